@@ -1,0 +1,112 @@
+"""base: the model that every adapter stands on: its identity, its tokenizer, its precision."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+
+from koalign.config import Model, resolve_path
+from koalign.records import Base, KoalignError, content_hash
+from koalign.run import hash_path
+
+transformers.utils.logging.disable_progress_bar()  # koalign has bars of its own
+logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+
+WEIGHTS = "*.safetensors"
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "chat_template.jinja",
+)
+
+
+def base_folder(model: Model) -> Path:
+    """The local folder of the base; a hub id is downloaded once, safetensors only."""
+    path = Path(resolve_path(model.path))
+    if not path.is_dir():
+        if path.exists() or model.path.startswith(("/", ".", "~")):
+            raise KoalignError(f"model.path: {model.path} is no model folder")
+        try:
+            wanted = [WEIGHTS, "*.json", "*.jinja", "*.model"]
+            path = Path(snapshot_download(model.path, allow_patterns=wanted))
+        except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
+            reason = str(error).splitlines()[0]
+            raise KoalignError(
+                f"model.path: {model.path} is neither a folder here nor to be had from the hub ({reason})"
+            ) from None
+    for needed in ("config.json", WEIGHTS):
+        if not any(path.glob(needed)):
+            raise KoalignError(
+                f"model.path: {path} holds no {needed}; koalign reads safetensors only"
+            )
+    return path
+
+
+def identify(model: Model) -> Base:
+    """Path and hashes of the base, and how many tokens the run may use of its context."""
+    folder = base_folder(model)
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=model.trust_remote_code)
+    context = config.get_text_config().max_position_embeddings
+    if model.max_length is not None and model.max_length > context:
+        raise KoalignError(
+            f"model.max_length: {model.max_length} is more than the model's context of {context}"
+        )
+    return Base(
+        path=model.path,
+        weight_hash=content_hash([hash_path(file) for file in sorted(folder.glob(WEIGHTS))]),
+        tokenizer_hash=content_hash(
+            {name: hash_path(folder / name) for name in TOKENIZER_FILES if (folder / name).exists()}
+        ),
+        context=model.max_length or context,
+    )
+
+
+def load_tokenizer(model: Model) -> Any:
+    """The tokenizer of the base; it must have a chat template and an end-of-turn token."""
+    folder = base_folder(model)
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=model.trust_remote_code)
+    if tokenizer.chat_template is None:
+        raise KoalignError(f"model.path: the tokenizer in {folder} has no chat template")
+    if tokenizer.eos_token_id is None:
+        raise KoalignError(f"model.path: the tokenizer in {folder} has no end-of-turn (eos) token")
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def precision(model: Model) -> torch.dtype:
+    """The dtype of the base on this machine."""
+    if model.dtype != "auto":
+        return getattr(torch, model.dtype)
+    on_gpu = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    return torch.bfloat16 if on_gpu else torch.float32
+
+
+def load_base(model: Model, *, quantized: bool) -> Any:
+    """The base on its device, in NF4 if `quantized` and the config says so; weights frozen."""
+    dtype = precision(model)
+    quantization = None
+    if quantized and model.load_in_4bit:
+        quantization = BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=dtype,
+        )
+    base = AutoModelForCausalLM.from_pretrained(
+        base_folder(model),
+        dtype=dtype,
+        device_map={"": 0} if torch.cuda.is_available() else None,
+        quantization_config=quantization,
+        use_safetensors=True,
+        trust_remote_code=model.trust_remote_code,
+    )
+    return base.requires_grad_(False)

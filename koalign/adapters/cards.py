@@ -1,0 +1,88 @@
+"""cards: what an adapter folder says of itself, checked before anything is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from koalign.data.prompts import TEMPLATE_HASH
+from koalign.records import (
+    AdapterCard,
+    Base,
+    KoalignError,
+    parse_record,
+    read_json,
+    write_json,
+)
+from koalign.run import hash_path
+
+CARD = "koalign.json"
+RUN_ADAPTERS = ("sft", "dpo", "abstraction", "answer")
+
+
+def write_card(folder: Path, card: AdapterCard) -> None:
+    """Put the card into an adapter folder."""
+    write_json(folder / CARD, card.model_dump(mode="json"))
+
+
+def read_card(folder: Path) -> AdapterCard:
+    """The card of an adapter folder; raises KoalignError if there is none or it is broken."""
+    if not (folder / CARD).exists():
+        raise KoalignError(
+            f"{folder}: no adapter of koalign here (no {CARD}); "
+            "give the folder of an adapter, such as RUN/dpo/adapter"
+        )
+    return parse_record(AdapterCard, read_json(folder / CARD), str(folder / CARD))
+
+
+def adapter_id(folder: Path) -> str:
+    """Sixteen hex digits: the hash of all bytes of the adapter folder."""
+    return hash_path(folder)
+
+
+def check_adapter(folder: Path, base: Base) -> AdapterCard:
+    """The card, if the adapter fits the base and today's prompts; raises KoalignError if not."""
+    card = read_card(folder)
+    if card.base.weight_hash != base.weight_hash:
+        raise KoalignError(
+            f"{folder}: made for the base {card.base.path} (weights {card.base.weight_hash}), "
+            f"but this run stands on {base.path} (weights {base.weight_hash})"
+        )
+    if card.template_hash != TEMPLATE_HASH:
+        raise KoalignError(
+            f"{folder}: trained with prompt template {card.template_hash}, and this koalign writes "
+            f"{TEMPLATE_HASH}; train it again"
+        )
+    return card
+
+
+def find_adapters(names: str, run_dir: Path) -> list[Path | None]:
+    """The folders that `--adapters` names, one a step: names of the run's adapters, paths, or `base`.
+
+    Raises KoalignError for an unknown name, with the known ones, and for one not trained yet.
+    """
+    return [_find(name.strip(), run_dir) for name in names.split(",")]
+
+
+def _find(name: str, run_dir: Path) -> Path | None:
+    if name == "base":
+        return None
+    if name in RUN_ADAPTERS:
+        folder = run_dir / name / "adapter"
+        if not (run_dir / name / "manifest.json").exists():
+            commands = {"sft": "sft", "dpo": "dpo"}
+            raise KoalignError(
+                f"adapter {name!r} is not in {run_dir}; "
+                f"run `koalign {commands.get(name, 'abstractions')}` first"
+            )
+        return folder
+    if name and Path(name).is_dir():
+        return Path(name)
+    raise KoalignError(
+        f"unknown adapter {name!r}; known are base, {', '.join(RUN_ADAPTERS)}, and adapter folders"
+    )
+
+
+def ranks(folders: Sequence[Path]) -> list[int]:
+    """The LoRA ranks of adapter folders."""
+    return [read_card(folder).rank for folder in folders]

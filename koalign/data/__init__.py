@@ -1,0 +1,1 @@
+"""data: pure functions on records; knows no model and no config."""

@@ -1,0 +1,1 @@
+"""formats: exam files -> Problems, one file a family."""

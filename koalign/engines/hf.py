@@ -1,0 +1,186 @@
+"""hf: the engine that runs anywhere, on transformers. The prompt is computed once for its n samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftModel
+from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
+
+from koalign.adapters.base import load_base, load_tokenizer
+from koalign.adapters.cards import adapter_id
+from koalign.config import Engine as EngineConfig
+from koalign.config import Model, Sampling
+from koalign.engines import Request, sample_seed
+from koalign.records import Base, Sample
+
+
+class HfEngine:
+    """transformers.generate on one shared prefill a prompt; adapters through PEFT."""
+
+    def __init__(self, engine: EngineConfig, model: Model, base: Base) -> None:
+        self.base = base
+        self.tokenizer = load_tokenizer(model)
+        self._model: Any = load_base(model, quantized=False).eval()
+        self._rows = engine.batch_size
+        self._ids: dict[Path, str] = {}
+
+    def __enter__(self) -> HfEngine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        del self._model
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def adapter_id(self, adapter: Path | None) -> str:
+        """The content hash of the adapter, computed once."""
+        if adapter is None:
+            return ""
+        if adapter not in self._ids:
+            self._ids[adapter] = adapter_id(adapter)
+        return self._ids[adapter]
+
+    def requests_at_once(self, n: int) -> int:
+        """As many as fill `engine.batch_size` rows."""
+        return max(1, self._rows // n)
+
+    @torch.inference_mode()
+    def generate(
+        self, requests: Sequence[Request], sampling: Sampling, *, n: int, seed: int, first: int
+    ) -> list[list[Sample]]:
+        """See Engine.generate."""
+        answers: dict[int, list[Sample]] = {}
+        numbered = sorted(enumerate(requests), key=lambda item: str(item[1].adapter))
+        for adapter, members in groupby(numbered, key=lambda item: item[1].adapter):
+            group = list(members)
+            model = self._with_adapter(adapter)
+            rows = self._generate(
+                model, [request for _, request in group], sampling, n, seed, first
+            )
+            answers.update(zip([number for number, _ in group], rows, strict=True))
+        return [answers[number] for number in range(len(requests))]
+
+    def _with_adapter(self, adapter: Path | None) -> Any:
+        if adapter is None:
+            if isinstance(self._model, PeftModel):
+                self._model.base_model.disable_adapter_layers()
+            return self._model
+        name = self.adapter_id(adapter)
+        if not isinstance(self._model, PeftModel):
+            self._model = PeftModel.from_pretrained(self._model, adapter, adapter_name=name)
+        elif name not in self._model.peft_config:
+            self._model.load_adapter(adapter, adapter_name=name)
+        self._model.base_model.enable_adapter_layers()
+        self._model.set_adapter(name, inference_mode=True)
+        return self._model.eval()
+
+    def _generate(
+        self,
+        model: Any,
+        requests: Sequence[Request],
+        sampling: Sampling,
+        n: int,
+        seed: int,
+        first: int,
+    ) -> list[list[Sample]]:
+        pad, eos = self.tokenizer.pad_token_id, self.tokenizer.eos_token_id
+        width = max(len(request.prompt_ids) for request in requests)
+        gaps = [width - len(request.prompt_ids) for request in requests]
+        ids = torch.tensor(
+            [[pad] * gap + list(r.prompt_ids) for gap, r in zip(gaps, requests, strict=True)],
+            device=model.device,
+        )
+        mask = (torch.arange(width) >= torch.tensor(gaps)[:, None]).long().to(model.device)
+        positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
+        # All but the last prompt token once a prompt; generate() goes on from there once a sample.
+        cache = model(
+            input_ids=ids[:, :-1],
+            attention_mask=mask[:, :-1],
+            position_ids=positions[:, :-1],
+            use_cache=True,
+            logits_to_keep=1,
+        ).past_key_values
+        cache.batch_repeat_interleave(n)
+        adapter = self.adapter_id(requests[0].adapter)
+        sampler = _SeededSampler(
+            sampling,
+            [
+                sample_seed(seed, r, adapter, index)
+                for r in requests
+                for index in range(first, first + n)
+            ],
+        )
+        sequences = model.generate(
+            input_ids=ids.repeat_interleave(n, dim=0),
+            attention_mask=mask.repeat_interleave(n, dim=0),
+            past_key_values=cache,
+            generation_config=GenerationConfig(
+                do_sample=False,
+                max_new_tokens=sampling.max_tokens,
+                eos_token_id=eos,
+                pad_token_id=pad,
+            ),
+            logits_processor=LogitsProcessorList([sampler]),
+        )
+        logprobs = torch.stack(sampler.logprobs, dim=1)
+        written = sequences[:, width:]
+        samples = []
+        for row, tokens in enumerate(written.tolist()):
+            stopped = eos in tokens
+            length = tokens.index(eos) + 1 if stopped else len(tokens)
+            request = requests[row // n]
+            samples.append(
+                Sample(
+                    problem_id=request.problem_id,
+                    index=first + row % n,
+                    adapter=adapter,
+                    text=self.tokenizer.decode(tokens[:length], skip_special_tokens=True),
+                    token_ids=tuple(tokens[:length]),
+                    logprob=round(float(logprobs[row, :length].sum()), 3),
+                    finish_reason="stop" if stopped else "length",
+                    abstraction_id=request.abstraction_id,
+                )
+            )
+        return [samples[i : i + n] for i in range(0, len(samples), n)]
+
+
+class _SeededSampler(LogitsProcessor):
+    """Draws each row's token by inverse CDF from the row's own stream of uniform numbers.
+
+    So a sample depends on its own seed and not on its neighbours in the batch. Nucleus: the fewest
+    likeliest tokens whose mass reaches top_p (Holtzman et al. 2020). Returns scores in which only the
+    drawn token is finite, and keeps its log-probability under the untempered model.
+    """
+
+    def __init__(self, sampling: Sampling, seeds: Sequence[int]) -> None:
+        self._sampling = sampling
+        self._uniform = torch.stack(
+            [
+                torch.rand(sampling.max_tokens, generator=torch.Generator().manual_seed(s))
+                for s in seeds
+            ]
+        )
+        self.logprobs: list[torch.Tensor] = []
+
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+        scores = scores.float()
+        if self._sampling.temperature == 0:
+            drawn = scores.argmax(dim=-1, keepdim=True)
+        else:
+            probs, tokens = (
+                (scores / self._sampling.temperature).softmax(dim=-1).sort(descending=True)
+            )
+            mass = probs.cumsum(dim=-1)
+            kept = mass - probs < self._sampling.top_p
+            reach = torch.where(kept, mass, 0).amax(dim=-1, keepdim=True)
+            uniform = self._uniform[:, len(self.logprobs), None].to(scores.device)
+            place = (mass <= uniform * reach).sum(dim=-1, keepdim=True)
+            place = place.minimum(kept.sum(dim=-1, keepdim=True) - 1)
+            drawn = tokens.gather(-1, place)
+        self.logprobs.append(scores.log_softmax(dim=-1).gather(-1, drawn).squeeze(-1))
+        return torch.full_like(scores, -torch.inf).scatter(-1, drawn, 0.0)

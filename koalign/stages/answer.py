@@ -1,0 +1,98 @@
+"""answer: the policy's own right answers under kept hints -> the adapter that answers with a hint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from koalign.adapters.cards import adapter_id, check_adapter, write_card
+from koalign.data import prompts
+from koalign.data.traces import answer_rows
+from koalign.records import (
+    Abstraction,
+    Base,
+    KoalignError,
+    Problem,
+    Sample,
+    parse_record,
+    read_json,
+    read_jsonl,
+)
+from koalign.run import WORK, Stage, StageResult, hash_path
+
+
+def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
+    base = parse_record(Base, read_json(inputs["prepare/base.json"]), "prepare/base.json")
+    problems = {p.id: p for p in read_jsonl(inputs["prepare/train.jsonl"], Problem)}
+    section = config.answer
+    traces = answer_rows(
+        problems,
+        [h for h in read_jsonl(inputs["hints/abstractions.jsonl"], Abstraction) if h.kept],
+        hinted=read_jsonl(inputs["hints/hinted.jsonl"], Sample)
+        + read_jsonl(inputs["hints/fresh.jsonl"], Sample),
+        bare=read_jsonl(inputs["hints/bare.jsonl"], Sample),
+        traces=section.traces,
+        bare_share=section.bare_share,
+        foreign_share=section.foreign_share,
+        seed=config.seed,
+    )
+    if not traces:
+        raise KoalignError("no right answer under a kept hint; see hints/abstractions.jsonl")
+    parent = check_adapter(inputs["dpo/adapter"], base)
+    card = parent.model_copy(
+        update={
+            "name": "answer",
+            "role": "answer",
+            "parents": (adapter_id(inputs["dpo/adapter"]),),
+            "rank": parent.rank + section.rank,
+            "frozen_rank": parent.rank,
+            "data": {
+                path.name: hash_path(path)
+                for name, path in inputs.items()
+                if name.startswith("hints/")
+            },
+        }
+    )
+    counts = {
+        "examples": len(traces),
+        **{kind: sum(t.kind == kind for t in traces) for kind in ("hinted", "foreign", "bare")},
+    }
+    if base.scripted:
+        write_card(out / "adapter", card)
+        return StageResult(counts)
+
+    from koalign.adapters.base import load_tokenizer
+    from koalign.training.policy import masked_stack
+    from koalign.training.sft import teach
+
+    tokenizer = load_tokenizer(config.model)
+    asked = prompts.prompt_ids_of_all(
+        tokenizer,
+        [prompts.render(problems[t.problem_id], "answer", hint=t.hint) for t in traces],
+    )
+    rows = [(ids, trace.token_ids) for ids, trace in zip(asked, traces, strict=True)]
+    policy = masked_stack(
+        config.model, inputs["dpo/adapter"], section.rank, config.seed, out / WORK
+    )
+    return StageResult(
+        counts,
+        teach(policy, tokenizer, rows, card, section, config.tracking, config.seed, out),
+    )
+
+
+STAGE = Stage(
+    name="answer",
+    command="abstractions",
+    run=run,
+    sections=("model", "answer", "seed"),
+    inputs=(
+        "prepare/train.jsonl",
+        "prepare/base.json",
+        "hints/abstractions.jsonl",
+        "hints/bare.jsonl",
+        "hints/hinted.jsonl",
+        "hints/fresh.jsonl",
+        "dpo/adapter",
+    ),
+)

@@ -1,0 +1,154 @@
+"""evaluate: held-out accuracy of every step of the chain, with intervals and paired tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from koalign.adapters.cards import check_adapter
+from koalign.data import prompts
+from koalign.data.grading import grade
+from koalign.data.metrics import mcnemar_p, wilson_interval
+from koalign.engines import Engine, Request, draw, open_engine
+from koalign.records import (
+    Base,
+    KoalignError,
+    Prediction,
+    Problem,
+    Solution,
+    parse_record,
+    read_json,
+    read_jsonl,
+    write_json,
+    write_jsonl,
+)
+from koalign.run import Stage, StageResult
+
+ALONE = {"base": None, "sft": "sft/adapter", "dpo": "dpo/adapter", "answer_alone": "answer/adapter"}
+"""Systems that answer without a hint, and their adapters."""
+ENTRIES = ("base", "sft", "dpo", "solve_bare", "solve")
+"""The rows of results.json; each is tested against the one before. `solve_bare` is what solving is
+compared with: the DPO policy answering alone, greedily and within the tokens of `solve`."""
+
+
+def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
+    problems = read_jsonl(inputs["prepare/test.jsonl"], Problem)
+    without_gold = [p for p in problems if not p.answers]
+    if not problems or without_gold:
+        raise KoalignError(
+            f"evaluate needs data.test with answers; {len(without_gold)} of {len(problems)} lack one"
+        )
+    base = parse_record(Base, read_json(inputs["prepare/base.json"]), "prepare/base.json")
+    for name in ("sft/adapter", "dpo/adapter", "answer/adapter"):
+        check_adapter(inputs[name], base)
+    adapters = {name: inputs[key] if key else None for name, key in ALONE.items()}
+    with open_engine(config.engine, config.model, base, list(adapters.values())) as engine:
+        predictions = {
+            name: _predict(engine, config, problems, adapter, name, out)
+            for name, adapter in adapters.items()
+        }
+    predictions["solve_bare"] = [
+        p.model_copy(update={"system": "solve_bare"}) for p in predictions["dpo"]
+    ]
+    predictions["solve"] = _read_solutions(inputs["solve/answers.jsonl"], problems)
+
+    right = {name: [p.correct for p in ones] for name, ones in predictions.items()}
+    results, before = {}, None
+    for name in ENTRIES:
+        results[name] = _entry(right[name], right[before] if before else None)
+        before = name
+    write_json(out / "results.json", results)
+    # What training the answer adapter gave by itself, without any hint at inference.
+    controls = {"answer_alone": _entry(right["answer_alone"], right["solve_bare"])}
+    write_json(out / "controls.json", controls)
+    write_jsonl(
+        out / "predictions.jsonl",
+        [p for name in (*ENTRIES, "answer_alone") for p in predictions[name]],
+    )
+    return StageResult(
+        counts={"problems": len(problems)},
+        metrics={f"accuracy_{name}": entry["accuracy"] for name, entry in results.items()},
+    )
+
+
+def _predict(
+    engine: Engine,
+    config: Any,
+    problems: Sequence[Problem],
+    adapter: Path | None,
+    system: str,
+    out: Path,
+) -> list[Prediction]:
+    asked = [prompts.render(problem, "answer") for problem in problems]
+    requests = [
+        Request(prompt.problem_id, tuple(ids), adapter)
+        for prompt, ids in zip(
+            asked, prompts.prompt_ids_of_all(engine.tokenizer, asked), strict=True
+        )
+    ]
+    drawn = draw(
+        engine,
+        requests,
+        config.solve,
+        out / "samples.jsonl",
+        title=f"evaluate: {system}",
+        seed=config.seed,
+    )
+    return [
+        _prediction(system, problem, sample.text, sample.finish_reason)
+        for problem, (sample,) in zip(problems, drawn, strict=True)
+    ]
+
+
+def _read_solutions(path: Path, problems: Sequence[Problem]) -> list[Prediction]:
+    solved = {solution.id: solution for solution in read_jsonl(path, Solution)}
+    return [
+        _prediction(
+            "solve",
+            problem,
+            solved[problem.id].text,
+            "length" if solved[problem.id].why == "truncated" else "stop",
+        )
+        for problem in problems
+    ]
+
+
+def _prediction(system: str, problem: Problem, text: str, finish_reason: Any) -> Prediction:
+    verdict = grade(problem, text, finish_reason)
+    return Prediction(
+        system=system,
+        id=problem.id,
+        answer=verdict.answer,
+        gold=problem.answers,
+        correct=verdict.correct,
+        text=text,
+        why=verdict.why,
+    )
+
+
+def _entry(right: Sequence[bool], before: Sequence[bool] | None) -> dict[str, Any]:
+    low, high = wilson_interval(sum(right), len(right))
+    return {
+        "accuracy": sum(right) / len(right),
+        "n": len(right),
+        "ci_low": low,
+        "ci_high": high,
+        "p_value": mcnemar_p(before, right) if before is not None else None,
+    }
+
+
+STAGE = Stage(
+    name="evaluate",
+    command="evaluate",
+    run=run,
+    sections=("model", "engine", "solve", "seed"),
+    inputs=(
+        "prepare/test.jsonl",
+        "prepare/base.json",
+        "sft/adapter",
+        "dpo/adapter",
+        "answer/adapter",
+        "solve/answers.jsonl",
+    ),
+)

@@ -1,0 +1,58 @@
+"""samples: training problems -> n completions of each by the SFT policy, as they come. Dear."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from koalign.data import prompts
+from koalign.engines import Request, draw, open_engine
+from koalign.records import (
+    Base,
+    Problem,
+    PromptTokens,
+    parse_record,
+    read_json,
+    read_jsonl,
+    write_jsonl,
+)
+from koalign.run import Stage, StageResult
+
+
+def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
+    base = parse_record(Base, read_json(inputs["prepare/base.json"]), "prepare/base.json")
+    problems = read_jsonl(inputs["prepare/train.jsonl"], Problem)[: config.sample.limit]
+    adapter = inputs["sft/adapter"]
+    with open_engine(config.engine, config.model, base, [adapter]) as engine:
+        asked = [prompts.render(problem, "answer") for problem in problems]
+        read = [
+            PromptTokens(
+                problem_id=prompt.problem_id,
+                text=prompts.prompt_text(engine.tokenizer, prompt),
+                token_ids=tuple(ids),
+            )
+            for prompt, ids in zip(
+                asked, prompts.prompt_ids_of_all(engine.tokenizer, asked), strict=True
+            )
+        ]
+        write_jsonl(out / "prompts.jsonl", read)
+        drawn = draw(
+            engine,
+            [Request(prompt.problem_id, prompt.token_ids, adapter) for prompt in read],
+            config.sample,
+            out / "samples.jsonl",
+            title="samples",
+            n=config.sample.n,
+            seed=config.seed,
+        )
+    return StageResult(counts={"problems": len(problems), "samples": sum(map(len, drawn))})
+
+
+STAGE = Stage(
+    name="samples",
+    command="dpo-pairs",
+    run=run,
+    sections=("model", "engine", "sample", "seed"),
+    inputs=("prepare/train.jsonl", "prepare/base.json", "sft/adapter"),
+)

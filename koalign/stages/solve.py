@@ -1,0 +1,129 @@
+"""solve: problems -> an abstraction each, then an answer with it, both adapters in one engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from koalign.adapters.cards import check_adapter
+from koalign.data import prompts
+from koalign.data.grading import grade
+from koalign.engines import Engine, Request, draw, open_engine
+from koalign.records import (
+    Base,
+    KoalignError,
+    Problem,
+    Sample,
+    Solution,
+    content_hash,
+    parse_record,
+    read_json,
+    read_jsonl,
+    write_jsonl,
+)
+from koalign.run import Stage, StageResult
+
+
+def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
+    problems = read_jsonl(inputs["prepare/test.jsonl"], Problem)
+    if not problems:
+        raise KoalignError("solve without a file solves the test split; set data.test, or give one")
+    base = parse_record(Base, read_json(inputs["prepare/base.json"]), "prepare/base.json")
+    steps = [inputs["abstraction/adapter"], inputs["answer/adapter"]]
+    solutions = solve(config, base, problems, steps, out)
+    write_jsonl(out / "answers.jsonl", solutions)
+    return StageResult(counts=count_solutions(solutions))
+
+
+def solve(
+    config: Any,
+    base: Base,
+    problems: Sequence[Problem],
+    steps: Sequence[Path | None],
+    work: Path,
+) -> list[Solution]:
+    """Answer the problems with one adapter alone, or with a hint from the first of two.
+
+    Every completion is appended below `work` as it comes, so that a killed run goes on from there.
+    """
+    if not 1 <= len(steps) <= 2:
+        raise KoalignError(f"--adapters: {len(steps)} steps; give `answer` or `abstraction,answer`")
+    for adapter in steps:
+        if adapter is not None:
+            check_adapter(adapter, base)
+    with open_engine(config.engine, config.model, base, steps) as engine:
+        hints = {}
+        if len(steps) == 2:
+            written = _ask(engine, config, problems, steps[0], "abstraction", {}, work)
+            # A hint that did not end is no hint; an empty one renders the bare prompt.
+            hints = {s.problem_id: s.text.strip() for s in written if s.finish_reason == "stop"}
+        answers = _ask(engine, config, problems, steps[-1], "answer", hints, work)
+    return [
+        _solution(problem, hints.get(problem.id, ""), sample)
+        for problem, sample in zip(problems, answers, strict=True)
+    ]
+
+
+def count_solutions(solutions: Sequence[Solution]) -> dict[str, int]:
+    """How many problems were answered, with and without a hint, and why the others were not."""
+    counts = {
+        "problems": len(solutions),
+        "with_hint": sum(bool(s.abstraction) for s in solutions),
+        "answered": sum(s.answer is not None for s in solutions),
+    }
+    for why in ("no_answer", "ambiguous", "truncated"):
+        if count := sum(s.why == why for s in solutions):
+            counts[why] = count
+    return counts
+
+
+def _ask(
+    engine: Engine,
+    config: Any,
+    problems: Sequence[Problem],
+    adapter: Path | None,
+    purpose: Any,
+    hints: Mapping[str, str],
+    work: Path,
+) -> list[Sample]:
+    asked = [prompts.render(p, purpose, hint=hints.get(p.id, "")) for p in problems]
+    requests = [
+        Request(
+            prompt.problem_id,
+            tuple(ids),
+            adapter,
+            content_hash(hint) if (hint := hints.get(prompt.problem_id, "")) else "",
+        )
+        for prompt, ids in zip(
+            asked, prompts.prompt_ids_of_all(engine.tokenizer, asked), strict=True
+        )
+    ]
+    path = work / f"{purpose}_samples.jsonl"
+    drawn = draw(engine, requests, config.solve, path, title=f"solve: {purpose}", seed=config.seed)
+    return [samples[0] for samples in drawn]
+
+
+def _solution(problem: Problem, hint: str, sample: Sample) -> Solution:
+    verdict = grade(problem, sample.text, sample.finish_reason)
+    return Solution(
+        id=problem.id,
+        abstraction=hint,
+        answer=verdict.answer,
+        text=sample.text,
+        why=None if verdict.answer is not None else verdict.why,
+    )
+
+
+STAGE = Stage(
+    name="solve",
+    command="solve",
+    run=run,
+    sections=("model", "engine", "solve", "seed"),
+    inputs=(
+        "prepare/test.jsonl",
+        "prepare/base.json",
+        "abstraction/adapter",
+        "answer/adapter",
+    ),
+)

@@ -1,0 +1,1 @@
+"""training: change a model: SFT and DPO on TRL, resumable, adapters only."""
