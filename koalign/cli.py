@@ -54,14 +54,14 @@ def _stage_command(command: str) -> Callable[..., None]:
         run_dir: RunDir = DEFAULT_RUN,
         force: Force = False,
     ) -> None:
-        from koalign.config import load_config
+        from koalign.config_files import load_config
         from koalign.run import execute, locked
-        from koalign.stages import COMMANDS, PIPELINE
+        from koalign.stages import COMMANDS
         from koalign.views import describe, print_results
 
         config = load_config(files or [], settings or [])
         with locked(run_dir):
-            for stage in PIPELINE if command == "run" else COMMANDS[command]:
+            for stage in COMMANDS[command]:
                 manifest, ran = execute(stage, config, run_dir, force)
                 typer.echo(describe(manifest, ran))
         if command in ("run", "evaluate"):
@@ -114,7 +114,7 @@ def _solve_file(
     run_dir: Path,
 ) -> None:
     from koalign.adapters.cards import adapter_id, find_adapters
-    from koalign.config import load_config
+    from koalign.config_files import load_config
     from koalign.data.formats.native import read_problems
     from koalign.data.prompts import TEMPLATE_HASH
     from koalign.engines import describe_base
@@ -127,8 +127,8 @@ def _solve_file(
     if not base_file.exists():
         raise KoalignError(f"{run_dir}: no run here; run `koalign sft` first (or `koalign run`)")
     base = parse_record(Base, read_json(base_file), str(base_file))
-    steps = find_adapters(adapters, run_dir)
     asked = read_problems(problems or run_dir / "prepare" / "test.jsonl")
+    steps = find_adapters(adapters, run_dir)
     now, _ = describe_base(config.engine, config.model)
     if now.weight_hash != base.weight_hash:
         raise KoalignError(
@@ -179,7 +179,8 @@ def preview(
     settings: Settings = None,
 ) -> None:
     """A problem's exact tokens, and which of them carry the loss."""
-    from koalign.config import load_config, resolve_path
+    from koalign.config import resolve_path
+    from koalign.config_files import load_config
     from koalign.data.formats.native import read_problems
     from koalign.engines import describe_base
     from koalign.views import print_tokens
@@ -197,7 +198,7 @@ def init(
     path: Annotated[Path, typer.Argument(help="File to write.")] = Path("koalign.yaml"),
 ) -> None:
     """Write a koalign.yaml with every key, its default and its sentence."""
-    from koalign.config import documented_yaml
+    from koalign.config_files import documented_yaml
     from koalign.records import write_atomically
 
     if path.exists():

@@ -46,7 +46,7 @@ class Stage:
     name: str
     """Also the folder below the run."""
     command: str
-    """The koalign command that makes it."""
+    """The koalign command that a user is told to run for it."""
     run: Callable[[Any, Mapping[str, Path], Path], StageResult]
     """(the declared config sections, the inputs by name, the folder to write) -> result."""
     sections: tuple[str, ...]
@@ -181,7 +181,7 @@ def _find_inputs(stage: Stage, config: Config, run_dir: Path) -> dict[str, Path]
             # A folder without its manifest is a stage that was interrupted.
             if not path.exists() or read_manifest(run_dir / name.split("/")[0]) is None:
                 raise KoalignError(
-                    f"{stage.command} needs {path}, which is not there; "
+                    f"{stage.name} needs {path}, which is not there; "
                     f"run `koalign {maker}` first (or `koalign run` for everything)"
                 )
             found[name] = path

@@ -146,17 +146,14 @@ class World:
     attribute: Attribute
     value_of: dict[str, str]
 
-    def say(self, rng: random.Random) -> list[str]:
-        """Every fact once, in a random form and a random order."""
-        facts = [fact.say(rng.choice(RELATION_FORMS)) for fact in self.relations]
-        facts += [self.say_value(person, rng) for person in self.value_of]
+    def say(self, rng: random.Random, forms: int = 3) -> list[str]:
+        """Every fact once, in a random order, each in one of the first `forms` forms."""
+        facts = [fact.say(rng.choice(RELATION_FORMS[:forms])) for fact in self.relations]
+        for person, value in self.value_of.items():
+            form = rng.choice(self.attribute.forms[:forms])
+            facts.append(form.format(x=Word(person), v=Word(value)))
         rng.shuffle(facts)
         return facts
-
-    def say_value(self, person: str, rng: random.Random) -> str:
-        """The attribute of one person in a random form."""
-        form = rng.choice(self.attribute.forms)
-        return form.format(x=Word(person), v=Word(self.value_of[person]))
 
 
 def make_world(rng: random.Random, size: int = 5) -> World:

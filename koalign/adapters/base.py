@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from koalign.records import Base, KoalignError, content_hash
 from koalign.run import hash_path
 
 transformers.utils.logging.disable_progress_bar()  # koalign has bars of its own
-logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 WEIGHTS = "*.safetensors"
 TOKENIZER_FILES = (

@@ -30,9 +30,15 @@ PIPELINE = (
 )
 
 COMMANDS = {
-    command: tuple(stage for stage in PIPELINE if stage.command == command)
-    for command in dict.fromkeys(stage.command for stage in PIPELINE)
+    "prepare": (prepare.STAGE,),
+    "sft": (prepare.STAGE, sft.STAGE),
+    "dpo-pairs": (samples.STAGE, pairs.STAGE),
+    "dpo": (dpo.STAGE,),
+    "abstractions": (hints.STAGE, abstraction.STAGE, answer.STAGE),
+    "solve": (solve.STAGE,),
+    "evaluate": (evaluate.STAGE,),
+    "run": PIPELINE,
 }
-"""Command -> the stages that it runs, in order."""
+"""Command -> the stages that it makes, in order."""
 
 PRODUCERS.update({stage.name: stage.command for stage in PIPELINE})

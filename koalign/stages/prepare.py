@@ -94,7 +94,7 @@ def _read_hints(path: Path, train: Sequence[Problem]) -> list[Hint]:
 
 STAGE = Stage(
     name="prepare",
-    command="prepare",
+    command="sft",
     run=run,
     sections=("model", "data", "engine"),
     inputs=("data.train", "data.dev", "data.test", "data.hints"),

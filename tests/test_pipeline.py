@@ -1,0 +1,258 @@
+"""The whole pipeline on canned text: chained, skipped when done, refused with the remedy when wrong."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from conftest import koalign, problem, write_lines
+
+from koalign.data.grading import grade
+from koalign.records import Pair, Problem, Sample, Solution, read_jsonl
+
+RUN = Path("runs/default")
+
+
+def tree(folder: Path) -> dict[str, tuple[int, bytes]]:
+    return {
+        str(path): (path.stat().st_mtime_ns, path.read_bytes())
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != ".lock"
+    }
+
+
+def test_a_whole_scripted_run_takes_under_five_seconds_and_a_second_run_does_nothing(scripted):
+    started = time.monotonic()
+    first = koalign("run")
+    assert first.returncode == 0, first.stderr
+    assert time.monotonic() - started < 5
+    before = tree(RUN)
+    second = koalign("run")
+    assert second.returncode == 0, second.stderr
+    assert second.stdout.count("nothing to do") == 10
+    assert tree(RUN) == before
+
+
+def test_the_four_lines_of_the_chain_work_and_their_files_have_the_promised_names(scripted):
+    for line in (
+        ["sft"],
+        ["dpo-pairs"],
+        ["dpo"],
+        ["abstractions"],
+        ["solve", "--adapters", "abstraction,answer"],
+        ["evaluate"],
+    ):
+        done = koalign(*line)
+        assert done.returncode == 0, done.stderr
+    problems = {p.id: p for p in read_jsonl(RUN / "prepare" / "train.jsonl", Problem)}
+    pairs = read_jsonl(RUN / "pairs" / "pairs.jsonl", Pair)
+    for pair in pairs:
+        assert grade(problems[pair.problem_id], pair.chosen.text).correct
+        assert not grade(problems[pair.problem_id], pair.rejected.text).correct
+    samples = read_jsonl(RUN / "samples" / "samples.jsonl", Sample)
+    assert len(samples) == 24 * 8
+    dropped = (RUN / "pairs" / "dropped.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len({p.problem_id for p in pairs}) + len(dropped) == 24
+    results = json.loads((RUN / "evaluate" / "results.json").read_text(encoding="utf-8"))
+    assert list(results) == ["base", "sft", "dpo", "solve_bare", "solve"]
+    for name, entry in results.items():
+        assert set(entry) == {"accuracy", "n", "ci_low", "ci_high", "p_value"}
+        assert entry["ci_low"] <= entry["accuracy"] <= entry["ci_high"]
+        assert (entry["p_value"] is None) == (name == "base")
+    for name in ("sft", "dpo", "abstraction", "answer"):
+        assert (RUN / name / "adapter" / "koalign.json").exists()
+
+
+def test_the_screens_keep_the_hint_that_helps_and_say_why_the_others_go(scripted):
+    assert koalign("run").returncode == 0
+    rows = [
+        json.loads(line) for line in (RUN / "hints" / "abstractions.jsonl").open(encoding="utf-8")
+    ]
+    kept = [row for row in rows if row["kept"]]
+    assert kept and all("고을" in row["text"] for row in kept)
+    assert all(row["hinted_rate"] > row["base_rate"] for row in kept)
+    for row in rows:
+        if row["text"].startswith("정답은"):
+            assert row["verdicts"] == {"static": "states_the_answer"}
+            assert row["hinted_rate"] is None
+    shown = json.loads(koalign("show", str(RUN), "--json").stdout)
+    counts = {s["stage"]: s["counts"] for s in shown["stages"]}["hints"]
+    assert counts["candidates"] == counts["kept"] + sum(
+        value for key, value in counts.items() if key.startswith("dropped_")
+    )
+
+
+def test_every_manifest_says_what_it_cost_and_where_it_came_from(scripted):
+    assert koalign("run").returncode == 0
+    for path in RUN.glob("*/manifest.json"):
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        assert manifest["seconds"] >= 0 and manifest["peak_memory_mb"] > 0
+        plan = json.loads((path.parent / "plan.json").read_text(encoding="utf-8"))
+        assert plan["inputs"] and plan["template"]
+        for name in manifest["outputs"]:
+            assert (path.parent / name).exists()
+
+
+def test_a_users_file_is_solved_and_every_line_says_answer_or_why(scripted):
+    assert koalign("run").returncode == 0
+    rows = [problem(n) for n in range(300, 305)]
+    for row in rows:
+        del row["answer"], row["group"]
+    write_lines(Path("mine.jsonl"), rows)
+    done = koalign("solve", "--adapters", "abstraction,answer", "mine.jsonl", "-o", "out.jsonl")
+    assert done.returncode == 0, done.stderr
+    solutions = read_jsonl(Path("out.jsonl"), Solution)
+    assert len(solutions) == 5
+    for solution in solutions:
+        assert solution.abstraction and (solution.answer is None) == (solution.why is not None)
+    again = koalign("solve", "mine.jsonl", "-o", "out.jsonl")
+    assert again.returncode == 2 and "out.jsonl is there already" in again.stderr
+    alone = koalign("solve", "--adapters", "dpo", "mine.jsonl", "-o", "alone.jsonl")
+    assert alone.returncode == 0, alone.stderr
+    assert all(s.abstraction == "" for s in read_jsonl(Path("alone.jsonl"), Solution))
+
+
+def test_only_what_depends_on_a_changed_setting_is_refused_and_made_again(scripted):
+    assert koalign("run").returncode == 0
+    before = tree(RUN)
+    refused = koalign("run", "-s", "pairs.per_problem=1")
+    assert refused.returncode == 2
+    assert "pairs was made with pairs.per_problem = 4, and it is now 1" in refused.stderr
+    assert "--force" in refused.stderr and refused.stderr.count("\n") == 1
+    assert tree(RUN) == before
+    forced = koalign("run", "-s", "pairs.per_problem=1", "--force")
+    assert forced.returncode == 0, forced.stderr
+    for stage in ("prepare", "sft", "samples"):
+        assert f"{stage}: " in forced.stdout
+    done = {line.split(":")[0] for line in forced.stdout.splitlines() if "nothing to do" in line}
+    assert done == {"prepare", "sft", "samples"}
+
+
+def test_speed_settings_make_nothing_stale(scripted):
+    assert koalign("run").returncode == 0
+    again = koalign("run", "-s", "engine.batch_size=7", "-s", "sft.save_steps=3")
+    assert again.stdout.count("nothing to do") == 10, again.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "remedy"),
+    [
+        (["dpo-pairs"], "koalign sft"),
+        (["dpo"], "koalign sft"),
+        (["abstractions"], "koalign sft"),
+        (["solve"], "koalign sft"),
+        (["evaluate"], "koalign sft"),
+        (["solve", "train.jsonl", "-o", "o.jsonl"], "koalign sft"),
+    ],
+)
+def test_a_missing_stage_is_refused_with_the_command_that_makes_it(scripted, command, remedy):
+    done = koalign(*command)
+    assert done.returncode == 2
+    assert f"run `{remedy}` first" in done.stderr
+
+
+def test_the_remedy_moves_on_with_the_chain(scripted):
+    assert koalign("sft").returncode == 0
+    assert "run `koalign dpo-pairs` first" in koalign("dpo").stderr
+    assert koalign("dpo-pairs").returncode == 0
+    assert "run `koalign dpo` first" in koalign("abstractions").stderr
+    assert "run `koalign abstractions` first" in koalign(
+        "solve", "--adapters", "abstraction,answer", "train.jsonl", "-o", "o.jsonl"
+    ).stderr  # fmt: skip
+
+
+LONG = problem(1, passage="긴 " * 400_000)
+BAD_DATA = {
+    "an answer outside the choices": ([problem(0), problem(1, answer=5)], "train.jsonl:2: answer '5' is outside the choices 1 to 4"),
+    "a duplicate": ([problem(0), problem(1), problem(0)], "train.jsonl:3: the same problem as line 1"),
+    "a missing question": ([{"choices": ["가", "나"], "answer": 1}], "train.jsonl:1: question: Field required"),
+    "an unknown field": ([problem(0, hint="x")], "train.jsonl:1: hint: Extra inputs are not permitted"),
+    "one choice": ([problem(0, choices=["가"], answer=1)], "train.jsonl:1: a choice problem needs at least 2 choices, found 1"),
+    "no answer to learn": ([{"question": "q", "choices": ["가", "나"]}], "has no answer to learn from"),
+    "a list": ([[1, 2]], "train.jsonl:1: expected a JSON object, found list"),
+    "nothing": ([], "train.jsonl: no problem in this file"),
+    "a test problem": ([problem(0), problem(100)], "is in data.train too"),
+    "a test passage": ([problem(0, group="g101")], "a shared passage must stay in one split"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD_DATA)
+def test_bad_data_is_refused_in_one_line_and_nothing_is_written(scripted, name):
+    rows, said = BAD_DATA[name]
+    write_lines(Path("train.jsonl"), rows)
+    done = koalign("sft", "-s", "data.hints=null")
+    assert done.returncode == 2
+    assert said in done.stderr and done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
+    assert not (RUN / "prepare" / "train.jsonl").exists()
+
+
+def test_a_hint_for_a_problem_outside_the_training_split_is_refused(scripted):
+    write_lines(Path("hints.jsonl"), [{"problem_id": "0" * 16, "text": "먼저 본다."}])
+    done = koalign("sft")
+    assert done.returncode == 2
+    assert "hints.jsonl:1: problem_id 0000000000000000 is no training problem" in done.stderr
+
+
+def test_too_long_a_problem_is_dropped_and_counted_or_refused_but_never_cut(scripted):
+    write_lines(Path("train.jsonl"), [problem(0), LONG])
+    done = koalign("sft", "-s", "data.hints=null")
+    assert done.returncode == 0, done.stderr
+    assert "train 1" in done.stdout and "dropped_longer_than_context 1" in done.stdout
+    shutil.rmtree("runs")
+    write_lines(Path("test.jsonl"), [problem(200, passage="긴 " * 400_000)])
+    refused = koalign("sft", "-s", "data.hints=null")
+    assert refused.returncode == 2 and "and the context is 1000000" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["sft", "-s", "sft.learing_rate=1"], "did you mean 'sft.learning_rate'?"),
+        (["sft", "-s", "data.train=nope.jsonl"], "data.train: nope.jsonl: no such file"),
+        (["sft", "-c", "nope.yaml"], "nope.yaml: no such config file"),
+        (["solve", "test.jsonl"], "say where the answers go with -o"),
+        (["solve", "--adapters", "dop", "test.jsonl", "-o", "o"], "unknown adapter 'dop'; known are base, sft, dpo, abstraction, answer"),
+        (["solve", "nope.jsonl", "-o", "o"], "nope.jsonl: no such file"),
+        (["show", "nowhere"], "nowhere: no such run folder"),
+        (["preview", "99"], "there is no number 99"),
+        (["init"], "koalign.yaml is there already"),
+    ],
+)  # fmt: skip
+def test_a_wrong_word_on_the_command_line_is_one_line_and_code_2(scripted, arguments, said):
+    if arguments[0] == "solve":
+        assert koalign("sft").returncode == 0
+    done = koalign(*arguments)
+    assert done.returncode == 2
+    assert said in done.stderr and "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_second_koalign_in_the_same_run_folder_is_refused(scripted):
+    from koalign.run import locked
+
+    with locked(RUN):
+        done = koalign("sft")
+    assert done.returncode == 2 and "another koalign is at work" in done.stderr
+
+
+def test_what_is_hidden_from_a_stage_cannot_change_its_result_unseen(scripted):
+    """A stage that reads a section it did not declare fails, instead of being stale in silence."""
+    from koalign.config_files import load_config
+    from koalign.run import Stage, StageResult, execute
+
+    def nosy(config, inputs, out):
+        return StageResult(counts={"beta": int(config.dpo.beta)})
+
+    stage = Stage("nosy", "nosy", nosy, sections=("sft",), inputs=())
+    with pytest.raises(AttributeError):
+        execute(stage, load_config([Path("koalign.yaml")]), RUN)
+
+
+def test_init_writes_a_config_that_works(folder):
+    assert koalign("init").returncode == 0
+    assert "every key" in Path("koalign.yaml").read_text(encoding="utf-8").lower()
+    from koalign.config_files import load_config
+
+    load_config([Path("koalign.yaml")])
