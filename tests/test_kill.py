@@ -1,0 +1,138 @@
+"""kill -9 in the middle, the same command again: the same bytes as an uninterrupted run."""
+
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import KOALIGN, ROOT, koalign
+
+pytestmark = pytest.mark.slow
+
+EXAM = ROOT / "koalign" / "assets" / "exam"
+RUN = Path("runs/default")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    """A folder with a small real run, never interrupted: sft, pairs, dpo, and a solved file."""
+    folder = tmp_path_factory.mktemp("whole")
+    for name, count in (("train", 96), ("test", 24)):
+        lines = (EXAM / f"{name}.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+        (folder / f"{name}.jsonl").write_text("".join(lines[:count]), encoding="utf-8")
+    small = {"batch_size": 8, "gradient_accumulation_steps": 1, "save_steps": 3}
+    config = {
+        "model": {"path": "builtin:tiny-ko"},
+        "data": {"train": "train.jsonl", "test": "test.jsonl"},
+        "engine": {"backend": "hf", "batch_size": 16},
+        "sft": {**small, "learning_rate": 3e-3, "epochs": 2},
+        "sample": {"n": 4, "temperature": 1.0, "top_p": 1.0, "max_tokens": 24},
+        "dpo": {**small, "learning_rate": 1e-3, "epochs": 3},
+        "solve": {"max_tokens": 24},
+    }
+    (folder / "koalign.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    for line in (["sft"], ["dpo-pairs"], ["dpo"], SOLVE):
+        done = koalign(*line, cwd=folder)
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+SOLVE = ["solve", "--adapters", "sft,dpo", "test.jsonl", "-o", "answers.jsonl"]
+
+
+def lines_in(pattern: str) -> Callable[[Path], int]:
+    return lambda folder: sum(p.read_bytes().count(b"\n") for p in folder.glob(pattern))
+
+
+def checkpoints(stage: str) -> Callable[[Path], int]:
+    return lambda folder: len(list(folder.glob(f"{RUN}/{stage}/work/checkpoint-*/whole")))
+
+
+CASES = {
+    "sft": (["sft"], ["sft"], checkpoints("sft"), 1, ["sft/adapter"]),
+    "samples": (
+        ["dpo-pairs"],
+        ["samples", "pairs"],
+        lines_in(f"{RUN}/samples/samples.jsonl"),
+        40,
+        ["samples/samples.jsonl", "pairs/pairs.jsonl", "pairs/dropped.jsonl"],
+    ),
+    "dpo": (["dpo"], ["dpo"], checkpoints("dpo"), 1, ["dpo/adapter"]),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_killed_stage_goes_on_and_ends_in_the_same_bytes(name, whole, tmp_path):
+    command, stages, progress, enough, outputs = CASES[name]
+    folder = tmp_path / "killed"
+    shutil.copytree(whole, folder)
+    for stage in stages:
+        shutil.rmtree(folder / RUN / stage)
+    kill_when(command, folder, lambda: progress(folder) >= enough)
+    assert not (folder / RUN / stages[0] / "manifest.json").exists()
+    done = koalign(*command, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    for output in outputs:
+        assert content(folder / RUN / output) == content(whole / RUN / output)
+
+
+def test_a_killed_solve_goes_on_and_ends_in_the_same_answers(whole, tmp_path):
+    folder = tmp_path / "killed"
+    shutil.copytree(whole, folder)
+    (folder / "answers.jsonl").unlink()
+    written = lines_in(f"{RUN}/solving/*/answer_samples.jsonl")
+    kill_when(SOLVE, folder, lambda: written(folder) >= 1)
+    assert not (folder / "answers.jsonl").exists()
+    assert 1 <= written(folder) < 24
+    done = koalign(*SOLVE, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert content(folder / "answers.jsonl") == content(whole / "answers.jsonl")
+
+
+def test_a_checkpoint_that_was_cut_off_is_not_used(whole, tmp_path):
+    folder = tmp_path / "cut"
+    shutil.copytree(whole, folder)
+    shutil.rmtree(folder / RUN / "sft")
+    kill_when(["sft"], folder, lambda: checkpoints("sft")(folder) >= 1)
+    newest = max(
+        (folder / RUN / "sft" / "work").glob("checkpoint-*"),
+        key=lambda p: int(p.name.split("-")[1]),
+    )
+    (newest / "whole").unlink(missing_ok=True)
+    (newest / "optimizer.pt").write_bytes(b"cut off")
+    done = koalign("sft", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert content(folder / RUN / "sft/adapter") == content(whole / RUN / "sft/adapter")
+
+
+def test_partial_work_of_another_setting_is_refused(whole, tmp_path):
+    folder = tmp_path / "other"
+    shutil.copytree(whole, folder)
+    (folder / RUN / "samples" / "manifest.json").unlink()
+    refused = koalign("dpo-pairs", "-s", "sample.temperature=0.5", cwd=folder)
+    assert refused.returncode == 2
+    assert "sample.temperature = 1.0, and it is now 0.5" in refused.stderr
+
+
+def kill_when(command: list[str], folder: Path, ready: Callable[[], bool]) -> None:
+    """Start the command and kill it, unasked, as soon as `ready`."""
+    with subprocess.Popen(
+        [*KOALIGN, *command], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        until = time.monotonic() + 300
+        while not ready():
+            assert process.poll() is None, "it ended before it could be killed"
+            assert time.monotonic() < until
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+
+
+def content(path: Path) -> dict[str, bytes] | bytes:
+    if path.is_file():
+        return path.read_bytes()
+    return {p.name: p.read_bytes() for p in sorted(path.rglob("*")) if p.is_file()}
