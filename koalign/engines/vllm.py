@@ -75,46 +75,60 @@ class VllmEngine:
         self, requests: Sequence[Request], sampling: Sampling, *, n: int, seed: int, first: int
     ) -> list[list[Sample]]:
         """See Engine.generate."""
+        answers: dict[int, list[Sample]] = {}
+        # Beside LoRA requests, vLLM 0.32 on the CPU answers a request for the bare base with an
+        # adapter's weights; apart it does not.
+        for with_adapter in (False, True):
+            part = [i for i, r in enumerate(requests) if (r.adapter is not None) == with_adapter]
+            if part:
+                rows = self._generate([requests[i] for i in part], sampling, n, seed, first)
+                answers.update(zip(part, rows, strict=True))
+        return [answers[i] for i in range(len(requests))]
+
+    def _generate(
+        self, requests: Sequence[Request], sampling: Sampling, n: int, seed: int, first: int
+    ) -> list[list[Sample]]:
         from vllm import SamplingParams
         from vllm.lora.request import LoRARequest
 
-        # What an earlier call cached changes the arithmetic by a rounding, and with it, rarely, a sample.
+        # What an earlier call cached changes the arithmetic by a rounding, and with it, rarely,
+        # a sample; a continued run must not depend on what was sampled before.
         self._llm.reset_prefix_cache()
-        prompts, parameters, loras = [], [], []
-        for request in requests:
-            name = self.adapter_id(request.adapter)
-            for index in range(first, first + n):
-                prompts.append({"prompt_token_ids": list(request.prompt_ids)})
-                parameters.append(
-                    SamplingParams(
-                        temperature=sampling.temperature,
-                        top_p=sampling.top_p if sampling.temperature else 1.0,
-                        max_tokens=sampling.max_tokens,
-                        seed=sample_seed(seed, request, name, index),
-                        logprobs=0,
-                        detokenize=False,
-                    )
+        names = [self.adapter_id(request.adapter) for request in requests]
+        loras = [
+            LoRARequest(name, lora_number(name), str(request.adapter)) if request.adapter else None
+            for name, request in zip(names, requests, strict=True)
+        ]
+        draws = [(number, first + i) for number in range(len(requests)) for i in range(n)]
+        outputs = self._llm.generate(
+            [{"prompt_token_ids": list(requests[number].prompt_ids)} for number, _ in draws],
+            [
+                SamplingParams(
+                    temperature=sampling.temperature,
+                    top_p=sampling.top_p if sampling.temperature else 1.0,
+                    max_tokens=sampling.max_tokens,
+                    seed=sample_seed(seed, requests[number], names[number], index),
+                    logprobs=0,
+                    detokenize=False,
                 )
-                loras.append(
-                    LoRARequest(name, lora_number(name), str(request.adapter))
-                    if request.adapter
-                    else None
-                )
-        outputs = self._llm.generate(prompts, parameters, lora_request=loras, use_tqdm=False)
+                for number, index in draws
+            ],
+            lora_request=[loras[number] for number, _ in draws],
+            use_tqdm=False,
+        )
         samples = []
-        for number, output in enumerate(outputs):
-            request, done = requests[number // n], output.outputs[0]
-            tokens = tuple(done.token_ids)
+        for (number, index), output in zip(draws, outputs, strict=True):
+            done = output.outputs[0]
             samples.append(
                 Sample(
-                    problem_id=request.problem_id,
-                    index=first + number % n,
-                    adapter=self.adapter_id(request.adapter),
-                    text=self.tokenizer.decode(tokens, skip_special_tokens=True),
-                    token_ids=tokens,
+                    problem_id=requests[number].problem_id,
+                    index=index,
+                    adapter=names[number],
+                    text=self.tokenizer.decode(done.token_ids, skip_special_tokens=True),
+                    token_ids=tuple(done.token_ids),
                     logprob=round(float(done.cumulative_logprob), 3),
                     finish_reason="stop" if done.finish_reason == "stop" else "length",
-                    abstraction_id=request.abstraction_id,
+                    abstraction_id=requests[number].abstraction_id,
                 )
             )
         return [samples[i : i + n] for i in range(0, len(samples), n)]
