@@ -40,7 +40,7 @@ def dpo_trainer(
         }
     )
     losses = {"sigmoid": 1.0, "sft": section.sft_weight} if section.sft_weight else {"sigmoid": 1.0}
-    return TokenizedDPOTrainer(
+    trainer = TokenizedDPOTrainer(
         model=policy,
         args=DPOConfig(
             **trl_settings(section, work, len(pairs), seed),
@@ -52,6 +52,10 @@ def dpo_trainer(
         train_dataset=dataset,
         processing_class=tokenizer,
     )
+    # Its log-probabilities are columns of the data by now. Left in place it would be saved into
+    # checkpoints, and transformers would then restore it on resume and not the policy.
+    policy.delete_adapter("ref")
+    return trainer
 
 
 def sharpen(
