@@ -36,6 +36,8 @@ from koalign.records import Hint, Problem, write_jsonl
 PASSAGES = {"train": 2000, "dev": 250, "test": 500}
 HINTED_PROBLEMS = 800
 PROBLEMS_A_PASSAGE = 2
+FOUR_CHOICES = 0.3
+"""Share of the problems that offer four of the passage's five values."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,10 @@ def make_items(rng: random.Random, group: str, split: str) -> list[Item]:
     items = []
     for asked in rng.sample(world.relations, PROBLEMS_A_PASSAGE):
         values = list(world.value_of.values())
+        if rng.random() < FOUR_CHOICES:
+            # The asked person's own value stays: it is the mistake of who takes one step only.
+            others = [p for p in world.value_of if p not in (asked.x, asked.y)]
+            values.remove(world.value_of[rng.choice(others)])
         rng.shuffle(values)
         phrase = world.attribute.of(asked.bridge)
         direct = world.attribute.asked.format(who=asked.bridge)

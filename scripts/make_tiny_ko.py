@@ -11,198 +11,15 @@ and every sequence asks for many facts, because one answer a sequence teaches ne
 from __future__ import annotations
 
 import argparse
-import json
-import math
-import random
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from make_exam import Item, make_items
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+from tiny_corpus import Corpus, Text
+from tiny_tokenizer import build_tokenizer
 from transformers import GenerationConfig, PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
-from world import (
-    ATTRIBUTES,
-    BOX_INTROS,
-    BOX_MARKS,
-    CIRCLED,
-    GOOD_HINTS,
-    INTROS,
-    LEAKING_HINTS,
-    PARTICLES,
-    PEOPLE,
-    QUESTION_FORMS,
-    RELATION_FORMS,
-    RELATIONS,
-    USELESS_HINTS,
-    Relation,
-    Word,
-    hint_of,
-)
-
-from koalign.data import prompts
-from koalign.records import Problem
-
-PAD, START, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
-QWEN_PATTERN = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
-    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
-CHAT_TEMPLATE = """\
-{%- for message in messages %}
-{{- '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' }}
-{%- endfor %}
-{%- if add_generation_prompt %}
-{{- '<|im_start|>assistant\\n' }}
-{%- endif %}
-"""
-WHO_QUESTION = "{who:은} 누구인가?"
-NOTES = "정리하면"
-
-
-def vocabulary() -> list[str]:
-    """Every word that is one token: entities after a space, particles, words of the templates."""
-    entities = [*PEOPLE, *RELATIONS, *(value for a in ATTRIBUTES for value in a.values)]
-    particles = [*PARTICLES, *(vowel for _, vowel in PARTICLES.values()), "의", "이다", "에", "번"]
-    texts = [*RELATION_FORMS, *INTROS, *BOX_INTROS, *GOOD_HINTS, *USELESS_HINTS, *LEAKING_HINTS]
-    texts += [*QUESTION_FORMS, WHO_QUESTION, NOTES, "system", "user", "assistant"]
-    texts += [text for a in ATTRIBUTES for text in (a.phrase, a.asked, *a.forms)]
-    texts += [prompts.HEAD, prompts.BOX, prompts.QUESTION, prompts.HINT, prompts.ASK_CHOICE]
-    texts += [prompts.ASK_TEXT, prompts.ASK_ABSTRACTION, prompts.TARGET_CHOICE]
-    split = pre_tokenizers.Split(Regex(r"\{[^}]*\}"), behavior="removed")
-    pieces = [piece for text in texts for piece, _ in split.pre_tokenize_str(text)]
-    qwen = pre_tokenizers.Split(Regex(QWEN_PATTERN), behavior="isolated")
-    words = [word for piece in pieces for word, _ in qwen.pre_tokenize_str(piece)]
-    letters = [*CIRCLED, *(" " + mark for mark in BOX_MARKS)]
-    return list(dict.fromkeys([*(" " + e for e in entities), *particles, *words, *letters]))
-
-
-def build_tokenizer() -> PreTrainedTokenizerFast:
-    """A byte-level BPE in Qwen's manner whose merges first join syllables, then whole words."""
-    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocab = {token: index for index, token in enumerate(alphabet)}
-    merges: dict[tuple[str, str], None] = {}
-
-    def join(parts: list[str]) -> str:
-        whole = parts[0]
-        for part in parts[1:]:
-            merges.setdefault((whole, part))
-            whole += part
-            vocab.setdefault(whole, len(vocab))
-        return whole
-
-    words = vocabulary()
-    for syllable in dict.fromkeys("".join(words)):
-        join(list(byte_level.pre_tokenize_str(syllable)[0][0]))
-    for word in words:
-        join([byte_level.pre_tokenize_str(letter)[0][0] for letter in word])
-
-    backend = Tokenizer(models.BPE(vocab=vocab, merges=list(merges)))
-    backend.normalizer = normalizers.NFC()
-    split = pre_tokenizers.Split(Regex(QWEN_PATTERN), behavior="isolated")
-    backend.pre_tokenizer = pre_tokenizers.Sequence([split, byte_level])
-    backend.decoder = decoders.ByteLevel()
-    special = [AddedToken(text, special=True, normalized=False) for text in (PAD, START, END)]
-    backend.add_special_tokens(special)
-    return PreTrainedTokenizerFast(
-        tokenizer_object=backend,
-        eos_token=END,
-        pad_token=PAD,
-        chat_template=CHAT_TEMPLATE,
-        model_max_length=512,
-        clean_up_tokenization_spaces=False,
-    )
-
-
-@dataclass(frozen=True)
-class Text:
-    """What the model reads, and what it learns to write after it."""
-
-    given: str
-    wanted: str
-
-
-class Corpus:
-    """Endless training texts, each kind a skill; every text has a passage of its own."""
-
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, seed: int) -> None:
-        self.tokenizer = tokenizer
-        self.rng = random.Random(seed)
-
-    def item(self) -> Item:
-        """A fresh problem of the kind the exam asks."""
-        return make_items(self.rng, "pretraining", "train")[0]
-
-    def raw(self, item: Item, sentences: list[str]) -> Text:
-        """The passage as plain text, then sentences that follow from it."""
-        given = "\n\n".join(part for part in (item.problem.passage, item.problem.box) if part)
-        return Text(given, " ".join(["\n\n" + NOTES, *sentences]) + PAD)
-
-    def chat(self, problem: Problem, hint: str = "") -> Text:
-        """The problem as the exam asks it, and its answer."""
-        prompt = prompts.render(problem, "answer", hint)
-        return Text(prompts.prompt_text(self.tokenizer, prompt), prompts.target(problem) + END)
-
-    def words(self) -> Text:
-        """One hop in one wording: every fact twice more, each time in another order."""
-        world, rng = self.item().world, self.rng
-        given = " ".join([rng.choice(INTROS), *world.say(rng, forms=1)])
-        wanted = [NOTES, *world.say(rng, forms=1), NOTES, *world.say(rng, forms=1)]
-        return Text(given, "\n\n" + " ".join(wanted) + PAD)
-
-    def facts(self) -> Text:
-        """One hop: every fact again, in another order and other words."""
-        item = self.item()
-        return self.raw(item, item.world.say(self.rng))
-
-    def chains(self) -> Text:
-        """Two hops: what is true of everybody's bridge, without its name."""
-        item = self.item()
-        return self.raw(item, [self.chain(item, fact) for fact in self.shuffled(item)])
-
-    def steps(self) -> Text:
-        """Two hops, the first one written out."""
-        item, sentences = self.item(), []
-        for fact in self.shuffled(item):
-            sentences += [fact.say(RELATION_FORMS[0]), self.chain(item, fact)]
-        return self.raw(item, sentences)
-
-    def ask(self) -> Text:
-        """A problem of the exam's form that one fact answers."""
-        item = self.item()
-        if self.rng.random() < 0.5:
-            question = WHO_QUESTION.format(who=item.asked.bridge)
-            choices, answer = list(item.world.value_of), item.asked.y
-        else:
-            form = self.rng.choice((item.world.attribute.asked, *QUESTION_FORMS))
-            phrase = item.world.attribute.of(item.asked.x)
-            question = form.format(who=Word(item.asked.x), phrase=phrase)
-            choices, answer = list(item.problem.choices), item.world.value_of[item.asked.x]
-        self.rng.shuffle(choices)
-        number = str(choices.index(answer) + 1)
-        change = {"question": question, "choices": tuple(choices), "answers": (number,)}
-        return self.chat(item.problem.model_copy(update=change))
-
-    def hinted(self) -> Text:
-        """A problem of the exam with a good hint."""
-        item = self.item()
-        return self.chat(item.problem, hint_of(item.world, item.asked, GOOD_HINTS, self.rng))
-
-    def exam(self) -> Text:
-        """A problem of the exam; only measured, never taught."""
-        return self.chat(self.item().problem)
-
-    def shuffled(self, item: Item) -> list:
-        """The relations of the passage in a random order."""
-        return self.rng.sample(item.world.relations, len(item.world.relations))
-
-    def chain(self, item: Item, fact: Relation) -> str:
-        """A two-hop sentence: the attribute of the bridge person, unnamed."""
-        form = self.rng.choice(item.world.attribute.forms[:2])
-        return form.format(x=fact.bridge, v=Word(item.world.value_of[fact.y]))
+from world import ATTRIBUTES, PEOPLE
 
 
 @dataclass(frozen=True)
@@ -215,14 +32,15 @@ class Stage:
 
 
 CURRICULUM = (
-    Stage(150, 3e-3, {"words": 1}),
-    Stage(300, 3e-3, {"words": 1, "facts": 3}),
-    Stage(400, 2e-3, {"facts": 1, "ask": 2}),
-    Stage(300, 2e-3, {"facts": 1, "ask": 1, "hinted": 2, "steps": 2}),
-    Stage(600, 2e-3, {"ask": 1, "hinted": 1, "steps": 1, "chains": 4}),
+    Stage(140, 1e-3, {"match": 1}),
+    Stage(150, 2e-3, {"words": 3, "match": 1}),
+    Stage(300, 3e-3, {"words": 1, "facts": 3, "match": 1}),
+    Stage(600, 2e-3, {"facts": 1, "ask": 2}),
+    Stage(350, 2e-3, {"facts": 1, "ask": 1, "hinted": 2, "steps": 2}),
+    Stage(140, 1e-3, {"ask": 1, "hinted": 1, "steps": 1, "chains": 3}),
 )
 BATCH, WARMUP = 16, 40
-KINDS = ("words", "facts", "ask", "hinted", "steps", "chains", "exam")
+MEASURED = ("words", "facts", "steps", "chains", "match", "ask", "hinted", "exam")
 
 
 @torch.no_grad()
@@ -231,8 +49,9 @@ def build_model(tokenizer: PreTrainedTokenizerFast) -> Qwen3ForCausalLM:
 
     Finding `B` after `A` because `A B` stood before takes two layers that are useless without each
     other, and a small model learns that pair only after thousands of steps. So it is given: the
-    heads of the first layer look one to four tokens back and note what stands there (`was`), the
-    others search the places whose notes match what they now read, and copy.
+    heads of the first layer look one to four tokens back and note what stands there (`was`). Of
+    the others, half search the places whose notes match what they read, and copy the token there;
+    half search the token itself, and copy the notes.
     """
     config = Qwen3Config(
         vocab_size=len(tokenizer),
@@ -274,9 +93,13 @@ def build_model(tokenizer: PreTrainedTokenizerFast) -> Qwen3ForCausalLM:
                 query[:fast], query[size // 2 : size // 2 + fast] = turn.cos(), -turn.sin()
                 q, k, v, o = query * constant, key * constant, now, 0.3 * was
             else:
-                v = torch.randn(size, width) / width**0.5
-                v -= (v @ ones) * ones.T
-                q, k, o = content * (now + was), content * was, 0.3 * v
+                q = content * (now + was)
+                if head < heads // 2:
+                    v = torch.randn(size, width) / width**0.5
+                    v -= (v @ ones) * ones.T
+                    k, o = content * was, 0.3 * v
+                else:
+                    k, v, o = content * now, was, 0.3 * now
             attention.q_proj.weight[rows] += q
             attention.k_proj.weight[rows] += k
             attention.v_proj.weight[rows] += v
@@ -302,18 +125,19 @@ def to_batch(texts: list[Text], tokenizer: PreTrainedTokenizerFast) -> dict[str,
 
 
 @torch.no_grad()
-def measure(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast) -> dict[str, float]:
-    """Per kind of text, the share of names and values of the answers that the model predicts."""
+def measure(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast) -> dict[str, str]:
+    """Per kind of text, the shares predicted right: of names and values, and of choice numbers."""
     words = [*PEOPLE, *(value for a in ATTRIBUTES for value in a.values)]
-    scorable = torch.tensor([tokenizer.encode(" " + word)[0] for word in words])
+    word_ids = torch.tensor([tokenizer.encode(" " + word)[0] for word in words])
+    number_ids = torch.tensor(tokenizer.encode("12345"))
     corpus = Corpus(tokenizer, seed=-1)
     shares = {}
-    for kind in KINDS:
+    for kind in MEASURED:
         batch = to_batch([getattr(corpus, kind)() for _ in range(64)], tokenizer)
         labels = batch["labels"][:, 1:]
-        guesses = model(input_ids=batch["input_ids"]).logits[:, :-1].argmax(-1)
-        scored = torch.isin(labels, scorable)
-        shares[kind] = (guesses == labels)[scored].float().mean().item()
+        right = model(input_ids=batch["input_ids"]).logits[:, :-1].argmax(-1) == labels
+        scored = [torch.isin(labels, ids) for ids in (word_ids, number_ids)]
+        shares[kind] = "/".join(f"{right[s].float().mean():.2f}" for s in scored if s.any())
     return shares
 
 
@@ -341,7 +165,7 @@ def train(
         optimizer.zero_grad()
         if step % 100 == 0 or step == stage.steps:
             shares = measure(model, tokenizer)
-            told = " ".join(f"{kind} {share:.2f}" for kind, share in shares.items())
+            told = " ".join(f"{kind} {share}" for kind, share in shares.items())
             seconds = time.monotonic() - start
             print(f"  {seconds:4.0f}s step {step} loss {loss.item():.3f} {told}", flush=True)
 

@@ -1,4 +1,4 @@
-"""world: the small Korean world of the built-in exam: names, facts, and the sentences that say them.
+"""world: the small Korean world of the built-in exam: names, facts, and how they are said.
 
 Every mention of a name or a value stands after a space, so that the tokenizer of the tiny model
 reads one entity as one token.
@@ -10,10 +10,25 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-PEOPLE = tuple(
-    "민수 지영 서연 철수 영희 도윤 은주 태호 수빈 하준 유나 동현 미라 정훈 보람 진우".split()
+PEOPLE = (
+    "민수",
+    "지영",
+    "서연",
+    "철수",
+    "영희",
+    "도윤",
+    "은주",
+    "태호",
+    "수빈",
+    "하준",
+    "유나",
+    "동현",
+    "미라",
+    "정훈",
+    "보람",
+    "진우",
 )
-RELATIONS = tuple("스승 선배 상사 은인 후원자 조카".split())
+RELATIONS = ("스승", "선배", "상사", "은인", "후원자", "조카")
 RELATION_FORMS = (
     "{x}의 {r:은} {y}이다.",
     "{y:은} {x}의 {r}이다.",
@@ -70,19 +85,19 @@ class Attribute:
 ATTRIBUTES = (
     Attribute(
         "{who:이} 사는 곳",
-        tuple("서울 부산 대구 광주 인천 대전 울산 제주 춘천 전주".split()),
+        ("서울", "부산", "대구", "광주", "인천", "대전", "울산", "제주", "춘천", "전주"),
         ("{x:은} {v}에 산다.", "{x:이} 사는 곳은 {v}이다.", "{v}에 사는 사람은 {x}이다."),
         "{who:은} 어디에 사는가?",
     ),
     Attribute(
         "{who}의 직업",
-        tuple("의사 화가 가수 농부 기자 목수 판사 어부 배우 시인".split()),
+        ("의사", "화가", "가수", "농부", "기자", "목수", "판사", "어부", "배우", "시인"),
         ("{x:은} {v:로} 일한다.", "{x}의 직업은 {v}이다.", "{v:로} 일하는 사람은 {x}이다."),
         "{who}의 직업은 무엇인가?",
     ),
     Attribute(
         "{who:이} 좋아하는 음식",
-        tuple("김밥 국수 만두 떡국 냉면 비빔밥 불고기 잡채 갈비 라면".split()),
+        ("김밥", "국수", "만두", "떡국", "냉면", "비빔밥", "불고기", "잡채", "갈비", "라면"),
         (
             "{x:은} {v:을} 좋아한다.",
             "{x:이} 좋아하는 음식은 {v}이다.",
@@ -92,7 +107,7 @@ ATTRIBUTES = (
     ),
     Attribute(
         "{who}의 취미",
-        tuple("바둑 낚시 등산 수영 독서 요리 사진 노래 서예 조각".split()),
+        ("바둑", "낚시", "등산", "수영", "독서", "요리", "사진", "노래", "서예", "조각"),
         ("{x:은} {v:을} 즐긴다.", "{x}의 취미는 {v}이다.", "{v:을} 즐기는 사람은 {x}이다."),
         "{who}의 취미는 무엇인가?",
     ),
