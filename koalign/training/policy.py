@@ -9,7 +9,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
 from transformers import set_seed
 
-from koalign.adapters.base import load_base
+from koalign.adapters.base import base_folder, load_base
 from koalign.adapters.stack import widen
 from koalign.config import Model
 
@@ -32,7 +32,10 @@ def fresh_policy(model: Model, rank: int, alpha: int, seed: int) -> PeftModel:
 
 def continued_policy(model: Model, adapter: Path) -> PeftModel:
     """The base with a trained adapter that goes on learning."""
-    return PeftModel.from_pretrained(_trainable_base(model), adapter, is_trainable=True)
+    policy = PeftModel.from_pretrained(_trainable_base(model), adapter, is_trainable=True)
+    # An adapter names its base as the config does; PEFT looks there for a vocabulary when saving.
+    policy.peft_config["default"].base_model_name_or_path = str(base_folder(model))
+    return policy
 
 
 def masked_stack(model: Model, parent: Path, extra_rank: int, seed: int, work: Path) -> PeftModel:
