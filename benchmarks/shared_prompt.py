@@ -21,7 +21,8 @@ from koalign.config import ASSETS, Engine, Model, Sampling
 from koalign.data import prompts
 from koalign.engines import Request
 from koalign.engines.hf import HfEngine
-from koalign.records import Problem, read_jsonl
+from koalign.jsonl import read_jsonl
+from koalign.records import Problem
 
 MODEL = Model(path="builtin:tiny-ko")
 SAMPLING = Sampling(temperature=1.0, top_p=1.0, max_tokens=16)

@@ -12,7 +12,8 @@ from typing import Annotated
 
 import typer
 
-from koalign.records import Base, KoalignError, parse_record, read_json, write_jsonl
+from koalign.jsonl import parse_record, read_json, write_jsonl
+from koalign.records import Base, KoalignError
 
 app = typer.Typer(
     name="koalign",
@@ -199,7 +200,7 @@ def init(
 ) -> None:
     """Write a koalign.yaml with every key, its default and its sentence."""
     from koalign.config_files import documented_yaml
-    from koalign.records import write_atomically
+    from koalign.jsonl import write_atomically
 
     if path.exists():
         raise KoalignError(f"{path} is there already; nothing is written over")

@@ -1,15 +1,12 @@
-"""records: the frozen nouns of koalign, and JSONL in and out with file:line in every error."""
+"""records: the frozen nouns of koalign, each named by its content where it has a name."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class KoalignError(Exception):
@@ -228,111 +225,3 @@ class Drop(Record):
     problem_id: str
     stage: str
     reason: str
-
-
-R = TypeVar("R", bound=Record)
-
-
-def read_jsonl(path: Path, record: type[R]) -> list[R]:
-    """The records of a JSONL file; raises KoalignError naming file, line and field."""
-    return [
-        parse_record(record, value, f"{path}:{number}") for number, value in iter_json_lines(path)
-    ]
-
-
-def iter_json_lines(path: Path) -> Iterator[tuple[int, Any]]:
-    """(line number, JSON value) of each non-empty line; raises KoalignError with file:line."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise KoalignError(f"{path}: no such file") from None
-    except IsADirectoryError:
-        raise KoalignError(f"{path}: is a folder, not a JSONL file") from None
-    except UnicodeDecodeError as error:
-        raise KoalignError(
-            f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8"
-        ) from None
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            try:
-                yield number, json.loads(line)
-            except json.JSONDecodeError as error:
-                raise KoalignError(
-                    f"{path}:{number}: not a line of JSON ({error.msg} at column {error.colno})"
-                ) from None
-
-
-def parse_record(record: type[R], value: Any, place: str) -> R:
-    """The record in a JSON value; raises KoalignError that names the place and the field."""
-    try:
-        return record.model_validate(value, strict=False)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        raise KoalignError(f"{place}: {field + ': ' if field else ''}{message}") from None
-
-
-def to_json_line(record: Record) -> str:
-    """One line of JSON without the line end."""
-    return json.dumps(record.model_dump(mode="json"), ensure_ascii=False)
-
-
-def write_jsonl(path: Path, records: Iterable[Record]) -> int:
-    """Write the records atomically and return how many there were."""
-    lines = [to_json_line(record) + "\n" for record in records]
-    write_atomically(path, "".join(lines))
-    return len(lines)
-
-
-def read_json(path: Path) -> Any:
-    """The JSON value of a file that koalign wrote."""
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write a JSON value atomically, indented, Korean as Korean."""
-    write_atomically(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write UTF-8 text so that the file is either the old one or the whole new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    with part.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-
-
-class JsonlAppender:
-    """Appends records to a file a killed process may have left in the middle of a line.
-
-    `done` holds what was whole on opening; a half-written last line is cut off.
-    """
-
-    def __init__(self, path: Path, record: type[Record]) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-        whole = path.read_bytes()
-        whole = whole[: whole.rfind(b"\n") + 1]
-        os.truncate(path, len(whole))
-        self.done: list[Any] = read_jsonl(path, record)
-        self._file = path.open("a", encoding="utf-8", newline="\n")
-
-    def append(self, records: Sequence[Record]) -> None:
-        """Write the records and hand them to the operating system before returning."""
-        self._file.writelines(to_json_line(record) + "\n" for record in records)
-        self._file.flush()
-
-    def close(self) -> None:
-        """Force what was written to the disk."""
-        os.fsync(self._file.fileno())
-        self._file.close()
-
-    def __enter__(self) -> JsonlAppender:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

@@ -21,7 +21,8 @@ import psutil
 import koalign
 from koalign.config import Config, Section, resolve_path
 from koalign.data.prompts import TEMPLATE_HASH
-from koalign.records import KoalignError, Record, content_hash, read_json, write_json
+from koalign.jsonl import read_json, write_json
+from koalign.records import KoalignError, Record, content_hash
 
 PACKAGES = (
     "torch", "transformers", "trl", "peft", "accelerate", "datasets", "bitsandbytes", "vllm",

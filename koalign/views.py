@@ -16,7 +16,8 @@ from rich.text import Text
 
 import koalign
 from koalign.data import prompts
-from koalign.records import KoalignError, Problem, read_json
+from koalign.jsonl import read_json
+from koalign.records import KoalignError, Problem
 from koalign.run import PACKAGES, Manifest, read_manifest
 
 ENTRY_TITLES = {

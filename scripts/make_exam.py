@@ -31,7 +31,8 @@ from world import (
     make_world,
 )
 
-from koalign.records import Hint, Problem, write_jsonl
+from koalign.jsonl import write_jsonl
+from koalign.records import Hint, Problem
 
 PASSAGES = {"train": 2000, "dev": 250, "test": 500}
 HINTED_PROBLEMS = 800

@@ -12,7 +12,8 @@ import pytest
 from transformers import AutoTokenizer
 
 from koalign.data import prompts
-from koalign.records import Hint, Problem, read_jsonl
+from koalign.jsonl import read_jsonl
+from koalign.records import Hint, Problem
 
 ASSETS = Path(__file__).parent.parent / "koalign" / "assets"
 SIZES = {"train": 4000, "dev": 500, "test": 1000}

@@ -13,7 +13,8 @@ from koalign.adapters.base import load_base, load_tokenizer
 from koalign.config import Engine, Sampling
 from koalign.data import prompts
 from koalign.engines import Request, draw, open_engine
-from koalign.records import KoalignError, Problem, Sample, read_jsonl
+from koalign.jsonl import read_jsonl
+from koalign.records import KoalignError, Problem, Sample
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,8 @@ import pytest
 from conftest import koalign, problem, write_lines
 
 from koalign.data.grading import grade
-from koalign.records import Pair, Problem, Sample, Solution, read_jsonl
+from koalign.jsonl import read_jsonl
+from koalign.records import Pair, Problem, Sample, Solution
 
 RUN = Path("runs/default")
 

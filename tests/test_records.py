@@ -8,15 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from koalign.records import (
-    Drop,
-    JsonlAppender,
-    KoalignError,
-    Problem,
-    read_jsonl,
-    to_json_line,
-    write_jsonl,
-)
+from koalign.jsonl import JsonlAppender, read_jsonl, to_json_line, write_jsonl
+from koalign.records import Drop, KoalignError, Problem
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 

@@ -12,15 +12,8 @@ from training_helpers import MODEL, QUICK, QUICK_DPO, card, trained_adapter
 from koalign.adapters.base import base_folder, load_base, load_tokenizer
 from koalign.config import Model, Tracking
 from koalign.data import prompts
-from koalign.records import (
-    Completion,
-    KoalignError,
-    Pair,
-    Problem,
-    read_json,
-    read_jsonl,
-    write_json,
-)
+from koalign.jsonl import read_json, read_jsonl, write_json
+from koalign.records import Completion, KoalignError, Pair, Problem
 from koalign.run import hash_path
 from koalign.training.dpo import dpo_trainer, sharpen
 from koalign.training.fit import fit

@@ -6,14 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from koalign.data.prompts import TEMPLATE_HASH
-from koalign.records import (
-    AdapterCard,
-    Base,
-    KoalignError,
-    parse_record,
-    read_json,
-    write_json,
-)
+from koalign.jsonl import parse_record, read_json, write_json
+from koalign.records import AdapterCard, Base, KoalignError
 from koalign.run import hash_path
 
 CARD = "koalign.json"

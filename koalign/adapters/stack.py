@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from koalign.records import KoalignError, read_json, write_json
+from koalign.jsonl import read_json, write_json
+from koalign.records import KoalignError
 
 WEIGHTS = "adapter_model.safetensors"
 CONFIG = "adapter_config.json"

@@ -14,7 +14,8 @@ from typing import Any, Protocol
 from koalign import progress
 from koalign.config import Engine as EngineConfig
 from koalign.config import Model, Sampling
-from koalign.records import Base, JsonlAppender, KoalignError, Sample, content_hash
+from koalign.jsonl import JsonlAppender
+from koalign.records import Base, KoalignError, Sample, content_hash
 
 
 @dataclass(frozen=True)

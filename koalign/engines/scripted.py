@@ -12,7 +12,8 @@ from koalign.adapters.cards import adapter_id, read_card
 from koalign.config import Engine as EngineConfig
 from koalign.config import Sampling
 from koalign.engines import Request, sample_seed
-from koalign.records import Base, KoalignError, Record, Sample, parse_record
+from koalign.jsonl import parse_record
+from koalign.records import Base, KoalignError, Record, Sample
 
 END = 256
 """The end-of-turn token; the tokens below it are the bytes of UTF-8."""

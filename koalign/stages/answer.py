@@ -9,16 +9,8 @@ from typing import Any
 from koalign.adapters.cards import adapter_id, check_adapter, write_card
 from koalign.data import prompts
 from koalign.data.traces import answer_rows
-from koalign.records import (
-    Abstraction,
-    Base,
-    KoalignError,
-    Problem,
-    Sample,
-    parse_record,
-    read_json,
-    read_jsonl,
-)
+from koalign.jsonl import parse_record, read_json, read_jsonl
+from koalign.records import Abstraction, Base, KoalignError, Problem, Sample
 from koalign.run import WORK, Stage, StageResult, hash_path
 
 

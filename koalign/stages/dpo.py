@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from koalign.adapters.cards import adapter_id, check_adapter, write_card
-from koalign.records import Base, Pair, parse_record, read_json, read_jsonl
+from koalign.jsonl import parse_record, read_json, read_jsonl
+from koalign.records import Base, Pair
 from koalign.run import Stage, StageResult, hash_path
 
 

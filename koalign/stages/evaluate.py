@@ -11,18 +11,8 @@ from koalign.data import prompts
 from koalign.data.grading import grade
 from koalign.data.metrics import mcnemar_p, wilson_interval
 from koalign.engines import Engine, Request, draw, open_engine
-from koalign.records import (
-    Base,
-    KoalignError,
-    Prediction,
-    Problem,
-    Solution,
-    parse_record,
-    read_json,
-    read_jsonl,
-    write_json,
-    write_jsonl,
-)
+from koalign.jsonl import parse_record, read_json, read_jsonl, write_json, write_jsonl
+from koalign.records import Base, KoalignError, Prediction, Problem, Solution
 from koalign.run import Stage, StageResult
 
 ALONE = {"base": None, "sft": "sft/adapter", "dpo": "dpo/adapter", "answer_alone": "answer/adapter"}

@@ -13,19 +13,8 @@ from koalign.data.grading import grade
 from koalign.data.hints import static_refusal
 from koalign.data.metrics import rate_z
 from koalign.engines import Engine, Request, draw, open_engine
-from koalign.records import (
-    Abstraction,
-    Base,
-    Drop,
-    Hint,
-    KoalignError,
-    Problem,
-    Sample,
-    parse_record,
-    read_json,
-    read_jsonl,
-    write_jsonl,
-)
+from koalign.jsonl import parse_record, read_json, read_jsonl, write_jsonl
+from koalign.records import Abstraction, Base, Drop, Hint, KoalignError, Problem, Sample
 from koalign.run import Stage, StageResult
 
 

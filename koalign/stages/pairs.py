@@ -8,17 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from koalign.data.mining import mine
-from koalign.records import (
-    Completion,
-    Drop,
-    KoalignError,
-    Pair,
-    Problem,
-    PromptTokens,
-    Sample,
-    read_jsonl,
-    write_jsonl,
-)
+from koalign.jsonl import read_jsonl, write_jsonl
+from koalign.records import Completion, Drop, KoalignError, Pair, Problem, PromptTokens, Sample
 from koalign.run import Stage, StageResult
 
 

@@ -11,16 +11,8 @@ from koalign.data import prompts
 from koalign.data.formats.native import read_problems
 from koalign.data.splits import refuse_shared
 from koalign.engines import describe_base
-from koalign.records import (
-    Drop,
-    Hint,
-    KoalignError,
-    Problem,
-    iter_json_lines,
-    parse_record,
-    write_json,
-    write_jsonl,
-)
+from koalign.jsonl import iter_json_lines, parse_record, write_json, write_jsonl
+from koalign.records import Drop, Hint, KoalignError, Problem
 from koalign.run import Stage, StageResult
 
 

@@ -8,15 +8,8 @@ from typing import Any
 
 from koalign.data import prompts
 from koalign.engines import Request, draw, open_engine
-from koalign.records import (
-    Base,
-    Problem,
-    PromptTokens,
-    parse_record,
-    read_json,
-    read_jsonl,
-    write_jsonl,
-)
+from koalign.jsonl import parse_record, read_json, read_jsonl, write_jsonl
+from koalign.records import Base, Problem, PromptTokens
 from koalign.run import Stage, StageResult
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from koalign.adapters.cards import write_card
 from koalign.data import prompts
-from koalign.records import AdapterCard, Base, Problem, parse_record, read_json, read_jsonl
+from koalign.jsonl import parse_record, read_json, read_jsonl
+from koalign.records import AdapterCard, Base, Problem
 from koalign.run import Stage, StageResult, hash_path
 
 

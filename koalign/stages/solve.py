@@ -10,18 +10,8 @@ from koalign.adapters.cards import check_adapter
 from koalign.data import prompts
 from koalign.data.grading import grade
 from koalign.engines import Engine, Request, draw, open_engine
-from koalign.records import (
-    Base,
-    KoalignError,
-    Problem,
-    Sample,
-    Solution,
-    content_hash,
-    parse_record,
-    read_json,
-    read_jsonl,
-    write_jsonl,
-)
+from koalign.jsonl import parse_record, read_json, read_jsonl, write_jsonl
+from koalign.records import Base, KoalignError, Problem, Sample, Solution, content_hash
 from koalign.run import Stage, StageResult
 
 

@@ -17,7 +17,8 @@ from transformers import Trainer, TrainerCallback
 from koalign import progress
 from koalign.adapters.cards import write_card
 from koalign.config import Training
-from koalign.records import AdapterCard, read_json, write_json
+from koalign.jsonl import read_json, write_json
+from koalign.records import AdapterCard
 from koalign.tracking import Log
 
 if not sys.stderr.isatty():  # bars of other libraries are for terminals too

@@ -10,7 +10,8 @@ import unicodedata
 from pathlib import Path
 from typing import Any
 
-from koalign.records import KoalignError, Problem, iter_json_lines, parse_record
+from koalign.jsonl import iter_json_lines, parse_record
+from koalign.records import KoalignError, Problem
 
 
 def read_problems(path: Path) -> list[Problem]:
