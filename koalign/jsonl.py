@@ -40,7 +40,7 @@ def iter_json_lines(path: Path) -> Iterator[tuple[int, Any]]:
                 yield number, json.loads(line)
             except json.JSONDecodeError as error:
                 raise KoalignError(
-                    f"{path}:{number}: not a line of JSON ({error.msg} at column {error.colno})"
+                    f"{path}:{number}: not a line of JSON (column {error.colno}: {error.msg})"
                 ) from None
 
 
