@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from koalign.data.prompts import TEMPLATE_HASH
 from koalign.jsonl import parse_record, read_json, write_json
@@ -48,6 +49,27 @@ def check_adapter(folder: Path, base: Base) -> AdapterCard:
             f"{TEMPLATE_HASH}; train it again"
         )
     return card
+
+
+def stacked_card(
+    parent: Path,
+    base: Base,
+    role: Literal["abstraction", "answer"],
+    rank: int,
+    data: dict[str, str],
+) -> AdapterCard:
+    """The card of a role adapter of `rank` new ranks on top of `parent`, which is checked."""
+    below = check_adapter(parent, base)
+    return below.model_copy(
+        update={
+            "name": role,
+            "role": role,
+            "parents": (adapter_id(parent),),
+            "rank": below.rank + rank,
+            "frozen_rank": below.rank,
+            "data": data,
+        }
+    )
 
 
 def find_adapters(names: str, run_dir: Path) -> list[Path | None]:

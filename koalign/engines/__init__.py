@@ -14,8 +14,9 @@ from typing import Any, Protocol
 from koalign import progress
 from koalign.config import Engine as EngineConfig
 from koalign.config import Model, Sampling
+from koalign.data.prompts import prompt_ids_of_all
 from koalign.jsonl import JsonlAppender
-from koalign.records import Base, KoalignError, Sample, content_hash
+from koalign.records import Base, KoalignError, Prompt, Sample, content_hash
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,21 @@ def describe_base(engine: EngineConfig, model: Model) -> tuple[Base, Any]:
     from koalign.adapters.base import identify, load_tokenizer
 
     return identify(model), load_tokenizer(model)
+
+
+def requests_for(
+    engine: Engine,
+    asked: Sequence[Prompt],
+    adapter: Path | None,
+    abstraction_ids: Sequence[str] | None = None,
+) -> list[Request]:
+    """One request a prompt, all to one adapter, each under the id of the hint that it shows."""
+    ids = prompt_ids_of_all(engine.tokenizer, asked)
+    hints = abstraction_ids or [""] * len(asked)
+    return [
+        Request(prompt.problem_id, tuple(tokens), adapter, hint)
+        for prompt, tokens, hint in zip(asked, ids, hints, strict=True)
+    ]
 
 
 def draw(

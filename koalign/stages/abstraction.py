@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from koalign.adapters.cards import adapter_id, check_adapter, write_card
+from koalign.adapters.cards import stacked_card, write_card
 from koalign.data import prompts
 from koalign.jsonl import parse_record, read_json, read_jsonl
 from koalign.records import Abstraction, Base, KoalignError, Problem
@@ -23,17 +23,13 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
             f"none of {len(hints)} hints passed the screens; "
             f"see {inputs['hints/abstractions.jsonl']} for the verdicts"
         )
-    parent = check_adapter(inputs["dpo/adapter"], base)
     section = config.abstraction
-    card = parent.model_copy(
-        update={
-            "name": "abstraction",
-            "role": "abstraction",
-            "parents": (adapter_id(inputs["dpo/adapter"]),),
-            "rank": parent.rank + section.rank,
-            "frozen_rank": parent.rank,
-            "data": {"abstractions.jsonl": hash_path(inputs["hints/abstractions.jsonl"])},
-        }
+    card = stacked_card(
+        inputs["dpo/adapter"],
+        base,
+        "abstraction",
+        section.rank,
+        {"abstractions.jsonl": hash_path(inputs["hints/abstractions.jsonl"])},
     )
     counts = {"examples": len(kept)}
     if base.scripted:

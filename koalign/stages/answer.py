@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from koalign.adapters.cards import adapter_id, check_adapter, write_card
+from koalign.adapters.cards import stacked_card, write_card
 from koalign.data import prompts
 from koalign.data.traces import answer_rows
 from koalign.jsonl import parse_record, read_json, read_jsonl
@@ -31,20 +31,12 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     )
     if not traces:
         raise KoalignError("no right answer under a kept hint; see hints/abstractions.jsonl")
-    parent = check_adapter(inputs["dpo/adapter"], base)
-    card = parent.model_copy(
-        update={
-            "name": "answer",
-            "role": "answer",
-            "parents": (adapter_id(inputs["dpo/adapter"]),),
-            "rank": parent.rank + section.rank,
-            "frozen_rank": parent.rank,
-            "data": {
-                path.name: hash_path(path)
-                for name, path in inputs.items()
-                if name.startswith("hints/")
-            },
-        }
+    card = stacked_card(
+        inputs["dpo/adapter"],
+        base,
+        "answer",
+        section.rank,
+        {path.name: hash_path(path) for name, path in inputs.items() if name.startswith("hints/")},
     )
     counts = {
         "examples": len(traces),

@@ -10,7 +10,7 @@ from koalign.adapters.cards import check_adapter
 from koalign.data import prompts
 from koalign.data.grading import grade
 from koalign.data.metrics import mcnemar_p, wilson_interval
-from koalign.engines import Engine, Request, draw, open_engine
+from koalign.engines import Engine, draw, open_engine, requests_for
 from koalign.jsonl import parse_record, read_json, read_jsonl, write_json, write_jsonl
 from koalign.records import Base, KoalignError, Prediction, Problem, Solution
 from koalign.run import Stage, StageResult
@@ -71,15 +71,9 @@ def _predict(
     out: Path,
 ) -> list[Prediction]:
     asked = [prompts.render(problem, "answer") for problem in problems]
-    requests = [
-        Request(prompt.problem_id, tuple(ids), adapter)
-        for prompt, ids in zip(
-            asked, prompts.prompt_ids_of_all(engine.tokenizer, asked), strict=True
-        )
-    ]
     drawn = draw(
         engine,
-        requests,
+        requests_for(engine, asked, adapter),
         config.solve,
         out / "samples.jsonl",
         title=f"evaluate: {system}",

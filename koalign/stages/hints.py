@@ -12,7 +12,7 @@ from koalign.data import prompts
 from koalign.data.grading import grade
 from koalign.data.hints import static_refusal
 from koalign.data.metrics import rate_z
-from koalign.engines import Engine, Request, draw, open_engine
+from koalign.engines import Engine, draw, open_engine, requests_for
 from koalign.jsonl import parse_record, read_json, read_jsonl, write_jsonl
 from koalign.records import Abstraction, Base, Drop, Hint, KoalignError, Problem, Sample
 from koalign.run import Stage, StageResult
@@ -163,15 +163,12 @@ class _Screens:
         for _, problem_id, _, text in asked:
             problem = self._problems[problem_id]
             shown = prompts.without_stem(problem) if hidden else problem
-            rendered.append(prompts.render(shown, "answer", hint=text))
+            prompt = prompts.render(shown, "answer", hint=text)
+            # A hidden problem is still this problem: others may have the same choices.
+            rendered.append(prompt.model_copy(update={"problem_id": problem_id}))
         drawn = draw(
             engine,
-            [
-                Request(problem_id, tuple(ids), self._adapter, abstraction_id)
-                for (_, problem_id, abstraction_id, _), ids in zip(
-                    asked, prompts.prompt_ids_of_all(engine.tokenizer, rendered), strict=True
-                )
-            ],
+            requests_for(engine, rendered, self._adapter, [hint_id for _, _, hint_id, _ in asked]),
             self._config.hints,
             self._out / f"{name}.jsonl",
             title=f"hints: {name}",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from koalign.data import prompts
-from koalign.engines import Request, draw, open_engine
+from koalign.engines import draw, open_engine, requests_for
 from koalign.jsonl import parse_record, read_json, read_jsonl, write_jsonl
 from koalign.records import Base, Problem, PromptTokens
 from koalign.run import Stage, StageResult
@@ -19,20 +19,19 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     adapter = inputs["sft/adapter"]
     with open_engine(config.engine, config.model, base, [adapter]) as engine:
         asked = [prompts.render(problem, "answer") for problem in problems]
+        requests = requests_for(engine, asked, adapter)
         read = [
             PromptTokens(
                 problem_id=prompt.problem_id,
                 text=prompts.prompt_text(engine.tokenizer, prompt),
-                token_ids=tuple(ids),
+                token_ids=request.prompt_ids,
             )
-            for prompt, ids in zip(
-                asked, prompts.prompt_ids_of_all(engine.tokenizer, asked), strict=True
-            )
+            for prompt, request in zip(asked, requests, strict=True)
         ]
         write_jsonl(out / "prompts.jsonl", read)
         drawn = draw(
             engine,
-            [Request(prompt.problem_id, prompt.token_ids, adapter) for prompt in read],
+            requests,
             config.sample,
             out / "samples.jsonl",
             title="samples",

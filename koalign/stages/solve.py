@@ -9,7 +9,7 @@ from typing import Any
 from koalign.adapters.cards import check_adapter
 from koalign.data import prompts
 from koalign.data.grading import grade
-from koalign.engines import Engine, Request, draw, open_engine
+from koalign.engines import Engine, draw, open_engine, requests_for
 from koalign.jsonl import parse_record, read_json, read_jsonl, write_jsonl
 from koalign.records import Base, KoalignError, Problem, Sample, Solution, content_hash
 from koalign.run import Stage, StageResult
@@ -78,17 +78,8 @@ def _ask(
     work: Path,
 ) -> list[Sample]:
     asked = [prompts.render(p, purpose, hint=hints.get(p.id, "")) for p in problems]
-    requests = [
-        Request(
-            prompt.problem_id,
-            tuple(ids),
-            adapter,
-            content_hash(hint) if (hint := hints.get(prompt.problem_id, "")) else "",
-        )
-        for prompt, ids in zip(
-            asked, prompts.prompt_ids_of_all(engine.tokenizer, asked), strict=True
-        )
-    ]
+    shown = [content_hash(hint) if (hint := hints.get(p.id, "")) else "" for p in problems]
+    requests = requests_for(engine, asked, adapter, shown)
     path = work / f"{purpose}_samples.jsonl"
     drawn = draw(engine, requests, config.solve, path, title=f"solve: {purpose}", seed=config.seed)
     return [samples[0] for samples in drawn]
