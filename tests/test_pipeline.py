@@ -230,6 +230,42 @@ def test_a_wrong_word_on_the_command_line_is_one_line_and_code_2(scripted, argum
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        (
+            ("base", "weight_hash"),
+            "made for the base scripted (weights 0123), but this run stands on",
+        ),
+        (("template_hash",), "trained with prompt template 0123"),
+    ],
+)
+def test_an_adapter_for_another_base_or_template_is_refused(scripted, place, said):
+    assert koalign("sft").returncode == 0
+    shutil.copytree(RUN / "sft" / "adapter", "foreign")
+    card = json.loads(Path("foreign/koalign.json").read_text(encoding="utf-8"))
+    (card if len(place) == 1 else card[place[0]])[place[-1]] = "0123"
+    Path("foreign/koalign.json").write_text(json.dumps(card), encoding="utf-8")
+    done = koalign("solve", "--adapters", "foreign", "test.jsonl", "-o", "o.jsonl")
+    assert done.returncode == 2
+    assert said in done.stderr and "foreign" in done.stderr and done.stderr.count("\n") == 1
+    assert not Path("o.jsonl").exists()
+
+
+def test_a_folder_that_is_no_adapter_is_refused(scripted):
+    assert koalign("sft").returncode == 0
+    Path("empty").mkdir()
+    done = koalign("solve", "--adapters", "empty", "test.jsonl", "-o", "o.jsonl")
+    assert done.returncode == 2 and "empty: no adapter of koalign here" in done.stderr
+
+
+def test_a_half_line_of_json_is_refused_with_its_line(scripted):
+    with Path("train.jsonl").open("a", encoding="utf-8") as file:
+        file.write('{"question": "')
+    done = koalign("sft")
+    assert done.returncode == 2 and "train.jsonl:25: not a line of JSON" in done.stderr
+
+
 def test_a_second_koalign_in_the_same_run_folder_is_refused(scripted):
     from koalign.run import locked
 
