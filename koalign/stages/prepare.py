@@ -48,7 +48,11 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
                 )
         write_jsonl(out / f"{name}.jsonl", kept)
         splits[name] = kept
-    hints = _read_hints(inputs["data.hints"], splits["train"]) if "data.hints" in inputs else []
+    hints: list[Hint] = []
+    if "data.hints" in inputs:
+        too_long = {drop.problem_id for drop in dropped}
+        hints, dropped_hints = _read_hints(inputs["data.hints"], splits["train"], too_long)
+        dropped += dropped_hints
     write_jsonl(out / "hints.jsonl", hints)
     write_jsonl(out / "dropped.jsonl", dropped)
     write_json(out / "base.json", base.model_dump(mode="json"))
@@ -70,18 +74,29 @@ def _tokens(tokenizer: Any, problems: Sequence[Problem]) -> list[int]:
     ]
 
 
-def _read_hints(path: Path, train: Sequence[Problem]) -> list[Hint]:
+def _read_hints(
+    path: Path, train: Sequence[Problem], too_long: set[str]
+) -> tuple[list[Hint], list[Drop]]:
     known = {problem.id for problem in train}
-    hints = []
+    hints: dict[str, Hint] = {}
+    dropped = []
     for number, value in iter_json_lines(path):
         hint = parse_record(Hint, value, f"{path}:{number}")
+        if hint.id in hints:
+            reason = "hint_given_twice"
+            dropped.append(Drop(problem_id=hint.problem_id, stage="prepare", reason=reason))
+            continue
+        if hint.problem_id in too_long:
+            reason = "hint_for_a_dropped_problem"
+            dropped.append(Drop(problem_id=hint.problem_id, stage="prepare", reason=reason))
+            continue
         if hint.problem_id not in known:
             raise KoalignError(
                 f"{path}:{number}: problem_id {hint.problem_id} is no training problem; "
                 "hints are learned from the training split only"
             )
-        hints.append(hint)
-    return list({hint.id: hint for hint in hints}.values())
+        hints[hint.id] = hint
+    return list(hints.values()), dropped
 
 
 STAGE = Stage(

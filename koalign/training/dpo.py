@@ -14,7 +14,7 @@ from koalign.config import Dpo, Tracking
 from koalign.records import AdapterCard, Pair
 from koalign.run import WORK
 from koalign.tracking import open_log
-from koalign.training.fit import fit, save_adapter, trl_settings
+from koalign.training.fit import fit, refuse_too_long, save_adapter, trl_settings
 
 
 class TokenizedDPOTrainer(DPOTrainer):
@@ -72,6 +72,8 @@ def sharpen(
 
     Returns the last logged metrics of TRL's DPOTrainer.
     """
+    sides = ((pair.prompt_ids, side) for pair in pairs for side in (pair.chosen, pair.rejected))
+    refuse_too_long((len(prompt) + len(side.token_ids) for prompt, side in sides), card)
     trainer = dpo_trainer(policy, tokenizer, pairs, section, out / WORK, seed)
     with open_log(tracking, card.name, section.model_dump(), out) as log:
         metrics = fit(trainer, card.name, log)

@@ -6,19 +6,20 @@ import math
 import os
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import datasets
 import torch
 from peft import PeftModel
-from transformers import Trainer, TrainerCallback
+from transformers import PrinterCallback, Trainer, TrainerCallback
 
 from koalign import progress
 from koalign.adapters.cards import write_card
 from koalign.config import Training
 from koalign.jsonl import read_json, write_json
-from koalign.records import AdapterCard
+from koalign.records import AdapterCard, KoalignError
 from koalign.tracking import Log
 
 if not sys.stderr.isatty():  # bars of other libraries are for terminals too
@@ -60,6 +61,16 @@ def trl_settings(section: Training, work: Path, rows: int, seed: int) -> dict[st
     }
 
 
+def refuse_too_long(lengths: Iterable[int], card: AdapterCard) -> None:
+    """Raises KoalignError if an example has more tokens than the base reads; none is ever cut."""
+    longest = max(lengths, default=0)
+    if longest > card.base.context:
+        raise KoalignError(
+            f"{card.name}: an example has {longest} tokens, and the context is {card.base.context}; "
+            "raise model.max_length, or shorten or remove the example"
+        )
+
+
 def fit(trainer: Trainer, title: str, log: Log) -> dict[str, float]:
     """Train from the last whole checkpoint, or from the start; returns the last logged metrics.
 
@@ -75,10 +86,7 @@ def fit(trainer: Trainer, title: str, log: Log) -> dict[str, float]:
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
     trainer.add_callback(_Checkpoints())
-    # transformers adds a printer of its own when its bars are off.
-    trainer.callback_handler.callbacks = [
-        c for c in trainer.callback_handler.callbacks if type(c).__name__ != "PrinterCallback"
-    ]
+    trainer.remove_callback(PrinterCallback)  # added by transformers when its bars are off
     steps = trainer.args.max_steps
     if steps < 0:
         per_epoch = math.ceil(

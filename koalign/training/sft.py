@@ -14,7 +14,7 @@ from koalign.config import Tracking, Training
 from koalign.records import AdapterCard
 from koalign.run import WORK
 from koalign.tracking import open_log
-from koalign.training.fit import fit, save_adapter, trl_settings
+from koalign.training.fit import fit, refuse_too_long, save_adapter, trl_settings
 
 IGNORED = -100
 Row = tuple[Sequence[int], Sequence[int]]
@@ -35,6 +35,7 @@ def teach(
 
     Returns the last logged metrics of TRL's SFTTrainer.
     """
+    refuse_too_long((len(prompt) + len(completion) for prompt, completion in rows), card)
     trainer = SFTTrainer(
         model=policy,
         args=SFTConfig(
