@@ -9,7 +9,6 @@ The same prompts, sampling parameters and rows at once; seconds for a completion
 import argparse
 import json
 import time
-from pathlib import Path
 
 import torch
 from rich.console import Console
@@ -18,11 +17,11 @@ from transformers import GenerationConfig
 
 from koalign.adapters.base import identify, load_base, load_tokenizer
 from koalign.config import ASSETS, Engine, Model, Sampling
-from koalign.data import prompts
+from koalign.data.formats.sources import read_source
+from koalign.data.prompts import DEFAULT, Renderer, load_template
+from koalign.data.tokens import prompt_ids
 from koalign.engines import Request
 from koalign.engines.hf import HfEngine
-from koalign.jsonl import read_jsonl
-from koalign.records import Problem
 
 MODEL = Model(path="builtin:tiny-ko")
 SAMPLING = Sampling(temperature=1.0, top_p=1.0, max_tokens=16)
@@ -50,10 +49,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
     tokenizer, model = load_tokenizer(MODEL), load_base(MODEL, quantized=False).eval()
-    problems = read_jsonl(Path(ASSETS / "exam" / "dev.jsonl"), Problem)
+    problems = read_source(str(ASSETS / "exam"), "dev").problems
+    renderer = Renderer(load_template(DEFAULT))
+    prompts = [renderer.render(problem, "answer") for problem in problems]
     asked = [
-        Request(p.id, tuple(prompts.prompt_ids(tokenizer, prompts.render(p, "answer"))))
-        for p in problems
+        Request(prompt.problem_id, tuple(ids))
+        for prompt, ids in zip(prompts, prompt_ids(tokenizer, prompts), strict=True)
     ]
     results = {}
     with HfEngine(Engine(batch_size=ROWS), MODEL, identify(MODEL)) as engine:

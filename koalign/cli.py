@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -65,6 +66,11 @@ def _stage_command(command: str) -> Callable[..., None]:
             for stage in COMMANDS[command]:
                 manifest, ran = execute(stage, config, run_dir, force)
                 typer.echo(describe(manifest, ran))
+        if command == "prepare":
+            from koalign.reports import print_dataset
+
+            print_dataset(read_json(run_dir / "prepare" / "report.json"))
+            typer.echo(f"the same with plots: {run_dir / 'prepare' / 'report.html'}")
         if command in ("run", "evaluate"):
             print_results(read_json(run_dir / "evaluate" / "results.json"))
             typer.echo(f"the run is in {run_dir}")
@@ -79,7 +85,7 @@ for _command, _help in STAGE_COMMANDS.items():
 @app.command()
 def solve(
     problems: Annotated[
-        Path | None, typer.Argument(help="JSONL of problems. Without: the run's test split.")
+        Path | None, typer.Argument(help="Problems, any known format. Without: the test split.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", help="Answers, JSONL. Without a file: in the run folder.")
@@ -90,6 +96,9 @@ def solve(
     files: Files = None,
     settings: Settings = None,
     run_dir: RunDir = DEFAULT_RUN,
+    any_template: Annotated[
+        bool, typer.Option("--any-template", help="Take adapters trained with other prompts.")
+    ] = False,
     force: Force = False,
 ) -> None:
     """State an abstraction of each problem, then answer with it."""
@@ -103,7 +112,7 @@ def solve(
         raise KoalignError(f"{problems}: say where the answers go with -o answers.jsonl")
     if out.exists() and not force:
         raise KoalignError(f"{out} is there already; take another -o, or --force to replace it")
-    _solve_file(problems, out, adapters, files or [], settings or [], run_dir)
+    _solve_file(problems, out, adapters, files or [], settings or [], run_dir, any_template)
 
 
 def _solve_file(
@@ -113,13 +122,14 @@ def _solve_file(
     files: list[Path],
     settings: list[str],
     run_dir: Path,
+    any_template: bool,
 ) -> None:
-    from koalign.adapters.cards import adapter_id, find_adapters
+    from koalign.adapters.cards import adapter_id, check_adapter, find_adapters
     from koalign.config_files import load_config
-    from koalign.data.formats.native import read_problems
-    from koalign.data.prompts import TEMPLATE_HASH
+    from koalign.data.formats.sources import read_problems
     from koalign.engines import describe_base
     from koalign.records import content_hash
+    from koalign.renderer import open_renderer
     from koalign.run import locked
     from koalign.stages.solve import count_solutions, solve
 
@@ -136,6 +146,10 @@ def _solve_file(
             f"model.path: {now.path} is not the base of {run_dir} ({base.path}); "
             "give the config of that run with -c"
         )
+    renderer = open_renderer(config.prompt, run_dir / "prepare" / "shots.jsonl")
+    for step in steps:
+        if step is not None:
+            check_adapter(step, base, None if any_template else renderer.hash)
     visible = SimpleNamespace(
         model=config.model, engine=config.engine, solve=config.solve, seed=config.seed
     )
@@ -146,11 +160,12 @@ def _solve_file(
         config.solve.model_dump(),
         config.engine.backend,
         config.seed,
-        TEMPLATE_HASH,
+        renderer.hash,
+        renderer.shots,
     )
     work = run_dir / "solving" / name
     with locked(run_dir):
-        solutions = solve(visible, base, asked, steps, work)
+        solutions = solve(visible, base, renderer, asked, steps, work)
         write_jsonl(out, solutions)
         shutil.rmtree(work)
     counts = ", ".join(f"{key} {value:,}" for key, value in count_solutions(solutions).items())
@@ -182,16 +197,58 @@ def preview(
     """A problem's exact tokens, and which of them carry the loss."""
     from koalign.config import resolve_path
     from koalign.config_files import load_config
-    from koalign.data.formats.native import read_problems
+    from koalign.data.formats.sources import read_source
     from koalign.engines import describe_base
+    from koalign.renderer import open_renderer
     from koalign.views import print_tokens
 
     config = load_config(files or [], settings or [])
-    problems = read_problems(Path(resolve_path(config.data.train)))
+    problems = [
+        problem
+        for source in config.data.train
+        for problem in read_source(
+            resolve_path(source.path),
+            "train",
+            format=source.format,
+            split=source.split,
+            columns=source.columns,
+        ).problems
+    ]
     if number > len(problems):
         raise KoalignError(f"data.train has {len(problems)} problems; there is no number {number}")
     _, tokenizer = describe_base(config.engine, config.model)
-    print_tokens(tokenizer, problems[number - 1])
+    print_tokens(tokenizer, open_renderer(config.prompt), problems[number - 1])
+
+
+@app.command()
+def grade(
+    answers: Annotated[Path, typer.Argument(help="JSONL lines with `problem` and `text`.")],
+    out: Annotated[
+        Path | None, typer.Option("-o", help="Verdicts, JSONL. Without: to the screen.")
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Grade stored text again, by rule and without a model: answer, correct and why of each line."""
+    from koalign.data.grading import Graded, GradeLine
+    from koalign.data.grading import grade as verdict
+    from koalign.jsonl import read_jsonl, to_json_line
+
+    if out is not None and out.exists() and not force:
+        raise KoalignError(f"{out} is there already; take another -o, or --force to replace it")
+    graded = []
+    for line in read_jsonl(answers, GradeLine):
+        found = verdict(line.problem, line.text, line.finish_reason)
+        graded.append(
+            Graded(id=line.problem.id, answer=found.answer, correct=found.correct, why=found.why)
+        )
+    if out is None:
+        typer.echo("".join(to_json_line(one) + "\n" for one in graded), nl=False)
+    else:
+        write_jsonl(out, graded)
+    right = sum(one.correct for one in graded)
+    reasons = Counter(one.why for one in graded)
+    listed = ", ".join(f"{why} {count:,}" for why, count in sorted(reasons.items()))
+    typer.echo(f"{right:,} of {len(graded):,} right ({listed or 'no line'})", err=True)
 
 
 @app.command()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 ASSETS = Path(__file__).parent / "assets"
 BUILTIN = "builtin:"
@@ -33,15 +33,64 @@ class Model(Section):
     """Run Python code that comes with the model."""
 
 
+class Source(Section):
+    """One place that problems are read from; where only a path is needed, the path alone will do."""
+
+    path: str
+    """File, folder or zip; `hf://owner/name[@revision][:config][/split]`; `builtin:` ships with koalign."""
+    format: str | None = None
+    """Name of a format; null: each file as the first format that it looks like."""
+    split: Literal["train", "dev", "test"] | None = None
+    """Which split of the source is meant; null: the one that it is listed under; other files
+    of a folder and rows that call themselves another are left out and listed."""
+    columns: dict[str, str | list[str]] | None = None
+    """For any other table: field of a problem -> its column (`data/formats/generic.py`)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _path_alone(cls, value: Any) -> Any:
+        return {"path": value} if isinstance(value, str) else value
+
+
+def _listed(value: Any) -> Any:
+    if value is None:
+        return ()
+    return [value] if isinstance(value, str | dict) else value
+
+
+Sources = Annotated[tuple[Source, ...], BeforeValidator(_listed)]
+
+
 class Data(Section):
-    train: str
-    """JSONL of problems with answers."""
-    dev: str | None = None
-    """JSONL of problems for choices made while building; never the test split."""
-    test: str | None = None
-    """JSONL of held-out problems: `solve` without a file, and `evaluate`."""
+    train: Sources = Field(min_length=1)
+    """Problems with answers, and rankings: a path, or a list of `{path, format, split}`."""
+    dev: Sources = ()
+    """Problems for choices made while building; never the test split."""
+    test: Sources = ()
+    """Held-out problems: `solve` without a file, and `evaluate`."""
     hints: str | None = None
     """JSONL of candidate hints for training problems (problem_id, text), from a teacher."""
+    dev_share: float = Field(default=0, ge=0, lt=1)
+    """Share of the training problems to hold out as dev where `dev` is empty, whole passages at a time."""
+    near_duplicates: float = Field(default=0.9, gt=0, le=1)
+    """Training problems this alike (Jaccard of character 5-grams) are one; the first is kept."""
+    leaks: Literal["stop", "drop"] = "stop"
+    """What to do where something trained on stands in dev or test: stop, or drop it from training."""
+    leak_overlap: float = Field(default=0.8, gt=0, le=1)
+    """Share of common character 13-grams from which on two problems are one."""
+
+
+class Prompt(Section):
+    template: str = "quote-then-number"
+    """What the model is asked and taught: the name of one of koalign's templates, or the path of a
+    YAML file of your own."""
+    thinking: Literal["off", "on", "auto"] = "off"
+    """Whether a model that can think does so before it answers, in training as at inference; auto: as
+    its chat template has it."""
+    shots: int = Field(default=0, ge=0)
+    """Answered problems shown before each question."""
+    shots_from: Literal["train", "dev"] = "train"
+    """Split that they are taken from; never test."""
 
 
 class Engine(Section):
@@ -159,6 +208,7 @@ class Config(Section):
 
     model: Model
     data: Data
+    prompt: Prompt = Prompt()
     engine: Engine = Engine()
     sft: Sft = Sft()
     sample: Sample = Sample()

@@ -31,6 +31,14 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+# `off` and `on` are words, as in YAML 1.2; SafeLoader reads them as false and true.
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"^[-+]?(?:\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
@@ -92,6 +100,10 @@ def documented_yaml() -> str:
 
 
 def _scalar(value: Any) -> str:
+    if isinstance(value, tuple):
+        plain = [source.model_dump(exclude_defaults=True) for source in value]
+        value = [one["path"] if list(one) == ["path"] else one for one in plain]
+        return yaml.safe_dump(value, default_flow_style=True, width=1000).strip()
     return "null" if value is None else yaml.safe_dump(value).splitlines()[0]
 
 

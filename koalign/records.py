@@ -6,7 +6,15 @@ import hashlib
 import json
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    computed_field,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 
 
 class KoalignError(Exception):
@@ -34,12 +42,47 @@ class Problem(Record):
     """The <보기>, shown between the passage and the question."""
     choices: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
-    """Gold answers; of a choice problem the 1-based number as text. Empty: unknown."""
+    """Gold answers, any of them right; of a choice problem the 1-based number, in JSON as a number.
+    Empty: unknown."""
     kind: Literal["choice", "short", "long", "span"] = "choice"
     source: str = ""
+    """The data set that it comes from."""
     group: str = ""
     """Problems of one group (a shared passage) never stand in two splits."""
     split: str = ""
+    key: str = ""
+    """What its source calls it, for submissions and for finding it again."""
+    subject: str = ""
+    """What its source files it under; figures per subject are grouped by it."""
+    points: float | None = None
+    """What a right answer earns, where the exam says so."""
+    rationale: str = ""
+    """Why the answer is right, as its source explains it."""
+
+    @field_validator("answers", mode="before")
+    @classmethod
+    def _numbers_are_text(cls, answers: Any) -> Any:
+        if not isinstance(answers, list | tuple):
+            return answers
+        return tuple(
+            str(a) if isinstance(a, int) and not isinstance(a, bool) else a for a in answers
+        )
+
+    @field_serializer("answers", when_used="json")
+    def _choice_numbers_are_numbers(self, answers: tuple[str, ...]) -> list[int | str]:
+        return [int(answer) if self.kind == "choice" else answer for answer in answers]
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _a_given_id_is_the_hash(cls, value: Any, build: Any) -> Problem:
+        if not isinstance(value, dict) or "id" not in value:
+            return build(value)
+        problem = build({name: item for name, item in value.items() if name != "id"})
+        if value["id"] != problem.id:
+            raise ValueError(
+                f"id {value['id']!r} is not the hash of this problem ({problem.id}); leave `id` out"
+            )
+        return problem
 
     @model_validator(mode="after")
     def _answers_are_among_the_choices(self) -> Problem:
@@ -58,10 +101,19 @@ class Problem(Record):
             raise ValueError(f"a problem of kind {self.kind!r} has no choices")
         return self
 
+    @computed_field
     @property
     def id(self) -> str:
         """Sixteen hex digits: the hash of question, passage, box, choices and kind."""
         return content_hash(self.question, self.passage, self.box, self.choices, self.kind)
+
+
+class Ranking(Record):
+    """Completions of one problem in somebody's order of preference; no rule has verified them."""
+
+    problem: Problem
+    texts: tuple[str, ...] = Field(min_length=2)
+    """The best first."""
 
 
 class Message(Record):
@@ -77,7 +129,15 @@ class Prompt(Record):
     problem_id: str
     purpose: Literal["answer", "abstraction"]
     messages: tuple[Message, ...]
+    """An optional system text, then user and assistant in turns; the last is the user's."""
     template: str
+    chat: bool = True
+    """Whether it goes through the model's chat template."""
+    delimiter: str = ""
+    """Without chat: what stands between prompt and completion."""
+    separator: str = ""
+    """Without chat: what stands between shots."""
+    thinking: Literal["off", "on", "auto"] = "off"
 
 
 class Sample(Record):
@@ -222,6 +282,12 @@ class Prediction(Record):
 class Drop(Record):
     """Something set aside, and why."""
 
-    problem_id: str
     stage: str
     reason: str
+    """One of few words, to be counted."""
+    problem_id: str = ""
+    """Empty: it did not become a problem."""
+    place: str = ""
+    """File and line or row, where it never became a problem."""
+    detail: str = ""
+    """What was found there."""

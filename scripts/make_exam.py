@@ -1,4 +1,8 @@
-"""make_exam: a seed -> koalign/assets/exam/{train,dev,test,hints}.jsonl, the built-in exam.
+"""make_exam: a seed -> koalign/assets/exam/, the built-in exam in the shape of two public ones.
+
+Most problems stand in CSV files of the 수능형 shape (csat/train.csv, ...: passage, a Python dict with
+question, choices and answer, and the <보기> in a column of its own). Those with four choices and no
+<보기> stand in files of the KMMLU shape (kmmlu/Reading-train.csv, ...), the passage in the question.
 
 Every problem needs two facts of its passage: who the asked person's 스승 (선배, ...) is, and what
 the passage says of that person. `hints.jsonl` is the canned teacher: mostly good hints, some
@@ -10,9 +14,10 @@ useless, wrong or telling the answer, as a real teacher writes them.
 from __future__ import annotations
 
 import argparse
+import csv
 import random
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from world import (
@@ -63,7 +68,7 @@ def lay_out(facts: Sequence[str], rng: random.Random) -> tuple[str, str]:
     return " ".join([rng.choice(INTROS), *facts]), box
 
 
-def make_items(rng: random.Random, group: str, split: str) -> list[Item]:
+def make_items(rng: random.Random) -> list[Item]:
     """The problems of one passage, each about another person."""
     world = make_world(rng)
     passage, box = lay_out(world.say(rng), rng)
@@ -84,12 +89,72 @@ def make_items(rng: random.Random, group: str, split: str) -> list[Item]:
             box=box,
             choices=tuple(values),
             answers=(str(values.index(world.value_of[asked.y]) + 1),),
-            source="koalign-exam",
-            group=group,
-            split=split,
         )
         items.append(Item(problem, world, asked))
     return items
+
+
+def as_table_row(item: Item) -> Item:
+    """The item with its passage in the question: the KMMLU shape has no column for one."""
+    problem = item.problem
+    question = f"{problem.passage}\n{problem.question}"
+    return replace(item, problem=problem.model_copy(update={"question": question, "passage": ""}))
+
+
+def of_one_passage(rng: random.Random) -> list[Item]:
+    """The items of one passage as the readers give them back.
+
+    The first goes into a table where it can: two rows of a table on one passage would be near
+    duplicates, for nothing in that shape says that they share it.
+    """
+    first, *others = make_items(rng)
+    if len(first.problem.choices) == 4 and not first.problem.box:
+        first = as_table_row(first)
+    return [first, *others]
+
+
+def write_csat(path: Path, problems: Sequence[Problem]) -> None:
+    """A CSV file in the shape of the 수능형 competition."""
+    rows = [
+        {
+            "id": f"koalign-exam-{path.stem}-{number:04}",
+            "paragraph": problem.passage,
+            "problems": repr(
+                {
+                    "question": problem.question,
+                    "choices": list(problem.choices),
+                    "answer": int(problem.answers[0]),
+                }
+            ),
+            "question_plus": problem.box,
+        }
+        for number, problem in enumerate(problems)
+    ]
+    write_csv(path, rows)
+
+
+def write_kmmlu(path: Path, problems: Sequence[Problem]) -> None:
+    """A CSV file in the shape of KMMLU; 0.0 is its word for an unknown human accuracy."""
+    rows = [
+        {
+            "question": problem.question,
+            "answer": problem.answers[0],
+            **dict(zip("ABCD", problem.choices, strict=True)),
+            "Category": "Reading",
+            "Human Accuracy": 0.0,
+        }
+        for problem in problems
+    ]
+    write_csv(path, rows)
+
+
+def write_csv(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
+    """Write rows of the same columns with a header."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def make_hints(item: Item, rng: random.Random) -> Iterator[Hint]:
@@ -136,13 +201,13 @@ def main() -> None:
     rng = random.Random(args.seed)
     hints: list[Hint] = []
     for split, passages in PASSAGES.items():
-        items = [
-            item
-            for number in range(passages)
-            for item in make_items(rng, f"{split}-{number:04}", split)
-        ]
-        count = write_jsonl(args.out / f"{split}.jsonl", [item.problem for item in items])
-        print(f"{split}: {count} problems")
+        items = [item for _ in range(passages) for item in of_one_passage(rng)]
+        problems = [item.problem for item in items]
+        tables = [problem for problem in problems if not problem.passage]
+        others = [problem for problem in problems if problem.passage]
+        write_csat(args.out / "csat" / f"{split}.csv", others)
+        write_kmmlu(args.out / "kmmlu" / f"Reading-{split}.csv", tables)
+        print(f"{split}: {len(others)} problems as csat, {len(tables)} as kmmlu")
         if split == "train":
             for item in rng.sample(items, HINTED_PROBLEMS):
                 hints += make_hints(item, rng)

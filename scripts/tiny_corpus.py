@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 
 from make_exam import Item, make_items
-from tiny_tokenizer import END, NOTES, PAD, WHO_QUESTION
+from tiny_tokenizer import END, NOTES, PAD, TARGET_CHOICE, WHO_QUESTION
 from transformers import PreTrainedTokenizerFast
 from world import (
     GOOD_HINTS,
@@ -19,8 +19,11 @@ from world import (
     hint_of,
 )
 
-from koalign.data import prompts
+from koalign.data.prompts import DEFAULT, Renderer, load_template
+from koalign.data.tokens import prompt_texts
 from koalign.records import Problem
+
+RENDERER = Renderer(load_template(DEFAULT))
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Corpus:
 
     def item(self) -> Item:
         """A fresh problem of the kind the exam asks."""
-        return make_items(self.rng, "pretraining", "train")[0]
+        return make_items(self.rng)[0]
 
     def raw(self, item: Item, sentences: list[str]) -> Text:
         """The passage as plain text, then sentences that follow from it."""
@@ -49,8 +52,8 @@ class Corpus:
 
     def chat(self, problem: Problem, hint: str = "") -> Text:
         """The problem as the exam asks it, and its answer."""
-        prompt = prompts.render(problem, "answer", hint)
-        return Text(prompts.prompt_text(self.tokenizer, prompt), prompts.target(problem) + END)
+        (given,) = prompt_texts(self.tokenizer, [RENDERER.render(problem, "answer", hint)])
+        return Text(given, RENDERER.target(problem) + END)
 
     def words(self) -> Text:
         """One hop in one wording: every fact twice more, each time in another order."""
@@ -82,9 +85,9 @@ class Corpus:
         if self.rng.random() < 0.3:
             problem = problem.model_copy(update={"choices": tuple(self.rng.sample(PEOPLE, 5))})
         numbered = list(enumerate(problem.choices, start=1))
-        lines = [prompts.CHOICE.format(number=n, choice=c) for n, c in numbered]
+        lines = [f"{n}. {c}" for n, c in numbered]
         self.rng.shuffle(numbered)
-        targets = [prompts.TARGET_CHOICE.format(choice=c, number=n) for n, c in numbered]
+        targets = [TARGET_CHOICE.format(choice=c, number=n) for n, c in numbered]
         return Text("\n".join(["\n", *lines]), "\n".join(["\n", *targets]) + PAD)
 
     def ask(self) -> Text:

@@ -24,8 +24,6 @@ from world import (
     USELESS_HINTS,
 )
 
-from koalign.data import prompts
-
 PAD, START, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 QWEN_PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
@@ -41,6 +39,13 @@ CHAT_TEMPLATE = """\
 """
 WHO_QUESTION = "{who:은} 누구인가?"
 NOTES = "정리하면"
+TARGET_CHOICE = "고른 답: {choice}\n정답: {number}"
+PROMPT_TEXTS = (
+    "다음 글을 읽고 물음에 답하시오.", "<보기>\n{box}", "문제: {question}", "실마리: {hint}",
+    "알맞은 답과 그 번호를 쓰시오.", "답을 쓰시오.", "정답은 말하지 말고 풀이의 실마리를 쓰시오.",
+    TARGET_CHOICE,
+)  # fmt: skip
+"""The words of koalign/data/templates/quote-then-number.yaml."""
 
 
 def vocabulary() -> list[str]:
@@ -50,8 +55,7 @@ def vocabulary() -> list[str]:
     texts = [*RELATION_FORMS, *INTROS, *BOX_INTROS, *GOOD_HINTS, *USELESS_HINTS, *LEAKING_HINTS]
     texts += [*QUESTION_FORMS, WHO_QUESTION, NOTES, "system", "user", "assistant"]
     texts += [text for a in ATTRIBUTES for text in (a.phrase, a.asked, *a.forms)]
-    texts += [prompts.HEAD, prompts.BOX, prompts.QUESTION, prompts.HINT, prompts.ASK_CHOICE]
-    texts += [prompts.ASK_TEXT, prompts.ASK_ABSTRACTION, prompts.TARGET_CHOICE]
+    texts += PROMPT_TEXTS
     split = pre_tokenizers.Split(Regex(r"\{[^}]*\}"), behavior="removed")
     pieces = [piece for text in texts for piece, _ in split.pre_tokenize_str(text)]
     qwen = pre_tokenizers.Split(Regex(QWEN_PATTERN), behavior="isolated")

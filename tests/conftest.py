@@ -6,10 +6,15 @@ import json
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
 import yaml
+
+from koalign.config import ASSETS
+from koalign.data.formats.sources import read_source
+from koalign.records import Problem
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
@@ -37,6 +42,12 @@ def write_lines(path: Path, rows: list) -> Path:
     return path
 
 
+@cache
+def exam(split: str) -> list[Problem]:
+    """The problems of the built-in exam, read as a user's run reads them."""
+    return read_source(str(ASSETS / "exam"), split).problems
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to work in."""
@@ -50,12 +61,10 @@ def scripted(folder: Path) -> Path:
 
     The script answers alone at random; with the hint that names the place it is always right.
     """
-    from koalign.data.formats.native import read_problems
-
     write_lines(folder / "train.jsonl", [problem(n) for n in range(24)])
     write_lines(folder / "test.jsonl", [problem(n) for n in range(100, 116)])
     hints = []
-    for one in read_problems(folder / "train.jsonl"):
+    for one in read_source(str(folder / "train.jsonl"), "train").problems:
         number = int(one.answers[0])
         hints += [
             {"problem_id": one.id, "text": f"기록의 {number}째 고을을 본다."},

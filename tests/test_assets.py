@@ -9,9 +9,11 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from conftest import exam
+from training_helpers import RENDERER
 from transformers import AutoTokenizer
 
-from koalign.data import prompts
+from koalign.data.tokens import prompt_ids
 from koalign.jsonl import read_jsonl
 from koalign.records import Hint, Problem
 
@@ -19,9 +21,7 @@ ASSETS = Path(__file__).parent.parent / "koalign" / "assets"
 SIZES = {"train": 4000, "dev": 500, "test": 1000}
 
 
-@cache
-def problems(split: str) -> list[Problem]:
-    return read_jsonl(ASSETS / "exam" / f"{split}.jsonl", Problem)
+problems = exam
 
 
 @cache
@@ -30,19 +30,29 @@ def hints() -> list[Hint]:
 
 
 def text_of(problem: Problem) -> str:
-    return f"{problem.passage} {problem.box}"
+    """Passage and box; a row in the KMMLU shape has its passage before the last line of the question."""
+    return f"{problem.passage or problem.question.rpartition(LINE_END)[0]} {problem.box}"
+
+
+LINE_END = "\n"
 
 
 def test_the_splits_have_their_sizes_and_names():
     for split, size in SIZES.items():
         assert len(problems(split)) == size
-        assert {(p.split, p.source) for p in problems(split)} == {(split, "koalign-exam")}
+        assert {(p.split, p.source) for p in problems(split)} == {(split, "csat"), (split, "kmmlu")}
+
+
+def test_a_tenth_of_each_split_is_a_table_with_the_passage_in_the_question():
+    for split, size in SIZES.items():
+        tables = [p for p in problems(split) if p.source == "kmmlu"]
+        assert 0.09 < len(tables) / size < 0.12
+        assert all(not p.passage and len(p.choices) == 4 and p.subject == "Reading" for p in tables)
 
 
 def test_no_passage_stands_in_two_splits():
-    for attribute in ("group", "passage"):
-        kinds = [{getattr(p, attribute) for p in problems(split)} for split in SIZES]
-        assert len(set.union(*kinds)) == sum(map(len, kinds))
+    passages = [{p.passage or text_of(p).strip() for p in problems(split)} for split in SIZES]
+    assert len(set.union(*passages)) == sum(map(len, passages))
 
 
 def test_no_problem_stands_twice():
@@ -69,9 +79,12 @@ def place(problem: Problem, choice: str) -> int:
     return text_of(problem).index(f" {choice}")
 
 
+ASKED = r"(?:다음 중 )?(\S+)의 (스승|선배|상사|은인|후원자|조카)"
+
+
 def asked(problem: Problem) -> tuple[str, str]:
     """The questioned person and the relation."""
-    found = re.match(r"(?:다음 중 )?(\S+)의 (스승|선배|상사|은인|후원자|조카)", problem.question)
+    found = re.match(ASKED, problem.question.rpartition(LINE_END)[2])
     assert found is not None
     return found[1], found[2]
 
@@ -151,6 +164,6 @@ def test_a_name_or_value_is_one_token():
 
 def test_all_prompts_and_targets_fit_the_context():
     for split in SIZES:
-        rendered = [prompts.render(p, "answer") for p in problems(split)]
-        longest = max(map(len, prompts.prompt_ids_of_all(tokenizer(), rendered)))
+        rendered = [RENDERER.render(p, "answer") for p in problems(split)]
+        longest = max(map(len, prompt_ids(tokenizer(), rendered)))
         assert longest + 64 < 512

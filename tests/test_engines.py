@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import exam
 from peft import PeftModel
 from scipy.stats import chisquare
-from training_helpers import MODEL, base_of_tests, trained_adapter
+from training_helpers import MODEL, RENDERER, base_of_tests, trained_adapter
 
 from koalign.adapters.base import load_base, load_tokenizer
 from koalign.config import Engine, Sampling
-from koalign.data import prompts
+from koalign.data.tokens import prompt_ids
 from koalign.engines import Request, draw, open_engine
-from koalign.jsonl import read_jsonl
-from koalign.records import KoalignError, Problem, Sample
+from koalign.records import KoalignError, Sample
 
 pytestmark = pytest.mark.slow
 
@@ -41,12 +41,11 @@ def hf(adapters):
 def requests(adapters) -> list[Request]:
     """Eight prompts of unequal length for the base and for each adapter."""
     tokenizer = load_tokenizer(MODEL)
-    exam = Path(__file__).parent.parent / "koalign" / "assets" / "exam" / "dev.jsonl"
-    problems = read_jsonl(exam, Problem)[:8]
+    asked = [RENDERER.render(problem, "answer") for problem in exam("dev")[:8]]
     return [
-        Request(p.id, tuple(prompts.prompt_ids(tokenizer, prompts.render(p, "answer"))), adapter)
+        Request(prompt.problem_id, tuple(ids), adapter)
         for adapter in (None, *adapters)
-        for p in problems
+        for prompt, ids in zip(asked, prompt_ids(tokenizer, asked), strict=True)
     ]
 
 

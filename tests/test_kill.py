@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import KOALIGN, ROOT, koalign
+from conftest import KOALIGN, exam, koalign
+
+from koalign.jsonl import write_jsonl
 
 pytestmark = pytest.mark.slow
 
-EXAM = ROOT / "koalign" / "assets" / "exam"
 RUN = Path("runs/default")
 
 
@@ -22,8 +23,7 @@ def whole(tmp_path_factory) -> Path:
     """A folder with a small real run, never interrupted: sft, pairs, dpo, and a solved file."""
     folder = tmp_path_factory.mktemp("whole")
     for name, count in (("train", 96), ("test", 24)):
-        lines = (EXAM / f"{name}.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
-        (folder / f"{name}.jsonl").write_text("".join(lines[:count]), encoding="utf-8")
+        write_jsonl(folder / f"{name}.jsonl", exam(name)[:count])
     small = {"batch_size": 8, "gradient_accumulation_steps": 1, "save_steps": 3}
     config = {
         "model": {"path": "builtin:tiny-ko"},
@@ -49,7 +49,7 @@ def lines_in(pattern: str) -> Callable[[Path], int]:
 
 
 def checkpoints(stage: str) -> Callable[[Path], int]:
-    return lambda folder: len(list(folder.glob(f"{RUN}/{stage}/work/checkpoint-*/whole")))
+    return lambda folder: len(list(folder.glob(f"{RUN}/{stage}/unfinished/checkpoint-*/whole")))
 
 
 CASES = {

@@ -15,11 +15,14 @@ PACKAGE = Path(__file__).parent.parent / "koalign"
 LAYERS = [
     {"records", "progress"},
     {"config", "jsonl"},
-    {"config_files", "data", "tracking"},
+    {"config_files", "data", "tracking", "page"},
+    {"renderer", "guard"},
     {"run"},
     {"adapters"},
     {"engines", "training"},
-    {"stages", "views"},
+    {"views"},
+    {"reports"},
+    {"stages"},
     {"cli"},
 ]
 HEAVY = {
@@ -93,7 +96,8 @@ def test_the_command_line_options_are_frozen():
     stage = {"-c", "-s", "--run-dir", "--force"}
     expected = dict.fromkeys(("prepare", "sft", "dpo-pairs", "dpo", "abstractions", "evaluate", "run"), stage)  # fmt: skip
     expected |= {
-        "solve": stage | {"problems", "-o", "--adapters"},
+        "solve": stage | {"problems", "-o", "--adapters", "--any-template"},
+        "grade": {"answers", "-o", "--force"},
         "show": {"run", "--json"},
         "preview": {"number", "-c", "-s"},
         "init": {"path"},

@@ -6,7 +6,9 @@ import shlex
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, koalign
+from conftest import ROOT, exam, koalign
+
+from koalign.jsonl import write_jsonl
 
 READMES = ("README.md", "README.ko.md")
 ENTRIES = ("base", "sft", "dpo", "solve_bare", "solve")
@@ -25,8 +27,7 @@ def commands(name: str) -> list[list[str]]:
 def chain(tmp_path_factory) -> Path:
     """An empty folder in which the README's commands were run, in order, and nothing else."""
     folder = tmp_path_factory.mktemp("newcomer")
-    dev = (ROOT / "koalign" / "assets" / "exam" / "dev.jsonl").read_text(encoding="utf-8")
-    (folder / "problems.jsonl").write_text("".join(dev.splitlines(keepends=True)[:20]), "utf-8")
+    write_jsonl(folder / "problems.jsonl", exam("dev")[:20])
     for command in commands("README.md"):
         where = folder / "own" if command[0] in ("init", "preview", "doctor") else folder
         where.mkdir(exist_ok=True)

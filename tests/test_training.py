@@ -5,14 +5,23 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import exam
 from peft import PeftModel
 from safetensors.torch import load_file
-from training_helpers import MODEL, QUICK, QUICK_DPO, card, trained_adapter
+from training_helpers import (
+    MODEL,
+    QUICK,
+    QUICK_DPO,
+    RENDERER,
+    card,
+    rows_of,
+    trained_adapter,
+)
 
 from koalign.adapters.base import base_folder, load_base, load_tokenizer
 from koalign.config import Model, Tracking
-from koalign.data import prompts
-from koalign.jsonl import read_json, read_jsonl, write_json
+from koalign.data.tokens import completion_ids, prompt_ids, prompt_texts
+from koalign.jsonl import read_json, write_json
 from koalign.records import Completion, KoalignError, Pair, Problem
 from koalign.run import hash_path
 from koalign.training.dpo import dpo_trainer, sharpen
@@ -22,7 +31,6 @@ from koalign.training.sft import teach
 
 pytestmark = pytest.mark.slow
 
-EXAM = Path(__file__).parent.parent / "koalign" / "assets" / "exam"
 OFF = Tracking()
 
 
@@ -33,18 +41,12 @@ def tokenizer():
 
 @pytest.fixture(scope="module")
 def problems() -> list[Problem]:
-    return read_jsonl(EXAM / "train.jsonl", Problem)[:16]
+    return exam("train")[:16]
 
 
 @pytest.fixture(scope="module")
 def rows(tokenizer, problems):
-    return [
-        (
-            prompts.prompt_ids(tokenizer, prompts.render(p, "answer")),
-            prompts.completion_ids(tokenizer, prompts.target(p)),
-        )
-        for p in problems
-    ]
+    return rows_of(tokenizer, problems)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +56,7 @@ def pairs(tokenizer, problems, rows) -> list[Pair]:
         wrong = problem.model_copy(
             update={"answers": (str(int(problem.answers[0]) % len(problem.choices) + 1),)}
         )
-        rejected = prompts.completion_ids(tokenizer, prompts.target(wrong))
+        ((_, rejected),) = rows_of(tokenizer, [wrong])
         made.append(
             Pair(
                 problem_id=problem.id,
@@ -243,18 +245,22 @@ def test_two_active_adapters_are_refused(tokenizer, pairs, sft_adapter, tmp_path
 
 
 def test_prompt_tokens_are_a_prefix_and_the_end_of_turn_carries_loss(tokenizer, problems):
-    for problem in problems:
-        for hint in ("", "먼저 민수의 스승은 지영이다."):
-            prompt = prompts.render(problem, "answer", hint=hint)
-            ids = prompts.prompt_ids(tokenizer, prompt)
-            completion = prompts.completion_ids(tokenizer, prompts.target(problem))
-            whole = prompts.prompt_text(tokenizer, prompt) + prompts.target(problem)
-            assert tokenizer.encode(whole + tokenizer.eos_token) == ids + completion
+    for hint in ("", "먼저 민수의 스승은 지영이다."):
+        asked = [RENDERER.render(problem, "answer", hint=hint) for problem in problems]
+        targets = [RENDERER.target(problem) for problem in problems]
+        for text, ids, target, completion in zip(
+            prompt_texts(tokenizer, asked),
+            prompt_ids(tokenizer, asked),
+            targets,
+            completion_ids(tokenizer, asked, targets),
+            strict=True,
+        ):
+            assert tokenizer.encode(text + target + tokenizer.eos_token) == ids + completion
             assert completion[-1] == tokenizer.eos_token_id
             assert tokenizer.eos_token_id not in completion[:-1]
 
 
 def test_an_empty_hint_is_the_bare_prompt_byte_for_byte(problems):
     for problem in problems:
-        assert prompts.render(problem, "answer", hint="") == prompts.render(problem, "answer")
-        assert prompts.render(problem, "answer", hint="가") != prompts.render(problem, "answer")
+        assert RENDERER.render(problem, "answer", hint="") == RENDERER.render(problem, "answer")
+        assert RENDERER.render(problem, "answer", hint="가") != RENDERER.render(problem, "answer")

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from koalign.data.prompts import TEMPLATE_HASH
 from koalign.jsonl import parse_record, read_json, write_json
 from koalign.records import AdapterCard, Base, KoalignError
 from koalign.run import hash_path
@@ -35,18 +34,21 @@ def adapter_id(folder: Path) -> str:
     return hash_path(folder)
 
 
-def check_adapter(folder: Path, base: Base) -> AdapterCard:
-    """The card, if the adapter fits the base and today's prompts; raises KoalignError if not."""
+def check_adapter(folder: Path, base: Base, template_hash: str | None) -> AdapterCard:
+    """The card, if the adapter fits the base and the prompts; raises KoalignError if not.
+
+    Without a template hash the adapter may have been trained with other prompts.
+    """
     card = read_card(folder)
     if card.base.weight_hash != base.weight_hash:
         raise KoalignError(
             f"{folder}: made for the base {card.base.path} (weights {card.base.weight_hash}), "
             f"but this run stands on {base.path} (weights {base.weight_hash})"
         )
-    if card.template_hash != TEMPLATE_HASH:
+    if template_hash not in (None, card.template_hash):
         raise KoalignError(
-            f"{folder}: trained with prompt template {card.template_hash}, and this koalign writes "
-            f"{TEMPLATE_HASH}; train it again"
+            f"{folder}: trained with prompt template {card.template_hash}, and this is "
+            f"{template_hash}; set prompt.template and prompt.thinking as they were, or train it again"
         )
     return card
 
@@ -57,9 +59,10 @@ def stacked_card(
     role: Literal["abstraction", "answer"],
     rank: int,
     data: dict[str, str],
+    template_hash: str,
 ) -> AdapterCard:
     """The card of a role adapter of `rank` new ranks on top of `parent`, which is checked."""
-    below = check_adapter(parent, base)
+    below = check_adapter(parent, base, template_hash)
     return below.model_copy(
         update={
             "name": role,

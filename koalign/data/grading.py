@@ -1,71 +1,94 @@
-"""grading: completion -> Verdict, by rule. An answer that cannot be read is wrong, never a guess."""
+"""grading: completion -> Verdict, by rule. An answer that cannot be read is no answer, never a guess."""
 
 from __future__ import annotations
 
 import re
-import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
-from koalign.data.prompts import TARGET_CHOICE
-from koalign.records import Problem, Verdict
+from koalign.data.stated import (
+    bare,
+    comparable,
+    forms,
+    readable,
+    stated_numbers,
+    stated_text,
+    without_key,
+)
+from koalign.data.text import strip_josa
+from koalign.records import Problem, Record, Verdict
 
-CIRCLED = {c: str(n) for marks in ("①②③④⑤", "➀➁➂➃➄", "❶❷❸❹❺") for n, c in enumerate(marks, start=1)}
+FinishReason = Literal["stop", "length"]
 
-_NUMBER = r"[(\[*\s]*([1-9](?!\d|[.,]\d|\s*[년월일개명회세차])|[①-⑤➀-➄❶-❺])[)\]*]*\s*번?"
-_STATED = re.compile(rf"(?:정답|답)\s*(?:은|:)?\s*{_NUMBER}")
-_SUBJECT = re.compile(rf"{_NUMBER}\s*(?:이|가)\s*(?:정답|옳)")
-_DENIED = re.compile(r"\s*(?:이|가)?\s*아니")
-_CORRECTED = re.compile(rf"\s*(?:이|가)?\s*아니(?:라|고),?\s*{_NUMBER}")
-_OR = re.compile(rf"\s*(?:또는|이나|혹은|,)\s*{_NUMBER}")
-_QUOTED = re.compile(re.escape(TARGET_CHOICE.partition("{choice}")[0]) + r"([^\n]*)")
-_THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
+# How the default template writes a choice out before it numbers it (`정답: 3`).
+_QUOTE, _NUMBER = "고른 답:", "\n정답:"
+
+_WRONG_IS_ASKED = re.compile(
+    r"(?:않은|않는|틀린|아닌|잘못된|없는|거리가 먼)\s?(?:것|설명|문장|진술|내용|보기|선택지|사람)"
+)
+_NO_ANSWER = re.compile(
+    "없음|(?:정?답이?없|(?:알|(?:대?답|확인)할)수없)(?:음|다|습니다)|unanswerable|noanswer"
+)
+"""How a completion says that the passage holds no answer; compared without spaces."""
+
+_OR = re.compile(r"\s(?:또는|혹은|or)\s")
+_COMMA = re.compile(r",(?!\d)")
 
 
-def grade(
-    problem: Problem, text: str, finish_reason: Literal["stop", "length"] = "stop"
-) -> Verdict:
-    """What the completion answers, and whether that is right; the last stated answer counts."""
-    stated = stated_numbers(text) if problem.choices else stated_text(text)
-    answer = stated[-1] if stated else None
-    if len(set(stated)) > 1 and _says_or(text):
-        return Verdict(answer=None, correct=False, why="ambiguous")
-    if answer is None or (problem.choices and int(answer) > len(problem.choices)):
-        why: Literal["truncated", "no_answer"] = (
-            "truncated" if finish_reason == "length" else "no_answer"
-        )
+class GradeLine(Record):
+    """A completion to grade, with its problem."""
+
+    problem: Problem
+    text: str
+    finish_reason: FinishReason = "stop"
+
+
+class Graded(Record):
+    """One graded completion."""
+
+    id: str
+    """Id of the problem."""
+    answer: str | None
+    correct: bool
+    why: Literal["match", "mismatch", "no_answer", "ambiguous", "truncated", "no_gold"]
+
+
+def grade(problem: Problem, text: str, finish_reason: FinishReason = "stop") -> Verdict:
+    """What the completion answers, and whether that is right. The last statement counts.
+
+    A choice is a number from 1 to the number of choices; two offered together are ambiguous. A
+    short answer is right when it equals an alternative of the gold (`만 6세#6세` holds two) folded,
+    without final full stop and enclosing quotes; a span also with one josa more, and where the gold
+    is the empty text, when it says that there is no answer. A long answer is right only when it
+    equals the gold folded: no rule can verify it, and a mismatch says little.
+    """
+    golds = [part for gold in problem.answers for part in _alternatives(gold)]
+    seen = readable(text)
+    if seen is None:
+        offered: list[str] = []
+    elif problem.kind == "choice":
+        offered = _offered_numbers(problem, text)
+    elif not seen and "" in golds and finish_reason == "stop":
+        offered = [""]
+    else:
+        offered = _offered_texts(problem, text, golds)
+    if not offered:
+        why = "truncated" if finish_reason == "length" else "no_answer"
         return Verdict(answer=None, correct=False, why=why)
-    if not problem.answers:
+    if len(offered) > 1:
+        return Verdict(answer=None, correct=False, why="ambiguous")
+    answer = offered[0]
+    if not golds:
         return Verdict(answer=answer, correct=False, why="no_gold")
-    right = {comparable(gold) for gold in problem.answers}
-    correct = comparable(answer) in right
+    correct = _is_gold(answer, golds, lenient=problem.kind == "span")
     return Verdict(answer=answer, correct=correct, why="match" if correct else "mismatch")
 
 
-def stated_numbers(text: str) -> list[str]:
-    """The choice numbers that a completion states as its answer, in order, as "1" to "9"."""
-    text = _readable(text)
-    found = []
-    for match in sorted(
-        [*_STATED.finditer(text), *_SUBJECT.finditer(text)], key=lambda m: m.start()
-    ):
-        if corrected := _CORRECTED.match(text, match.end()):
-            found.append(corrected[1])
-        elif not _DENIED.match(text, match.end()):
-            found.append(match[1])
-            if other := _OR.match(text, match.end()):
-                found.append(other[1])
-    return [CIRCLED.get(mark, mark) for mark in found]
-
-
-def stated_text(text: str) -> list[str]:
-    """The free-text answers that a completion states: what follows `정답:` on its line."""
-    text = _readable(text)
-    return [m[1].strip() for m in re.finditer(r"정답\s*:\s*(\S[^\n]*)", text)]
-
-
-def comparable(answer: str) -> str:
-    """An answer folded for comparison only: NFC, lower case, single spaces, no final full stop."""
-    return " ".join(unicodedata.normalize("NFC", answer).lower().split()).rstrip(".")
+def regrade(lines: Iterable[GradeLine]) -> Iterator[Graded]:
+    """The verdict on each line, in order."""
+    for line in lines:
+        verdict = grade(line.problem, line.text, line.finish_reason)
+        yield Graded(id=line.problem.id, **verdict.model_dump())
 
 
 def quotes_its_choice(problem: Problem, text: str) -> bool:
@@ -73,23 +96,61 @@ def quotes_its_choice(problem: Problem, text: str) -> bool:
 
     A right number under another choice's text is luck: no example to learn from.
     """
-    quoted = _QUOTED.findall(text)
-    numbers = stated_numbers(text)
-    if not quoted or not numbers:
+    seen = readable(text) or ""
+    offered = _offered_numbers(problem, text) if problem.choices else []
+    _, quote, rest = seen.rpartition(_QUOTE)
+    if not quote or len(offered) != 1:
         return True
-    number = int(numbers[-1])
-    return number <= len(problem.choices) and (
-        comparable(quoted[-1]) == comparable(problem.choices[number - 1])
-    )
+    quoted = rest.partition(_NUMBER)[0] if _NUMBER in rest else rest.partition("\n")[0]
+    return comparable(quoted) == comparable(problem.choices[int(offered[0]) - 1])
 
 
-def _readable(text: str) -> str:
-    """Without the thoughts, full-width digits and colons folded."""
-    folded = _THOUGHT.sub("", text)
-    return "".join(chr(ord(c) - 0xFEE0) if "！" <= c <= "～" else c for c in folded)
+def _offered_numbers(problem: Problem, text: str) -> list[str]:
+    asked = bool(_WRONG_IS_ASKED.search(problem.question))
+    statements = stated_numbers(text, problem.choices, wrong_is_asked=asked)
+    numbers = sorted(set(statements[-1])) if statements else []
+    if len(numbers) == 1 and not 1 <= numbers[0] <= len(problem.choices):
+        return []
+    return [str(number) for number in numbers]
 
 
-def _says_or(text: str) -> bool:
-    text = _readable(text)
-    matches = [*_STATED.finditer(text)]
-    return bool(matches) and _OR.match(text, matches[-1].end()) is not None
+def _offered_texts(problem: Problem, text: str, golds: Sequence[str]) -> list[str]:
+    """The distinct answers of the last statement; the one that is right, if it is.
+
+    A long answer is the whole text. `또는` joins alternatives, and so does a comma where no gold
+    holds one; all of them right is one right answer.
+    """
+    seen = readable(text) or ""
+    if problem.kind == "long":
+        return [without_key(seen)] if seen else []
+    lenient = problem.kind == "span"
+    statements = stated_text(text)
+    if not statements:
+        return []
+    readings = forms(statements[-1])
+    for reading in readings:
+        if _is_gold(reading, golds, lenient=lenient):
+            return [reading]
+    parts = [bare(part) for part in _OR.split(readings[-1])]
+    if golds and not any("," in gold for gold in golds):
+        parts = [bare(piece) for part in parts for piece in _COMMA.split(part)]
+    distinct = list({comparable(part): part for part in parts if part}.values())
+    if len(distinct) > 1 and all(_is_gold(part, golds, lenient=lenient) for part in distinct):
+        return distinct[:1]
+    return distinct
+
+
+def _alternatives(gold: str) -> list[str]:
+    """`만 6세#여섯 살` -> both; `C#` is one."""
+    parts = [part.strip() for part in gold.split("#")]
+    return parts if all(parts) else [gold]
+
+
+def _is_gold(answer: str, golds: Sequence[str], *, lenient: bool) -> bool:
+    said = comparable(answer)
+    for gold in map(comparable, golds):
+        if said == gold or (lenient and gold and strip_josa(said, gold) != said):
+            return True
+        if not gold and _NO_ANSWER.fullmatch(said.replace(" ", "")):
+            return True
+    return False

@@ -1,11 +1,118 @@
-"""metrics: verdicts -> accuracy with its interval, and paired tests between two systems."""
+"""metrics: answers and verdicts -> shares and F1 with their intervals, and tests between two systems."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from math import comb, sqrt
+from statistics import fmean
+from typing import TypeVar
+
+from koalign.records import KoalignError
+
+T = TypeVar("T")
 
 Z_95 = 1.959963984540054
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A statistic with its 95 % interval."""
+
+    value: float
+    low: float | None
+    """None, as is `high`: one cluster alone says nothing of the spread."""
+    high: float | None
+    n: int
+    """Items, not clusters."""
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """How much the first of two systems is better than the second on the same items."""
+
+    difference: Figure
+    p: float
+    """Exact McNemar; it counts items, so of clustered items believe the interval."""
+
+
+def require_same_ids(gold: Iterable[str], predicted: Iterable[str]) -> None:
+    """Raise KoalignError unless each gold id stands once and has a prediction, and no other id has."""
+    counts, answered = Counter(list(gold)), set(predicted)
+    for ids, what in (
+        ([i for i, n in counts.items() if n > 1], "stand twice in the gold; keep one of each"),
+        (
+            counts.keys() - answered,
+            "have no prediction; predict them all, an abstention as empty text",
+        ),
+        (answered - counts.keys(), "were never asked; score against the file they were made for"),
+    ):
+        if ids:
+            raise KoalignError(f"{len(ids)} ids {what}; the first: {min(ids)!r}")
+
+
+def accuracy(gold: Sequence[str], predicted: Sequence[str | None]) -> float:
+    """The share of predictions that equal the gold; None (no answer) is wrong. Needs an item."""
+    return fmean(g == p for g, p in zip(gold, predicted, strict=True))
+
+
+def macro_f1(
+    gold: Sequence[str], predicted: Sequence[str | None], classes: Iterable[str] | None = None
+) -> float:
+    """The plain mean of the F1 of the classes, by default those that occur in `gold`.
+
+    None (no answer) and answers outside the classes cost the gold class recall and enter nobody's
+    precision. A class that is neither gold nor predicted has F1 0. Equals scikit-learn's
+    `f1_score(gold, predicted, labels=classes, average="macro", zero_division=0)` with None written as
+    a label of its own; without `labels` scikit-learn averages over the predicted labels as well.
+    """
+    pairs = list(zip(gold, predicted, strict=True))
+    scores = []
+    for name in sorted(set(gold) if classes is None else set(classes)):
+        right = sum(g == p == name for g, p in pairs)
+        named = sum((g == name) + (p == name) for g, p in pairs)
+        scores.append(2 * right / named if named else 0.0)
+    return fmean(scores)
+
+
+def by_group(
+    correct: Sequence[bool], groups: Sequence[str], expected: Iterable[str] = ()
+) -> dict[str, tuple[int, int]]:
+    """Group (a subject) -> (right, n).
+
+    Raises KoalignError if one of the `expected` groups has no item: a subject that could not be
+    evaluated is neither 0 nor left out of the mean.
+    """
+    counts: dict[str, tuple[int, int]] = {}
+    for is_right, group in zip(correct, groups, strict=True):
+        right, n = counts.get(group, (0, 0))
+        counts[group] = (right + bool(is_right), n + 1)
+    _refuse_unevaluated(group for group in expected if group not in counts)
+    return counts
+
+
+def micro(counts: Mapping[str, tuple[int, int]]) -> float:
+    """The share over all items of all groups (lm-eval's `weight_by_size: true`).
+
+    Raises KoalignError if a group has no item.
+    """
+    _refuse_unevaluated(group for group, (_, n) in counts.items() if not n)
+    return sum(right for right, _ in counts.values()) / sum(n for _, n in counts.values())
+
+
+def macro(counts: Mapping[str, tuple[int, int]]) -> float:
+    """The plain mean of the shares of the groups; raises KoalignError if a group has no item."""
+    _refuse_unevaluated(group for group, (_, n) in counts.items() if not n)
+    return fmean(right / n for right, n in counts.values())
+
+
+def _refuse_unevaluated(groups: Iterable[str]) -> None:
+    names = sorted(groups)
+    if names:
+        raise KoalignError(
+            f"no item of {', '.join(names)} was evaluated; evaluate it or leave it out by name"
+        )
 
 
 def wilson_interval(right: int, n: int, z: float = Z_95) -> tuple[float, float]:
@@ -14,6 +121,76 @@ def wilson_interval(right: int, n: int, z: float = Z_95) -> tuple[float, float]:
     middle = share + z * z / (2 * n)
     half = z * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     return (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
+
+
+def bootstrap_interval(
+    values: Sequence[T],
+    statistic: Callable[[Sequence[T]], float] = fmean,
+    clusters: Sequence[Hashable] | None = None,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """The 95 % percentile interval of a statistic (Efron 1979); the same seed gives the same interval.
+
+    `clusters` names the cluster of each value, such as its passage: whole clusters are drawn, because
+    questions on one passage are right and wrong together. Of shares near 0 or 1 of independent items
+    `wilson_interval` says more. Raises ValueError if there are fewer than two clusters.
+    """
+    import numpy as np
+
+    members = _by_cluster(values, clusters)
+    if len(members) < 2:
+        raise ValueError(f"an interval needs at least 2 clusters, found {len(members)}")
+    sums = np.array([sum(m) for m in members], dtype=float) if statistic is fmean else None
+    sizes = np.array([len(m) for m in members])
+    rng = np.random.default_rng(seed)
+    block = max(1, 1_000_000 // len(members))  # bounds the memory of large test sets
+    found: list[float] = []
+    for start in range(0, resamples, block):
+        drawn = rng.integers(len(members), size=(min(block, resamples - start), len(members)))
+        if sums is not None:
+            found.extend(sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1))
+        else:
+            found.extend(statistic([v for m in row for v in members[m]]) for row in drawn)
+    low, high = np.quantile(found, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _by_cluster(values: Sequence[T], clusters: Sequence[Hashable] | None) -> list[list[T]]:
+    members: dict[Hashable, list[T]] = {}
+    names = range(len(values)) if clusters is None else clusters
+    for value, name in zip(values, names, strict=True):
+        members.setdefault(name, []).append(value)
+    return list(members.values())
+
+
+def figure(
+    values: Sequence[T],
+    statistic: Callable[[Sequence[T]], float] = fmean,
+    clusters: Sequence[Hashable] | None = None,
+    seed: int = 0,
+) -> Figure:
+    """A statistic of the values with its bootstrap interval; needs a value."""
+    low, high = None, None
+    if len(_by_cluster(values, clusters)) > 1:
+        low, high = bootstrap_interval(values, statistic, clusters, seed=seed)
+    return Figure(statistic(values), low, high, len(values))
+
+
+def paired_difference(
+    first: Sequence[bool],
+    second: Sequence[bool],
+    clusters: Sequence[Hashable] | None = None,
+    seed: int = 0,
+) -> PairedDifference:
+    """First minus second on the same items in the same order.
+
+    Both systems are resampled together, which is resampling the differences of the items.
+    """
+    differences = [int(a) - int(b) for a, b in zip(first, second, strict=True)]
+    return PairedDifference(
+        figure(differences, clusters=clusters, seed=seed), mcnemar_p(first, second)
+    )
 
 
 def mcnemar_p(first: Sequence[bool], second: Sequence[bool]) -> float:

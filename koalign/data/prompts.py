@@ -1,72 +1,220 @@
-"""prompts: problem (and hint) -> Prompt -> token ids. The one place where text for a model is made.
+"""prompts: problem (and hint, and shots) -> Prompt. The one place where text for a model is made.
 
-The problem comes first and what is asked of it last, so that a hint request, a bare and a hinted
-answer request of one problem share their longest possible prefix.
+What stands in a prompt is said by a template, a YAML file of a few keys (`templates/`, or the user's
+own). Training, sampling, scoring and solving render through the same functions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
 from typing import Any, Literal
 
-from koalign.records import Message, Problem, Prompt, content_hash
+import jinja2
+import yaml
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from pydantic import Field, ValidationError
 
-TEMPLATE = "quote-then-number"
+from koalign.records import KoalignError, Message, Problem, Prompt, Record, content_hash
 
-HEAD = "다음 글을 읽고 물음에 답하시오."
-BOX = "<보기>\n{box}"
-QUESTION = "문제: {question}"
-CHOICE = "{number}. {choice}"
-HINT = "실마리: {hint}"
-ASK_CHOICE = "알맞은 답과 그 번호를 쓰시오."
-ASK_TEXT = "답을 쓰시오."
-ASK_ABSTRACTION = "정답은 말하지 말고 풀이의 실마리를 쓰시오."
+TEMPLATES = Path(__file__).parent / "templates"
+DEFAULT = "quote-then-number"
 HIDDEN_STEM = "알맞은 것은?"
-TARGET_CHOICE = "고른 답: {choice}\n정답: {number}"
-TARGET_TEXT = "정답: {answer}"
+Thinking = Literal["off", "on", "auto"]
+Purpose = Literal["answer", "abstraction"]
 
-TEMPLATE_HASH = content_hash(
-    TEMPLATE,
-    HEAD,
-    BOX,
-    QUESTION,
-    CHOICE,
-    HINT,
-    ASK_CHOICE,
-    ASK_TEXT,
-    ASK_ABSTRACTION,
-    HIDDEN_STEM,
-    TARGET_CHOICE,
-    TARGET_TEXT,
+_JINJA = ImmutableSandboxedEnvironment(
+    undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
-"""Stands in every manifest and adapter card: another hash means another prompt."""
+# Jinja's own tojson writes Hangul as \\uXXXX.
+_JINJA.filters["tojson_ko"] = lambda value: json.dumps(value, ensure_ascii=False)
 
 
-def render(problem: Problem, purpose: Literal["answer", "abstraction"], hint: str = "") -> Prompt:
-    """The prompt that asks for the answer, with or without a hint, or for an abstraction.
+class Template(Record):
+    """What a model is asked and taught, as Jinja in the words of a problem.
 
-    An empty hint gives the bare prompt byte for byte.
+    `prompt` and `target` see `question`, `passage`, `box`, `choices` (each with `label` and `text`),
+    `labels` (those of the choices, joined), `hint`, `subject`, `kind`, `rationale` and `purpose`
+    (answer or abstraction); `target` sees also the gold `number`, `label`, `choice` and `answer`.
     """
-    blocks = []
-    if problem.passage:
-        blocks += [HEAD, problem.passage]
-    if problem.box:
-        blocks.append(BOX.format(box=problem.box))
-    lines = [QUESTION.format(question=problem.question)]
-    lines += [CHOICE.format(number=n, choice=c) for n, c in enumerate(problem.choices, start=1)]
-    blocks.append("\n".join(lines))
-    if purpose == "abstraction":
-        blocks.append(ASK_ABSTRACTION)
-    else:
-        if hint:
-            blocks.append(HINT.format(hint=hint))
-        blocks.append(ASK_CHOICE if problem.choices else ASK_TEXT)
-    return Prompt(
-        problem_id=problem.id,
-        purpose=purpose,
-        messages=(Message(role="user", text="\n\n".join(blocks)),),
-        template=TEMPLATE,
+
+    name: str
+    about: str
+    """What it is for, and where it comes from."""
+    system: str = ""
+    prompt: str
+    target: str
+    """The completion that supervised fine-tuning teaches."""
+    labels: tuple[str, ...] = Field(default=tuple("123456789"), min_length=2)
+    """What the choices are called, in order."""
+    chat: bool = True
+    """Whether it is a turn of the model's chat template; else the text is continued as it stands."""
+    delimiter: str = ""
+    """Without chat: what stands between prompt and completion, and belongs to the completion."""
+    separator: str = "\n\n"
+    """Without chat: what stands between shots."""
+    needs_rationale: bool = False
+    """Whether a problem without a rationale cannot be taught."""
+    kinds: tuple[Literal["choice", "short", "long", "span"], ...] = (
+        "choice",
+        "short",
+        "long",
+        "span",
     )
+    """The kinds of problems that it can ask."""
+    abstractions: bool = True
+    """Whether it can ask for an abstraction and show one."""
+
+
+@dataclass(frozen=True)
+class Renderer:
+    """A template with everything else that decides the bytes a model reads."""
+
+    template: Template
+    thinking: Thinking = "off"
+    """Whether a model that can think first does: said to its chat template, the same in training and
+    at inference; auto leaves it to the template."""
+    shots: int = 0
+    pool: Sequence[Problem] = field(default=(), repr=False)
+    """Answered problems to take shots from; never of the test split."""
+
+    def __post_init__(self) -> None:
+        if any(problem.split == "test" for problem in self.pool):
+            raise KoalignError("prompt.shots: shots are never taken from the test split")
+
+    @property
+    def hash(self) -> str:
+        """Stands in every manifest and adapter card: another hash means another prompt."""
+        return content_hash(self.template.model_dump(mode="json"), self.thinking)
+
+    @property
+    def needs_rationale(self) -> bool:
+        """Whether a problem without a rationale cannot be taught: there is nothing to think."""
+        return self.template.needs_rationale or self.thinking == "on"
+
+    def can_teach(self, problem: Problem) -> bool:
+        """Whether there is all that the target of this problem says."""
+        return bool(problem.answers and (problem.rationale or not self.needs_rationale))
+
+    def render(self, problem: Problem, purpose: Purpose, hint: str = "") -> Prompt:
+        """The prompt that asks for the answer, with or without a hint, or for an abstraction.
+
+        An empty hint gives the bare prompt byte for byte. Raises KoalignError where the template
+        cannot say it.
+        """
+        if problem.kind not in self.template.kinds:
+            raise KoalignError(
+                f"template {self.template.name}: asks {', '.join(self.template.kinds)}, and problem "
+                f"{problem.id} ({problem.question[:30]}…) is of kind {problem.kind}"
+            )
+        if (hint or purpose == "abstraction") and not self.template.abstractions:
+            raise KoalignError(f"template {self.template.name}: has no place for abstractions")
+        turns: list[Message] = []
+        if self.template.system:
+            turns.append(Message(role="system", text=self.template.system))
+        for shot in self._shots_for(problem) if purpose == "answer" else ():
+            turns.append(Message(role="user", text=self._prompt(shot, "answer", "")))
+            turns.append(Message(role="assistant", text=self._answer(shot)))
+        turns.append(Message(role="user", text=self._prompt(problem, purpose, hint)))
+        return Prompt(
+            problem_id=problem.id,
+            purpose=purpose,
+            messages=tuple(turns),
+            template=self.template.name,
+            chat=self.template.chat,
+            delimiter=self.template.delimiter,
+            separator=self.template.separator,
+            thinking=self.thinking,
+        )
+
+    def target(self, problem: Problem) -> str:
+        """The completion that supervised fine-tuning teaches; needs a gold answer."""
+        if self.thinking == "on":
+            return f"{THINK}{problem.rationale}{THOUGHT}{self._answer(problem)}"
+        return self._answer(problem)
+
+    def _prompt(self, problem: Problem, purpose: Purpose, hint: str) -> str:
+        said = {**_words(self.template, problem), "purpose": purpose, "hint": hint}
+        return _fill(self.template, "prompt", said)
+
+    def _answer(self, problem: Problem) -> str:
+        if not problem.answers:
+            raise ValueError(f"problem {problem.id} has no gold answer to teach")
+        said = _words(self.template, problem)
+        answer = problem.answers[0]
+        gold = {"number": "", "label": "", "choice": "", "answer": answer}
+        if problem.choices:
+            number = int(answer)
+            choice = problem.choices[number - 1]
+            label = self.template.labels[number - 1]
+            gold = {"number": answer, "label": label, "choice": choice, "answer": choice}
+        return _fill(self.template, "target", {**said, **gold})
+
+    @cached_property
+    def _by_subject(self) -> Mapping[str, list[Problem]]:
+        found: dict[str, list[Problem]] = defaultdict(list)
+        for problem in self.pool:
+            if problem.answers and (problem.rationale or not self.template.needs_rationale):
+                found[problem.subject].append(problem)
+        return found
+
+    def _shots_for(self, problem: Problem) -> list[Problem]:
+        """The first shots of the pool on the problem's subject, never itself nor its passage."""
+        if not self.shots:
+            return []
+        allowed = [
+            other
+            for other in self._by_subject[problem.subject]
+            if other.id != problem.id and not (other.group and other.group == problem.group)
+        ]
+        if len(allowed) < self.shots:
+            about = f" on {problem.subject}" if problem.subject else ""
+            raise KoalignError(
+                f"prompt.shots: {self.shots} wanted, and there are {len(allowed)}{about} for "
+                f"problem {problem.id}; lower it, or name another prompt.shots_from"
+            )
+        return allowed[: self.shots]
+
+
+THINK, THOUGHT = "<think>\n", "\n</think>\n\n"
+"""Around the thoughts of Qwen3 and of those who follow it."""
+
+
+@cache
+def load_template(name: str) -> Template:
+    """A template that ships with koalign, by its name, or the user's own YAML file, by its path.
+
+    Raises KoalignError with the known names, and with file and key where one is broken.
+    """
+    path = TEMPLATES / f"{name}.yaml"
+    if not path.exists():
+        path = Path(name)
+        if path.suffix not in (".yaml", ".yml") or not path.is_file():
+            raise KoalignError(
+                f"prompt.template: {name!r} is neither a template file (.yaml) nor one of "
+                f"{', '.join(template_names())}"
+            )
+    try:
+        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+        template = Template.model_validate({"name": path.stem, **(value or {})})
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise KoalignError(f"{path}: {key}: {first['msg']}") from None
+    except (yaml.YAMLError, UnicodeDecodeError, TypeError) as error:
+        raise KoalignError(f"{path}: no template in YAML ({error})") from None
+    for key in ("prompt", "target"):
+        _compiled(template, key)
+    return template
+
+
+def template_names() -> list[str]:
+    """The templates that ship with koalign."""
+    return sorted(path.stem for path in TEMPLATES.glob("*.yaml"))
 
 
 def without_stem(problem: Problem) -> Problem:
@@ -74,33 +222,41 @@ def without_stem(problem: Problem) -> Problem:
     return problem.model_copy(update={"question": HIDDEN_STEM, "passage": "", "box": ""})
 
 
-def target(problem: Problem) -> str:
-    """The completion that supervised fine-tuning teaches; needs a gold answer."""
-    if not problem.answers:
-        raise ValueError(f"problem {problem.id} has no gold answer to teach")
-    answer = problem.answers[0]
-    if problem.choices:
-        return TARGET_CHOICE.format(choice=problem.choices[int(answer) - 1], number=answer)
-    return TARGET_TEXT.format(answer=answer)
+def _words(template: Template, problem: Problem) -> dict[str, Any]:
+    if len(problem.choices) > len(template.labels):
+        raise KoalignError(
+            f"template {template.name}: {len(template.labels)} labels, and problem {problem.id} "
+            f"has {len(problem.choices)} choices"
+        )
+    choices = [
+        {"label": label, "text": text}
+        for label, text in zip(template.labels, problem.choices, strict=False)
+    ]
+    return {
+        "question": problem.question,
+        "passage": problem.passage,
+        "box": problem.box,
+        "choices": choices,
+        "labels": ", ".join(choice["label"] for choice in choices),
+        "subject": problem.subject,
+        "kind": problem.kind,
+        "rationale": problem.rationale,
+    }
 
 
-def prompt_text(tokenizer: Any, prompt: Prompt) -> str:
-    """The prompt in the model's own chat template, up to where the assistant begins to write."""
-    messages = [{"role": m.role, "content": m.text} for m in prompt.messages]
-    return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+def _fill(template: Template, key: str, words: Mapping[str, Any]) -> str:
+    try:
+        return _compiled(template, key).render(words).rstrip("\n")
+    except (jinja2.TemplateError, TypeError) as error:
+        raise KoalignError(f"template {template.name}: {key}: {error}") from None
 
 
-def prompt_ids(tokenizer: Any, prompt: Prompt) -> list[int]:
-    """The token ids of the prompt; the template writes BOS where the model wants one, never twice."""
-    return tokenizer.encode(prompt_text(tokenizer, prompt), add_special_tokens=False)
-
-
-def completion_ids(tokenizer: Any, text: str) -> list[int]:
-    """The token ids of a completion with the end of turn that the model must learn to write."""
-    return [*tokenizer.encode(text, add_special_tokens=False), tokenizer.eos_token_id]
-
-
-def prompt_ids_of_all(tokenizer: Any, prompts: Sequence[Prompt]) -> list[list[int]]:
-    """`prompt_ids` of many prompts in one call of the fast tokenizer."""
-    texts = [prompt_text(tokenizer, prompt) for prompt in prompts]
-    return tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
+@cache
+def _compiled(template: Template, key: Literal["prompt", "target"]) -> jinja2.Template:
+    source = template.prompt if key == "prompt" else template.target
+    try:
+        return _JINJA.from_string(source)
+    except jinja2.TemplateSyntaxError as error:
+        raise KoalignError(
+            f"template {template.name}: {key}: line {error.lineno}: {error.message}"
+        ) from None

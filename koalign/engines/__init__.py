@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from koalign import progress
 from koalign.config import Engine as EngineConfig
 from koalign.config import Model, Sampling
-from koalign.data.prompts import prompt_ids_of_all
+from koalign.data.tokens import prompt_ids
 from koalign.jsonl import JsonlAppender
 from koalign.records import Base, KoalignError, Prompt, Sample, content_hash
 
@@ -97,7 +97,7 @@ def requests_for(
     abstraction_ids: Sequence[str] | None = None,
 ) -> list[Request]:
     """One request a prompt, all to one adapter, each under the id of the hint that it shows."""
-    ids = prompt_ids_of_all(engine.tokenizer, asked)
+    ids = prompt_ids(engine.tokenizer, asked)
     hints = abstraction_ids or [""] * len(asked)
     return [
         Request(prompt.problem_id, tuple(tokens), adapter, hint)

@@ -15,6 +15,7 @@ from koalign.adapters.base import load_base, load_tokenizer
 from koalign.adapters.cards import adapter_id
 from koalign.config import Engine as EngineConfig
 from koalign.config import Model, Sampling
+from koalign.data.tokens import stop_ids
 from koalign.engines import Request, sample_seed
 from koalign.records import Base, Sample
 
@@ -88,7 +89,7 @@ class HfEngine:
         seed: int,
         first: int,
     ) -> list[list[Sample]]:
-        pad, eos = self.tokenizer.pad_token_id, self.tokenizer.eos_token_id
+        pad, ends = self.tokenizer.pad_token_id, stop_ids(self.tokenizer)
         width = max(len(request.prompt_ids) for request in requests)
         gaps = [width - len(request.prompt_ids) for request in requests]
         ids = torch.tensor(
@@ -122,7 +123,7 @@ class HfEngine:
             generation_config=GenerationConfig(
                 do_sample=False,
                 max_new_tokens=sampling.max_tokens,
-                eos_token_id=eos,
+                eos_token_id=ends,
                 pad_token_id=pad,
             ),
             logits_processor=LogitsProcessorList([sampler]),
@@ -131,8 +132,8 @@ class HfEngine:
         written = sequences[:, width:]
         samples = []
         for row, tokens in enumerate(written.tolist()):
-            stopped = eos in tokens
-            length = tokens.index(eos) + 1 if stopped else len(tokens)
+            length = next((n for n, t in enumerate(tokens, start=1) if t in ends), len(tokens))
+            stopped = tokens[length - 1] in ends
             request = requests[row // n]
             samples.append(
                 Sample(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import yaml
 
@@ -39,6 +39,9 @@ class ByteTokenizer:
 
     eos_token_id = END
     pad_token_id = END
+    all_special_ids = (END,)
+    added_tokens_decoder: ClassVar[dict[int, str]] = {}
+    chat_template = "ChatML"
 
     def encode(self, text: str, add_special_tokens: bool = False) -> list[int]:
         return list(text.encode("utf-8"))
@@ -46,9 +49,13 @@ class ByteTokenizer:
     def decode(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str:
         return bytes(i for i in ids if i != END).decode("utf-8", errors="replace")
 
-    def apply_chat_template(self, messages: list[dict[str, str]], **_: Any) -> str:
+    def apply_chat_template(
+        self, messages: list[Any], add_generation_prompt: bool = False, **_: Any
+    ) -> Any:
+        if isinstance(messages[0], list):
+            return [self.apply_chat_template(one, add_generation_prompt) for one in messages]
         turns = [f"<|im_start|>{m['role']}\n{m['content']}<|im_end|>\n" for m in messages]
-        return "".join(turns) + "<|im_start|>assistant\n"
+        return "".join(turns) + ("<|im_start|>assistant\n" if add_generation_prompt else "")
 
     def __call__(self, texts: Sequence[str], **_: Any) -> dict[str, list[list[int]]]:
         return {"input_ids": [self.encode(text) for text in texts]}

@@ -13,6 +13,7 @@ from koalign.adapters.base import base_folder, load_tokenizer, precision
 from koalign.adapters.cards import adapter_id, ranks
 from koalign.config import Engine as EngineConfig
 from koalign.config import Model, Sampling
+from koalign.data.tokens import stop_ids
 from koalign.engines import Request, sample_seed
 from koalign.records import Base, KoalignError, Sample
 
@@ -107,6 +108,7 @@ class VllmEngine:
                     temperature=sampling.temperature,
                     top_p=sampling.top_p if sampling.temperature else 1.0,
                     max_tokens=sampling.max_tokens,
+                    stop_token_ids=stop_ids(self.tokenizer),
                     seed=sample_seed(seed, requests[number], names[number], index),
                     logprobs=0,
                     detokenize=False,

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from koalign.adapters.cards import stacked_card, write_card
-from koalign.data import prompts
+from koalign.data import tokens
 from koalign.jsonl import parse_record, read_json, read_jsonl
 from koalign.records import Abstraction, Base, KoalignError, Problem
+from koalign.renderer import open_renderer
 from koalign.run import WORK, Stage, StageResult, hash_path
 
 
@@ -24,12 +25,14 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
             f"see {inputs['hints/abstractions.jsonl']} for the verdicts"
         )
     section = config.abstraction
+    renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
     card = stacked_card(
         inputs["dpo/adapter"],
         base,
         "abstraction",
         section.rank,
         {"abstractions.jsonl": hash_path(inputs["hints/abstractions.jsonl"])},
+        renderer.hash,
     )
     counts = {"examples": len(kept)}
     if base.scripted:
@@ -41,13 +44,9 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     from koalign.training.sft import teach
 
     tokenizer = load_tokenizer(config.model)
-    asked = prompts.prompt_ids_of_all(
-        tokenizer, [prompts.render(problems[h.problem_id], "abstraction") for h in kept]
-    )
-    rows = [
-        (ids, prompts.completion_ids(tokenizer, hint.text))
-        for ids, hint in zip(asked, kept, strict=True)
-    ]
+    asked = [renderer.render(problems[hint.problem_id], "abstraction") for hint in kept]
+    written = tokens.completion_ids(tokenizer, asked, [hint.text for hint in kept])
+    rows = list(zip(tokens.prompt_ids(tokenizer, asked), written, strict=True))
     policy = masked_stack(
         config.model, inputs["dpo/adapter"], section.rank, config.seed, out / WORK
     )
@@ -61,6 +60,12 @@ STAGE = Stage(
     name="abstraction",
     command="abstractions",
     run=run,
-    sections=("model", "abstraction", "seed"),
-    inputs=("prepare/train.jsonl", "prepare/base.json", "hints/abstractions.jsonl", "dpo/adapter"),
+    sections=("model", "prompt", "abstraction", "seed"),
+    inputs=(
+        "prepare/train.jsonl",
+        "prepare/shots.jsonl",
+        "prepare/base.json",
+        "hints/abstractions.jsonl",
+        "dpo/adapter",
+    ),
 )

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from koalign.adapters.cards import stacked_card, write_card
-from koalign.data import prompts
+from koalign.data.tokens import prompt_ids
 from koalign.data.traces import answer_rows
 from koalign.jsonl import parse_record, read_json, read_jsonl
 from koalign.records import Abstraction, Base, KoalignError, Problem, Sample
+from koalign.renderer import open_renderer
 from koalign.run import WORK, Stage, StageResult, hash_path
 
 
@@ -18,6 +19,7 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     base = parse_record(Base, read_json(inputs["prepare/base.json"]), "prepare/base.json")
     problems = {p.id: p for p in read_jsonl(inputs["prepare/train.jsonl"], Problem)}
     section = config.answer
+    renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
     traces = answer_rows(
         problems,
         [h for h in read_jsonl(inputs["hints/abstractions.jsonl"], Abstraction) if h.kept],
@@ -37,6 +39,7 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
         "answer",
         section.rank,
         {path.name: hash_path(path) for name, path in inputs.items() if name.startswith("hints/")},
+        renderer.hash,
     )
     counts = {
         "examples": len(traces),
@@ -51,11 +54,9 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     from koalign.training.sft import teach
 
     tokenizer = load_tokenizer(config.model)
-    asked = prompts.prompt_ids_of_all(
-        tokenizer,
-        [prompts.render(problems[t.problem_id], "answer", hint=t.hint) for t in traces],
-    )
-    rows = [(ids, trace.token_ids) for ids, trace in zip(asked, traces, strict=True)]
+    asked = [renderer.render(problems[t.problem_id], "answer", hint=t.hint) for t in traces]
+    read = prompt_ids(tokenizer, asked)
+    rows = [(ids, trace.token_ids) for ids, trace in zip(read, traces, strict=True)]
     policy = masked_stack(
         config.model, inputs["dpo/adapter"], section.rank, config.seed, out / WORK
     )
@@ -69,9 +70,10 @@ STAGE = Stage(
     name="answer",
     command="abstractions",
     run=run,
-    sections=("model", "answer", "seed"),
+    sections=("model", "prompt", "answer", "seed"),
     inputs=(
         "prepare/train.jsonl",
+        "prepare/shots.jsonl",
         "prepare/base.json",
         "hints/abstractions.jsonl",
         "hints/bare.jsonl",

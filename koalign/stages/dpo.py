@@ -10,13 +10,15 @@ from typing import Any
 from koalign.adapters.cards import adapter_id, check_adapter, write_card
 from koalign.jsonl import parse_record, read_json, read_jsonl
 from koalign.records import Base, Pair
+from koalign.renderer import open_renderer
 from koalign.run import Stage, StageResult, hash_path
 
 
 def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     base = parse_record(Base, read_json(inputs["prepare/base.json"]), "prepare/base.json")
     pairs = read_jsonl(inputs["pairs/pairs.jsonl"], Pair)
-    parent = check_adapter(inputs["sft/adapter"], base)
+    template = open_renderer(config.prompt).hash
+    parent = check_adapter(inputs["sft/adapter"], base, template)
     card = parent.model_copy(
         update={
             "name": "dpo",
@@ -46,6 +48,6 @@ STAGE = Stage(
     name="dpo",
     command="dpo",
     run=run,
-    sections=("model", "dpo", "seed"),
+    sections=("model", "prompt", "dpo", "seed"),
     inputs=("prepare/base.json", "pairs/pairs.jsonl", "sft/adapter"),
 )

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from koalign.adapters.cards import check_adapter
-from koalign.data import prompts
 from koalign.data.grading import grade
 from koalign.data.metrics import mcnemar_p, wilson_interval
+from koalign.data.prompts import Renderer
 from koalign.engines import Engine, draw, open_engine, requests_for
 from koalign.jsonl import parse_record, read_json, read_jsonl, write_json, write_jsonl
 from koalign.records import Base, KoalignError, Prediction, Problem, Solution
+from koalign.renderer import open_renderer
 from koalign.run import Stage, StageResult
 
 ALONE = {"base": None, "sft": "sft/adapter", "dpo": "dpo/adapter", "answer_alone": "answer/adapter"}
@@ -30,12 +31,13 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
             f"evaluate needs data.test with answers; {len(without_gold)} of {len(problems)} lack one"
         )
     base = parse_record(Base, read_json(inputs["prepare/base.json"]), "prepare/base.json")
+    renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
     for name in ("sft/adapter", "dpo/adapter", "answer/adapter"):
-        check_adapter(inputs[name], base)
+        check_adapter(inputs[name], base, renderer.hash)
     adapters = {name: inputs[key] if key else None for name, key in ALONE.items()}
     with open_engine(config.engine, config.model, base, list(adapters.values())) as engine:
         predictions = {
-            name: _predict(engine, config, problems, adapter, name, out)
+            name: _predict(engine, config, renderer, problems, adapter, name, out)
             for name, adapter in adapters.items()
         }
     predictions["solve_bare"] = [
@@ -65,12 +67,13 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
 def _predict(
     engine: Engine,
     config: Any,
+    renderer: Renderer,
     problems: Sequence[Problem],
     adapter: Path | None,
     system: str,
     out: Path,
 ) -> list[Prediction]:
-    asked = [prompts.render(problem, "answer") for problem in problems]
+    asked = [renderer.render(problem, "answer") for problem in problems]
     drawn = draw(
         engine,
         requests_for(engine, asked, adapter),
@@ -126,13 +129,15 @@ STAGE = Stage(
     name="evaluate",
     command="evaluate",
     run=run,
-    sections=("model", "engine", "solve", "seed"),
+    sections=("model", "prompt", "engine", "solve", "seed"),
     inputs=(
         "prepare/test.jsonl",
+        "prepare/shots.jsonl",
         "prepare/base.json",
         "sft/adapter",
         "dpo/adapter",
         "answer/adapter",
         "solve/answers.jsonl",
+        "engine.script",
     ),
 )

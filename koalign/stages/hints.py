@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from koalign.adapters.cards import check_adapter
-from koalign.data import prompts
 from koalign.data.grading import grade
 from koalign.data.hints import static_refusal
 from koalign.data.metrics import rate_z
+from koalign.data.prompts import Renderer, without_stem
 from koalign.engines import Engine, draw, open_engine, requests_for
+from koalign.guard import HELD_OUT, refuse_leaking_texts
 from koalign.jsonl import parse_record, read_json, read_jsonl, write_jsonl
 from koalign.records import Abstraction, Base, Drop, Hint, KoalignError, Problem, Sample
+from koalign.renderer import open_renderer
 from koalign.run import Stage, StageResult
 
 
@@ -31,8 +33,10 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     hints = read_jsonl(inputs["prepare/hints.jsonl"], Hint)[: config.hints.limit]
     if not hints:
         raise KoalignError("abstractions needs candidate hints; set data.hints to a JSONL file")
-    check_adapter(inputs["dpo/adapter"], base)
-    screen = _Screens(config, problems, inputs["dpo/adapter"], out)
+    refuse_leaking_texts([(hint.problem_id, hint.text) for hint in hints], inputs)
+    renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
+    check_adapter(inputs["dpo/adapter"], base, renderer.hash)
+    screen = _Screens(config, renderer, problems, inputs["dpo/adapter"], out)
 
     screen.static(hints)
     with open_engine(config.engine, config.model, base, [inputs["dpo/adapter"]]) as engine:
@@ -62,9 +66,15 @@ class _Screens:
     """The state that the screens share: who is still in, and the rates measured so far."""
 
     def __init__(
-        self, config: Any, problems: Mapping[str, Problem], adapter: Path, out: Path
+        self,
+        config: Any,
+        renderer: Renderer,
+        problems: Mapping[str, Problem],
+        adapter: Path,
+        out: Path,
     ) -> None:
-        self._config, self._problems, self._adapter, self._out = config, problems, adapter, out
+        self._config, self._renderer, self._problems = config, renderer, problems
+        self._adapter, self._out = adapter, out
         self._alive: list[Hint] = []
         self.verdicts: dict[str, dict[str, str]] = {}
         self.refusals: dict[str, str] = {}
@@ -162,8 +172,8 @@ class _Screens:
         rendered = []
         for _, problem_id, _, text in asked:
             problem = self._problems[problem_id]
-            shown = prompts.without_stem(problem) if hidden else problem
-            prompt = prompts.render(shown, "answer", hint=text)
+            shown = without_stem(problem) if hidden else problem
+            prompt = self._renderer.render(shown, "answer", hint=text)
             # A hidden problem is still this problem: others may have the same choices.
             rendered.append(prompt.model_copy(update={"problem_id": problem_id}))
         drawn = draw(
@@ -190,6 +200,14 @@ STAGE = Stage(
     name="hints",
     command="abstractions",
     run=run,
-    sections=("model", "engine", "hints", "seed"),
-    inputs=("prepare/train.jsonl", "prepare/hints.jsonl", "prepare/base.json", "dpo/adapter"),
+    sections=("model", "prompt", "engine", "hints", "seed"),
+    inputs=(
+        "prepare/train.jsonl",
+        "prepare/shots.jsonl",
+        "prepare/hints.jsonl",
+        "prepare/base.json",
+        "dpo/adapter",
+        "engine.script",
+    ),
+    looks_at=HELD_OUT,
 )

@@ -7,22 +7,26 @@ from pathlib import Path
 from typing import Any
 
 from koalign.adapters.cards import write_card
-from koalign.data import prompts
+from koalign.data import tokens
+from koalign.guard import HELD_OUT, refuse_leaks
 from koalign.jsonl import parse_record, read_json, read_jsonl
 from koalign.records import AdapterCard, Base, Problem
+from koalign.renderer import open_renderer
 from koalign.run import Stage, StageResult, hash_path
 
 
 def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     base = parse_record(Base, read_json(inputs["prepare/base.json"]), "prepare/base.json")
     problems = read_jsonl(inputs["prepare/train.jsonl"], Problem)[: config.sft.limit]
+    refuse_leaks(problems, inputs)
+    renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
     card = AdapterCard(
         name="sft",
         role="policy",
         base=base,
         parents=(),
         rank=config.sft.rank,
-        template_hash=prompts.TEMPLATE_HASH,
+        template_hash=renderer.hash,
         data={"train.jsonl": hash_path(inputs["prepare/train.jsonl"])},
     )
     counts = {"examples": len(problems)}
@@ -35,11 +39,9 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     from koalign.training.sft import teach
 
     tokenizer = load_tokenizer(config.model)
-    asked = prompts.prompt_ids_of_all(tokenizer, [prompts.render(p, "answer") for p in problems])
-    rows = [
-        (ids, prompts.completion_ids(tokenizer, prompts.target(problem)))
-        for ids, problem in zip(asked, problems, strict=True)
-    ]
+    asked = [renderer.render(problem, "answer") for problem in problems]
+    answers = tokens.completion_ids(tokenizer, asked, [renderer.target(p) for p in problems])
+    rows = list(zip(tokens.prompt_ids(tokenizer, asked), answers, strict=True))
     policy = fresh_policy(config.model, config.sft.rank, config.sft.alpha, config.seed)
     return StageResult(
         counts,
@@ -51,6 +53,7 @@ STAGE = Stage(
     name="sft",
     command="sft",
     run=run,
-    sections=("model", "sft", "seed"),
-    inputs=("prepare/train.jsonl", "prepare/base.json"),
+    sections=("model", "prompt", "sft", "seed"),
+    inputs=("prepare/train.jsonl", "prepare/shots.jsonl", "prepare/base.json"),
+    looks_at=HELD_OUT,
 )

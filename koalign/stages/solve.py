@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from koalign.adapters.cards import check_adapter
-from koalign.data import prompts
 from koalign.data.grading import grade
+from koalign.data.prompts import Renderer
 from koalign.engines import Engine, draw, open_engine, requests_for
 from koalign.jsonl import parse_record, read_json, read_jsonl, write_jsonl
 from koalign.records import Base, KoalignError, Problem, Sample, Solution, content_hash
+from koalign.renderer import open_renderer
 from koalign.run import Stage, StageResult
 
 
@@ -21,7 +22,10 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
         raise KoalignError("solve without a file solves the test split; set data.test, or give one")
     base = parse_record(Base, read_json(inputs["prepare/base.json"]), "prepare/base.json")
     steps = [inputs["abstraction/adapter"], inputs["answer/adapter"]]
-    solutions = solve(config, base, problems, steps, out)
+    renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
+    for adapter in steps:
+        check_adapter(adapter, base, renderer.hash)
+    solutions = solve(config, base, renderer, problems, steps, out)
     write_jsonl(out / "answers.jsonl", solutions)
     return StageResult(counts=count_solutions(solutions))
 
@@ -29,6 +33,7 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
 def solve(
     config: Any,
     base: Base,
+    renderer: Renderer,
     problems: Sequence[Problem],
     steps: Sequence[Path | None],
     work: Path,
@@ -39,16 +44,13 @@ def solve(
     """
     if not 1 <= len(steps) <= 2:
         raise KoalignError(f"--adapters: {len(steps)} steps; give `answer` or `abstraction,answer`")
-    for adapter in steps:
-        if adapter is not None:
-            check_adapter(adapter, base)
     with open_engine(config.engine, config.model, base, steps) as engine:
         hints = {}
         if len(steps) == 2:
-            written = _ask(engine, config, problems, steps[0], "abstraction", {}, work)
+            written = _ask(engine, config, renderer, problems, steps[0], "abstraction", {}, work)
             # A hint that did not end is no hint; an empty one renders the bare prompt.
             hints = {s.problem_id: s.text.strip() for s in written if s.finish_reason == "stop"}
-        answers = _ask(engine, config, problems, steps[-1], "answer", hints, work)
+        answers = _ask(engine, config, renderer, problems, steps[-1], "answer", hints, work)
     return [
         _solution(problem, hints.get(problem.id, ""), sample)
         for problem, sample in zip(problems, answers, strict=True)
@@ -71,13 +73,14 @@ def count_solutions(solutions: Sequence[Solution]) -> dict[str, int]:
 def _ask(
     engine: Engine,
     config: Any,
+    renderer: Renderer,
     problems: Sequence[Problem],
     adapter: Path | None,
     purpose: Any,
     hints: Mapping[str, str],
     work: Path,
 ) -> list[Sample]:
-    asked = [prompts.render(p, purpose, hint=hints.get(p.id, "")) for p in problems]
+    asked = [renderer.render(p, purpose, hint=hints.get(p.id, "")) for p in problems]
     shown = [content_hash(hint) if (hint := hints.get(p.id, "")) else "" for p in problems]
     requests = requests_for(engine, asked, adapter, shown)
     path = work / f"{purpose}_samples.jsonl"
@@ -100,11 +103,13 @@ STAGE = Stage(
     name="solve",
     command="solve",
     run=run,
-    sections=("model", "engine", "solve", "seed"),
+    sections=("model", "prompt", "engine", "solve", "seed"),
     inputs=(
         "prepare/test.jsonl",
+        "prepare/shots.jsonl",
         "prepare/base.json",
         "abstraction/adapter",
         "answer/adapter",
+        "engine.script",
     ),
 )

@@ -1,62 +1,68 @@
-"""native: JSONL in koalign's own words -> Problems.
+"""native: rows in koalign's own words -> Problems.
 
-One problem a line: `question`, `choices`, `answers` (or one `answer`, a number or a text), and
-optionally `passage`, `box`, `kind`, `source`, `group`, `split`; all but the question may be left out.
+A row has the fields of a Problem (records.py). Only `question` is required, and for choice problems
+`choices`; `answer` (a number or a text) may stand for `answers`, and an `id` that is not koalign's own
+is kept as `key`.
 """
 
 from __future__ import annotations
 
-import unicodedata
-from pathlib import Path
+import difflib
 from typing import Any
 
-from koalign.jsonl import iter_json_lines, parse_record
-from koalign.records import KoalignError, Problem
+from koalign.data.formats import Format
+from koalign.data.formats.documents import Document, Row
+from koalign.data.formats.fields import Refused, as_text, is_missing, number, optional, text, texts
+from koalign.records import Problem
+
+FIELDS = (*Problem.model_fields, "id", "answer")
 
 
-def read_problems(path: Path) -> list[Problem]:
-    """The problems of a JSONL file, text in NFC.
-
-    Raises KoalignError with file, line and field for a broken line, an answer outside the choices, a
-    problem that stands twice, and an empty file.
-    """
-    problems = []
-    first_line: dict[str, int] = {}
-    for number, value in iter_json_lines(path):
-        place = f"{path}:{number}"
-        if not isinstance(value, dict):
-            raise KoalignError(f"{place}: expected a JSON object, found {type(value).__name__}")
-        problem = parse_record(Problem, _normalised(value, place), place)
-        if problem.id in first_line:
-            raise KoalignError(
-                f"{place}: the same problem as line {first_line[problem.id]}; remove one of them"
-            )
-        first_line[problem.id] = number
-        problems.append(problem)
-    if not problems:
-        raise KoalignError(f"{path}: no problem in this file")
-    return problems
-
-
-def _normalised(value: dict[str, Any], place: str) -> dict[str, Any]:
-    value = {key: _nfc(item) for key, item in value.items()}
-    if "answer" in value:
-        if "answers" in value:
-            raise KoalignError(f"{place}: both `answer` and `answers`; keep one of them")
-        value["answers"] = [value.pop("answer")]
-    if isinstance(value.get("answers"), list):
-        value["answers"] = [
-            str(item) if isinstance(item, int) and not isinstance(item, bool) else item
-            for item in value["answers"]
-        ]
-    if "kind" not in value and not value.get("choices"):
-        value["kind"] = "short"
-    return value
+def problem(row: Row) -> Problem:
+    """See the module; raises Refused."""
+    unknown = [name for name in row.fields if name not in FIELDS]
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], FIELDS, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise Refused("unknown_field", f"{unknown[0]!r}{hint}")
+    choices = (
+        () if is_missing(row.fields.get("choices")) else texts(row.fields["choices"], "choices")
+    )
+    kind = optional(row, "kind") or ("choice" if choices else "short")
+    points = row.fields.get("points")
+    built = Problem(
+        question=text(row, "question"),
+        choices=choices,
+        answers=_answers(row, choices),
+        kind=kind,
+        points=None if is_missing(points) else points,
+        **{
+            name: optional(row, name)
+            for name in ("passage", "box", "source", "group", "split", "subject", "rationale")
+        },
+        key=optional(row, "key"),
+    )
+    name = optional(row, "id")
+    return built if name in ("", built.id) or built.key else built.model_copy(update={"key": name})
 
 
-def _nfc(value: Any) -> Any:
-    if isinstance(value, str):
-        return unicodedata.normalize("NFC", value)
-    if isinstance(value, list):
-        return [_nfc(item) for item in value]
-    return value
+def _answers(row: Row, choices: tuple[str, ...]) -> tuple[str, ...]:
+    if "answer" in row.fields and "answers" in row.fields:
+        raise Refused("two_answers", "both `answer` and `answers`; keep one of them")
+    given: Any = row.fields.get("answers", row.fields.get("answer"))
+    if "answers" in row.fields and not isinstance(given, list | tuple):
+        raise Refused("wrong_type", "answers: a list expected")
+    listed = given if isinstance(given, list | tuple) else [] if given is None else [given]
+    if not choices:
+        return tuple(as_text(item, "answers") for item in listed)
+    return tuple(one for item in listed for one in number(item, len(choices)))
+
+
+def _fits(document: Document) -> bool:
+    known = document.columns & set(FIELDS)
+    return "question" in known and bool(
+        known & {"choices", "answers", "kind"} or not (document.columns - set(FIELDS))
+    )
+
+
+FORMATS = (Format("native", "JSON lines in koalign's own words", fits=_fits, problem=problem),)

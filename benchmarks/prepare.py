@@ -1,0 +1,192 @@
+"""What reading, duplicates and the leak guard cost, on made-up rows of the shape and size of KMMLU.
+
+.venv/bin/python benchmarks/prepare.py [--json] [--sizes 12500 25000] [--evaluated 35000]
+
+Every size runs in a process of its own. Planted are 1% exact and 1% near duplicates, 0.5% leaks, and
+1% rows that differ from another in one number and are no duplicates; `found` is what was found of
+the planted, `wrong` what was found beside it.
+"""
+
+import argparse
+import csv
+import json
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from koalign.data.duplicates import find_duplicates
+from koalign.data.leaks import find_leaks
+from koalign.records import Problem
+
+SIZES = (12_500, 25_000, 50_000, 100_000, 200_000)
+STEMS = (
+    "다음 중 {}에 대한 설명으로 옳은 것은?",
+    "다음 중 {}에 대한 설명으로 옳지 않은 것은?",
+    "{}에 해당하는 것은?",
+    "다음 중 {}의 특징이 아닌 것은?",
+    "{}에 대한 다음 설명 중 가장 적절한 것은?",
+    "{} 기준이 {}일 때 알맞은 값은?",
+)
+COLUMNS = ("question", "A", "B", "C", "D", "answer")
+
+
+class Writer:
+    """Writes rows of KMMLU's shape; the same seed writes the same rows."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        syllables = [chr(code) for code in range(ord("가"), ord("힣"), 28)]
+        syllables += [chr(code) for code in range(ord("간"), ord("힣"), 28)]
+        syllables = [one for one in syllables if one not in "아니부"]  # parts of negations
+        words = random.Random(0)
+        self.words = [
+            "".join(words.choices(syllables, k=words.randint(2, 4))) for _ in range(30_000)
+        ]
+
+    def phrase(self, low: int, high: int) -> str:
+        return " ".join(self.random.choices(self.words, k=self.random.randint(low, high)))
+
+    def row(self) -> list[str]:
+        stem = self.random.choice(STEMS)
+        number = f"{self.random.randint(1, 99_999)} {self.random.choice('mkg%')}"
+        question = stem.format(self.phrase(2, 16), number)
+        if self.random.random() < 0.2:
+            choices = [str(self.random.randint(1, 99_999)) for _ in "ABCD"]
+        else:
+            choices = [self.phrase(2, 10) for _ in "ABCD"]
+        return [question, *choices, str(self.random.randint(1, 4))]
+
+    def long_row(self) -> list[str]:
+        """One in which a changed syllable leaves most n-grams as they are."""
+        row = self.row()
+        return [f"{self.random.randint(1000, 1998)}년 {self.phrase(30, 40)}. {row[0]}", *row[1:]]
+
+
+def edited(row: list[str]) -> list[str]:
+    """A long row with one syllable of its first sentence changed."""
+    at = row[0].index(" ", 40) + 1
+    return [row[0][:at] + "꿈" + row[0][at + 1 :], *row[1:]]
+
+
+def another(row: list[str]) -> list[str]:
+    """A long row with another year."""
+    return [str(int(row[0][:4]) + 1) + row[0][4:], *row[1:]]
+
+
+def reordered(row: list[str]) -> list[str]:
+    return [row[0], *row[4:0:-1], str(5 - int(row[5]))]
+
+
+def write(folder: Path, size: int, evaluated_size: int) -> None:
+    """train.csv, evaluated.csv, and in planted.json what must be found: [row, other row, kind]."""
+    hundredth, leaking = size // 100, min(size // 200, evaluated_size)
+    writer = Writer(seed=1)
+    evaluated = [writer.long_row() for _ in range(leaking)]
+    evaluated += [writer.row() for _ in range(evaluated_size - leaking)]
+    train = [writer.long_row() for _ in range(2 * hundredth)]
+    train += [writer.row() for _ in range(size - 5 * hundredth - leaking)]
+    duplicates, leaks = [], []
+    for kept in range(hundredth):
+        duplicates.append((len(train), kept, "near"))
+        train.append(edited(train[kept]))
+        train.append(another(train[hundredth + kept]))
+        duplicates.append((len(train), 2 * hundredth + kept, "exact"))
+        train.append(train[2 * hundredth + kept])
+    for number in range(leaking):
+        kind, change = (("same", list), ("reordered", reordered), ("overlap", edited))[number % 3]
+        leaks.append((len(train), number, kind))
+        train.append(change(evaluated[number]))
+    for name, rows in (("train", train), ("evaluated", evaluated)):
+        with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([COLUMNS, *rows])
+    planted = json.dumps({"duplicates": duplicates, "leaks": leaks})
+    (folder / "planted.json").write_text(planted, encoding="utf-8")
+
+
+def read(path: Path) -> list[Problem]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return [
+            Problem(
+                question=row["question"],
+                choices=tuple(row[letter] for letter in "ABCD"),
+                answers=(row["answer"],),
+                source="kmmlu",
+            )
+            for row in csv.DictReader(file)
+        ]
+
+
+def measure(folder: Path) -> dict[str, float]:
+    """Seconds and peak memory so far (MB) after each step, and how much of the planted was found."""
+    result: dict[str, float] = {}
+
+    def done(step: str, started: float) -> None:
+        result[f"{step}_s"] = time.perf_counter() - started
+        result[f"{step}_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+    started = time.perf_counter()
+    train, evaluated = read(folder / "train.csv"), read(folder / "evaluated.csv")
+    done("read", started)
+    started = time.perf_counter()
+    duplicates = {(d.index, d.kept, d.kind) for d in find_duplicates(train, threshold=0.9)}
+    done("duplicates", started)
+    started = time.perf_counter()
+    leaks = {(k.trained, k.evaluated, k.kind) for k in find_leaks(train, evaluated, overlap=0.8)}
+    done("leaks", started)
+    planted = json.loads((folder / "planted.json").read_text(encoding="utf-8"))
+    for step, found in (("duplicates", duplicates), ("leaks", leaks)):
+        expected = {tuple(row) for row in planted[step]}
+        result[f"{step}_found"] = len(found & expected) / len(expected)
+        result[f"{step}_wrong"] = len(found - expected)
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
+    parser.add_argument("--evaluated", type=int, default=35_000)
+    parser.add_argument("--measure", type=Path, help="only this folder, in this process")
+    args = parser.parse_args()
+    if args.measure:
+        print(json.dumps(measure(args.measure)))
+        return
+    results = {}
+    for size in args.sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            write(Path(folder), size, args.evaluated)
+            command = [sys.executable, __file__, "--measure", folder]
+            done = subprocess.run(command, stdout=subprocess.PIPE, check=True, encoding="utf-8")
+            results[size] = json.loads(done.stdout)
+    if args.json:
+        print(json.dumps(results))
+        return
+    steps = ("read", "duplicates", "leaks")
+    table = Table(
+        "rows",
+        *(f"{step}, s" for step in steps),
+        "in all, s",
+        "peak, MB",
+        *(f"{step} found / wrong" for step in steps[1:]),
+        title=f"against {args.evaluated:,} evaluated rows",
+    )
+    for size, row in results.items():
+        table.add_row(
+            f"{size:,}",
+            *(f"{row[f'{step}_s']:.1f}" for step in steps),
+            f"{sum(row[f'{step}_s'] for step in steps):.1f}",
+            f"{row['leaks_mb']:.0f}",
+            *(f"{row[f'{step}_found']:.1%} / {row[f'{step}_wrong']}" for step in steps[1:]),
+        )
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

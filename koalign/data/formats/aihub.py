@@ -1,0 +1,116 @@
+"""aihub: AI Hub 71748, questions with answers or five ranked answers -> open problems and rankings.
+
+- aihub-sft, `SFTlabel.json`: `data_info[]` of `data_id, data_category{main, middle}, question,
+  question_type, answer{contents, answer_count}`.
+- aihub-rm, `RMlabel.json`: the same with `answer01` to `answer05`, each `{contents, answer_count,
+  ranking}`, 1 the best.
+- aihub-qa, `Other.zip`: each member a list of documents, `contents[].QA[]` of `question, answer`.
+
+About one row in twenty has the question for its answer and is refused. `<NAME>` stands where a name was
+taken out, and stays. A quality score, which some copies carry, is not needed and not read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from koalign.data.formats import Format
+from koalign.data.formats.completions import open_problem, ranking
+from koalign.data.formats.documents import Document, Row
+from koalign.data.formats.fields import Refused, optional, text
+from koalign.data.formats.nested import descend, first_row, inner
+from koalign.records import Drop, Problem, Ranking
+
+
+def _labels(document: Document) -> Iterator[Row | Drop]:
+    if not isinstance(document.value, dict):
+        return iter(())
+    return descend(document, ("data_info",), document.value)
+
+
+def _documents(document: Document) -> Iterator[Row | Drop]:
+    if not isinstance(document.value, list):
+        return iter(())
+    return descend(document, ("documents", "contents", "QA"), {"documents": document.value})
+
+
+def _answered(row: Row) -> Problem:
+    return open_problem(
+        text(row, "question"),
+        text(inner(row, "answer"), "contents"),
+        key=optional(row, "data_id"),
+        subject=_category(row),
+    )
+
+
+def _question(row: Row) -> Problem:
+    problem = open_problem(text(row, "question"), text(row, "answer"), subject=_category(row))
+    return problem.model_copy(update={"group": optional(row, "data_id")})
+
+
+def _ranked(row: Row) -> Ranking:
+    answers = [
+        inner(row, name) for name in sorted(row.fields) if re.fullmatch("answer[0-9]+", name)
+    ]
+    ranks = [_rank(answer) for answer in answers]
+    if len(set(ranks)) < len(ranks):
+        raise Refused("two_of_one_rank", f"the ranks are {ranks}")
+    if sorted(ranks) != [*range(1, len(ranks) + 1)]:
+        raise Refused("rank_missing", f"the ranks are {ranks}")
+    by_rank = dict(zip(ranks, answers, strict=True))
+    problem = Problem(
+        question=text(row, "question"),
+        kind="long",
+        key=optional(row, "data_id"),
+        subject=_category(row),
+    )
+    return ranking(problem, [text(by_rank[rank], "contents") for rank in sorted(ranks)])
+
+
+def _rank(answer: Row) -> int:
+    found = optional(answer, "ranking").strip()
+    if not re.fullmatch("[1-9][0-9]?", found):
+        raise Refused("rank_missing", f"ranking: {found!r}")
+    return int(found)
+
+
+def _category(row: Row) -> str:
+    category = row.fields.get("data_category")
+    return "" if category is None else optional(inner(row, "data_category"), "middle")
+
+
+def _known_by(
+    rows: Callable[[Document], Iterator[Row | Drop]], known: Callable[[dict[str, Any]], bool]
+) -> Callable[[Document], bool]:
+    def fits(document: Document) -> bool:
+        first = first_row(rows(document))
+        return "question" in first and known(first)
+
+    return fits
+
+
+FORMATS = (
+    Format(
+        "aihub-sft",
+        "AI Hub 71748, SFTlabel.json",
+        fits=_known_by(_labels, lambda first: isinstance(first.get("answer"), dict)),
+        problem=_answered,
+        rows=_labels,
+    ),
+    Format(
+        "aihub-rm",
+        "AI Hub 71748, RMlabel.json: five ranked answers",
+        fits=_known_by(_labels, lambda first: "answer01" in first),
+        problem=_ranked,
+        rows=_labels,
+    ),
+    Format(
+        "aihub-qa",
+        "AI Hub 71748, Other.zip",
+        fits=_known_by(_documents, lambda first: "answer" in first),
+        problem=_question,
+        rows=_documents,
+    ),
+)

@@ -1,0 +1,145 @@
+"""chat: conversations and the columns of trainers -> open problems and rankings.
+
+- trl-preference: `prompt, chosen, rejected`, each a text or a list of messages, or whole conversations
+  in `chosen` and `rejected`, with the prompt in `prompt` as well or not.
+- trl-prompt-completion: `prompt, completion`; a `label` of false says that the completion is bad.
+- ms-swift: `messages` and, for what should not be said, `rejected_response`.
+- messages: `messages` of `role, content`.
+- sharegpt: `conversations` of `from` (human, gpt, system) and `value`, and perhaps a `system` column.
+
+koalign trains on one prompt and one completion: a conversation of more turns is refused, and a system
+message stands in front of the question, set off by a blank line.
+"""
+
+from __future__ import annotations
+
+from koalign.data.formats import Format
+from koalign.data.formats.completions import open_problem, ranking
+from koalign.data.formats.documents import Row
+from koalign.data.formats.fields import Refused, as_text, is_missing, optional, text
+from koalign.data.formats.nested import objects
+from koalign.records import Problem, Ranking
+
+ROLES = {
+    "system": "system",
+    "user": "user",
+    "human": "user",
+    "assistant": "assistant",
+    "gpt": "assistant",
+}
+Turn = tuple[str, str]
+"""Role and text."""
+
+
+def _turns(row: Row, name: str, role: str) -> list[Turn]:
+    """The messages in a field; a bare text is one message of the given role."""
+    value = row.fields.get(name)
+    if is_missing(value):
+        raise Refused(f"no_{name}", f"the field {name!r} is empty or not there")
+    if not isinstance(value, list):
+        return [(role, as_text(value, name))]
+    return [
+        (_role(message), text(message, "value" if "value" in message.fields else "content"))
+        for message in objects(row, name)
+    ]
+
+
+def _role(message: Row) -> str:
+    said = text(message, "from" if "from" in message.fields else "role")
+    if said not in ROLES:
+        raise Refused("unknown_role", f"{said!r}; known are {', '.join(ROLES)}")
+    return ROLES[said]
+
+
+def _one_turn(turns: list[Turn]) -> Turn:
+    """Question and answer of a conversation; raises Refused where it is not one of each."""
+    roles = [role for role, _ in turns]
+    asked = [text for role, text in turns if role == "user"]
+    if len(asked) > 1 or roles.count("assistant") > 1:
+        raise Refused(
+            "several_turns", f"{len(asked)} questions, {roles.count('assistant')} answers"
+        )
+    if not asked or roles[-1] != "assistant":
+        raise Refused("no_question_and_answer", f"the turns are {', '.join(roles) or 'none'}")
+    systems = [text for role, text in turns if role == "system"]
+    return "\n\n".join([*systems, *asked]), turns[-1][1]
+
+
+def _conversation(row: Row, name: str) -> Problem:
+    system: list[Turn] = [("system", said)] if (said := optional(row, "system")) else []
+    question, answer = _one_turn([*system, *_turns(row, name, "user")])
+    return open_problem(question, answer, key=optional(row, "id"))
+
+
+def _prompt_completion(row: Row) -> Problem:
+    if str(row.fields.get("label")).lower() in ("false", "0"):
+        raise Refused("labelled_bad", "a completion with the label false is no example")
+    turns = _turns(row, "prompt", "user") + _turns(row, "completion", "assistant")
+    question, answer = _one_turn(turns)
+    return open_problem(question, answer, key=optional(row, "id"))
+
+
+def _preference(row: Row) -> Ranking:
+    question, chosen = _side(row, "chosen")
+    other, rejected = _side(row, "rejected")
+    if question != other:
+        raise Refused("two_questions", f"chosen: {question[:40]!r}, rejected: {other[:40]!r}")
+    return _ranked(row, question, [chosen, rejected])
+
+
+def _side(row: Row, name: str) -> Turn:
+    """The question and one of its answers; a list that begins with the question holds both."""
+    turns = _turns(row, name, "assistant")
+    if not turns or turns[0][0] == "assistant":
+        return _one_turn(_turns(row, "prompt", "user") + turns)
+    question, answer = _one_turn(turns)
+    if not is_missing(row.fields.get("prompt")):
+        for _, said in _turns(row, "prompt", "user"):
+            if said.strip() not in question:
+                raise Refused("two_questions", f"prompt: {said[:40]!r}, {name}: {question[:40]!r}")
+    return question, answer
+
+
+def _swift(row: Row) -> Problem | Ranking:
+    problem = _conversation(row, "messages")
+    if is_missing(row.fields.get("rejected_response")):
+        return problem
+    return _ranked(row, problem.question, [*problem.answers, text(row, "rejected_response")])
+
+
+def _ranked(row: Row, question: str, texts: list[str]) -> Ranking:
+    return ranking(Problem(question=question, kind="long", key=optional(row, "id")), texts)
+
+
+FORMATS = (
+    Format(
+        "trl-preference",
+        "prompt, chosen and rejected, as TRL has them",
+        fits=lambda document: {"chosen", "rejected"} <= document.columns,
+        problem=_preference,
+    ),
+    Format(
+        "trl-prompt-completion",
+        "prompt and completion, as TRL has them",
+        fits=lambda document: {"prompt", "completion"} <= document.columns,
+        problem=_prompt_completion,
+    ),
+    Format(
+        "ms-swift",
+        "messages and a rejected response, as ms-swift has them",
+        fits=lambda document: {"messages", "rejected_response"} <= document.columns,
+        problem=_swift,
+    ),
+    Format(
+        "messages",
+        "messages of role and content",
+        fits=lambda document: "messages" in document.columns,
+        problem=lambda row: _conversation(row, "messages"),
+    ),
+    Format(
+        "sharegpt",
+        "conversations of from and value",
+        fits=lambda document: "conversations" in document.columns,
+        problem=lambda row: _conversation(row, "conversations"),
+    ),
+)

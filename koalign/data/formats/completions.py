@@ -1,0 +1,36 @@
+"""completions: a question and texts written for it -> an open problem, or a ranking of the texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from koalign.data.formats.fields import Refused
+from koalign.records import Problem, Ranking
+
+
+def open_problem(question: str, answer: str, *, key: str = "", subject: str = "") -> Problem:
+    """A problem that is answered with a text; raises Refused where the answer repeats the question."""
+    _say_something(question, [answer])
+    return Problem(question=question, answers=(answer,), kind="long", key=key, subject=subject)
+
+
+def ranking(problem: Problem, texts: Sequence[str]) -> Ranking:
+    """The texts, the best first; raises Refused where one is empty, twice there, or the question.
+
+    Somebody's preference makes no gold answer: the problem keeps the answers that it has.
+    """
+    if len(texts) < 2:
+        raise Refused("nothing_to_rank", f"{len(texts)} texts, and a ranking needs 2")
+    _say_something(problem.question, texts)
+    for text in texts:
+        if texts.count(text) > 1:
+            raise Refused("same_text_twice", f"{text[:60]!r} has two ranks")
+    return Ranking(problem=problem, texts=tuple(texts))
+
+
+def _say_something(question: str, texts: Sequence[str]) -> None:
+    for text in texts:
+        if not text.strip():
+            raise Refused("empty_completion", "a completion without text")
+        if text.strip() == question.strip():
+            raise Refused("answer_is_the_question", f"{text[:60]!r}")

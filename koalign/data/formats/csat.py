@@ -1,0 +1,63 @@
+"""csat: 수능형 rows of the course competition (`problems` a written dict, or flattened) -> Problems.
+
+    id, paragraph, problems, question_plus         problems: "{'question': …, 'choices': […], 'answer': 2}"
+    id, paragraph, question, choices, answer, …    choices: "['…', '…']"; the flattened variant
+
+`problems` is the text of a Python dict or of a list that holds one, or already a dict (Parquet, JSON);
+4 or 5 choices; the answer counts from 1 and is absent or empty in a test file. The <보기> is
+`question_plus`, a column (NaN nearly always) or a key inside `problems`, which is taken first. In the
+released training file <보기> items are often glued to the end of `paragraph`: they stay there, because
+nothing marks where they begin. `cot_text` or `reasoning` is the rationale. All other columns are somebody's
+annotations (`Unnamed: 0`, `support`, `keyword_1`, `summarization`, `claude-solving`, …) and are ignored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from koalign.data.formats import Format, click, kice
+from koalign.data.formats.documents import Document, Row
+from koalign.data.formats.fields import Refused, literal, number, optional, text, texts
+from koalign.records import Problem
+
+
+def problem(row: Row) -> Problem:
+    """See the module; raises Refused."""
+    asked = _asked(row)
+    choices = texts(literal(asked.fields.get("choices"), "choices"), "choices")
+    return Problem(
+        question=text(asked, "question"),
+        passage=optional(row, "paragraph"),
+        box=optional(asked, "question_plus") or optional(row, "question_plus"),
+        choices=choices,
+        answers=number(asked.fields.get("answer"), len(choices)),
+        key=optional(row, "id"),
+        rationale=optional(row, "cot_text") or optional(row, "reasoning"),
+    )
+
+
+def _asked(row: Row) -> Row:
+    """The row whose fields are question, choices and answer."""
+    if "problems" not in row.fields:
+        return row
+    found = literal(row.fields["problems"], "problems")
+    if isinstance(found, list) and len(found) == 1:
+        found = found[0]
+    if isinstance(found, list):
+        raise Refused("not_one_question", f"problems: one dict expected, found {len(found)}")
+    if not isinstance(found, dict):
+        raise Refused("wrong_type", f"problems: a dict expected, found {type(found).__name__}")
+    return replace(row, fields=found)
+
+
+def _fits(document: Document) -> bool:
+    if {"paragraph", "problems"} <= document.columns:
+        return not kice.fits(document)
+    return {"paragraph", "question", "choices"} <= document.columns and not click.fits(document)
+
+
+FORMATS = (
+    Format(
+        "csat", "수능형 CSV: id, paragraph, problems, question_plus", fits=_fits, problem=problem
+    ),
+)

@@ -1,0 +1,83 @@
+"""kmmlu: KMMLU, KMMLU-HARD, KMMLU-Redux and KMMLU-Pro -> Problems.
+
+KMMLU and KMMLU-HARD: `question, answer, A, B, C, D, Category, Human Accuracy` in CSV or Parquet, read by
+name: in `math-test.csv` the last two columns are swapped. `answer` is 1 to 4. `Category` ("Criminal Law")
+or, without it, the name of the file (`Criminal-Law-test`, `korean-history-dev`, `computer_science`) is
+the subject, spelled `Criminal-Law` either way. `Human Accuracy` is ignored (0.0 stands for "missing").
+A choice that reads None, NA, nan or null is a text as any other; pandas loses it.
+
+KMMLU-Redux and KMMLU-Pro: `question`, `options` (4 or 5; in CSV the text of a Python list), `solution`
+("1" to "5") and `license_name`. Redux has a `category`. Pro has a `subject`, filed here under its licence
+(`변호사/민법`), because a licence is passed by the subject.
+"""
+
+from __future__ import annotations
+
+import re
+
+from koalign.data.formats import Format
+from koalign.data.formats.documents import Document, Row
+from koalign.data.formats.fields import columns, literal, number, optional, text, texts
+from koalign.records import Problem
+
+LETTERS = ("A", "B", "C", "D")
+_SPLIT = re.compile(r"(^|[-_])(train|dev|validation|test)([-_]\d.*)?$", re.IGNORECASE)
+
+
+def kmmlu(row: Row) -> Problem:
+    """A row of KMMLU or KMMLU-HARD; raises Refused."""
+    choices = columns(row, LETTERS)
+    return Problem(
+        question=text(row, "question"),
+        choices=choices,
+        answers=number(row.fields.get("answer"), len(choices)),
+        subject=_title(optional(row, "Category") or _SPLIT.sub("", row.file)),
+    )
+
+
+def redux(row: Row) -> Problem:
+    """A row of KMMLU-Redux; raises Refused."""
+    return _licensure(row, optional(row, "category") or optional(row, "license_name"))
+
+
+def pro(row: Row) -> Problem:
+    """A row of KMMLU-Pro; raises Refused."""
+    parts = (optional(row, "license_name"), optional(row, "subject"))
+    return _licensure(row, "/".join(part for part in parts if part))
+
+
+def _licensure(row: Row, subject: str) -> Problem:
+    choices = texts(literal(row.fields.get("options"), "options"), "options")
+    return Problem(
+        question=text(row, "question"),
+        choices=choices,
+        answers=number(row.fields.get("solution"), len(choices), "solution"),
+        key=optional(row, "id"),
+        subject=subject,
+    )
+
+
+def _title(name: str) -> str:
+    """`Criminal Law`, `criminal_law` -> `Criminal-Law`; `and` stays small."""
+    words = re.split(r"[\s_-]+", name.strip().lower())
+    return "-".join(word if word == "and" else word.capitalize() for word in words)
+
+
+def _fits_kmmlu(document: Document) -> bool:
+    # A fifth letter, or a capital `Question`, is another of the many sets that descend from MMLU.
+    return {"question", "answer", *LETTERS} <= document.columns and "E" not in document.columns
+
+
+def _fits_redux(document: Document) -> bool:
+    return {"question", "options", "solution"} <= document.columns and not _fits_pro(document)
+
+
+def _fits_pro(document: Document) -> bool:
+    return {"question", "options", "solution", "license_name", "subject"} <= document.columns
+
+
+FORMATS = (
+    Format("kmmlu", "KMMLU and KMMLU-HARD, CSV or Parquet", _fits_kmmlu, kmmlu),
+    Format("kmmlu-pro", "KMMLU-Pro: options, solution, license_name, subject", _fits_pro, pro),
+    Format("kmmlu-redux", "KMMLU-Redux: options, solution, category", _fits_redux, redux),
+)

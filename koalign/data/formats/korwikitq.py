@@ -1,0 +1,70 @@
+"""korwikitq: questions on tables of Wikipedia -> short problems, the table their passage.
+
+`KorWikiTQ_ko_{train,dev}.json`: `{"data": [{"T": title, "U": url, "TBL": rows of cells, the header first,
+"QAS": {"qid", "question", "answer"}}]}`, where QAS may also be a list of such.
+
+The passage is the title and the table as Markdown: nothing of a cell is lost, `|` is `\\|` and a line end
+`<br>`. Rows of another length than the header occur and stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from koalign.data.formats import Format
+from koalign.data.formats.documents import Document, Row
+from koalign.data.formats.fields import Refused, as_text, is_missing, optional, text
+from koalign.data.formats.nested import descend, first_row
+from koalign.records import Drop, Problem
+
+
+def _rows(document: Document) -> Iterator[Row | Drop]:
+    if not isinstance(document.value, dict):
+        return iter(())
+    tables = document.value.get("data")
+    if isinstance(tables, list):
+        tables = [_with_list(table) for table in tables]
+    return descend(document, ("data", "QAS"), {"data": tables})
+
+
+def _with_list(table: Any) -> Any:
+    if isinstance(table, dict) and isinstance(table.get("QAS"), dict):
+        return {**table, "QAS": [table["QAS"]]}
+    return table
+
+
+def _problem(row: Row) -> Problem:
+    answer = row.fields.get("answer")
+    title = optional(row, "T").strip()
+    table = _markdown(row.fields.get("TBL"))
+    return Problem(
+        question=text(row, "question"),
+        passage=f"{title}\n\n{table}" if title else table,
+        answers=() if is_missing(answer) else (as_text(answer, "answer").strip(),),
+        kind="short",
+        key=optional(row, "qid"),
+    )
+
+
+def _markdown(table: Any) -> str:
+    if not isinstance(table, list) or not table or not all(isinstance(one, list) for one in table):
+        raise Refused("broken_table", "TBL: a list of rows expected")
+    header, *rows = [[_cell(cell) for cell in line] for line in table]
+    return "\n".join(f"| {' | '.join(line)} |" for line in [header, ["---"] * len(header), *rows])
+
+
+def _cell(cell: Any) -> str:
+    said = "" if is_missing(cell) else as_text(cell, "TBL").strip()
+    return said.replace("|", "\\|").replace("\n", "<br>")
+
+
+FORMATS = (
+    Format(
+        "korwikitq",
+        "KorWikiTQ: questions on tables of Wikipedia",
+        fits=lambda document: {"TBL", "question"} <= set(first_row(_rows(document))),
+        problem=_problem,
+        rows=_rows,
+    ),
+)

@@ -1,0 +1,74 @@
+"""sources: a path that a user names -> one Reading, of the split that is meant, and nothing by accident."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from koalign.data.formats import Columns, Reading, read
+from koalign.data.formats.documents import open_documents
+from koalign.data.formats.hub import PREFIX, open_hub
+from koalign.records import KoalignError, Problem
+
+
+def read_source(
+    path: str,
+    wanted: str,
+    *,
+    format: str | None = None,
+    split: str | None = None,
+    columns: Columns | None = None,
+) -> Reading:
+    """Everything of the `wanted` split (train, dev, test) below a path.
+
+    One file is taken whole; of a folder, a zip or a data set on the hub, files and rows that call
+    themselves another split are left out and listed. `split` says which one is meant instead. Raises
+    KoalignError where nothing can be read, and where one file calls itself test and train is wanted.
+    """
+    on_hub = path.startswith(PREFIX)
+    documents = list(open_hub(path) if on_hub else open_documents(Path(path)))
+    one_file = not on_hub and Path(path).is_file() and Path(path).suffix.lower() != ".zip"
+    chosen = split or (None if one_file else wanted)
+    reading = read(documents, format, split=chosen, columns=columns)
+    if not documents:
+        raise KoalignError(f"{path}: no file in it that koalign reads")
+    if not reading.files:
+        name, why = next(iter(reading.not_read.items()))
+        raise KoalignError(f"{path}: nothing to read for {wanted}: {name} {why}")
+    if not reading.problems and not reading.rankings:
+        why = "there are no rows"
+        if reading.drops:
+            first = reading.drops[0]
+            why = f"the first of {reading.rows}: {first.place}: {first.reason}: {first.detail}"
+        raise KoalignError(f"{path}: no problem in it; {why}")
+    if wanted == "train" and split is None and _calls_itself_test(reading):
+        raise KoalignError(
+            f"{path}: calls itself the test split; if it is to be trained on, say so with "
+            f"{{path: {path}, split: test}}"
+        )
+    return reading
+
+
+def read_problems(path: Path) -> list[Problem]:
+    """The problems of a file in any known format; raises KoalignError for a row that is none."""
+    reading = read_source(str(path), "test")
+    if reading.drops:
+        first = reading.drops[0]
+        raise KoalignError(f"{first.place}: {first.reason}: {first.detail}")
+    seen: dict[str, int] = {}
+    for number, problem in enumerate(reading.problems, start=1):
+        if problem.id in seen:
+            raise KoalignError(
+                f"{path}: problem {number} is problem {seen[problem.id]} again; remove one of them"
+            )
+        seen[problem.id] = number
+    return reading.problems
+
+
+def _calls_itself_test(reading: Reading) -> bool:
+    return any(problem.split == "test" for problem in reading.problems)
+
+
+def reasons(reading: Reading) -> dict[str, int]:
+    """How often each reason set a row aside."""
+    return dict(sorted(Counter(drop.reason for drop in reading.drops).items()))

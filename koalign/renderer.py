@@ -1,0 +1,18 @@
+"""renderer: the prompt section of the config and the run's shots -> the one Renderer of a stage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from koalign.config import Prompt
+from koalign.data.prompts import Renderer, load_template
+from koalign.jsonl import read_jsonl
+from koalign.records import Problem
+
+
+def open_renderer(prompt: Prompt, shots: Path | None = None) -> Renderer:
+    """The renderer, its shots read from prepare/shots.jsonl; without that file it shows none."""
+    pool = read_jsonl(shots, Problem) if shots and prompt.shots else []
+    return Renderer(
+        load_template(prompt.template), prompt.thinking, prompt.shots if shots else 0, tuple(pool)
+    )

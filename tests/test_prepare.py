@@ -1,0 +1,300 @@
+"""prepare: mixed sources in, honest splits out; every row is a problem or a counted drop; leaks stop."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import koalign, problem, write_lines
+
+from koalign.jsonl import read_json, read_jsonl
+from koalign.records import Drop, Problem
+
+OUT = Path("runs/default/prepare")
+
+
+def prepare(*arguments: str):
+    return koalign("prepare", "-s", "data.hints=null", *arguments)
+
+
+def report() -> dict:
+    return read_json(OUT / "report.json")
+
+
+def reasons() -> dict[str, int]:
+    return report()["dropped"]
+
+
+def rows(split: str) -> list[Problem]:
+    return read_jsonl(OUT / f"{split}.jsonl", Problem)
+
+
+def test_a_problem_in_json_has_its_id_and_a_number_for_an_answer(scripted):
+    assert prepare().returncode == 0
+    line = json.loads((OUT / "train.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    fields = {
+        "id",
+        "question",
+        "passage",
+        "box",
+        "choices",
+        "answers",
+        "kind",
+        "source",
+        "group",
+        "split",
+    }
+    assert fields <= set(line)
+    assert line["id"] == rows("train")[0].id and line["answers"] == [
+        int(rows("train")[0].answers[0])
+    ]
+
+
+def test_rows_in_are_problems_and_rankings_and_drops(scripted):
+    write_lines(
+        Path("train.jsonl"), [problem(n) for n in range(6)] + [[1], problem(7, answer=9), {}]
+    )
+    with Path("train.jsonl").open("a", encoding="utf-8") as file:
+        file.write('{"question": "잘린 줄\n')
+    done = prepare()
+    assert done.returncode == 0, done.stderr
+    (source,) = [s for s in report()["sources"] if s["split"] == "train"]
+    assert source["rows"] == 10 == source["problems"] + sum(source["dropped"].values())
+    drops = read_jsonl(OUT / "dropped.jsonl", Drop)
+    assert {drop.place for drop in drops} == {f"train.jsonl:{n}" for n in (7, 8, 9, 10)}
+    assert all(drop.detail for drop in drops)
+    assert "answer_outside_choices" in done.stdout and "broken_row" in done.stdout
+
+
+def test_the_first_so_many_training_problems_are_a_fair_sample_of_all_sources(scripted):
+    write_lines(Path("a.jsonl"), [problem(n, source="a") for n in range(3000, 3200)])
+    write_lines(Path("b.jsonl"), [problem(n, source="b") for n in range(5000, 5200)])
+    assert prepare("-s", "data.train=[a.jsonl, b.jsonl]").returncode == 0
+    first = [p.source for p in rows("train")[:100]]
+    assert 30 < first.count("a") < 70
+
+
+def test_the_same_sources_give_the_same_bytes(scripted):
+    assert prepare().returncode == 0
+    assert prepare("--run-dir", "again").returncode == 0
+    for name in ("train.jsonl", "test.jsonl", "report.html", "leaks.json"):
+        assert (OUT / name).read_bytes() == (Path("again/prepare") / name).read_bytes()
+
+
+def test_duplicates_go_and_a_conflict_says_so(scripted):
+    twice = problem(0, passage="같은 글.")
+    other_key = {**twice, "answer": 3}
+    turned = {**twice, "choices": twice["choices"][::-1], "answer": 4}
+    write_lines(Path("train.jsonl"), [twice, twice, other_key, turned, problem(9)])
+    assert prepare().returncode == 0
+    assert reasons() == {"duplicate": 2, "reordered_duplicate": 1}
+    details = [drop.detail for drop in read_jsonl(OUT / "dropped.jsonl", Drop)]
+    assert sum("has another answer" in detail for detail in details) == 1
+
+
+def test_in_the_test_split_only_what_is_the_same_to_the_letter_goes(scripted):
+    one = problem(100)
+    write_lines(Path("test.jsonl"), [one, one, {**one, "question": one["question"] + " "}])
+    assert prepare().returncode == 0
+    assert len(rows("test")) == 2 and reasons() == {"duplicate": 1}
+
+
+LEAK = "지난 봄 남쪽 바닷가 마을에서 열린 큰 장터에 모인 상인들은 저마다 다른 고장에서 온 물건을 펼쳐 놓고 손님을 기다렸다. 그 가운데 가장 먼저 물건을 다 판 사람은 누구인가?"
+
+
+@pytest.fixture
+def leaking(scripted: Path) -> Path:
+    """A test problem in training with its choices in another order, and one under other numbers."""
+    test = [problem(n) for n in range(100, 110)]
+    test += [problem(200, passage="", group="", question=LEAK)]
+    turned = {**test[0], "choices": test[0]["choices"][::-1], "answer": 4, "group": "other"}
+    nearly = problem(201, passage="", group="", question="다음을 읽고 답하시오. " + LEAK)
+    write_lines(Path("test.jsonl"), test)
+    write_lines(Path("train.jsonl"), [problem(n) for n in range(6)] + [turned, nearly])
+    return scripted
+
+
+def test_leaks_stop_the_run_with_ids_and_texts_side_by_side(leaking):
+    done = prepare()
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert "2 leaks" in done.stderr and "data.leaks: drop" in done.stderr
+    found = read_json(OUT / "leaks.json")["found"]
+    assert {one["kind"] for one in found} == {"reordered", "overlap"}
+    for one in found:
+        assert one["learned"]["split"] == "train" and one["evaluated"]["split"] == "test"
+        assert one["learned"]["question"] and one["evaluated"]["id"]
+    assert not (OUT / "train.jsonl").exists()
+
+
+def test_leaks_can_be_taken_out_of_training_and_are_counted(leaking):
+    done = prepare("-s", "data.leaks=drop")
+    assert done.returncode == 0, done.stderr
+    assert reasons() == {"leak": 2} and len(rows("train")) == 6 and len(rows("test")) == 11
+
+
+def test_sft_pairs_and_abstractions_look_for_leaks_again(scripted):
+    """A split changed by hand after prepare: the stages that learn from it refuse."""
+    assert koalign("run").returncode == 0
+    stolen = rows("train")[0].model_copy(update={"split": "test", "group": ""})
+    test = OUT / "test.jsonl"
+    test.write_text(
+        test.read_text(encoding="utf-8") + stolen.model_dump_json() + "\n", encoding="utf-8"
+    )
+    # A finished stage has nothing to do; made again, each looks before it learns.
+    for command, change in (
+        ("dpo-pairs", "sample.n=4"),
+        ("sft", "sft.rank=4"),
+    ):
+        done = koalign(command, "-s", change, "--force")
+        assert done.returncode == 2, (command, done.stdout)
+        assert "stand in dev or test" in done.stderr, done.stderr
+
+
+def test_a_hint_that_says_a_test_problem_is_refused(scripted):
+    test = problem(500, passage="", group="", question=LEAK)
+    write_lines(Path("test.jsonl"), [test])
+    hints = Path("hints.jsonl").read_text(encoding="utf-8").splitlines()
+    first = json.loads(hints[0])
+    told = LEAK + " " + " ".join(test["choices"])
+    write_lines(Path("hints.jsonl"), [{**first, "text": told}])
+    assert koalign("sft").returncode == 0
+    assert koalign("dpo-pairs").returncode == 0
+    assert koalign("dpo").returncode == 0
+    done = koalign("abstractions")
+    assert done.returncode == 2 and "say a problem of dev or test" in done.stderr
+
+
+def test_dev_is_held_out_of_training_by_whole_passages(scripted):
+    many = [problem(n, group=f"g{n // 4}") for n in range(4000, 4400)]
+    write_lines(Path("train.jsonl"), many)
+    assert prepare("-s", "data.dev_share=0.2").returncode == 0
+    train, dev = rows("train"), rows("dev")
+    assert len(train) + len(dev) == 400 and 40 < len(dev) < 120
+    assert not {p.group for p in train} & {p.group for p in dev}
+
+
+def test_too_long_a_problem_is_dropped_from_training_and_refused_in_test(scripted):
+    long = problem(1, passage="긴 " * 400_000)
+    write_lines(Path("train.jsonl"), [problem(0), long])
+    assert prepare().returncode == 0
+    assert reasons() == {"longer_than_context": 1}
+    write_lines(Path("test.jsonl"), [problem(200, passage="길고 긴 " * 200_000)])
+    refused = prepare("--force")
+    assert refused.returncode == 2 and "and the context is 1000000" in refused.stderr
+
+
+def test_a_file_that_calls_itself_test_is_not_trained_on_by_accident(scripted):
+    write_lines(Path("mine-test.jsonl"), [problem(n) for n in range(600, 606)])
+    done = prepare("-s", "data.train=mine-test.jsonl")
+    assert done.returncode == 2 and "calls itself the test split" in done.stderr
+    meant = prepare("-s", "data.train={path: mine-test.jsonl, split: test}", "--force")
+    assert meant.returncode == 0, meant.stderr
+
+
+def test_a_hint_for_a_problem_that_was_dropped_and_one_given_twice_are_counted(scripted):
+    rows_in = [problem(n) for n in range(4)]
+    write_lines(
+        Path("train.jsonl"),
+        [*rows_in, {**rows_in[0], "choices": rows_in[0]["choices"][::-1], "answer": 4}],
+    )
+    from koalign.data.formats.sources import read_source
+
+    ids = [p.id for p in read_source("train.jsonl", "train").problems]
+    hints = [{"problem_id": n, "text": "기록을 본다."} for n in (ids[0], ids[0], ids[4])]
+    write_lines(Path("hints.jsonl"), hints)
+    done = koalign("prepare")
+    assert done.returncode == 0, done.stderr
+    assert reasons()["hint_given_twice"] == 1 and reasons()["hint_for_a_dropped_problem"] == 1
+
+
+def test_templates_that_need_a_rationale_drop_what_has_none(scripted):
+    write_lines(
+        Path("train.jsonl"),
+        [problem(0, rationale="기록에 있다."), problem(1), problem(2, rationale="적혀 있다.")],
+    )
+    assert prepare("-s", "prompt.template=reasoning").returncode == 0
+    assert reasons() == {"no_rationale": 1}
+
+
+def csat_file(path: Path, numbers: range, encoding: str = "utf-8") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding=encoding, newline="") as file:
+        out = csv.writer(file)
+        out.writerow(["id", "paragraph", "problems", "question_plus"])
+        for n in numbers:
+            one = problem(n)
+            held = {"question": one["question"], "choices": one["choices"], "answer": one["answer"]}
+            out.writerow([f"g-{n}", one["passage"], repr(held), ""])
+
+
+def test_a_folder_of_six_formats_is_one_honest_report(scripted):
+    folder = Path("mixed")
+    csat_file(folder / "csat_train.csv", range(1000, 1010), "cp949")
+    header = "question,answer,A,B,C,D,Category,Human Accuracy\n"
+    (folder / "Law-train.csv").write_text(
+        header + "".join(f"법 문제 {n}번은?,2,가{n},나{n},다{n},라{n},Law,0.0\n" for n in range(8)),
+        "utf-8-sig",
+    )
+    squad = {"data": [{"title": "강", "paragraphs": [{"context": "한강은 서울을 흐른다.", "qas": [
+        {"guid": "k-1", "question": "한강은 어디를 흐르는가?", "is_impossible": False, "question_type": 1,
+         "answers": [{"text": "서울", "answer_start": 4}]},
+        {"guid": "k-2", "question": "한강의 길이는?", "is_impossible": True, "question_type": 3, "answers": []},
+    ]}]}]}  # fmt: skip
+    (folder / "klue-mrc-v1.1_train.json").write_text(json.dumps(squad), encoding="utf-8")
+    nikl = [
+        {"id": "1", "input": {"category": "문화 지식", "domain": "예술", "question_type": "선다형", "topic_keyword": "탈춤",
+         "question": "탈춤이 아닌 것은? \\n 1\\t봉산 2\\t강령 3\\t판소리 4\\t은율"}, "output": {"answer": "3"}},
+        {"id": "2", "input": {"category": "문화 지식", "domain": "예술", "question_type": "단답형", "topic_keyword": "돌",
+         "question": "첫 생일은?"}, "output": {"answer": "돌#첫돌"}},
+    ]  # fmt: skip
+    (folder / "korean_culture_qa_V1.0_train+.json").write_text(
+        json.dumps(nikl, ensure_ascii=False), encoding="utf-8"
+    )
+    write_lines(
+        folder / "koalpaca_train.jsonl",
+        [{"instruction": "양파는 식물인가요?", "output": "뿌리입니다.", "url": "u"}],
+    )
+    write_lines(folder / "dpo_train.jsonl", [{"prompt": "답은?", "chosen": "2", "rejected": "4"}])
+    done = prepare("-s", "data.train=mixed")
+    assert done.returncode == 0, done.stderr
+    for known in (
+        "csat (cp949)",
+        "kmmlu (utf-8-sig)",
+        "klue-mrc",
+        "nikl-culture",
+        "koalpaca",
+        "trl-preference",
+    ):
+        assert known in done.stdout, done.stdout
+    (source,) = [s for s in report()["sources"] if s["split"] == "train"]
+    assert len(source["files"]) == 6 and source["rows"] == 24
+    assert source["problems"] == 23 and source["rankings"] == 1
+    page = (OUT / "report.html").read_text(encoding="utf-8")
+    assert "nikl-culture" in page and "<script" not in page and "http" not in page
+
+
+def test_columns_of_any_table_can_be_named(scripted):
+    Path("own.csv").write_text(
+        "문제,보기1,보기2,정답\n무엇인가?,가,나,B\n어느 것인가?,다,라,A\n", "utf-8"
+    )
+    columns = {
+        "question": "문제",
+        "choices": ["보기1", "보기2"],
+        "answer": "정답",
+        "answer_is": "letter",
+    }
+    config = yaml.safe_load(Path("koalign.yaml").read_text(encoding="utf-8"))
+    config["data"] = {"train": [{"path": "own.csv", "columns": columns}]}
+    Path("koalign.yaml").write_text(yaml.safe_dump(config, allow_unicode=True), "utf-8")
+    done = koalign("prepare")
+    assert done.returncode == 0, done.stderr
+    assert sorted((p.question, p.answers) for p in rows("train")) == [
+        ("무엇인가?", ("2",)),
+        ("어느 것인가?", ("1",)),
+    ]
+
+
+def test_a_misspelt_column_is_refused_with_the_nearest_name(scripted):
+    done = prepare("-s", "data.train={path: train.jsonl, columns: {qestion: question}}")
+    assert done.returncode == 2 and "did you mean 'question'?" in done.stderr
