@@ -1,10 +1,11 @@
 """What reading, duplicates and the leak guard cost, on made-up rows of the shape and size of KMMLU.
 
-.venv/bin/python benchmarks/prepare.py [--json] [--sizes 12500 25000] [--evaluated 35000]
+    .venv/bin/python benchmarks/prepare.py [--json] [--sizes 12500 25000] [--evaluated 35000]
 
 Every size runs in a process of its own. Planted are 1% exact and 1% near duplicates, 0.5% leaks, and
 1% rows that differ from another in one number and are no duplicates; `found` is what was found of
-the planted, `wrong` what was found beside it.
+the planted, `wrong` what was found beside it. Beside it all of `koalign prepare` on the same files,
+which also counts the tokens of every row and writes everything down.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import csv
 import json
 import random
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,9 +23,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from koalign.config import ASSETS
 from koalign.data.duplicates import find_duplicates
+from koalign.data.formats.sources import read_source
 from koalign.data.leaks import find_leaks
-from koalign.records import Problem
 
 SIZES = (12_500, 25_000, 50_000, 100_000, 200_000)
 STEMS = (
@@ -34,7 +37,8 @@ STEMS = (
     "{}에 대한 다음 설명 중 가장 적절한 것은?",
     "{} 기준이 {}일 때 알맞은 값은?",
 )
-COLUMNS = ("question", "A", "B", "C", "D", "answer")
+COLUMNS = ("question", "A", "B", "C", "D", "answer", "Category", "Human Accuracy")
+FILES = {"train": "Accounting-train.csv", "evaluated": "Accounting-test.csv"}
 
 
 class Writer:
@@ -85,7 +89,7 @@ def reordered(row: list[str]) -> list[str]:
 
 
 def write(folder: Path, size: int, evaluated_size: int) -> None:
-    """train.csv, evaluated.csv, and in planted.json what must be found: [row, other row, kind]."""
+    """The two files, and in planted.json what must be found: [row, other row, kind]."""
     hundredth, leaking = size // 100, min(size // 200, evaluated_size)
     writer = Writer(seed=1)
     evaluated = [writer.long_row() for _ in range(leaking)]
@@ -104,23 +108,10 @@ def write(folder: Path, size: int, evaluated_size: int) -> None:
         leaks.append((len(train), number, kind))
         train.append(change(evaluated[number]))
     for name, rows in (("train", train), ("evaluated", evaluated)):
-        with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows([COLUMNS, *rows])
+        with (folder / FILES[name]).open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([COLUMNS, *([*row, "Accounting", "0.0"] for row in rows)])
     planted = json.dumps({"duplicates": duplicates, "leaks": leaks})
     (folder / "planted.json").write_text(planted, encoding="utf-8")
-
-
-def read(path: Path) -> list[Problem]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return [
-            Problem(
-                question=row["question"],
-                choices=tuple(row[letter] for letter in "ABCD"),
-                answers=(row["answer"],),
-                source="kmmlu",
-            )
-            for row in csv.DictReader(file)
-        ]
 
 
 def measure(folder: Path) -> dict[str, float]:
@@ -132,7 +123,10 @@ def measure(folder: Path) -> dict[str, float]:
         result[f"{step}_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
     started = time.perf_counter()
-    train, evaluated = read(folder / "train.csv"), read(folder / "evaluated.csv")
+    train, evaluated = (
+        read_source(str(folder / FILES[name]), split).problems
+        for name, split in (("train", "train"), ("evaluated", "test"))
+    )
     done("read", started)
     started = time.perf_counter()
     duplicates = {(d.index, d.kept, d.kind) for d in find_duplicates(train, threshold=0.9)}
@@ -146,6 +140,23 @@ def measure(folder: Path) -> dict[str, float]:
         result[f"{step}_found"] = len(found & expected) / len(expected)
         result[f"{step}_wrong"] = len(found - expected)
     return result
+
+
+def prepare(folder: Path) -> dict[str, float]:
+    """Seconds and peak memory (MB) of `koalign prepare`, as its manifest has them."""
+    shutil.copytree(ASSETS / "tiny-ko", folder / "model")  # its own context is 512 tokens
+    config = json.loads((folder / "model" / "config.json").read_text(encoding="utf-8"))
+    config["max_position_embeddings"] = 4096
+    (folder / "model" / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    settings = {"model.path": "./model", "data.leaks": "drop"}
+    settings |= {"data.train": FILES["train"], "data.dev": "[]", "data.test": FILES["evaluated"]}
+    settings |= {"data.hints": "null"}
+    program = "from koalign.cli import main; main()"
+    options = [word for key, value in settings.items() for word in ("-s", f"{key}={value}")]
+    command = [sys.executable, "-c", program, "prepare", "--run-dir", "run", *options]
+    subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL, check=True)
+    manifest = json.loads((folder / "run" / "prepare" / "manifest.json").read_text("utf-8"))
+    return {"prepare_s": manifest["seconds"], "prepare_mb": manifest["peak_memory_mb"]}
 
 
 def main() -> None:
@@ -164,7 +175,7 @@ def main() -> None:
             write(Path(folder), size, args.evaluated)
             command = [sys.executable, __file__, "--measure", folder]
             done = subprocess.run(command, stdout=subprocess.PIPE, check=True, encoding="utf-8")
-            results[size] = json.loads(done.stdout)
+            results[size] = json.loads(done.stdout) | prepare(Path(folder))
     if args.json:
         print(json.dumps(results))
         return
@@ -175,6 +186,8 @@ def main() -> None:
         "in all, s",
         "peak, MB",
         *(f"{step} found / wrong" for step in steps[1:]),
+        "prepare, s",
+        "peak, MB",
         title=f"against {args.evaluated:,} evaluated rows",
     )
     for size, row in results.items():
@@ -184,8 +197,10 @@ def main() -> None:
             f"{sum(row[f'{step}_s'] for step in steps):.1f}",
             f"{row['leaks_mb']:.0f}",
             *(f"{row[f'{step}_found']:.1%} / {row[f'{step}_wrong']}" for step in steps[1:]),
+            f"{row['prepare_s']:.1f}",
+            f"{row['prepare_mb']:.0f}",
         )
-    Console().print(table)
+    Console(width=140).print(table)
 
 
 if __name__ == "__main__":

@@ -229,18 +229,12 @@ def grade(
     force: Force = False,
 ) -> None:
     """Grade stored text again, by rule and without a model: answer, correct and why of each line."""
-    from koalign.data.grading import Graded, GradeLine
-    from koalign.data.grading import grade as verdict
+    from koalign.data.grading import GradeLine, regrade
     from koalign.jsonl import read_jsonl, to_json_line
 
     if out is not None and out.exists() and not force:
         raise KoalignError(f"{out} is there already; take another -o, or --force to replace it")
-    graded = []
-    for line in read_jsonl(answers, GradeLine):
-        found = verdict(line.problem, line.text, line.finish_reason)
-        graded.append(
-            Graded(id=line.problem.id, answer=found.answer, correct=found.correct, why=found.why)
-        )
+    graded = list(regrade(read_jsonl(answers, GradeLine)))
     if out is None:
         typer.echo("".join(to_json_line(one) + "\n" for one in graded), nl=False)
     else:

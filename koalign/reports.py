@@ -13,6 +13,8 @@ from koalign.views import console
 
 EXAMPLES = 3
 """Problems of each split shown on the page."""
+LEAKS = 50
+"""Leaks shown side by side; leaks.json has all of them."""
 
 
 def print_dataset(report: Mapping[str, Any]) -> None:
@@ -83,11 +85,21 @@ def dataset_page(report: Mapping[str, Any], splits: Mapping[str, Sequence[Proble
                     source["problems"],
                     source["rankings"],
                     sum(source["dropped"].values()),
+                    source["of_other_splits"],
                 )
                 for source in report["sources"]
             ],
-            ("split", "source", "read as", "rows", "problems", "rankings", "dropped"),
-            "Rows are problems, rankings and dropped rows together.",
+            (
+                "split",
+                "source",
+                "read as",
+                "rows",
+                "problems",
+                "rankings",
+                "dropped",
+                "other splits",
+            ),
+            "Rows are problems, rankings and dropped rows together; files and rows of other splits beside.",
         ),
         Part(
             "Not read",
@@ -106,11 +118,28 @@ def dataset_page(report: Mapping[str, Any], splits: Mapping[str, Sequence[Proble
     return page("Data", parts)
 
 
+def leaks_page(found: Sequence[Mapping[str, Any]]) -> str:
+    """The first leaks, what is learned from on the left and what is evaluated on the right, as HTML."""
+    parts = []
+    for number, leak in enumerate(found[:LEAKS], start=1):
+        sides = [Problem.model_validate(leak[side]) for side in ("learned", "evaluated")]
+        title = f"{number}. {leak['kind']}, {leak['share']:.0%} alike"
+        parts.append(
+            Part(
+                title,
+                [[_whole(side) for side in sides]],
+                [f"{side.split}: {side.id} ({side.source} {side.key})" for side in sides],
+                texts=True,
+            )
+        )
+    return page(f"{len(found):,} leaks, the first {len(parts)}", parts)
+
+
 def _split_parts(
     name: str, split: Mapping[str, Any], context: int, problems: Sequence[Problem]
 ) -> list[Part]:
     totals = ("problems", "with_answer", "with_passage", "with_rationale", "groups",
-              "longer_than_context", "with_han", "answers_leaking_han")  # fmt: skip
+              "with_han", "answers_leaking_han")  # fmt: skip
     return [
         Part(f"{name}: totals", [(key.replace("_", " "), split[key]) for key in totals]),
         bars(f"{name}: sources", split["sources"]),
@@ -139,6 +168,10 @@ def _split_parts(
             texts=True,
         ),
     ]
+
+
+def _whole(problem: Problem) -> str:
+    return "\n\n".join(filter(None, (problem.passage, problem.box, _asked(problem))))
 
 
 def _asked(problem: Problem) -> str:

@@ -76,13 +76,15 @@ def print_run(summary: Mapping[str, Any]) -> None:
 
 def print_results(results: Mapping[str, Mapping[str, Any]]) -> None:
     """Accuracy of each step, its 95 % interval, and the paired test against the step before."""
-    table = Table("step", "accuracy", "95 % interval", "p against the row above", "problems")
+    table = Table("step", "accuracy", "95 % interval", "against the row above", "p", "problems")
     for name, entry in results.items():
-        p = entry["p_value"]
+        p, gain = entry["p_value"], entry["difference"]
+        interval = f"{entry['difference_low'] or 0:+.1%} to {entry['difference_high'] or 0:+.1%}"
         table.add_row(
             ENTRY_TITLES[name],
             f"{entry['accuracy']:.1%}",
             f"{entry['ci_low']:.1%} to {entry['ci_high']:.1%}",
+            "" if gain is None else f"{gain:+.1%} ({interval})" if gain else "0",
             "" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}",
             f"{entry['n']:,}",
         )

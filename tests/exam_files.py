@@ -40,13 +40,24 @@ class ExamFile:
         """Good rows."""
         return [self.row(number) for number in range(ROWS)]
 
-    def data(self, rows: list[Any]) -> bytes:
-        """The bytes of a file of these rows; one that is no dict becomes a cell of its own in a table."""
+    def header(self) -> list[str]:
+        """The names in a good row."""
+        return list(self.row(0))
+
+    def data(self, rows: list[Any], header: list[str] | None = None) -> bytes:
+        """The bytes of a file of these rows; one that is no dict becomes a cell of its own in a table.
+
+        A table has its columns in the order of the header, by default that of a good row.
+        """
         match PurePosixPath(self.name).suffix:
             case ".csv":
-                return table(rows, ",").encode(self.encoding)
+                return table(header or self.header(), rows, ",").encode(
+                    self.encoding, "backslashreplace"
+                )
             case ".tsv":
-                return table(rows, "\t").encode(self.encoding)
+                return table(header or self.header(), rows, "\t").encode(
+                    self.encoding, "backslashreplace"
+                )
             case ".jsonl":
                 return b"".join(as_json(row) + b"\n" for row in rows)
             case ".json":
@@ -68,13 +79,11 @@ def as_json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
-def table(rows: list[Any], delimiter: str) -> str:
-    """A table under a header; names that pandas made, `Unnamed: 0` and `name.1`, become `` and `name`."""
-    header = next(list(row) for row in rows if isinstance(row, dict))
-    names = [re.sub(r"^Unnamed: \d+$|\.\d$", "", name) for name in header]
+def table(header: list[str], rows: list[Any], delimiter: str) -> str:
+    """A table; the names that pandas makes, `Unnamed: 0` and `name.1`, are written `` and `name`."""
     text = io.StringIO()
     writer = csv.writer(text, delimiter=delimiter)
-    writer.writerow(names)
+    writer.writerow([re.sub(r"^Unnamed: \d+$|\.\d$", "", name) for name in header])
     for row in rows:
         writer.writerow([row.get(name, "") for name in header] if isinstance(row, dict) else [row])
     return text.getvalue()
@@ -110,7 +119,10 @@ def csat(n: int) -> dict[str, Any]:
 
 
 def kice(n: int) -> dict[str, Any]:
-    first, second = {**asked(n, FIVE), "score": 2}, {**asked(n + 9, FIVE), "score": 3, "question_plus": "㉠ 달"}
+    first, second = (
+        {**asked(n, FIVE), "score": 2},
+        {**asked(n + 9, FIVE), "score": 3, "question_plus": "㉠ 달"},
+    )
     return {"id": f"2023_11_KICE_{n}", "paragraph": f"{n}번째 글이다.", "type": n, "problems": [first, second]}  # fmt: skip
 
 
@@ -121,7 +133,9 @@ def csatqa(n: int) -> dict[str, Any]:
 
 def haerae(n: int) -> dict[str, Any]:
     listed = "\n".join(f"({letter}) {text}" for letter, text in zip("ABCDE", FIVE, strict=True))
-    query = f"다음을 읽고 고르시오.\n\n### 질문: \n{n}번 나라는?\n\n### 선택지: \n{listed}\n\n### 정답:"
+    query = (
+        f"다음을 읽고 고르시오.\n\n### 질문: \n{n}번 나라는?\n\n### 선택지: \n{listed}\n\n### 정답:"
+    )
     return {"query": query, "options": str(FIVE), "answer": f"({'ABCDE'[n]})"}
 
 
@@ -158,14 +172,17 @@ def culture(n: int) -> dict[str, Any]:
 
 
 def rule(n: int) -> dict[str, Any]:
-    question = f"{n}. \"문을 {{잠궜다/잠갔다}}.\" 가운데 옳은 것은?"
+    question = f'{n}. "문을 {{잠궜다/잠갔다}}." 가운데 옳은 것은?'
     answer = "\"문을 잠갔다.\"가 옳다. 'ㅡ'는 탈락한다."
     return {"id": str(n), "input": {"question_type": "선택형", "question": question}, "output": {"answer": answer}}  # fmt: skip
 
 
 def dialogue(n: int) -> dict[str, Any]:
     said = [{"id": f"au-{n}-{m}", "speaker_id": f"P{m}", "form": f"말 {n}-{m}"} for m in (1, 2)]
-    labels = [{"id": f"au-{n}-1", "label": "appropriate"}, {"id": f"au-{n}-2", "label": "inappropriate"}]
+    labels = [
+        {"id": f"au-{n}-1", "label": "appropriate"},
+        {"id": f"au-{n}-2", "label": "inappropriate"},
+    ]
     return {"id": f"au-{n}", "input": {"document_id": f"au-{n}", "utterance": said}, "output": labels}  # fmt: skip
 
 

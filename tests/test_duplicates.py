@@ -87,6 +87,7 @@ def test_a_row_that_differs_a_little_is_near(changes):
     [
         QUESTION.replace("알맞은", "알맞지 않은"),
         QUESTION.replace("알맞은", "틀린"),
+        QUESTION.replace("미친 영향", "미친 바 없는 영향"),
         QUESTION.replace("이 제도", "1608년 이 제도"),
     ],
 )
@@ -131,6 +132,15 @@ def test_the_far_end_of_a_chain_of_small_changes_stays():
     assert len(kept) > 1
     assert all(one.kept in kept for one in found)
     assert find_duplicates([chain[row] for row in sorted(kept)], 0.9) == []
+
+
+def test_a_row_near_two_rows_points_to_the_first():
+    words = QUESTION.split()
+    first, middle, last = (problem(question=" ".join(["꿈꿀"] * n + words[n:])) for n in (0, 2, 4))
+    assert find_duplicates([first, last], 0.9) == []
+    assert [(one.index, one.kept) for one in find_duplicates([first, last, middle], 0.9)] == [
+        (2, 0)
+    ]
 
 
 def test_a_twin_of_a_near_duplicate_points_to_the_row_that_stays():

@@ -113,6 +113,6 @@ def test_the_command_line_options_are_frozen():
 def test_every_file_of_the_package_stands_in_the_tree_of_the_readme():
     for name in ("README.md", "README.ko.md"):
         readme = (PACKAGE.parent / name).read_text(encoding="utf-8")
-        for path in [*PACKAGE.glob("*.py"), *(PACKAGE / "stages").glob("*.py")]:
+        for path in [p for room in ("", "stages", "data") for p in (PACKAGE / room).glob("*.py")]:
             if path.stem != "__init__":
                 assert re.search(rf"\b{path.stem}\b", readme), f"{name}: {path.name}"

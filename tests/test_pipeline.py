@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import time
 from pathlib import Path
 
 import pytest
@@ -23,11 +22,9 @@ def tree(folder: Path) -> dict[str, tuple[int, bytes]]:
     }
 
 
-def test_a_whole_scripted_run_takes_under_five_seconds_and_a_second_run_does_nothing(scripted):
-    started = time.monotonic()
+def test_a_second_run_does_nothing(scripted):
     first = koalign("run")
     assert first.returncode == 0, first.stderr
-    assert time.monotonic() - started < 5
     before = tree(RUN)
     second = koalign("run")
     assert second.returncode == 0, second.stderr
@@ -58,7 +55,7 @@ def test_the_four_lines_of_the_chain_work_and_their_files_have_the_promised_name
     results = json.loads((RUN / "evaluate" / "results.json").read_text(encoding="utf-8"))
     assert list(results) == ["base", "sft", "dpo", "solve_bare", "solve"]
     for name, entry in results.items():
-        assert set(entry) == {"accuracy", "n", "ci_low", "ci_high", "p_value"}
+        assert {"accuracy", "n", "ci_low", "ci_high", "p_value", "macro_f1"} <= set(entry)
         assert entry["ci_low"] <= entry["accuracy"] <= entry["ci_high"]
         assert (entry["p_value"] is None) == (name == "base")
     for name in ("sft", "dpo", "abstraction", "answer"):
@@ -285,3 +282,72 @@ def test_init_writes_a_config_that_works(folder):
     from koalign.config_files import load_config
 
     load_config([Path("koalign.yaml")])
+
+
+def test_stored_text_is_graded_again_without_a_model(scripted):
+    from koalign.data.formats.sources import read_source
+
+    asked = read_source("test.jsonl", "test").problems[:3]
+    texts = [f"정답은 {asked[0].answers[0]}번", "정답은 9번", "<think>정답은 1번"]
+    lines = [
+        {"problem": p.model_dump(mode="json"), "text": text}
+        for p, text in zip(asked, texts, strict=True)
+    ]
+    write_lines(Path("said.jsonl"), lines)
+    done = koalign("grade", "said.jsonl")
+    assert done.returncode == 0, done.stderr
+    verdicts = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(v["answer"], v["correct"], v["why"]) for v in verdicts] == [
+        (asked[0].answers[0], True, "match"), (None, False, "no_answer"), (None, False, "no_answer"),
+    ]  # fmt: skip
+    assert [v["id"] for v in verdicts] == [p.id for p in asked]
+    assert "1 of 3 right (match 1, no_answer 2)" in done.stderr
+    assert koalign("grade", "said.jsonl", "-o", "v.jsonl").returncode == 0
+    refused = koalign("grade", "said.jsonl", "-o", "v.jsonl")
+    assert refused.returncode == 2 and "is there already" in refused.stderr
+    write_lines(Path("bad.jsonl"), [{"problem": {"question": "q"}, "text": "t"}])
+    broken = koalign("grade", "bad.jsonl")
+    assert (
+        broken.returncode == 2 and "bad.jsonl:1: problem: a choice problem needs" in broken.stderr
+    )
+
+
+def test_an_adapter_of_another_template_solves_only_when_told_to(scripted):
+    assert koalign("sft").returncode == 0
+    said = [
+        "solve",
+        "--adapters",
+        "sft",
+        "test.jsonl",
+        "-o",
+        "o.jsonl",
+        "-s",
+        "prompt.template=direct",
+    ]
+    refused = koalign(*said)
+    assert refused.returncode == 2 and "trained with prompt template" in refused.stderr
+    assert not Path("o.jsonl").exists()
+    done = koalign(*said, "--any-template")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_changed_template_file_makes_what_was_rendered_with_it_stale(scripted):
+    from koalign.data.prompts import TEMPLATES
+
+    text = (TEMPLATES / "quote-then-number.yaml").read_text(encoding="utf-8")
+    Path("mine.yaml").write_text(text, encoding="utf-8")
+    assert koalign("sft", "-s", "prompt.template=mine.yaml").returncode == 0
+    Path("mine.yaml").write_text(text.replace("문제:", "문항:"), encoding="utf-8")
+    stale = koalign("sft", "-s", "prompt.template=mine.yaml")
+    assert stale.returncode == 2 and "another template" in stale.stderr
+
+
+def test_shots_are_shown_in_every_stage_and_never_taken_from_the_test_split(scripted):
+    done = koalign("run", "-s", "prompt.shots=2")
+    assert done.returncode == 0, done.stderr
+    prompts = [
+        json.loads(line) for line in (RUN / "samples" / "prompts.jsonl").open(encoding="utf-8")
+    ]
+    assert all(prompt["text"].count("<|im_start|>assistant") == 3 for prompt in prompts)
+    shots = read_jsonl(RUN / "prepare" / "shots.jsonl", Problem)
+    assert {p.split for p in shots} == {"train"}

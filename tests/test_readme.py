@@ -6,8 +6,10 @@ import shlex
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, exam, koalign
+from conftest import ROOT, exam, koalign, write_lines
 
+from koalign.data.formats.families import FORMATS
+from koalign.data.prompts import template_names
 from koalign.jsonl import write_jsonl
 
 READMES = ("README.md", "README.ko.md")
@@ -28,6 +30,8 @@ def chain(tmp_path_factory) -> Path:
     """An empty folder in which the README's commands were run, in order, and nothing else."""
     folder = tmp_path_factory.mktemp("newcomer")
     write_jsonl(folder / "problems.jsonl", exam("dev")[:20])
+    said = {"problem": exam("dev")[0].model_dump(mode="json"), "text": "정답은 2번"}
+    write_lines(folder / "said.jsonl", [said])
     for command in commands("README.md"):
         where = folder / "own" if command[0] in ("init", "preview", "doctor") else folder
         where.mkdir(exist_ok=True)
@@ -42,6 +46,13 @@ def test_both_readmes_name_the_same_commands_options_and_files():
     # The same table: the Korean one may word its titles otherwise, but not its figures.
     numbers = [re.findall(r"\d+\.\d %|< 0\.001|\d\.\d{3}", text) for text in (first, second)]
     assert numbers[0] == numbers[1] and len(numbers[0]) >= 15
+
+
+def test_both_readmes_list_every_format_and_every_template():
+    for name in READMES:
+        text = (ROOT / name).read_text(encoding="utf-8")
+        for known in [*(one.name for one in FORMATS), *template_names()]:
+            assert f"`{known}`" in text, f"{name}: {known}"
 
 
 @pytest.mark.slow

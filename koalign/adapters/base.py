@@ -75,6 +75,9 @@ def load_tokenizer(model: Model) -> Any:
         raise KoalignError(f"model.path: the tokenizer in {folder} has no chat template")
     if tokenizer.eos_token_id is None:
         raise KoalignError(f"model.path: the tokenizer in {folder} has no end-of-turn (eos) token")
+    tokenizer.model_max_length = (
+        10**9
+    )  # lengths are checked against the run's context, with a remedy
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer

@@ -94,7 +94,7 @@ def _near(
     if not rows:
         return {}
     contents = character_ngrams([asked(problems[row]) for row in rows], _N)
-    passages = character_ngrams([problems[row].passage for row in rows], _N, salt=1)
+    passages = character_ngrams([problems[row].passage for row in rows], _N)
     counts = rarity(contents) + rarity(passages)
     prefixes = []
     for start in range(0, len(rows), BATCH):

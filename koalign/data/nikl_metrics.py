@@ -132,7 +132,7 @@ def rouge_1(golds: Sequence[str], predictions: Sequence[str]) -> list[float]:
         from rouge_score.rouge_scorer import RougeScorer
     except ImportError as error:
         raise KoalignError(
-            f"ROUGE-1 of Korean needs {error.name}; pip install 'koalign[nikl]'"
+            f"ROUGE-1 of Korean needs {error.name}; pip install 'koalign[scorers]'"
         ) from None
     scorer = RougeScorer(["rouge1"], tokenizer=MorphemeTokenizer(MeCab().morphs))
     pairs = zip(golds, predictions, strict=True)

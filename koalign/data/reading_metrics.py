@@ -144,7 +144,9 @@ def _without_tags(text: str) -> str:
     try:
         from bs4 import BeautifulSoup, MarkupResemblesLocatorWarning
     except ImportError:
-        raise KoalignError("KorQuAD 2.1 is scored with beautifulsoup4; install it") from None
+        raise KoalignError(
+            "KorQuAD 2.1 is scored with beautifulsoup4; pip install 'koalign[scorers]'"
+        ) from None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MarkupResemblesLocatorWarning)  # an answer may be a URL
         return BeautifulSoup(text, "html.parser").get_text()

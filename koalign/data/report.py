@@ -14,7 +14,7 @@ from koalign.records import Problem
 _HAN = re.compile("[\u3400-\u9fff\uf900-\ufaff]")
 
 
-def describe(problems: Sequence[Problem], lengths: Sequence[int], context: int) -> dict[str, Any]:
+def describe(problems: Sequence[Problem], lengths: Sequence[int]) -> dict[str, Any]:
     """Counts, choices, gold positions, lengths in tokens and oddities of text, as one JSON value.
 
     `lengths` are tokens of prompt and gold completion together, one for each problem.
@@ -43,7 +43,6 @@ def describe(problems: Sequence[Problem], lengths: Sequence[int], context: int) 
         },
         "tokens": _quantiles(lengths),
         "tokens_histogram": _histogram(lengths),
-        "longer_than_context": sum(length > context for length in lengths),
         "with_han": han,
         "answers_leaking_han": leaks,
         "oddities": dict(sorted(marks.items())),

@@ -24,7 +24,7 @@ class NGrams:
     """The n-grams of some texts as 64-bit hashes, one text after another."""
 
     hashes: np.ndarray
-    """uint64; every n-gram of a text once; ascending within the text, except where `joined`."""
+    """uint64; every n-gram of a text once, ascending within the text; where `joined`, of each part."""
     starts: np.ndarray
     """int64, one more than there are texts: where each text begins, and the end."""
 
@@ -69,21 +69,18 @@ class Postings:
         return np.divmod(np.unique(pairs), span)
 
 
-def character_ngrams(texts: Sequence[str], n: int, salt: int = 0) -> NGrams:
+def character_ngrams(texts: Sequence[str], n: int) -> NGrams:
     """The character n-grams of each text, folded and without white space and punctuation.
 
     Those are what copies of one text differ in; marks (①, ㉠) and signs (+, =) stay. A text of fewer
-    than n letters is one n-gram as a whole, an empty one has none. Under another salt the same
-    n-gram is another. Equal in every process.
+    than n letters is one n-gram as a whole, an empty one has none. Equal in every process.
     """
-    parts = [
-        _of_batch(texts[start : start + BATCH], n, salt) for start in range(0, len(texts), BATCH)
-    ]
-    return _in_a_row(parts)
+    starts = range(0, len(texts), BATCH)
+    return _in_a_row([_of_batch(texts[start : start + BATCH], n) for start in starts])
 
 
 def joined(ngrams: NGrams, others: NGrams) -> NGrams:
-    """The n-grams of two parts of each text, counted under two salts, together."""
+    """The n-grams of two parts of each text, those of the first before those of the second."""
     both = np.concatenate((ngrams.postings.texts, others.postings.texts))
     order = np.argsort(both, kind="stable")
     hashes = np.concatenate((ngrams.hashes, others.hashes))[order]
@@ -138,7 +135,7 @@ def _shared(one: np.ndarray, other: np.ndarray) -> int:
     return int(np.count_nonzero(other[np.minimum(places, len(other) - 1)] == one))
 
 
-def _of_batch(texts: Sequence[str], n: int, salt: int) -> NGrams:
+def _of_batch(texts: Sequence[str], n: int) -> NGrams:
     folded = [fold(text) for text in texts]
     codes = np.frombuffer("".join(folded).encode("utf-32-le", "surrogatepass"), np.uint32)
     kept = _is_letter()[np.minimum(codes, _OUTSIDE_BMP)]
@@ -152,7 +149,7 @@ def _of_batch(texts: Sequence[str], n: int, salt: int) -> NGrams:
     sizes = np.where(lengths > 0, np.maximum(lengths - n + 1, 1), 0)
     starts = _starts(sizes)
     first = _ranges(padded_starts, sizes)
-    hashes = np.full(len(first), salt, np.uint64)
+    hashes = np.zeros(len(first), np.uint64)
     for offset in range(n):
         hashes += padded[first + offset] * np.uint64(pow(_BASE, offset + 1, 1 << 64))
     hashes = _mixed(hashes)

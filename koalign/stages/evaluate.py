@@ -8,7 +8,7 @@ from typing import Any
 
 from koalign.adapters.cards import check_adapter
 from koalign.data.grading import grade
-from koalign.data.metrics import mcnemar_p, wilson_interval
+from koalign.data.metrics import figure, macro_f1, paired_difference, wilson_interval
 from koalign.data.prompts import Renderer
 from koalign.engines import Engine, draw, open_engine, requests_for
 from koalign.jsonl import parse_record, read_json, read_jsonl, write_json, write_jsonl
@@ -45,14 +45,17 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     ]
     predictions["solve"] = _read_solutions(inputs["solve/answers.jsonl"], problems)
 
-    right = {name: [p.correct for p in ones] for name, ones in predictions.items()}
+    # Questions on one passage are right and wrong together.
+    passages = [problem.group or problem.id for problem in problems]
     results, before = {}, None
     for name in ENTRIES:
-        results[name] = _entry(right[name], right[before] if before else None)
+        results[name] = _entry(predictions[name], predictions[before] if before else None, passages)
         before = name
     write_json(out / "results.json", results)
     # What training the answer adapter gave by itself, without any hint at inference.
-    controls = {"answer_alone": _entry(right["answer_alone"], right["solve_bare"])}
+    controls = {
+        "answer_alone": _entry(predictions["answer_alone"], predictions["solve_bare"], passages)
+    }
     write_json(out / "controls.json", controls)
     write_jsonl(
         out / "predictions.jsonl",
@@ -114,15 +117,35 @@ def _prediction(system: str, problem: Problem, text: str, finish_reason: Any) ->
     )
 
 
-def _entry(right: Sequence[bool], before: Sequence[bool] | None) -> dict[str, Any]:
-    low, high = wilson_interval(sum(right), len(right))
-    return {
-        "accuracy": sum(right) / len(right),
-        "n": len(right),
+def _entry(
+    predictions: Sequence[Prediction],
+    before: Sequence[Prediction] | None,
+    passages: Sequence[str],
+) -> dict[str, Any]:
+    """Accuracy with the interval over passages, macro-F1, and the paired comparison with `before`."""
+    right = [prediction.correct for prediction in predictions]
+    share = figure(right, clusters=passages)
+    low, high = share.low, share.high
+    if low is None or low == high:  # all right or all wrong, whichever passages are drawn
+        low, high = wilson_interval(sum(right), len(right))
+    entry: dict[str, Any] = {
+        "accuracy": share.value,
+        "n": share.n,
         "ci_low": low,
         "ci_high": high,
-        "p_value": mcnemar_p(before, right) if before is not None else None,
+        "macro_f1": macro_f1([p.gold[0] for p in predictions], [p.answer for p in predictions]),
+        "difference": None,
+        "difference_low": None,
+        "difference_high": None,
+        "p_value": None,
     }
+    if before is not None:
+        compared = paired_difference(right, [p.correct for p in before], clusters=passages)
+        entry["difference"] = compared.difference.value
+        entry["difference_low"] = compared.difference.low
+        entry["difference_high"] = compared.difference.high
+        entry["p_value"] = compared.p
+    return entry
 
 
 STAGE = Stage(

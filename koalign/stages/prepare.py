@@ -25,7 +25,7 @@ from koalign.engines import describe_base
 from koalign.jsonl import iter_json_lines, parse_record, write_atomically, write_json, write_jsonl
 from koalign.records import Drop, Hint, KoalignError, Problem, Ranking, content_hash
 from koalign.renderer import open_renderer
-from koalign.reports import dataset_page
+from koalign.reports import dataset_page, leaks_page
 from koalign.run import Stage, StageResult
 
 SPLITS = ("train", "dev", "test")
@@ -56,7 +56,7 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     write_json(out / "base.json", base.model_dump(mode="json"))
     report = {
         "sources": prepared.sources,
-        "splits": {name: describe(splits[name], lengths[name], base.context) for name in SPLITS},
+        "splits": {name: describe(splits[name], lengths[name]) for name in SPLITS},
         "rankings": len(prepared.rankings),
         "hints": len(hints),
         "dropped": dict(sorted(Counter(drop.reason for drop in dropped).items())),
@@ -103,6 +103,7 @@ class _Prepared:
                     "judged by; list it under data.train only"
                 )
             self.dropped += reading.drops
+            left_out = reading.not_read.items()
             self.sources.append(
                 {
                     "split": name,
@@ -111,7 +112,8 @@ class _Prepared:
                         {"name": file, "format": known, "encoding": reading.encodings[file]}
                         for file, known in reading.files.items()
                     ],
-                    "not_read": reading.not_read,
+                    "not_read": {file: why for file, why in left_out if not _of_other_split(why)},
+                    "of_other_splits": sum(_of_other_split(why) for _, why in left_out),
                     "rows": reading.rows,
                     "problems": len(reading.problems),
                     "rankings": len(reading.rankings),
@@ -121,8 +123,8 @@ class _Prepared:
             for known, count in Counter(reading.files.values()).items():
                 files = f"{count} files " if count > 1 else ""
                 print(f"data.{name}: {source.path}: {files}read as {known}", file=sys.stderr)
-            for file, why in reading.not_read.items():
-                if not why.startswith(OTHER_SPLIT):
+            for file, why in left_out:
+                if not _of_other_split(why):
                     print(f"data.{name}: {file}: not read, {why}", file=sys.stderr)
 
     def set_aside_what_cannot_be_asked(self) -> None:
@@ -191,6 +193,8 @@ class _Prepared:
             for learned_one, evaluated_one, leak in [*pairs, *of_dev]
         ]
         write_json(out / "leaks.json", {"overlap": data.leak_overlap, "found": found})
+        if found:
+            write_atomically(out / "leaks.html", leaks_page(found))
         if found and data.leaks == "stop":
             first = found[0]
             kinds = ", ".join(
@@ -199,7 +203,7 @@ class _Prepared:
             raise KoalignError(
                 f"{len(found)} leaks ({kinds}), the first: {_shown(first['learned'])} is in "
                 f"{first['learned']['split']} and {_shown(first['evaluated'])} in "
-                f"{first['evaluated']['split']}; all side by side in {out / 'leaks.json'}; "
+                f"{first['evaluated']['split']}; side by side in {out / 'leaks.html'}; "
                 "data.leaks: drop takes them out of training"
             )
         for learned_one, evaluated_one, leak in [*pairs, *of_dev]:
@@ -278,6 +282,10 @@ def _lengths(renderer: Renderer, tokenizer: Any, problems: Sequence[Problem]) ->
     for number, ids in zip(taught, written, strict=True):
         lengths[number] += len(ids)
     return lengths
+
+
+def _of_other_split(why: str) -> bool:
+    return why.startswith(OTHER_SPLIT)
 
 
 def _shown(problem: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from pydantic import ValidationError
 
-from koalign.data.formats.documents import Document, Row
+from koalign.data.formats.documents import Document, Row, drop, shown
 from koalign.data.formats.fields import Refused
 from koalign.data.text import fold
 from koalign.records import Drop, KoalignError, Problem, Ranking, content_hash
@@ -86,7 +86,7 @@ def read(
         if fitting is None:
             found = ", ".join(sorted(document.columns)[:12]) or "no rows of named fields"
             wanted = candidates[0].name if len(candidates) == 1 else "any known format"
-            reading.not_read[document.name] = f"does not look like {wanted} (found: {found})"
+            reading.not_read[document.name] = f"does not look like {wanted} (found: {shown(found)})"
             continue
         reading.files[document.name] = fitting.name
         reading.encodings[document.name] = document.encoding
@@ -122,7 +122,7 @@ def _read_rows(document: Document, format: Format, split: str | None, into: Read
                 into.problems.append(named)
             continue
         into.rows += 1
-        into.drops.append(Drop(stage="read", reason=reason, place=row.place, detail=detail))
+        into.drops.append(drop(row.place, reason, detail))
     if other_splits:
         into.not_read[document.name] = f"{other_splits} rows say another split"
 

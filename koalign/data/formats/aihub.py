@@ -20,7 +20,7 @@ from koalign.data.formats import Format
 from koalign.data.formats.completions import open_problem, ranking
 from koalign.data.formats.documents import Document, Row
 from koalign.data.formats.fields import Refused, optional, text
-from koalign.data.formats.nested import descend, first_row, inner
+from koalign.data.formats.nested import descend, inner, mostly
 from koalign.records import Drop, Problem, Ranking
 
 
@@ -84,11 +84,9 @@ def _category(row: Row) -> str:
 def _known_by(
     rows: Callable[[Document], Iterator[Row | Drop]], known: Callable[[dict[str, Any]], bool]
 ) -> Callable[[Document], bool]:
-    def fits(document: Document) -> bool:
-        first = first_row(rows(document))
-        return "question" in first and known(first)
-
-    return fits
+    return lambda document: mostly(
+        rows(document), lambda fields: "question" in fields and known(fields)
+    )
 
 
 FORMATS = (

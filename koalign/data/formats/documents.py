@@ -5,22 +5,21 @@ CSV, TSV, JSON, JSON lines and Parquet, alone, in a folder or in a zip.
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import re
-import sys
-import unicodedata
-import zipfile
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from koalign.data.formats.files import SUFFIXES, contents
+from koalign.data.formats.tables import Table
 from koalign.records import Drop, KoalignError
 
-SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
 _SPLIT_NAMES = {
     "train": "train", "training": "train", "dev": "dev", "valid": "dev", "val": "dev",
     "validation": "dev", "test": "test",
@@ -48,7 +47,7 @@ class Document:
     """Path for people."""
     split: str
     columns: frozenset[str]
-    """Names in the header of a CSV file, or the keys of the first row."""
+    """Names in the header of a table, or the keys that most of the first rows have."""
     rows: Callable[[], Iterator[Row | Drop]]
     """Its flat rows; none where a JSON file is no list of objects."""
     value: Any = None
@@ -67,48 +66,44 @@ class Document:
 
 def broken(place: str, detail: str) -> Drop:
     """The Drop of something that is no row at all."""
-    return Drop(stage="read", reason="broken_row", place=place, detail=detail)
+    return drop(place, "broken_row", detail)
+
+
+def drop(place: str, reason: str, detail: str) -> Drop:
+    """The Drop of what a place holds."""
+    return Drop(stage="read", reason=reason, place=place, detail=shown(detail))
+
+
+def shown(found: str) -> str:
+    """What was found in a file as people can be shown it: one line, not long, no half characters."""
+    line = " ".join(found[:1000].encode("utf-8", "backslashreplace").decode("utf-8").split())
+    return line if len(line) <= 300 else f"{line[:297]}…"
 
 
 def open_documents(path: Path) -> Iterator[Document]:
     """The documents of a file, of a zip, or of all files below a folder in order of their names.
 
-    Hidden files and folders (`.ipynb_checkpoints`) are left out. Raises KoalignError for a path
-    that is not there, a file of another kind, a text that is neither UTF-8 nor cp949, and JSON or
-    Parquet that is broken as a whole.
+    Raises KoalignError for a path that is not there, a file of another kind or that cannot be read, a
+    text that is neither UTF-8 nor cp949, and JSON or Parquet that is broken as a whole.
     """
-    if path.is_dir():
-        for file in sorted(path.rglob("*")):
-            hidden = any(part.startswith(".") for part in file.relative_to(path).parts)
-            if file.is_file() and not hidden and file.suffix.lower() in (*SUFFIXES, ".zip"):
-                yield from open_documents(file)
-    elif not path.exists():
-        raise KoalignError(f"{path}: no such file")
-    elif path.suffix.lower() == ".zip":
-        try:
-            with zipfile.ZipFile(path) as archive:
-                for member in sorted(archive.namelist()):
-                    if PurePosixPath(member).suffix.lower() in SUFFIXES:
-                        yield open_document(f"{path}/{member}", archive.read(member))
-        except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-            raise KoalignError(f"{path}: not a zip file that can be read ({error})") from None
-    else:
-        yield open_document(str(path), path.read_bytes())
+    for name, known_as, data in contents(path):
+        yield open_document(name, data, split_in_name(known_as))
 
 
-def open_document(name: str, data: bytes) -> Document:
-    """A document from the bytes of a file; its name says of which kind it is."""
+def open_document(name: str, data: bytes, split: str | None = None) -> Document:
+    """A document from the bytes of a file; its name says of which kind, and of which split by default."""
+    split = split_in_name(name) if split is None else split
     match PurePosixPath(name).suffix.lower():
         case ".csv":
-            return _table(name, *decode(data, name), ",")
+            return _table(name, split, *decode(data, name), ",")
         case ".tsv":
-            return _table(name, *decode(data, name), "\t")
+            return _table(name, split, *decode(data, name), "\t")
         case ".jsonl":
-            return _json_lines(name, *decode(data, name))
+            return _json_lines(name, split, *decode(data, name))
         case ".json":
-            return _json(name, *decode(data, name))
+            return _json(name, split, *decode(data, name))
         case ".parquet":
-            return _parquet(name, data)
+            return _parquet(name, split, data)
         case other:
             raise KoalignError(
                 f"{name}: koalign reads {', '.join(SUFFIXES)} and .zip, not {other or 'this'}"
@@ -117,13 +112,12 @@ def open_document(name: str, data: bytes) -> Document:
 
 def document_of_rows(name: str, split: str, values: list[Any]) -> Document:
     """A document from values that are in memory already, as the hub gives them."""
-    first = next((value for value in values if isinstance(value, dict)), {})
 
     def rows() -> Iterator[Row | Drop]:
         for number, value in enumerate(values, start=1):
             yield _row(f"{name}: row {number}", value, name, split)
 
-    return Document(name, split, frozenset(map(str, first)), rows)
+    return Document(name, split, _columns(rows()), rows)
 
 
 def decode(data: bytes, name: str) -> tuple[str, str]:
@@ -161,70 +155,22 @@ def split_in_name(name: str) -> str:
     return ""
 
 
-def _table(name: str, text: str, encoding: str, delimiter: str) -> Document:
-    csv.field_size_limit(sys.maxsize)
-    header = _unique(next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), []))
-    if not header:
-        raise KoalignError(f"{name}: the file is empty")
-    split = split_in_name(name)
+def _table(name: str, split: str, text: str, encoding: str, delimiter: str) -> Document:
+    table = Table(name, text, delimiter)
 
     def rows() -> Iterator[Row | Drop]:
-        for line, cells in islice(_records(text, delimiter, len(header)), 1, None):
+        for line, cells in table.records():
             place = f"{name}:{line}"
-            if isinstance(cells, csv.Error):
-                yield broken(place, f"no line of CSV ({cells})")
-            elif len(cells) != len(header):
-                yield broken(place, f"{len(cells)} fields, and the header names {len(header)}")
+            if isinstance(cells, str):
+                yield broken(place, cells)
             else:
-                fields = dict(zip(header, cells, strict=True))
+                fields = dict(zip(table.header, cells, strict=True))
                 yield Row(place, fields, _stem(name), split)
 
-    return Document(name, split, frozenset(header), rows, encoding=encoding)
+    return Document(name, split, frozenset(table.header), rows, encoding=encoding)
 
 
-def _records(text: str, delimiter: str, width: int) -> Iterator[tuple[int, list[str] | csv.Error]]:
-    """(number of its first line, cells or why there are none) of each record that is not blank.
-
-    Files with tabs are often written without quoting. There a line that is no CSV of `width` cells,
-    but has as many between its tabs, is taken as it stands: `"국제시장"은 영화이다`.
-    """
-    lines = list(io.StringIO(text, newline=""))
-    taken = 0
-
-    def take() -> Iterator[str]:
-        nonlocal taken
-        while taken < len(lines):
-            taken += 1
-            yield lines[taken - 1]
-
-    while taken < len(lines):
-        first = taken
-        cells: list[str] | csv.Error
-        try:
-            cells = next(csv.reader(take(), delimiter=delimiter, strict=True))
-        except csv.Error as error:
-            cells = error
-        if delimiter == "\t" and (isinstance(cells, csv.Error) or len(cells) != width):
-            plain = lines[first].rstrip("\r\n").split("\t")
-            if len(plain) == width:
-                cells, taken = plain, first + 1
-        if cells:
-            yield first + 1, cells
-
-
-def _unique(header: list[str]) -> list[str]:
-    """Column names as pandas has them: one without a name by its place, a second one with `.1`."""
-    names: list[str] = []
-    for place, cell in enumerate(header):
-        name = unicodedata.normalize("NFC", cell).strip() or f"Unnamed: {place}"
-        again = sum(other == name or other.startswith(f"{name}.") for other in names)
-        names.append(f"{name}.{again}" if name in names else name)
-    return names
-
-
-def _json_lines(name: str, text: str, encoding: str) -> Document:
-    split = split_in_name(name)
-
+def _json_lines(name: str, split: str, text: str, encoding: str) -> Document:
     def rows() -> Iterator[Row | Drop]:
         for number, line in enumerate(text.split("\n"), start=1):
             if line.strip():
@@ -236,12 +182,10 @@ def _json_lines(name: str, text: str, encoding: str) -> Document:
                 else:
                     yield _row(place, value, name, split)
 
-    first = next((row for row in rows() if isinstance(row, Row)), None)
-    columns = frozenset(first.fields if first else ())
-    return Document(name, split, columns, rows, encoding=encoding)
+    return Document(name, split, _columns(rows()), rows, encoding=encoding)
 
 
-def _json(name: str, text: str, encoding: str) -> Document:
+def _json(name: str, split: str, text: str, encoding: str) -> Document:
     try:
         value = json.loads(text)
     except RecursionError:
@@ -249,41 +193,54 @@ def _json(name: str, text: str, encoding: str) -> Document:
     except json.JSONDecodeError as error:
         first = text.split("\n", 1)[0]
         if error.msg == "Extra data" and error.lineno > 1 and first.startswith("{"):
-            return _json_lines(name, text, encoding)
+            return _json_lines(name, split, text, encoding)
         raise KoalignError(f"{name}:{error.lineno}: not JSON ({error.msg})") from None
     except ValueError as error:
         raise KoalignError(f"{name}: not JSON ({error})") from None
-    split = split_in_name(name)
 
     def rows() -> Iterator[Row | Drop]:
         if isinstance(value, list):
             for number, item in enumerate(value, start=1):
                 yield _row(f"{name}: item {number}", item, name, split)
 
-    first = next((row for row in rows() if isinstance(row, Row)), None)
-    columns = frozenset(first.fields if first else ())
-    return Document(name, split, columns, rows, value, encoding)
+    return Document(name, split, _columns(rows()), rows, value, encoding)
 
 
-def _parquet(name: str, data: bytes) -> Document:
+def _parquet(name: str, split: str, data: bytes) -> Document:
     import pyarrow
     import pyarrow.parquet
 
+    def refused(error: Exception) -> KoalignError:
+        return KoalignError(f"{name}: not a Parquet file that can be read ({shown(str(error))})")
+
     try:
         table = pyarrow.parquet.read_table(io.BytesIO(data))
+        table.validate(full=True)  # texts that are no UTF-8
     except (pyarrow.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise KoalignError(f"{name}: not a Parquet file that can be read ({reason})") from None
-    split = split_in_name(name)
+        raise refused(error) from None
 
     def rows() -> Iterator[Row | Drop]:
         number = 0
         for batch in table.to_batches(max_chunksize=1000):
-            for value in batch.to_pylist():
+            try:
+                values = batch.to_pylist()
+            except (ValueError, OverflowError) as error:  # a date that Python does not know
+                raise refused(error) from None
+            for value in values:
                 number += 1
                 yield _row(f"{name}: row {number}", value, name, split)
 
     return Document(name, split, frozenset(table.column_names), rows)
+
+
+def first_rows(rows: Iterable[Row | Drop]) -> list[dict[str, Any]]:
+    """The fields of the first twenty rows: a format is known by most of them, for one may be broken."""
+    return [row.fields for row in islice((row for row in rows if isinstance(row, Row)), 20)]
+
+
+def _columns(rows: Iterable[Row | Drop]) -> frozenset[str]:
+    keys = Counter(frozenset(map(str, fields)) for fields in first_rows(rows))
+    return keys.most_common(1)[0][0] if keys else frozenset()
 
 
 def _row(place: str, value: Any, name: str, split: str) -> Row | Drop:
@@ -292,6 +249,7 @@ def _row(place: str, value: Any, name: str, split: str) -> Row | Drop:
     return Row(place, value, _stem(name), split)
 
 
+@lru_cache(maxsize=64)  # every row asks
 def _stem(name: str) -> str:
     return PurePosixPath(name).stem
 

@@ -133,7 +133,9 @@ def literal(value: Any, name: str) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return ast.literal_eval(value.strip())
+        found = ast.literal_eval(value.strip())
+        repr(found)  # of thousands of hexadecimal digits Python can read a number, and not write it
+        return found
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
         raise Refused("broken_literal", f"{name}: no Python value ({error})") from None
 

@@ -72,9 +72,10 @@ def problem(row: Row) -> Problem:
 def _without_choices(query: str, options: tuple[str, ...]) -> str | None:
     """The query before the list of choices that ends it; none if no such list does."""
     words = [[f"({mark})", *option.split()] for mark, option in zip(LETTERS, options, strict=False)]
-    listed = r"\s*".join(re.escape(word) for choice in words for word in choice)
-    found = re.search(rf"\s*(#+\s*선택지\s*:?)?\s*{listed}\s*((#+\s*)?정답\s*[:：]?\s*)?\Z", query)
-    return query[: found.start()] if found else None
+    # Possessive: a long run of spaces must not be tried in every way to part it.
+    listed = r"\s*+".join(re.escape(word) for choice in words for word in choice)
+    found = re.search(rf"{listed}\s*+((#+\s*+)?정답\s*+[:：]?\s*+)?\Z", query)
+    return re.sub(r"#+\s*+선택지\s*+:?\Z", "", query[: found.start()].rstrip()) if found else None
 
 
 def _parts(stem: str) -> dict[str, str]:

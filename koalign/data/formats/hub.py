@@ -21,13 +21,15 @@ _NAME = re.compile(
 def open_hub(path: str) -> Iterator[Document]:
     """One document a split; raises KoalignError for a name that is none and a data set not to be had.
 
-    Code that comes with a data set is never run: `datasets` has no way to since version 4.
+    Code that comes with a data set is never run: `datasets` has no way to since version 4. It reads
+    CSV with pandas, to which a choice that says NA or None is nothing; such a row is a drop.
     """
     found = _NAME.fullmatch(path.removeprefix(PREFIX))
     if not found:
         raise KoalignError(f"{path}: expected hf://owner/name[@revision][:config][/split]")
     import datasets
 
+    datasets.disable_progress_bars()
     try:
         splits = datasets.load_dataset(
             found["name"], found["config"], revision=found["revision"], split=None

@@ -15,7 +15,7 @@ from typing import Any
 from koalign.data.formats import Format
 from koalign.data.formats.documents import Document, Row
 from koalign.data.formats.fields import Refused, as_text, is_missing, optional, text
-from koalign.data.formats.nested import descend, first_row
+from koalign.data.formats.nested import descend, mostly
 from koalign.records import Drop, Problem
 
 
@@ -63,7 +63,9 @@ FORMATS = (
     Format(
         "korwikitq",
         "KorWikiTQ: questions on tables of Wikipedia",
-        fits=lambda document: {"TBL", "question"} <= set(first_row(_rows(document))),
+        fits=lambda document: mostly(
+            _rows(document), lambda fields: {"TBL", "question"} <= set(fields)
+        ),
         problem=_problem,
         rows=_rows,
     ),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from koalign.data.formats.documents import Document, Row
+from koalign.data.formats.documents import Document, Row, first_rows
 from koalign.data.formats.fields import Refused
 from koalign.records import Drop
 
@@ -55,6 +55,7 @@ def objects(row: Row, name: str) -> list[Row]:
     return [inner(replace(row, fields={name: item}), name) for item in value]
 
 
-def first_row(rows: Iterator[Row | Drop]) -> dict[str, Any]:
-    """The fields of the first row that is one, to know a format by; empty if there is none."""
-    return next((row.fields for row in rows if isinstance(row, Row)), {})
+def mostly(rows: Iterable[Row | Drop], known: Callable[[dict[str, Any]], bool]) -> bool:
+    """Whether at least half of the first rows look like it."""
+    said = [known(fields) for fields in first_rows(rows)]
+    return bool(said) and 2 * sum(said) >= len(said)

@@ -37,7 +37,7 @@ from koalign.data.formats.fields import (
     optional,
     text,
 )
-from koalign.data.formats.nested import first_row, inner, objects
+from koalign.data.formats.nested import inner, mostly, objects
 from koalign.data.text import unescape_literals
 from koalign.records import Drop, Problem, Ranking
 
@@ -167,13 +167,13 @@ def _label(row: Row, key: str, which: int, utterances: int) -> Any:
 
 
 def _known_by(known: Callable[[set[str]], bool]) -> Callable[[Document], bool]:
-    """Whether the fields of the first `input` look like it."""
+    """Whether the fields of the first `input`s look like it."""
 
-    def fits(document: Document) -> bool:
-        given = first_row(document.rows()).get("input")
+    def looks(fields: dict[str, Any]) -> bool:
+        given = fields.get("input")
         return isinstance(given, dict) and known(set(given))
 
-    return fits
+    return lambda document: mostly(document.rows(), looks)
 
 
 FORMATS = (

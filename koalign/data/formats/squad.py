@@ -27,7 +27,7 @@ from typing import Any
 from koalign.data.formats import Format
 from koalign.data.formats.documents import Document, Row
 from koalign.data.formats.fields import Refused, as_text, is_missing, optional, text
-from koalign.data.formats.nested import descend, first_row
+from koalign.data.formats.nested import descend, mostly
 from koalign.records import Drop, Problem
 
 UNANSWERABLE = ("",)
@@ -40,11 +40,20 @@ _TYDIQA_ID = re.compile(
 def _rows(document: Document) -> Iterator[Row | Drop]:
     if not isinstance(document.value, dict):
         return document.rows()
-    articles = document.value.get("data")
-    listed = articles if isinstance(articles, list) else []
-    own_paragraph = any(isinstance(one, dict) and "qas" in one for one in listed[:1])
-    names = ("data", "qas") if own_paragraph else ("data", "paragraphs", "qas")
-    return descend(document, names, document.value)
+    return _rows_of(document, document.value.get("data"))
+
+
+def _rows_of(document: Document, articles: Any) -> Iterator[Row | Drop]:
+    if not isinstance(articles, list):
+        yield document.broken("data", articles, "a list")
+        return
+    for number, article in enumerate(articles):
+        place = f"data[{number}]"
+        if not isinstance(article, dict):
+            yield document.broken(place, article, "an object")
+        else:
+            names = ("qas",) if "qas" in article else ("paragraphs", "qas")
+            yield from descend(document, names, article, place, article)
 
 
 def _span(row: Row, *, key: str = "id", subject: str = "") -> Problem:
@@ -94,17 +103,19 @@ def _klue(row: Row) -> Problem:
 def _tydiqa(row: Row) -> Problem:
     problem = _span(row)
     if not problem.key.startswith("korean-"):
-        raise Refused("not_korean", problem.key)
+        raise Refused("not_korean", f"id: {problem.key!r}")
     return problem
 
 
 def _known_by(known: Callable[[dict[str, Any], bool], bool]) -> Callable[[Document], bool]:
-    """Whether the first question and its passage look like it; `nested` says how they were filed."""
+    """Whether the first questions and their passages look like it; `nested` says how they were filed."""
 
     def fits(document: Document) -> bool:
         nested = isinstance(document.value, dict)
-        first = first_row(_rows(document))
-        return {"context", "question"} <= set(first) and known(first, nested)
+        return mostly(
+            _rows(document),
+            lambda fields: {"context", "question"} <= set(fields) and known(fields, nested),
+        )
 
     return fits
 

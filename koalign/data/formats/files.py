@@ -1,0 +1,76 @@
+"""files: a path -> the bytes of every file below it that koalign reads, out of folders and zips."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePath, PurePosixPath
+
+from koalign.records import KoalignError
+
+SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
+
+
+def contents(path: Path) -> Iterator[tuple[str, str, bytes]]:
+    """(path for people, the part of it that may name a split, bytes) of each file.
+
+    A folder's files come in order of their names; hidden ones (`.ipynb_checkpoints`,
+    `__MACOSX/._a.json`) are left out. Of a path from the root only the last parts may name a split:
+    in `/home/kim/dev/exam`, dev says where things lie and not what they are. Raises KoalignError for
+    a path that is not there, and for a file or a zip that cannot be read.
+    """
+    if path.is_dir():
+        for file in sorted(path.rglob("*")):
+            inside = file.relative_to(path)
+            if _is_wanted(inside) and not file.is_dir():
+                yield from _in_file(file, _written(path, 1) / inside)
+    elif not path.exists():
+        raise KoalignError(f"{path}: no such file")
+    else:
+        yield from _in_file(path, _written(path, 1 if _is_zip(path) else 2))
+
+
+def _in_file(path: Path, known_as: PurePath) -> Iterator[tuple[str, str, bytes]]:
+    # The name of a file that was unpacked in another encoding holds halves of characters.
+    name = str(path).encode("utf-8", "backslashreplace").decode("utf-8")
+    try:
+        if _is_zip(path):
+            for inside, data in _in_zip(path):
+                yield f"{name}/{inside}", f"{known_as}/{inside}", data
+        else:
+            yield name, str(known_as), path.read_bytes()
+    except OSError as error:
+        raise KoalignError(f"{name}: cannot be read ({error.strerror or error})") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise KoalignError(f"{name}: not a zip that can be read ({str(error)[:200]})") from None
+
+
+def _in_zip(file: Path | io.BytesIO) -> Iterator[tuple[str, bytes]]:
+    """(path, bytes) of every file in a zip and in the zips in it; two of one name are two."""
+    with zipfile.ZipFile(file) as archive:
+        for member in sorted(archive.infolist(), key=lambda member: member.filename):
+            path = PurePosixPath(member.filename.lstrip("/"))
+            if not _is_wanted(path) or member.is_dir():
+                continue
+            data = archive.read(member)
+            if _is_zip(path):
+                for inside, found in _in_zip(io.BytesIO(data)):
+                    yield f"{path}/{inside}", found
+            else:
+                yield str(path), data
+
+
+def _written(path: Path, parts: int) -> PurePath:
+    """A path as the user wrote it, and the last parts of one from the root."""
+    return PurePath(*path.parts[-parts:]) if path.is_absolute() else path
+
+
+def _is_wanted(inside: PurePath) -> bool:
+    hidden = any(part.startswith(".") and part != ".." for part in inside.parts)
+    return not hidden and (inside.suffix.lower() in SUFFIXES or _is_zip(inside))
+
+
+def _is_zip(path: PurePath) -> bool:
+    return path.suffix.lower() == ".zip"
