@@ -54,7 +54,7 @@ class Problem(Record):
     """What its source calls it, for submissions and for finding it again."""
     subject: str = ""
     """What its source files it under; figures per subject are grouped by it."""
-    points: float | None = None
+    points: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     """What a right answer earns, where the exam says so."""
     rationale: str = ""
     """Why the answer is right, as its source explains it."""

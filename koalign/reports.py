@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
+from koalign.data.preparation import FoundLeak
 from koalign.page import Part, bars, page
 from koalign.records import Problem
 from koalign.views import console
@@ -118,12 +119,12 @@ def dataset_page(report: Mapping[str, Any], splits: Mapping[str, Sequence[Proble
     return page("Data", parts)
 
 
-def leaks_page(found: Sequence[Mapping[str, Any]]) -> str:
+def leaks_page(found: Sequence[FoundLeak]) -> str:
     """The first leaks, what is learned from on the left and what is evaluated on the right, as HTML."""
     parts = []
     for number, leak in enumerate(found[:LEAKS], start=1):
-        sides = [Problem.model_validate(leak[side]) for side in ("learned", "evaluated")]
-        title = f"{number}. {leak['kind']}, {leak['share']:.0%} alike"
+        sides = (leak.learned, leak.evaluated)
+        title = f"{number}. {leak.kind}, {leak.share:.0%} alike"
         parts.append(
             Part(
                 title,

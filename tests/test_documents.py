@@ -172,10 +172,17 @@ def test_a_parquet_file_that_python_cannot_read_is_refused_in_one_line(tmp_path)
         "no date": rows.append_column("x", pyarrow.array([10**15], pyarrow.timestamp("s"))),
         "one name twice": rows.append_column("subject", pyarrow.array(["형법"])),
     }
-    for table in tables.values():
+    files = {}
+    for name, table in tables.items():
         data = io.BytesIO()
         pyarrow.parquet.write_table(table, data)
-        (tmp_path / "a.parquet").write_bytes(data.getvalue())
+        files[name] = data.getvalue()
+    files["no name"] = parquet(FILES["kmmlu-pro"].rows()).replace(
+        b"license_name", b"license_nam\xe9"
+    )
+    files["the first half"] = files["no name"][: len(files["no name"]) // 2]
+    for data in files.values():
+        (tmp_path / "a.parquet").write_bytes(data)
         with pytest.raises(
             KoalignError, match=r"a\.parquet: not a Parquet file that can be read"
         ) as refused:

@@ -66,9 +66,10 @@ def _histogram(lengths: Sequence[int], bars: int = 20) -> list[dict[str, int]]:
     """Bars of one width, in tokens: from (inclusive), to (exclusive), count."""
     if not lengths:
         return []
-    width = max(1, -(-(max(lengths) + 1 - min(lengths)) // bars))
-    places = Counter((length - min(lengths)) // width for length in lengths)
+    low, high = min(lengths), max(lengths)
+    width = max(1, -(-(high + 1 - low) // bars))
+    places = Counter((length - low) // width for length in lengths)
     return [
-        {"from": min(lengths) + n * width, "to": min(lengths) + (n + 1) * width, "count": places[n]}
+        {"from": low + n * width, "to": low + (n + 1) * width, "count": places[n]}
         for n in range(max(places) + 1)
     ]

@@ -216,7 +216,8 @@ def _parquet(name: str, split: str, data: bytes) -> Document:
     try:
         table = pyarrow.parquet.read_table(io.BytesIO(data))
         table.validate(full=True)  # texts that are no UTF-8
-    except (pyarrow.ArrowException, OSError) as error:
+        columns = frozenset(table.column_names)
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
         raise refused(error) from None
 
     def rows() -> Iterator[Row | Drop]:
@@ -230,7 +231,7 @@ def _parquet(name: str, split: str, data: bytes) -> Document:
                 number += 1
                 yield _row(f"{name}: row {number}", value, name, split)
 
-    return Document(name, split, frozenset(table.column_names), rows)
+    return Document(name, split, columns, rows)
 
 
 def first_rows(rows: Iterable[Row | Drop]) -> list[dict[str, Any]]:

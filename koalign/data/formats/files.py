@@ -32,6 +32,15 @@ def contents(path: Path) -> Iterator[tuple[str, str, bytes]]:
         yield from _in_file(path, _written(path, 1 if _is_zip(path) else 2))
 
 
+def of_other_kinds(path: Path) -> dict[str, str]:
+    """The files of a folder that koalign cannot read, hidden ones aside, each with the reason."""
+    return {
+        str(file): f"koalign does not read {file.suffix or 'files without an ending'}"
+        for file in sorted(path.rglob("*") if path.is_dir() else ())
+        if not file.is_dir() and not _is_hidden(file.relative_to(path)) and not _is_known(file)
+    }
+
+
 def _in_file(path: Path, known_as: PurePath) -> Iterator[tuple[str, str, bytes]]:
     # The name of a file that was unpacked in another encoding holds halves of characters.
     name = str(path).encode("utf-8", "backslashreplace").decode("utf-8")
@@ -68,8 +77,15 @@ def _written(path: Path, parts: int) -> PurePath:
 
 
 def _is_wanted(inside: PurePath) -> bool:
-    hidden = any(part.startswith(".") and part != ".." for part in inside.parts)
-    return not hidden and (inside.suffix.lower() in SUFFIXES or _is_zip(inside))
+    return not _is_hidden(inside) and _is_known(inside)
+
+
+def _is_hidden(inside: PurePath) -> bool:
+    return any(part.startswith(".") and part != ".." for part in inside.parts)
+
+
+def _is_known(path: PurePath) -> bool:
+    return path.suffix.lower() in SUFFIXES or _is_zip(path)
 
 
 def _is_zip(path: PurePath) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from koalign.data.formats import Columns, Reading, read
 from koalign.data.formats.documents import open_documents
+from koalign.data.formats.files import of_other_kinds
 from koalign.data.formats.hub import PREFIX, open_hub
 from koalign.records import KoalignError, Problem
 
@@ -26,15 +27,17 @@ def read_source(
     KoalignError where nothing can be read, and where one file calls itself test and train is wanted.
     """
     on_hub = path.startswith(PREFIX)
-    documents = list(open_hub(path) if on_hub else open_documents(Path(path)))
+    documents = open_hub(path) if on_hub else open_documents(Path(path))
     one_file = not on_hub and Path(path).is_file() and Path(path).suffix.lower() != ".zip"
     chosen = split or (None if one_file else wanted)
     reading = read(documents, format, split=chosen, columns=columns)
-    if not documents:
+    if not reading.files and not reading.not_read:
         raise KoalignError(f"{path}: no file in it that koalign reads")
     if not reading.files:
         name, why = next(iter(reading.not_read.items()))
         raise KoalignError(f"{path}: nothing to read for {wanted}: {name} {why}")
+    if not on_hub:
+        reading.not_read.update(of_other_kinds(Path(path)))
     if not reading.problems and not reading.rankings:
         why = "there are no rows"
         if reading.drops:
