@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from koalign.config import ASSETS, Config, Section
+from koalign.config import ASSETS, Config, Section, Source
 from koalign.records import KoalignError
 
 
@@ -71,6 +71,9 @@ def load_config(files: Sequence[Path], overrides: Sequence[str] = ()) -> Config:
         return Config.model_validate(merged)
     except ValidationError as error:
         raise KoalignError(_explain(error, places)) from None
+
+
+SPLITS = ("train", "dev", "test")
 
 
 def known_keys(section: type[BaseModel] = Config, prefix: str = "") -> Iterator[str]:
@@ -137,6 +140,9 @@ def _lines(node: yaml.Node, prefix: str = "") -> Iterator[tuple[str, int]]:
         for key, value in node.value:
             yield prefix + str(key.value), key.start_mark.line + 1
             yield from _lines(value, f"{prefix}{key.value}.")
+    elif isinstance(node, yaml.SequenceNode):
+        for number, value in enumerate(node.value):
+            yield from _lines(value, f"{prefix}{number}.")
 
 
 def _nested(keys: Sequence[str], value: Any) -> Any:
@@ -154,10 +160,15 @@ def _merge(into: dict[str, Any], new: dict[str, Any]) -> None:
 def _explain(error: ValidationError, places: dict[str, str]) -> str:
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
-    place = places.get(key) or places.get(key.rpartition(".")[0]) or ""
+    # A single source needs no list around it, and then has no number in the file.
+    plain = re.sub(r"\.\d+\b", "", key)
+    named = (key, plain, key.rpartition(".")[0], plain.rpartition(".")[0])
+    place = next((places[name] for name in named if name in places), "")
     where = f"{place}: " if place else ""
     if first["type"] == "extra_forbidden":
-        nearest = difflib.get_close_matches(key, list(known_keys()), n=1, cutoff=0.5)
+        in_sources = [f"data.{split}.{name}" for split in SPLITS for name in Source.model_fields]
+        known = [*known_keys(), *in_sources]
+        nearest = difflib.get_close_matches(plain, known, n=1, cutoff=0.5)
         hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
         return f"{where}unknown key {key!r}{hint}"
     if first["type"] == "missing":

@@ -56,6 +56,8 @@ class Stage:
     inputs: tuple[str, ...]
     """`stage/file` below the run, or a config key that names files outside it; the files of a list of
     sources go by `key.0`, `key.1`, and what is on the hub has no file."""
+    continues: bool = True
+    """Whether an unfinished folder holds work that the next run goes on from."""
     looks_at: tuple[str, ...] = ()
     """Files below the run that it checks its inputs against: a change in one makes nothing stale."""
     version: int = 1
@@ -128,7 +130,10 @@ def execute(
     out = run_dir / stage.name
     if (out / "plan.json").exists():
         made = Plan.model_validate(read_json(out / "plan.json"))
-        if made != plan:
+        unfinished = not (out / "manifest.json").exists()
+        if unfinished and not stage.continues:
+            shutil.rmtree(out)
+        elif made != plan:
             if not force:
                 raise KoalignError(
                     f"{out} was made with {_difference(made, plan)}; "

@@ -43,6 +43,24 @@ def test_later_files_and_overrides_win(folder):
     assert (config.sft.rank, config.sft.alpha, config.sft.epochs) == (8, 9, 5)
 
 
+def test_off_and_on_are_words_and_only_true_and_false_are_booleans(folder):
+    Path("a.yaml").write_text("prompt: {thinking: on}\nmodel: {load_in_4bit: true}\n", "utf-8")
+    config = load_config([ASSETS / "example.yaml", Path("a.yaml")], ["tracking.wandb=off"])
+    assert config.prompt.thinking == "on" and config.model.load_in_4bit is True
+    assert config.tracking.wandb == "off"
+
+
+def test_a_source_is_a_path_or_a_mapping_or_a_list_of_both(folder):
+    text = "data:\n  train: [a.csv, {path: b, format: kmmlu, split: dev}]\n  test: c.jsonl\n"
+    Path("a.yaml").write_text(f"model: {{path: m}}\n{text}", encoding="utf-8")
+    data = load_config([Path("a.yaml")]).data
+    assert [(s.path, s.format, s.split) for s in data.train] == [
+        ("a.csv", None, None),
+        ("b", "kmmlu", "dev"),
+    ]
+    assert data.test[0].path == "c.jsonl" and data.dev == ()
+
+
 @pytest.mark.parametrize("text", ["2e-5", "2E-05", "0.00002", "+2e-5", "20e-6", ".2e-4"])
 def test_a_number_in_scientific_notation_is_a_number(text):
     assert load_config([], [f"sft.learning_rate={text}"]).sft.learning_rate == 2e-5
@@ -56,6 +74,8 @@ def test_a_number_in_scientific_notation_is_a_number(text):
         ("sft:\n  rank: many\n", "k.yaml:2: sft.rank: Input should be a valid integer, unable to parse string as an integer, found 'many'"),
         ("sft:\n  rank: 0\n", "k.yaml:2: sft.rank: Input should be greater than or equal to 1, found 0"),
         ("engine: {backend: tpu}\n", "k.yaml:1: engine.backend: Input should be 'auto', 'hf', 'vllm' or 'scripted', found 'tpu'"),
+        ("data:\n  train: {path: a, fromat: csat}\n", "k.yaml:2: unknown key 'data.train.0.fromat'; did you mean 'data.train.format'?"),
+        ("data:\n  train:\n  - a\n  - path: b\n    splt: dev\n", "k.yaml:5: unknown key 'data.train.1.splt'; did you mean 'data.train.split'?"),
         ("sft: {rank: 1}\nsft: {rank: 2}\n", "k.yaml:2: not YAML: key 'sft' is given twice"),
         ("sft: [\n", "k.yaml:2: not YAML"),
         ("- a\n", "k.yaml:1: expected `section:` lines, found list"),

@@ -128,6 +128,11 @@ def test_leaks_stop_the_run_with_ids_and_texts_side_by_side(leaking):
     assert not (OUT / "train.jsonl").exists()
 
 
+def test_after_a_refusal_the_remedy_works_without_force(leaking):
+    assert prepare().returncode == 2
+    assert prepare("-s", "data.leaks=drop").returncode == 0
+
+
 def test_leaks_can_be_taken_out_of_training_and_are_counted(leaking):
     done = prepare("-s", "data.leaks=drop")
     assert done.returncode == 0, done.stderr

@@ -61,4 +61,5 @@ STAGE = Stage(
     run=run,
     sections=("pairs", "seed"),
     inputs=("prepare/train.jsonl", "samples/prompts.jsonl", "samples/samples.jsonl"),
+    continues=False,
 )

@@ -192,5 +192,6 @@ STAGE = Stage(
     run=run,
     sections=("model", "data", "prompt", "engine", "seed"),
     inputs=("data.train", "data.dev", "data.test", "data.hints"),
+    continues=False,
     version=2,
 )
