@@ -235,6 +235,14 @@ def test_trainables_are_float32_when_the_optimizer_is_built(
     assert in_4bit == any(p.dtype == torch.uint8 for p in policy.parameters())
 
 
+def test_an_example_longer_than_the_context_is_refused_and_never_cut(tokenizer, rows, tmp_path):
+    policy = fresh_policy(MODEL, 4, alpha=4, seed=0)
+    prompt, completion = rows[0]
+    long = (prompt * 5, completion)
+    with pytest.raises(KoalignError, match=r"an example has \d+ tokens, and the context is 512"):
+        teach(policy, tokenizer, [long], card("sft", 4), QUICK, OFF, 0, tmp_path)
+
+
 def test_two_active_adapters_are_refused(tokenizer, pairs, sft_adapter, tmp_path):
     policy = continued_policy(MODEL, sft_adapter)
     trainer = dpo_trainer(policy, tokenizer, pairs[:4], QUICK_DPO, tmp_path, seed=0)
