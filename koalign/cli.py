@@ -7,9 +7,10 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -195,29 +196,38 @@ def preview(
     settings: Settings = None,
 ) -> None:
     """A problem's exact tokens, and which of them carry the loss."""
-    from koalign.config import resolve_path
     from koalign.config_files import load_config
-    from koalign.data.formats.sources import read_source
     from koalign.engines import describe_base
     from koalign.renderer import open_renderer
     from koalign.views import print_tokens
 
     config = load_config(files or [], settings or [])
-    problems = [
+    problems = _problems_of(config, "train")
+    if number > len(problems):
+        raise KoalignError(f"data.train has {len(problems)} problems; there is no number {number}")
+    _, tokenizer = describe_base(config.engine, config.model)
+    renderer = open_renderer(config.prompt)
+    if config.prompt.shots:
+        pool = problems if config.prompt.shots_from == "train" else _problems_of(config, "dev")
+        renderer = replace(renderer, pool=tuple(pool))
+    print_tokens(tokenizer, renderer, problems[number - 1])
+
+
+def _problems_of(config: Any, split: str) -> list[Any]:
+    from koalign.config import resolve_path
+    from koalign.data.formats.sources import read_source
+
+    return [
         problem
-        for source in config.data.train
+        for source in getattr(config.data, split)
         for problem in read_source(
             resolve_path(source.path),
-            "train",
+            split,
             format=source.format,
             split=source.split,
             columns=source.columns,
         ).problems
     ]
-    if number > len(problems):
-        raise KoalignError(f"data.train has {len(problems)} problems; there is no number {number}")
-    _, tokenizer = describe_base(config.engine, config.model)
-    print_tokens(tokenizer, open_renderer(config.prompt), problems[number - 1])
 
 
 @app.command()

@@ -131,7 +131,7 @@ def _parse(text: str, place: str) -> Any:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise KoalignError(f"{place}:{line}: not YAML: {error.problem}") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         raise KoalignError(f"{place}: not YAML: {error}") from None
 
 

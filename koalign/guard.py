@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from koalign.data.leaks import find_leaks, texts_leak
+from koalign.data.leaks import find_leaks, taught_text, texts_leak
 from koalign.jsonl import read_json, read_jsonl
 from koalign.records import KoalignError, Problem
 
@@ -15,7 +15,8 @@ HELD_OUT = ("prepare/dev.jsonl", "prepare/test.jsonl", "prepare/leaks.json")
 def refuse_leaks(trained: Sequence[Problem], inputs: Mapping[str, Path]) -> None:
     """Raises KoalignError if a problem to learn from stands in the run's dev or test split."""
     evaluated, overlap = _held_out(inputs)
-    if leaks := find_leaks(trained, evaluated, overlap):
+    said = [taught_text(problem) for problem in trained]
+    if leaks := find_leaks(trained, evaluated, overlap) or texts_leak(said, evaluated, overlap):
         first = leaks[0]
         raise KoalignError(
             f"{len(leaks)} training problems stand in dev or test: {trained[first.trained].id} "

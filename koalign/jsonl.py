@@ -42,6 +42,8 @@ def iter_json_lines(path: Path) -> Iterator[tuple[int, Any]]:
                 raise KoalignError(
                     f"{path}:{number}: not a line of JSON (column {error.colno}: {error.msg})"
                 ) from None
+            except (ValueError, RecursionError) as error:  # a number or a nesting without end
+                raise KoalignError(f"{path}:{number}: not a line of JSON ({error})") from None
 
 
 def parse_record(record: type[R], value: Any, place: str) -> R:

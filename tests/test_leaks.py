@@ -260,3 +260,21 @@ def test_a_text_that_quotes_a_passage_leaks():
 def test_a_hint_that_quotes_a_sentence_or_a_short_problem_does_not_leak():
     hints = [PASSAGE[:60], short().question, QUESTION, CHOICES[0]]
     assert texts_leak(hints, [problem(passage=PASSAGE), short()]) == []
+
+
+def test_an_item_written_into_one_text_is_found_however_short_and_marked():
+    """KMMLU's test items as instruction prompts: what one earlier team trained on."""
+    item = Problem(
+        question="옴의 법칙에서 전압은?",
+        choices=("전류×저항", "전류÷저항", "저항÷전류", "전류+저항"),
+    )
+    for marks in (
+        ("A. ", "B. ", "C. ", "D. "),
+        ("1. ", "2. ", "3. ", "4. "),
+        ("① ", "② ", "③ ", "④ "),
+    ):
+        lines = [mark + choice for mark, choice in zip(marks, item.choices, strict=True)]
+        text = "\n".join(["다음 문제의 정답을 고르시오.", item.question, *lines, "정답:"])
+        (leak,) = find_leaks([Problem(question=text, kind="long")], [item])
+        assert leak.kind == "same"
+    assert not find_leaks([Problem(question="다음 문제의 정답을 고르시오.", kind="long")], [item])

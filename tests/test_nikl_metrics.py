@@ -263,5 +263,5 @@ def test_decomposed_hangul_is_lost_as_in_the_official_script():
 @pytest.mark.parametrize("library", ["mecab", "rouge_score.rouge_scorer"])
 def test_rouge_without_its_libraries_says_what_to_install(monkeypatch, library):
     monkeypatch.setitem(sys.modules, library, None)
-    with pytest.raises(KoalignError, match=r"pip install 'koalign\[nikl\]'"):
+    with pytest.raises(KoalignError, match=r"pip install 'koalign\[scorers\]'"):
         rouge_1(["가"], ["가"])

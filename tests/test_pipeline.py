@@ -351,3 +351,52 @@ def test_shots_are_shown_in_every_stage_and_never_taken_from_the_test_split(scri
     assert all(prompt["text"].count("<|im_start|>assistant") == 3 for prompt in prompts)
     shots = read_jsonl(RUN / "prepare" / "shots.jsonl", Problem)
     assert {p.split for p in shots} == {"train"}
+
+
+def test_samples_of_an_adapter_of_another_template_are_refused(scripted):
+    assert koalign("sft").returncode == 0
+    other = koalign("dpo-pairs", "-s", "prompt.template=direct")
+    assert other.returncode == 2 and "trained with prompt template" in other.stderr
+
+
+def test_answers_to_another_test_split_are_not_evaluated(scripted):
+    assert koalign("run").returncode == 0
+    changed = koalign("evaluate", "--force", "-s", "solve.max_tokens=500")
+    assert changed.returncode == 2 and "run `koalign solve --force`" in changed.stderr
+    write_lines(Path("test.jsonl"), [problem(n) for n in range(800, 806)])
+    assert koalign("prepare", "--force").returncode == 0
+    other = koalign("evaluate", "--force")
+    assert other.returncode == 2 and "another test split" in other.stderr
+
+
+def test_another_number_of_shots_is_another_prompt(scripted):
+    assert koalign("run", "-s", "prompt.shots=2").returncode == 0
+    bare = koalign("solve", "--adapters", "dpo", "test.jsonl", "-o", "o.jsonl")
+    assert bare.returncode == 2 and "trained with prompt template" in bare.stderr
+    assert (
+        koalign(
+            "solve", "--adapters", "dpo", "test.jsonl", "-o", "o.jsonl", "-s", "prompt.shots=2"
+        ).returncode
+        == 0
+    )
+
+
+def test_rankings_cannot_be_solved(scripted):
+    assert koalign("sft").returncode == 0
+    write_lines(Path("pref.jsonl"), [{"prompt": "답은?", "chosen": "2", "rejected": "4"}])
+    done = koalign("solve", "--adapters", "sft", "pref.jsonl", "-o", "o.jsonl")
+    assert done.returncode == 2 and "holds rankings" in done.stderr
+
+
+def test_a_problem_as_the_readme_writes_it_can_be_graded(scripted):
+    write_lines(
+        Path("said.jsonl"),
+        [
+            {
+                "problem": {"question": "q", "choices": ["가", "나"], "answer": 2},
+                "text": "정답은 2번",
+            }
+        ],
+    )
+    done = koalign("grade", "said.jsonl")
+    assert json.loads(done.stdout)["correct"] is True

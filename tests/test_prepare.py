@@ -164,11 +164,85 @@ def test_a_hint_that_says_a_test_problem_is_refused(scripted):
     first = json.loads(hints[0])
     told = LEAK + " " + " ".join(test["choices"])
     write_lines(Path("hints.jsonl"), [{**first, "text": told}])
-    assert koalign("sft").returncode == 0
-    assert koalign("dpo-pairs").returncode == 0
-    assert koalign("dpo").returncode == 0
-    done = koalign("abstractions")
-    assert done.returncode == 2 and "say a problem of dev or test" in done.stderr
+    done = koalign("prepare")
+    assert (
+        done.returncode == 2
+        and "hints.jsonl:1: 1 hints say a problem of dev or test" in done.stderr
+    )
+    dropped = koalign("prepare", "-s", "data.leaks=drop")
+    assert dropped.returncode == 0 and reasons() == {"hint_says_an_evaluated_problem": 1}
+
+
+def test_what_is_taught_in_words_is_guarded_too(scripted):
+    """Instruction data's usual leak: a test problem, quoted in an answer."""
+    test = problem(500, passage="", group="", question=LEAK)
+    write_lines(Path("test.jsonl"), [test])
+    told = {
+        "question": "이 문제를 풀어 줘.",
+        "kind": "long",
+        "answers": [f"문제: {LEAK} 답은 서울, 부산, 대구, 광주 가운데 부산이다."],
+    }
+    write_lines(Path("train.jsonl"), [problem(0), told])
+    done = prepare()
+    assert done.returncode == 2 and "1 leaks (1 overlap)" in done.stderr
+    assert prepare("-s", "data.leaks=drop").returncode == 0 and reasons() == {"leak": 1}
+
+
+def test_a_training_problem_that_is_in_dev_goes_from_training_and_stays_in_dev(scripted):
+    rows_in = [problem(n) for n in range(6)]
+    write_lines(Path("train.jsonl"), rows_in)
+    write_lines(Path("dev.jsonl"), rows_in[:2])
+    done = prepare("-s", "data.dev=dev.jsonl", "-s", "data.leaks=drop")
+    assert done.returncode == 0, done.stderr
+    assert len(rows("train")) == 4 and len(rows("dev")) == 2 and reasons() == {"leak": 2}
+
+
+def test_if_everything_leaks_there_is_nothing_to_learn_from(scripted):
+    done = prepare("-s", "data.test=train.jsonl", "-s", "data.leaks=drop")
+    assert done.returncode == 2 and "no problem to learn from; 24 were dropped: leak" in done.stderr
+
+
+def test_hints_for_problems_held_out_as_dev_are_dropped(scripted):
+    done = koalign("prepare", "-s", "data.dev_share=0.5")
+    assert done.returncode == 0, done.stderr
+    assert reasons() == {"hint_for_a_held_out_problem": 3 * len(rows("dev"))}
+
+
+def test_a_template_whose_answers_the_grader_cannot_read_is_refused_before_anything_is_trained(
+    scripted,
+):
+    text = "about: x\nprompt: '{{ question }}'\ntarget: '정답: {{ label }}'\nlabels: [가, 나, 다, 라]\n"
+    Path("mine.yaml").write_text(text, encoding="utf-8")
+    done = prepare("-s", "prompt.template=mine.yaml")
+    assert (
+        done.returncode == 2 and "the grader cannot read the gold answer of 24 of 24" in done.stderr
+    )
+
+
+def test_shots_count_in_the_lengths_and_too_few_are_refused_at_once(scripted):
+    assert prepare().returncode == 0
+    bare = report()["splits"]["test"]["tokens"]["median"]
+    assert prepare("-s", "prompt.shots=3", "--force").returncode == 0
+    assert report()["splits"]["test"]["tokens"]["median"] > 3 * bare
+    few = prepare("-s", "prompt.shots=30", "--force")
+    assert few.returncode == 2 and "30 wanted, and there are 23" in few.stderr
+
+
+def test_links_are_followed_and_what_is_not_read_makes_nothing_stale(scripted):
+    Path("elsewhere").mkdir()
+    write_lines(Path("elsewhere/more.jsonl"), [problem(n) for n in range(40, 44)])
+    Path("mixed").mkdir()
+    write_lines(Path("mixed/some.jsonl"), [problem(n) for n in range(50, 52)])
+    Path("mixed/linked").symlink_to(Path("elsewhere").resolve())
+    Path("mixed/again").symlink_to(Path("mixed").resolve())
+    assert prepare("-s", "data.train=mixed").returncode == 0
+    assert len(rows("train")) == 6
+    Path("mixed/.DS_Store").write_bytes(b"x")
+    again = prepare("-s", "data.train=mixed")
+    assert again.returncode == 0 and "nothing to do" in again.stdout, again.stderr
+    write_lines(Path("mixed/manifest.json"), [])
+    Path("mixed/manifest.json").write_text("[]", encoding="utf-8")
+    assert "another data.train.0" in prepare("-s", "data.train=mixed").stderr
 
 
 def test_dev_is_held_out_of_training_by_whole_passages(scripted):

@@ -15,16 +15,21 @@ CLOSE = r"""[)\]}>"'」』》】$*\\]{0,4}"""
 CHOICE_WORD = r"(?:(?:선택지|보기|옵션|[Oo]ption|[Cc]hoice)[ ]?)?"
 
 KEY = re.compile(
-    rf"""(?:(?P<quote>고른\ 답(?=\ ?:))
+    rf"""(?P<opens>(?:\A|(?<=\n))[^\w\n]{{0,6}})?
+        (?:(?P<quote>고른\ 답(?=\ ?:))
           |(?<!오)(?<!틀린\ )(?<!잘못된\ )(?:정답|(?<![가-힣])(?:최종\ ?)?(?:해답|답안|답변|답))
            (?:\ ?번호|\ 선택지)?)
          {CLOSE}(?:(?P<sep>(?:은|는|이|을)?\ ?[:→]|은|는)|이|을|\ -)?
-         \s?(?:바로\ )?{CHOICE_WORD}{OPEN}
+         (?(sep)\s?|(?(opens)\s?|\ ?))(?:바로\ )?{CHOICE_WORD}{OPEN}
        |(?<![A-Za-z])(?i:answer|(?:correct|right)\ (?:option|choice)){CLOSE}
          (?P<is>\ ?[:=]|\ -|\ is\b:?)\s?(?i:the\ )?{CHOICE_WORD}{OPEN}""",
     re.VERBOSE,
 )
-"""After what a label or a text is the answer. `고른 답:` of the default template quotes a text."""
+"""After what a label or a text is the answer. `고른 답:` of the default template quotes a text.
+
+A key that neither opens its line nor has a colon says something of what stands before it: of
+`③ 정조 - 정답` the next line is another choice.
+"""
 
 FORMATS = (
     re.compile(
@@ -76,13 +81,17 @@ DENIED = re.compile(
 )
 HEDGED = re.compile(
     r" ?(?:\?|일 ?수|일지|일까|인지|인가|이?라면|이면(?!서)|의(?![가-힣])|에(?! ?해당)|처럼|보다)"
+    r"| ?(?:이?였(?:을|다면|더라)|이려면|이 ?되(?:려|기)|이라는|이 ?될 것 같|을 것 같)"
+    r"| ?(?:번)?이라고(?:는)? ?(?:생각|가정|착각|오해|보기|하기|할)"
+    r"| ?(?:으)?로 ?(?:착각|오해|고른|고르기|선택하면|고르면|생각)"
     r"|(?:와|과|이나|나|하고) | ?(?:또는|혹은|및) | or "
 )
 """After a label: it is not the answer; it may be, is one of several, or is only spoken of."""
 
 SUBJECT = re.compile(
-    r" ?(?:이|가|은|는|(?P<also>도)|을|를)? ?(?:모두 |둘 다 |다 )?(?:최종 )?"
+    r" ?(?:이|가|은|는|(?P<also>도))? ?(?:모두 |둘 다 |다 )?(?:최종 )?"
     r"(?:정답|답)(?=이|입니다|임|인 것|일 것|으로 |예요|[.!,;)\n]|\Z)"
+    r"|(?:을|를) (?:정답|답)(?:으로 (?:선택|택|고르|고릅|고른다)|이라)(?!하?면|[가-힣]* 학생)"
     r"| (?:is|are) (?:the )?(?:(?:correct|right|best) )?(?:answer|option|choice)s?\b"
 )
 """After a label: it is the answer."""

@@ -25,7 +25,10 @@ from koalign.records import Problem, content_hash
 _N = 5
 _SENTENCE_END = re.compile(r"(?<=[.?!])\s+|\n+")
 # What makes another problem of nearly the same text: a number, and whether it asks for what is not.
-_DECISIVE = re.compile(r"-?\d+(?:\.\d+)?|않|아닌|아니|못|없|틀린|부적")
+_DECISIVE = re.compile(
+    r"-?\d+(?:\.\d+)?[a-z]*|않|아닌|아니|못|없|틀린|부적|옳은|그른|같은|다른|최대|최소|큰|작은"
+    r"|[①-⑳㉠-㉻]|\([가-하a-z]\)|(?<![a-z])[a-z](?![a-z])"
+)
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def find_duplicates(problems: Sequence[Problem], threshold: float) -> list[Dupli
     both the Jaccard similarity of the character 5-grams is at least `threshold`; 0.9 keeps apart what
     exams make of one template. Of the last sentence of each question with its choices that share must
     be found in the other: two questions on one passage are two problems, even where the passage stands
-    in the question. And all numbers and negations must be the same: `옳은 것은?` and `옳지 않은 것은?`
+    in the question. And numbers, marks, negations and golds must agree: `옳은 것은?` and `옳지 않은 것은?`
     are two problems. Rows are compared with rows that stay: of a chain of small changes the far end does.
     """
     firsts: dict[str, int] = {}
@@ -122,6 +125,7 @@ def _near(
                 and contained(_end(problems[row]), contents[other]) >= threshold
                 and contained(_end(problems[kept]), contents[one]) >= threshold
                 and _decisive(problems[row]) == _decisive(problems[kept])
+                and not _conflict(problems[row], problems[kept])  # two golds, two problems
             ):
                 near[row] = kept, similarity
     return near
@@ -140,7 +144,7 @@ def _end(problem: Problem) -> np.ndarray:
 
 
 def _decisive(problem: Problem) -> list[str]:
-    return sorted(_DECISIVE.findall(f"{fold(problem.passage)} {fold(asked(problem))}"))
+    return list(_DECISIVE.findall(f"{fold(problem.passage)} {fold(asked(problem))}"))
 
 
 def _conflict(problem: Problem, other: Problem) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import field_validator
 
 from koalign.data.stated import (
     bare,
@@ -27,7 +29,9 @@ _WRONG_IS_ASKED = re.compile(
     r"(?:않은|않는|틀린|아닌|잘못된|없는|거리가 먼)\s?(?:것|설명|문장|진술|내용|보기|선택지|사람)"
 )
 _NO_ANSWER = re.compile(
-    "없음|(?:정?답이?없|(?:알|(?:대?답|확인)할)수없)(?:음|다|습니다)|unanswerable|noanswer"
+    "(?:(?:주어진)?(?:지문|본문|글)(?:에는|에서는?|에|으로는?)?)?"
+    "(?:없음|(?:정?답이?없|(?:(?:정?답을)?(?:알|찾을)|(?:대?답|답변|확인)할)수없)(?:음|다|습니다)"
+    "|(?:언급|제시)되지않았(?:음|다|습니다))|unanswerable|noanswer"
 )
 """How a completion says that the passage holds no answer; compared without spaces."""
 
@@ -36,11 +40,19 @@ _COMMA = re.compile(r",(?!\d)")
 
 
 class GradeLine(Record):
-    """A completion to grade, with its problem."""
+    """A completion to grade, with its problem; `answer` may stand for its `answers`."""
 
     problem: Problem
     text: str
     finish_reason: FinishReason = "stop"
+
+    @field_validator("problem", mode="before")
+    @classmethod
+    def _one_answer(cls, problem: Any) -> Any:
+        if isinstance(problem, dict) and "answer" in problem and "answers" not in problem:
+            rest = {name: value for name, value in problem.items() if name != "answer"}
+            return {**rest, "answers": [problem["answer"]]}
+        return problem
 
 
 class Graded(Record):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
+from koalign.data.choices import split_choices
 from koalign.data.duplicates import asked, content, unordered_content
 from koalign.data.similarity import (
     BATCH,
@@ -25,6 +27,7 @@ from koalign.records import Problem
 Kind = Literal["same", "reordered", "overlap", "passage", "group"]
 
 _N = 13
+_ASKED_LAST = re.compile(r"\s*(?:#+\s*)?(?:정답|답|Answer)\s*[:：]?\s*\Z")
 MINIMUM = 50
 """A text of fewer 13-grams (62 letters) is not looked for inside others: short problems share their
 stems, `옳은 것만을 <보기>에서 있는 대로 고른 것은?`, and the way their choices look."""
@@ -47,6 +50,33 @@ class Leak:
 def find_leaks(
     trained: Sequence[Problem], evaluated: Sequence[Problem], overlap: float = 0.8
 ) -> list[Leak]:
+    """The worst leak of each problem trained on, where it has one; ascending. Answers play no part.
+
+    A problem without choices may hold one with choices in its text, as instruction data does: it is
+    looked at as what its text holds, too. For the rest see `_find`.
+    """
+    readings = [(n, reading) for n, problem in enumerate(trained) for reading in _readings(problem)]
+    found = _find([reading for _, reading in readings], evaluated, overlap)
+    texts = [(n, problem.question) for n, problem in enumerate(trained) if not problem.choices]
+    leaks = [replace(leak, trained=readings[leak.trained][0]) for leak in found]
+    for leak in texts_leak([text for _, text in texts], evaluated, overlap):
+        leaks.append(replace(leak, trained=texts[leak.trained][0]))
+    return _worst(leaks, overlap, 0)
+
+
+def _readings(problem: Problem) -> Iterator[Problem]:
+    """The problem, and the one with choices that its text holds, without and with what leads to it."""
+    yield problem
+    held = None if problem.choices else split_choices(_ASKED_LAST.sub("", problem.question))
+    if held:
+        stem, choices = held
+        for question in dict.fromkeys((stem.strip(), stem.strip().rpartition("\n")[2].strip())):
+            if question:
+                change = {"question": question, "choices": choices, "kind": "choice", "answers": ()}
+                yield problem.model_copy(update=change)
+
+
+def _find(trained: Sequence[Problem], evaluated: Sequence[Problem], overlap: float) -> list[Leak]:
     """The worst leak of each problem trained on, where it has one; ascending. Answers play no part.
 
     A text is found in a problem if at least `overlap` of its character 13-grams are. Looked for, in
@@ -103,6 +133,11 @@ def texts_leak(
             found.append(Leak(number, sought.owners[part], sought.kinds[part], share))
         leaks += _worst(found, overlap, start)
     return leaks
+
+
+def taught_text(problem: Problem) -> str:
+    """What a problem teaches to write, beside the number of a choice."""
+    return "\n".join((problem.rationale, *(() if problem.choices else problem.answers))).strip()
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Literal
 
 from koalign.data.duplicates import find_duplicates
 from koalign.data.formats import Reading
-from koalign.data.leaks import find_leaks
+from koalign.data.leaks import find_leaks, taught_text, texts_leak
 from koalign.data.splits import split_by_group
 from koalign.records import Drop, Hint, KoalignError, Problem, Ranking, Record, content_hash
 
@@ -32,21 +32,36 @@ class Preparation:
         self.splits: dict[str, list[Problem]] = {name: [] for name in SPLITS}
         self.rankings: list[Ranking] = []
         self.dropped: list[Drop] = []
+        self._held_out: set[str] = set()
 
     def add(self, name: str, reading: Reading) -> None:
         """Take over what was read for a split."""
         self.splits[name] += [p.model_copy(update={"split": name}) for p in reading.problems]
-        self.rankings += reading.rankings
+        self.rankings += [
+            ranking.model_copy(
+                update={"problem": ranking.problem.model_copy(update={"split": name})}
+            )
+            for ranking in reading.rankings
+        ]
         self.dropped += reading.drops
 
-    def set_aside(self, kinds: Sequence[str], *, needs_rationale: bool) -> None:
-        """Drop what a template cannot ask or teach; raises KoalignError if no training is left."""
+    def set_aside(self, kinds: Sequence[str], labels: int, *, needs_rationale: bool) -> None:
+        """Drop what a template of some kinds and so many labels cannot ask or teach.
+
+        Raises KoalignError if no training problem is left.
+        """
         for name in SPLITS:
             self.keep(name, "kind_not_in_template", [p.kind in kinds for p in self.splits[name]])
+            fits = [len(problem.choices) <= labels for problem in self.splits[name]]
+            self.keep(name, "more_choices_than_labels", fits)
         for name in ("train", "dev"):
             self.keep(name, "no_answer", [bool(p.answers) for p in self.splits[name]])
         if needs_rationale:
             self.keep("train", "no_rationale", [bool(p.rationale) for p in self.splits["train"]])
+        self.refuse_nothing_to_learn_from()
+
+    def refuse_nothing_to_learn_from(self) -> None:
+        """Raises KoalignError, with the most common reason, if every training problem is gone."""
         if not self.splits["train"]:
             why = Counter(drop.reason for drop in self.dropped).most_common(1)
             found = f"{why[0][1]} were dropped: {why[0][0]}" if why else "there are only rankings"
@@ -76,6 +91,7 @@ class Preparation:
         """Take a share of the training problems as dev, whole passages at a time."""
         self.splits["train"], held_out = split_by_group(self.splits["train"], share, seed)
         self.splits["dev"] += [p.model_copy(update={"split": "dev"}) for p in held_out]
+        self._held_out = {problem.id for problem in held_out}
 
     def mix_train(self, seed: int) -> None:
         """So that the first so many, which a `limit` takes, are a fair sample of all sources."""
@@ -85,40 +101,65 @@ class Preparation:
         """What is learned from and stands in dev or test, and what of dev stands in test."""
         train, dev, test = (self.splits[name] for name in SPLITS)
         learned = [*train, *(ranking.problem for ranking in self.rankings)]
-        return [
+        said = [*map(taught_text, train), *("\n".join(r.texts) for r in self.rankings)]
+        evaluated = [*dev, *test]
+        found = [
             FoundLeak(
                 kind=leak.kind,
                 share=round(leak.share, 3),
                 learned=some[leak.trained],
                 evaluated=others[leak.evaluated],
             )
-            for some, others in ((learned, [*dev, *test]), (dev, test))
-            for leak in find_leaks(some, others, overlap)
+            for some, others, leaks in (
+                (learned, evaluated, find_leaks(learned, evaluated, overlap)),
+                (learned, evaluated, texts_leak(said, evaluated, overlap)),
+                (dev, test, find_leaks(dev, test, overlap)),
+            )
+            for leak in leaks
         ]
+        first: dict[tuple[str, str], FoundLeak] = {}
+        for leak in found:  # one a problem: what it asks before what it teaches
+            first.setdefault((leak.learned.split, leak.learned.id), leak)
+        return list(first.values())
 
     def remove_leaks(self, found: Sequence[FoundLeak]) -> None:
         """Drop the learned side of the leaks."""
         for leak in found:
             told = f"{leak.kind}: {leak.evaluated.id} in {leak.evaluated.split}"
             self._drop(leak.learned, "leak", told)
-        leaking = {leak.learned.id for leak in found}
+        leaking = {(leak.learned.split, leak.learned.id) for leak in found}
         for name in ("train", "dev"):
-            self.splits[name] = [p for p in self.splits[name] if p.id not in leaking]
-        self.rankings = [r for r in self.rankings if r.problem.id not in leaking]
+            self.splits[name] = [p for p in self.splits[name] if (name, p.id) not in leaking]
+        self.rankings = [r for r in self.rankings if ("train", r.problem.id) not in leaking]
 
-    def hints(self, given: Iterable[tuple[str, Hint]]) -> list[Hint]:
+    def hints(self, given: Iterable[tuple[str, Hint]], overlap: float, *, stop: bool) -> list[Hint]:
         """The hints for training problems out of (place, hint); one given twice is kept once.
 
-        Raises KoalignError for a hint for a problem that never was one to learn from.
+        One that says a problem of dev or test is dropped, or raises KoalignError if `stop`, as does a
+        hint for a problem that never was one to learn from.
         """
+        given = list(given)
+        evaluated = [*self.splits["dev"], *self.splits["test"]]
+        leaks = texts_leak([hint.text for _, hint in given], evaluated, overlap)
+        telling = {leak.trained for leak in leaks}
+        if leaks and stop:
+            said = evaluated[leaks[0].evaluated]
+            raise KoalignError(
+                f"{given[leaks[0].trained][0]}: {len(leaks)} hints say a problem of dev or test, this "
+                f"one {said.id} of {said.split} ({said.question[:30]}…); data.leaks: drop drops them"
+            )
         known = {problem.id for problem in self.splits["train"]}
         gone = {drop.problem_id for drop in self.dropped if drop.problem_id}
         hints: dict[str, Hint] = {}
-        for place, hint in given:
-            if hint.id in hints:
+        for number, (place, hint) in enumerate(given):
+            if number in telling:
+                self._drop_hint(hint, "hint_says_an_evaluated_problem", place)
+            elif hint.id in hints:
                 self._drop_hint(hint, "hint_given_twice", place)
             elif hint.problem_id in known:
                 hints[hint.id] = hint
+            elif hint.problem_id in self._held_out:
+                self._drop_hint(hint, "hint_for_a_held_out_problem", place)
             elif hint.problem_id in gone:
                 self._drop_hint(hint, "hint_for_a_dropped_problem", place)
             else:
@@ -133,7 +174,8 @@ class Preparation:
         pairs = list(zip(self.splits[name], keep, strict=True))
         for problem, kept in pairs:
             if not kept:
-                self._drop(problem, reason, f"{problem.source} {problem.key}".strip())
+                told = f"{problem.source} {problem.key}".strip()
+                self._drop(problem, reason, f"{told}: {problem.question[:100]}")
         self.splits[name] = [problem for problem, kept in pairs if kept]
 
     def _drop(self, problem: Problem, reason: str, detail: str) -> None:

@@ -89,7 +89,8 @@ class Renderer:
     @property
     def hash(self) -> str:
         """Stands in every manifest and adapter card: another hash means another prompt."""
-        return content_hash(self.template.model_dump(mode="json"), self.thinking)
+        said = self.template.model_dump(mode="json", exclude={"name", "about"})
+        return content_hash(said, self.thinking, self.shots)
 
     @property
     def needs_rationale(self) -> bool:
@@ -100,11 +101,13 @@ class Renderer:
         """Whether there is all that the target of this problem says."""
         return bool(problem.answers and (problem.rationale or not self.needs_rationale))
 
-    def render(self, problem: Problem, purpose: Purpose, hint: str = "") -> Prompt:
+    def render(
+        self, problem: Problem, purpose: Purpose, hint: str = "", *, hidden: bool = False
+    ) -> Prompt:
         """The prompt that asks for the answer, with or without a hint, or for an abstraction.
 
-        An empty hint gives the bare prompt byte for byte. Raises KoalignError where the template
-        cannot say it.
+        An empty hint gives the bare prompt byte for byte. `hidden` shows the choices and nothing to
+        answer. Raises KoalignError where the template cannot say it.
         """
         if problem.kind not in self.template.kinds:
             raise KoalignError(
@@ -118,8 +121,9 @@ class Renderer:
             turns.append(Message(role="system", text=self.template.system))
         for shot in self._shots_for(problem) if purpose == "answer" else ():
             turns.append(Message(role="user", text=self._prompt(shot, "answer", "")))
-            turns.append(Message(role="assistant", text=self._answer(shot)))
-        turns.append(Message(role="user", text=self._prompt(problem, purpose, hint)))
+            turns.append(Message(role="assistant", text=self.template_answer(shot)))
+        shown = _without_stem(problem) if hidden else problem
+        turns.append(Message(role="user", text=self._prompt(shown, purpose, hint)))
         return Prompt(
             problem_id=problem.id,
             purpose=purpose,
@@ -134,14 +138,15 @@ class Renderer:
     def target(self, problem: Problem) -> str:
         """The completion that supervised fine-tuning teaches; needs a gold answer."""
         if self.thinking == "on":
-            return f"{THINK}{problem.rationale}{THOUGHT}{self._answer(problem)}"
-        return self._answer(problem)
+            return f"{THINK}{problem.rationale}{THOUGHT}{self.template_answer(problem)}"
+        return self.template_answer(problem)
 
     def _prompt(self, problem: Problem, purpose: Purpose, hint: str) -> str:
         said = {**_words(self.template, problem), "purpose": purpose, "hint": hint}
-        return _fill(self.template, "prompt", said)
+        return _fill(self.template, "prompt", said, problem)
 
-    def _answer(self, problem: Problem) -> str:
+    def template_answer(self, problem: Problem) -> str:
+        """The target without thoughts."""
         if not problem.answers:
             raise ValueError(f"problem {problem.id} has no gold answer to teach")
         said = _words(self.template, problem)
@@ -152,7 +157,7 @@ class Renderer:
             choice = problem.choices[number - 1]
             label = self.template.labels[number - 1]
             gold = {"number": answer, "label": label, "choice": choice, "answer": choice}
-        return _fill(self.template, "target", {**said, **gold})
+        return _fill(self.template, "target", {**said, **gold}, problem)
 
     @cached_property
     def _by_subject(self) -> Mapping[str, list[Problem]]:
@@ -190,14 +195,12 @@ def load_template(name: str) -> Template:
 
     Raises KoalignError with the known names, and with file and key where one is broken.
     """
-    path = TEMPLATES / f"{name}.yaml"
-    if not path.exists():
-        path = Path(name)
-        if path.suffix not in (".yaml", ".yml") or not path.is_file():
-            raise KoalignError(
-                f"prompt.template: {name!r} is neither a template file (.yaml) nor one of "
-                f"{', '.join(template_names())}"
-            )
+    path = TEMPLATES / f"{name}.yaml" if name in template_names() else Path(name)
+    if path.suffix not in (".yaml", ".yml") or len(name) > 4000 or not path.is_file():
+        raise KoalignError(
+            f"prompt.template: {name[:60]!r} is neither a template file (.yaml) nor one of "
+            f"{', '.join(template_names())}"
+        )
     try:
         value = yaml.safe_load(path.read_text(encoding="utf-8"))
         template = Template.model_validate({"name": path.stem, **(value or {})})
@@ -205,7 +208,7 @@ def load_template(name: str) -> Template:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
         raise KoalignError(f"{path}: {key}: {first['msg']}") from None
-    except (yaml.YAMLError, UnicodeDecodeError, TypeError) as error:
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         raise KoalignError(f"{path}: no template in YAML ({error})") from None
     for key in ("prompt", "target"):
         _compiled(template, key)
@@ -217,7 +220,7 @@ def template_names() -> list[str]:
     return sorted(path.stem for path in TEMPLATES.glob("*.yaml"))
 
 
-def without_stem(problem: Problem) -> Problem:
+def _without_stem(problem: Problem) -> Problem:
     """The same choices with nothing to answer: what can be known from choices and hint alone."""
     return problem.model_copy(update={"question": HIDDEN_STEM, "passage": "", "box": ""})
 
@@ -244,11 +247,12 @@ def _words(template: Template, problem: Problem) -> dict[str, Any]:
     }
 
 
-def _fill(template: Template, key: str, words: Mapping[str, Any]) -> str:
+def _fill(template: Template, key: str, words: Mapping[str, Any], problem: Problem) -> str:
     try:
         return _compiled(template, key).render(words).rstrip("\n")
-    except (jinja2.TemplateError, TypeError) as error:
-        raise KoalignError(f"template {template.name}: {key}: {error}") from None
+    except (jinja2.TemplateError, TypeError, ValueError, LookupError, ArithmeticError) as error:
+        where = f"problem {problem.id} ({problem.question[:30]}…)"
+        raise KoalignError(f"template {template.name}: {key}: {error} (at {where})") from None
 
 
 @cache

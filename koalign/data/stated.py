@@ -81,8 +81,12 @@ def stated_numbers(
     quoted = _quoted_choices(seen, folded)
     found += [(start, (number,)) for start, number in quoted.items()]
     keys = {key.end() for key in patterns.KEY.finditer(seen) if not key["quote"]} - quoted.keys()
-    labels = _label_groups(seen, keys, folded)
-    labels = [group for group in labels if group.start not in quoted]
+    reasons = _spans_of_objects(seen)
+    labels = [
+        group
+        for group in _label_groups(seen, keys, folded)
+        if group.start not in quoted and not any(a < group.start < b for a, b in reasons)
+    ]
     found += _asserted(seen, labels, keys, patterns.SUBJECT)
     if found:
         return [numbers for _, numbers in sorted(found)]
@@ -159,6 +163,16 @@ def _formatted(text: str) -> list[tuple[re.Match[str], str]]:
         for pattern in patterns.FORMATS
         for match in pattern.finditer(text)
     ]
+
+
+def _spans_of_objects(text: str) -> list[tuple[int, int]]:
+    """The JSON objects that hold an answer: what their other fields say is no statement of its own."""
+    found = []
+    for match in patterns.FORMATS[0].finditer(text):
+        start, end = text.rfind("{", 0, match.start()), text.find("}", match.end())
+        if start >= 0 and end >= 0:
+            found.append((start, end))
+    return found
 
 
 def _announces_text(key: re.Match[str]) -> bool:

@@ -30,7 +30,7 @@ _FOLDED = (
 _FOLDABLE = re.compile("[" + re.escape("".join(map(chr, _FOLDED))) + "]+")
 
 # Followed by a small letter it is a TeX command: \nabla, \neq, \times, \theta.
-_LITERAL_ESCAPE = re.compile(r"\\([nt])(?![a-z])")
+_LITERAL_ESCAPE = re.compile(r"(?<=\s[1-9])\\t(?!imes|heta|ext|an\b)|\\[nt](?![a-z])")
 
 CHOICE_MARKS: dict[str, int] = {
     chr(first + n): start + n
@@ -98,9 +98,10 @@ def fold(text: str) -> str:
 def unescape_literals(text: str) -> str:
     r"""Text with the two characters `\n` and `\t`, as NIKL files hold them, made a line end and a tab.
 
-    Before a small Latin letter they stay: there they begin a TeX command (`\times`).
+    Before a small Latin letter they stay: there they begin a TeX command (`\times`); but for the tab
+    after the number of a choice (`4\tpH`).
     """
-    return _LITERAL_ESCAPE.sub(lambda escape: {"n": "\n", "t": "\t"}[escape[1]], text)
+    return _LITERAL_ESCAPE.sub(lambda escape: {"n": "\n", "t": "\t"}[escape[0][1]], text)
 
 
 def number_of(mark: str) -> int | None:

@@ -14,7 +14,7 @@ from koalign.engines import Engine, draw, open_engine, requests_for
 from koalign.jsonl import parse_record, read_json, read_jsonl, write_json, write_jsonl
 from koalign.records import Base, KoalignError, Prediction, Problem, Solution
 from koalign.renderer import open_renderer
-from koalign.run import Stage, StageResult
+from koalign.run import Stage, StageResult, hash_path
 
 ALONE = {"base": None, "sft": "sft/adapter", "dpo": "dpo/adapter", "answer_alone": "answer/adapter"}
 """Systems that answer without a hint, and their adapters."""
@@ -43,10 +43,11 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     predictions["solve_bare"] = [
         p.model_copy(update={"system": "solve_bare"}) for p in predictions["dpo"]
     ]
+    _refuse_other_solutions(inputs, config.solve)
     predictions["solve"] = _read_solutions(inputs["solve/answers.jsonl"], problems)
 
     # Questions on one passage are right and wrong together.
-    passages = [problem.group or problem.id for problem in problems]
+    passages = [f"{p.source}/{p.group}" if p.group else p.id for p in problems]
     results, before = {}, None
     for name in ENTRIES:
         results[name] = _entry(predictions[name], predictions[before] if before else None, passages)
@@ -89,6 +90,18 @@ def _predict(
         _prediction(system, problem, sample.text, sample.finish_reason)
         for problem, (sample,) in zip(problems, drawn, strict=True)
     ]
+
+
+def _refuse_other_solutions(inputs: Mapping[str, Path], section: Any) -> None:
+    """Raises KoalignError if the run solved another test split, or with other settings."""
+    made = read_json(inputs["solve/answers.jsonl"].parent / "plan.json")
+    test = hash_path(inputs["prepare/test.jsonl"])
+    if made["inputs"]["prepare/test.jsonl"] != test or made["config"][
+        "solve"
+    ] != section.model_dump(mode="json"):
+        raise KoalignError(
+            "solve was made for another test split or with other settings; run `koalign solve --force`"
+        )
 
 
 def _read_solutions(path: Path, problems: Sequence[Problem]) -> list[Prediction]:

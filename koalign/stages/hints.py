@@ -11,7 +11,7 @@ from koalign.adapters.cards import check_adapter
 from koalign.data.grading import grade
 from koalign.data.hints import static_refusal
 from koalign.data.metrics import rate_z
-from koalign.data.prompts import Renderer, without_stem
+from koalign.data.prompts import Renderer
 from koalign.engines import Engine, draw, open_engine, requests_for
 from koalign.guard import HELD_OUT, refuse_leaking_texts
 from koalign.jsonl import parse_record, read_json, read_jsonl, write_jsonl
@@ -172,10 +172,7 @@ class _Screens:
         rendered = []
         for _, problem_id, _, text in asked:
             problem = self._problems[problem_id]
-            shown = without_stem(problem) if hidden else problem
-            prompt = self._renderer.render(shown, "answer", hint=text)
-            # A hidden problem is still this problem: others may have the same choices.
-            rendered.append(prompt.model_copy(update={"problem_id": problem_id}))
+            rendered.append(self._renderer.render(problem, "answer", hint=text, hidden=hidden))
         drawn = draw(
             engine,
             requests_for(engine, rendered, self._adapter, [hint_id for _, _, hint_id, _ in asked]),

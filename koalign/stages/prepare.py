@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from koalign.config import resolve_path
 from koalign.data import tokens
 from koalign.data.formats import OTHER_SPLIT, Reading
 from koalign.data.formats.sources import read_source, reasons
+from koalign.data.grading import grade
 from koalign.data.preparation import SPLITS, FoundLeak, Preparation
 from koalign.data.prompts import Renderer
 from koalign.data.report import describe
@@ -30,6 +32,8 @@ LISTED = 5
 """Unread files named on the screen."""
 BATCH = 1000
 """Problems tokenized in one call."""
+READ_BACK = 200
+"""Training problems whose gold completion is graded, to see that the grader reads the template."""
 
 
 def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
@@ -39,14 +43,27 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     sources = [
         _read(prepared, name, source) for name in SPLITS for source in getattr(config.data, name)
     ]
-    prepared.set_aside(renderer.template.kinds, needs_rationale=renderer.needs_rationale)
+    template = renderer.template
+    prepared.set_aside(
+        template.kinds, len(template.labels), needs_rationale=renderer.needs_rationale
+    )
     prepared.remove_duplicates(config.data.near_duplicates)
     if config.data.dev_share and not prepared.splits["dev"]:
         prepared.hold_out_dev(config.data.dev_share, config.seed)
     prepared.mix_train(config.seed)
     leaks = _guard(prepared, config.data.leak_overlap, config.data.leaks == "stop", out)
+    shots = prepared.splits[config.prompt.shots_from] if config.prompt.shots else []
+    renderer = replace(renderer, pool=tuple(shots))
+    _refuse_unreadable_targets(renderer, prepared.splits["train"][:READ_BACK])
     lengths = _measure(prepared, renderer, tokenizer, base.context)
-    hints = prepared.hints(_read_hints(inputs["data.hints"])) if "data.hints" in inputs else []
+    prepared.refuse_nothing_to_learn_from()
+    hints = []
+    if "data.hints" in inputs:
+        hints = prepared.hints(
+            _read_hints(inputs["data.hints"]),
+            config.data.leak_overlap,
+            stop=config.data.leaks == "stop",
+        )
 
     splits, dropped = prepared.splits, prepared.dropped
     for name in SPLITS:
@@ -54,7 +71,6 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     write_jsonl(out / "rankings.jsonl", prepared.rankings)
     write_jsonl(out / "hints.jsonl", hints)
     write_jsonl(out / "dropped.jsonl", dropped)
-    shots = splits[config.prompt.shots_from] if config.prompt.shots else []
     write_jsonl(out / "shots.jsonl", shots)
     write_json(out / "base.json", base.model_dump(mode="json"))
     report = {
@@ -158,6 +174,18 @@ def _measure(
         prepared.keep(name, "longer_than_context", fits)
         lengths[name] = [n for n, fit in zip(counted, fits, strict=True) if fit]
     return lengths
+
+
+def _refuse_unreadable_targets(renderer: Renderer, problems: Sequence[Problem]) -> None:
+    """Raises KoalignError if the grader does not read right what the template teaches."""
+    wrong = [p for p in problems if not grade(p, renderer.template_answer(p)).correct]
+    if 2 * len(wrong) > len(problems):
+        taught = renderer.template_answer(wrong[0])
+        raise KoalignError(
+            f"template {renderer.template.name}: the grader cannot read the gold answer of "
+            f"{len(wrong)} of {len(problems)} training problems, such as {taught[-60:]!r} for answer "
+            f"{wrong[0].answers[0]}; write it as `정답: 3` or a letter"
+        )
 
 
 def _lengths(renderer: Renderer, tokenizer: Any, problems: Sequence[Problem]) -> list[int]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from koalign.adapters.cards import check_adapter
 from koalign.data.tokens import prompt_texts
 from koalign.engines import draw, open_engine, requests_for
 from koalign.guard import HELD_OUT, refuse_leaks
@@ -21,6 +22,7 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     refuse_leaks(problems, inputs)
     renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
     adapter = inputs["sft/adapter"]
+    check_adapter(adapter, base, renderer.hash)
     with open_engine(config.engine, config.model, base, [adapter]) as engine:
         asked = [renderer.render(problem, "answer") for problem in problems]
         requests = requests_for(engine, asked, adapter)

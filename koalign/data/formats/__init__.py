@@ -73,6 +73,8 @@ def read(
     known = {one.name: one for one in FORMATS}
     if format is not None and format not in known:
         raise KoalignError(f"format {format!r} is not known; known are {', '.join(known)}")
+    if columns is not None and format is not None:
+        raise KoalignError(f"format {format!r} and columns: say one of them")
     if columns is not None:
         candidates: list[Format] = [mapped(columns)]
     else:

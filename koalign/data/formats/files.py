@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -22,9 +23,9 @@ def contents(path: Path) -> Iterator[tuple[str, str, bytes]]:
     a path that is not there, and for a file or a zip that cannot be read.
     """
     if path.is_dir():
-        for file in sorted(path.rglob("*")):
+        for file in _below(path):
             inside = file.relative_to(path)
-            if _is_wanted(inside) and not file.is_dir():
+            if _is_known(inside):
                 yield from _in_file(file, _written(path, 1) / inside)
     elif not path.exists():
         raise KoalignError(f"{path}: no such file")
@@ -35,15 +36,31 @@ def contents(path: Path) -> Iterator[tuple[str, str, bytes]]:
 def of_other_kinds(path: Path) -> dict[str, str]:
     """The files of a folder that koalign cannot read, hidden ones aside, each with the reason."""
     return {
-        str(file): f"koalign does not read {file.suffix or 'files without an ending'}"
-        for file in sorted(path.rglob("*") if path.is_dir() else ())
-        if not file.is_dir() and not _is_hidden(file.relative_to(path)) and not _is_known(file)
+        _readable(file): f"koalign does not read {file.suffix or 'files without an ending'}"
+        for file in (_below(path) if path.is_dir() else ())
+        if not _is_known(file)
     }
 
 
+def _below(folder: Path) -> list[Path]:
+    """The files below a folder in order, hidden ones aside; links to folders are followed, once each."""
+    found, seen = [], set()
+    for here, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(here)
+        folders[:] = [] if real in seen else [name for name in folders if name[0] != "."]
+        if real not in seen:
+            found += [Path(here, name) for name in files if name[0] != "."]
+        seen.add(real)
+    return sorted(found)
+
+
+def _readable(path: Path) -> str:
+    """The name of a file, in which one unpacked in another encoding may have halves of characters."""
+    return str(path).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def _in_file(path: Path, known_as: PurePath) -> Iterator[tuple[str, str, bytes]]:
-    # The name of a file that was unpacked in another encoding holds halves of characters.
-    name = str(path).encode("utf-8", "backslashreplace").decode("utf-8")
+    name = _readable(path)
     try:
         if _is_zip(path):
             for inside, data in _in_zip(path):

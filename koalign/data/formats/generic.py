@@ -37,7 +37,7 @@ def mapped(columns: Columns) -> Format:
             raise KoalignError(f"columns: unknown key {key!r}{hint} (known: {', '.join(KEYS)})")
     if "question" not in columns:
         raise KoalignError("columns: say which column is the `question`")
-    if columns.get("answer_is", "number") not in ANSWERS:
+    if _one(columns, "answer_is") not in ("", *ANSWERS):
         raise KoalignError(f"columns.answer_is: one of {', '.join(ANSWERS)}")
     named = [
         name

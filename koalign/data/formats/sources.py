@@ -55,6 +55,8 @@ def read_source(
 def read_problems(path: Path) -> list[Problem]:
     """The problems of a file in any known format; raises KoalignError for a row that is none."""
     reading = read_source(str(path), "test")
+    if reading.rankings:
+        raise KoalignError(f"{path}: holds rankings, and not problems to solve")
     if reading.drops:
         first = reading.drops[0]
         raise KoalignError(f"{first.place}: {first.reason}: {first.detail}")
