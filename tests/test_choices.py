@@ -403,3 +403,34 @@ def test_shuffling_spreads_the_gold_over_all_places():
     shuffled = [permute(one, draw.sample(range(4), 4)) for _ in range(400)]
     counts = gold_positions(shuffled)[4]
     assert sum(counts.values()) == 400 and min(counts.values()) > 70
+
+
+@pytest.mark.parametrize(
+    "rationale",
+    [
+        "A와 B는 오답이므로 C가 정답이다.",
+        "1에서 세종은 틀림. 3이 옳다.",
+        "정답이 3이다.",
+        "정답으로 3을 골랐다.",
+        "옳은 것은 3이다.",
+        "\\boxed{3}",
+        '{"정답": 3}',
+        "<answer>3</answer>",
+        "Option 3 is correct.",
+        "세 번째가 옳다.",
+        "첫째는 틀리고 셋째가 옳다.",
+    ],
+)
+def test_a_rationale_never_goes_on_naming_the_old_number(rationale):
+    """Moved or refused: none may come back as it was, for its number means another choice now."""
+    problem = Problem(
+        question="무엇인가?",
+        choices=("세종", "태조", "정조", "영조"),
+        answers=("3",),
+        rationale=rationale,
+    )
+    try:
+        moved = permute(problem, (2, 0, 1, 3))
+    except ValueError:
+        return
+    assert moved.rationale != rationale and "3" not in moved.rationale

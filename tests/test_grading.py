@@ -640,3 +640,33 @@ def test_lines_of_a_file_are_regraded_in_order_and_strange_keys_are_refused():
 def test_the_usual_ways_to_say_that_the_passage_holds_no_answer(text):
     assert grade(NOWHERE, text).correct
     assert not grade(SPAN, text).correct
+
+
+TENS = Problem(question="값은?", choices=("10", "20", "30", "40"), answers=("3",))
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("정답: 30", "3"),
+        ("\\boxed{30}", "3"),
+        ("정답은 $30$이다", "3"),
+        ("정답: 60", None),
+        ("정답: 3", "3"),
+    ],
+)
+def test_a_number_of_two_digits_is_the_choice_that_says_it(text, answer):
+    assert grade(TENS, text).answer == answer
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "정답은 선지 ③이다",
+        "3번 선지가 정답이다",
+        "따라서 ③번 선택지가 정답입니다.",
+        "3번 보기가 정답입니다.",
+    ],
+)
+def test_a_choice_may_be_called_what_exams_call_it(text):
+    assert grade(FIVE, text).answer == "3"

@@ -12,7 +12,7 @@ from koalign.data.text import CHOICE_MARKS
 
 OPEN = r"""[ (\[{<"'「『《【$*\\]{0,4}"""
 CLOSE = r"""[)\]}>"'」』》】$*\\]{0,4}"""
-CHOICE_WORD = r"(?:(?:선택지|보기|옵션|[Oo]ption|[Cc]hoice)[ ]?)?"
+CHOICE_WORD = r"(?:(?:선택지|선지|보기|옵션|[Oo]ption|[Cc]hoice)[ ]?)?"
 
 KEY = re.compile(
     rf"""(?P<opens>(?:\A|(?<=\n))[^\w\n]{{0,6}})?
@@ -73,7 +73,7 @@ INSTEAD = re.compile(
 )
 """Between two labels: they are offered together, or the second takes the place of the first."""
 
-TOPIC = re.compile(r"(?: ?(?:선택지|보기))?(?:은|는) ")
+TOPIC = re.compile(r"(?: ?(?:선택지|선지|보기))?(?:은|는) ")
 DENIED = re.compile(
     r" ?(?:이|가|은|는|도)? ?(?:정답|답)?(?:이|으로|으로는|이라고|이라|일)? ?"
     r"(?:(?:될|볼|할|일) 수(?:는|가)? ?|보기(?:는|가)? ?)?"
@@ -89,7 +89,7 @@ HEDGED = re.compile(
 """After a label: it is not the answer; it may be, is one of several, or is only spoken of."""
 
 SUBJECT = re.compile(
-    r" ?(?:이|가|은|는|(?P<also>도))? ?(?:모두 |둘 다 |다 )?(?:최종 )?"
+    r"(?: ?(?:선택지|선지|보기))?(?: ?(?:이|가|은|는|(?P<also>도)))? ?(?:모두 |둘 다 |다 )?(?:최종 )?"
     r"(?:정답|답)(?=이|입니다|임|인 것|일 것|으로 |예요|[.!,;)\n]|\Z)"
     r"|(?:을|를) (?:정답|답)(?:으로 (?:선택|택|고르|고릅|고른다)|이라)(?!하?면|[가-힣]* 학생)"
     r"| (?:is|are) (?:the )?(?:(?:correct|right|best) )?(?:answer|option|choice)s?\b"

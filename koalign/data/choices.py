@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from koalign.data.rationales import renumbered
 from koalign.data.text import CHOICE_MARKS, FULL_WIDTH, fold
 from koalign.records import Problem
 
@@ -205,42 +206,6 @@ def _rise_or_fall(choices: Sequence[str]) -> bool:
     return all(a < b for a, b in steps) or all(a > b for a, b in steps)
 
 
-_NAMED = r"(?:[정오해]답|(?<![가-힣])답안?|번호|선택지|선지|보기|[Aa]nswer)(?:은|는| is)?[ *:]*"
-_ALONE = r"(?<![0-9A-Za-z.,])"
-_LABEL = "(?P<label>[1-9A-I])"
-_END = r"\s*(?:$|[.,:](?!\d)|[;()\]*\"'”’。]|입니다|이다)"
-_REFERENCE = [
-    re.compile(pattern, re.MULTILINE)
-    for pattern in (
-        f"(?P<label>[{_MARKS}])",
-        rf"{_NAMED}{_LABEL}(?={_END}|번(?!째)|이|가(?!지)|은|는|을|를|과|와|임)",
-        rf"(?<!총 )(?<!약 )(?<!모두 ){_ALONE}{_LABEL}\s*번"
-        rf"(?={_END}|이(?!나(?!\s*[1-9]\s*번))|은|을|과|와|도|\s*(?:선택지|선지|보기|정답|또는|및))",
-        rf"(?:(?<![\w)])|(?<=[은는답지기]))\({_LABEL}\)",
-        rf"{_ALONE}{_LABEL}(?=[이가은는]\s*(?:정답|답|옳|맞|틀|적절))",
-    )
-]
-"""What surely names a choice: `③`, `정답은 3`, `선택지 2`, `3번`, `(2)`, `3이 정답`; or with letters."""
-_LOOKS_LIKE_REFERENCE = [
-    re.compile(pattern)
-    for pattern in (
-        rf"{_NAMED}{_LABEL}(?![0-9A-Za-z]|[.,:·]\d|[년월일개명회세차대호배조항위]|가지|번째|번씩)",
-        rf"(?<!총 ){_ALONE}{_LABEL}\s*번"
-        r"(?!째|씩|\s*만에|에 걸|\s*(?:이상|이하|넘게|반복)|이나(?!\s*[1-9]\s*번))",
-        rf"(?<![A-Za-z0-9])\({_LABEL}\)",
-    )
-]
-_LISTED = r"\s*(?:[,·/]|과|와|및|또는|이나)\s*"
-_RANGE = r"\s*[-~∼〜–—]\s*"
-_CANNOT_BE_MOVED = re.compile(
-    rf"[{_MARKS}]{_RANGE}[{_MARKS}]|\([1-9A-I]\){_RANGE}\([1-9A-I]\)"
-    rf"|(?<![\d.])[1-9A-I](?:(?:\s*번)?{_RANGE}|{_LISTED})[1-9A-I]\s*번(?!째)"
-    rf"|{_NAMED}[1-9A-I]번?{_LISTED}[1-9A-I](?![\dA-Za-z.]|\s*번)"
-    r"|(?:번째|마지막)\s*(?:선택지|선지|보기)"
-)
-"""Ranges, numbers that share one 번 or one `정답`, and places."""
-
-
 def permute(problem: Problem, order: Sequence[int]) -> Problem:
     """The problem with its choices in another order, its key and its rationale brought along.
 
@@ -260,46 +225,16 @@ def permute(problem: Problem, order: Sequence[int]) -> Problem:
         return problem
     if reason := order_dependent(problem):
         raise ValueError(f"the choices must stay in their order: {reason}")
+    if any(_find_run(problem.rationale.translate(FULL_WIDTH), style) for style in _PLAIN_STYLES):
+        raise ValueError("the rationale is a numbered list, whether of choices it does not say")
     new_number = {old + 1: new for new, old in enumerate(order, start=1)}
     return problem.model_copy(
         update={
             "choices": tuple(problem.choices[old] for old in order),
             "answers": tuple(str(new_number[int(answer)]) for answer in problem.answers),
-            "rationale": _renumbered(problem, new_number),
+            "rationale": renumbered(problem, new_number),
         }
     )
-
-
-def _renumbered(problem: Problem, new_number: dict[int, int]) -> str:
-    """The rationale with all references replaced at once, so that no number is replaced twice."""
-    if problem.rationale and len(new_number) > 9:
-        raise ValueError("a rationale of more than 9 choices may name numbers of two digits")
-    plain = problem.rationale.translate(FULL_WIDTH)
-    own = (problem.passage, problem.box, problem.question, *problem.choices)
-    shown = "\n".join(own).translate(FULL_WIDTH)
-    if found := _CANNOT_BE_MOVED.search(plain):
-        raise ValueError(f"the rationale names choices in a way that cannot be moved: {found[0]!r}")
-    if any(_find_run(plain, style) for style in _PLAIN_STYLES):
-        raise ValueError("the rationale is a numbered list, whether of choices it does not say")
-    places = {match.start("label") for form in _REFERENCE for match in form.finditer(plain)}
-    for form in _LOOKS_LIKE_REFERENCE:
-        for match in form.finditer(plain):
-            if match.start("label") not in places:
-                raise ValueError(f"the rationale may name a choice or not: {match[0]!r}")
-    characters = list(problem.rationale)
-    for place in places:
-        label = plain[place]
-        old = CHOICE_MARKS.get(label) or _DIGITS.find(label) + 1 or _LETTERS.find(label) + 1
-        if old not in new_number:
-            raise ValueError(f"the rationale names {label}, and that is no choice")
-        in_question = (
-            rf"\({label}\)|{label}번" if label in _DIGITS else rf"(?<![A-Z]){label}(?![A-Z])"
-        )
-        if re.search(in_question, shown):
-            raise ValueError(f"the rationale and the question name {label}: which is meant?")
-        # The marks of a family follow each other in Unicode.
-        characters[place] = chr(ord(characters[place]) + new_number[old] - old)
-    return "".join(characters)
 
 
 def gold_positions(problems: Iterable[Problem]) -> dict[int, dict[int, int]]:

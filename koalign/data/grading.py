@@ -122,7 +122,9 @@ def _offered_numbers(problem: Problem, text: str) -> list[str]:
     statements = stated_numbers(text, problem.choices, wrong_is_asked=asked)
     numbers = sorted(set(statements[-1])) if statements else []
     if len(numbers) == 1 and not 1 <= numbers[0] <= len(problem.choices):
-        return []
+        # `정답: 30`: no choice has a number of two digits, and one may say just that.
+        said = [n for n, text in enumerate(problem.choices, 1) if text.strip() == str(numbers[0])]
+        return [str(said[0])] if len(said) == 1 and numbers[0] > 9 else []
     return [str(number) for number in numbers]
 
 
