@@ -59,12 +59,12 @@ def _stage_command(command: str) -> Callable[..., None]:
     ) -> None:
         from koalign.config_files import load_config
         from koalign.run import execute, locked
-        from koalign.stages import COMMANDS
+        from koalign.stages import stages_of
         from koalign.views import describe, print_results
 
         config = load_config(files or [], settings or [])
         with locked(run_dir):
-            for stage in COMMANDS[command]:
+            for stage in stages_of(command, config):
                 manifest, ran = execute(stage, config, run_dir, force)
                 typer.echo(describe(manifest, ran))
         if command == "prepare":
@@ -72,6 +72,11 @@ def _stage_command(command: str) -> Callable[..., None]:
 
             print_dataset(read_json(run_dir / "prepare" / "report.json"))
             typer.echo(f"the same with plots: {run_dir / 'prepare' / 'report.html'}")
+        if command == "dpo-pairs":
+            from koalign.reports import print_pairs
+
+            print_pairs(read_json(run_dir / "pairs" / "report.json"))
+            typer.echo(f"the same with plots and pairs: {run_dir / 'pairs' / 'report.html'}")
         if command in ("run", "evaluate"):
             print_results(read_json(run_dir / "evaluate" / "results.json"))
             typer.echo(f"the run is in {run_dir}")
@@ -140,7 +145,7 @@ def _solve_file(
         raise KoalignError(f"{run_dir}: no run here; run `koalign sft` first (or `koalign run`)")
     base = parse_record(Base, read_json(base_file), str(base_file))
     asked = read_problems(problems or run_dir / "prepare" / "test.jsonl")
-    steps = find_adapters(adapters, run_dir)
+    steps = find_adapters(adapters, run_dir, config.dpo.rounds)
     now, _ = describe_base(config.engine, config.model)
     if now.weight_hash != base.weight_hash:
         raise KoalignError(
@@ -179,10 +184,10 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """The stages of a run: what is done, what it cost, and the results."""
-    from koalign.stages import PIPELINE
+    from koalign.stages import names_in
     from koalign.views import print_run, run_summary
 
-    summary = run_summary(run, [stage.name for stage in PIPELINE])
+    summary = run_summary(run, names_in(run))
     if as_json:
         typer.echo(json.dumps(summary, ensure_ascii=False, indent=2))
     else:

@@ -115,6 +115,40 @@ class Sampling(Section):
 
 
 class Training(Section):
+    """What every training of the run shares."""
+
+    same_result: ClassVar[frozenset[str]] = frozenset({"probe_batch"})
+
+    packing: Literal["groups", "trl"] = "groups"
+    """groups: a prompt is computed once for all of its completions; trl: TRL's own padded batches,
+    for comparison."""
+    row_tokens: int = Field(default=4096, ge=16)
+    """Groups of a batch are laid side by side into rows of up to so many tokens; a longer group has
+    a row of its own."""
+    too_long: Literal["stop", "drop"] = "stop"
+    """What to do with an example longer than the context: stop, or drop and count it; none is ever cut."""
+    probe: int = Field(default=100, ge=0)
+    """Problems of dev, and as many of those trained on, that the model answers while `sft` and `dpo`
+    train it; the checkpoint of the best held-out accuracy is kept, for the loss says little of answers
+    (Iterative RPO, arXiv 2404.19733, on 1,000); 0: none, and the last is kept."""
+    probe_tokens: int = Field(default=1024, ge=1)
+    """Longest of these answers, in tokens; they are greedy."""
+    probe_batch: int = Field(default=64, ge=1)
+    """Answers computed side by side."""
+    evaluations: int = Field(default=4, ge=1)
+    """How often the probe is asked, evenly spaced, the last time at the end; and once before."""
+    patience: int | None = Field(default=2, ge=1)
+    """Stop when held-out accuracy falls so many evaluations running; null: never."""
+    max_displacement: float | None = Field(default=0.05, gt=0)
+    """Stop DPO when, over a tenth of the training, the chosen log-probability per token lies below the
+    reference by more than this share: DPO lowers both sides of pairs that are too alike (arXiv
+    2410.08847); null: never."""
+    max_length_drift: float | None = Field(default=2.0, gt=1)
+    """Stop DPO when the probe's answers are longer than before it by more than this factor: it learns
+    length where it can (LD-DPO, arXiv 2409.06411); null: never."""
+
+
+class Optimization(Section):
     same_result: ClassVar[frozenset[str]] = frozenset({"save_steps"})
 
     learning_rate: float = Field(default=2e-4, gt=0)
@@ -130,7 +164,7 @@ class Training(Section):
     """Optimizer steps between checkpoints; a killed training continues from the last whole one."""
 
 
-class Sft(Training):
+class Sft(Optimization):
     rank: int = Field(default=32, ge=1)
     """LoRA rank, on all linear layers; dropout is 0."""
     alpha: int = Field(default=32, ge=1)
@@ -140,27 +174,72 @@ class Sft(Training):
 
 class Sample(Sampling):
     n: int = Field(default=16, ge=2)
-    """Completions drawn for each problem."""
+    """Completions drawn for each problem, over all orders of its choices together; Iterative RPO
+    (arXiv 2404.19733) draws 30, others 8 and 16."""
+    permutations: int = Field(default=2, ge=1)
+    """Orders of the choices that they are drawn under, the gold answer elsewhere in each; 1: as they
+    stand. A right answer that another order does not bear out is luck (`pairs.luck_z`)."""
     limit: int | None = Field(default=None, ge=1)
     """Sample the first so many training problems only; null: all."""
 
 
 class Pairs(Section):
     per_problem: int = Field(default=4, ge=1)
-    """At most so many pairs of one problem; a rejected completion is used once."""
+    """At most so many pairs of one problem, a rejected completion in one only; Iterative RPO (arXiv
+    2404.19733) takes 10 to 20 of each problem of larger sets."""
+    luck_z: float | None = 1.0
+    """A right answer is luck unless under each other order of the choices the problem is right more
+    often than by guessing, by so many standard errors: one right choice in four needs no knowledge
+    (Iterative RPO, on ARC); null: no such check."""
+    pool_share: float = Field(default=0.5, gt=0, le=1)
+    """Share of a problem's wrong completions that count as hard: those whose answer most others share
+    and that the policy finds likely; never the worst alone (Sweet Spot, arXiv 2502.16825)."""
     hard_share: float = Field(default=0.7, ge=0, le=1)
-    """Share of the pairs whose rejected side is picked for being hard; the others are random."""
+    """Share of the pairs whose rejected side is a hard one; the others are random, since a set of hard
+    pairs alone unsettles DPO (MixDPO, arXiv 2602.00954)."""
+    max_repetition: float = Field(default=0.5, gt=0, le=1)
+    """Largest share of repeated 4-grams of tokens in either side."""
     max_length_ratio: float = Field(default=2.0, ge=1)
-    """Longest allowed ratio between the token counts of the two sides."""
+    """Longest allowed ratio between the token counts of the two sides: DPO learns length where it can
+    (LD-DPO, arXiv 2409.06411)."""
+    max_length_bias: float | None = Field(default=0.05, ge=0)
+    """Largest median of chosen minus rejected length, as a share of the median length; pairs go from
+    the heavy side, the most extreme first, until it holds; null: no limit."""
+    max_position_excess: float | None = Field(default=1.5, ge=1)
+    """How many times its fair share a place among the choices may hold of the chosen, or of the
+    rejected, answers: a policy learns a place as it learns an answer (PriDe, arXiv 2309.03882); null:
+    no limit."""
+    ches_drop: float = Field(default=0.1, ge=0, lt=1)
+    """Share of the pairs to drop for the highest length-normalised CHES: two sides so alike inside the
+    policy that DPO lowers both (arXiv 2410.08847); 0: not computed."""
 
 
-class Dpo(Training):
+class Dpo(Optimization):
+    same_result: ClassVar[frozenset[str]] = frozenset({"save_steps", "rounds"})
+
+    rounds: int = Field(default=1, ge=1)
+    """From the second on the policy is sampled afresh, and the round before is the reference; gains fall
+    off after two or three (Iterative RPO, arXiv 2404.19733)."""
     learning_rate: float = Field(default=5e-6, gt=0)
     epochs: float = Field(default=1, gt=0)
     beta: float = Field(default=0.1, gt=0)
     """Strength of the pull towards the reference, which is the SFT adapter."""
+    loss: Literal["sigmoid", "ipo", "sigmoid_norm", "apo_zero", "robust"] = "sigmoid"
+    """TRL's names: DPO (arXiv 2305.18290), IPO (2310.12036), length-normalised DPO (Tülu 3, 2411.15124),
+    APO-zero (2408.06266), DPO that expects wrong labels (2403.00409)."""
+    label_smoothing: float = Field(default=0.0, ge=0, lt=0.5)
+    """Share of pairs that `robust` expects to be the wrong way round."""
+    ld_alpha: float | None = Field(default=None, ge=0, le=1)
+    """Weight of what a side writes beyond the length of the other (LD-DPO, arXiv 2409.06411); null: 1."""
     sft_weight: float = Field(default=1.0, ge=0)
-    """Weight of the likelihood of the chosen side, which keeps its probability from falling."""
+    """Weight of the likelihood of the chosen side, which keeps its probability from falling (RPO, arXiv
+    2404.19733); a mean over tokens, as in TRL."""
+
+    @model_validator(mode="after")
+    def _smoothing_is_for_robust(self) -> Dpo:
+        if self.label_smoothing and self.loss != "robust":
+            raise ValueError(f"label_smoothing is for loss robust; {self.loss} would ignore it")
+        return self
 
 
 class Hints(Sampling):
@@ -174,14 +253,14 @@ class Hints(Sampling):
     """Screen the first so many candidates only; null: all."""
 
 
-class Abstraction(Training):
+class Abstraction(Optimization):
     rank: int = Field(default=16, ge=1)
     """Rank added on top of the DPO adapter."""
     learning_rate: float = Field(default=1e-4, gt=0)
     epochs: float = Field(default=3, gt=0)
 
 
-class Answer(Training):
+class Answer(Optimization):
     rank: int = Field(default=16, ge=1)
     """Rank added on top of the DPO adapter."""
     learning_rate: float = Field(default=1e-4, gt=0)
@@ -210,6 +289,7 @@ class Config(Section):
     data: Data
     prompt: Prompt = Prompt()
     engine: Engine = Engine()
+    training: Training = Training()
     sft: Sft = Sft()
     sample: Sample = Sample()
     pairs: Pairs = Pairs()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from koalign.data.leaks import find_leaks, taught_text, texts_leak
 from koalign.jsonl import read_json, read_jsonl
-from koalign.records import KoalignError, Problem
+from koalign.records import Base, Drop, KoalignError, Problem
 
 HELD_OUT = ("prepare/dev.jsonl", "prepare/test.jsonl", "prepare/leaks.json")
 
@@ -34,6 +34,32 @@ def refuse_leaking_texts(texts: Sequence[tuple[str, str]], inputs: Mapping[str, 
             f"{len(leaks)} hints say a problem of dev or test: the one for {texts[first.trained][0]} "
             f"says {evaluated[first.evaluated].id}; remove it from data.hints"
         )
+
+
+def within_context(
+    lengths: Sequence[int], problem_ids: Sequence[str], base: Base, too_long: str, stage: str
+) -> tuple[list[int], list[Drop]]:
+    """The numbers of the examples that the run can read whole, and drops for the others; none is cut.
+
+    Raises KoalignError where there is one and `too_long` says stop.
+    """
+    kept = [number for number, length in enumerate(lengths) if length <= base.context]
+    long = sorted({*range(len(lengths))} - {*kept}, key=lambda number: -lengths[number])
+    if long and too_long == "stop":
+        raise KoalignError(
+            f"{stage}: {len(long)} of {len(lengths)} examples are longer than the context of "
+            f"{base.context} tokens, the longest {lengths[long[0]]} (problem {problem_ids[long[0]]}); "
+            "raise model.max_length, shorten them, or set training.too_long: drop"
+        )
+    return kept, [
+        Drop(
+            stage=stage,
+            reason="too_long",
+            problem_id=problem_ids[number],
+            detail=f"{lengths[number]} tokens",
+        )
+        for number in long
+    ]
 
 
 def _held_out(inputs: Mapping[str, Path]) -> tuple[list[Problem], float]:

@@ -22,7 +22,7 @@ table { border-collapse: collapse; } th { text-align: left; }
 td, th { padding: .2em .9em .2em 0; border-bottom: 1px solid #ddd; vertical-align: top; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
 td.bar { width: 26em; } td.bar div { background: #4472a8; height: .9em; min-width: 1px; }
-td.text { white-space: pre-wrap; width: 50%; }
+td.text { white-space: pre-wrap; }
 </style>
 </head>
 <body>
@@ -38,7 +38,8 @@ td.text { white-space: pre-wrap; width: 50%; }
 {% endif %}
 {% for row in part.rows %}
 <tr>{% for cell in row %}
-<td{% if cell is number %} class="number"{% elif part.texts %} class="text"{% endif %}>
+<td{% if cell is number %} class="number"
+{%- elif part.texts %} class="text" style="width: {{ 100 // row | length }}%"{% endif %}>
 {{- "{:,}".format(cell) if cell is integer else cell }}</td>
 {%- endfor %}
 {% if part.bars %}

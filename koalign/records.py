@@ -173,6 +173,8 @@ class PromptTokens(Record):
     problem_id: str
     text: str
     token_ids: tuple[int, ...]
+    permutation: tuple[int, ...] = ()
+    """The order in which the choices are shown; empty: as they stand."""
 
 
 class Completion(Record):
@@ -183,7 +185,7 @@ class Completion(Record):
 
 
 class Pair(Record):
-    """One prompt with a verified-right and a verified-wrong completion."""
+    """One prompt with a verified-right and a verified-wrong completion, or a preferred and another."""
 
     problem_id: str
     prompt: str
@@ -192,7 +194,10 @@ class Pair(Record):
     chosen: Completion
     rejected: Completion
     reason: str
-    """Why this rejected completion was chosen."""
+    """Why this rejected completion was chosen: hard or random; ranked (an annotator's word that the
+    rule bears out); native (an annotator's word alone)."""
+    permutation: tuple[int, ...] = ()
+    """The order in which the prompt shows the choices; empty: as they stand."""
 
 
 class Hint(Record):

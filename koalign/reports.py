@@ -8,6 +8,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from koalign.data.pairing import PlacedPair
 from koalign.data.preparation import FoundLeak
 from koalign.page import Part, bars, page
 from koalign.records import Problem
@@ -17,6 +18,9 @@ EXAMPLES = 3
 """Problems of each split shown on the page."""
 LEAKS = 50
 """Leaks shown side by side; leaks.json has all of them."""
+PAIRS = 20
+"""Pairs shown side by side."""
+PER_CENT = ("yield", "pass@1", "pass@n")
 
 
 def print_dataset(report: Mapping[str, Any]) -> None:
@@ -137,6 +141,121 @@ def leaks_page(found: Sequence[FoundLeak]) -> str:
     return page(f"{len(found):,} leaks, the first {len(parts)}", parts)
 
 
+def print_pairs(report: Mapping[str, Any]) -> None:
+    """How many pairs there are, of what, and why there are no more."""
+    out = console()
+    found = [f"{report['pairs']:,} pairs ({_listed(report['reasons'])})"]
+    found.append(f"of {report['problems_with_pairs']:,} problems")
+    rates = ", ".join(f"{key} {100 * report[key]:.1f} %" for key in PER_CENT)
+    found.append(f"{report['problems']:,} sampled {report['n']} times: {rates}")
+    if report["unverified"]:
+        found.append(f"{report['unverified']:,} pairs unverified: an annotator's word, no rule's")
+    out.print("; ".join(found), highlight=False)
+    sides = Table("side", "tokens min / median / max", "answers at place 1, 2, …")
+    for side, lengths in report["lengths"].items():
+        places = (
+            f"of {size}: {' '.join(f'{n:,}' for n in counts[side].values())}"
+            for size, counts in report["positions"].items()
+            if side in counts
+        )
+        shown = " / ".join(f"{lengths[key]:,}" for key in ("min", "median", "max"))
+        sides.add_row(side, shown, "; ".join(places))
+    out.print(sides)
+    lost = Table("no pair, or one fewer, because", "times")
+    for reason, count in report["dropped"].items():
+        lost.add_row(reason, f"{count:,}")
+    if lost.row_count:
+        out.print(lost)
+
+
+def pairs_page(report: Mapping[str, Any], pairs: Sequence[PlacedPair]) -> str:
+    """The same and more, with plots and a few pairs side by side, as HTML."""
+    totals = (
+        "n",
+        "problems",
+        "samples",
+        "in_one_order",
+        "pairs",
+        "problems_with_pairs",
+        "unverified",
+    )
+    lengths = report["lengths"]
+    return page(
+        "Pairs",
+        [
+            Part(
+                "Totals",
+                [
+                    *((f"{key}, %", f"{100 * report[key]:.1f}") for key in PER_CENT),
+                    *((key.replace("_", " "), report[key]) for key in totals),
+                ],
+                note="yield: share of the sampled problems that give a pair. Problems sampled in one "
+                "order only cannot be checked for luck. Unverified: an annotator's word, no rule's.",
+            ),
+            bars(
+                "Pass rates of the problems",
+                report["pass_rates"],
+                "Share of right samples; pairs come from between never and always.",
+            ),
+            bars("What the problems gave", report["uses"], "Each is a line of items.jsonl."),
+            bars("What the grader said of the samples", report["verdicts"]),
+            bars("Dropped, by reason", report["dropped"], "Each is a line of dropped.jsonl."),
+            bars("Why the rejected side was taken", report["reasons"]),
+            Part(
+                "Lengths in tokens",
+                [(side, *lengths[side].values()) for side in lengths],
+                ("", *lengths["chosen"]),
+                "The difference is chosen minus rejected; the chosen side is longer in "
+                f"{report['longer']['chosen']:,} pairs, the rejected in {report['longer']['rejected']:,}.",
+            ),
+            Part(
+                "Length-normalised CHES of the pairs before any was dropped",
+                [list(report["ches"].values())] if report["ches"] else [],
+                list(report["ches"]),
+                "The highest are two sides that are nearly one inside the policy.",
+            ),
+            *(_histogram(f"Tokens: {side}", report["histograms"][side]) for side in lengths),
+            *(
+                Part(
+                    f"Places of the answers among {size}",
+                    [
+                        (place, side, sides[side][place])
+                        for place in sides["chosen"]
+                        for side in sides
+                    ],
+                    bars=True,
+                )
+                for size, sides in report["positions"].items()
+            ),
+            *(_side_by_side(n, one) for n, one in enumerate(_some(pairs), start=1)),
+        ],
+    )
+
+
+def _some(pairs: Sequence[PlacedPair]) -> list[PlacedPair]:
+    """One pair of each of the first problems, which stand in the order of their hashes."""
+    first: dict[str, PlacedPair] = {}
+    for one in pairs:
+        first.setdefault(one.pair.problem_id, one)
+    return list(first.values())[:PAIRS]
+
+
+def _side_by_side(number: int, one: PlacedPair) -> Part:
+    pair, (chosen, rejected) = one.pair, one.lengths
+    return Part(
+        f"{number}. {pair.problem_id}: {pair.reason}",
+        [(pair.prompt, pair.chosen.text, pair.rejected.text)],
+        ("prompt", f"chosen, {chosen:,} tokens", f"rejected, {rejected:,} tokens"),
+        texts=True,
+    )
+
+
+def _histogram(title: str, counted: Sequence[Mapping[str, int]], note: str = "") -> Part:
+    ranges = [(bar["from"], bar["to"] - 1, bar["count"]) for bar in counted]
+    named = {f"{a:,} to {b:,}" if a < b else f"{a:,}": count for a, b, count in ranges}
+    return bars(title, named, note)
+
+
 def _split_parts(
     name: str, split: Mapping[str, Any], context: int, problems: Sequence[Problem]
 ) -> list[Part]:
@@ -152,12 +271,9 @@ def _split_parts(
             bars(f"{name}: position of the gold answer among {size}", places)
             for size, places in split["gold_positions"].items()
         ),
-        bars(
+        _histogram(
             f"{name}: tokens of prompt and answer",
-            {
-                f"{bar['from']:,} to {bar['to'] - 1:,}": bar["count"]
-                for bar in split["tokens_histogram"]
-            },
+            split["tokens_histogram"],
             f"The model reads {context:,} tokens.",
         ),
         bars(f"{name}: problems with odd characters", split["oddities"]),

@@ -21,6 +21,8 @@ from koalign.records import KoalignError, Record, content_hash
 from koalign.renderer import open_renderer
 
 HUB = "hf://"
+ROUND = "-"
+"""Between the name of a stage and the number of its round, from the second on: `dpo-2`."""
 WORK = "unfinished"
 """Sub-folder of a stage for what only its own continuation needs; not an output."""
 
@@ -48,6 +50,9 @@ class Stage:
     inputs: tuple[str, ...]
     """`stage/file` below the run, or a config key that names files outside it; the files of a list of
     sources go by `key.0`, `key.1`, and what is on the hub has no file."""
+    at: Mapping[str, str] = field(default_factory=dict)
+    """Input -> the file below the run that stands for it: in the second round of DPO, what the first
+    round made stands for `sft/adapter`."""
     continues: bool = True
     """Whether an unfinished folder holds work that the next run goes on from."""
     looks_at: tuple[str, ...] = ()
@@ -112,8 +117,8 @@ def execute(
     Raises KoalignError for a missing input, and for a folder made with other settings or inputs
     unless `force` says to make it again.
     """
-    inputs = _find_inputs(stage.inputs, stage.name, config, run_dir)
-    looked_at = _find_inputs(stage.looks_at, stage.name, config, run_dir)
+    inputs = _find_inputs(stage, stage.inputs, config, run_dir)
+    looked_at = _find_inputs(stage, stage.looks_at, config, run_dir)
     plan = Plan(
         stage=stage.name,
         version=stage.version,
@@ -193,17 +198,18 @@ def hash_source(path: Path) -> str:
 
 
 def _find_inputs(
-    names: Sequence[str], stage: str, config: Config, run_dir: Path
+    stage: Stage, names: Sequence[str], config: Config, run_dir: Path
 ) -> dict[str, Path]:
     found = {}
     for name in names:
         if "/" in name:
-            path = run_dir / name
-            maker = PRODUCERS.get(name.split("/")[0], "run")
+            path = run_dir / stage.at.get(name, name)
+            folder = path.relative_to(run_dir).parts[0]
+            maker = PRODUCERS.get(folder.partition(ROUND)[0], "run")
             # A folder without its manifest is a stage that was interrupted.
-            if not path.exists() or read_manifest(run_dir / name.split("/")[0]) is None:
+            if not path.exists() or read_manifest(run_dir / folder) is None:
                 raise KoalignError(
-                    f"{stage} needs {path}, which is not there; "
+                    f"{stage.name} needs {path}, which is not there; "
                     f"run `koalign {maker}` first (or `koalign run` for everything)"
                 )
             found[name] = path
@@ -224,6 +230,11 @@ def _outside(name: str, value: str) -> Path:
     if not path.exists():
         raise KoalignError(f"{name}: {path}: no such file")
     return path
+
+
+def in_round(name: str, number: int) -> str:
+    """The folder of a stage in a round of DPO, counted from 1."""
+    return name if number == 1 else f"{name}{ROUND}{number}"
 
 
 PRODUCERS: dict[str, str] = {}

@@ -59,7 +59,13 @@ CASES = {
         ["samples", "pairs"],
         lines_in(f"{RUN}/samples/samples.jsonl"),
         40,
-        ["samples/samples.jsonl", "pairs/pairs.jsonl", "pairs/dropped.jsonl"],
+        [
+            "samples/prompts.jsonl",
+            "samples/samples.jsonl",
+            *(f"pairs/{name}.jsonl" for name in ("pairs", "dropped", "items")),
+            "pairs/report.json",
+            "pairs/report.html",
+        ],
     ),
     "dpo": (["dpo"], ["dpo"], checkpoints("dpo"), 1, ["dpo/adapter"]),
 }

@@ -13,6 +13,7 @@ from koalign.data.metrics import (
     accuracy,
     bootstrap_interval,
     by_group,
+    difference_interval,
     figure,
     macro,
     macro_f1,
@@ -217,3 +218,27 @@ def test_a_useless_hint_passes_the_lift_gate_about_one_time_in_ten():
 def test_a_hint_that_always_helps_passes_even_from_zero():
     assert rate_z(16, 16, 0, 16) > 1.28
     assert rate_z(16, 16, 16, 16) == pytest.approx(0)
+
+
+# Newcombe 1998, Statistics in Medicine 17, 873-890: table II, method 10.
+NEWCOMBE = [
+    (56, 70, 48, 80, 0.0524, 0.3339),
+    (9, 10, 3, 10, 0.1705, 0.8090),
+    (6, 7, 2, 7, 0.0582, 0.8062),
+    (5, 56, 0, 29, -0.0381, 0.1926),
+    (0, 10, 0, 20, -0.1611, 0.2775),
+    (10, 10, 0, 20, 0.6791, 1.0),
+]
+
+
+@pytest.mark.parametrize(("right", "n", "other", "m", "low", "high"), NEWCOMBE)
+def test_the_interval_of_a_difference_of_shares_is_newcombes(right, n, other, m, low, high):
+    assert difference_interval(right, n, other, m) == pytest.approx((low, high), abs=6e-5)
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.data())
+def test_the_interval_of_a_difference_holds_it_and_turns_with_the_sides(n, m, data):
+    right, other = data.draw(st.integers(0, n)), data.draw(st.integers(0, m))
+    low, high = difference_interval(right, n, other, m)
+    assert -1 - 1e-9 <= low <= right / n - other / m <= high <= 1 + 1e-9
+    assert difference_interval(other, m, right, n) == pytest.approx((-high, -low), abs=1e-9)

@@ -8,8 +8,10 @@ import pytest
 from conftest import koalign, problem, write_lines
 
 from koalign.data.grading import grade
+from koalign.data.mining import Item
+from koalign.data.orders import in_order
 from koalign.jsonl import read_jsonl
-from koalign.records import Pair, Problem, Sample, Solution
+from koalign.records import Drop, Pair, Problem, Sample, Solution
 
 RUN = Path("runs/default")
 
@@ -28,7 +30,7 @@ def test_a_second_run_does_nothing(scripted):
     before = tree(RUN)
     second = koalign("run")
     assert second.returncode == 0, second.stderr
-    assert second.stdout.count("nothing to do") == 10
+    assert second.stdout.count("nothing to do") == 11
     assert tree(RUN) == before
 
 
@@ -46,12 +48,16 @@ def test_the_four_lines_of_the_chain_work_and_their_files_have_the_promised_name
     problems = {p.id: p for p in read_jsonl(RUN / "prepare" / "train.jsonl", Problem)}
     pairs = read_jsonl(RUN / "pairs" / "pairs.jsonl", Pair)
     for pair in pairs:
-        assert grade(problems[pair.problem_id], pair.chosen.text).correct
-        assert not grade(problems[pair.problem_id], pair.rejected.text).correct
+        shown = in_order(problems[pair.problem_id], pair.permutation)
+        assert grade(shown, pair.chosen.text).correct
+        assert not grade(shown, pair.rejected.text).correct
     samples = read_jsonl(RUN / "samples" / "samples.jsonl", Sample)
     assert len(samples) == 24 * 8
-    dropped = (RUN / "pairs" / "dropped.jsonl").read_text(encoding="utf-8").splitlines()
-    assert len({p.problem_id for p in pairs}) + len(dropped) == 24
+    items = read_jsonl(RUN / "pairs" / "items.jsonl", Item)
+    assert {item.problem_id for item in items} == set(problems)
+    assert {i.problem_id for i in items if i.use == "pairs"} == {p.problem_id for p in pairs}
+    dropped = {drop.problem_id for drop in read_jsonl(RUN / "pairs" / "dropped.jsonl", Drop)}
+    assert dropped >= {item.problem_id for item in items if item.use != "pairs"}
     results = json.loads((RUN / "evaluate" / "results.json").read_text(encoding="utf-8"))
     assert list(results) == ["base", "sft", "dpo", "solve_bare", "solve"]
     for name, entry in results.items():
@@ -130,7 +136,7 @@ def test_only_what_depends_on_a_changed_setting_is_refused_and_made_again(script
 def test_speed_settings_make_nothing_stale(scripted):
     assert koalign("run").returncode == 0
     again = koalign("run", "-s", "engine.batch_size=7", "-s", "sft.save_steps=3")
-    assert again.stdout.count("nothing to do") == 10, again.stderr
+    assert again.stdout.count("nothing to do") == 11, again.stderr
 
 
 @pytest.mark.parametrize(

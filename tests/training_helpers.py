@@ -6,17 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from peft import PeftModel
 
 from koalign.adapters.base import identify
-from koalign.config import Dpo, Model, Sft
+from koalign.config import Dpo, Model, Sft, Tracking, Training
 from koalign.data.prompts import DEFAULT, Renderer, load_template
 from koalign.data.tokens import completion_ids, prompt_ids
-from koalign.records import AdapterCard, Base, Problem
+from koalign.records import AdapterCard, Base, Completion, Pair, Problem
 from koalign.training.fit import save_adapter
 from koalign.training.policy import fresh_policy
 
 RENDERER = Renderer(load_template(DEFAULT))
 MODEL = Model(path="builtin:tiny-ko")
+TRAINING = Training()
+OFF = Tracking()
 QUICK = Sft(learning_rate=1e-2, epochs=1, batch_size=4, gradient_accumulation_steps=1, rank=8)
 QUICK_DPO = Dpo(learning_rate=1e-2, epochs=1, batch_size=4, gradient_accumulation_steps=1)
 
@@ -54,3 +57,34 @@ def trained_adapter(folder: Path, *, rank: int, seed: int) -> Path:
             parameter.data.normal_(0, 0.05, generator=generator)
     save_adapter(policy, folder, card(f"seed-{seed}", rank))
     return folder
+
+
+def pairs_of(tokenizer: Any, problems: Sequence[Problem], each: int = 1) -> list[Pair]:
+    """The gold completion of each problem against those of its next `each` wrong choices."""
+    made = []
+    for problem, (prompt, chosen) in zip(problems, rows_of(tokenizer, problems), strict=True):
+        for step in range(each):
+            wrong = (int(problem.answers[0]) + step) % len(problem.choices) + 1
+            other = problem.model_copy(update={"answers": (str(wrong),)})
+            ((_, rejected),) = rows_of(tokenizer, [other])
+            made.append(
+                Pair(
+                    problem_id=problem.id,
+                    prompt="",
+                    prompt_ids=tuple(prompt),
+                    chosen=Completion(text="", token_ids=tuple(chosen)),
+                    rejected=Completion(text="", token_ids=tuple(rejected)),
+                    reason="hard",
+                )
+            )
+    return made
+
+
+def tensors(policy: PeftModel) -> dict[str, torch.Tensor]:
+    """A copy of every parameter."""
+    return {name: p.detach().clone() for name, p in policy.named_parameters()}
+
+
+def moved(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> set[str]:
+    """The names of those that are no longer the same."""
+    return {name for name in before if not torch.equal(before[name], after[name])}

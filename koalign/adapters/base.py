@@ -110,4 +110,12 @@ def load_base(model: Model, *, quantized: bool) -> Any:
         use_safetensors=True,
         trust_remote_code=model.trust_remote_code,
     )
+    if quantization is not None:
+        from bitsandbytes.nn import Linear4bit
+
+        for module in base.modules():
+            if isinstance(module, Linear4bit):
+                # On a CPU a pass in eval mode would repack the weights for a kernel that has no
+                # gradient, and every training after it would be wrong without a word.
+                module.support_avx512bf16_for_cpu = False
     return base.requires_grad_(False)

@@ -8,7 +8,7 @@ from typing import Literal
 
 from koalign.jsonl import parse_record, read_json, write_json
 from koalign.records import AdapterCard, Base, KoalignError
-from koalign.run import hash_path
+from koalign.run import hash_path, in_round
 
 CARD = "koalign.json"
 RUN_ADAPTERS = ("sft", "dpo", "abstraction", "answer")
@@ -75,26 +75,27 @@ def stacked_card(
     )
 
 
-def find_adapters(names: str, run_dir: Path) -> list[Path | None]:
+def find_adapters(names: str, run_dir: Path, rounds: int) -> list[Path | None]:
     """The folders that `--adapters` names, one a step: names of the run's adapters, paths, or `base`.
 
-    Raises KoalignError for an unknown name, with the known ones, and for one not trained yet.
+    `dpo` is the adapter of the last of `rounds`. Raises KoalignError for an unknown name, with the
+    known ones, and for one not trained yet.
     """
-    return [_find(name.strip(), run_dir) for name in names.split(",")]
+    return [_find(name.strip(), run_dir, rounds) for name in names.split(",")]
 
 
-def _find(name: str, run_dir: Path) -> Path | None:
+def _find(name: str, run_dir: Path, rounds: int) -> Path | None:
     if name == "base":
         return None
     if name in RUN_ADAPTERS:
-        folder = run_dir / name / "adapter"
-        if not (run_dir / name / "manifest.json").exists():
+        made = run_dir / (in_round(name, rounds) if name == "dpo" else name)
+        if not (made / "manifest.json").exists():
             commands = {"sft": "sft", "dpo": "dpo"}
             raise KoalignError(
                 f"adapter {name!r} is not in {run_dir}; "
                 f"run `koalign {commands.get(name, 'abstractions')}` first"
             )
-        return folder
+        return made / "adapter"
     if name and Path(name).is_dir():
         return Path(name)
     raise KoalignError(

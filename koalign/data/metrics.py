@@ -123,6 +123,20 @@ def wilson_interval(right: int, n: int, z: float = Z_95) -> tuple[float, float]:
     return (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
 
 
+def difference_interval(right: int, n: int, other_right: int, other_n: int) -> tuple[float, float]:
+    """The 95 % interval of the first share minus the second, of items that have nothing in common.
+
+    Newcombe 1998, method 10: the Wilson intervals of both shares, combined. Both n must be positive.
+    """
+    share, other = right / n, other_right / other_n
+    low, high = wilson_interval(right, n)
+    other_low, other_high = wilson_interval(other_right, other_n)
+    return (
+        share - other - sqrt((share - low) ** 2 + (other_high - other) ** 2),
+        share - other + sqrt((high - share) ** 2 + (other - other_low) ** 2),
+    )
+
+
 def bootstrap_interval(
     values: Sequence[T],
     statistic: Callable[[Sequence[T]], float] = fmean,

@@ -28,6 +28,8 @@ class Request:
     adapter: Path | None = None
     """Folder of the adapter; none: the bare base."""
     abstraction_id: str = ""
+    permutation: tuple[int, ...] = ()
+    """The order in which the prompt shows the choices; empty: as they stand."""
 
 
 class Engine(Protocol):
@@ -122,19 +124,17 @@ def draw(
     batches on every call, and a batch that is not whole in the file is computed whole again, so that
     a killed and continued run ends in the same bytes as an uninterrupted one.
     """
-    keys = [(r.problem_id, r.abstraction_id, engine.adapter_id(r.adapter)) for r in requests]
+    keys = [
+        (r.problem_id, r.abstraction_id, engine.adapter_id(r.adapter), r.permutation)
+        for r in requests
+    ]
     if len(set(keys)) != len(keys):
         raise ValueError("two requests would have the same name in the file of samples")
-    longest = max((len(r.prompt_ids) for r in requests), default=0)
-    if longest + sampling.max_tokens > engine.base.context:
-        raise KoalignError(
-            f"{title}: a prompt of {longest} tokens and max_tokens {sampling.max_tokens} do not fit "
-            f"the context of {engine.base.context}; lower max_tokens in the config"
-        )
-    drawn: dict[tuple[str, str, str], dict[int, Sample]] = defaultdict(dict)
+    refuse_no_room(engine, requests, sampling, title)
+    drawn: dict[tuple[str, str, str, tuple[int, ...]], dict[int, Sample]] = defaultdict(dict)
     with JsonlAppender(path, Sample) as file:
         for sample in file.done:
-            key = (sample.problem_id, sample.abstraction_id, sample.adapter)
+            key = (sample.problem_id, sample.abstraction_id, sample.adapter, sample.permutation)
             drawn[key][sample.index] = sample
         indices = range(first, first + n)
         size = engine.requests_at_once(n)
@@ -152,7 +152,20 @@ def draw(
     return [[drawn[key][index] for index in indices] for key in keys]
 
 
+def refuse_no_room(
+    engine: Engine, requests: Sequence[Request], sampling: Sampling, title: str
+) -> None:
+    """Raises KoalignError if the longest prompt leaves no room for `max_tokens` in the context."""
+    longest = max((len(r.prompt_ids) for r in requests), default=0)
+    if longest + sampling.max_tokens > engine.base.context:
+        raise KoalignError(
+            f"{title}: a prompt of {longest} tokens and max_tokens {sampling.max_tokens} do not fit "
+            f"the context of {engine.base.context}; lower max_tokens in the config"
+        )
+
+
 def sample_seed(seed: int, request: Request, adapter: str, index: int) -> int:
     """A seed of 31 bits for one sample, from its name only."""
-    name = content_hash(seed, request.problem_id, request.abstraction_id, adapter, index)
+    order = [request.permutation] if request.permutation else []
+    name = content_hash(seed, request.problem_id, request.abstraction_id, adapter, index, *order)
     return int(name, 16) % 2**31

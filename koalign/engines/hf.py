@@ -24,10 +24,24 @@ class HfEngine:
     """transformers.generate on one shared prefill a prompt; adapters through PEFT."""
 
     def __init__(self, engine: EngineConfig, model: Model, base: Base) -> None:
+        loaded = load_base(model, quantized=False).eval()
+        self._hold(loaded, load_tokenizer(model), base, engine.batch_size)
+
+    @classmethod
+    def around(cls, loaded: Any, tokenizer: Any, base: Base, batch_size: int) -> HfEngine:
+        """An engine on a transformers model in memory, in eval mode and with whatever adapter is on.
+
+        Requests to it name no adapter.
+        """
+        engine = cls.__new__(cls)
+        engine._hold(loaded, tokenizer, base, batch_size)
+        return engine
+
+    def _hold(self, loaded: Any, tokenizer: Any, base: Base, batch_size: int) -> None:
         self.base = base
-        self.tokenizer = load_tokenizer(model)
-        self._model: Any = load_base(model, quantized=False).eval()
-        self._rows = engine.batch_size
+        self.tokenizer = tokenizer
+        self._model: Any = loaded
+        self._rows = batch_size
         self._ids: dict[Path, str] = {}
 
     def __enter__(self) -> HfEngine:
@@ -50,7 +64,7 @@ class HfEngine:
         """As many as fill `engine.batch_size` rows."""
         return max(1, self._rows // n)
 
-    @torch.inference_mode()
+    @torch.no_grad()  # not inference_mode: what a model keeps of it would end its training
     def generate(
         self, requests: Sequence[Request], sampling: Sampling, *, n: int, seed: int, first: int
     ) -> list[list[Sample]]:
@@ -123,6 +137,7 @@ class HfEngine:
             generation_config=GenerationConfig(
                 do_sample=False,
                 max_new_tokens=sampling.max_tokens,
+                use_cache=True,  # trainers switch it off in the model's config
                 eos_token_id=ends,
                 pad_token_id=pad,
             ),
@@ -145,6 +160,7 @@ class HfEngine:
                     logprob=round(float(logprobs[row, :length].sum()), 3),
                     finish_reason="stop" if stopped else "length",
                     abstraction_id=request.abstraction_id,
+                    permutation=request.permutation,
                 )
             )
         return [samples[i : i + n] for i in range(0, len(samples), n)]

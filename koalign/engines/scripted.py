@@ -127,4 +127,5 @@ class ScriptedEngine:
             logprob=-0.1 * len(tokens),
             finish_reason=finish_reason,
             abstraction_id=request.abstraction_id,
+            permutation=request.permutation,
         )

@@ -131,6 +131,7 @@ class VllmEngine:
                     logprob=round(float(done.cumulative_logprob), 3),
                     finish_reason="stop" if done.finish_reason == "stop" else "length",
                     abstraction_id=requests[number].abstraction_id,
+                    permutation=requests[number].permutation,
                 )
             )
         return [samples[i : i + n] for i in range(0, len(samples), n)]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from koalign.run import PRODUCERS
+from dataclasses import replace
+from pathlib import Path
+
+from koalign.config import Config
+from koalign.run import PRODUCERS, Stage, in_round
 from koalign.stages import (
     abstraction,
     answer,
@@ -11,34 +15,74 @@ from koalign.stages import (
     hints,
     pairs,
     prepare,
+    reference,
     samples,
     sft,
     solve,
 )
 
-PIPELINE = (
-    prepare.STAGE,
-    sft.STAGE,
-    samples.STAGE,
-    pairs.STAGE,
-    dpo.STAGE,
-    hints.STAGE,
-    abstraction.STAGE,
-    answer.STAGE,
-    solve.STAGE,
-    evaluate.STAGE,
+LEARNED = (prepare.STAGE, sft.STAGE)
+PAIRED = (samples.STAGE, pairs.STAGE)
+SHARPENED = (reference.STAGE, dpo.STAGE)
+ON_TOP = (hints.STAGE, abstraction.STAGE, answer.STAGE)
+
+PRODUCERS.update(
+    {
+        stage.name: stage.command
+        for stage in (*LEARNED, *PAIRED, *SHARPENED, *ON_TOP, solve.STAGE, evaluate.STAGE)
+    }
 )
 
-COMMANDS = {
-    "prepare": (prepare.STAGE,),
-    "sft": (prepare.STAGE, sft.STAGE),
-    "dpo-pairs": (samples.STAGE, pairs.STAGE),
-    "dpo": (dpo.STAGE,),
-    "abstractions": (hints.STAGE, abstraction.STAGE, answer.STAGE),
-    "solve": (solve.STAGE,),
-    "evaluate": (evaluate.STAGE,),
-    "run": PIPELINE,
-}
-"""Command -> the stages that it makes, in order."""
 
-PRODUCERS.update({stage.name: stage.command for stage in PIPELINE})
+def stages_of(command: str, config: Config) -> tuple[Stage, ...]:
+    """What a command makes, in order.
+
+    With `dpo.rounds` the policy that DPO made is sampled afresh and is the reference of the next DPO
+    (iterative DPO; Yuan et al., arXiv 2401.10020); all that comes later stands on the last round.
+    """
+    rounds = config.dpo.rounds
+    later = tuple(
+        _in_round(stage, number)
+        for number in range(2, rounds + 1)
+        for stage in (*PAIRED, *SHARPENED)
+    )
+    last = {"dpo/adapter": f"{in_round('dpo', rounds)}/adapter"}
+    on_top, solved, evaluated = (
+        tuple(replace(stage, at=last) for stage in stages)
+        for stages in (ON_TOP, (solve.STAGE,), (evaluate.STAGE,))
+    )
+    made = {
+        "prepare": LEARNED[:1],
+        "sft": LEARNED,
+        "dpo-pairs": PAIRED,
+        "dpo": (*SHARPENED, *later),
+        "abstractions": on_top,
+        "solve": solved,
+        "evaluate": evaluated,
+        "run": (
+            *LEARNED, *PAIRED, *SHARPENED, *later, *on_top, *solved, *evaluated
+        ),
+    }  # fmt: skip
+    return made[command]
+
+
+def names_in(run_dir: Path) -> list[str]:
+    """The folders of a run's stages in order, those of all rounds that were begun there."""
+    names = list(PRODUCERS)
+    after = names.index("dpo") + 1
+    number = 2
+    while (run_dir / in_round("samples", number)).exists():
+        later = [in_round(stage.name, number) for stage in (*PAIRED, *SHARPENED)]
+        names[after:after] = later
+        after, number = after + len(later), number + 1
+    return names
+
+
+def _in_round(stage: Stage, number: int) -> Stage:
+    """A stage of DPO's first round as one of a later round, which stands on the one before."""
+    at = {"sft/adapter": f"{in_round('dpo', number - 1)}/adapter"}
+    for made in (*PAIRED, *SHARPENED):
+        for name in stage.inputs:
+            if name.startswith(f"{made.name}/"):
+                at[name] = name.replace(made.name, in_round(made.name, number), 1)
+    return replace(stage, name=in_round(stage.name, number), command="dpo", at=at)

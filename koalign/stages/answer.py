@@ -9,7 +9,8 @@ from typing import Any
 from koalign.adapters.cards import stacked_card, write_card
 from koalign.data.tokens import prompt_ids
 from koalign.data.traces import answer_rows
-from koalign.jsonl import parse_record, read_json, read_jsonl
+from koalign.guard import within_context
+from koalign.jsonl import parse_record, read_json, read_jsonl, write_jsonl
 from koalign.records import Abstraction, Base, KoalignError, Problem, Sample
 from koalign.renderer import open_renderer
 from koalign.run import WORK, Stage, StageResult, hash_path
@@ -57,12 +58,27 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     asked = [renderer.render(problems[t.problem_id], "answer", hint=t.hint) for t in traces]
     read = prompt_ids(tokenizer, asked)
     rows = [(ids, trace.token_ids) for ids, trace in zip(read, traces, strict=True)]
+    lengths, names = [len(p) + len(c) for p, c in rows], [trace.problem_id for trace in traces]
+    fitting, dropped = within_context(lengths, names, base, config.training.too_long, "answer")
+    write_jsonl(out / "dropped.jsonl", dropped)
+    rows = [rows[number] for number in fitting]
+    counts |= {"examples": len(rows), "dropped_too_long": len(dropped)}
     policy = masked_stack(
         config.model, inputs["dpo/adapter"], section.rank, config.seed, out / WORK
     )
     return StageResult(
         counts,
-        teach(policy, tokenizer, rows, card, section, config.tracking, config.seed, out),
+        teach(
+            policy,
+            tokenizer,
+            rows,
+            card,
+            section,
+            config.training,
+            config.tracking,
+            config.seed,
+            out,
+        ),
     )
 
 
@@ -70,7 +86,7 @@ STAGE = Stage(
     name="answer",
     command="abstractions",
     run=run,
-    sections=("model", "prompt", "answer", "seed"),
+    sections=("model", "prompt", "training", "answer", "seed"),
     inputs=(
         "prepare/train.jsonl",
         "prepare/shots.jsonl",
@@ -81,4 +97,5 @@ STAGE = Stage(
         "hints/fresh.jsonl",
         "dpo/adapter",
     ),
+    version=2,
 )

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from koalign.adapters.cards import adapter_id, check_adapter, write_card
+from koalign.data.logps import read_logps
 from koalign.jsonl import parse_record, read_json, read_jsonl
-from koalign.records import Base, Pair
+from koalign.records import Base, Pair, Problem
 from koalign.renderer import open_renderer
 from koalign.run import Stage, StageResult, hash_path
 
@@ -17,8 +18,8 @@ from koalign.run import Stage, StageResult, hash_path
 def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     base = parse_record(Base, read_json(inputs["prepare/base.json"]), "prepare/base.json")
     pairs = read_jsonl(inputs["pairs/pairs.jsonl"], Pair)
-    template = open_renderer(config.prompt).hash
-    parent = check_adapter(inputs["sft/adapter"], base, template)
+    renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
+    parent = check_adapter(inputs["sft/adapter"], base, renderer.hash)
     card = parent.model_copy(
         update={
             "name": "dpo",
@@ -32,22 +33,51 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
         return StageResult(counts)
 
     from koalign.adapters.base import load_tokenizer
+    from koalign.engines.probe import open_probe
     from koalign.training.dpo import sharpen
+    from koalign.training.guards import Watch
     from koalign.training.policy import continued_policy
 
-    print("dpo: policy = base + sft (learning), reference = base + sft (as it is)", file=sys.stderr)
-    policy = continued_policy(config.model, inputs["sft/adapter"])
     tokenizer = load_tokenizer(config.model)
-    return StageResult(
-        counts,
-        sharpen(policy, tokenizer, pairs, card, config.dpo, config.tracking, config.seed, out),
+    paired = {pair.problem_id for pair in pairs}
+    trained = [p for p in read_jsonl(inputs["prepare/train.jsonl"], Problem) if p.id in paired]
+    held_out = read_jsonl(inputs["prepare/dev.jsonl"], Problem)
+    probe = open_probe("dpo", config.training, renderer, tokenizer, base, trained, held_out)
+    print(
+        f"{card.name}: policy = base + {parent.name} (learning), reference = base + {parent.name} "
+        "(frozen, log-probs computed once)",
+        file=sys.stderr,
     )
+    policy = continued_policy(config.model, inputs["sft/adapter"])
+    metrics = sharpen(
+        policy,
+        tokenizer,
+        pairs,
+        read_logps(inputs["reference/logps.safetensors"]),
+        card,
+        config.dpo,
+        config.training,
+        config.tracking,
+        config.seed,
+        out,
+        Watch(config.training, out / "probe.json", probe, config.dpo.beta),
+    )
+    return StageResult(counts, metrics)
 
 
 STAGE = Stage(
     name="dpo",
     command="dpo",
     run=run,
-    sections=("model", "prompt", "dpo", "seed"),
-    inputs=("prepare/base.json", "pairs/pairs.jsonl", "sft/adapter"),
+    sections=("model", "prompt", "training", "dpo", "seed"),
+    inputs=(
+        "prepare/train.jsonl",
+        "prepare/dev.jsonl",
+        "prepare/shots.jsonl",
+        "prepare/base.json",
+        "pairs/pairs.jsonl",
+        "reference/logps.safetensors",
+        "sft/adapter",
+    ),
+    version=2,
 )

@@ -1,65 +1,183 @@
-"""pairs: graded samples -> preference pairs. A second's work, and the place to change one's mind."""
+"""pairs: graded samples, and rankings -> preference pairs. The place to change one's mind."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from koalign.data.mining import mine
-from koalign.jsonl import read_jsonl, write_jsonl
-from koalign.records import Completion, Drop, KoalignError, Pair, Problem, PromptTokens, Sample
+from koalign.data.mining import Asked, Candidate, Item, mine
+from koalign.data.orders import in_order
+from koalign.data.pairing import MINED, PlacedPair, balanced, pair_up, without_near_identical
+from koalign.data.pairs_report import describe_pairs
+from koalign.data.preferences import Limits, preference_pairs
+from koalign.guard import HELD_OUT, refuse_leaks
+from koalign.jsonl import (
+    parse_record,
+    read_json,
+    read_jsonl,
+    write_atomically,
+    write_json,
+    write_jsonl,
+)
+from koalign.records import Base, Drop, KoalignError, Problem, PromptTokens, Ranking, Sample
+from koalign.renderer import open_renderer
+from koalign.reports import pairs_page
 from koalign.run import Stage, StageResult
 
 
 def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
+    """Mine, add the rankings, drop what is near identical, then what tips the balance of the set."""
+    base = parse_record(Base, read_json(inputs["prepare/base.json"]), "prepare/base.json")
     problems = {p.id: p for p in read_jsonl(inputs["prepare/train.jsonl"], Problem)}
-    by_problem: dict[str, list[Sample]] = defaultdict(list)
-    for sample in read_jsonl(inputs["samples/samples.jsonl"], Sample):
-        by_problem[sample.problem_id].append(sample)
-    pairs, dropped = [], []
-    for prompt in read_jsonl(inputs["samples/prompts.jsonl"], PromptTokens):
-        mined, reason = mine(
-            problems[prompt.problem_id],
-            by_problem[prompt.problem_id],
-            per_problem=config.pairs.per_problem,
-            hard_share=config.pairs.hard_share,
-            max_length_ratio=config.pairs.max_length_ratio,
-            seed=config.seed,
-        )
-        if reason:
-            dropped.append(Drop(problem_id=prompt.problem_id, stage="pairs", reason=reason))
-        for pair in mined:
-            pairs.append(
-                Pair(
-                    problem_id=prompt.problem_id,
-                    prompt=prompt.text,
-                    prompt_ids=prompt.token_ids,
-                    chosen=Completion(text=pair.chosen.text, token_ids=pair.chosen.token_ids),
-                    rejected=Completion(text=pair.rejected.text, token_ids=pair.rejected.token_ids),
-                    reason=pair.reason,
-                )
-            )
-    write_jsonl(out / "dropped.jsonl", dropped)
-    reasons = Counter(drop.reason for drop in dropped)
+    rankings = read_jsonl(inputs["prepare/rankings.jsonl"], Ranking)
+    asked = _asked(problems, inputs)
+    learned = {name: problems[name] for name in asked}
+    refuse_leaks([*learned.values(), *(ranking.problem for ranking in rankings)], inputs)
+
+    items, candidates = _mine(config, asked)
+    mined = pair_up(
+        candidates,
+        per_problem=config.pairs.per_problem,
+        hard_share=config.pairs.hard_share,
+        seed=config.seed,
+    )
+    native, drops = _native(config, base, rankings, inputs)
+    pairs, gone, ches = _screened(config, base, [*mined, *native], inputs["sft/adapter"])
+    drops += gone
+    items = _with_their_use(items, pairs, gone)
+    drops = [
+        *(
+            Drop(stage="pairs", reason=item.use, problem_id=item.problem_id)
+            for item in items
+            if item.problem_id not in candidates
+        ),
+        *drops,
+    ]
+    drops.sort(key=lambda drop: (drop.problem_id, drop.reason, drop.detail))
+    write_jsonl(out / "items.jsonl", items)
+    write_jsonl(out / "dropped.jsonl", drops)
+    report = describe_pairs(items, pairs, drops, ches)
+    write_json(out / "report.json", report)
     if not pairs:
-        raise KoalignError(f"no problem gave a pair: {dict(reasons)}; see {out / 'dropped.jsonl'}")
-    write_jsonl(out / "pairs.jsonl", pairs)
+        raise KoalignError(
+            f"no problem gave a pair: {report['dropped']}; see {out / 'dropped.jsonl'}"
+        )
+    pairs.sort(key=lambda one: (one.pair.problem_id, one.pair.permutation, one.name))
+    write_jsonl(out / "pairs.jsonl", [one.pair for one in pairs])
+    write_atomically(out / "report.html", pairs_page(report, pairs))
     return StageResult(
         counts={
             "pairs": len(pairs),
-            "problems_with_pairs": len({pair.problem_id for pair in pairs}),
-            **{f"dropped_{reason}": count for reason, count in sorted(reasons.items())},
+            "problems_with_pairs": len({one.pair.problem_id for one in pairs}),
+            **{f"dropped_{reason}": count for reason, count in report["dropped"].items()},
         }
     )
+
+
+def _asked(problems: Mapping[str, Problem], inputs: Mapping[str, Path]) -> dict[str, list[Asked]]:
+    """The prompts of each problem, with their samples."""
+    written: dict[tuple[str, tuple[int, ...]], list[Sample]] = defaultdict(list)
+    for sample in read_jsonl(inputs["samples/samples.jsonl"], Sample):
+        written[sample.problem_id, sample.permutation].append(sample)
+    asked: dict[str, list[Asked]] = defaultdict(list)
+    for prompt in read_jsonl(inputs["samples/prompts.jsonl"], PromptTokens):
+        name, order = prompt.problem_id, prompt.permutation
+        shown = in_order(problems[name], order)
+        asked[name].append(Asked(prompt, shown, written[name, order]))
+    return asked
+
+
+def _mine(
+    config: Any, asked: Mapping[str, Sequence[Asked]]
+) -> tuple[list[Item], dict[str, list[Candidate]]]:
+    items, candidates = [], {}
+    for name in sorted(asked):
+        item, found = mine(
+            asked[name],
+            luck_z=config.pairs.luck_z,
+            pool_share=config.pairs.pool_share,
+            max_repetition=config.pairs.max_repetition,
+            max_length_ratio=config.pairs.max_length_ratio,
+        )
+        items.append(item)
+        if found:
+            candidates[name] = found
+    return items, candidates
+
+
+def _native(
+    config: Any, base: Base, rankings: Sequence[Ranking], inputs: Mapping[str, Path]
+) -> tuple[list[PlacedPair], list[Drop]]:
+    if not rankings:
+        return [], []
+    if base.scripted:
+        from koalign.engines.scripted import ByteTokenizer
+
+        tokenizer: Any = ByteTokenizer()
+    else:
+        from koalign.adapters.base import load_tokenizer
+
+        tokenizer = load_tokenizer(config.model)
+    return preference_pairs(
+        rankings,
+        open_renderer(config.prompt, inputs["prepare/shots.jsonl"]),
+        tokenizer,
+        limits=Limits(base.context, config.pairs.max_repetition, config.pairs.max_length_ratio),
+        per_problem=config.pairs.per_problem,
+    )
+
+
+def _screened(
+    config: Any, base: Base, pairs: Sequence[PlacedPair], policy: Path
+) -> tuple[list[PlacedPair], list[Drop], list[float]]:
+    """The pairs that DPO can learn from, as a set; what is dropped; and the CHES that were computed."""
+    kept, drops, ches = list(pairs), [], []
+    if config.pairs.ches_drop and kept and not base.scripted:
+        from koalign.training.scoring import ln_ches
+
+        kept.sort(key=lambda one: (one.pair.problem_id, one.pair.permutation, one.name))
+        ches = ln_ches(policy, config.model, [one.pair for one in kept], config.training)
+        kept, drops = without_near_identical(kept, ches, config.pairs.ches_drop)
+    kept, gone = balanced(
+        kept,
+        max_length_bias=config.pairs.max_length_bias,
+        max_position_excess=config.pairs.max_position_excess,
+        seed=config.seed,
+    )
+    return kept, [*drops, *gone], ches
+
+
+def _with_their_use(
+    items: Sequence[Item], pairs: Sequence[PlacedPair], drops: Sequence[Drop]
+) -> list[Item]:
+    """The items, those whose every pair was dropped from the set with the reason for it."""
+    paired = {one.pair.problem_id for one in pairs if one.pair.reason in MINED}
+    why = {drop.problem_id: drop.reason for drop in drops}
+    return [
+        item.model_copy(update={"use": why[item.problem_id]})
+        if item.use == "pairs" and item.problem_id not in paired
+        else item
+        for item in items
+    ]
 
 
 STAGE = Stage(
     name="pairs",
     command="dpo-pairs",
     run=run,
-    sections=("pairs", "seed"),
-    inputs=("prepare/train.jsonl", "samples/prompts.jsonl", "samples/samples.jsonl"),
+    sections=("model", "prompt", "training", "pairs", "seed"),
+    inputs=(
+        "prepare/train.jsonl",
+        "prepare/rankings.jsonl",
+        "prepare/shots.jsonl",
+        "prepare/base.json",
+        "sft/adapter",
+        "samples/prompts.jsonl",
+        "samples/samples.jsonl",
+    ),
+    looks_at=HELD_OUT,
     continues=False,
+    version=2,
 )

@@ -3,46 +3,82 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from koalign.adapters.cards import check_adapter
+from koalign.data.orders import Order, choice_orders, in_order
+from koalign.data.prompts import Renderer
 from koalign.data.tokens import prompt_texts
-from koalign.engines import draw, open_engine, requests_for
+from koalign.engines import draw, open_engine, refuse_no_room, requests_for
 from koalign.guard import HELD_OUT, refuse_leaks
 from koalign.jsonl import parse_record, read_json, read_jsonl, write_jsonl
-from koalign.records import Base, Problem, PromptTokens
+from koalign.records import Base, Problem, Prompt, PromptTokens
 from koalign.renderer import open_renderer
 from koalign.run import Stage, StageResult
 
 
 def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
+    """The `n` samples of a problem are shared out evenly among the orders of its choices."""
     base = parse_record(Base, read_json(inputs["prepare/base.json"]), "prepare/base.json")
     problems = read_jsonl(inputs["prepare/train.jsonl"], Problem)[: config.sample.limit]
     refuse_leaks(problems, inputs)
     renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
     adapter = inputs["sft/adapter"]
     check_adapter(adapter, base, renderer.hash)
+    n = config.sample.n
+    orders = choice_orders(problems, min(config.sample.permutations, n), config.seed)
+    shares = [
+        (problem, order, n // len(own) + (number < n % len(own)))
+        for problem, own in zip(problems, orders, strict=True)
+        for number, order in enumerate(own)
+    ]
     with open_engine(config.engine, config.model, base, [adapter]) as engine:
-        asked = [renderer.render(problem, "answer") for problem in problems]
-        requests = requests_for(engine, asked, adapter)
-        read = [
-            PromptTokens(problem_id=prompt.problem_id, text=text, token_ids=request.prompt_ids)
-            for prompt, text, request in zip(
-                asked, prompt_texts(engine.tokenizer, asked), requests, strict=True
+        asked = [_ask(renderer, problem, order) for problem, order, _ in shares]
+        requests = [
+            replace(request, permutation=order)
+            for request, (_, order, _) in zip(
+                requests_for(engine, asked, adapter), shares, strict=True
             )
         ]
+        read = [
+            PromptTokens(
+                problem_id=request.problem_id,
+                text=text,
+                token_ids=request.prompt_ids,
+                permutation=request.permutation,
+            )
+            for request, text in zip(requests, prompt_texts(engine.tokenizer, asked), strict=True)
+        ]
         write_jsonl(out / "prompts.jsonl", read)
-        drawn = draw(
-            engine,
-            requests,
-            config.sample,
-            out / "samples.jsonl",
-            title="samples",
-            n=config.sample.n,
-            seed=config.seed,
-        )
-    return StageResult(counts={"problems": len(problems), "samples": sum(map(len, drawn))})
+        refuse_no_room(engine, requests, config.sample, "samples")
+        samples = 0
+        for share in sorted({share for _, _, share in shares}, reverse=True):
+            drawn = draw(
+                engine,
+                [r for r, (_, _, own) in zip(requests, shares, strict=True) if own == share],
+                config.sample,
+                out / "samples.jsonl",
+                title=f"samples, {share} a prompt",
+                n=share,
+                seed=config.seed,
+            )
+            samples += sum(map(len, drawn))
+    reordered = sum(len(own) > 1 for own in orders)
+    return StageResult(
+        counts={"problems": len(problems), "in_several_orders": reordered, "samples": samples}
+    )
+
+
+def _ask(renderer: Renderer, problem: Problem, order: Order) -> Prompt:
+    """The prompt that shows the choices in this order, after the same shots as in any other."""
+    asked = renderer.render(problem, "answer")
+    if not order:
+        return asked
+    alone = replace(renderer, shots=0, pool=())
+    question = alone.render(in_order(problem, order), "answer").messages[-1]
+    return asked.model_copy(update={"messages": (*asked.messages[:-1], question)})
 
 
 STAGE = Stage(
@@ -58,4 +94,5 @@ STAGE = Stage(
         "engine.script",
     ),
     looks_at=HELD_OUT,
+    version=2,
 )

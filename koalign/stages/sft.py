@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from koalign.adapters.cards import write_card
 from koalign.data import tokens
-from koalign.guard import HELD_OUT, refuse_leaks
-from koalign.jsonl import parse_record, read_json, read_jsonl
+from koalign.guard import HELD_OUT, refuse_leaks, within_context
+from koalign.jsonl import parse_record, read_json, read_jsonl, write_jsonl
 from koalign.records import AdapterCard, Base, Problem
 from koalign.renderer import open_renderer
 from koalign.run import Stage, StageResult, hash_path
@@ -35,6 +36,8 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
         return StageResult(counts)
 
     from koalign.adapters.base import load_tokenizer
+    from koalign.engines.probe import open_probe
+    from koalign.training.guards import Watch
     from koalign.training.policy import fresh_policy
     from koalign.training.sft import teach
 
@@ -42,18 +45,42 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     asked = [renderer.render(problem, "answer") for problem in problems]
     answers = tokens.completion_ids(tokenizer, asked, [renderer.target(p) for p in problems])
     rows = list(zip(tokens.prompt_ids(tokenizer, asked), answers, strict=True))
+    lengths = [len(prompt) + len(answer) for prompt, answer in rows]
+    names = [problem.id for problem in problems]
+    kept, dropped = within_context(lengths, names, base, config.training.too_long, "sft")
+    problems, rows = [problems[n] for n in kept], [rows[n] for n in kept]
+    write_jsonl(out / "dropped.jsonl", dropped)
+    counts |= {"examples": len(rows), "dropped_too_long": len(dropped)}
+    held_out = read_jsonl(inputs["prepare/dev.jsonl"], Problem)
+    probe = open_probe("sft", config.training, renderer, tokenizer, base, problems, held_out)
+    print("sft: policy = base + sft (learning)", file=sys.stderr)
     policy = fresh_policy(config.model, config.sft.rank, config.sft.alpha, config.seed)
-    return StageResult(
-        counts,
-        teach(policy, tokenizer, rows, card, config.sft, config.tracking, config.seed, out),
+    metrics = teach(
+        policy,
+        tokenizer,
+        rows,
+        card,
+        config.sft,
+        config.training,
+        config.tracking,
+        config.seed,
+        out,
+        Watch(config.training, out / "probe.json", probe),
     )
+    return StageResult(counts, metrics)
 
 
 STAGE = Stage(
     name="sft",
     command="sft",
     run=run,
-    sections=("model", "prompt", "sft", "seed"),
-    inputs=("prepare/train.jsonl", "prepare/shots.jsonl", "prepare/base.json"),
+    sections=("model", "prompt", "training", "sft", "seed"),
+    inputs=(
+        "prepare/train.jsonl",
+        "prepare/dev.jsonl",
+        "prepare/shots.jsonl",
+        "prepare/base.json",
+    ),
     looks_at=HELD_OUT,
+    version=2,
 )

@@ -3,79 +3,253 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from datasets import Dataset
 from peft import PeftModel
 from trl import DPOConfig, DPOTrainer
+from trl.trainer.dpo_trainer import DataCollatorForPreference
+from trl.trainer.utils import FusedCausalLMOutput
 
-from koalign.config import Dpo, Tracking
+from koalign.config import Dpo, Tracking, Training
+from koalign.data.logps import Logps
 from koalign.records import AdapterCard, Pair
 from koalign.run import WORK
 from koalign.tracking import open_log
-from koalign.training.fit import fit, refuse_too_long, save_adapter, trl_settings
+from koalign.training.fit import fit, save_adapter, trl_settings
+from koalign.training.groups import Group, pack, rows_of
+from koalign.training.guards import Watch
+from koalign.training.policy import unrounded
+from koalign.training.rows import RowByRow, row_settings
+from koalign.training.scoring import group_sides, share_prompts_of
 
-
-class TokenizedDPOTrainer(DPOTrainer):
-    """TRL's DPOTrainer on token ids as they were sampled; TRL would tokenize the text again."""
-
-    def _prepare_dataset(self, dataset: Dataset, *_: Any) -> Dataset:
-        return dataset
-
-
-def dpo_trainer(
-    policy: PeftModel, tokenizer: Any, pairs: Sequence[Pair], section: Dpo, work: Path, seed: int
-) -> TokenizedDPOTrainer:
-    """The trainer, its reference log-probabilities computed once from the policy as it comes.
-
-    The loss is sigmoid DPO (Rafailov et al. 2023) plus `sft_weight` times the mean negative
-    log-likelihood of the chosen tokens (RPO; Pang et al. 2024).
-    """
-    dataset = Dataset.from_dict(
-        {
-            "prompt_ids": [list(pair.prompt_ids) for pair in pairs],
-            "chosen_ids": [list(pair.chosen.token_ids) for pair in pairs],
-            "rejected_ids": [list(pair.rejected.token_ids) for pair in pairs],
-        }
-    )
-    losses = {"sigmoid": 1.0, "sft": section.sft_weight} if section.sft_weight else {"sigmoid": 1.0}
-    trainer = TokenizedDPOTrainer(
-        model=policy,
-        args=DPOConfig(
-            **trl_settings(section, work, len(pairs), seed),
-            beta=section.beta,
-            loss_type=list(losses),
-            loss_weights=list(losses.values()),
-            precompute_ref_log_probs=True,
-        ),
-        train_dataset=dataset,
-        processing_class=tokenizer,
-    )
-    # Its log-probabilities are columns of the data by now. Left in place it would be saved into
-    # checkpoints, and transformers would then restore it on resume and not the policy.
-    policy.delete_adapter("ref")
-    return trainer
+PAIR_KEYS = (
+    "pairs", "lengths", "ref_chosen_logps", "ref_rejected_logps", "pair_share", "token_share"
+)  # fmt: skip
 
 
 def sharpen(
     policy: PeftModel,
     tokenizer: Any,
     pairs: Sequence[Pair],
+    reference: Sequence[Logps],
     card: AdapterCard,
     section: Dpo,
+    training: Training,
     tracking: Tracking,
     seed: int,
     out: Path,
+    watch: Watch | None = None,
 ) -> dict[str, float]:
     """Fit the policy's adapter, or go on fitting it, and save it as `out`/adapter.
 
     Returns the last logged metrics of TRL's DPOTrainer.
     """
-    sides = ((pair.prompt_ids, side) for pair in pairs for side in (pair.chosen, pair.rejected))
-    refuse_too_long((len(prompt) + len(side.token_ids) for prompt, side in sides), card)
-    trainer = dpo_trainer(policy, tokenizer, pairs, section, out / WORK, seed)
+    trainer = dpo_trainer(policy, tokenizer, pairs, reference, section, training, out / WORK, seed)
     with open_log(tracking, card.name, section.model_dump(), out) as log:
-        metrics = fit(trainer, card.name, log)
+        metrics = fit(trainer, card.name, log, watch)
     save_adapter(policy, out / "adapter", card)
     return metrics
+
+
+def dpo_trainer(
+    policy: PeftModel,
+    tokenizer: Any,
+    pairs: Sequence[Pair],
+    reference: Sequence[Logps],
+    section: Dpo,
+    training: Training,
+    work: Path,
+    seed: int,
+) -> DPOTrainer:
+    """TRL's DPOTrainer on groups: all completions of a prompt are one example, with its pairs.
+
+    `reference` holds for each pair the log-probabilities of the tokens of its two sides. Losses and
+    metrics are TRL's, means over the pairs of an optimizer step; `sft` is a mean over the tokens of
+    their chosen sides.
+    """
+    examples = group_pairs(pairs, reference)
+    settings = trl_settings(section, work, len(examples), seed)
+    grouped = training.packing == "groups"
+    if grouped:
+        settings = row_settings(settings)
+        share_prompts_of(policy, group_sides(pairs)[0])
+    losses = {section.loss: 1.0, "sft": section.sft_weight}
+    losses = {name: weight for name, weight in losses.items() if weight}
+    trainer_class, collator_class = (
+        (GroupedDPOTrainer, PairCollator) if grouped else (TokenizedDPOTrainer, PaddedPairCollator)
+    )
+    with unrounded(policy):
+        return trainer_class(
+            model=policy,
+            args=DPOConfig(
+                **{**settings, "remove_unused_columns": False},
+                beta=section.beta,
+                loss_type=list(losses),
+                loss_weights=list(losses.values()),
+                label_smoothing=section.label_smoothing,
+                ld_alpha=section.ld_alpha,
+            ),
+            data_collator=collator_class(
+                tokenizer.pad_token_id, training.row_tokens, section.ld_alpha
+            ),
+            train_dataset=Dataset.from_list(examples),
+            processing_class=tokenizer,
+        )
+
+
+def group_pairs(pairs: Sequence[Pair], reference: Sequence[Logps]) -> list[dict[str, Any]]:
+    """One example a prompt, in the order of first appearance: its distinct completions, the pairs as
+    numbers of completions, and the reference's log-probabilities of each completion's tokens."""
+    groups, places = group_sides(pairs)
+    examples = [
+        {
+            "prompt_ids": group.prompt,
+            "completion_ids": group.completions,
+            "pairs": [],
+            "ref_logps": [[]] * len(group.completions),
+        }
+        for group in groups
+    ]
+    for (number, chosen, rejected), logps in zip(places, reference, strict=True):
+        example = examples[number]
+        example["pairs"].append([chosen, rejected])
+        example["ref_logps"][chosen], example["ref_logps"][rejected] = logps
+    return examples
+
+
+class TokenizedDPOTrainer(DPOTrainer):
+    """TRL's DPOTrainer on token ids as they were sampled, against a reference computed before."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        # The reference came with the data. TRL's frozen copy of the adapter would be saved into
+        # checkpoints, and transformers would then restore it on resume and not the policy.
+        self.model.delete_adapter("ref")
+        self.precompute_ref_logps = True
+
+    def _prepare_dataset(self, dataset: Dataset, *_: Any) -> Dataset:
+        return dataset
+
+
+class GroupedDPOTrainer(RowByRow, TokenizedDPOTrainer):
+    """The same, on rows of groups: a forward pass gives every completion once, and TRL's loss reads
+    from it the two sides of every pair as if it had computed them."""
+
+    def _compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool) -> Any:
+        pairing = {key: inputs[key] for key in PAIR_KEYS}
+        packed = {key: value for key, value in inputs.items() if key not in PAIR_KEYS}
+        written = model(**packed, use_cache=False, fused_lm_head=True)
+        places, mask = _places(pairing["lengths"], pairing["pairs"])
+        sides = FusedCausalLMOutput(
+            **{
+                name: getattr(written, name)[0][places] * mask
+                for name in ("log_probs", "entropy", "mean_logits", "is_top1")
+            }
+        )
+        as_padded = {
+            "input_ids": torch.nn.functional.pad(places, (1, 0)),
+            "completion_mask": torch.nn.functional.pad(mask.long(), (1, 0)),
+            "attention_mask": packed["attention_mask"],
+            "ref_chosen_logps": pairing["ref_chosen_logps"],
+            "ref_rejected_logps": pairing["ref_rejected_logps"],
+        }
+        pair_share, token_share = pairing["pair_share"], pairing["token_share"]
+        weights = self.loss_weights
+        self.loss_weights = [
+            weight * (token_share if name == "sft" else pair_share)
+            for name, weight in zip(self.loss_types, weights, strict=True)
+        ]
+        loss = super()._compute_loss(lambda **_: sides, as_padded, return_outputs)
+        self.loss_weights = weights
+        return loss
+
+
+def _places(lengths: torch.Tensor, pairs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Where the tokens of the pairs' sides stand among those of the row's completions.
+
+    lengths (K,), pairs (M, 2) -> places and mask (2M, T), the chosen sides first as in TRL.
+    """
+    sides = torch.cat([pairs[:, 0], pairs[:, 1]])
+    starts = (lengths.cumsum(0) - lengths)[sides]
+    token = torch.arange(int(lengths[sides].max()), device=lengths.device)
+    mask = token < lengths[sides, None]
+    return torch.where(mask, starts[:, None] + token, 0), mask
+
+
+@dataclass(frozen=True)
+class PairCollator:
+    """Examples of one optimizer step -> rows for GroupedDPOTrainer."""
+
+    pad_token_id: int
+    row_tokens: int
+    ld_alpha: float | None
+
+    def __call__(self, examples: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        groups = [
+            Group(tuple(e["prompt_ids"]), tuple(map(tuple, e["completion_ids"]))) for e in examples
+        ]
+        rows = [
+            self._row([groups[n] for n in numbers], [examples[n] for n in numbers])
+            for numbers in rows_of([group.tokens for group in groups], self.row_tokens)
+        ]
+        for share in ("pair_share", "token_share"):
+            total = sum(row[share] for row in rows)
+            for row in rows:
+                row[share] /= total
+        return {"rows": rows, "shares": [row["pair_share"] for row in rows]}
+
+    def _row(self, groups: Sequence[Group], examples: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        pairs, first = [], 0
+        for example in examples:
+            pairs += [[first + side for side in pair] for pair in example["pairs"]]
+            first += len(example["completion_ids"])
+        lengths = [len(written) for group in groups for written in group.completions]
+        sums = [pair for example in examples for pair in reference_sums(example, self.ld_alpha)]
+        return {
+            **pack(groups, self.pad_token_id),
+            "pairs": torch.tensor(pairs),
+            "lengths": torch.tensor(lengths),
+            "ref_chosen_logps": torch.tensor([chosen for chosen, _ in sums]),
+            "ref_rejected_logps": torch.tensor([rejected for _, rejected in sums]),
+            "pair_share": len(pairs),
+            "token_share": sum(lengths[chosen] for chosen, _ in pairs),
+        }
+
+
+@dataclass(frozen=True)
+class PaddedPairCollator(PairCollator):
+    """The same examples as TRL pads them: a prompt again for both sides of each of its pairs."""
+
+    def __call__(self, examples: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        return DataCollatorForPreference(self.pad_token_id)(
+            [
+                {
+                    "prompt_ids": example["prompt_ids"],
+                    "chosen_ids": example["completion_ids"][chosen],
+                    "rejected_ids": example["completion_ids"][rejected],
+                    "ref_chosen_logps": sums[0],
+                    "ref_rejected_logps": sums[1],
+                }
+                for example in examples
+                for (chosen, rejected), sums in zip(
+                    example["pairs"], reference_sums(example, self.ld_alpha), strict=True
+                )
+            ]
+        )
+
+
+def reference_sums(example: dict[str, Any], ld_alpha: float | None) -> list[tuple[float, float]]:
+    """The reference's log-probability of both sides of each pair; with `ld_alpha` what is longer than
+    the other side counts so much (LD-DPO, arXiv 2409.06411; as trl/trainer/dpo_trainer.py sums)."""
+    tail = 1.0 if ld_alpha is None else ld_alpha
+    sums = []
+    for pair in example["pairs"]:
+        sides = [example["ref_logps"][number] for number in pair]
+        shared = min(map(len, sides))
+        chosen, rejected = (sum(s[:shared]) + tail * sum(s[shared:]) for s in sides)
+        sums.append((chosen, rejected))
+    return sums

@@ -1,4 +1,4 @@
-"""fit: what SFT and DPO share: settings for TRL, whole checkpoints, logs, the saved adapter."""
+"""fit: what SFT and DPO share: settings for TRL, the training itself, its logs, the saved adapter."""
 
 from __future__ import annotations
 
@@ -6,32 +6,38 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import datasets
 import torch
 from peft import PeftModel
-from transformers import PrinterCallback, Trainer, TrainerCallback
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerState
+from transformers.trainer import TRAINER_STATE_NAME
 
 from koalign import progress
 from koalign.adapters.cards import write_card
-from koalign.config import Training
+from koalign.config import Optimization
 from koalign.jsonl import read_json, write_json
-from koalign.records import AdapterCard, KoalignError
+from koalign.records import AdapterCard
 from koalign.tracking import Log
+from koalign.training.checkpoints import (
+    Finite,
+    checkpoint,
+    last_whole,
+    load_adapter,
+    remove_cut_off,
+)
+from koalign.training.guards import Guard, Watch, kept_step, reason_to_stop, report
 
 if not sys.stderr.isatty():  # bars of other libraries are for terminals too
     os.environ["TQDM_DISABLE"] = "1"
     datasets.disable_progress_bars()
 
-WHOLE = "whole"
-"""Written into a checkpoint after everything else; one without it was cut off."""
 
-
-def trl_settings(section: Training, work: Path, rows: int, seed: int) -> dict[str, Any]:
-    """koalign's training section in the words of transformers.TrainingArguments."""
+def trl_settings(section: Optimization, work: Path, rows: int, seed: int) -> dict[str, Any]:
+    """A section of koalign.yaml in the words of transformers.TrainingArguments."""
     on_cpu = not torch.cuda.is_available()
     per_step = section.batch_size * section.gradient_accumulation_steps
     steps = math.ceil(math.ceil(rows / per_step) * section.epochs)
@@ -54,51 +60,63 @@ def trl_settings(section: Training, work: Path, rows: int, seed: int) -> dict[st
         "save_strategy": "steps",
         "save_steps": section.save_steps,
         "save_total_limit": 2,
-        "logging_steps": max(1, steps // 100),
+        # Each: a mean over steps on both sides of a checkpoint would be another one after a resume.
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,  # it would write the last good loss for one that is not finite
         "report_to": "none",
         "disable_tqdm": True,
-        "max_length": None,  # nothing is cut: too long a row was refused before
+        "max_length": None,  # nothing is cut: what is too long was refused or dropped before
     }
 
 
-def refuse_too_long(lengths: Iterable[int], card: AdapterCard) -> None:
-    """Raises KoalignError if an example has more tokens than the base reads; none is ever cut."""
-    longest = max(lengths, default=0)
-    if longest > card.base.context:
-        raise KoalignError(
-            f"{card.name}: an example has {longest} tokens, and the context is {card.base.context}; "
-            "raise model.max_length, or shorten or remove the example"
-        )
+def fit(trainer: Trainer, title: str, log: Log, watch: Watch | None = None) -> dict[str, float]:
+    """Train from the last whole checkpoint, or from the start, and leave the adapter that is kept.
 
-
-def fit(trainer: Trainer, title: str, log: Log) -> dict[str, float]:
-    """Train from the last whole checkpoint, or from the start; returns the last logged metrics.
-
-    Raises RuntimeError if an adapter weight would be trained in less than float32: TRL casts
-    adapters on a 4-bit base to bfloat16, in which most entries never move at the rates of DPO.
+    That is the checkpoint which `watch` judges best, and the last without it. Returns the last logged
+    metrics, those of the probe from the kept step. `title` is the section of the config. Raises
+    KoalignError where a number is no longer finite, and RuntimeError if more than one adapter is active.
     """
     model = trainer.model
     if model.active_adapters != ["default"]:
         raise RuntimeError(
             f"one active adapter named 'default' expected, found {model.active_adapters}"
         )
+    # TRL casts adapters on a 4-bit base to bfloat16, in which most entries never move at DPO's rates.
     for parameter in model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
-    trainer.add_callback(_Checkpoints())
     trainer.remove_callback(PrinterCallback)  # added by transformers when its bars are off
-    steps = trainer.args.max_steps
-    if steps < 0:
-        per_epoch = math.ceil(
-            len(trainer.get_train_dataloader()) / trainer.args.gradient_accumulation_steps
-        )
-        steps = math.ceil(per_epoch * trainer.args.num_train_epochs)
-    with progress.bar(title, steps) as advance:
-        logger = _Logger(log, advance)
-        trainer.add_callback(logger)
-        checkpoint = _last_whole_checkpoint(Path(trainer.args.output_dir))
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    return logger.last
+    trainer.add_callback(Finite(title))
+    if watch:
+        trainer.add_callback(Guard(title, watch, log))
+    work = Path(trainer.args.output_dir)
+    remove_cut_off(work)
+    with progress.bar(title, _steps(trainer)) as advance:
+        trainer.add_callback(_Logger(log, advance))
+        _train(trainer, title, last_whole(work), watch)
+    history = trainer.state.log_history
+    kept = kept_step(history)
+    load_adapter(model, checkpoint(work, trainer.state.global_step if kept is None else kept))
+    last = {name: value for entry in history for name, value in entry.items() if name != "step"}
+    return {**_numbers(last), **(report(title, watch, trainer.state) if watch else {})}
+
+
+def _train(trainer: Trainer, title: str, start: Path | None, watch: Watch | None) -> None:
+    if start and watch:
+        state = TrainerState.load_from_json(str(start / TRAINER_STATE_NAME))
+        if reason_to_stop(title, watch, state.log_history, state.max_steps):
+            trainer.state = state  # it was stopped, and killed before it could save its adapter
+            return
+    trainer.train(resume_from_checkpoint=str(start) if start else None)
+
+
+def _steps(trainer: Trainer) -> int:
+    if trainer.args.max_steps >= 0:
+        return trainer.args.max_steps
+    per_epoch = math.ceil(
+        len(trainer.get_train_dataloader()) / trainer.args.gradient_accumulation_steps
+    )
+    return math.ceil(per_epoch * trainer.args.num_train_epochs)
 
 
 def save_adapter(model: PeftModel, folder: Path, card: AdapterCard) -> None:
@@ -119,31 +137,17 @@ def save_adapter(model: PeftModel, folder: Path, card: AdapterCard) -> None:
     part.rename(folder)
 
 
-def _last_whole_checkpoint(work: Path) -> Path | None:
-    checkpoints = sorted(work.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
-    for path in checkpoints:
-        if not (path / WHOLE).exists():
-            shutil.rmtree(path)
-    whole = [path for path in checkpoints if path.exists()]
-    return whole[-1] if whole else None
-
-
-class _Checkpoints(TrainerCallback):
-    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if state.is_world_process_zero:
-            (Path(args.output_dir) / f"checkpoint-{state.global_step}" / WHOLE).touch()
+def _numbers(logs: Mapping[str, Any]) -> dict[str, float]:
+    return {name: float(value) for name, value in logs.items() if isinstance(value, int | float)}
 
 
 class _Logger(TrainerCallback):
     def __init__(self, log: Log, advance: progress.Advance) -> None:
         self._log, self._advance, self._seen = log, advance, 0
-        self.last: dict[str, float] = {}
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._advance(state.global_step - self._seen)
         self._seen = state.global_step
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-        numbers = {k: float(v) for k, v in logs.items() if isinstance(v, int | float)}
-        self._log(numbers, state.global_step)
-        self.last.update(numbers)
+        self._log(_numbers(logs), state.global_step)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +61,20 @@ def masked_stack(model: Model, parent: Path, extra_rank: int, seed: int, work: P
                 )
             )
     return policy
+
+
+@contextmanager
+def unrounded(policy: PeftModel) -> Iterator[None]:
+    """Adapters in float32 and to the bit as they were, whatever is done meanwhile.
+
+    TRL's trainers cast the adapters of a 4-bit base to bfloat16 when they are made: a policy so
+    rounded is no longer its reference, and at the rates of DPO most of its entries never move.
+    """
+    before = {name: p.data.float() for name, p in policy.named_parameters() if p.requires_grad}
+    yield
+    for name, parameter in policy.named_parameters():
+        if name in before:
+            parameter.data = before[name]
 
 
 def _trainable_base(model: Model) -> Any:

@@ -1,20 +1,28 @@
-"""sft: (prompt ids, completion ids) -> an adapter that writes the completions."""
+"""sft: prompts and completions -> an adapter that writes the completions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from datasets import Dataset
 from peft import PeftModel
 from trl import SFTConfig, SFTTrainer
+from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
-from koalign.config import Tracking, Training
+from koalign.config import Optimization, Tracking, Training
 from koalign.records import AdapterCard
 from koalign.run import WORK
 from koalign.tracking import open_log
-from koalign.training.fit import fit, refuse_too_long, save_adapter, trl_settings
+from koalign.training.fit import fit, save_adapter, trl_settings
+from koalign.training.groups import Group, pack, rows_of
+from koalign.training.guards import Watch
+from koalign.training.policy import unrounded
+from koalign.training.rows import RowByRow, row_settings
+from koalign.training.scoring import share_prompts_of
 
 IGNORED = -100
 Row = tuple[Sequence[int], Sequence[int]]
@@ -26,31 +34,117 @@ def teach(
     tokenizer: Any,
     rows: Sequence[Row],
     card: AdapterCard,
-    section: Training,
+    section: Optimization,
+    training: Training,
     tracking: Tracking,
     seed: int,
     out: Path,
+    watch: Watch | None = None,
 ) -> dict[str, float]:
     """Fit the policy's adapter, or go on fitting it, and save it as `out`/adapter.
 
     Returns the last logged metrics of TRL's SFTTrainer.
     """
-    refuse_too_long((len(prompt) + len(completion) for prompt, completion in rows), card)
-    trainer = SFTTrainer(
-        model=policy,
-        args=SFTConfig(
-            **trl_settings(section, out / WORK, len(rows), seed),
-            dataset_kwargs={"skip_prepare_dataset": True},  # these are the ids to train on
-        ),
-        train_dataset=Dataset.from_dict(
-            {
-                "input_ids": [[*prompt, *completion] for prompt, completion in rows],
-                "labels": [[IGNORED] * len(prompt) + list(done) for prompt, done in rows],
-            }
-        ),
-        processing_class=tokenizer,
-    )
+    trainer = sft_trainer(policy, tokenizer, rows, section, training, out / WORK, seed)
     with open_log(tracking, card.name, section.model_dump(), out) as log:
-        metrics = fit(trainer, card.name, log)
+        metrics = fit(trainer, card.name, log, watch)
     save_adapter(policy, out / "adapter", card)
     return metrics
+
+
+def sft_trainer(
+    policy: PeftModel,
+    tokenizer: Any,
+    rows: Sequence[Row],
+    section: Optimization,
+    training: Training,
+    work: Path,
+    seed: int,
+) -> SFTTrainer:
+    """TRL's SFTTrainer on groups: the completions of equal prompts are one example.
+
+    The loss is TRL's: the mean over the completion tokens of an optimizer step.
+    """
+    groups = group_rows(rows)
+    settings = {
+        **trl_settings(section, work, len(groups), seed),
+        "dataset_kwargs": {"skip_prepare_dataset": True},  # these are the ids to train on
+    }
+    grouped = training.packing == "groups"
+    if grouped:
+        settings = row_settings(settings)
+        share_prompts_of(policy, groups)
+    with unrounded(policy):
+        return (GroupedSFTTrainer if grouped else SFTTrainer)(
+            model=policy,
+            args=SFTConfig(**{**settings, "remove_unused_columns": False}),
+            data_collator=GroupCollator(training.row_tokens)
+            if grouped
+            else PaddedCollator(tokenizer.pad_token_id),
+            train_dataset=Dataset.from_list(
+                [{"prompt_ids": g.prompt, "completion_ids": g.completions} for g in groups]
+            ),
+            processing_class=tokenizer,
+        )
+
+
+def group_rows(rows: Sequence[Row]) -> list[Group]:
+    """One group for each prompt, in the order of first appearance."""
+    completions: dict[tuple[int, ...], list[tuple[int, ...]]] = {}
+    for prompt, completion in rows:
+        completions.setdefault(tuple(prompt), []).append(tuple(completion))
+    return [Group(prompt, tuple(written)) for prompt, written in completions.items()]
+
+
+class GroupedSFTTrainer(RowByRow, SFTTrainer):
+    """TRL's SFTTrainer whose batches are rows of groups."""
+
+
+@dataclass(frozen=True)
+class GroupCollator:
+    """Examples of one optimizer step -> rows for GroupedSFTTrainer."""
+
+    row_tokens: int
+
+    def __call__(self, examples: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        groups = [read_group(example) for example in examples]
+        rows = [
+            pack([groups[n] for n in numbers])
+            for numbers in rows_of([group.tokens for group in groups], self.row_tokens)
+        ]
+        targets = torch.cat([row["shift_labels"] for row in rows], dim=1)
+        return {
+            # What transformers counts to divide the loss of every row by.
+            "labels": targets,
+            "shift_labels": targets,
+            "rows": rows,
+            "shares": [row["shift_labels"].numel() / targets.numel() for row in rows],
+        }
+
+
+@dataclass(frozen=True)
+class PaddedCollator:
+    """The same examples as TRL pads them: a prompt again for each of its completions."""
+
+    pad_token_id: int
+
+    def __call__(self, examples: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        rows = [
+            (group.prompt, completion)
+            for group in map(read_group, examples)
+            for completion in group.completions
+        ]
+        return DataCollatorForLanguageModeling(self.pad_token_id)(
+            [
+                {
+                    "input_ids": [*prompt, *completion],
+                    "labels": [IGNORED] * len(prompt) + list(completion),
+                }
+                for prompt, completion in rows
+            ]
+        )
+
+
+def read_group(example: dict[str, Any]) -> Group:
+    """The group of a line of the training set."""
+    return Group(tuple(example["prompt_ids"]), tuple(map(tuple, example["completion_ids"])))

@@ -1,0 +1,255 @@
+"""What dpo_vs_trl.py and sft_vs_trl.py share: the model, the data, and the measurements.
+
+The model is a Qwen3 of 26 M parameters with random weights, in float32; the prompts and completions
+are random token ids of given lengths. Both sides get the same weights, LoRA adapter, batch and data.
+A step is collation, forward and backward; the sides take turns, and the first round warms up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import multiprocessing
+import random
+import resource
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from rich.console import Console
+from rich.table import Table
+from transformers import Qwen3Config, Qwen3ForCausalLM
+
+from koalign.adapters.base import load_tokenizer
+from koalign.config import Model
+from koalign.training.groups import Group
+
+Make = Callable[[PeftModel, Sequence[Group], str], tuple[Any, Any]]
+"""(policy, groups, "koalign" or "trl") -> the trainer of that side and the examples of its step."""
+BATCH = 4
+"""Prompts in a step."""
+VOCABULARY = 32_000
+LENGTHS = (256, 512, 1024, 2048, 4096)
+"""Of prompts, for --lengths."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """One row of a table: what a step computes."""
+
+    name: str
+    prompt: tuple[int, int]
+    """Shortest and longest prompt, in tokens."""
+    completions: int
+    """Of each prompt."""
+    vocabulary: int = VOCABULARY
+    completion: tuple[int, int] = (48, 96)
+    batch: int = BATCH
+
+
+def groups_of(work: Work, seed: int = 0) -> list[Group]:
+    """The prompts of a step and their completions."""
+    rng = random.Random(seed)
+
+    def ids(low: int, high: int) -> tuple[int, ...]:
+        return tuple(rng.randrange(10, work.vocabulary) for _ in range(rng.randint(low, high)))
+
+    return [
+        Group(ids(*work.prompt), tuple(ids(*work.completion) for _ in range(work.completions)))
+        for _ in range(work.batch)
+    ]
+
+
+def new_policy(vocabulary: int) -> PeftModel:
+    """The model with a LoRA adapter of rank 16 that is no longer zero."""
+    torch.manual_seed(0)
+    base = Qwen3ForCausalLM(
+        Qwen3Config(
+            vocab_size=vocabulary, hidden_size=384, intermediate_size=1088, num_hidden_layers=8,
+            num_attention_heads=6, num_key_value_heads=2, head_dim=64, max_position_embeddings=8192,
+            tie_word_embeddings=True,
+        )
+    ).requires_grad_(False)  # fmt: skip
+    policy = get_peft_model(
+        base, LoraConfig(r=16, lora_alpha=16, target_modules="all-linear", task_type="CAUSAL_LM")
+    )
+    move(policy, 0.02, seed=1)
+    return policy
+
+
+def move(policy: PeftModel, size: float, seed: int) -> None:
+    """Add the same noise to the adapter of any policy."""
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in (p for _, p in sorted(policy.named_parameters()) if p.requires_grad):
+        parameter.data += size * torch.randn(parameter.shape, generator=generator)
+
+
+def tokenizer() -> Any:
+    """A tokenizer for the trainers' sake; only its pad token is used."""
+    return load_tokenizer(Model(path="builtin:tiny-ko"))
+
+
+def take_step(trainer: Any, examples: Sequence[dict[str, Any]]) -> tuple[float, float]:
+    """Seconds and loss of one step, gradients left in place."""
+    trainer.model.zero_grad()
+    trainer.model.train()
+    trainer.current_gradient_accumulation_steps = 1
+    started = time.perf_counter()
+    batch = trainer.data_collator(examples)
+    loss = trainer.training_step(trainer.model, batch)
+    return time.perf_counter() - started, float(loss)
+
+
+def gradients(trainer: Any) -> torch.Tensor:
+    """Of all adapter weights, as one vector."""
+    return torch.cat(
+        [p.grad.flatten() for _, p in sorted(trainer.model.named_parameters()) if p.requires_grad]
+    )
+
+
+def causal_seconds(policy: PeftModel, groups: Sequence[Group]) -> float:
+    """Seconds of plain causal forward and backward passes over sequences as long as the groups, with
+    as many tokens through the LM head as the groups have completion tokens."""
+    seconds = 0.0
+    for group in groups:
+        ids = torch.tensor([[*group.prompt, *(t for one in group.completions for t in one)]])
+        labels = ids.clone()
+        labels[:, : len(group.prompt)] = -100
+        kept = int((labels != -100).sum())
+        policy.zero_grad()
+        started = time.perf_counter()
+        logits = policy(input_ids=ids, use_cache=False, logits_to_keep=kept).logits
+        torch.nn.functional.cross_entropy(logits[0], labels[0, -kept:]).backward()
+        seconds += time.perf_counter() - started
+    return seconds
+
+
+def compare(work: Work, make: Make, rounds: int) -> dict[str, Any]:
+    """Time both sides in turns; losses and gradients of the same step."""
+    groups = groups_of(work)
+    policy = new_policy(work.vocabulary)
+    ours, our_examples = make(copy.deepcopy(policy), groups, "koalign")
+    theirs, their_examples = make(copy.deepcopy(policy), groups, "trl")
+    for trainer in (ours, theirs):
+        move(trainer.model, 0.005, seed=2)  # away from the reference
+    times: dict[str, list[float]] = {"koalign": [], "trl": [], "causal": []}
+    for round_number in range(rounds + 1):
+        our_seconds, our_loss = take_step(ours, our_examples)
+        their_seconds, their_loss = take_step(theirs, their_examples)
+        if round_number == 0:
+            ours_grad, theirs_grad = gradients(ours), gradients(theirs)
+        causal = causal_seconds(policy, groups)
+        if round_number:
+            times["koalign"].append(our_seconds)
+            times["trl"].append(their_seconds)
+            times["causal"].append(causal)
+    ratios = sorted(b / a for a, b in zip(times["koalign"], times["trl"], strict=True))
+    limits = sorted(a / c for a, c in zip(times["koalign"], times["causal"], strict=True))
+    return {
+        "work": work.name,
+        "ratio": statistics.median(ratios),
+        "ratio_range": [ratios[0], ratios[-1]],
+        "seconds": {side: statistics.median(values) for side, values in times.items()},
+        "to_the_limit": statistics.median(limits),
+        "to_the_limit_range": [limits[0], limits[-1]],
+        "loss_difference": abs(our_loss - their_loss),
+        "gradient_difference": float((ours_grad - theirs_grad).norm() / theirs_grad.norm()),
+        "peak_memory": {
+            side: in_a_process(peak_memory, work, make, side) for side in ("koalign", "trl")
+        },
+    }
+
+
+def peak_memory(work: Work, make: Make, side: str) -> float:
+    """Largest resident memory (MB) of a process that takes three steps, over that before the first."""
+    trainer, examples = make(new_policy(work.vocabulary), groups_of(work), side)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for _ in range(3):
+        take_step(trainer, examples)
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+
+
+def in_a_process(function: Callable[..., float], *arguments: Any) -> float:
+    """The result of a call in a fresh process, whose memory nothing else has touched."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(function, arguments)
+
+
+def arguments(description: str) -> argparse.Namespace:
+    """--json, --rounds, --lengths, --plot."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--json", action="store_true", help="one JSON list instead of a table")
+    parser.add_argument("--rounds", type=int, default=5, help="steps of each side")
+    parser.add_argument("--lengths", action="store_true", help="one row for each prompt length")
+    parser.add_argument("--plot", type=Path, help="PNG of the ratios; needs --lengths, matplotlib")
+    return parser.parse_args()
+
+
+def lengths_of(names: dict[int, str]) -> tuple[Work, ...]:
+    """One row for each prompt length and each number of completions, two prompts a step."""
+    return tuple(
+        Work(f"{name} a prompt of {length}", (length, length), completions, batch=2)
+        for completions, name in names.items()
+        for length in LENGTHS
+    )
+
+
+def measure(works: Sequence[Work], make: Make, args: argparse.Namespace) -> None:
+    """Measure the rows and show them as was asked."""
+    rows = [compare(work, make, args.rounds) for work in works]
+    if args.plot:
+        draw(works, rows, args.plot)
+    if args.json:
+        print(json.dumps(rows))
+    else:
+        show(rows)
+
+
+def draw(works: Sequence[Work], rows: Sequence[dict[str, Any]], path: Path) -> None:
+    """How many times faster, over the length of the prompt, with the range of the rounds."""
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(6, 4))
+    for completions in dict.fromkeys(work.completions for work in works):
+        chosen = [(w, r) for w, r in zip(works, rows, strict=True) if w.completions == completions]
+        lengths = [work.prompt[0] for work, _ in chosen]
+        name = chosen[0][0].name.split(" a prompt")[0] + " a prompt"
+        axes.plot(lengths, [row["ratio"] for _, row in chosen], marker="o", label=name)
+        low, high = zip(*(row["ratio_range"] for _, row in chosen), strict=True)
+        axes.fill_between(lengths, low, high, alpha=0.2)
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(LENGTHS, [str(length) for length in LENGTHS])
+    axes.set_ylim(bottom=0)
+    axes.axhline(1, color="gray", linewidth=0.8)
+    axes.set_xlabel("tokens in the prompt")
+    axes.set_ylabel("times faster than TRL 1.16")
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
+
+
+def show(rows: Sequence[dict[str, Any]]) -> None:
+    """The rows as a table."""
+    table = Table(
+        "a step", "koalign, s", "TRL, s", "times faster", "to the limit", "loss differs by",
+        "gradient differs by", "peak memory, MB (TRL)",
+    )  # fmt: skip
+    for row in rows:
+        low, high = row["ratio_range"]
+        table.add_row(
+            row["work"],
+            f"{row['seconds']['koalign']:.2f}",
+            f"{row['seconds']['trl']:.2f}",
+            f"{row['ratio']:.1f} ({low:.1f} to {high:.1f})",
+            f"{row['to_the_limit']:.2f}",
+            f"{row['loss_difference']:.0e}",
+            f"{row['gradient_difference']:.0e}",
+            f"{row['peak_memory']['koalign']:.0f} ({row['peak_memory']['trl']:.0f})",
+        )
+    Console(width=140).print(table)

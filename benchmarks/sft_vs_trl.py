@@ -1,0 +1,61 @@
+"""An SFT step of koalign, which computes a prompt once for all of its traces, against TRL's SFTTrainer,
+which computes it once a trace.
+
+    .venv/bin/python benchmarks/sft_vs_trl.py [--json] [--lengths [--plot FILE.png]]
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from against_trl import Work, arguments, lengths_of, measure, tokenizer
+from datasets import Dataset
+from peft import PeftModel
+from trl import SFTConfig, SFTTrainer
+
+from koalign.config import Sft, Training
+from koalign.training.groups import Group
+from koalign.training.sft import sft_trainer
+
+WORK = (
+    Work("1 trace a prompt of 512 to 1536 tokens", (512, 1536), 1),
+    Work("4 traces a prompt of 512 to 1536 tokens", (512, 1536), 4),
+)
+
+
+def make(policy: PeftModel, groups: Sequence[Group], side: str) -> tuple[Any, Any]:
+    """The trainer of a side and the examples of its step."""
+    work = Path(tempfile.mkdtemp())
+    rows = [(group.prompt, completion) for group in groups for completion in group.completions]
+    if side == "koalign":
+        section = Sft(batch_size=len(groups), gradient_accumulation_steps=1)
+        trainer = sft_trainer(policy, tokenizer(), rows, section, Training(), work, 0)
+        return trainer, list(trainer.train_dataset)
+    trainer = SFTTrainer(
+        model=policy,
+        args=SFTConfig(
+            output_dir=str(work), per_device_train_batch_size=len(rows), max_length=None,
+            use_cpu=True, gradient_checkpointing=False, bf16=False, report_to="none",
+            disable_tqdm=True, dataset_kwargs={"skip_prepare_dataset": True},
+        ),
+        train_dataset=Dataset.from_list(
+            [
+                {
+                    "input_ids": [*prompt, *completion],
+                    "labels": [-100] * len(prompt) + list(completion),
+                }
+                for prompt, completion in rows
+            ]
+        ),
+        processing_class=tokenizer(),
+    )  # fmt: skip
+    return trainer, list(trainer.train_dataset)
+
+
+if __name__ == "__main__":
+    args = arguments(__doc__.splitlines()[0])
+    work = lengths_of({1: "1 trace", 4: "4 traces"}) if args.lengths else WORK
+    measure(work, make, args)

@@ -1,0 +1,48 @@
+"""reference: preference pairs -> what the policy says of them before DPO, token by token."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from koalign.adapters.cards import check_adapter
+from koalign.data.logps import Logps, write_logps
+from koalign.guard import within_context
+from koalign.jsonl import parse_record, read_json, read_jsonl
+from koalign.records import Base, Pair
+from koalign.renderer import open_renderer
+from koalign.run import Stage, StageResult
+
+
+def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
+    """Computed once for any number of trainings: another base, policy, tokenizer, template, or other
+    pairs make it stale as they make any stage."""
+    base = parse_record(Base, read_json(inputs["prepare/base.json"]), "prepare/base.json")
+    check_adapter(inputs["sft/adapter"], base, open_renderer(config.prompt).hash)
+    pairs = read_jsonl(inputs["pairs/pairs.jsonl"], Pair)
+    lengths = [
+        len(pair.prompt_ids) + max(len(pair.chosen.token_ids), len(pair.rejected.token_ids))
+        for pair in pairs
+    ]
+    within_context(lengths, [pair.problem_id for pair in pairs], base, "stop", "reference")
+    logps: list[Logps] = []
+    if not base.scripted:
+        from koalign.training.policy import continued_policy
+        from koalign.training.scoring import token_logps
+
+        policy = continued_policy(config.model, inputs["sft/adapter"])
+        logps = token_logps(policy, pairs, config.training)
+    write_logps(out / "logps.safetensors", logps)
+    tokens = sum(len(side) for pair in logps for side in pair)
+    return StageResult({"pairs": len(pairs), "tokens": tokens})
+
+
+STAGE = Stage(
+    name="reference",
+    command="dpo",
+    run=run,
+    sections=("model", "prompt", "training"),
+    inputs=("prepare/base.json", "pairs/pairs.jsonl", "sft/adapter"),
+    continues=False,
+)

@@ -1,0 +1,205 @@
+"""guards: what a training shows of itself while it runs -> go on or stop, and which checkpoint to keep.
+
+Every decision is a function of `TrainerState.log_history`, which transformers saves into each checkpoint:
+a training that was killed and goes on decides as if it had not been. transformers' own evaluation,
+best checkpoint and early stopping are not taken: they want an evaluation data set, of which TRL would
+compute reference log-probabilities, and `save_steps` that evaluations divide; and a stop is forgotten
+when its checkpoint is resumed (`CallbackHandler.on_train_begin`).
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback
+
+from koalign.config import Training
+from koalign.data.metrics import difference_interval
+from koalign.jsonl import write_json
+from koalign.tracking import Log
+
+Entry = Mapping[str, float]
+"""A line of the history: `step`, and what was logged."""
+PREFIX = "probe/"
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What a training is watched by."""
+
+    section: Training
+    """evaluations, patience, max_displacement and max_length_drift."""
+    report: Path
+    """The JSON file that `report` writes."""
+    measure: Callable[[Any], dict[str, float]] | None
+    """The model as it stands -> shares of right answers `train` and `held_out`, their numbers of
+    problems `train_n` and `held_out_n`, and the mean length `tokens`, among others; none: no probe."""
+    beta: float | None = None
+    """Of DPO. None: there is no reference to drift away from; SFT teaches another length on purpose."""
+
+
+def evaluations(history: Sequence[Entry]) -> list[Entry]:
+    """The answers of the probe, the one before the first step at the head."""
+    return [entry for entry in history if PREFIX + "held_out" in entry]
+
+
+def kept_step(history: Sequence[Entry]) -> int | None:
+    """The evaluated step with the best held-out accuracy, of equals the last; none: nothing evaluated.
+
+    Step 0 is no candidate: a stage whose adapter has learned nothing is worth a warning, not a result.
+    """
+    trained = [entry for entry in evaluations(history) if entry["step"]]
+    best = max(trained, key=lambda e: (e[PREFIX + "held_out"], e["step"]), default=None)
+    return None if best is None else int(best["step"])
+
+
+def displacement(history: Sequence[Entry], beta: float, steps: int) -> float:
+    """How far the chosen log-probability lies below the reference, as a share of the reference.
+
+    From what TRL's DPOTrainer logs: rewards are beta times log-ratios. Over the last tenth of `steps`,
+    the length of the training, since the pairs of one step say little; 0 until there is as much.
+    """
+    window = max(1, steps // 10)
+    logged = [entry for entry in history if "rewards/chosen" in entry][-window:]
+    ratio = sum(entry["rewards/chosen"] / beta for entry in logged)
+    reference = sum(entry["logps/chosen"] for entry in logged) - ratio
+    return -ratio / abs(reference) if reference and len(logged) == window else 0.0
+
+
+def reason_to_stop(title: str, watch: Watch, history: Sequence[Entry], steps: int) -> str | None:
+    """What was found and what to do about it, in a line; none: go on. `steps`: of the whole training."""
+    section, answers = watch.section, evaluations(history)
+    if watch.beta is not None and section.max_displacement is not None:
+        fallen = displacement(history, watch.beta, steps)
+        if fallen > section.max_displacement:
+            return (
+                f"the chosen log-probability per token lies {fallen:.1%} below the reference "
+                f"(training.max_displacement {section.max_displacement:.1%}); "
+                f"raise {title}.sft_weight or lower {title}.learning_rate"
+            )
+    if watch.beta is not None and section.max_length_drift is not None and answers:
+        before, now = answers[0][PREFIX + "tokens"], answers[-1][PREFIX + "tokens"]
+        if now > before * section.max_length_drift:
+            return (
+                f"answers have {now:.0f} tokens, and had {before:.0f} before training "
+                f"(training.max_length_drift {section.max_length_drift:g}); "
+                f"lower {title}.learning_rate or pairs.max_length_ratio"
+            )
+    if section.patience is not None and len(answers) > section.patience:
+        last = [entry[PREFIX + "held_out"] for entry in answers[-section.patience - 1 :]]
+        if all(after < before for before, after in pairwise(last)):
+            return (
+                f"held-out accuracy fell {section.patience} evaluations running "
+                f"({', '.join(f'{share:.1%}' for share in last)}; training.patience); "
+                f"lower {title}.learning_rate or {title}.epochs"
+            )
+    return None
+
+
+def report(title: str, watch: Watch, state: Any) -> dict[str, float]:
+    """Write the evaluations with their gaps, and what was kept and why; returns what a manifest says of it.
+
+    `state` is the TrainerState at the end. The gap is the accuracy on what was trained on minus the
+    held-out one, with its 95 % interval (Newcombe 1998): what the model knows by heart.
+    """
+    history = state.log_history
+    kept, reason = kept_step(history), reason_to_stop(title, watch, history, state.max_steps)
+    early = reason is not None and state.global_step < state.max_steps
+    if reason:
+        word = "stopped" if early else "ended"
+        print(
+            f"{title}: {word} at step {state.global_step} of {state.max_steps}: {reason}",
+            file=sys.stderr,
+        )
+    answers = [_with_gap(entry) for entry in evaluations(history)]
+    found: dict[str, float] = {
+        "steps": float(state.global_step),
+        "stopped_early": float(early),
+        "kept_step": float(state.global_step if kept is None else kept),
+    }
+    if kept is not None:
+        best = next(entry for entry in answers if entry["step"] == kept)
+        print(f"{title}: step {kept} is kept: {_said(best)}", file=sys.stderr)
+        if best["held_out"] < answers[0]["held_out"]:
+            print(
+                f"{title}: held-out accuracy was {answers[0]['held_out']:.1%} before this training: "
+                f"{best['held_out_n']:.0f} problems show no gain",
+                file=sys.stderr,
+            )
+        found |= {PREFIX + name: value for name, value in best.items() if name != "step"}
+    write_json(
+        watch.report,
+        {
+            "evaluations": answers,
+            "steps": state.max_steps,
+            "kept_step": int(found["kept_step"]),
+            "kept_because": "the last"
+            if kept is None
+            else "best held-out accuracy, of equals the last",
+            "stopped_at": state.global_step if early else None,
+            "reason": reason,
+        },
+    )
+    return found
+
+
+class Guard(TrainerCallback):
+    """Asks the probe when it is due, and stops the training where there is a reason.
+
+    At each such step a checkpoint is saved: the best is there to be kept, and a stop to be found again.
+    """
+
+    def __init__(self, title: str, watch: Watch, log: Log) -> None:
+        self._title, self._watch, self._log = title, watch, log
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, *, model: Any, **_: Any) -> None:
+        if not evaluations(state.log_history):
+            self._evaluate(state, model)
+
+    def on_log(self, args: Any, state: Any, control: Any, *, model: Any, **_: Any) -> None:
+        often = self._watch.section.evaluations if self._watch.measure else 0
+        due = {math.ceil(state.max_steps * n / often) for n in range(1, often + 1)}
+        if state.global_step in due or self._reason(state):
+            self._evaluate(state, model)
+            control.should_save = True
+        if self._reason(state):
+            control.should_training_stop = True
+
+    def _reason(self, state: Any) -> str | None:
+        return reason_to_stop(self._title, self._watch, state.log_history, state.max_steps)
+
+    def _evaluate(self, state: Any, model: Any) -> None:
+        done = evaluations(state.log_history)
+        if self._watch.measure is None or (done and done[-1]["step"] == state.global_step):
+            return
+        found = {PREFIX + name: value for name, value in self._watch.measure(model).items()}
+        state.log_history.append({**found, "step": state.global_step})
+        # Which is how transformers knows what not to delete when it rotates checkpoints.
+        state.best_global_step = kept_step(state.log_history)
+        self._log(found, state.global_step)
+        said = _said(_with_gap(state.log_history[-1]))
+        print(f"{self._title}: step {state.global_step}: {said}", file=sys.stderr)
+
+
+def _with_gap(entry: Entry) -> dict[str, float]:
+    # In an order of its own, since what transformers has saved and read again is sorted.
+    found = {name.removeprefix(PREFIX): entry[name] for name in ("step", *sorted(entry))}
+    train_n, held_out_n = round(found["train_n"]), round(found["held_out_n"])
+    low, high = difference_interval(
+        round(found["train"] * train_n), train_n, round(found["held_out"] * held_out_n), held_out_n
+    )
+    return {**found, "gap": found["train"] - found["held_out"], "gap_low": low, "gap_high": high}
+
+
+def _said(found: Entry) -> str:
+    return (
+        f"held-out accuracy {found['held_out']:.1%} (of {found['held_out_n']:.0f}), "
+        f"on training problems {found['train']:.1%}, gap {found['gap']:+.1%} "
+        f"({found['gap_low']:+.1%} to {found['gap_high']:+.1%}), {found['tokens']:.0f} tokens"
+    )

@@ -1,0 +1,152 @@
+"""scoring: log-probabilities and states of completions under a policy that does not learn.
+
+Computed as in training: the prompt once for all of its completions, or, with `packing: trl`, one completion
+at a time as any transformers model does it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftModel
+from trl.trainer.utils import add_fused_lm_head
+
+from koalign.config import Model, Training
+from koalign.data.logps import Logps
+from koalign.records import KoalignError, Pair
+from koalign.training.groups import Group, pack, rows_of, share_prompts
+from koalign.training.policy import continued_policy
+
+IGNORED = -100
+TOLERANCE = 1e-3
+"""Largest difference of a token's log-probability between a group and one completion alone, in float32."""
+ROUGH_TOLERANCE = 0.1
+"""Largest mean difference in half precision, where single tokens move further by rounding alone."""
+
+Read = Callable[[PeftModel, dict[str, Any]], torch.Tensor]
+"""(policy, a row) -> something of every predicted token, (N, ...)."""
+
+
+def token_logps(policy: PeftModel, pairs: Sequence[Pair], training: Training) -> list[Logps]:
+    """For each pair the log-probabilities of the tokens of its two sides, in nats."""
+    groups, places = group_sides(pairs)
+    scored = dict(_scored(policy, groups, training, _logps))
+    return [
+        (scored[group][chosen].tolist(), scored[group][rejected].tolist())
+        for group, chosen, rejected in places
+    ]
+
+
+def ln_ches(adapter: Path, model: Model, pairs: Sequence[Pair], training: Training) -> list[float]:
+    """For each pair the length-normalised CHES of the policy `adapter`: how alike its sides look inside.
+
+    With s the sum over a completion's tokens of the last hidden states that predict them:
+    <s+, s-> / (|y+| |y-|) - |s+|^2 / |y+|^2 (Razin et al., arXiv 2410.08847, Definition 2 and its
+    normalised variant). Computed without padding; 0 for two equal sides. The higher, the more
+    DPO pushes the chosen side down with the rejected one.
+    """
+    policy = continued_policy(model, adapter)
+    groups, places = group_sides(pairs)
+    means = {
+        number: [states.mean(dim=0) for states in completions]
+        for number, completions in _scored(policy, groups, training, _states)
+    }
+    return [
+        float(means[group][chosen] @ (means[group][rejected] - means[group][chosen]))
+        for group, chosen, rejected in places
+    ]
+
+
+def group_sides(pairs: Sequence[Pair]) -> tuple[list[Group], list[tuple[int, int, int]]]:
+    """One group a prompt, in the order of first appearance, of its distinct completions; and for each pair
+    the number of its group and those of its chosen and rejected completion."""
+    completions: dict[tuple[int, ...], list[tuple[int, ...]]] = {}
+    places = []
+    numbers: dict[tuple[int, ...], int] = {}
+    for pair in pairs:
+        written = completions.setdefault(pair.prompt_ids, [])
+        group = numbers.setdefault(pair.prompt_ids, len(numbers))
+        sides = []
+        for side in (pair.chosen.token_ids, pair.rejected.token_ids):
+            if side not in written:
+                written.append(side)
+            sides.append(written.index(side))
+        places.append((group, sides[0], sides[1]))
+    return [Group(prompt, tuple(written)) for prompt, written in completions.items()], places
+
+
+def share_prompts_of(policy: PeftModel, groups: Sequence[Group]) -> None:
+    """Make a policy ready for these groups, and see that packing is exact on it.
+
+    Raises KoalignError if the longest group gives other log-probabilities than its completions alone.
+    Packing is exact by construction for the layers it accepts; a model may still look at places or
+    neighbours in a way of its own, and would train on nonsense without a word.
+    """
+    add_fused_lm_head(policy.get_base_model())
+    share_prompts(policy)
+    policy.eval()
+    group = max(groups, key=lambda one: one.tokens)
+    device = policy.device
+    with torch.no_grad():
+        together = torch.cat(list(_packed(policy, [group], _logps))).to(device)
+        alone = torch.cat([_alone(policy, group.prompt, one, _logps) for one in group.completions])
+    differences = (together - alone).abs()
+    exact = next(policy.get_base_model().parameters()).dtype == torch.float32
+    found = float(differences.max() if exact else differences.mean())
+    if not found <= (TOLERANCE if exact else ROUGH_TOLERANCE):
+        raise KoalignError(
+            "training.packing: groups is not exact on this model (log-probabilities differ by "
+            f"{found:.2g}); set training.packing: trl"
+        )
+
+
+def _scored(
+    policy: PeftModel, groups: Sequence[Group], training: Training, read: Read
+) -> Iterator[tuple[int, list[torch.Tensor]]]:
+    if training.packing == "groups":
+        share_prompts_of(policy, groups)
+    else:
+        add_fused_lm_head(policy.get_base_model())
+    policy.eval()
+    with torch.no_grad():
+        if training.packing == "trl":
+            for number, group in enumerate(groups):
+                yield number, [_alone(policy, group.prompt, one, read) for one in group.completions]
+            return
+        for numbers in rows_of([group.tokens for group in groups], training.row_tokens):
+            values = _packed(policy, [groups[n] for n in numbers], read)
+            for number in numbers:
+                yield number, [next(values) for _ in groups[number].completions]
+
+
+def _packed(policy: PeftModel, groups: Sequence[Group], read: Read) -> Iterator[torch.Tensor]:
+    """What `read` makes of each completion of a row, in order."""
+    row = pack(groups)
+    row = {
+        key: value.to(policy.device) if torch.is_tensor(value) else value
+        for key, value in row.items()
+    }
+    lengths = [len(written) for group in groups for written in group.completions]
+    yield from read(policy, row).split(lengths)
+
+
+def _alone(
+    policy: PeftModel, prompt: tuple[int, ...], completion: tuple[int, ...], read: Read
+) -> torch.Tensor:
+    ids = torch.tensor([[*prompt, *completion]], device=policy.device)
+    targets = torch.full_like(ids, IGNORED)
+    targets[0, len(prompt) - 1 : -1] = ids[0, len(prompt) :]
+    return read(policy, {"input_ids": ids, "shift_labels": targets})[len(prompt) - 1 : -1]
+
+
+def _logps(policy: PeftModel, inputs: dict[str, Any]) -> torch.Tensor:
+    return policy(**inputs, use_cache=False, fused_lm_head=True).log_probs[0].float()
+
+
+def _states(policy: PeftModel, inputs: dict[str, Any]) -> torch.Tensor:
+    backbone = policy.get_base_model().base_model
+    inputs = {key: value for key, value in inputs.items() if key != "shift_labels"}
+    return backbone(**inputs, use_cache=False).last_hidden_state[0].float()

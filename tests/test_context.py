@@ -1,0 +1,30 @@
+"""An example longer than the context is refused, or dropped and counted; it is never cut."""
+
+import pytest
+from training_helpers import base_of_tests
+
+from koalign.guard import within_context
+from koalign.records import Drop, KoalignError
+
+BASE = base_of_tests()
+LENGTHS = [10, BASE.context, BASE.context + 1, 9, BASE.context + 7]
+NAMES = ["a", "b", "c", "d", "e"]
+
+
+def test_too_long_stops_and_names_the_longest():
+    with pytest.raises(
+        KoalignError,
+        match=r"^sft: 2 of 5 examples are longer than the context of 512 tokens, the longest 519 "
+        r"\(problem e\); raise model\.max_length, shorten them, or set training\.too_long: drop$",
+    ):
+        within_context(LENGTHS, NAMES, BASE, "stop", "sft")
+
+
+def test_too_long_is_dropped_and_counted():
+    kept, dropped = within_context(LENGTHS, NAMES, BASE, "drop", "sft")
+    assert kept == [0, 1, 3]
+    assert dropped == [
+        Drop(stage="sft", reason="too_long", problem_id="e", detail="519 tokens"),
+        Drop(stage="sft", reason="too_long", problem_id="c", detail="513 tokens"),
+    ]
+    assert within_context([1], ["a"], BASE, "stop", "sft") == ([0], [])

@@ -1,0 +1,50 @@
+"""Causal language models of every architecture that groups are promised for, tiny and random."""
+
+from typing import Any
+
+import torch
+from transformers import (
+    AutoModelForCausalLM,
+    Exaone4Config,
+    Gemma2Config,
+    Gemma3TextConfig,
+    LlamaConfig,
+    MistralConfig,
+    Qwen2Config,
+    Qwen3Config,
+)
+
+VOCABULARY = 97
+WINDOW = 6
+"""Shorter than the prompts and completions that the tests make."""
+CONFIGS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "llama": (LlamaConfig, {}),
+    "qwen2": (Qwen2Config, {}),
+    "qwen3": (Qwen3Config, {}),
+    "mistral": (MistralConfig, {"sliding_window": WINDOW}),
+    "gemma2": (Gemma2Config, {"sliding_window": WINDOW, "query_pre_attn_scalar": 8}),
+    "gemma3": (Gemma3TextConfig, {"sliding_window": WINDOW, "query_pre_attn_scalar": 8}),
+    "exaone4": (Exaone4Config, {"sliding_window": WINDOW, "sliding_window_pattern": 4}),
+}
+SLIDING = ("mistral", "gemma2", "gemma3", "exaone4")
+
+
+def tiny(name: str, *, vocabulary: int = VOCABULARY, seed: int = 0) -> Any:
+    """A model of four layers whose weights are large enough that every token seen matters.
+
+    Its attention is the plain one of its own file (`eager`), which knows Gemma 2's capped scores.
+    """
+    config_class, options = CONFIGS[name]
+    torch.manual_seed(seed)
+    model = AutoModelForCausalLM.from_config(
+        config_class(
+            vocab_size=vocabulary, hidden_size=32, intermediate_size=48, num_hidden_layers=4,
+            num_attention_heads=4, num_key_value_heads=2, head_dim=8, max_position_embeddings=512,
+            pad_token_id=0, bos_token_id=1, eos_token_id=2, **options,
+        ),
+        attn_implementation="eager",
+    )  # fmt: skip
+    for parameter in model.parameters():
+        if parameter.dim() > 1:
+            parameter.data.normal_(0, 0.3)
+    return model
