@@ -12,14 +12,15 @@ import copy
 import json
 import multiprocessing
 import random
-import resource
 import statistics
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from rich.console import Console
@@ -28,6 +29,7 @@ from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from koalign.adapters.base import load_tokenizer
 from koalign.config import Model
+from koalign.provenance import measured
 from koalign.training.groups import Group
 
 Make = Callable[[PeftModel, Sequence[Group], str], tuple[Any, Any]]
@@ -167,12 +169,12 @@ def compare(work: Work, make: Make, rounds: int) -> dict[str, Any]:
 
 
 def peak_memory(work: Work, make: Make, side: str) -> float:
-    """Largest resident memory (MB) of a process that takes three steps, over that before the first."""
+    """Largest resident memory (MB) of a process that takes a step, over that before it."""
     trainer, examples = make(new_policy(work.vocabulary), groups_of(work), side)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for _ in range(3):
+    before = psutil.Process().memory_info().rss / 2**20
+    with measured() as cost:
         take_step(trainer, examples)
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return cost["peak_memory_mb"] - before
 
 
 def in_a_process(function: Callable[..., float], *arguments: Any) -> float:
@@ -202,7 +204,10 @@ def lengths_of(names: dict[int, str]) -> tuple[Work, ...]:
 
 def measure(works: Sequence[Work], make: Make, args: argparse.Namespace) -> None:
     """Measure the rows and show them as was asked."""
-    rows = [compare(work, make, args.rounds) for work in works]
+    rows = []
+    for work in works:
+        rows.append(compare(work, make, args.rounds))
+        print(json.dumps(rows[-1]), file=sys.stderr)
     if args.plot:
         draw(works, rows, args.plot)
     if args.json:

@@ -24,7 +24,7 @@ from koalign.training.scoring import token_logps
 
 WORK = (
     Work("1 pair a prompt of 512 to 1536 tokens", (512, 1536), 2),
-    Work("4 pairs a prompt of 512 to 1536 tokens", (512, 1536), 8),
+    Work("4 pairs a prompt of 512 to 1536 tokens", (512, 1536), 8, batch=1),
 )
 BETA = 0.1
 

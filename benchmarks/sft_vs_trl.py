@@ -22,7 +22,7 @@ from koalign.training.sft import sft_trainer
 
 WORK = (
     Work("1 trace a prompt of 512 to 1536 tokens", (512, 1536), 1),
-    Work("4 traces a prompt of 512 to 1536 tokens", (512, 1536), 4),
+    Work("4 traces a prompt of 512 to 1536 tokens", (512, 1536), 4, batch=1),
 )
 
 

@@ -115,37 +115,36 @@ class Sampling(Section):
 
 
 class Training(Section):
-    """What every training of the run shares."""
+    """How every training of the run computes a step."""
 
-    same_result: ClassVar[frozenset[str]] = frozenset({"probe_batch"})
+    same_result: ClassVar[frozenset[str]] = frozenset({"row_tokens"})
 
     packing: Literal["groups", "trl"] = "groups"
     """groups: a prompt is computed once for all of its completions; trl: TRL's own padded batches,
     for comparison."""
     row_tokens: int = Field(default=4096, ge=16)
-    """Groups of a batch are laid side by side into rows of up to so many tokens; a longer group has
-    a row of its own."""
+    """Most tokens in one forward pass: the groups of a step are laid side by side into rows of so many.
+    A longer group has a row of its own. Lower it when memory runs out."""
     too_long: Literal["stop", "drop"] = "stop"
-    """What to do with an example longer than the context: stop, or drop and count it; none is ever cut."""
-    probe: int = Field(default=100, ge=0)
+    """An example that a hint or a trace makes longer than the context: stop, or drop and count it; prepare
+    drops problems that are too long as they stand. Nothing is ever cut."""
+
+
+class Probing(Section):
+    same_result: ClassVar[frozenset[str]] = frozenset({"batch_size"})
+
+    problems: int = Field(default=100, ge=0)
     """Problems of dev, and as many of those trained on, that the model answers while `sft` and `dpo`
     train it; the checkpoint of the best held-out accuracy is kept, for the loss says little of answers
     (Iterative RPO, arXiv 2404.19733, on 1,000); 0: none, and the last is kept."""
-    probe_tokens: int = Field(default=1024, ge=1)
+    max_tokens: int = Field(default=1024, ge=1)
     """Longest of these answers, in tokens; they are greedy."""
-    probe_batch: int = Field(default=64, ge=1)
+    batch_size: int = Field(default=64, ge=1)
     """Answers computed side by side."""
     evaluations: int = Field(default=4, ge=1)
-    """How often the probe is asked, evenly spaced, the last time at the end; and once before."""
+    """How often they are asked, evenly spaced, the last time at the end; and once before."""
     patience: int | None = Field(default=2, ge=1)
     """Stop when held-out accuracy falls so many evaluations running; null: never."""
-    max_displacement: float | None = Field(default=0.05, gt=0)
-    """Stop DPO when, over a tenth of the training, the chosen log-probability per token lies below the
-    reference by more than this share: DPO lowers both sides of pairs that are too alike (arXiv
-    2410.08847); null: never."""
-    max_length_drift: float | None = Field(default=2.0, gt=1)
-    """Stop DPO when the probe's answers are longer than before it by more than this factor: it learns
-    length where it can (LD-DPO, arXiv 2409.06411); null: never."""
 
 
 class Optimization(Section):
@@ -154,7 +153,8 @@ class Optimization(Section):
     learning_rate: float = Field(default=2e-4, gt=0)
     epochs: float = Field(default=2, gt=0)
     batch_size: int = Field(default=4, ge=1)
-    """Examples in one forward pass on one device."""
+    """Prompts, with all of their completions or pairs; times gradient_accumulation_steps, those of a step.
+    With `training.packing: groups` memory is bounded by `training.row_tokens` and not by this."""
     gradient_accumulation_steps: int = Field(default=8, ge=1)
     warmup_ratio: float = Field(default=0.03, ge=0, lt=1)
     """Share of the steps in which the rate rises from 0; it then falls along a cosine."""
@@ -207,8 +207,7 @@ class Pairs(Section):
     the heavy side, the most extreme first, until it holds; null: no limit."""
     max_position_excess: float | None = Field(default=1.5, ge=1)
     """How many times its fair share a place among the choices may hold of the chosen, or of the
-    rejected, answers: a policy learns a place as it learns an answer (PriDe, arXiv 2309.03882); null:
-    no limit."""
+    rejected, answers, since a policy learns places too (PriDe, arXiv 2309.03882); null: no limit."""
     ches_drop: float = Field(default=0.1, ge=0, lt=1)
     """Share of the pairs to drop for the highest length-normalised CHES: two sides so alike inside the
     policy that DPO lowers both (arXiv 2410.08847); 0: not computed."""
@@ -234,6 +233,13 @@ class Dpo(Optimization):
     sft_weight: float = Field(default=1.0, ge=0)
     """Weight of the likelihood of the chosen side, which keeps its probability from falling (RPO, arXiv
     2404.19733); a mean over tokens, as in TRL."""
+
+    max_displacement: float | None = Field(default=0.05, gt=0)
+    """Stop when the chosen log-probability per token lies below the reference by more than this share: DPO
+    lowers both sides of pairs that are too alike (arXiv 2410.08847); null: never."""
+    max_length_drift: float | None = Field(default=2.0, gt=1)
+    """Stop when the probe's answers are longer than before by more than this factor: DPO learns length
+    where it can (LD-DPO, arXiv 2409.06411); null: never."""
 
     @model_validator(mode="after")
     def _smoothing_is_for_robust(self) -> Dpo:
@@ -290,6 +296,7 @@ class Config(Section):
     prompt: Prompt = Prompt()
     engine: Engine = Engine()
     training: Training = Training()
+    probe: Probing = Probing()
     sft: Sft = Sft()
     sample: Sample = Sample()
     pairs: Pairs = Pairs()

@@ -51,6 +51,11 @@ def within_context(
             f"{base.context} tokens, the longest {lengths[long[0]]} (problem {problem_ids[long[0]]}); "
             "raise model.max_length, shorten them, or set training.too_long: drop"
         )
+    if long and not kept:
+        raise KoalignError(
+            f"{stage}: all {len(lengths)} examples are longer than the context of {base.context} tokens; "
+            "raise model.max_length or shorten them"
+        )
     return kept, [
         Drop(
             stage=stage,

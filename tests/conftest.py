@@ -48,6 +48,15 @@ def exam(split: str) -> list[Problem]:
     return read_source(str(ASSETS / "exam"), split).problems
 
 
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Tests of GPUs are left out, not skipped, where there is none."""
+    if collection_path.name != "gpu":
+        return None
+    import torch
+
+    return None if torch.cuda.is_available() else True
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to work in."""

@@ -28,3 +28,9 @@ def test_too_long_is_dropped_and_counted():
         Drop(stage="sft", reason="too_long", problem_id="c", detail="513 tokens"),
     ]
     assert within_context([1], ["a"], BASE, "stop", "sft") == ([0], [])
+
+
+def test_where_nothing_is_left_it_stops_whatever_is_said():
+    with pytest.raises(KoalignError, match="all 1 examples are longer than the context of 512"):
+        within_context([BASE.context + 1], ["a"], BASE, "drop", "answer")
+    assert within_context([], [], BASE, "drop", "answer") == ([], [])

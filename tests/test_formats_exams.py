@@ -302,7 +302,7 @@ def test_a_choice_that_reads_like_a_missing_value_is_a_text():
 
 
 def test_a_kmmlu_parquet_file_is_read_as_the_csv_is(tmp_path):
-    pyarrow = pytest.importorskip("pyarrow")
+    import pyarrow
     import pyarrow.parquet as parquet
 
     row = dict(zip(KMMLU_HEADER, ["질문?", 3, *FOUR, "Law", 0.5], strict=True))

@@ -144,23 +144,34 @@ def has_no_window(self, span, window, device):
     return real_completion_mask(self, span, None, device)
 
 
+def prompt_has_no_window(self, span, window, device):
+    return None
+
+
+def are_one_place_late(self):
+    return [place + 1 for place in real_predictors(self)]
+
+
 real_completion_mask = Layout.completion_mask
+real_predictors = Layout.predictors.func
 MUTANTS = [
-    (sees_the_first_completion, "qwen3"),
-    (sees_one_token_less, "qwen3"),
-    (sees_itself_and_what_follows, "qwen3"),
-    *((has_no_window, name) for name in SLIDING),
+    ("completion_mask", sees_the_first_completion, "qwen3"),
+    ("completion_mask", sees_one_token_less, "qwen3"),
+    ("completion_mask", sees_itself_and_what_follows, "qwen3"),
+    *(("completion_mask", has_no_window, name) for name in SLIDING),
+    *(("prompt_mask", prompt_has_no_window, name) for name in SLIDING),
+    ("predictors", property(are_one_place_late), "qwen3"),
 ]
 
 
-@pytest.mark.parametrize(
-    ("mutant", "name"), MUTANTS, ids=lambda one: str(getattr(one, "__name__", one))
-)
-def test_a_wrong_mask_is_noticed(mutant, name, monkeypatch):
-    monkeypatch.setattr(Layout, "completion_mask", mutant)
+@pytest.mark.parametrize(("what", "mutant", "name"), MUTANTS)
+def test_a_wrong_mask_or_logit_is_noticed(what, mutant, name, monkeypatch):
+    monkeypatch.setattr(Layout, what, mutant)
     packed, plain = ready(with_lora(tiny(name))), with_lora(tiny(name))
     with torch.no_grad():
-        assert (packed_logps(packed, GROUPS) - plain_logps(plain, GROUPS)).abs().max() > 100 * CLOSE
+        groups = [group for group in GROUPS if what != "predictors" or len(group.prompt) > 1][:2]
+        wrong = packed_logps(packed, groups) - plain_logps(plain, groups)
+        assert wrong.abs().max() > 100 * CLOSE
 
 
 def test_positions_that_do_not_restart_are_noticed(monkeypatch):

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from training_helpers import MODEL, QUICK, QUICK_DPO, card, rows_of, trained_adapter
 
 from koalign.adapters.base import load_tokenizer
-from koalign.config import Tracking, Training
+from koalign.config import Dpo, Probing, Tracking, Training
 from koalign.jsonl import read_json
 from koalign.records import Completion, KoalignError, Pair
 from koalign.run import WORK, hash_path
@@ -32,8 +32,8 @@ EIGHT = QUICK.model_copy(update={"epochs": 2})
 SHARES = st.floats(0, 1)
 
 
-def watch(*, measure=None, beta=None, report=Path("unused"), **settings) -> Watch:
-    return Watch(Training(**settings), report, measure, beta)
+def watch(*, measure=None, report=Path("unused"), dpo=None, **settings) -> Watch:
+    return Watch(Probing(**settings), report, measure, dpo)
 
 
 def answered(shares, tokens=10.0) -> list[dict]:
@@ -64,7 +64,7 @@ def test_patience_ends_only_with_a_held_out_accuracy_that_fell_each_time(shares,
     reason = reason_to_stop("sft", watch(patience=patience), answered(shares), 8)
     steps = [b < a for a, b in pairwise(shares)][-patience:]
     assert (reason is not None) == (len(steps) == patience and all(steps))
-    assert reason is None or ("training.patience" in reason and "sft.learning_rate" in reason)
+    assert reason is None or ("probe.patience" in reason and "sft.learning_rate" in reason)
 
 
 def test_equal_accuracies_are_no_fall():
@@ -89,18 +89,18 @@ def test_displacement_is_that_of_the_last_tenth_and_no_single_step():
 
 def test_a_chosen_side_that_falls_by_more_than_the_share_ends_dpo_and_not_sft():
     history = [logged(step, -10.6, -10) for step in range(1, 6)]
-    reason = reason_to_stop("dpo", watch(beta=0.1), history, 50)
+    reason = reason_to_stop("dpo", watch(dpo=Dpo()), history, 50)
     assert "6.0% below the reference" in reason and "dpo.sft_weight" in reason
-    assert reason_to_stop("dpo", watch(beta=0.1, max_displacement=0.07), history, 50) is None
-    assert reason_to_stop("dpo", watch(beta=0.1, max_displacement=None), history, 50) is None
+    assert reason_to_stop("dpo", watch(dpo=Dpo(max_displacement=0.07)), history, 50) is None
+    assert reason_to_stop("dpo", watch(dpo=Dpo(max_displacement=None)), history, 50) is None
     assert reason_to_stop("sft", watch(), history, 50) is None
-    assert reason_to_stop("dpo", watch(beta=0.1), [logged(1, -9, -10)] * 5, 50) is None
+    assert reason_to_stop("dpo", watch(dpo=Dpo()), [logged(1, -9, -10)] * 5, 50) is None
 
 
 def test_answers_that_grow_end_dpo_and_not_sft():
     grown = [*answered([0.5], 10), *({**e, "step": 4} for e in answered([0.6], 21))]
-    assert "21 tokens, and had 10" in reason_to_stop("dpo", watch(beta=0.1), grown, 50)
-    assert reason_to_stop("dpo", watch(beta=0.1, max_length_drift=2.2), grown, 50) is None
+    assert "21 tokens, and had 10" in reason_to_stop("dpo", watch(dpo=Dpo()), grown, 50)
+    assert reason_to_stop("dpo", watch(dpo=Dpo(max_length_drift=2.2)), grown, 50) is None
     assert reason_to_stop("sft", watch(), grown, 50) is None
 
 
@@ -174,10 +174,11 @@ def learn(tokenizer, rows, out, measure=None, policy=None, section=EIGHT, **sett
 
 def prefer(tokenizer, pairs, adapter, out, measure=None, **settings):
     """DPO without the term that keeps the chosen side where it is."""
-    section = QUICK_DPO.model_copy(update={"sft_weight": 0.0, "epochs": 6, "learning_rate": 3e-2})
+    changes = {"sft_weight": 0.0, "epochs": 6, "learning_rate": 3e-2, **settings}
+    section = QUICK_DPO.model_copy(update=changes)
     policy = continued_policy(MODEL, adapter)
     reference = token_logps(policy, pairs, Training())
-    found = watch(measure=measure, beta=section.beta, report=out / "probe.json", **settings)
+    found = watch(measure=measure, dpo=section, report=out / "probe.json")
     return sharpen(
         policy, tokenizer, pairs, reference, card("dpo", 8), section, Training(), OFF, 0, out,
         watch=found,
@@ -355,7 +356,7 @@ def test_a_killed_training_with_a_probe_ends_in_the_same_bytes(tmp_path):
             "model": {"path": "builtin:tiny-ko"},
             "data": {"train": "train.jsonl", "dev": "dev.jsonl"},
             "engine": {"backend": "hf"},
-            "training": {"probe": 16, "probe_tokens": 16},
+            "probe": {"problems": 16, "max_tokens": 16},
             "sft": {"batch_size": 8, "gradient_accumulation_steps": 1, "save_steps": 5, "learning_rate": 3e-3},
         }  # fmt: skip
         (folder / "koalign.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")

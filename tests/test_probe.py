@@ -10,7 +10,7 @@ from conftest import exam
 from training_helpers import MODEL, QUICK, RENDERER, base_of_tests, card, rows_of
 
 from koalign.adapters.base import load_tokenizer
-from koalign.config import Engine, Model, Sampling, Tracking, Training
+from koalign.config import Engine, Model, Probing, Sampling, Tracking, Training
 from koalign.data.grading import grade
 from koalign.engines import open_engine, requests_for
 from koalign.engines.probe import Probe, open_probe
@@ -20,7 +20,7 @@ from koalign.training.guards import Watch
 from koalign.training.policy import fresh_policy
 from koalign.training.sft import teach
 
-FEW = Training(probe=12, probe_tokens=16, probe_batch=5)
+FEW = Probing(problems=12, max_tokens=16, batch_size=5)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_without_dev_there_is_no_probe_and_one_line_says_so(tokenizer, capsys):
     assert opened(tokenizer, exam("train")[:3], []) is None
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "sft: no probe" in said and "data.dev_share" in said
-    assert opened(tokenizer, exam("train"), exam("dev"), Training(probe=0)) is None
+    assert opened(tokenizer, exam("train"), exam("dev"), Probing(problems=0)) is None
     assert capsys.readouterr().err == ""
 
 
@@ -104,11 +104,20 @@ def test_a_probe_finds_what_the_engine_serves_from_the_saved_adapter(tokenizer, 
 @pytest.mark.slow
 def test_an_answer_that_runs_into_the_end_of_the_context_is_cut_and_no_error(tokenizer):
     dev = exam("dev")[:4]
-    probe = opened(tokenizer, exam("train")[:4], dev, Training(probe_tokens=10**6))
+    probe = opened(tokenizer, exam("train")[:4], dev, Probing(max_tokens=10**6))
     longest = max(len(r.prompt_ids) for side in probe.sides.values() for r in side)
     tight = base_of_tests().model_copy(update={"context": longest + 3})
-    found = opened(tokenizer, exam("train")[:4], dev, Training(probe_tokens=10**6), tight)(awake())
-    assert found["cut"] == 1 and found["tokens"] == 3
+    found = opened(tokenizer, exam("train")[:4], dev, Probing(max_tokens=10**6), tight)(awake())
+    rooms = [longest + 3 - len(r.prompt_ids) for side in probe.sides.values() for r in side]
+    assert min(rooms) == 3 and max(rooms) > 10
+    assert found["cut"] >= 1 / len(rooms) and 3 < found["tokens"] <= sum(rooms) / len(rooms)
+    for size in (1, 3):
+        assert (
+            opened(
+                tokenizer, exam("train")[:4], dev, Probing(max_tokens=10**6, batch_size=size), tight
+            )(awake())
+            == found
+        )
 
 
 @pytest.mark.slow
@@ -143,7 +152,8 @@ def test_what_is_trained_with_a_probe_is_what_is_trained_without_one(
     precision, packing, tokenizer, tmp_path
 ):
     """With gradient checkpointing on; the probe says the same accuracy each time, so the last is kept."""
-    training = FEW.model_copy(update={"packing": packing, "evaluations": 2})
+    training = Training(packing=packing)
+    probing = FEW.model_copy(update={"evaluations": 2})
     section = QUICK.model_copy(update={"gradient_checkpointing": True, "epochs": 2})
     rows = rows_of(tokenizer, exam("train")[:16])
     probe = opened(tokenizer, exam("train")[:12], exam("dev")[:12])
@@ -158,7 +168,7 @@ def test_what_is_trained_with_a_probe_is_what_is_trained_without_one(
         teach(
             fresh_policy(PRECISIONS[precision], 8, 8, seed=0), tokenizer, rows, card("sft", 8),
             section, training, Tracking(), 0, out,
-            watch=Watch(training, out / "probe.json", watched),
+            watch=Watch(probing, out / "probe.json", watched),
         )  # fmt: skip
     assert len(asked) == 3 and asked[0] != asked[-1]
     assert hash_path(tmp_path / "with" / "adapter") == hash_path(tmp_path / "without" / "adapter")

@@ -12,6 +12,7 @@ from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from koalign.data.mining import Answered, Candidate
 from koalign.records import Completion, Drop, Pair, content_hash
@@ -35,7 +36,7 @@ class PlacedPair:
         """Tokens of the chosen and of the rejected side."""
         return len(self.pair.chosen.token_ids), len(self.pair.rejected.token_ids)
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The hash of the pair: what two different pairs never share."""
         return content_hash(self.pair.model_dump(mode="json"))
@@ -69,8 +70,9 @@ def pair_up(
         left = list(candidates[problem_id])
         used: Counter[str] = Counter()
         for _ in range(per_problem):
-            is_hard = rng.random() < hard_share
-            pool = [one for one in left if one.hard] if is_hard else rng.sample(left, len(left))
+            hard = [one for one in left if one.hard]
+            is_hard = rng.random() < hard_share and bool(hard)
+            pool = hard if is_hard else rng.sample(left, len(left))
             offered = [(_pair(one, used, "hard" if is_hard else "random"), one) for one in pool]
             if offered:
                 pair, taken = min(offered, key=lambda offer: crowd(offer[0]))

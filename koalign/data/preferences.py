@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from koalign.data.grading import grade, quotes_its_choice
 from koalign.data.mining import repetition
 from koalign.data.pairing import PlacedPair
 from koalign.data.prompts import Renderer
+from koalign.data.text import han_leak
 from koalign.data.tokens import completion_ids, prompt_ids, prompt_texts
 from koalign.records import Completion, Drop, Pair, PromptTokens, Ranking
 
@@ -42,6 +44,7 @@ def preference_pairs(
     """
     pairs: list[PlacedPair] = []
     drops: list[Drop] = []
+    taken: Counter[str] = Counter()
     asked = []
     for ranking in rankings:
         if reason := _not_asked(ranking, renderer):
@@ -50,8 +53,10 @@ def preference_pairs(
             asked.append(ranking)
     for ranking, prompt, sides in _tokenized(asked, renderer, tokenizer):
         found, gone = _pairs_of(ranking, prompt, sides, limits)
-        pairs += found[:per_problem]
-        drops += gone
+        room = per_problem - taken[ranking.problem.id]
+        pairs += found[:room]
+        taken[ranking.problem.id] += len(found[:room])
+        drops += [*gone, *(pair.drop("more_than_per_problem") for pair in found[room:])]
     unique = {pair.name: pair for pair in pairs}
     drops += [pair.drop("same_pair_twice") for pair in pairs if unique[pair.name] is not pair]
     return list(unique.values()), drops
@@ -94,6 +99,8 @@ def _pairs_of(
         return [], [_drop(ranking, "longer_than_context", best.text)]
     if repetition(best.token_ids) > limits.max_repetition:
         return [], [_drop(ranking, "repeats_itself", best.text)]
+    if han_leak(best.text, prompt.text).leaks:
+        return [], [_drop(ranking, "chinese", best.text)]
     if verifiable and not (verdicts[0].correct and quotes_its_choice(problem, best.text)):
         return [], [_drop(ranking, "chosen_not_right", best.text)]
     pairs, drops = [], []
@@ -103,6 +110,8 @@ def _pairs_of(
             drops.append(_drop(ranking, "longer_than_context", side.text))
         elif repetition(side.token_ids) > limits.max_repetition:
             drops.append(_drop(ranking, "repeats_itself", side.text))
+        elif han_leak(side.text, prompt.text).leaks:
+            drops.append(_drop(ranking, "chinese", side.text))
         elif verifiable and (
             verdict.correct or verdict.answer is None or not quotes_its_choice(problem, side.text)
         ):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
-from koalign.config import Sampling, Training
+from koalign.config import Probing, Sampling
 from koalign.data.grading import grade
 from koalign.data.prompts import Renderer
 from koalign.data.tokens import prompt_ids
@@ -32,7 +33,7 @@ class Probe:
     def __call__(self, model: Any) -> dict[str, float]:
         """Shares of right answers in `train` (of `train_n`) and `held_out` (of `held_out_n`).
 
-        And over both the mean length `tokens`, and the shares that were `cut` at `probe_tokens` and that
+        And over both the mean length `tokens`, and the shares that were `cut` at `max_tokens` and that
         no answer could be read from (`unreadable`). Leaves the model as it was: mode, adapter, weights,
         random numbers.
         """
@@ -61,20 +62,31 @@ class Probe:
         requests = [r for side in self.sides.values() for r in side]
         requests.sort(key=lambda r: (len(r.prompt_ids), r.problem_id))
         answered = {}
-        for start in range(0, len(requests), self.batch_size):
-            batch = requests[start : start + self.batch_size]
-            room = self.base.context - len(batch[-1].prompt_ids)
-            greedy = Sampling(temperature=0, max_tokens=min(self.max_tokens, room))
-            for (sample,) in engine.generate(batch, greedy, n=1, seed=0, first=0):
-                problem = self.problems[sample.problem_id]
-                verdict = grade(problem, sample.text, sample.finish_reason)
-                answered[problem.id] = (sample, verdict)
+        # Those that the context leaves equal room: nobody is cut for a longer neighbour's sake.
+        for room, together in groupby(requests, self._room):
+            for batch in _batches(list(together), self.batch_size):
+                greedy = Sampling(temperature=0, max_tokens=room)
+                answered |= self._verdicts(engine.generate(batch, greedy, n=1, seed=0, first=0))
         return answered
+
+    def _room(self, request: Request) -> int:
+        return min(self.max_tokens, self.base.context - len(request.prompt_ids))
+
+    def _verdicts(self, drawn: Sequence[Sequence[Sample]]) -> dict[str, tuple[Sample, Verdict]]:
+        answered = {}
+        for (sample,) in drawn:
+            problem = self.problems[sample.problem_id]
+            answered[problem.id] = (sample, grade(problem, sample.text, sample.finish_reason))
+        return answered
+
+
+def _batches(requests: Sequence[Request], size: int) -> list[Sequence[Request]]:
+    return [requests[start : start + size] for start in range(0, len(requests), size)]
 
 
 def open_probe(
     title: str,
-    section: Training,
+    section: Probing,
     renderer: Renderer,
     tokenizer: Any,
     base: Base,
@@ -86,7 +98,7 @@ def open_probe(
     Only problems are asked that a rule can verify. An id is a hash, so those with the lowest ids are
     drawn as by lot, in whatever order the files are.
     """
-    if not section.probe:
+    if not section.problems:
         return None
     problems: dict[str, Problem] = {}
     sides: dict[str, list[Request]] = {}
@@ -98,7 +110,7 @@ def open_probe(
                 if p.answers and p.kind in renderer.template.kinds and p.kind != "long"
             ),
             key=lambda problem: problem.id,
-        )[: section.probe]
+        )[: section.problems]
         ids = prompt_ids(tokenizer, [renderer.render(problem, "answer") for problem in asked])
         fitting = [(p, i) for p, i in zip(asked, ids, strict=True) if len(i) < base.context]
         if len(fitting) < len(asked):
@@ -117,4 +129,4 @@ def open_probe(
                 file=sys.stderr,
             )
             return None
-    return Probe(tokenizer, base, section.probe_tokens, section.probe_batch, problems, sides)
+    return Probe(tokenizer, base, section.max_tokens, section.batch_size, problems, sides)

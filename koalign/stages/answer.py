@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from koalign.adapters.cards import stacked_card, write_card
 from koalign.data.tokens import prompt_ids
-from koalign.data.traces import answer_rows
+from koalign.data.traces import Trace, answer_rows
 from koalign.guard import within_context
 from koalign.jsonl import parse_record, read_json, read_jsonl, write_jsonl
 from koalign.records import Abstraction, Base, KoalignError, Problem, Sample
@@ -42,10 +42,7 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
         {path.name: hash_path(path) for name, path in inputs.items() if name.startswith("hints/")},
         renderer.hash,
     )
-    counts = {
-        "examples": len(traces),
-        **{kind: sum(t.kind == kind for t in traces) for kind in ("hinted", "foreign", "bare")},
-    }
+    counts = _count(traces)
     if base.scripted:
         write_card(out / "adapter", card)
         return StageResult(counts)
@@ -62,7 +59,7 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     fitting, dropped = within_context(lengths, names, base, config.training.too_long, "answer")
     write_jsonl(out / "dropped.jsonl", dropped)
     rows = [rows[number] for number in fitting]
-    counts |= {"examples": len(rows), "dropped_too_long": len(dropped)}
+    counts = {**_count([traces[number] for number in fitting]), "dropped_too_long": len(dropped)}
     policy = masked_stack(
         config.model, inputs["dpo/adapter"], section.rank, config.seed, out / WORK
     )
@@ -80,6 +77,14 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
             out,
         ),
     )
+
+
+def _count(traces: Sequence[Trace]) -> dict[str, int]:
+    kinds = ("hinted", "foreign", "bare")
+    return {
+        "examples": len(traces),
+        **{kind: sum(trace.kind == kind for trace in traces) for kind in kinds},
+    }
 
 
 STAGE = Stage(

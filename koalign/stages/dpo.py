@@ -42,7 +42,7 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     paired = {pair.problem_id for pair in pairs}
     trained = [p for p in read_jsonl(inputs["prepare/train.jsonl"], Problem) if p.id in paired]
     held_out = read_jsonl(inputs["prepare/dev.jsonl"], Problem)
-    probe = open_probe("dpo", config.training, renderer, tokenizer, base, trained, held_out)
+    probe = open_probe("dpo", config.probe, renderer, tokenizer, base, trained, held_out)
     print(
         f"{card.name}: policy = base + {parent.name} (learning), reference = base + {parent.name} "
         "(frozen, log-probs computed once)",
@@ -60,7 +60,7 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
         config.tracking,
         config.seed,
         out,
-        Watch(config.training, out / "probe.json", probe, config.dpo.beta),
+        Watch(config.probe, out / "probe.json", probe, config.dpo),
     )
     return StageResult(counts, metrics)
 
@@ -69,7 +69,7 @@ STAGE = Stage(
     name="dpo",
     command="dpo",
     run=run,
-    sections=("model", "prompt", "training", "dpo", "seed"),
+    sections=("model", "prompt", "training", "probe", "dpo", "seed"),
     inputs=(
         "prepare/train.jsonl",
         "prepare/dev.jsonl",

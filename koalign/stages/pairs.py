@@ -47,14 +47,7 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     pairs, gone, ches = _screened(config, base, [*mined, *native], inputs["sft/adapter"])
     drops += gone
     items = _with_their_use(items, pairs, gone)
-    drops = [
-        *(
-            Drop(stage="pairs", reason=item.use, problem_id=item.problem_id)
-            for item in items
-            if item.problem_id not in candidates
-        ),
-        *drops,
-    ]
+    drops += [_drop(item) for item in items if item.problem_id not in candidates]
     drops.sort(key=lambda drop: (drop.problem_id, drop.reason, drop.detail))
     write_jsonl(out / "items.jsonl", items)
     write_jsonl(out / "dropped.jsonl", drops)
@@ -147,6 +140,12 @@ def _screened(
         seed=config.seed,
     )
     return kept, [*drops, *gone], ches
+
+
+def _drop(item: Item) -> Drop:
+    """A problem that nothing could be paired of."""
+    rates = ", ".join(f"{rate.right} of {rate.n} right" for rate in item.orders)
+    return Drop(stage="pairs", reason=item.use, problem_id=item.problem_id, detail=rates)
 
 
 def _with_their_use(

@@ -8,9 +8,8 @@ from typing import Any
 
 from koalign.adapters.cards import check_adapter
 from koalign.data.logps import Logps, write_logps
-from koalign.guard import within_context
 from koalign.jsonl import parse_record, read_json, read_jsonl
-from koalign.records import Base, Pair
+from koalign.records import Base, KoalignError, Pair
 from koalign.renderer import open_renderer
 from koalign.run import Stage, StageResult
 
@@ -21,11 +20,13 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     base = parse_record(Base, read_json(inputs["prepare/base.json"]), "prepare/base.json")
     check_adapter(inputs["sft/adapter"], base, open_renderer(config.prompt).hash)
     pairs = read_jsonl(inputs["pairs/pairs.jsonl"], Pair)
-    lengths = [
-        len(pair.prompt_ids) + max(len(pair.chosen.token_ids), len(pair.rejected.token_ids))
-        for pair in pairs
-    ]
-    within_context(lengths, [pair.problem_id for pair in pairs], base, "stop", "reference")
+    for number, pair in enumerate(pairs, start=1):
+        sides = (len(side.token_ids) for side in (pair.chosen, pair.rejected))
+        if len(pair.prompt_ids) + max(sides) > base.context:
+            raise KoalignError(
+                f"{inputs['pairs/pairs.jsonl']}:{number}: longer than the context of {base.context} "
+                "tokens; run `koalign dpo-pairs --force`"
+            )
     logps: list[Logps] = []
     if not base.scripted:
         from koalign.training.policy import continued_policy

@@ -52,7 +52,7 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     write_jsonl(out / "dropped.jsonl", dropped)
     counts |= {"examples": len(rows), "dropped_too_long": len(dropped)}
     held_out = read_jsonl(inputs["prepare/dev.jsonl"], Problem)
-    probe = open_probe("sft", config.training, renderer, tokenizer, base, problems, held_out)
+    probe = open_probe("sft", config.probe, renderer, tokenizer, base, problems, held_out)
     print("sft: policy = base + sft (learning)", file=sys.stderr)
     policy = fresh_policy(config.model, config.sft.rank, config.sft.alpha, config.seed)
     metrics = teach(
@@ -65,7 +65,7 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
         config.tracking,
         config.seed,
         out,
-        Watch(config.training, out / "probe.json", probe),
+        Watch(config.probe, out / "probe.json", probe),
     )
     return StageResult(counts, metrics)
 
@@ -74,7 +74,7 @@ STAGE = Stage(
     name="sft",
     command="sft",
     run=run,
-    sections=("model", "prompt", "training", "sft", "seed"),
+    sections=("model", "prompt", "training", "probe", "sft", "seed"),
     inputs=(
         "prepare/train.jsonl",
         "prepare/dev.jsonl",

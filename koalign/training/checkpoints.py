@@ -75,8 +75,9 @@ class Finite(TrainerCallback):
         kept = last_whole(Path(args.output_dir))
         raise KoalignError(
             f"{self._title}: {what} of step {step} is not finite; "
-            f"{f'kept is {kept}' if kept else 'no checkpoint was whole yet'}; "
-            f"lower {self._title}.learning_rate or {self._title}.max_grad_norm and run with --force"
+            f"{f'the last good adapter is in {kept}' if kept else 'no checkpoint was whole yet'}; "
+            f"lower {self._title}.learning_rate or {self._title}.max_grad_norm and run with --force, "
+            "which begins anew (copy that folder first if you want it)"
         )
 
 

@@ -69,33 +69,31 @@ def dpo_trainer(
 
     `reference` holds for each pair the log-probabilities of the tokens of its two sides. Losses and
     metrics are TRL's, means over the pairs of an optimizer step; `sft` is a mean over the tokens of
-    their chosen sides.
+    their chosen sides. With packing `trl` and gradient accumulation they are, as in TRL, means of the
+    means of its batches.
     """
     examples = group_pairs(pairs, reference)
-    settings = trl_settings(section, work, len(examples), seed)
+    settings = trl_settings(section, policy, work, len(examples), seed)
     grouped = training.packing == "groups"
     if grouped:
         settings = row_settings(settings)
         share_prompts_of(policy, group_sides(pairs)[0])
     losses = {section.loss: 1.0, "sft": section.sft_weight}
     losses = {name: weight for name, weight in losses.items() if weight}
-    trainer_class, collator_class = (
-        (GroupedDPOTrainer, PairCollator) if grouped else (TokenizedDPOTrainer, PaddedPairCollator)
-    )
     with unrounded(policy):
-        return trainer_class(
+        return (GroupedDPOTrainer if grouped else TokenizedDPOTrainer)(
             model=policy,
             args=DPOConfig(
-                **{**settings, "remove_unused_columns": False},
+                **settings,
                 beta=section.beta,
                 loss_type=list(losses),
                 loss_weights=list(losses.values()),
                 label_smoothing=section.label_smoothing,
                 ld_alpha=section.ld_alpha,
             ),
-            data_collator=collator_class(
-                tokenizer.pad_token_id, training.row_tokens, section.ld_alpha
-            ),
+            data_collator=PairCollator(training.row_tokens, section.ld_alpha)
+            if grouped
+            else PaddedPairCollator(tokenizer.pad_token_id, section.ld_alpha),
             train_dataset=Dataset.from_list(examples),
             processing_class=tokenizer,
         )
@@ -184,7 +182,6 @@ def _places(lengths: torch.Tensor, pairs: torch.Tensor) -> tuple[torch.Tensor, t
 class PairCollator:
     """Examples of one optimizer step -> rows for GroupedDPOTrainer."""
 
-    pad_token_id: int
     row_tokens: int
     ld_alpha: float | None
 
@@ -210,7 +207,7 @@ class PairCollator:
         lengths = [len(written) for group in groups for written in group.completions]
         sums = [pair for example in examples for pair in reference_sums(example, self.ld_alpha)]
         return {
-            **pack(groups, self.pad_token_id),
+            **pack(groups),
             "pairs": torch.tensor(pairs),
             "lengths": torch.tensor(lengths),
             "ref_chosen_logps": torch.tensor([chosen for chosen, _ in sums]),
@@ -221,8 +218,11 @@ class PairCollator:
 
 
 @dataclass(frozen=True)
-class PaddedPairCollator(PairCollator):
+class PaddedPairCollator:
     """The same examples as TRL pads them: a prompt again for both sides of each of its pairs."""
+
+    pad_token_id: int
+    ld_alpha: float | None
 
     def __call__(self, examples: Sequence[dict[str, Any]]) -> dict[str, Any]:
         return DataCollatorForPreference(self.pad_token_id)(

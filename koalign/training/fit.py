@@ -30,13 +30,16 @@ from koalign.training.checkpoints import (
     remove_cut_off,
 )
 from koalign.training.guards import Guard, Watch, kept_step, reason_to_stop, report
+from koalign.training.policy import in_bfloat16
 
 if not sys.stderr.isatty():  # bars of other libraries are for terminals too
     os.environ["TQDM_DISABLE"] = "1"
     datasets.disable_progress_bars()
 
 
-def trl_settings(section: Optimization, work: Path, rows: int, seed: int) -> dict[str, Any]:
+def trl_settings(
+    section: Optimization, policy: PeftModel, work: Path, rows: int, seed: int
+) -> dict[str, Any]:
     """A section of koalign.yaml in the words of transformers.TrainingArguments."""
     on_cpu = not torch.cuda.is_available()
     per_step = section.batch_size * section.gradient_accumulation_steps
@@ -53,7 +56,7 @@ def trl_settings(section: Optimization, work: Path, rows: int, seed: int) -> dic
         "weight_decay": 0.0,
         "optim": "adamw_torch",
         "gradient_checkpointing": section.gradient_checkpointing,
-        "bf16": not on_cpu and torch.cuda.is_bf16_supported(),
+        "bf16": in_bfloat16(policy),
         "use_cpu": on_cpu,
         "seed": seed,
         "data_seed": seed,
@@ -65,6 +68,7 @@ def trl_settings(section: Optimization, work: Path, rows: int, seed: int) -> dic
         "logging_nan_inf_filter": False,  # it would write the last good loss for one that is not finite
         "report_to": "none",
         "disable_tqdm": True,
+        "remove_unused_columns": False,
         "max_length": None,  # nothing is cut: what is too long was refused or dropped before
     }
 

@@ -110,7 +110,7 @@ class Layout:
         return self._masks[key]
 
 
-def pack(groups: Sequence[Group], pad: int = 0) -> dict[str, Any]:
+def pack(groups: Sequence[Group]) -> dict[str, Any]:
     """One row of groups as the arguments of a model that `share_prompts` made ready.
 
     input_ids and position_ids (1, W); shift_labels (1, N): the completion tokens in order, which the

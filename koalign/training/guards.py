@@ -19,7 +19,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from koalign.config import Training
+from koalign.config import Dpo, Probing
 from koalign.data.metrics import difference_interval
 from koalign.jsonl import write_json
 from koalign.tracking import Log
@@ -33,15 +33,16 @@ PREFIX = "probe/"
 class Watch:
     """What a training is watched by."""
 
-    section: Training
-    """evaluations, patience, max_displacement and max_length_drift."""
+    section: Probing
+    """evaluations and patience."""
     report: Path
     """The JSON file that `report` writes."""
     measure: Callable[[Any], dict[str, float]] | None
     """The model as it stands -> shares of right answers `train` and `held_out`, their numbers of
     problems `train_n` and `held_out_n`, and the mean length `tokens`, among others; none: no probe."""
-    beta: float | None = None
-    """Of DPO. None: there is no reference to drift away from; SFT teaches another length on purpose."""
+    dpo: Dpo | None = None
+    """beta, max_displacement and max_length_drift. None: there is no reference to drift away from; SFT
+    teaches another length on purpose."""
 
 
 def evaluations(history: Sequence[Entry]) -> list[Entry]:
@@ -74,21 +75,21 @@ def displacement(history: Sequence[Entry], beta: float, steps: int) -> float:
 
 def reason_to_stop(title: str, watch: Watch, history: Sequence[Entry], steps: int) -> str | None:
     """What was found and what to do about it, in a line; none: go on. `steps`: of the whole training."""
-    section, answers = watch.section, evaluations(history)
-    if watch.beta is not None and section.max_displacement is not None:
-        fallen = displacement(history, watch.beta, steps)
-        if fallen > section.max_displacement:
+    section, dpo, answers = watch.section, watch.dpo, evaluations(history)
+    if dpo is not None and dpo.max_displacement is not None:
+        fallen = displacement(history, dpo.beta, steps)
+        if fallen > dpo.max_displacement:
             return (
                 f"the chosen log-probability per token lies {fallen:.1%} below the reference "
-                f"(training.max_displacement {section.max_displacement:.1%}); "
+                f"({title}.max_displacement {dpo.max_displacement:.1%}); "
                 f"raise {title}.sft_weight or lower {title}.learning_rate"
             )
-    if watch.beta is not None and section.max_length_drift is not None and answers:
+    if dpo is not None and dpo.max_length_drift is not None and answers:
         before, now = answers[0][PREFIX + "tokens"], answers[-1][PREFIX + "tokens"]
-        if now > before * section.max_length_drift:
+        if now > before * dpo.max_length_drift:
             return (
                 f"answers have {now:.0f} tokens, and had {before:.0f} before training "
-                f"(training.max_length_drift {section.max_length_drift:g}); "
+                f"({title}.max_length_drift {dpo.max_length_drift:g}); "
                 f"lower {title}.learning_rate or pairs.max_length_ratio"
             )
     if section.patience is not None and len(answers) > section.patience:
@@ -96,7 +97,7 @@ def reason_to_stop(title: str, watch: Watch, history: Sequence[Entry], steps: in
         if all(after < before for before, after in pairwise(last)):
             return (
                 f"held-out accuracy fell {section.patience} evaluations running "
-                f"({', '.join(f'{share:.1%}' for share in last)}; training.patience); "
+                f"({', '.join(f'{share:.1%}' for share in last)}; probe.patience); "
                 f"lower {title}.learning_rate or {title}.epochs"
             )
     return None

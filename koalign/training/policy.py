@@ -77,6 +77,16 @@ def unrounded(policy: PeftModel) -> Iterator[None]:
             parameter.data = before[name]
 
 
+def in_bfloat16(policy: PeftModel) -> bool:
+    """Whether the policy is trained under bfloat16 autocast: on a GPU, with a base of that precision."""
+    return policy.device.type == "cuda" and policy.get_base_model().config.dtype == torch.bfloat16
+
+
+def autocast(policy: PeftModel) -> torch.autocast:
+    """The precision in which the policy is trained, for what is to be compared with it."""
+    return torch.autocast(policy.device.type, torch.bfloat16, enabled=in_bfloat16(policy))
+
+
 def _trainable_base(model: Model) -> Any:
     base = load_base(model, quantized=True)
     if model.load_in_4bit:

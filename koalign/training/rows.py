@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -14,7 +13,8 @@ class RowByRow:
     {"rows": [...], "shares": [weight of a row in the means of the step]}.
 
     The losses of the rows are shares of the step's loss, so the gradient does not depend on how the
-    groups were laid into rows: `row_tokens` is memory against speed and no hyper-parameter.
+    groups were laid into rows: `row_tokens` is memory against speed and no hyper-parameter. For one
+    process: TRL gathers metrics with every row, and two processes need not have as many.
     """
 
     def training_step(
@@ -23,11 +23,8 @@ class RowByRow:
         """Forward and backward of every row; returns the step's loss."""
         rows = inputs["rows"]
         loss = torch.zeros((), device=self.args.device)
-        for number, row in enumerate(rows, start=1):
-            # Several processes average their gradients once a step, with the last row.
-            last = number == len(rows)
-            with nullcontext() if last else self.accelerator.no_sync(model):
-                loss = loss + super().training_step(model, row, num_items_in_batch)
+        for row in rows:
+            loss = loss + super().training_step(model, row, num_items_in_batch)
         self._metrics["train"].update(_means(self._metrics["train"], inputs["shares"]))
         return loss
 
@@ -43,7 +40,6 @@ def row_settings(settings: dict[str, Any]) -> dict[str, Any]:
         **settings,
         "per_device_train_batch_size": settings["per_device_train_batch_size"] * steps,
         "gradient_accumulation_steps": 1,
-        "remove_unused_columns": False,
         "router_aux_loss_coef": 0.0,
     }
 

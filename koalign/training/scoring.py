@@ -18,13 +18,14 @@ from koalign.config import Model, Training
 from koalign.data.logps import Logps
 from koalign.records import KoalignError, Pair
 from koalign.training.groups import Group, pack, rows_of, share_prompts
-from koalign.training.policy import continued_policy
+from koalign.training.policy import autocast, continued_policy
 
 IGNORED = -100
 TOLERANCE = 1e-3
 """Largest difference of a token's log-probability between a group and one completion alone, in float32."""
 ROUGH_TOLERANCE = 0.1
-"""Largest mean difference in half precision, where single tokens move further by rounding alone."""
+"""Largest mean difference on a base in half precision or in 4 bits, where single tokens move further by
+rounding alone."""
 
 Read = Callable[[PeftModel, dict[str, Any]], torch.Tensor]
 """(policy, a row) -> something of every predicted token, (N, ...)."""
@@ -89,12 +90,11 @@ def share_prompts_of(policy: PeftModel, groups: Sequence[Group]) -> None:
     share_prompts(policy)
     policy.eval()
     group = max(groups, key=lambda one: one.tokens)
-    device = policy.device
-    with torch.no_grad():
-        together = torch.cat(list(_packed(policy, [group], _logps))).to(device)
+    with torch.no_grad(), autocast(policy):
+        together = torch.cat(list(_packed(policy, [group], _logps)))
         alone = torch.cat([_alone(policy, group.prompt, one, _logps) for one in group.completions])
     differences = (together - alone).abs()
-    exact = next(policy.get_base_model().parameters()).dtype == torch.float32
+    exact = all(p.dtype == torch.float32 for p in policy.parameters())
     found = float(differences.max() if exact else differences.mean())
     if not found <= (TOLERANCE if exact else ROUGH_TOLERANCE):
         raise KoalignError(
@@ -111,7 +111,7 @@ def _scored(
     else:
         add_fused_lm_head(policy.get_base_model())
     policy.eval()
-    with torch.no_grad():
+    with torch.no_grad(), autocast(policy):
         if training.packing == "trl":
             for number, group in enumerate(groups):
                 yield number, [_alone(policy, group.prompt, one, read) for one in group.completions]

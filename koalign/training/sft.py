@@ -22,9 +22,8 @@ from koalign.training.groups import Group, pack, rows_of
 from koalign.training.guards import Watch
 from koalign.training.policy import unrounded
 from koalign.training.rows import RowByRow, row_settings
-from koalign.training.scoring import share_prompts_of
+from koalign.training.scoring import IGNORED, share_prompts_of
 
-IGNORED = -100
 Row = tuple[Sequence[int], Sequence[int]]
 """Token ids of the prompt, and of the completion with its end of turn."""
 
@@ -67,7 +66,7 @@ def sft_trainer(
     """
     groups = group_rows(rows)
     settings = {
-        **trl_settings(section, work, len(groups), seed),
+        **trl_settings(section, policy, work, len(groups), seed),
         "dataset_kwargs": {"skip_prepare_dataset": True},  # these are the ids to train on
     }
     grouped = training.packing == "groups"
@@ -77,7 +76,7 @@ def sft_trainer(
     with unrounded(policy):
         return (GroupedSFTTrainer if grouped else SFTTrainer)(
             model=policy,
-            args=SFTConfig(**{**settings, "remove_unused_columns": False}),
+            args=SFTConfig(**settings),
             data_collator=GroupCollator(training.row_tokens)
             if grouped
             else PaddedCollator(tokenizer.pad_token_id),

@@ -1,0 +1,66 @@
+"""On a GPU, in bfloat16 and on a 4-bit base: groups agree with one completion at a time, and DPO learns.
+
+Run with `pytest -m gpu`; where there is no GPU these are not collected.
+"""
+
+import pytest
+import torch
+from conftest import exam
+from training_helpers import QUICK_DPO, TRAINING, pairs_of, trained_adapter
+
+from koalign.adapters.base import load_tokenizer
+from koalign.config import Model, Training
+from koalign.training.dpo import dpo_trainer
+from koalign.training.fit import fit
+from koalign.training.policy import continued_policy
+from koalign.training.scoring import token_logps
+
+pytestmark = pytest.mark.gpu
+
+BASES = [
+    Model(path="builtin:tiny-ko", dtype="float32"),
+    Model(path="builtin:tiny-ko", dtype="bfloat16"),
+    Model(path="builtin:tiny-ko", dtype="bfloat16", load_in_4bit=True),
+]
+
+
+@pytest.fixture(scope="module")
+def adapter(tmp_path_factory):
+    return trained_adapter(tmp_path_factory.mktemp("sft") / "adapter", rank=8, seed=3)
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    return pairs_of(load_tokenizer(BASES[0]), exam("train")[:16], each=2)
+
+
+@pytest.mark.parametrize("model", BASES, ids=lambda m: f"{m.dtype} {'nf4' * m.load_in_4bit}")
+def test_groups_agree_with_one_completion_at_a_time(model, adapter, pairs):
+    packed = token_logps(continued_policy(model, adapter), pairs, TRAINING)
+    alone = token_logps(continued_policy(model, adapter), pairs, Training(packing="trl"))
+    differences = torch.tensor(
+        [
+            abs(a - b)
+            for ours, theirs in zip(packed, alone, strict=True)
+            for side, other in zip(ours, theirs, strict=True)
+            for a, b in zip(side, other, strict=True)
+        ]
+    )
+    exact = model.dtype == "float32"
+    assert differences.max() < 1e-3 if exact else differences.mean() < 0.05
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+@pytest.mark.parametrize("model", BASES, ids=lambda m: f"{m.dtype} {'nf4' * m.load_in_4bit}")
+def test_dpo_starts_at_the_reference_and_learns(model, checkpointing, adapter, pairs, tmp_path):
+    policy = continued_policy(model, adapter)
+    reference = token_logps(policy, pairs, TRAINING)
+    section = QUICK_DPO.model_copy(update={"epochs": 4, "gradient_checkpointing": checkpointing})
+    trainer = dpo_trainer(
+        policy, load_tokenizer(model), pairs, reference, section, TRAINING, tmp_path, 0
+    )
+    seen = []
+    fit(trainer, "dpo", lambda metrics, step: seen.append(metrics))
+    steps = [metrics for metrics in seen if "rewards/margins" in metrics]
+    assert abs(steps[0]["rewards/margins"]) < (1e-3 if model.dtype == "float32" else 0.05)
+    assert steps[-1]["rewards/margins"] > steps[0]["rewards/margins"] + 0.05
