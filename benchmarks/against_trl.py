@@ -37,8 +37,6 @@ Make = Callable[[PeftModel, Sequence[Group], str], tuple[Any, Any]]
 BATCH = 4
 """Prompts in a step."""
 VOCABULARY = 32_000
-LENGTHS = (256, 512, 1024, 2048, 4096)
-"""Of prompts, for --lengths."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,9 @@ def take_step(trainer: Any, examples: Sequence[dict[str, Any]]) -> tuple[float, 
     trainer.current_gradient_accumulation_steps = 1
     started = time.perf_counter()
     batch = trainer.data_collator(examples)
-    loss = trainer.training_step(trainer.model, batch)
+    # What the training loop counts for losses that are means over tokens.
+    tokens = trainer._get_num_items_in_batch([batch], trainer.args.device)
+    loss = trainer.training_step(trainer.model, batch, tokens)
     return time.perf_counter() - started, float(loss)
 
 
@@ -188,17 +188,17 @@ def arguments(description: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--json", action="store_true", help="one JSON list instead of a table")
     parser.add_argument("--rounds", type=int, default=5, help="steps of each side")
-    parser.add_argument("--lengths", action="store_true", help="one row for each prompt length")
+    parser.add_argument("--lengths", type=int, nargs="+", help="one row for each prompt length")
     parser.add_argument("--plot", type=Path, help="PNG of the ratios; needs --lengths, matplotlib")
     return parser.parse_args()
 
 
-def lengths_of(names: dict[int, str]) -> tuple[Work, ...]:
-    """One row for each prompt length and each number of completions, two prompts a step."""
+def lengths_of(names: dict[int, str], lengths: Sequence[int]) -> tuple[Work, ...]:
+    """One row for each prompt length and each number of completions, a prompt a step."""
     return tuple(
-        Work(f"{name} a prompt of {length}", (length, length), completions, batch=2)
+        Work(f"{name} a prompt of {length}", (length, length), completions, batch=1)
         for completions, name in names.items()
-        for length in LENGTHS
+        for length in lengths
     )
 
 
@@ -229,7 +229,7 @@ def draw(works: Sequence[Work], rows: Sequence[dict[str, Any]], path: Path) -> N
         low, high = zip(*(row["ratio_range"] for _, row in chosen), strict=True)
         axes.fill_between(lengths, low, high, alpha=0.2)
     axes.set_xscale("log", base=2)
-    axes.set_xticks(LENGTHS, [str(length) for length in LENGTHS])
+    axes.set_xticks(lengths, [str(length) for length in lengths])
     axes.set_ylim(bottom=0)
     axes.axhline(1, color="gray", linewidth=0.8)
     axes.set_xlabel("tokens in the prompt")

@@ -1,7 +1,7 @@
 """A DPO step of koalign, which computes a prompt once, against TRL's DPOTrainer, which computes it
 twice a pair. The reference log-probabilities are computed before on both sides.
 
-    .venv/bin/python benchmarks/dpo_vs_trl.py [--json] [--lengths [--plot FILE.png]]
+    .venv/bin/python benchmarks/dpo_vs_trl.py [--json] [--lengths 256 512 1024 [--plot FILE.png]]
 """
 
 from __future__ import annotations
@@ -86,5 +86,5 @@ def make(policy: PeftModel, groups: Sequence[Group], side: str) -> tuple[Any, An
 
 if __name__ == "__main__":
     args = arguments(__doc__.splitlines()[0])
-    work = lengths_of({2: "1 pair", 8: "4 pairs"}) if args.lengths else WORK
+    work = lengths_of({2: "1 pair", 8: "4 pairs"}, args.lengths) if args.lengths else WORK
     measure(work, make, args)

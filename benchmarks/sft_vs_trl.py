@@ -1,7 +1,7 @@
 """An SFT step of koalign, which computes a prompt once for all of its traces, against TRL's SFTTrainer,
 which computes it once a trace.
 
-    .venv/bin/python benchmarks/sft_vs_trl.py [--json] [--lengths [--plot FILE.png]]
+    .venv/bin/python benchmarks/sft_vs_trl.py [--json] [--lengths 256 512 1024 [--plot FILE.png]]
 """
 
 from __future__ import annotations
@@ -57,5 +57,5 @@ def make(policy: PeftModel, groups: Sequence[Group], side: str) -> tuple[Any, An
 
 if __name__ == "__main__":
     args = arguments(__doc__.splitlines()[0])
-    work = lengths_of({1: "1 trace", 4: "4 traces"}) if args.lengths else WORK
+    work = lengths_of({1: "1 trace", 4: "4 traces"}, args.lengths) if args.lengths else WORK
     measure(work, make, args)

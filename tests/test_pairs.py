@@ -3,6 +3,7 @@
 import json
 import random
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from test_mining import OPTIONS, PROBLEM, asked, many_asked, sample, says, written
 
 from koalign.data.grading import grade
-from koalign.data.mining import Item, mine
+from koalign.data.mining import Candidate, Item, mine
 from koalign.data.orders import in_order
 from koalign.data.pairing import MINED, PlacedPair, balanced, pair_up, without_near_identical
 from koalign.data.preferences import Limits, preference_pairs
@@ -52,12 +53,25 @@ def test_pairs_stand_on_one_prompt_and_use_a_rejected_text_once(problems, seed):
         assert one.pair.reason in MINED
 
 
+def named(candidate: Candidate, problem_id: str) -> Candidate:
+    """The candidate as one of another problem."""
+    prompt = candidate.asked.prompt.model_copy(update={"problem_id": problem_id})
+    return replace(candidate, asked=replace(candidate.asked, prompt=prompt))
+
+
 def test_every_problem_with_a_candidate_gives_a_pair_and_none_more_than_its_number():
-    several = {str(n): mine([written("다가나라"), written("다가나라", (2, 3, 0, 1))], **OPTIONS)[1] for n in range(30)}  # fmt: skip
+    found = mine([written("다가나라"), written("다가나라", (2, 3, 0, 1))], **OPTIONS)[1]
+    several = {str(n): [named(candidate, str(n)) for candidate in found] for n in range(30)}
+    hard = sum(candidate.hard for candidate in found)
+    assert 0 < hard < len(found)
     for share in (0.0, 0.7, 1.0):
-        pairs = pair_up(several, per_problem=3, hard_share=share, seed=0)
-        counts = Counter(json.dumps([one.pair.reason]) for one in pairs)
-        assert len(pairs) <= 90 and len(counts) == (1 if share in (0, 1) else 2)
+        for most in (1, 3, len(found), 10):
+            pairs = pair_up(several, per_problem=most, hard_share=share, seed=0)
+            counts = Counter(one.pair.problem_id for one in pairs)
+            assert counts == dict.fromkeys(several, min(most, len(found)))
+            if share == 1:  # the others come when no hard one is left
+                reasons = Counter(one.pair.reason for one in pairs)
+                assert reasons["hard"] == 30 * min(most, hard)
     one = pair_up({"0": mine([written("다가")], **OPTIONS)[1]}, **PICK)
     assert len(one) == 1
 
@@ -177,7 +191,19 @@ def test_without_a_gold_answer_the_annotator_is_believed_and_the_pair_says_so():
     assert [(o.pair.chosen.text, o.pair.rejected.text, o.pair.reason, o.choices) for o in pairs] == [
         (texts[0], texts[1], "native", 0), (texts[0], texts[2], "native", 0),
     ]  # fmt: skip
-    assert drops == []
+    assert [drop.reason for drop in drops] == ["more_than_per_problem"]
+    twice = Ranking(problem=OPEN, texts=(texts[3], *texts[:3]))
+    pairs, drops = preferred(Ranking(problem=OPEN, texts=texts), twice, per_problem=4)
+    assert len(pairs) == 4 and [drop.reason for drop in drops] == ["more_than_per_problem"] * 2
+
+
+def test_a_ranking_with_chinese_in_it_gives_no_such_pair():
+    texts = ("가을은 높고 맑다.", "가을이다.", "秋天是很美丽的季节，天空很高。")
+    pairs, drops = preferred(Ranking(problem=OPEN, texts=texts))
+    assert [one.pair.rejected.text for one in pairs] == [texts[1]]
+    assert [drop.reason for drop in drops] == ["chinese"]
+    pairs, drops = preferred(Ranking(problem=OPEN, texts=texts[::-1]))
+    assert pairs == [] and [drop.reason for drop in drops] == ["chinese"]
     read = ByteTokenizer()
     assert read.decode(pairs[0].pair.chosen.token_ids) == texts[0]
     assert "가을을 한 문장으로?" in read.decode(pairs[0].pair.prompt_ids) == pairs[0].pair.prompt
