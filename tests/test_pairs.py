@@ -192,6 +192,9 @@ def test_without_a_gold_answer_the_annotator_is_believed_and_the_pair_says_so():
         (texts[0], texts[1], "native", 0), (texts[0], texts[2], "native", 0),
     ]  # fmt: skip
     assert [drop.reason for drop in drops] == ["more_than_per_problem"]
+    read = ByteTokenizer()
+    assert read.decode(pairs[0].pair.chosen.token_ids) == texts[0]
+    assert "가을을 한 문장으로?" in read.decode(pairs[0].pair.prompt_ids) == pairs[0].pair.prompt
     twice = Ranking(problem=OPEN, texts=(texts[3], *texts[:3]))
     pairs, drops = preferred(Ranking(problem=OPEN, texts=texts), twice, per_problem=4)
     assert len(pairs) == 4 and [drop.reason for drop in drops] == ["more_than_per_problem"] * 2
@@ -204,9 +207,6 @@ def test_a_ranking_with_chinese_in_it_gives_no_such_pair():
     assert [drop.reason for drop in drops] == ["chinese"]
     pairs, drops = preferred(Ranking(problem=OPEN, texts=texts[::-1]))
     assert pairs == [] and [drop.reason for drop in drops] == ["chinese"]
-    read = ByteTokenizer()
-    assert read.decode(pairs[0].pair.chosen.token_ids) == texts[0]
-    assert "가을을 한 문장으로?" in read.decode(pairs[0].pair.prompt_ids) == pairs[0].pair.prompt
 
 
 def test_with_a_gold_answer_the_rule_must_agree_with_the_annotator():
