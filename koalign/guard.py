@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from koalign.data.leaks import find_leaks, taught_text, texts_leak
-from koalign.jsonl import read_json, read_jsonl
+from koalign.jsonl import read_json, read_jsonl, write_jsonl
 from koalign.records import Base, Drop, KoalignError, Problem
 
 HELD_OUT = ("prepare/dev.jsonl", "prepare/test.jsonl", "prepare/leaks.json")
@@ -37,12 +37,19 @@ def refuse_leaking_texts(texts: Sequence[tuple[str, str]], inputs: Mapping[str, 
 
 
 def within_context(
-    lengths: Sequence[int], problem_ids: Sequence[str], base: Base, too_long: str, stage: str
-) -> tuple[list[int], list[Drop]]:
-    """The numbers of the examples that the run can read whole, and drops for the others; none is cut.
+    rows: Sequence[tuple[Sequence[int], Sequence[int]]],
+    problem_ids: Sequence[str],
+    base: Base,
+    too_long: str,
+    out: Path,
+) -> list[int]:
+    """The numbers of the rows (prompt, completion) that the run can read whole; none is cut.
 
-    Raises KoalignError where there is one and `too_long` says stop.
+    The others are drops in `out`/dropped.jsonl; `out` is the folder of the stage. Raises KoalignError
+    where there is one and `too_long` says stop, and where nothing is left.
     """
+    stage = out.name
+    lengths = [len(prompt) + len(completion) for prompt, completion in rows]
     kept = [number for number, length in enumerate(lengths) if length <= base.context]
     long = sorted({*range(len(lengths))} - {*kept}, key=lambda number: -lengths[number])
     if long and too_long == "stop":
@@ -56,15 +63,19 @@ def within_context(
             f"{stage}: all {len(lengths)} examples are longer than the context of {base.context} tokens; "
             "raise model.max_length or shorten them"
         )
-    return kept, [
-        Drop(
-            stage=stage,
-            reason="too_long",
-            problem_id=problem_ids[number],
-            detail=f"{lengths[number]} tokens",
-        )
-        for number in long
-    ]
+    write_jsonl(
+        out / "dropped.jsonl",
+        [
+            Drop(
+                stage=stage,
+                reason="too_long",
+                problem_id=problem_ids[number],
+                detail=f"{lengths[number]} tokens",
+            )
+            for number in long
+        ],
+    )
+    return kept
 
 
 def _held_out(inputs: Mapping[str, Path]) -> tuple[list[Problem], float]:

@@ -12,12 +12,12 @@ from conftest import exam, koalign
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
-from training_helpers import MODEL, QUICK, QUICK_DPO, card, rows_of, trained_adapter
+from training_helpers import MODEL, QUICK, QUICK_DPO, card, pairs_of, rows_of, trained_adapter
 
 from koalign.adapters.base import load_tokenizer
 from koalign.config import Dpo, Probing, Tracking, Training
 from koalign.jsonl import read_json
-from koalign.records import Completion, KoalignError, Pair
+from koalign.records import KoalignError, Pair
 from koalign.run import WORK, hash_path
 from koalign.training.checkpoints import WHOLE, last_whole, remove_cut_off
 from koalign.training.dpo import sharpen
@@ -126,23 +126,8 @@ def rows(tokenizer):
 
 
 @pytest.fixture(scope="module")
-def pairs(tokenizer, rows) -> list[Pair]:
-    """The right answer against the next one."""
-    made = []
-    for problem, (prompt, chosen) in zip(exam("train")[:16], rows, strict=True):
-        number = int(problem.answers[0]) % len(problem.choices) + 1
-        ((_, other),) = rows_of(tokenizer, [problem.model_copy(update={"answers": (str(number),)})])
-        made.append(
-            Pair(
-                problem_id=problem.id,
-                prompt="",
-                prompt_ids=tuple(prompt),
-                chosen=Completion(text="", token_ids=tuple(chosen)),
-                rejected=Completion(text="", token_ids=tuple(other)),
-                reason="hard",
-            )
-        )
-    return made
+def pairs(tokenizer) -> list[Pair]:
+    return pairs_of(tokenizer, exam("train")[:16])
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from typing import Any
 from koalign.adapters.cards import stacked_card, write_card
 from koalign.data import tokens
 from koalign.guard import within_context
-from koalign.jsonl import parse_record, read_json, read_jsonl, write_jsonl
+from koalign.jsonl import parse_record, read_json, read_jsonl
 from koalign.records import Abstraction, Base, KoalignError, Problem
 from koalign.renderer import open_renderer
 from koalign.run import WORK, Stage, StageResult, hash_path
@@ -48,11 +48,10 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     asked = [renderer.render(problems[hint.problem_id], "abstraction") for hint in kept]
     written = tokens.completion_ids(tokenizer, asked, [hint.text for hint in kept])
     rows = list(zip(tokens.prompt_ids(tokenizer, asked), written, strict=True))
-    lengths, names = [len(p) + len(c) for p, c in rows], [hint.problem_id for hint in kept]
-    fitting, dropped = within_context(lengths, names, base, config.training.too_long, "abstraction")
-    write_jsonl(out / "dropped.jsonl", dropped)
-    rows = [rows[number] for number in fitting]
-    counts |= {"examples": len(rows), "dropped_too_long": len(dropped)}
+    names = [hint.problem_id for hint in kept]
+    fitting = within_context(rows, names, base, config.training.too_long, out)
+    dropped, rows = len(rows) - len(fitting), [rows[number] for number in fitting]
+    counts |= {"examples": len(rows), "dropped_too_long": dropped}
     policy = masked_stack(
         config.model, inputs["dpo/adapter"], section.rank, config.seed, out / WORK
     )

@@ -10,7 +10,7 @@ from koalign.adapters.cards import stacked_card, write_card
 from koalign.data.tokens import prompt_ids
 from koalign.data.traces import Trace, answer_rows
 from koalign.guard import within_context
-from koalign.jsonl import parse_record, read_json, read_jsonl, write_jsonl
+from koalign.jsonl import parse_record, read_json, read_jsonl
 from koalign.records import Abstraction, Base, KoalignError, Problem, Sample
 from koalign.renderer import open_renderer
 from koalign.run import WORK, Stage, StageResult, hash_path
@@ -55,11 +55,10 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     asked = [renderer.render(problems[t.problem_id], "answer", hint=t.hint) for t in traces]
     read = prompt_ids(tokenizer, asked)
     rows = [(ids, trace.token_ids) for ids, trace in zip(read, traces, strict=True)]
-    lengths, names = [len(p) + len(c) for p, c in rows], [trace.problem_id for trace in traces]
-    fitting, dropped = within_context(lengths, names, base, config.training.too_long, "answer")
-    write_jsonl(out / "dropped.jsonl", dropped)
-    rows = [rows[number] for number in fitting]
-    counts = {**_count([traces[number] for number in fitting]), "dropped_too_long": len(dropped)}
+    names = [trace.problem_id for trace in traces]
+    fitting = within_context(rows, names, base, config.training.too_long, out)
+    dropped, rows = len(rows) - len(fitting), [rows[number] for number in fitting]
+    counts = {**_count([traces[number] for number in fitting]), "dropped_too_long": dropped}
     policy = masked_stack(
         config.model, inputs["dpo/adapter"], section.rank, config.seed, out / WORK
     )

@@ -10,7 +10,7 @@ from typing import Any
 from koalign.adapters.cards import write_card
 from koalign.data import tokens
 from koalign.guard import HELD_OUT, refuse_leaks, within_context
-from koalign.jsonl import parse_record, read_json, read_jsonl, write_jsonl
+from koalign.jsonl import parse_record, read_json, read_jsonl
 from koalign.records import AdapterCard, Base, Problem
 from koalign.renderer import open_renderer
 from koalign.run import Stage, StageResult, hash_path
@@ -45,12 +45,11 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     asked = [renderer.render(problem, "answer") for problem in problems]
     answers = tokens.completion_ids(tokenizer, asked, [renderer.target(p) for p in problems])
     rows = list(zip(tokens.prompt_ids(tokenizer, asked), answers, strict=True))
-    lengths = [len(prompt) + len(answer) for prompt, answer in rows]
     names = [problem.id for problem in problems]
-    kept, dropped = within_context(lengths, names, base, config.training.too_long, "sft")
+    kept = within_context(rows, names, base, config.training.too_long, out)
+    dropped = len(rows) - len(kept)
     problems, rows = [problems[n] for n in kept], [rows[n] for n in kept]
-    write_jsonl(out / "dropped.jsonl", dropped)
-    counts |= {"examples": len(rows), "dropped_too_long": len(dropped)}
+    counts |= {"examples": len(rows), "dropped_too_long": dropped}
     held_out = read_jsonl(inputs["prepare/dev.jsonl"], Problem)
     probe = open_probe("sft", config.probe, renderer, tokenizer, base, problems, held_out)
     print("sft: policy = base + sft (learning)", file=sys.stderr)
