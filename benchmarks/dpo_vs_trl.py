@@ -19,7 +19,7 @@ from trl import DPOConfig, DPOTrainer
 from koalign.config import Dpo, Training
 from koalign.records import Completion, Pair
 from koalign.training.dpo import dpo_trainer, group_pairs
-from koalign.training.groups import Group
+from koalign.engines.groups import Group
 from koalign.training.scoring import token_logps
 
 WORK = (

@@ -17,7 +17,7 @@ from peft import PeftModel
 from trl import SFTConfig, SFTTrainer
 
 from koalign.config import Sft, Training
-from koalign.training.groups import Group
+from koalign.engines.groups import Group
 from koalign.training.sft import sft_trainer
 
 WORK = (

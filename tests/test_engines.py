@@ -13,7 +13,7 @@ from training_helpers import MODEL, RENDERER, base_of_tests, trained_adapter
 from koalign.adapters.base import load_base, load_tokenizer
 from koalign.config import Engine, Sampling
 from koalign.data.tokens import prompt_ids
-from koalign.engines import Request, draw, open_engine
+from koalign.engines import Question, Request, draw, open_engine
 from koalign.records import KoalignError, Sample
 
 pytestmark = pytest.mark.slow
@@ -216,3 +216,38 @@ def test_vllm_asks_for_a_rank_that_it_allows():
         allowed_rank(513)
     numbers = {lora_number(f"{n:016x}") for n in (0, 1, 2**31, 2**63)}
     assert all(1 <= n < 2**31 for n in numbers)
+
+
+@pytest.fixture(scope="module")
+def questions(requests) -> list[Question]:
+    """The same prompts, each with candidates of one token, of two, and with a common beginning."""
+    candidates = ((5,), (6,), (7, 9), (7, 10, 11))
+    return [Question(r.prompt_ids, candidates, r.adapter) for r in requests]
+
+
+def test_hf_scores_each_adapter_as_peft_alone_does(hf, questions, adapters):
+    found = dict(hf.score(questions))
+    for adapter in (None, *adapters):
+        model = load_base(MODEL, quantized=False).eval()
+        if adapter:
+            model = PeftModel.from_pretrained(model, adapter).eval()
+        for number, question in enumerate(questions):
+            if question.adapter != adapter:
+                continue
+            for candidate, logprob in zip(question.candidates, found[number], strict=True):
+                ids = torch.tensor([[*question.prompt_ids, *candidate]])
+                with torch.no_grad():
+                    logps = model(input_ids=ids).logits[0].log_softmax(-1)
+                start = len(question.prompt_ids) - 1
+                alone = sum(float(logps[start + i, t]) for i, t in enumerate(candidate))
+                assert logprob == pytest.approx(alone, abs=1e-4)
+
+
+@needs_vllm
+def test_vllm_scores_candidates_as_hf_does(hf, questions, adapters):
+    expected = dict(hf.score(questions))
+    with open_engine(Engine(backend="vllm"), MODEL, base_of_tests(), adapters) as engine:
+        found = dict(engine.score(questions))
+    assert found.keys() == expected.keys()
+    for number, logprobs in found.items():
+        assert logprobs == pytest.approx(expected[number], abs=1e-4)

@@ -10,9 +10,9 @@ from peft import LoraConfig, get_peft_model
 from tiny_models import CONFIGS, SLIDING, VOCABULARY, tiny
 from trl.trainer.utils import add_fused_lm_head
 
+from koalign.engines import groups as packing
+from koalign.engines.groups import Group, Layout, Span, pack, rows_of, share_prompts
 from koalign.records import KoalignError
-from koalign.training import groups as packing
-from koalign.training.groups import Group, Layout, Span, pack, rows_of, share_prompts
 
 CLOSE = 1e-4
 """Float32 through TRL's LM head, which sums in float32 whatever the model computes in."""

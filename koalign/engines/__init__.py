@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,28 @@ class Request:
     """The order in which the prompt shows the choices; empty: as they stand."""
 
 
+@dataclass(frozen=True)
+class Question:
+    """One prompt, and the candidates whose log-probabilities are asked for."""
+
+    prompt_ids: tuple[int, ...]
+    candidates: tuple[tuple[int, ...], ...]
+    """Token ids of each candidate as it follows the prompt; none is empty."""
+    adapter: Path | None = None
+    """Folder of the adapter; none: the bare base."""
+
+
+def stems(question: Question) -> dict[tuple[int, ...], list[int]]:
+    """What the candidates are but for their last token -> the last tokens that follow it.
+
+    Candidates of one token share the empty stem: one state tells them all.
+    """
+    found: dict[tuple[int, ...], list[int]] = {}
+    for candidate in dict.fromkeys(question.candidates):
+        found.setdefault(candidate[:-1], []).append(candidate[-1])
+    return found
+
+
 class Engine(Protocol):
     """Holds the base once and switches adapters per request."""
 
@@ -45,11 +67,25 @@ class Engine(Protocol):
         """How many requests of n samples make one well-filled call of `generate`."""
 
     def generate(
-        self, requests: Sequence[Request], sampling: Sampling, *, n: int, seed: int, first: int
+        self,
+        requests: Sequence[Request],
+        sampling: Sampling,
+        *,
+        n: int,
+        seed: int,
+        first: int,
+        stop: Sequence[str] = (),
     ) -> list[list[Sample]]:
         """For each request n samples, numbered from `first`.
 
-        The same requests with the same seed give the same samples, whatever was generated before.
+        The same requests with the same seed give the same samples, whatever was generated before. A
+        completion ends before the first of the texts `stop`, or at the end of the turn.
+        """
+
+    def score(self, questions: Sequence[Question]) -> Iterator[tuple[int, list[float]]]:
+        """The number of each question and its candidates' log-probabilities, in any order.
+
+        In nats, summed over the tokens of a candidate, under the untempered model.
         """
 
 
@@ -117,6 +153,7 @@ def draw(
     n: int = 1,
     seed: int = 0,
     first: int = 0,
+    stop: Sequence[str] = (),
 ) -> list[list[Sample]]:
     """For each request its n samples, appended to a JSONL file as they come.
 
@@ -142,7 +179,9 @@ def draw(
             for start in range(0, len(requests), size):
                 batch, batch_keys = requests[start : start + size], keys[start : start + size]
                 if not all(index in drawn[key] for key in batch_keys for index in indices):
-                    answers = engine.generate(batch, sampling, n=n, seed=seed, first=first)
+                    answers = engine.generate(
+                        batch, sampling, n=n, seed=seed, first=first, stop=stop
+                    )
                     new = []
                     for key, samples in zip(batch_keys, answers, strict=True):
                         new += [s for s in samples if s.index not in drawn[key]]
@@ -162,6 +201,11 @@ def refuse_no_room(
             f"{title}: a prompt of {longest} tokens and max_tokens {sampling.max_tokens} do not fit "
             f"the context of {engine.base.context}; lower max_tokens in the config"
         )
+
+
+def before_stop(text: str, stop: Sequence[str]) -> str:
+    """The text up to the first of the stop texts in it."""
+    return text[: min([text.find(one) for one in stop if one in text], default=len(text))]
 
 
 def sample_seed(seed: int, request: Request, adapter: str, index: int) -> int:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import torch
 from peft import PeftModel
-from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
+from transformers import (
+    GenerationConfig,
+    LogitsProcessor,
+    LogitsProcessorList,
+    StoppingCriteria,
+    StoppingCriteriaList,
+)
 
 from koalign.adapters.base import load_base, load_tokenizer
 from koalign.adapters.cards import adapter_id
 from koalign.config import Engine as EngineConfig
 from koalign.config import Model, Sampling
 from koalign.data.tokens import stop_ids
-from koalign.engines import Request, sample_seed
+from koalign.engines import Question, Request, before_stop, sample_seed
+from koalign.engines.hf_scores import Scorer
 from koalign.records import Base, Sample
 
 
@@ -43,6 +50,7 @@ class HfEngine:
         self._model: Any = loaded
         self._rows = batch_size
         self._ids: dict[Path, str] = {}
+        self._scorer = Scorer()
 
     def __enter__(self) -> HfEngine:
         return self
@@ -64,9 +72,24 @@ class HfEngine:
         """As many as fill `engine.batch_size` rows."""
         return max(1, self._rows // n)
 
+    def score(self, questions: Sequence[Question]) -> Iterator[tuple[int, list[float]]]:
+        """See Engine.score."""
+        numbered = sorted(enumerate(questions), key=lambda item: str(item[1].adapter))
+        for adapter, members in groupby(numbered, key=lambda item: item[1].adapter):
+            numbers, group = zip(*members, strict=True)
+            for place, logprobs in self._scorer.scores(self._with_adapter(adapter), group):
+                yield numbers[place], logprobs
+
     @torch.no_grad()  # not inference_mode: what a model keeps of it would end its training
     def generate(
-        self, requests: Sequence[Request], sampling: Sampling, *, n: int, seed: int, first: int
+        self,
+        requests: Sequence[Request],
+        sampling: Sampling,
+        *,
+        n: int,
+        seed: int,
+        first: int,
+        stop: Sequence[str] = (),
     ) -> list[list[Sample]]:
         """See Engine.generate."""
         answers: dict[int, list[Sample]] = {}
@@ -75,7 +98,7 @@ class HfEngine:
             group = list(members)
             model = self._with_adapter(adapter)
             rows = self._generate(
-                model, [request for _, request in group], sampling, n, seed, first
+                model, [request for _, request in group], sampling, n, seed, first, stop
             )
             answers.update(zip([number for number, _ in group], rows, strict=True))
         return [answers[number] for number in range(len(requests))]
@@ -102,6 +125,7 @@ class HfEngine:
         n: int,
         seed: int,
         first: int,
+        stop: Sequence[str],
     ) -> list[list[Sample]]:
         pad, ends = self.tokenizer.pad_token_id, stop_ids(self.tokenizer)
         width = max(len(request.prompt_ids) for request in requests)
@@ -142,20 +166,23 @@ class HfEngine:
                 pad_token_id=pad,
             ),
             logits_processor=LogitsProcessorList([sampler]),
+            stopping_criteria=StoppingCriteriaList([_StopTexts(self.tokenizer, stop, width)]),
         )
         logprobs = torch.stack(sampler.logprobs, dim=1)
         written = sequences[:, width:]
         samples = []
         for row, tokens in enumerate(written.tolist()):
             length = next((n for n, t in enumerate(tokens, start=1) if t in ends), len(tokens))
-            stopped = tokens[length - 1] in ends
             request = requests[row // n]
+            text = self.tokenizer.decode(tokens[:length], skip_special_tokens=True)
+            shown = before_stop(text, stop)
+            stopped = tokens[length - 1] in ends or shown != text
             samples.append(
                 Sample(
                     problem_id=request.problem_id,
                     index=first + row % n,
                     adapter=adapter,
-                    text=self.tokenizer.decode(tokens[:length], skip_special_tokens=True),
+                    text=shown,
                     token_ids=tuple(tokens[:length]),
                     logprob=round(float(logprobs[row, :length].sum()), 3),
                     finish_reason="stop" if stopped else "length",
@@ -201,3 +228,19 @@ class _SeededSampler(LogitsProcessor):
             drawn = tokens.gather(-1, place)
         self.logprobs.append(scores.log_softmax(dim=-1).gather(-1, drawn).squeeze(-1))
         return torch.full_like(scores, -torch.inf).scatter(-1, drawn, 0.0)
+
+
+class _StopTexts(StoppingCriteria):
+    """Says which rows have written one of the stop texts since the prompt."""
+
+    def __init__(self, tokenizer: Any, stop: Sequence[str], width: int) -> None:
+        self._tokenizer = tokenizer
+        self._stop = stop
+        self._width = width
+
+    def __call__(self, input_ids: torch.LongTensor, scores: Any, **_: Any) -> torch.BoolTensor:
+        done = [False] * len(input_ids)
+        if self._stop:
+            texts = self._tokenizer.batch_decode(input_ids[:, self._width :])
+            done = [any(one in text for one in self._stop) for text in texts]
+        return torch.tensor(done, device=input_ids.device)

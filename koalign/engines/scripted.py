@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -11,7 +11,7 @@ import yaml
 from koalign.adapters.cards import adapter_id, read_card
 from koalign.config import Engine as EngineConfig
 from koalign.config import Sampling
-from koalign.engines import Request, sample_seed
+from koalign.engines import Question, Request, before_stop, sample_seed
 from koalign.jsonl import parse_record
 from koalign.records import Base, KoalignError, Record, Sample
 
@@ -92,28 +92,52 @@ class ScriptedEngine:
         """A small number, so that the tests see several batches."""
         return 16
 
+    def score(self, questions: Sequence[Question]) -> Iterator[tuple[int, list[float]]]:
+        """See Engine.score; likelier by far is what the greedy completion begins with."""
+        for number, question in enumerate(questions):
+            said = self._texts(question.prompt_ids, question.adapter)[0].strip()
+            yield (
+                number,
+                [
+                    -0.1 if said.startswith(self.tokenizer.decode(one).strip()) else -9.0
+                    for one in question.candidates
+                ],
+            )
+
     def generate(
-        self, requests: Sequence[Request], sampling: Sampling, *, n: int, seed: int, first: int
+        self,
+        requests: Sequence[Request],
+        sampling: Sampling,
+        *,
+        n: int,
+        seed: int,
+        first: int,
+        stop: Sequence[str] = (),
     ) -> list[list[Sample]]:
         """See Engine.generate."""
         return [
-            [self._sample(request, sampling, seed, index) for index in range(first, first + n)]
+            [
+                self._sample(request, sampling, seed, index, stop)
+                for index in range(first, first + n)
+            ]
             for request in requests
         ]
 
-    def _sample(self, request: Request, sampling: Sampling, seed: int, index: int) -> Sample:
-        prompt = self.tokenizer.decode(request.prompt_ids)
-        name = read_card(request.adapter).name if request.adapter else "base"
+    def _texts(self, prompt_ids: Sequence[int], adapter: Path | None) -> Sequence[str]:
+        prompt = self.tokenizer.decode(prompt_ids)
+        name = read_card(adapter).name if adapter else "base"
         for line in self._lines:
             if line.adapter in ("", name) and all(part in prompt for part in line.contains):
-                break
-        else:
-            raise KoalignError(
-                f"engine.script: no rule for adapter {name!r} and the prompt\n{prompt}"
-            )
+                return line.texts
+        raise KoalignError(f"engine.script: no rule for adapter {name!r} and the prompt\n{prompt}")
+
+    def _sample(
+        self, request: Request, sampling: Sampling, seed: int, index: int, stop: Sequence[str]
+    ) -> Sample:
+        texts = self._texts(request.prompt_ids, request.adapter)
         adapter = self.adapter_id(request.adapter)
         pick = sample_seed(seed, request, adapter, index) if sampling.temperature else 0
-        text = line.texts[pick % len(line.texts)]
+        text = before_stop(texts[pick % len(texts)], stop)
         tokens = (*self.tokenizer.encode(text), END)
         finish_reason: Literal["stop", "length"] = "stop"
         if len(tokens) > sampling.max_tokens:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from koalign.adapters.cards import adapter_id, ranks
 from koalign.config import Engine as EngineConfig
 from koalign.config import Model, Sampling
 from koalign.data.tokens import stop_ids
-from koalign.engines import Request, sample_seed
+from koalign.engines import Question, Request, before_stop, sample_seed
 from koalign.records import Base, KoalignError, Sample
 
 MAX_LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
@@ -72,34 +72,91 @@ class VllmEngine:
         """Enough to keep the scheduler busy; not more, since samples are written batch by batch."""
         return max(1, REQUESTS_AT_ONCE // n)
 
+    def score(self, questions: Sequence[Question]) -> Iterator[tuple[int, list[float]]]:
+        """See Engine.score.
+
+        One token is asked for after each stem, with the log-probabilities of those that may follow: so
+        the prefix cache serves what questions share, which `prompt_logprobs` would pass by.
+        """
+        for part in _apart(questions):
+            # In the order of their beginnings, which stand in the cache one after the other.
+            part.sort(key=lambda number: questions[number].prompt_ids)
+            for start in range(0, len(part), REQUESTS_AT_ONCE):
+                numbers = part[start : start + REQUESTS_AT_ONCE]
+                yield from zip(numbers, self._score([questions[n] for n in numbers]), strict=True)
+
+    def _score(self, questions: Sequence[Question]) -> list[list[float]]:
+        from vllm import SamplingParams
+
+        asked: list[tuple[int, tuple[int, ...]]] = []
+        params = []
+        for number, question in enumerate(questions):
+            for begun, nexts in _steps(question).items():
+                asked.append((number, begun))
+                params.append(
+                    SamplingParams(
+                        temperature=0, max_tokens=1, logprob_token_ids=nexts, detokenize=False
+                    )
+                )
+        outputs = self._llm.generate(
+            [{"prompt_token_ids": [*questions[n].prompt_ids, *begun]} for n, begun in asked],
+            params,
+            lora_request=[self._lora(questions[n].adapter) for n, _ in asked],
+            use_tqdm=False,
+        )
+        told = {
+            (number, begun): output.outputs[0].logprobs[0]
+            for (number, begun), output in zip(asked, outputs, strict=True)
+        }
+        return [
+            [
+                sum(told[n, one[:i]][token].logprob for i, token in enumerate(one))
+                for one in question.candidates
+            ]
+            for n, question in enumerate(questions)
+        ]
+
+    def _lora(self, adapter: Path | None) -> Any:
+        from vllm.lora.request import LoRARequest
+
+        if adapter is None:
+            return None
+        name = self.adapter_id(adapter)
+        return LoRARequest(name, lora_number(name), str(adapter))
+
     def generate(
-        self, requests: Sequence[Request], sampling: Sampling, *, n: int, seed: int, first: int
+        self,
+        requests: Sequence[Request],
+        sampling: Sampling,
+        *,
+        n: int,
+        seed: int,
+        first: int,
+        stop: Sequence[str] = (),
     ) -> list[list[Sample]]:
         """See Engine.generate."""
         answers: dict[int, list[Sample]] = {}
-        # Beside LoRA requests, vLLM 0.32 on the CPU answers a request for the bare base with an
-        # adapter's weights; apart it does not.
-        for with_adapter in (False, True):
-            part = [i for i, r in enumerate(requests) if (r.adapter is not None) == with_adapter]
-            if part:
-                rows = self._generate([requests[i] for i in part], sampling, n, seed, first)
-                answers.update(zip(part, rows, strict=True))
+        for part in _apart(requests):
+            rows = self._generate([requests[i] for i in part], sampling, n, seed, first, stop)
+            answers.update(zip(part, rows, strict=True))
         return [answers[i] for i in range(len(requests))]
 
     def _generate(
-        self, requests: Sequence[Request], sampling: Sampling, n: int, seed: int, first: int
+        self,
+        requests: Sequence[Request],
+        sampling: Sampling,
+        n: int,
+        seed: int,
+        first: int,
+        stop: Sequence[str],
     ) -> list[list[Sample]]:
         from vllm import SamplingParams
-        from vllm.lora.request import LoRARequest
 
         # What an earlier call cached changes the arithmetic by a rounding, and with it, rarely,
         # a sample; a continued run must not depend on what was sampled before.
         self._llm.reset_prefix_cache()
         names = [self.adapter_id(request.adapter) for request in requests]
-        loras = [
-            LoRARequest(name, lora_number(name), str(request.adapter)) if request.adapter else None
-            for name, request in zip(names, requests, strict=True)
-        ]
+        loras = [self._lora(request.adapter) for request in requests]
         draws = [(number, first + i) for number in range(len(requests)) for i in range(n)]
         outputs = self._llm.generate(
             [{"prompt_token_ids": list(requests[number].prompt_ids)} for number, _ in draws],
@@ -111,7 +168,8 @@ class VllmEngine:
                     stop_token_ids=stop_ids(self.tokenizer),
                     seed=sample_seed(seed, requests[number], names[number], index),
                     logprobs=0,
-                    detokenize=False,
+                    stop=list(stop),
+                    detokenize=bool(stop),
                 )
                 for number, index in draws
             ],
@@ -126,7 +184,9 @@ class VllmEngine:
                     problem_id=requests[number].problem_id,
                     index=index,
                     adapter=names[number],
-                    text=self.tokenizer.decode(done.token_ids, skip_special_tokens=True),
+                    text=before_stop(
+                        self.tokenizer.decode(done.token_ids, skip_special_tokens=True), stop
+                    ),
                     token_ids=tuple(done.token_ids),
                     logprob=round(float(done.cumulative_logprob), 3),
                     finish_reason="stop" if done.finish_reason == "stop" else "length",
@@ -135,6 +195,27 @@ class VllmEngine:
                 )
             )
         return [samples[i : i + n] for i in range(0, len(samples), n)]
+
+
+def _apart(asked: Sequence[Request] | Sequence[Question]) -> list[list[int]]:
+    """The numbers of what goes to the bare base, and of what goes to adapters, where there are any.
+
+    Beside LoRA requests, vLLM 0.32 on the CPU answers a request for the bare base with an adapter's
+    weights; apart it does not.
+    """
+    parts: tuple[list[int], list[int]] = ([], [])
+    for number, one in enumerate(asked):
+        parts[one.adapter is not None].append(number)
+    return [part for part in parts if part]
+
+
+def _steps(question: Question) -> dict[tuple[int, ...], list[int]]:
+    """Each beginning of a candidate, from the empty one -> the tokens that may follow it."""
+    found: dict[tuple[int, ...], dict[int, None]] = {}
+    for candidate in question.candidates:
+        for length, token in enumerate(candidate):
+            found.setdefault(candidate[:length], {})[token] = None
+    return {begun: list(nexts) for begun, nexts in found.items()}
 
 
 def allowed_rank(rank: int) -> int:

@@ -16,11 +16,11 @@ from trl.trainer.utils import FusedCausalLMOutput
 
 from koalign.config import Dpo, Tracking, Training
 from koalign.data.logps import Logps
+from koalign.engines.groups import Group, pack, rows_of
 from koalign.records import AdapterCard, Pair
 from koalign.run import WORK
 from koalign.tracking import open_log
 from koalign.training.fit import fit, save_adapter, trl_settings
-from koalign.training.groups import Group, pack, rows_of
 from koalign.training.guards import Watch
 from koalign.training.policy import unrounded
 from koalign.training.rows import RowByRow, row_settings

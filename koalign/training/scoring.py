@@ -16,8 +16,8 @@ from trl.trainer.utils import add_fused_lm_head
 
 from koalign.config import Model, Training
 from koalign.data.logps import Logps
+from koalign.engines.groups import Group, pack, rows_of, share_prompts
 from koalign.records import KoalignError, Pair
-from koalign.training.groups import Group, pack, rows_of, share_prompts
 from koalign.training.policy import autocast, continued_policy
 
 IGNORED = -100

@@ -14,11 +14,11 @@ from trl import SFTConfig, SFTTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from koalign.config import Optimization, Tracking, Training
+from koalign.engines.groups import Group, pack, rows_of
 from koalign.records import AdapterCard
 from koalign.run import WORK
 from koalign.tracking import open_log
 from koalign.training.fit import fit, save_adapter, trl_settings
-from koalign.training.groups import Group, pack, rows_of
 from koalign.training.guards import Watch
 from koalign.training.policy import unrounded
 from koalign.training.rows import RowByRow, row_settings

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from koalign.cli.options import DEFAULT_RUN, Files, Force, RunDir, Settings
 from koalign.jsonl import parse_record, read_json, write_jsonl
 from koalign.records import Base, KoalignError
 
@@ -25,18 +26,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Files = Annotated[
-    list[Path] | None,
-    typer.Option("-c", help="Config file, repeatable, later ones win. Without: ./koalign.yaml."),
-]
-Settings = Annotated[
-    list[str] | None, typer.Option("-s", help="One key, repeatable: -s dpo.beta=0.05")
-]
-RunDir = Annotated[Path, typer.Option("--run-dir", help="Folder of the run.")]
-Force = Annotated[
-    bool, typer.Option("--force", help="Make again what was made with other settings or inputs.")
-]
-DEFAULT_RUN = Path("runs/default")
 ROLES = "abstraction,answer"
 
 STAGE_COMMANDS = {

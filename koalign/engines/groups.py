@@ -12,6 +12,9 @@ the same gradients. Several groups stand in one row, and none sees another. Who 
 the whole row but two attentions a group: the prompt causally on itself, the completions on the prompt
 and on themselves; so the cost is that of a plain causal sequence. After prefix sharing for pairs
 (arXiv 2410.20305), for any number of completions and without repeating the last prompt token.
+
+What all groups of a row begin with, such as the shots of a subject, may stand in a KV cache: `kept` is
+how many tokens. Every token of the row sees all of them.
 """
 
 from __future__ import annotations
@@ -38,7 +41,7 @@ _PROMPT = -1
 
 @dataclass(frozen=True)
 class Group:
-    """Token ids of one prompt and of K >= 1 completions, none of them empty."""
+    """Token ids of one prompt and of its completions, none of them empty."""
 
     prompt: tuple[int, ...]
     completions: tuple[tuple[int, ...], ...]
@@ -65,6 +68,8 @@ class Layout:
     """A row's groups; what the model is told beside ids and positions. Masks are made once a row."""
 
     spans: tuple[Span, ...]
+    kept: int = 0
+    """Tokens in the KV cache that every group goes on from."""
     _masks: dict[tuple[str, Span, int | None], torch.Tensor | None] = field(
         default_factory=dict, compare=False, repr=False
     )
@@ -83,35 +88,38 @@ class Layout:
     def prompt_mask(
         self, span: Span, window: int | None, device: torch.device
     ) -> torch.Tensor | None:
-        """(1, 1, P, P): causal and within the window; None where plain causal attention is the same."""
+        """(1, 1, P, kept + P): causal and within the window; None where plain causal attention is the
+        same."""
         size = span.split - span.start
-        if window is None or size <= window:
+        if not self.kept and (window is None or size <= window):
             return None
         key = ("prompt", span, window)
         if key not in self._masks:
-            place = torch.arange(size, device=device)
-            self._masks[key] = _within(place, place, window)[None, None]
+            place = torch.arange(self.kept + size, device=device)
+            self._masks[key] = _within(place[self.kept :], place, window)[None, None]
         return self._masks[key]
 
     def completion_mask(
         self, span: Span, window: int | None, device: torch.device
     ) -> torch.Tensor | None:
-        """(1, 1, C, P + C): the completions' tokens on the prompt and on their own completion."""
+        """(1, 1, C, kept + P + C): the completions' tokens on the prompt and on their own completion."""
         key = ("completions", span, window)
         if key not in self._masks:
-            prompt = span.split - span.start
+            prompt = self.kept + span.split - span.start
             lengths = torch.tensor([prompt, *span.lengths], device=device)
             owner = torch.repeat_interleave(
                 torch.arange(_PROMPT, len(span.lengths), device=device), lengths
             )
-            place = _positions(span).to(device)
+            place = torch.cat([torch.arange(self.kept), self.kept + _positions(span)]).to(device)
             own = (owner == _PROMPT) | (owner == owner[prompt:, None])
             self._masks[key] = (own & _within(place[prompt:], place, window))[None, None]
         return self._masks[key]
 
 
-def pack(groups: Sequence[Group]) -> dict[str, Any]:
+def pack(groups: Sequence[Group], kept: int = 0) -> dict[str, Any]:
     """One row of groups as the arguments of a model that `share_prompts` made ready.
+
+    With `kept` tokens in the cache that goes with it as `past_key_values`, the prompts are what follows.
 
     input_ids and position_ids (1, W); shift_labels (1, N): the completion tokens in order, which the
     outputs (1, N, ...) belong to; attention_mask (1, 1, 1, W): a mask of four dimensions is left alone
@@ -127,10 +135,10 @@ def pack(groups: Sequence[Group]) -> dict[str, Any]:
     targets = [token for group in groups for one in group.completions for token in one]
     return {
         "input_ids": torch.tensor([ids]),
-        "position_ids": torch.cat([_positions(span) for span in spans])[None],
+        "position_ids": kept + torch.cat([_positions(span) for span in spans])[None],
         "attention_mask": torch.ones(1, 1, 1, len(ids), dtype=torch.bool),
         "shift_labels": torch.tensor([targets]),
-        "groups": Layout(tuple(spans)),
+        "groups": Layout(tuple(spans), kept),
     }
 
 
@@ -198,8 +206,15 @@ def group_attention(
             "training.packing: groups knows no attention sinks; set training.packing: trl"
         )
 
+    kept = groups.kept if groups is not None else 0
+
+    def seen_by(states: torch.Tensor, own: slice) -> torch.Tensor:
+        if not kept:
+            return states[:, :, own]
+        return torch.cat([states[:, :, :kept], states[:, :, kept:][:, :, own]], dim=2)
+
     def attend(own: slice, seen: slice, mask: torch.Tensor | None) -> torch.Tensor:
-        q, k, v = query[:, :, own], key[:, :, seen], value[:, :, seen]
+        q, k, v = query[:, :, own], seen_by(key, seen), seen_by(value, seen)
         if softcap is not None:
             return _softcapped(q, k, v, mask, scaling, softcap)
         return sdpa_attention_forward(module, q, k, v, mask, dropout=dropout, scaling=scaling)[0]
@@ -210,13 +225,14 @@ def group_attention(
     for span in groups.spans:
         prompt = slice(span.start, span.split)
         parts.append(attend(prompt, prompt, groups.prompt_mask(span, sliding_window, query.device)))
-        parts.append(
-            attend(
-                slice(span.split, span.stop),
-                slice(span.start, span.stop),
-                groups.completion_mask(span, sliding_window, query.device),
+        if span.lengths:
+            parts.append(
+                attend(
+                    slice(span.split, span.stop),
+                    slice(span.start, span.stop),
+                    groups.completion_mask(span, sliding_window, query.device),
+                )
             )
-        )
     return torch.cat(parts, dim=1), None
 
 

@@ -1,0 +1,46 @@
+"""compare: `koalign compare`: evaluations side by side, on the same items."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from koalign.cli.options import Force
+from koalign.records import KoalignError
+
+
+def compare(
+    folders: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="DIR DIR...",
+            help="Folders of `koalign evaluate`; the first is what the others are compared with.",
+        ),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for a page, JSON and CSV files.")
+    ] = None,
+    common: Annotated[
+        bool, typer.Option("--common", help="Compare on the items that all have.")
+    ] = False,
+    force: Force = False,
+) -> None:
+    """Differences of evaluations on the same items, with intervals, tests and what flipped."""
+    from koalign.comparisons import JSON, PAGE, print_comparison, write_comparison
+    from koalign.data.comparability import read_evaluations
+    from koalign.data.comparison import compare_evaluations
+
+    if out is not None and (out / JSON).exists() and not force:
+        raise KoalignError(f"{out / JSON} is there already; take another --out, or --force")
+    found = compare_evaluations(read_evaluations(folders), common)
+    if as_json:
+        typer.echo(json.dumps(found.model_dump(mode="json"), ensure_ascii=False, indent=2))
+    else:
+        print_comparison(found)
+    if out is not None:
+        write_comparison(out, found)
+        typer.echo(f"the same with plots and every flip: {out / PAGE}", err=as_json)

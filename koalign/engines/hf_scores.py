@@ -1,0 +1,140 @@
+"""hf_scores: prompts and candidates -> log-probabilities, on transformers; what prompts share, once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from transformers import DynamicCache
+
+from koalign.engines import Question, stems
+from koalign.engines.groups import Group, pack, rows_of, share_prompts
+from koalign.engines.prefixes import Shared, shared_prefixes
+from koalign.records import KoalignError
+
+ROW_TOKENS = 4096
+"""Most tokens in one forward pass."""
+TOLERANCE = 1e-3
+"""Largest difference of a log-probability between a row and a prompt alone, in float32; in half
+precision, where rounding alone moves more, ROUGH."""
+ROUGH = 0.25
+
+
+class Scorer:
+    """Scores on one base with whatever adapter is on.
+
+    The beginnings that prompts share (the shots of a subject) stand in a KV cache while those that go on
+    from there are computed in rows of groups (`groups.py`). A model on which that is not exact, or not
+    known to be, computes one prompt at a time, and a line says so.
+    """
+
+    def __init__(self) -> None:
+        self._model: Any = None
+        self._shares: bool | None = None
+
+    @torch.no_grad()
+    def scores(
+        self, model: Any, questions: Sequence[Question]
+    ) -> Iterator[tuple[int, list[float]]]:
+        """The number of each question and the log-probabilities of its candidates, as they come."""
+        if not questions:
+            return
+        self._model = model
+        if self._shares is None:
+            self._shares = self._can_share(questions)
+        if not self._shares:
+            for number, question in enumerate(questions):
+                yield number, self._alone(question)
+            return
+        tree = shared_prefixes([question.prompt_ids for question in questions])
+        yield from self._below(tree, questions, None, 0)
+
+    def _below(
+        self, node: Shared, questions: Sequence[Question], cache: Any, before: int
+    ) -> Iterator[tuple[int, list[float]]]:
+        """The scores of all questions below a node; `cache` holds the `before` tokens above it."""
+        if node.length > before:
+            own = questions[node.example].prompt_ids[before : node.length]
+            cache = DynamicCache() if cache is None else _copied(cache)
+            self._forward([Group(own, ())], cache, before)
+        groups = [_group(questions[number], node.length) for number in node.members]
+        for row in rows_of([group.tokens for group in groups], ROW_TOKENS):
+            logits = self._forward([groups[place] for place in row], cache, node.length)
+            if cache is not None:
+                cache.crop(node.length)
+            numbers = [node.members[place] for place in row]
+            yield from zip(numbers, _read(logits, [questions[n] for n in numbers]), strict=True)
+        for inner in node.inside:
+            yield from self._below(inner, questions, cache, node.length)
+
+    def _forward(self, groups: Sequence[Group], cache: Any, kept: int) -> torch.Tensor:
+        row = {
+            name: value.to(self._model.device) if torch.is_tensor(value) else value
+            for name, value in pack(groups, kept).items()
+            if name != "shift_labels"
+        }
+        return self._model(**row, past_key_values=cache, use_cache=cache is not None).logits[0]
+
+    def _can_share(self, questions: Sequence[Question]) -> bool:
+        """Whether the longest question has the same scores in a row behind a cache as alone."""
+        question = max(questions, key=lambda one: len(one.prompt_ids))
+        alone = self._alone(question)  # before the model's attention is another
+        try:
+            share_prompts(self._model)
+        except KoalignError as reason:
+            print(f"engine: hf computes one prompt at a time: {reason}", file=sys.stderr)
+            return False
+        half = len(question.prompt_ids) // 2
+        cache = DynamicCache() if half else None
+        if half:
+            self._forward([Group(question.prompt_ids[:half], ())], cache, 0)
+        logits = self._forward([_group(question, half)], cache, half)
+        (together,) = _read(logits, [question])
+        exact = all(p.dtype == torch.float32 for p in self._model.parameters())
+        found = max(abs(a - b) for a, b in zip(alone, together, strict=True))
+        if found <= (TOLERANCE if exact else ROUGH):
+            return True
+        print(
+            "engine: hf computes one prompt at a time: in a row behind a cache this model's "
+            f"log-probabilities differ by {found:.2g}",
+            file=sys.stderr,
+        )
+        return False
+
+    def _alone(self, question: Question) -> list[float]:
+        device = self._model.device
+        parts = []
+        for stem in stems(question):
+            ids = torch.tensor([[*question.prompt_ids, *stem]], device=device)
+            parts.append(self._model(input_ids=ids, logits_to_keep=len(stem) + 1).logits[0])
+        return next(_read(torch.cat(parts), [question]))
+
+
+def _group(question: Question, kept: int) -> Group:
+    """The question behind `kept` tokens, with one completion a stem: its last token predicts nothing."""
+    completions = tuple((*stem, nexts[0]) for stem, nexts in stems(question).items())
+    return Group(question.prompt_ids[kept:], completions)
+
+
+def _read(logits: torch.Tensor, questions: Sequence[Question]) -> Iterator[list[float]]:
+    """The summed log-probabilities of the candidates; logits (N, vocabulary), the stems one by one."""
+    start = 0
+    for question in questions:
+        found: dict[tuple[int, ...], float] = {}
+        for stem, nexts in stems(question).items():
+            own = logits[start : start + len(stem) + 1].float()
+            start += len(stem) + 1
+            norms = own.logsumexp(dim=-1)
+            begun = sum(float(own[i, token] - norms[i]) for i, token in enumerate(stem))
+            for token in nexts:
+                found[(*stem, token)] = begun + float(own[-1, token] - norms[-1])
+        yield [found[candidate] for candidate in question.candidates]
+
+
+def _copied(cache: DynamicCache) -> DynamicCache:
+    copy = DynamicCache()
+    for number, layer in enumerate(cache.layers):
+        copy.update(layer.keys, layer.values, number)
+    return copy
