@@ -29,8 +29,8 @@ from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from koalign.adapters.base import load_tokenizer
 from koalign.config import Model
-from koalign.provenance import measured
 from koalign.engines.groups import Group
+from koalign.provenance import measured
 
 Make = Callable[[PeftModel, Sequence[Group], str], tuple[Any, Any]]
 """(policy, groups, "koalign" or "trl") -> the trainer of that side and the examples of its step."""

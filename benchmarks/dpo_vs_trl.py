@@ -17,9 +17,9 @@ from peft import PeftModel
 from trl import DPOConfig, DPOTrainer
 
 from koalign.config import Dpo, Training
+from koalign.engines.groups import Group
 from koalign.records import Completion, Pair
 from koalign.training.dpo import dpo_trainer, group_pairs
-from koalign.engines.groups import Group
 from koalign.training.scoring import token_logps
 
 WORK = (

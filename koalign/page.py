@@ -1,4 +1,4 @@
-"""page: tables, bars and texts side by side -> one self-contained HTML page, without scripts."""
+"""page: tables, bars, curves and texts side by side -> one self-contained HTML page, without scripts."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ td, th { padding: .2em .9em .2em 0; border-bottom: 1px solid #ddd; vertical-alig
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
 td.bar { width: 26em; } td.bar div { background: #4472a8; height: .9em; min-width: 1px; }
 td.text { white-space: pre-wrap; }
+svg.curve { width: 20em; display: block; margin: .5em 0; font-size: 11px; fill: #555; }
+svg.curve rect, svg.curve path { fill: none; stroke: #ccc; }
+svg.curve polyline { fill: none; stroke: #4472a8; stroke-width: 2; } svg.curve circle { fill: #4472a8; }
 </style>
 </head>
 <body>
@@ -31,6 +34,22 @@ td.text { white-space: pre-wrap; }
 <h2>{{ part.title }}</h2>
 {% if part.note %}
 <p>{{ part.note }}</p>
+{% endif %}
+{% if part.curve %}
+<svg class="curve" viewBox="-45 -10 265 250" role="img" aria-label="{{ part.title }}">
+<rect width="200" height="200"/><path d="M0 200L200 0"/>
+{% for share in (0, 50, 100) %}
+<text x="-6" y="{{ 204 - 2 * share }}" text-anchor="end">{{ share }}</text>
+<text x="{{ 2 * share }}" y="214" text-anchor="middle">{{ share }}</text>
+{% endfor %}
+<text x="100" y="232" text-anchor="middle">{{ part.axes[0] }}, %</text>
+<text transform="translate(-32 100) rotate(-90)" text-anchor="middle">{{ part.axes[1] }}, %</text>
+<polyline points="
+{%- for x, y in part.curve %}{{ (200 * x) | round(1) }},{{ (200 - 200 * y) | round(1) }} {% endfor %}"/>
+{% for x, y in part.curve %}
+<circle cx="{{ (200 * x) | round(1) }}" cy="{{ (200 - 200 * y) | round(1) }}" r="4"/>
+{% endfor %}
+</svg>
 {% endif %}
 <table>
 {% if part.head %}
@@ -67,6 +86,10 @@ class Part:
     """Whether each row ends in a bar as long as its last cell says."""
     texts: bool = False
     """Whether the cells are texts to read side by side."""
+    curve: Sequence[tuple[float, float]] = ()
+    """Shares against shares, drawn above the table with the diagonal where both are equal."""
+    axes: tuple[str, str] = ("", "")
+    """What the curve shows across and upwards."""
 
     @property
     def longest(self) -> float:

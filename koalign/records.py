@@ -272,18 +272,6 @@ class Solution(Record):
     why: Literal["no_answer", "ambiguous", "truncated"] | None
 
 
-class Prediction(Record):
-    """One line of what `koalign evaluate` writes: a system's answer to a problem, graded."""
-
-    system: str
-    id: str
-    answer: str | None
-    gold: tuple[str, ...]
-    correct: bool
-    text: str
-    why: str
-
-
 class Drop(Record):
     """Something set aside, and why."""
 

@@ -21,7 +21,7 @@ LAYERS = [
     {"adapters"},
     {"engines"},
     {"training"},
-    {"views"},
+    {"views", "answering"},
     {"reports"},
     {"stages"},
     {"cli"},
@@ -95,9 +95,17 @@ def test_importing_every_stage_loads_no_heavy_module():
 
 def test_the_command_line_options_are_frozen():
     stage = {"-c", "-s", "--run-dir", "--force"}
-    expected = dict.fromkeys(("prepare", "sft", "dpo-pairs", "dpo", "abstractions", "evaluate", "run"), stage)  # fmt: skip
+    expected = dict.fromkeys(("prepare", "sft", "dpo-pairs", "dpo", "abstractions", "run"), stage)  # fmt: skip
     expected |= {
         "solve": stage | {"problems", "-o", "--adapters", "--any-template"},
+        "evaluate": stage | {
+            "--protocol", "--data", "--split", "--model", "--adapters", "--shots", "--shots-data",
+            "--shot-order", "--subset", "--limit", "--mode", "--samples", "--cyclic", "--diagnose", "--out",
+        },
+        "compare": {"folders", "--json", "--out", "--common", "--force"},
+        "mine": stage | {
+            "predictions", "--problems", "-o", "--clusters", "--take", "--replay", "--embedding", "--folds",
+        },
         "grade": {"answers", "-o", "--force"},
         "show": {"run", "--json"},
         "preview": {"number", "-c", "-s"},

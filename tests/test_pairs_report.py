@@ -13,7 +13,7 @@ from test_pairs import placed
 from koalign.data.mining import Item, mine
 from koalign.data.pairs_report import describe_pairs, histogram, quantiles
 from koalign.records import Drop
-from koalign.reports import pairs_page, print_pairs
+from koalign.reports.data import pairs_page, print_pairs
 
 
 def item(letters: str) -> Item:

@@ -251,7 +251,7 @@ def test_a_four_choice_problem_is_never_asked_for_a_fifth():
         template = load_template(name)
         if "choice" in template.kinds and name not in ("click-lm-eval", "kobest"):
             text = Renderer(template).render(FOUR, "answer").messages[-1].text
-            assert "5" not in text and "E" not in text.replace("KoBEST", "")
+            assert "5" not in text and "E" not in text.replace("LETTER", "")
 
 
 @pytest.mark.parametrize("name", prompts.template_names())

@@ -68,13 +68,11 @@ def identify(model: Model) -> Base:
 
 
 def load_tokenizer(model: Model) -> Any:
-    """The tokenizer of the base; it must have a chat template and an end-of-turn token."""
+    """The tokenizer of the base; it must have an end-of-text token."""
     folder = base_folder(model)
     tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=model.trust_remote_code)
-    if tokenizer.chat_template is None:
-        raise KoalignError(f"model.path: the tokenizer in {folder} has no chat template")
     if tokenizer.eos_token_id is None:
-        raise KoalignError(f"model.path: the tokenizer in {folder} has no end-of-turn (eos) token")
+        raise KoalignError(f"model.path: the tokenizer in {folder} has no end-of-text (eos) token")
     tokenizer.model_max_length = (
         10**9
     )  # lengths are checked against the run's context, with a remedy

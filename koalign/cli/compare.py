@@ -16,8 +16,9 @@ def compare(
     folders: Annotated[
         list[Path],
         typer.Argument(
-            metavar="DIR DIR...",
-            help="Folders of `koalign evaluate`; the first is what the others are compared with.",
+            metavar="DIR",
+            help="Folders of `koalign evaluate`, or runs, which stand for their steps; the first is what "
+            "the others are compared with.",
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
@@ -30,13 +31,14 @@ def compare(
     force: Force = False,
 ) -> None:
     """Differences of evaluations on the same items, with intervals, tests and what flipped."""
-    from koalign.comparisons import JSON, PAGE, print_comparison, write_comparison
-    from koalign.data.comparability import read_evaluations
-    from koalign.data.comparison import compare_evaluations
+    from koalign.data.evaluation.comparability import read_evaluations
+    from koalign.data.evaluation.comparison import compare_evaluations
+    from koalign.reports.comparison import JSON, PAGE, print_comparison, write_comparison
 
     if out is not None and (out / JSON).exists() and not force:
         raise KoalignError(f"{out / JSON} is there already; take another --out, or --force")
-    found = compare_evaluations(read_evaluations(folders), common)
+    steps = [step for folder in folders for step in _steps(folder)]
+    found = compare_evaluations(read_evaluations(steps), common)
     if as_json:
         typer.echo(json.dumps(found.model_dump(mode="json"), ensure_ascii=False, indent=2))
     else:
@@ -44,3 +46,11 @@ def compare(
     if out is not None:
         write_comparison(out, found)
         typer.echo(f"the same with plots and every flip: {out / PAGE}", err=as_json)
+
+
+def _steps(folder: Path) -> list[Path]:
+    """The evaluations in a folder: of a run those of its steps."""
+    evaluated = folder / "evaluate"
+    if (folder / "results.json").exists() or not (evaluated / "manifest.json").exists():
+        return [folder]
+    return [evaluated / name for name in ("base", "sft", "dpo", "solve")]

@@ -102,12 +102,19 @@ class Renderer:
         return bool(problem.answers and (problem.rationale or not self.needs_rationale))
 
     def render(
-        self, problem: Problem, purpose: Purpose, hint: str = "", *, hidden: bool = False
+        self,
+        problem: Problem,
+        purpose: Purpose,
+        hint: str = "",
+        *,
+        hidden: bool = False,
+        shots: Sequence[Problem] | None = None,
     ) -> Prompt:
         """The prompt that asks for the answer, with or without a hint, or for an abstraction.
 
         An empty hint gives the bare prompt byte for byte. `hidden` shows the choices and nothing to
-        answer. Raises KoalignError where the template cannot say it.
+        answer. `shots` stand for those that the renderer would take itself. Raises KoalignError where
+        the template cannot say it.
         """
         if problem.kind not in self.template.kinds:
             raise KoalignError(
@@ -119,9 +126,10 @@ class Renderer:
         turns: list[Message] = []
         if self.template.system:
             turns.append(Message(role="system", text=self.template.system))
-        for shot in self._shots_for(problem) if purpose == "answer" else ():
-            turns.append(Message(role="user", text=self._prompt(shot, "answer", "")))
-            turns.append(Message(role="assistant", text=self.template_answer(shot)))
+        if shots is None:
+            shots = self.shots_for(problem) if purpose == "answer" else ()
+        for shot in shots:
+            turns += self._turns_of(shot)
         shown = _without_stem(problem) if hidden else problem
         turns.append(Message(role="user", text=self._prompt(shown, purpose, hint)))
         return Prompt(
@@ -159,6 +167,18 @@ class Renderer:
             gold = {"number": answer, "label": label, "choice": choice, "answer": choice}
         return _fill(self.template, "target", {**said, **gold}, problem)
 
+    def _turns_of(self, shot: Problem) -> tuple[Message, Message]:
+        """The problem and its answer, rendered once: a few shots stand in thousands of prompts."""
+        if shot not in self._shown:
+            asked = Message(role="user", text=self._prompt(shot, "answer", ""))
+            answered = Message(role="assistant", text=self.template_answer(shot))
+            self._shown[shot] = asked, answered
+        return self._shown[shot]
+
+    @cached_property
+    def _shown(self) -> dict[Problem, tuple[Message, Message]]:
+        return {}
+
     @cached_property
     def _by_subject(self) -> Mapping[str, list[Problem]]:
         found: dict[str, list[Problem]] = defaultdict(list)
@@ -167,8 +187,11 @@ class Renderer:
                 found[problem.subject].append(problem)
         return found
 
-    def _shots_for(self, problem: Problem) -> list[Problem]:
-        """The first shots of the pool on the problem's subject, never itself nor its passage."""
+    def shots_for(self, problem: Problem) -> list[Problem]:
+        """The first shots of the pool on the problem's subject, never itself nor its passage.
+
+        Raises KoalignError where there are too few.
+        """
         if not self.shots:
             return []
         allowed = [
@@ -249,7 +272,9 @@ def _words(template: Template, problem: Problem) -> dict[str, Any]:
 
 def _fill(template: Template, key: str, words: Mapping[str, Any], problem: Problem) -> str:
     try:
-        return _compiled(template, key).render(words).rstrip("\n")
+        text = _compiled(template, key).render(words)
+        # What is only continued may itself end a line: a published prompt is kept to the byte.
+        return text.rstrip("\n") if template.chat else text
     except (jinja2.TemplateError, TypeError, ValueError, LookupError, ArithmeticError) as error:
         where = f"problem {problem.id} ({problem.question[:30]}…)"
         raise KoalignError(f"template {template.name}: {key}: {error} (at {where})") from None

@@ -30,14 +30,19 @@ def prompt_texts(tokenizer: Any, prompts: Sequence[Prompt]) -> list[str]:
     """The text of prompts of one template, up to where the model begins to write.
 
     A system text goes in front of the first user turn where the model's template has no system role.
-    Raises KoalignError where the model cannot think or not think as asked.
+    Raises KoalignError where the model has no chat template and the prompts want one, and where it cannot
+    think or not think as asked.
     """
     if not prompts:
         return []
     first = prompts[0]
     if not first.chat:
-        # Spaces at the end belong to the completion, as in lm-eval-harness: tokens begin with them.
-        return [_continued(prompt).rstrip(" ") for prompt in prompts]
+        return [continued_text(prompt) for prompt in prompts]
+    if tokenizer.chat_template is None:
+        raise KoalignError(
+            f"template {first.template}: is a turn of a chat, and this model's tokenizer has no chat "
+            "template; take a model that was taught to chat, or a template with `chat: false`"
+        )
     fold = first.messages[0].role == "system" and not _takes_system(tokenizer)
     texts = tokenizer.apply_chat_template(
         [_turns(prompt, fold) for prompt in prompts],
@@ -87,11 +92,61 @@ def completion_ids(
     return rows
 
 
+def candidate_ids(
+    tokenizer: Any, prompts: Sequence[Prompt], candidates: Sequence[Sequence[str]]
+) -> list[tuple[tuple[int, ...], ...]]:
+    """For each prompt of one template the token ids of its candidates as they follow it.
+
+    They are encode(prompt + candidate) without encode(prompt), never the tokens of a candidate alone:
+    after a colon " A" is another token than "A". What follows the same last line is encoded once.
+    Raises KoalignError where a candidate merges into the prompt, has no token, or has those of another.
+    """
+    known: dict[tuple[str, tuple[str, ...]], tuple[tuple[int, ...], ...]] = {}
+    rows = []
+    for prompt, text, texts in zip(
+        prompts, prompt_texts(tokenizer, prompts), candidates, strict=True
+    ):
+        key = (_tail(text), tuple(_between(prompt) + candidate for candidate in texts))
+        if key not in known:
+            known[key] = _following(tokenizer, prompt, text, key[1])
+        rows.append(known[key])
+    return rows
+
+
+def _following(
+    tokenizer: Any, prompt: Prompt, text: str, candidates: Sequence[str]
+) -> tuple[tuple[int, ...], ...]:
+    special = not prompt.chat
+    before = tokenizer.encode(text, add_special_tokens=special)
+    found: dict[str, tuple[int, ...]] = {}
+    for candidate in candidates:
+        whole = tokenizer.encode(text + candidate, add_special_tokens=special)
+        where = f"candidate {candidate!r} of problem {prompt.problem_id} (…{text[-20:]!r})"
+        if whole[: len(before)] != before:
+            raise KoalignError(
+                f"{where}: its first token merges with the prompt's last under this tokenizer; end the "
+                "prompt of the template in another way, or set its delimiter"
+            )
+        ids = tuple(whole[len(before) :])
+        if not ids:
+            raise KoalignError(f"{where}: tokenizes to nothing, so it has no log-probability")
+        same = next((other for other, taken in found.items() if taken == ids), candidate)
+        if same != candidate:
+            raise KoalignError(
+                f"{where}: has the same tokens as {same!r}, so neither can be told from the other"
+            )
+        found[candidate] = ids
+    return tuple(found[candidate] for candidate in candidates)
+
+
 def end_of_turn(tokenizer: Any) -> int:
     """The id of the token with which the model's chat template ends an assistant's turn.
 
-    Not always the tokenizer's eos: Gemma ends a turn with <end_of_turn> and a document with <eos>.
+    Not always the tokenizer's eos: Gemma ends a turn with <end_of_turn> and a document with <eos>. Without
+    a chat template it is eos.
     """
+    if tokenizer.chat_template is None:
+        return tokenizer.eos_token_id
     turns = [{"role": "user", "content": _PROBE}, {"role": "assistant", "content": _PROBE}]
     text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=False)
     special = {*tokenizer.all_special_ids, *tokenizer.added_tokens_decoder}
@@ -104,8 +159,11 @@ def stop_ids(tokenizer: Any) -> list[int]:
     return sorted({end_of_turn(tokenizer), tokenizer.eos_token_id})
 
 
-def _continued(prompt: Prompt) -> str:
-    """System text, shots and prompt one after the other, for a model that goes on with text."""
+def continued_text(prompt: Prompt) -> str:
+    """System text, shots and prompt one after the other, for a model that goes on with text.
+
+    White space at the end belongs to the completion, as in lm-eval-harness: tokens begin with it.
+    """
     parts, asked = [], ""
     for message in prompt.messages:
         match message.role:
@@ -115,14 +173,14 @@ def _continued(prompt: Prompt) -> str:
                 asked = message.text
             case "assistant":
                 parts.append(asked + prompt.delimiter + message.text)
-    return prompt.separator.join([*parts, asked])
+    return prompt.separator.join([*parts, asked]).rstrip()
 
 
 def _between(prompt: Prompt) -> str:
     if prompt.chat:
         return ""
     text = prompt.messages[-1].text
-    return text[len(text.rstrip(" ")) :] + prompt.delimiter
+    return text[len(text.rstrip()) :] + prompt.delimiter
 
 
 def _turns(prompt: Prompt, fold: bool) -> list[dict[str, str]]:

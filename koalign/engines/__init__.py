@@ -30,6 +30,8 @@ class Request:
     abstraction_id: str = ""
     permutation: tuple[int, ...] = ()
     """The order in which the prompt shows the choices; empty: as they stand."""
+    prompt: Prompt | None = None
+    """What the token ids say, for an engine that takes text."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,10 @@ def stems(question: Question) -> dict[tuple[int, ...], list[int]]:
 class Engine(Protocol):
     """Holds the base once and switches adapters per request."""
 
+    name: str
+    """As `engine.backend` has it."""
     tokenizer: Any
+    """None where prompts go out as text."""
     base: Base
 
     def adapter_id(self, adapter: Path | None) -> str:
@@ -89,11 +94,20 @@ class Engine(Protocol):
         """
 
 
+def is_endpoint(model: str) -> bool:
+    """Whether `model.path` names an OpenAI-compatible server and not weights."""
+    return model.startswith(("http://", "https://"))
+
+
 def open_engine(
     engine: EngineConfig, model: Model, base: Base, adapters: Sequence[Path | None]
 ) -> AbstractContextManager[Engine]:
     """The engine that the config names, ready for the adapters; says which one `auto` took."""
     folders = [adapter for adapter in adapters if adapter is not None]
+    if is_endpoint(base.path):
+        from koalign.engines.endpoint import EndpointEngine
+
+        return EndpointEngine(base)
     backend = engine.backend
     if backend == "auto":
         backend = "vllm" if importlib.util.find_spec("vllm") else "hf"
@@ -118,7 +132,11 @@ def open_engine(
 
 
 def describe_base(engine: EngineConfig, model: Model) -> tuple[Base, Any]:
-    """The base of a run and its tokenizer, without loading any weights."""
+    """The base of a run and its tokenizer, without loading any weights; an endpoint has none."""
+    if is_endpoint(model.path):
+        from koalign.engines.endpoint import describe_endpoint
+
+        return describe_endpoint(model.path), None
     if engine.backend == "scripted":
         from koalign.engines.scripted import SCRIPTED_BASE, ByteTokenizer
 
@@ -128,6 +146,15 @@ def describe_base(engine: EngineConfig, model: Model) -> tuple[Base, Any]:
     return identify(model), load_tokenizer(model)
 
 
+def precision_of(engine: EngineConfig, model: Model) -> str:
+    """The dtype that the base is held in; `unknown` where there are no weights here."""
+    if is_endpoint(model.path) or engine.backend == "scripted":
+        return "unknown"
+    from koalign.adapters.base import precision
+
+    return str(precision(model)).removeprefix("torch.")
+
+
 def requests_for(
     engine: Engine,
     asked: Sequence[Prompt],
@@ -135,10 +162,11 @@ def requests_for(
     abstraction_ids: Sequence[str] | None = None,
 ) -> list[Request]:
     """One request a prompt, all to one adapter, each under the id of the hint that it shows."""
-    ids = prompt_ids(engine.tokenizer, asked)
+    known = engine.tokenizer is not None
+    ids = prompt_ids(engine.tokenizer, asked) if known else [[] for _ in asked]
     hints = abstraction_ids or [""] * len(asked)
     return [
-        Request(prompt.problem_id, tuple(tokens), adapter, hint)
+        Request(prompt.problem_id, tuple(tokens), adapter, hint, prompt=prompt)
         for prompt, tokens, hint in zip(asked, ids, hints, strict=True)
     ]
 

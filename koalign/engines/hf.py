@@ -30,6 +30,8 @@ from koalign.records import Base, Sample
 class HfEngine:
     """transformers.generate on one shared prefill a prompt; adapters through PEFT."""
 
+    name = "hf"
+
     def __init__(self, engine: EngineConfig, model: Model, base: Base) -> None:
         loaded = load_base(model, quantized=False).eval()
         self._hold(loaded, load_tokenizer(model), base, engine.batch_size)

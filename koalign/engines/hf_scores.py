@@ -63,7 +63,7 @@ class Scorer:
         for row in rows_of([group.tokens for group in groups], ROW_TOKENS):
             logits = self._forward([groups[place] for place in row], cache, node.length)
             if cache is not None:
-                cache.crop(node.length)
+                cache.crop(node.length - cache.get_seq_length())
             numbers = [node.members[place] for place in row]
             yield from zip(numbers, _read(logits, [questions[n] for n in numbers]), strict=True)
         for inner in node.inside:

@@ -64,6 +64,8 @@ class ByteTokenizer:
 class ScriptedEngine:
     """Answers from `engine.script`, a YAML list of Lines."""
 
+    name = "scripted"
+
     def __init__(self, engine: EngineConfig, base: Base) -> None:
         self.base = base
         self.tokenizer = ByteTokenizer()

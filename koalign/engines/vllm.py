@@ -29,6 +29,8 @@ if not torch.cuda.is_available():
 class VllmEngine:
     """One vLLM for the base and all adapters that a stage names."""
 
+    name = "vllm"
+
     def __init__(
         self, engine: EngineConfig, model: Model, base: Base, adapters: Sequence[Path]
     ) -> None:

@@ -2,140 +2,134 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from koalign.adapters.cards import check_adapter
-from koalign.data.grading import grade
+from koalign.answering import answer
+from koalign.answering.results import conclude
+from koalign.answering.system import Answers, System, prediction_of
+from koalign.data.evaluation.benchmark import Benchmark
+from koalign.data.evaluation.item_scores import score_text
+from koalign.data.evaluation.protocols import load_protocol
+from koalign.data.evaluation.results import Prediction
 from koalign.data.metrics import figure, macro_f1, paired_difference, wilson_interval
-from koalign.data.prompts import Renderer
-from koalign.engines import Engine, draw, open_engine, requests_for
-from koalign.jsonl import parse_record, read_json, read_jsonl, write_json, write_jsonl
-from koalign.records import Base, KoalignError, Prediction, Problem, Solution
+from koalign.engines import open_engine, precision_of
+from koalign.jsonl import parse_record, read_json, read_jsonl, write_json
+from koalign.provenance import measured
+from koalign.records import Base, KoalignError, Problem, Solution
 from koalign.renderer import open_renderer
 from koalign.run import Stage, StageResult, hash_path
 
-ALONE = {"base": None, "sft": "sft/adapter", "dpo": "dpo/adapter", "answer_alone": "answer/adapter"}
+TEST = "prepare/test.jsonl"
+ALONE = {"base": "base", "sft": "sft", "dpo": "dpo", "answer_alone": "answer"}
 """Systems that answer without a hint, and their adapters."""
+SOLVE = ("abstraction", "answer")
 ENTRIES = ("base", "sft", "dpo", "solve_bare", "solve")
 """The rows of results.json; each is tested against the one before. `solve_bare` is what solving is
 compared with: the DPO policy answering alone, greedily and within the tokens of `solve`."""
 
 
 def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
-    problems = read_jsonl(inputs["prepare/test.jsonl"], Problem)
+    problems = read_jsonl(inputs[TEST], Problem)
     without_gold = [p for p in problems if not p.answers]
     if not problems or without_gold:
         raise KoalignError(
             f"evaluate needs data.test with answers; {len(without_gold)} of {len(problems)} lack one"
         )
     base = parse_record(Base, read_json(inputs["prepare/base.json"]), "prepare/base.json")
-    renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
-    for name in ("sft/adapter", "dpo/adapter", "answer/adapter"):
-        check_adapter(inputs[name], base, renderer.hash)
-    adapters = {name: inputs[key] if key else None for name, key in ALONE.items()}
+    benchmark = _benchmark(config, inputs, problems)
+    adapters = {"base": None} | {name: inputs[f"{name}/adapter"] for name in ("sft", "dpo", *SOLVE)}
+    cards = {
+        name: [check_adapter(adapter, base, benchmark.renderer.hash)] if adapter else []
+        for name, adapter in adapters.items()
+    }
+    systems = {
+        name: System(base, named, [adapters[named]], cards[named]) for name, named in ALONE.items()
+    }
     with open_engine(config.engine, config.model, base, list(adapters.values())) as engine:
-        predictions = {
-            name: _predict(engine, config, renderer, problems, adapter, name, out)
-            for name, adapter in adapters.items()
-        }
-    predictions["solve_bare"] = [
-        p.model_copy(update={"system": "solve_bare"}) for p in predictions["dpo"]
-    ]
+        facts = {"engine": engine.name, "dtype": precision_of(config.engine, config.model)}
+        predictions = {}
+        for name, system in systems.items():
+            started = time.monotonic()
+            with measured() as cost:
+                answers = answer(engine, config.solve, benchmark, system, out / name)
+            seconds = {"run": round(time.monotonic() - started, 2)}
+            memory = cost["peak_memory_mb"]
+            conclude(
+                benchmark, system, answers, out / name,
+                seconds=seconds, peak_memory_mb=memory, **facts,
+            )  # fmt: skip
+            predictions[name] = answers.predictions
+    predictions["solve_bare"] = predictions["dpo"]
     _refuse_other_solutions(inputs, config.solve)
-    predictions["solve"] = _read_solutions(inputs["solve/answers.jsonl"], problems)
+    solved = System(
+        base, ",".join(SOLVE), [adapters[name] for name in SOLVE], [*cards[SOLVE[0]], *cards[SOLVE[1]]]
+    )  # fmt: skip
+    predictions["solve"] = _solved(benchmark, inputs["solve/answers.jsonl"])
+    conclude(
+        benchmark, solved, Answers(predictions["solve"]), out / "solve",
+        seconds={}, peak_memory_mb=0, **facts,
+    )  # fmt: skip
 
-    # Questions on one passage are right and wrong together.
-    passages = [f"{p.source}/{p.group}" if p.group else p.id for p in problems]
     results, before = {}, None
     for name in ENTRIES:
-        results[name] = _entry(predictions[name], predictions[before] if before else None, passages)
+        results[name] = _entry(predictions[name], predictions[before] if before else None)
         before = name
     write_json(out / "results.json", results)
     # What training the answer adapter gave by itself, without any hint at inference.
-    controls = {
-        "answer_alone": _entry(predictions["answer_alone"], predictions["solve_bare"], passages)
-    }
-    write_json(out / "controls.json", controls)
-    write_jsonl(
-        out / "predictions.jsonl",
-        [p for name in (*ENTRIES, "answer_alone") for p in predictions[name]],
-    )
+    alone = _entry(predictions["answer_alone"], predictions["solve_bare"])
+    write_json(out / "controls.json", {"answer_alone": alone})
     return StageResult(
         counts={"problems": len(problems)},
         metrics={f"accuracy_{name}": entry["accuracy"] for name, entry in results.items()},
     )
 
 
-def _predict(
-    engine: Engine,
-    config: Any,
-    renderer: Renderer,
-    problems: Sequence[Problem],
-    adapter: Path | None,
-    system: str,
-    out: Path,
-) -> list[Prediction]:
-    asked = [renderer.render(problem, "answer") for problem in problems]
-    drawn = draw(
-        engine,
-        requests_for(engine, asked, adapter),
-        config.solve,
-        out / "samples.jsonl",
-        title=f"evaluate: {system}",
+def _benchmark(config: Any, inputs: Mapping[str, Path], problems: Sequence[Problem]) -> Benchmark:
+    """The test split under the run's own prompts, answered as `solve` answers."""
+    renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
+    settings = config.solve.model_dump(include={"temperature", "top_p", "max_tokens"})
+    return Benchmark(
+        protocol=load_protocol(config.prompt.template).model_copy(update=settings),
+        renderer=renderer,
+        problems=problems,
+        shots=[renderer.shots_for(problem) for problem in problems],
+        of=len(problems),
+        data={TEST: hash_path(inputs[TEST])},
         seed=config.seed,
     )
-    return [
-        _prediction(system, problem, sample.text, sample.finish_reason)
-        for problem, (sample,) in zip(problems, drawn, strict=True)
-    ]
 
 
 def _refuse_other_solutions(inputs: Mapping[str, Path], section: Any) -> None:
     """Raises KoalignError if the run solved another test split, or with other settings."""
     made = read_json(inputs["solve/answers.jsonl"].parent / "plan.json")
-    test = hash_path(inputs["prepare/test.jsonl"])
-    if made["inputs"]["prepare/test.jsonl"] != test or made["config"][
-        "solve"
-    ] != section.model_dump(mode="json"):
+    test = hash_path(inputs[TEST])
+    if made["inputs"][TEST] != test or made["config"]["solve"] != section.model_dump(mode="json"):
         raise KoalignError(
             "solve was made for another test split or with other settings; run `koalign solve --force`"
         )
 
 
-def _read_solutions(path: Path, problems: Sequence[Problem]) -> list[Prediction]:
+def _solved(benchmark: Benchmark, path: Path) -> list[Prediction]:
     solved = {solution.id: solution for solution in read_jsonl(path, Solution)}
-    return [
-        _prediction(
-            "solve",
-            problem,
-            solved[problem.id].text,
-            "length" if solved[problem.id].why == "truncated" else "stop",
-        )
-        for problem in problems
-    ]
-
-
-def _prediction(system: str, problem: Problem, text: str, finish_reason: Any) -> Prediction:
-    verdict = grade(problem, text, finish_reason)
-    return Prediction(
-        system=system,
-        id=problem.id,
-        answer=verdict.answer,
-        gold=problem.answers,
-        correct=verdict.correct,
-        text=text,
-        why=verdict.why,
-    )
+    found = []
+    for number, problem in enumerate(benchmark.problems):
+        one = solved[problem.id]
+        reason = "length" if one.why == "truncated" else "stop"
+        score = score_text(benchmark.protocol, problem, one.text, reason)
+        found.append(prediction_of(benchmark, number, score, text=one.text, hint=one.abstraction))
+    return found
 
 
 def _entry(
-    predictions: Sequence[Prediction],
-    before: Sequence[Prediction] | None,
-    passages: Sequence[str],
+    predictions: Sequence[Prediction], before: Sequence[Prediction] | None
 ) -> dict[str, Any]:
     """Accuracy with the interval over passages, macro-F1, and the paired comparison with `before`."""
+    # Questions on one passage are right and wrong together.
+    passages = [prediction.passage for prediction in predictions]
     right = [prediction.correct for prediction in predictions]
     share = figure(right, clusters=passages)
     low, high = share.low, share.high
@@ -167,13 +161,15 @@ STAGE = Stage(
     run=run,
     sections=("model", "prompt", "engine", "solve", "seed"),
     inputs=(
-        "prepare/test.jsonl",
+        TEST,
         "prepare/shots.jsonl",
         "prepare/base.json",
         "sft/adapter",
         "dpo/adapter",
+        "abstraction/adapter",
         "answer/adapter",
         "solve/answers.jsonl",
         "engine.script",
     ),
+    version=2,
 )

@@ -23,7 +23,7 @@ from koalign.jsonl import (
 )
 from koalign.records import Base, Drop, KoalignError, Problem, PromptTokens, Ranking, Sample
 from koalign.renderer import open_renderer
-from koalign.reports import pairs_page
+from koalign.reports.data import pairs_page
 from koalign.run import Stage, StageResult
 
 

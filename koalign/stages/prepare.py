@@ -25,7 +25,7 @@ from koalign.engines import describe_base
 from koalign.jsonl import iter_json_lines, parse_record, write_atomically, write_json, write_jsonl
 from koalign.records import Hint, KoalignError, Problem
 from koalign.renderer import open_renderer
-from koalign.reports import dataset_page, leaks_page
+from koalign.reports.data import dataset_page, leaks_page
 from koalign.run import Stage, StageResult
 
 LISTED = 5

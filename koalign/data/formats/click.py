@@ -68,8 +68,12 @@ def _is_words(answer: object) -> bool:
 
 
 def _subject(file: str, name: str, question: str) -> str:
-    if (word := file.split("_")[0]) in _SUBJECT_BY_ID:
-        return word
+    word = file.split("_")[0]
+    return word if word in _SUBJECT_BY_ID else subject_by_id(name, question)
+
+
+def subject_by_id(name: str, question: str) -> str:
+    """The subject that lm-eval-harness files a question under by its id; none for an id of no kind."""
     if "Kedu_16" in name and re.search("대화|발화|질의", question):
         return "Functional"
     found = (

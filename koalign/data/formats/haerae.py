@@ -18,7 +18,8 @@ prompt, choices and all:
 A Problem shows its choices itself. So the list of them at the end of the query is cut off, `### 정답:`
 with it; `### 지문` becomes the passage, `### 참고` the box, the rest the question, without these headings.
 Where the query holds the marks (A), (B) … in another way, it stays whole and the choices are the marks.
-Where it holds none, the options are the choices. The subject stands in the path.
+Where it holds none, the options are the choices. The subject stands in the path. There are no ids: the
+whole query is the key, for published figures come of asking it to the byte.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def problem(row: Row) -> Problem:
     subject = _subject(row.place)
     stem = _without_choices(query, options)
     if stem is None and all(mark in query for mark in marks):
-        return Problem(question=query, choices=marks, answers=answers, subject=subject)
+        return Problem(question=query, choices=marks, answers=answers, key=query, subject=subject)
     parts = _parts(query if stem is None else stem)
     return Problem(
         question=parts["question"],
@@ -65,6 +66,7 @@ def problem(row: Row) -> Problem:
         box=parts["box"],
         choices=options,
         answers=answers,
+        key=query,
         subject=subject,
     )
 

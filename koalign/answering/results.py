@@ -1,0 +1,95 @@
+"""results: what a system answered -> predictions.jsonl, and results.json last."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import koalign
+from koalign.answering.system import Answers, System
+from koalign.data.evaluation.benchmark import Benchmark
+from koalign.data.evaluation.figures import results_of
+from koalign.data.evaluation.report import report_of
+from koalign.data.evaluation.results import PREDICTIONS, RESULTS, Evaluation
+from koalign.data.nikl_metrics import Scorer, rouge_1
+from koalign.jsonl import write_json, write_jsonl
+from koalign.provenance import git_commit, package_versions
+from koalign.records import content_hash
+
+
+def conclude(
+    benchmark: Benchmark,
+    system: System,
+    answers: Answers,
+    out: Path,
+    *,
+    engine: str,
+    dtype: str,
+    seconds: dict[str, float],
+    peak_memory_mb: float,
+) -> None:
+    """What the answers come to: predictions.jsonl, and results.json last."""
+    protocol, predictions = benchmark.protocol, answers.predictions
+    results, notes = results_of(protocol, benchmark.problems, predictions, _scorers())
+    first = {problem.id: n for n, problem in reversed(list(enumerate(benchmark.problems)))}
+    once = sorted(first.values())
+    evaluation = Evaluation(
+        protocol=protocol.name,
+        mode=protocol.mode,
+        template=benchmark.renderer.template.name,
+        template_hash=benchmark.renderer.hash,
+        shots=benchmark.renderer.shots,
+        samples=benchmark.samples,
+        model=system.base.path,
+        weight_hash=system.base.weight_hash,
+        adapters=system.adapters,
+        stack=[card.model_dump(mode="json") for card in system.cards],
+        dtype=dtype,
+        engine=engine,
+        data=dict(benchmark.data),
+        items=content_hash(benchmark.ids),
+        n=len(predictions),
+        of=benchmark.of,
+        metric=protocol.metrics[0],
+        average=protocol.average,
+        results=results,
+        notes=[*notes, *_notes(benchmark, system, len(once))],
+        report=report_of(
+            [benchmark.problems[n] for n in once],
+            [predictions[n] for n in once],
+            answers.orders if benchmark.cyclic else None,
+        ),
+        seconds=seconds,
+        tokens={
+            "prompt": sum(p.prompt_tokens for p in predictions),
+            "generated": sum(p.completion_tokens for p in predictions),
+        },
+        peak_memory_mb=peak_memory_mb,
+        seed=benchmark.seed,
+        koalign=koalign.__version__,
+        git=git_commit(),
+        packages=package_versions(),
+    )
+    write_jsonl(out / PREDICTIONS, predictions)
+    write_json(out / RESULTS, evaluation.model_dump(mode="json"))
+
+
+def _scorers() -> dict[str, Scorer]:
+    """What can be scored of descriptive answers here."""
+    there = all(importlib.util.find_spec(name) for name in ("mecab", "rouge_score"))
+    return {"rouge_1": rouge_1} if there else {}
+
+
+def _notes(benchmark: Benchmark, system: System, once: int) -> list[str]:
+    notes = []
+    if again := len(benchmark.ids) - once:
+        notes.append(f"{again} rows stand in the data a second time, and are counted as often")
+    if len(benchmark.ids) < benchmark.of:
+        notes.append(f"{len(benchmark.ids):,} of {benchmark.of:,} problems: no figure of the whole")
+    for card in system.cards:
+        if card.template_hash != benchmark.renderer.hash:
+            notes.append(
+                f"{card.name} was trained with other prompts (template {card.template_hash}) than the "
+                f"protocol asks ({benchmark.renderer.hash})"
+            )
+    return notes

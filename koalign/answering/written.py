@@ -1,0 +1,100 @@
+"""written: the prompts of the items -> completions, appended to samples.jsonl; the majority answers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from koalign.answering.system import Answers, System, prediction_of
+from koalign.config import Sampling
+from koalign.data.evaluation.benchmark import Benchmark
+from koalign.data.evaluation.item_scores import score_text
+from koalign.data.evaluation.results import Prediction
+from koalign.engines import Engine, draw, requests_for
+from koalign.records import Sample, content_hash
+
+
+def write(
+    engine: Engine, several: Sampling, benchmark: Benchmark, system: System, out: Path
+) -> Answers:
+    """An answer to every item, with a hint before it where the system has two steps.
+
+    One sample is drawn as the protocol says, several with the temperature and top_p of `several`.
+    """
+    protocol, items = benchmark.protocol, range(len(benchmark.ids))
+    greedy = Sampling(
+        temperature=protocol.temperature, top_p=protocol.top_p, max_tokens=protocol.max_tokens
+    )
+    warm = Sampling(
+        temperature=several.temperature, top_p=several.top_p, max_tokens=protocol.max_tokens
+    )
+    hints = [""] * len(items)
+    if len(system.steps) == 2:
+        asked = [
+            benchmark.renderer.render(benchmark.problems[n], "abstraction").model_copy(
+                update={"problem_id": benchmark.ids[n]}
+            )
+            for n in items
+        ]
+        written = draw(
+            engine,
+            requests_for(engine, asked, system.steps[0]),
+            greedy,
+            out / "hint_samples.jsonl",
+            title=f"evaluate: {protocol.name}: hints",
+            seed=benchmark.seed,
+        )
+        # A hint that did not end is no hint; an empty one renders the bare prompt.
+        hints = [one.text.strip() if one.finish_reason == "stop" else "" for (one,) in written]
+    requests = requests_for(
+        engine,
+        [benchmark.prompt(n, hint=hints[n]) for n in items],
+        system.steps[-1],
+        [content_hash(hint) if hint else "" for hint in hints],
+    )
+    drawn = draw(
+        engine,
+        requests,
+        warm if benchmark.samples > 1 else greedy,
+        out / "samples.jsonl",
+        title=f"evaluate: {protocol.name}",
+        n=benchmark.samples,
+        seed=benchmark.seed,
+        stop=protocol.stop,
+    )
+    return Answers(
+        [
+            _answered(benchmark, n, samples, hints[n], len(requests[n].prompt_ids))
+            for n, samples in enumerate(drawn)
+        ]
+    )
+
+
+def _answered(
+    benchmark: Benchmark, number: int, samples: Sequence[Sample], hint: str, prompt_tokens: int
+) -> Prediction:
+    """The answer of most samples; of equally many, the one that the model finds likelier a token."""
+    problem = benchmark.problems[number]
+    scores = [
+        score_text(benchmark.protocol, problem, one.text, one.finish_reason) for one in samples
+    ]
+    votes = Counter(score.answer for score in scores if score.answer is not None)
+    most = max(votes.values(), default=0)
+    leading = [
+        n for n, score in enumerate(scores) if score.answer in votes and votes[score.answer] == most
+    ]
+    best = max(
+        leading or range(len(samples)),
+        key=lambda n: (samples[n].logprob / max(1, len(samples[n].token_ids)), -n),
+    )
+    return prediction_of(
+        benchmark,
+        number,
+        scores[best],
+        text=samples[best].text,
+        hint=hint,
+        votes=tuple(score.answer for score in scores) if len(samples) > 1 else (),
+        prompt_tokens=prompt_tokens,
+        completion_tokens=sum(len(one.token_ids) for one in samples),
+    )

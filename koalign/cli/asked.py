@@ -1,0 +1,173 @@
+"""asked: what the options of koalign evaluate name -> system, benchmark, and the folder for them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from koalign.jsonl import read_json, write_json
+from koalign.records import KoalignError, Problem
+
+if TYPE_CHECKING:
+    from koalign.answering.system import System
+    from koalign.config import Config
+    from koalign.data.evaluation.benchmark import Benchmark
+    from koalign.data.evaluation.protocols import Protocol
+
+PLAN = "plan.json"
+RESULTS = "results.json"
+FILES = (
+    RESULTS, "predictions.jsonl", "scores.jsonl", "samples.jsonl", "hint_samples.jsonl",
+    "predictions.csv", "results.csv", "evaluation.html",
+)  # fmt: skip
+"""What an evaluation writes; nothing else in its folder is ever touched."""
+
+
+def refuse_what_cannot_be(
+    protocol: Protocol, adapters: str | None, samples: int, cyclic: bool
+) -> None:
+    chosen = protocol.mode == "choice"
+    if chosen and samples > 1:
+        raise KoalignError("--samples: candidates are scored, not sampled; say --mode generate")
+    if chosen and adapters is not None and "," in adapters:
+        raise KoalignError(
+            f"--adapters {adapters}: a hint is written before an answer; say --mode generate"
+        )
+    if cyclic and not (chosen and protocol.candidates == "label"):
+        raise KoalignError(
+            f"--cyclic: of {protocol.name} the choices cannot be turned; it needs scored labels of "
+            "choices that the template shows"
+        )
+
+
+def open_system(config: Config, adapters: str | None, run_dir: Path, *, own_model: bool) -> System:
+    """The base and the adapters; raises KoalignError where they do not fit."""
+    from koalign.adapters.cards import check_adapter, find_adapters
+    from koalign.answering import System
+    from koalign.engines import describe_base
+    from koalign.run import in_round
+
+    base, _ = describe_base(config.engine, config.model)
+    if adapters is None:
+        made = [
+            name
+            for name, stage in (("dpo", in_round("dpo", config.dpo.rounds)), ("sft", "sft"))
+            if (run_dir / stage / "manifest.json").exists()
+        ]
+        adapters = made[0] if made and own_model else "base"
+        print(f"adapters: {adapters}" + (f" of {run_dir}" if made and own_model else ""),
+              file=sys.stderr)  # fmt: skip
+    steps = find_adapters(adapters, run_dir, config.dpo.rounds)
+    if len(steps) > 2:
+        raise KoalignError(f"--adapters: {len(steps)} steps; give one, or a hint's and an answer's")
+    cards = [check_adapter(step, base, None) for step in steps if step is not None]
+    return System(base, adapters, steps, cards)
+
+
+def open_benchmark(
+    config: Config,
+    protocol: Protocol,
+    data: str | None,
+    split: str,
+    shots: int | None,
+    shots_data: str | None,
+    subsets: list[str],
+    limit: int | None,
+    run_dir: Path,
+) -> Benchmark:
+    """What is asked, read and chosen; the shots are drawn for all problems, whatever is evaluated."""
+    from koalign.data.evaluation.asking import refuse_unfit, shots_of
+    from koalign.data.evaluation.benchmark import Benchmark, select
+    from koalign.data.prompts import Renderer, load_template
+
+    problems, hashes = _read(data, split, run_dir)
+    count = protocol.shots if shots is None else shots
+    renderer = Renderer(load_template(protocol.template), config.prompt.thinking, count)
+    numbers = select(problems, protocol, subsets, limit)
+    refuse_unfit(protocol, [problems[number] for number in numbers])
+    pool: list[Problem] = []
+    if count and not (protocol.shots_from == "test" and shots_data is None):
+        pool, more = _read(shots_data or data, protocol.shots_from, run_dir)
+        hashes |= more
+    drawn = shots_of(protocol, renderer, problems, count, pool)
+    return Benchmark(
+        protocol=protocol,
+        renderer=renderer,
+        problems=[problems[number] for number in numbers],
+        shots=[drawn[number] for number in numbers],
+        of=len(problems),
+        data=hashes,
+        seed=config.seed,
+    )
+
+
+def _read(data: str | None, split: str, run_dir: Path) -> tuple[list[Problem], dict[str, str]]:
+    """The problems of a split, a second occurrence included, and path -> hash."""
+    from koalign.data.formats.sources import read_source
+    from koalign.run import HUB, hash_source
+
+    if data is None:
+        prepared = run_dir / "prepare" / f"{split}.jsonl"
+        if not prepared.exists():
+            raise KoalignError(
+                f"{prepared}: nothing prepared here; name the files of the benchmark with --data"
+            )
+        data = str(prepared)
+    reading = read_source(data, split)
+    if reading.drops:
+        first = reading.drops[0]
+        raise KoalignError(
+            f"{first.place}: {first.reason}: {first.detail} ({len(reading.drops)} rows that cannot be "
+            "asked; correct or remove them)"
+        )
+    if reading.rankings:
+        raise KoalignError(f"{data}: holds rankings, and not problems to answer")
+    hashed = {} if data.startswith(HUB) else {data: hash_source(Path(data))}
+    return reading.problems, hashed
+
+
+def default_place(run_dir: Path, benchmark: Benchmark, system: System, split: str) -> Path:
+    name = "".join(c if c.isalnum() or c in "@.-" else "-" for c in benchmark.protocol.name)
+    steps = "".join(c if c.isalnum() or c in ",+-" else "-" for c in system.adapters)
+    parts = [steps, f"{benchmark.renderer.shots}-shot"]
+    return run_dir / "evaluations" / name / "-".join(parts + ([split] if split != "test" else []))
+
+
+def plan_of(config: Config, benchmark: Benchmark, system: System) -> dict[str, Any]:
+    """What decides the results; an evaluation is only continued under the same."""
+    from koalign.adapters.cards import adapter_id
+    from koalign.records import content_hash
+
+    return {
+        "protocol": benchmark.protocol.model_dump(mode="json"),
+        "template": benchmark.renderer.hash,
+        "base": system.base.model_dump(mode="json", exclude={"path"}),
+        "adapters": [adapter_id(step) if step else "" for step in system.steps],
+        "items": content_hash(benchmark.ids),
+        "shots": content_hash([[shot.id for shot in its] for its in benchmark.shots]),
+        "samples": benchmark.samples,
+        "cyclic": benchmark.cyclic,
+        "sampling": config.sample.model_dump(mode="json") if benchmark.samples > 1 else None,
+        "seed": benchmark.seed,
+    }
+
+
+def is_made(folder: Path, plan: dict[str, Any], force: bool) -> bool:
+    """Whether the folder holds this evaluation whole; what is unfinished is left to be gone on from.
+
+    Raises KoalignError where it holds another one, unless `force` says to replace it.
+    """
+    path = folder / PLAN
+    made = read_json(path) if path.exists() else None
+    if made is not None and made != plan and not force:
+        key = next(key for key in plan if made.get(key) != plan[key])
+        raise KoalignError(
+            f"{folder}: holds an evaluation with another {key}; take another --out, or --force to "
+            "replace it"
+        )
+    if force or made is None:
+        for name in FILES:
+            (folder / name).unlink(missing_ok=True)
+        write_json(path, plan)
+    return (folder / RESULTS).exists()

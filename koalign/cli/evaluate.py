@@ -1,0 +1,184 @@
+"""evaluate: koalign evaluate, a run's steps on its test split, or any model on a benchmark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from koalign.cli.asked import (
+    default_place,
+    is_made,
+    open_benchmark,
+    open_system,
+    plan_of,
+    refuse_what_cannot_be,
+)
+from koalign.cli.chain import run_stages
+from koalign.cli.options import DEFAULT_RUN, Files, Force, RunDir, Settings
+from koalign.records import KoalignError
+
+if TYPE_CHECKING:
+    from koalign.answering.system import System
+    from koalign.config import Config
+    from koalign.data.evaluation.benchmark import Benchmark
+
+
+def evaluate(
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            "--protocol",
+            help="kmmlu@lm-eval, click, csat, klue-mrc, … or a template. Without: the steps of the run "
+            "on its test split.",
+        ),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option("--data", help="Files of the benchmark. Without: what the run has prepared."),
+    ] = None,
+    split: Annotated[
+        Literal["test", "dev", "train"], typer.Option("--split", help="Which split is asked.")
+    ] = "test",
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            help="Folder, hub id, or http://host:port/v1#name. Without: model.path of the config.",
+        ),
+    ] = None,
+    adapters: Annotated[
+        str | None,
+        typer.Option(
+            "--adapters",
+            help="base, sft, dpo or folders; two with a comma: a hint, then the answer. Without: the "
+            "policy of the run, and of another --model none.",
+        ),
+    ] = None,
+    shots: Annotated[
+        int | None, typer.Option("--shots", min=0, help="Answered problems before each question.")
+    ] = None,
+    shots_data: Annotated[
+        str | None,
+        typer.Option("--shots-data", help="Files of the shots. Without: those of --data."),
+    ] = None,
+    shot_order: Annotated[
+        Literal["first", "lm-eval"] | None,
+        typer.Option("--shot-order", help="The first of the subject, or drawn as lm-eval does."),
+    ] = None,
+    subset: Annotated[
+        list[str] | None, typer.Option("--subset", help="A subject or a group, repeatable.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="The first so many of each subject.")
+    ] = None,
+    mode: Annotated[
+        Literal["choice", "generate"] | None,
+        typer.Option("--mode", help="Score the candidates, or read what is written."),
+    ] = None,
+    samples: Annotated[
+        int, typer.Option("--samples", min=1, help="Completions of each; their majority answers.")
+    ] = 1,
+    cyclic: Annotated[
+        bool, typer.Option("--cyclic", help="Ask in every cyclic order of the choices, too.")
+    ] = False,
+    diagnose: Annotated[
+        bool, typer.Option("--diagnose", help="And say why training rose and the test did not.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the results.")] = None,
+    files: Files = None,
+    settings: Settings = None,
+    run_dir: RunDir = DEFAULT_RUN,
+    force: Force = False,
+) -> None:
+    """Held-out accuracy: of every step of a run, or of any model in a published protocol."""
+    if protocol is None:
+        given = {
+            "--data": data, "--model": model, "--shots": shots, "--mode": mode, "--out": out,
+            "--subset": subset, "--limit": limit, "--adapters": adapters, "--diagnose": diagnose or None,
+        }  # fmt: skip
+        if named := [name for name, value in given.items() if value is not None]:
+            raise KoalignError(
+                f"{named[0]}: say what is asked with --protocol: kmmlu@lm-eval, csat, … or a template"
+            )
+        run_stages("evaluate", files, settings, run_dir, force)
+        return
+    from dataclasses import replace
+
+    from koalign.answering import evaluate as evaluate_benchmark
+    from koalign.config_files import load_config
+    from koalign.data.evaluation.protocols import in_mode, load_protocol
+    from koalign.data.evaluation.results import read_evaluation
+    from koalign.reports.evaluation import (
+        print_evaluation,
+        write_csv,
+        write_page,
+        write_results_csv,
+    )
+    from koalign.run import locked
+
+    config = load_config(files or [], settings or [])
+    if model is not None:
+        config = config.model_copy(
+            update={"model": config.model.model_copy(update={"path": model})}
+        )
+    asked = load_protocol(protocol)
+    if mode is not None:
+        asked = in_mode(asked, mode)
+    if shot_order not in (None, asked.shot_order):
+        name = f"{asked.name}, shots {shot_order}"
+        asked = asked.model_copy(update={"shot_order": shot_order, "name": name})
+    refuse_what_cannot_be(asked, adapters, samples, cyclic)
+    system = open_system(config, adapters, run_dir, own_model=model is None)
+    benchmark = open_benchmark(
+        config, asked, data, split, shots, shots_data, subset or [], limit, run_dir
+    )
+    benchmark = replace(benchmark, samples=samples, cyclic=cyclic)
+    if diagnose and (len(system.steps) != 1 or system.steps[0] is None):
+        raise KoalignError(
+            f"--diagnose compares one adapter with its base, and not {system.adapters}; name one with "
+            "--adapters"
+        )
+    folder = out or default_place(run_dir, benchmark, system, split)
+    with locked(folder):
+        if not is_made(folder, plan_of(config, benchmark, system), force):
+            evaluate_benchmark(config, benchmark, system, folder)
+        evaluation, predictions = read_evaluation(folder)
+        page = write_page(folder, evaluation, predictions)
+        write_csv(folder / "predictions.csv", predictions)
+        write_results_csv(folder / "results.csv", evaluation)
+    print_evaluation(evaluation, predictions)
+    typer.echo(f"{folder}: results.json predictions.jsonl and as CSV; with plots: {page}")
+    if diagnose:
+        _diagnose(config, benchmark, system, run_dir, folder / "diagnosis")
+
+
+def _diagnose(
+    config: Config, benchmark: Benchmark, system: System, run_dir: Path, folder: Path
+) -> None:
+    """The signs of memorising, under the prompts that the adapter was trained with."""
+    from koalign.config import Sampling
+    from koalign.engines import open_engine
+    from koalign.renderer import open_renderer
+    from koalign.reports.generalisation import print_diagnosis
+    from koalign.stages.diagnose import diagnose, trained_on
+
+    (adapter,) = system.steps
+    assert adapter is not None  # evaluate has seen to it
+    renderer = open_renderer(config.prompt, run_dir / "prepare" / "shots.jsonl")
+    template = renderer.template
+    with open_engine(config.engine, config.model, system.base, system.steps) as engine:
+        report = diagnose(
+            Sampling(temperature=0, top_p=1, max_tokens=config.solve.max_tokens),
+            engine,
+            renderer,
+            trained_on(run_dir, adapter),
+            benchmark.problems,
+            adapter,
+            folder,
+            seed=config.seed,
+            stop=() if template.chat else (template.separator,),
+        )
+    print_diagnosis(report)
+    typer.echo(f"{folder}: diagnosis.json, and with examples: {folder / 'diagnosis.html'}")

@@ -1,0 +1,114 @@
+"""look: the commands that show: a run, a problem's tokens, verdicts, a config, the machine."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from koalign.cli.options import DEFAULT_RUN, Files, Force, Settings
+from koalign.jsonl import write_jsonl
+from koalign.records import KoalignError
+
+
+def show(
+    run: Annotated[Path, typer.Argument(help="Folder of the run.")] = DEFAULT_RUN,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """The stages of a run: what is done, what it cost, and the results."""
+    from koalign.stages import names_in
+    from koalign.views import print_run, run_summary
+
+    summary = run_summary(run, names_in(run))
+    if as_json:
+        typer.echo(json.dumps(summary, ensure_ascii=False, indent=2))
+    else:
+        print_run(summary)
+
+
+def preview(
+    number: Annotated[int, typer.Argument(help="Which training problem, from 1.", min=1)] = 1,
+    files: Files = None,
+    settings: Settings = None,
+) -> None:
+    """A problem's exact tokens, and which of them carry the loss."""
+    from koalign.config_files import load_config
+    from koalign.engines import describe_base
+    from koalign.renderer import open_renderer
+    from koalign.views import print_tokens
+
+    config = load_config(files or [], settings or [])
+    problems = _problems_of(config, "train")
+    if number > len(problems):
+        raise KoalignError(f"data.train has {len(problems)} problems; there is no number {number}")
+    _, tokenizer = describe_base(config.engine, config.model)
+    renderer = open_renderer(config.prompt)
+    if config.prompt.shots:
+        pool = problems if config.prompt.shots_from == "train" else _problems_of(config, "dev")
+        renderer = replace(renderer, pool=tuple(pool))
+    print_tokens(tokenizer, renderer, problems[number - 1])
+
+
+def _problems_of(config: Any, split: str) -> list[Any]:
+    from koalign.config import resolve_path
+    from koalign.data.formats.sources import read_source
+
+    return [
+        problem
+        for source in getattr(config.data, split)
+        for problem in read_source(
+            resolve_path(source.path),
+            split,
+            format=source.format,
+            split=source.split,
+            columns=source.columns,
+        ).problems
+    ]
+
+
+def grade(
+    answers: Annotated[Path, typer.Argument(help="JSONL lines with `problem` and `text`.")],
+    out: Annotated[
+        Path | None, typer.Option("-o", help="Verdicts, JSONL. Without: to the screen.")
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Grade stored text again, by rule and without a model: answer, correct and why of each line."""
+    from koalign.data.grading import GradeLine, regrade
+    from koalign.jsonl import read_jsonl, to_json_line
+
+    if out is not None and out.exists() and not force:
+        raise KoalignError(f"{out} is there already; take another -o, or --force to replace it")
+    graded = list(regrade(read_jsonl(answers, GradeLine)))
+    if out is None:
+        typer.echo("".join(to_json_line(one) + "\n" for one in graded), nl=False)
+    else:
+        write_jsonl(out, graded)
+    right = sum(one.correct for one in graded)
+    reasons = Counter(one.why for one in graded)
+    listed = ", ".join(f"{why} {count:,}" for why, count in sorted(reasons.items()))
+    typer.echo(f"{right:,} of {len(graded):,} right ({listed or 'no line'})", err=True)
+
+
+def init(
+    path: Annotated[Path, typer.Argument(help="File to write.")] = Path("koalign.yaml"),
+) -> None:
+    """Write a koalign.yaml with every key, its default and its sentence."""
+    from koalign.config_files import documented_yaml
+    from koalign.jsonl import write_atomically
+
+    if path.exists():
+        raise KoalignError(f"{path} is there already; nothing is written over")
+    write_atomically(path, documented_yaml())
+    typer.echo(f"{path}: set model.path and data.train to yours, then `koalign sft`")
+
+
+def doctor() -> None:
+    """Versions, devices, what works here and what is missing."""
+    from koalign.views import print_machine
+
+    print_machine()

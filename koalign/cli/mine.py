@@ -1,0 +1,107 @@
+"""mine: koalign mine, what a model answers wrong -> clusters of it, and a small set to train on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from koalign.cli.options import DEFAULT_RUN, Files, Force, RunDir, Settings
+from koalign.records import KoalignError
+
+FOLDS = 5
+
+
+def mine(
+    predictions: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Folder of `koalign evaluate`, or a run; never of a test split. Without: the training "
+            "set of the run, each part answered by a model taught the others."
+        ),
+    ] = None,
+    problems: Annotated[
+        str | None,
+        typer.Option("--problems", help="With a folder: the file that was evaluated, any format."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", help="Problems, JSONL; beside it .clusters.json and .html."),
+    ] = None,
+    clusters: Annotated[
+        int | None,
+        typer.Option("--clusters", min=1, help="How many. Without: the best silhouette decides."),
+    ] = None,
+    take: Annotated[
+        int | None,
+        typer.Option("--take", min=1, help="Most problems in all. Without: every mistake."),
+    ] = None,
+    replay: Annotated[
+        float,
+        typer.Option("--replay", min=0.0, max=0.99, help="Share of them that were answered right."),
+    ] = 0.25,
+    embedding: Annotated[
+        str,
+        typer.Option("--embedding", help="tfidf, or a sentence-transformers model."),
+    ] = "tfidf",
+    folds: Annotated[
+        int | None,
+        typer.Option("--folds", min=2, help=f"Without a folder: parts and models. [{FOLDS}]"),
+    ] = None,
+    files: Files = None,
+    settings: Settings = None,
+    run_dir: RunDir = DEFAULT_RUN,
+    force: Force = False,
+) -> None:
+    """Cluster what a model answers wrong, and pick a small, even set of it to train on."""
+    if out is None:
+        raise KoalignError("say where the problems go with -o mistakes.jsonl")
+    if out.suffix != ".jsonl":
+        raise KoalignError(f"-o {out}: end the name in .jsonl, so that data.train can read it")
+    if out.exists() and not force:
+        raise KoalignError(f"{out} is there already; take another -o, or --force to replace it")
+    if predictions is None and problems is not None:
+        raise KoalignError("--problems goes with a folder of predictions; without one leave it out")
+    if predictions is not None and folds is not None:
+        raise KoalignError(
+            "--folds is for the training set of a run; with predictions leave it out"
+        )
+    if predictions is not None and problems is None:
+        raise KoalignError(f"{predictions}: name the file that was evaluated with --problems")
+
+    from koalign.config_files import load_config
+    from koalign.data.mistakes import mine as mined_from
+    from koalign.jsonl import write_atomically, write_json, write_jsonl
+    from koalign.reports.mistakes import mined_page, print_mined
+    from koalign.run import execute, locked
+    from koalign.stages import sft, stages_of
+    from koalign.stages.mine import cross_fit, judged, open_embedding, read_folds
+    from koalign.views import describe
+
+    config = load_config(files or [], settings or [])
+    vectors = open_embedding(embedding)
+    notes: list[str] = []
+    if predictions is not None:
+        answered, notes = judged(predictions, problems or "", run_dir)
+    else:
+        with locked(run_dir):
+            for stage in stages_of("prepare", config):
+                typer.echo(describe(*execute(stage, config, run_dir, force)))
+            for made, ran in cross_fit(config, run_dir, folds or FOLDS, sft.STAGE, force):
+                typer.echo(describe(made, ran))
+            answered = read_folds(run_dir, folds or FOLDS)
+    mining = mined_from(
+        answered, take=take, clusters=clusters, replay=replay, seed=config.seed, vectors=vectors
+    )
+    mined = mining.mined.model_copy(update={"notes": (*mining.mined.notes, *notes)})
+    mining = replace(mining, mined=mined)
+    print_mined(mined)
+    if not mining.problems:
+        return
+    listed, shown = out.with_suffix(".clusters.json"), out.with_suffix(".html")
+    write_json(listed, mined.model_dump(mode="json"))
+    write_atomically(shown, mined_page(mining))
+    write_jsonl(out, mining.problems)
+    typer.echo(f"{out}: {len(mining.problems):,} problems for data.train; {listed}; {shown}")

@@ -1,0 +1,1 @@
+"""Signs that a model learned its training problems and not the subject."""

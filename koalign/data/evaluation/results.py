@@ -1,0 +1,120 @@
+"""evaluations: the two files of an evaluated benchmark: results.json and predictions.jsonl."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from koalign.jsonl import parse_record, read_json, read_jsonl
+from koalign.records import KoalignError, Record
+
+RESULTS = "results.json"
+PREDICTIONS = "predictions.jsonl"
+Mode = Literal["choice", "generate"]
+
+
+class Prediction(Record):
+    """One line of predictions.jsonl: what was answered to a problem, and what that earned."""
+
+    id: str
+    """Id of the problem; `#2` behind it where the data holds it a second time."""
+    answer: str | None
+    """Of a choice problem the number of the choice, from 1; none: `why` says why."""
+    gold: tuple[str, ...]
+    correct: bool
+    logprobs: tuple[float, ...] = ()
+    """Of the candidates, summed over tokens, in nats, in the order of the choices; empty where text
+    was generated."""
+    text: str = ""
+    """What was generated: of several samples the first that gives the answer; empty where candidates
+    were scored."""
+    why: str
+    """match or mismatch; of generated text also no_answer, ambiguous, truncated."""
+    scores: dict[str, float]
+    """Metric -> what this item earned, from 0 to 1; the first is the protocol's headline."""
+    subject: str = ""
+    passage: str = ""
+    """Items with the same passage are right and wrong together, and are resampled together."""
+    hint: str = ""
+    """The abstraction that the answer was given with; empty: none."""
+    votes: tuple[str | None, ...] = ()
+    """The answer of each sample where there are several."""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    """Generated, over all samples; 0 where candidates were scored."""
+
+    @property
+    def problem_id(self) -> str:
+        """The id of the problem, which the data may hold more than once."""
+        return self.id.partition("#")[0]
+
+
+class Evaluation(Record):
+    """results.json: what was asked of which model, and how well it did; written last."""
+
+    protocol: str
+    mode: Mode
+    template: str
+    template_hash: str
+    """Of the template with everything that decides the bytes of a prompt."""
+    shots: int
+    samples: int
+    """Completions drawn for each problem; their majority answers."""
+    model: str
+    weight_hash: str
+    adapters: str
+    """As `--adapters` names them; `base`: none."""
+    stack: list[dict[str, Any]]
+    """The cards of the adapters."""
+    dtype: str
+    engine: str
+    data: dict[str, str]
+    """Path -> hash of each file that problems were read from."""
+    items: str
+    """Hash of the ids of the items, in order."""
+    n: int
+    of: int
+    """How many problems the data holds: more than `n` under --limit or --subset."""
+    metric: str
+    """The headline of the protocol."""
+    average: Literal["micro", "macro"]
+    """Over all items, or over subjects."""
+    results: dict[str, dict[str, float | int | None]]
+    """Name -> metric, metric_stderr, metric_low, metric_high (95 %), and n: first the protocol as a
+    whole, then its groups and subjects."""
+    notes: list[str]
+    """What a reader of the figures must know, such as why one is missing."""
+    report: dict[str, Any]
+    """Calibration, bias of answer positions, lengths, hints: what the tables and the page show."""
+    seconds: dict[str, float]
+    """load: until the engine stood; run: from the first to the last item."""
+    tokens: dict[str, int]
+    """prompt: as the items have them; generated."""
+    peak_memory_mb: float
+    seed: int
+    koalign: str
+    git: str | None
+    packages: dict[str, str]
+
+
+def read_evaluation(folder: Path) -> tuple[Evaluation, list[Prediction]]:
+    """What `koalign evaluate` wrote into a folder.
+
+    Raises KoalignError where there is nothing, where it is unfinished, and where the predictions are not
+    those that the results speak of.
+    """
+    if not (folder / RESULTS).exists():
+        begun = folder.is_dir() and any(folder.glob("*.jsonl"))
+        raise KoalignError(
+            f"{folder}: " + ("unfinished; the same `koalign evaluate` goes on" if begun else
+            "no evaluation here; `koalign evaluate --out` makes one")
+        )  # fmt: skip
+    path = folder / RESULTS
+    evaluation = parse_record(Evaluation, read_json(path), str(path))
+    predictions = read_jsonl(folder / PREDICTIONS, Prediction)
+    if len(predictions) != evaluation.n or len({p.id for p in predictions}) != evaluation.n:
+        raise KoalignError(
+            f"{folder / PREDICTIONS}: {len({p.id for p in predictions})} items, and {RESULTS} speaks of "
+            f"{evaluation.n}; run `koalign evaluate --force` again"
+        )
+    return evaluation, predictions

@@ -1,0 +1,166 @@
+"""endpoint: an OpenAI-compatible server as an engine: prompts out as text, samples in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import urldefrag
+
+from koalign.config import Sampling
+from koalign.data.tokens import continued_text
+from koalign.engines import Question, Request, before_stop, sample_seed
+from koalign.records import Base, KoalignError, Sample, content_hash
+
+AT_ONCE = 16
+"""Requests under way together."""
+KEY = "OPENAI_API_KEY"
+
+
+def describe_endpoint(model: str) -> Base:
+    """What is known of a model behind a server: `http://host:8000/v1#name`; no weights, no tokenizer.
+
+    Without a name the server must serve one model. Raises KoalignError where it cannot be reached.
+    """
+    url, name = urldefrag(model)
+    served = _names(url)
+    if not name and len(served) != 1:
+        raise KoalignError(
+            f"{url}: serves {len(served)} models; name one: {url}#{served[0] if served else 'NAME'}"
+        )
+    if name and name not in served:
+        raise KoalignError(f"{url}: serves no {name!r}, but {', '.join(served) or 'nothing'}")
+    path = f"{url}#{name or served[0]}"
+    return Base(
+        path=path,
+        weight_hash=content_hash("endpoint", path),
+        tokenizer_hash=content_hash("endpoint", path),
+        context=10**9,  # the server says what does not fit
+    )
+
+
+class EndpointEngine:
+    """Generation only: a server gives no log-probabilities of chosen tokens that could be trusted."""
+
+    name = "endpoint"
+
+    tokenizer = None
+
+    def __init__(self, base: Base) -> None:
+        self.base = base
+        self._url, self._name = urldefrag(base.path)
+        self._client = _client(self._url)
+
+    def __enter__(self) -> EndpointEngine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def adapter_id(self, adapter: Path | None) -> str:
+        """Empty: a server's adapters are models of their own."""
+        if adapter is not None:
+            raise KoalignError(
+                f"{self._url}: an adapter behind an endpoint is named as its model: {self._url}#NAME"
+            )
+        return ""
+
+    def requests_at_once(self, n: int) -> int:
+        """Some rounds of what is under way together; samples are written batch by batch."""
+        return 4 * AT_ONCE
+
+    def score(self, questions: Sequence[Question]) -> Iterator[tuple[int, list[float]]]:
+        """Refused: see the class."""
+        raise KoalignError(
+            f"{self._url}: log-probabilities of candidates need the weights; say --mode generate"
+        )
+
+    def generate(
+        self,
+        requests: Sequence[Request],
+        sampling: Sampling,
+        *,
+        n: int,
+        seed: int,
+        first: int,
+        stop: Sequence[str] = (),
+    ) -> list[list[Sample]]:
+        """See Engine.generate; that the same seed gives the same samples is the server's affair."""
+        draws = [(request, first + i) for request in requests for i in range(n)]
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            samples = list(pool.map(lambda d: self._sample(*d, sampling, seed, stop), draws))
+        return [samples[i : i + n] for i in range(0, len(samples), n)]
+
+    def _sample(
+        self, request: Request, index: int, sampling: Sampling, seed: int, stop: Sequence[str]
+    ) -> Sample:
+        text, reason = self._ask(request, index, sampling, seed, stop)
+        return Sample(
+            problem_id=request.problem_id,
+            index=index,
+            adapter="",
+            text=before_stop(text, stop),
+            token_ids=(),
+            logprob=0.0,
+            finish_reason="length" if reason == "length" else "stop",
+            abstraction_id=request.abstraction_id,
+            permutation=request.permutation,
+        )
+
+    def _ask(
+        self, request: Request, index: int, sampling: Sampling, seed: int, stop: Sequence[str]
+    ) -> tuple[str, str]:
+        from openai import OpenAIError
+
+        prompt = request.prompt
+        if prompt is None:
+            raise ValueError("a request to an endpoint carries its prompt")
+        settings: dict[str, Any] = {
+            "model": self._name,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "max_tokens": sampling.max_tokens,
+            "seed": sample_seed(seed, request, "", index),
+            **({"stop": list(stop)} if stop else {}),
+        }
+        try:
+            if prompt.chat:
+                turns = [{"role": m.role, "content": m.text} for m in prompt.messages]
+                chosen = self._client.chat.completions.create(messages=turns, **settings).choices[0]
+                return chosen.message.content or "", chosen.finish_reason
+            text = continued_text(prompt)
+            chosen = self._client.completions.create(prompt=text, **settings).choices[0]
+            return chosen.text, chosen.finish_reason
+        except OpenAIError as error:
+            raise _refused(self._url, error) from None
+
+
+def _client(url: str) -> Any:
+    try:
+        from openai import OpenAI
+    except ImportError:
+        raise KoalignError(
+            "an endpoint needs the openai client; pip install 'koalign[endpoint]'"
+        ) from None
+    return OpenAI(base_url=url, api_key=os.environ.get(KEY, "none"), timeout=600, max_retries=4)
+
+
+def _names(url: str) -> list[str]:
+    client = _client(url)
+    from openai import OpenAIError
+
+    try:
+        return sorted(model.id for model in client.models.list())
+    except OpenAIError as error:
+        raise _refused(url, error) from None
+
+
+def _refused(url: str, error: Exception) -> KoalignError:
+    from openai import APIConnectionError
+
+    reason = " ".join(str(error).split())[:300]
+    if isinstance(error, APIConnectionError):
+        reason += " Is a server up at this address?"
+    return KoalignError(f"{url}: {type(error).__name__}: {reason}")

@@ -1,0 +1,1 @@
+"""What was found, as tables in a terminal and as one HTML page."""

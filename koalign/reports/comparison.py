@@ -1,0 +1,272 @@
+"""comparisons: a comparison of evaluations -> tables in a terminal, one HTML page, and CSV files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import ceil, floor
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+from rich.cells import cell_len, chop_cells
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from koalign.data.evaluation.compared import Compared, Comparison, Flip, Row, Subject
+from koalign.jsonl import write_atomically, write_json
+from koalign.page import Part, page
+from koalign.reports.spreadsheet import write_sheet
+from koalign.views import console
+
+JSON = "comparison.json"
+PAGE = "comparison.html"
+SUBJECTS = 12
+"""Subjects shown in the terminal, half of them the greatest losses; subjects.csv has all."""
+FLIPS = 3
+"""Flips of each way shown in the terminal; flips.csv has all."""
+FLIPS_ON_PAGE = 30
+LONGEST = 60
+"""Cells of an answer that are shown."""
+NO_SUBJECT = "(none)"
+SUBJECT_HEAD = ("subject", "items", "points", "won", "lost", "p", "Holm")
+PLOTTED = "In points, with 95 % intervals; the mark is filled where the interval leaves out 0."
+
+_PLOT = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
+    """<svg xmlns="http://www.w3.org/2000/svg" width="860" height="{{ 22 * rows | length + 26 }}"
+ font-size="13" role="img">
+{% for x, tick in ticks %}
+<line x1="{{ x }}" x2="{{ x }}" y1="0" y2="{{ 22 * rows | length + 4 }}"
+ stroke="{{ '#888' if tick == 0 else '#e4e4e4' }}"/>
+<text x="{{ x }}" y="{{ 22 * rows | length + 20 }}" text-anchor="middle" fill="#555">
+{{- "%+g" | format(tick) if tick else 0 }}</text>
+{% endfor %}
+{% for row in rows %}
+{% set y = 22 * loop.index0 + 12 %}
+<text x="250" y="{{ y + 4 }}" text-anchor="end">{{ row.name }}<title>{{ row.title }}</title></text>
+{% if row.low is not none %}
+<line x1="{{ row.low }}" x2="{{ row.high }}" y1="{{ y }}" y2="{{ y }}" stroke="#4472a8"
+ stroke-width="2"/>
+{% endif %}
+<circle cx="{{ row.at }}" cy="{{ y }}" r="4" stroke="#4472a8" stroke-width="2"
+ fill="{{ '#4472a8' if row.sure else '#fff' }}"/>
+{% endfor %}
+</svg>"""
+)
+
+
+def print_comparison(found: Compared) -> None:
+    """The evaluations and what each is compared with, subjects, flips, and at last what to doubt."""
+    out = console()
+    head, rows = _evaluations(found, "\n")
+    table = Table(*map(escape, head), title=escape(_title(found)))
+    for row in rows:
+        table.add_row(*(escape(str(cell)) for cell in row))
+    out.print(table)
+    for one in found.comparisons:
+        if one.subjects:
+            out.print(_subject_table(one))
+        for flip in ("won", "lost"):
+            flips = [f for f in found.flips if (f.a, f.b, f.flip) == (one.a, one.b, flip)]
+            if flips:
+                told = _some_flips(f"{one.a} against {one.b}: {flip}", flips)
+                out.print(Text(told), soft_wrap=True)
+    for note in found.notes:
+        out.print(Text(f"note: {note}"), soft_wrap=True)
+    for warning in found.warnings:
+        out.print(Text(f"warning: {warning}", style="bold yellow"), soft_wrap=True)
+
+
+def write_comparison(folder: Path, found: Compared) -> None:
+    """comparison.json, comparison.html, subjects.csv and flips.csv."""
+    subjects = [
+        {"a": one.a, "b": one.b, **part.model_dump()}
+        for one in found.comparisons
+        for part in one.subjects
+    ]
+    flips = [{**flip.model_dump(), "gold": " / ".join(flip.gold)} for flip in found.flips]
+    _sheet(folder / "subjects.csv", ["a", "b", *Subject.model_fields], subjects)
+    _sheet(folder / "flips.csv", list(Flip.model_fields), flips)
+    write_atomically(folder / PAGE, comparison_page(found))
+    write_json(folder / JSON, found.model_dump(mode="json"))
+
+
+def _sheet(path: Path, head: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    write_sheet(path, [head, *([row[name] for name in head] for row in rows)])
+
+
+def comparison_page(found: Compared) -> str:
+    """The same with plots of the differences and more of the flips, as HTML."""
+    head, rows = _evaluations(found, "; ")
+    whole = [(f"{one.a} against {one.b}", one) for one in found.comparisons]
+    parts = [
+        Part("Warnings", [(warning,) for warning in found.warnings]),
+        Part("Evaluations", rows, head, "Differences are in points, with 95 % intervals."),
+        Part("Differences", [(_plot(whole),)], note=PLOTTED),
+    ]
+    for name, one in whole:
+        flips = [flip for flip in found.flips if (flip.a, flip.b) == (one.a, one.b)]
+        subjects = [(part.subject or NO_SUBJECT, part) for part in one.subjects]
+        shown = [
+            (
+                f.flip,
+                f.id,
+                f.subject or NO_SUBJECT,
+                _shown(f.answer_b),
+                _shown(f.answer_a),
+                _gold(f),
+            )
+            for f in flips[:FLIPS_ON_PAGE]
+        ]
+        parts += [
+            Part(f"{name}, by subject", [(_plot(subjects),)] if subjects else [], note=PLOTTED),
+            Part(
+                f"{name}: subjects",
+                [
+                    (*_subject_row(part), f"{100 * part.value_b:.1f}", f"{100 * part.value_a:.1f}")
+                    for part in one.subjects
+                ],
+                (*SUBJECT_HEAD, f"{one.b}, %", f"{one.a}, %"),
+            ),
+            Part(
+                f"{name}: items that flipped",
+                shown,
+                ("", "item", "subject", one.b, one.a, "gold"),
+                f"{len(shown):,} of {len(flips):,}; flips.csv has all.",
+            ),
+        ]
+    return page(_title(found), [*parts, Part("Notes", [(note,) for note in found.notes])])
+
+
+def _title(found: Compared) -> str:
+    first, varying = found.evaluations[0], _varying(found)
+    shared = [str(getattr(first, key)) for key in ("protocol", "model") if key not in varying]
+    items = "items that all have" if found.common else "items"
+    return ", ".join([*shared, f"{found.average} {found.metric} on {found.n:,} {items}"])
+
+
+def _varying(found: Compared) -> list[str]:
+    """What stands in every row: shots and adapters, and what is not the same in all of them."""
+    return [
+        key
+        for key in ("protocol", "model", "samples", "shots", "adapters")
+        if key in ("shots", "adapters") or len({getattr(r, key) for r in found.evaluations}) > 1
+    ]
+
+
+def _evaluations(found: Compared, join: str) -> tuple[list[str], list[list[str | int]]]:
+    """Head and rows: what an evaluation is, its figure, and how it compares with others."""
+    keys = _varying(found)
+    against = list(dict.fromkeys(one.b for one in found.comparisons))
+    pairs = {(one.a, one.b): _versus(one, join) for one in found.comparisons}
+    head = ["evaluation", *keys, f"{found.metric}, %", *(f"against {name}" for name in against)]
+    return head, [
+        [
+            row.name,
+            *(getattr(row, key) for key in keys),
+            f"{100 * row.value:.1f}{_range(row, '')}",
+            *(pairs.get((row.name, name), "") for name in against),
+        ]
+        for row in found.evaluations
+    ]
+
+
+def _versus(one: Comparison, join: str) -> str:
+    lines = [_points(one), f"won {one.won:,}, lost {one.lost:,}", f"agree {one.agreement:.1%}"]
+    if one.p is not None:
+        lines += [f"p {_shown_p(one.p)}", f"Holm {_shown_p(one.p_holm)}"]
+    return join.join(lines)
+
+
+def _points(one: Comparison | Subject) -> str:
+    return f"{_signed(one.difference)}{_range(one, '+')}"
+
+
+def _signed(share: float) -> str:
+    return f"{round(100 * share, 1) + 0.0:+.1f}"  # never -0.0
+
+
+def _range(one: Row | Comparison | Subject, sign: str) -> str:
+    """In per cent or points; empty where there is no interval."""
+    if one.low is None or one.high is None:
+        return ""
+    low, high = (f"{round(100 * end, 1) + 0.0:{sign}.1f}" for end in (one.low, one.high))
+    return f" ({low} to {high})"
+
+
+def _shown_p(p: float | None) -> str:
+    return "" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _subject_table(one: Comparison) -> Table:
+    table = Table(*SUBJECT_HEAD, title=escape(f"{one.a} against {one.b}, by subject"))
+    half, shown = SUBJECTS // 2, one.subjects
+    if len(shown) > SUBJECTS:
+        shown = [*shown[:half], *shown[-half:]]
+        table.caption = f"the {half} greatest losses and gains of {len(one.subjects)} subjects"
+    for part in shown:
+        table.add_row(*(escape(str(cell)) for cell in _subject_row(part)))
+    return table
+
+
+def _subject_row(part: Subject) -> list[str | int]:
+    return [
+        part.subject or NO_SUBJECT,
+        part.n,
+        _points(part),
+        part.won,
+        part.lost,
+        _shown_p(part.p),
+        _shown_p(part.p_holm),
+    ]
+
+
+def _some_flips(title: str, flips: Sequence[Flip]) -> str:
+    """The first of them, one a line, as `answer of b → answer of a`."""
+    more = f", the first {FLIPS}" if len(flips) > FLIPS else ""
+    lines = [
+        f"  {f.id} {f.subject or NO_SUBJECT}: {_shown(f.answer_b)} → {_shown(f.answer_a)}, "
+        f"gold {_gold(f)}"
+        for f in flips[:FLIPS]
+    ]
+    return "\n".join([f"{title} {len(flips):,}{more}", *lines])
+
+
+def _shown(answer: str | None) -> str:
+    return "no answer" if answer is None else _cut(answer, LONGEST)
+
+
+def _gold(flip: Flip) -> str:
+    return _cut(" / ".join(flip.gold), LONGEST)
+
+
+def _cut(text: str, longest: int) -> str:
+    """One line of no more cells of a terminal, of which a Hangul syllable takes two."""
+    line = " ".join(text.split())
+    return line if cell_len(line) <= longest else f"{chop_cells(line, longest - 1)[0]}…"
+
+
+def _plot(named: Sequence[tuple[str, Comparison | Subject]]) -> Markup:
+    """Each difference in points as a mark on its 95 % interval, beside its name, as SVG."""
+    ends = [x for _, one in named for x in (one.difference, one.low, one.high) if x is not None]
+    left, right = 100 * min(0, *ends), 100 * max(0, *ends)
+    step = next((s for s in (1, 2, 5, 10, 20) if right - left <= 10 * s), 50)
+    first, last = floor(left / step), max(ceil(right / step), floor(left / step) + 1)
+
+    def place(points: float) -> float:
+        return round(270 + 570 * (points / step - first) / (last - first), 1)
+
+    rows = [
+        {
+            "name": _cut(name, 34),
+            "title": f"{name}: {_points(one)}",
+            "at": place(100 * one.difference),
+            "low": None if one.low is None else place(100 * one.low),
+            "high": None if one.high is None else place(100 * one.high),
+            "sure": one.low is not None and one.high is not None and one.low * one.high > 0,
+        }
+        for name, one in named
+    ]
+    ticks = [(place(n * step), n * step) for n in range(first, last + 1)]
+    return Markup(_PLOT.render(rows=rows, ticks=ticks))

@@ -1,0 +1,248 @@
+"""evaluations_view: one evaluation -> lines to paste into a report, an HTML page, CSV for spreadsheets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from koalign.data.evaluation.calibration import confidence
+from koalign.data.evaluation.report import between, findings, percent
+from koalign.data.evaluation.results import RESULTS, Evaluation, Prediction
+from koalign.jsonl import write_atomically
+from koalign.page import Part, bars, page
+from koalign.reports.spreadsheet import write_sheet
+from koalign.views import console
+
+PAGE = "evaluation.html"
+SUBJECTS = 15
+SUREST = {"line": 3, "page": 20}
+"""Surest wrong answers: where a model is sure and wrong, the gold answer is worth a look."""
+
+Entry = Mapping[str, Any]
+
+
+def print_evaluation(evaluation: Evaluation, predictions: Sequence[Prediction]) -> None:
+    """What was asked of what, how well it did, its worst subjects, and how far to trust the figure."""
+    out = console()
+    lines = [_headline(evaluation), *(f"{name}: {what}" for name, what in _asked(evaluation))]
+    for line in lines:
+        out.print(line, highlight=False, markup=False, soft_wrap=True)
+    ranked = _worst_first(evaluation)
+    if ranked:
+        out.print(_subjects(evaluation, ranked[:SUBJECTS]))
+    if len(ranked) > SUBJECTS:
+        out.print(f"… {len(ranked) - SUBJECTS} more in {RESULTS}", highlight=False)
+    for line in (
+        *findings(evaluation.report),
+        *_surest_line(predictions),
+        *(f"note: {note}" for note in evaluation.notes),
+    ):
+        out.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def write_page(folder: Path, evaluation: Evaluation, predictions: Sequence[Prediction]) -> Path:
+    """The same and more, with tables, bars and the reliability curve, as evaluation.html."""
+    report = evaluation.report
+    parts = [
+        Part("Result", [(_headline(evaluation),), *((n,) for n in evaluation.notes)]),
+        Part("What was asked", _asked(evaluation)),
+        Part("What that says", [(line,) for line in findings(report)]),
+        *_calibration_parts(report["calibration"]),
+        *(part for size, found in report["positions"].items() for part in _places(size, found)),
+        *(part for size, found in report["orders"].items() for part in _orders(size, found)),
+        *_length_parts(report["lengths"]),
+        bars("Why items are right or wrong", report["answers"]["why"]),
+        Part(
+            "The surest wrong answers",
+            [
+                (p.id, p.subject, p.answer or "", " / ".join(p.gold), percent(sure))
+                for sure, p in _surest(predictions)[: SUREST["page"]]
+            ],
+            ("item", "subject", "answered", "gold", "confidence"),
+            "Where a model is sure and wrong, the gold answer itself is worth a look.",
+        ),
+        Part(
+            "Results, worst first",
+            [
+                (name, entry["n"], *_with_interval(entry, evaluation.metric))
+                for name, entry in _worst_first(evaluation)
+            ],
+            ("", "items", evaluation.metric, "95 % interval"),
+        ),
+    ]
+    write_atomically(folder / PAGE, page(f"{evaluation.protocol}: {evaluation.model}", parts))
+    return folder / PAGE
+
+
+def write_csv(path: Path, predictions: Sequence[Prediction]) -> None:
+    """One row an item, for spreadsheets: UTF-8 with its mark, and no cell that acts as a formula."""
+    candidates = max((len(p.logprobs) for p in predictions), default=0)
+    metrics = list(dict.fromkeys(name for p in predictions for name in p.scores))
+    head = ["id", "subject", "passage", "answer", "gold", "correct", "why", *metrics, "confidence",
+            *(f"logprob_{n}" for n in range(1, candidates + 1)), "votes", "hint", "text",
+            "prompt_tokens", "completion_tokens"]  # fmt: skip
+    rows = (
+        [
+            *(p.id, p.subject, p.passage, p.answer, " | ".join(p.gold), p.correct, p.why),
+            *(p.scores.get(name) for name in metrics),
+            confidence(p),
+            *(p.logprobs[n] if n < len(p.logprobs) else None for n in range(candidates)),
+            *(" | ".join(vote or "none" for vote in p.votes), p.hint, p.text),
+            *(p.prompt_tokens, p.completion_tokens),
+        ]
+        for p in predictions
+    )
+    write_sheet(path, [head, *rows])
+
+
+def write_results_csv(path: Path, evaluation: Evaluation) -> None:
+    """One row for the whole, each group and each subject, with every metric of results.json."""
+    metrics = list(dict.fromkeys(key for e in evaluation.results.values() for key in e))
+    rows = [[name, *map(entry.get, metrics)] for name, entry in evaluation.results.items()]
+    write_sheet(path, [["name", *metrics], *rows])
+
+
+def _headline(evaluation: Evaluation) -> str:
+    whole = next(iter(evaluation.results.values()))
+    value, interval = _with_interval(whole, evaluation.metric)
+    of = f" of {evaluation.of:,}" if evaluation.of > evaluation.n else ""
+    return (
+        f"{evaluation.protocol}: {evaluation.metric} {value} (95 %: {interval}), "
+        f"{evaluation.n:,}{of} items, {evaluation.average} average"
+    )
+
+
+def _asked(evaluation: Evaluation) -> list[tuple[str, str]]:
+    drawn = f", {evaluation.samples} samples voting" if evaluation.samples > 1 else ""
+    how = "candidates scored" if evaluation.mode == "choice" else f"answers generated{drawn}"
+    seconds = ", ".join(f"{name} {value:,.1f}" for name, value in evaluation.seconds.items())
+    tokens = ", ".join(f"{name} {count:,}" for name, count in evaluation.tokens.items())
+    return [
+        ("model", f"{evaluation.model} ({evaluation.weight_hash}), {evaluation.dtype}"),
+        ("adapters", evaluation.adapters),
+        (
+            "prompt",
+            f"{evaluation.template} ({evaluation.template_hash}), {evaluation.shots} shots, {how}",
+        ),
+        ("data", ", ".join(f"{path} ({digest})" for path, digest in evaluation.data.items())),
+        (
+            "made by",
+            f"koalign {evaluation.koalign}, {evaluation.engine}, seed {evaluation.seed}; seconds: "
+            f"{seconds}; tokens: {tokens}",
+        ),
+    ]
+
+
+def _worst_first(evaluation: Evaluation) -> list[tuple[str, Entry]]:
+    """The groups and subjects; what has no figure stands last."""
+    (_, *parts) = evaluation.results.items()
+    values = {name: entry.get(evaluation.metric) for name, entry in parts}
+    return sorted(parts, key=lambda part: (values[part[0]] is None, values[part[0]] or 0.0))
+
+
+def _subjects(evaluation: Evaluation, ranked: Sequence[tuple[str, Entry]]) -> Table:
+    table = Table("worst first", "items", evaluation.metric, "95 % interval")
+    for name, entry in ranked:
+        table.add_row(escape(name), f"{entry['n']:,}", *_with_interval(entry, evaluation.metric))
+    return table
+
+
+def _with_interval(entry: Entry, metric: str) -> tuple[str, str]:
+    value, low, high = (entry.get(metric + end) for end in ("", "_low", "_high"))
+    if value is None:
+        return "none", ""
+    shown = _points if metric == "points" else percent
+    return shown(value), "unknown" if None in (low, high) else f"{shown(low)} to {shown(high)}"
+
+
+def _surest(predictions: Sequence[Prediction]) -> list[tuple[float, Prediction]]:
+    wrong = ((confidence(p), p) for p in predictions if not p.correct)
+    known = [(sure, p) for sure, p in wrong if sure is not None]
+    return sorted(known, key=lambda pair: (-pair[0], pair[1].id))
+
+
+def _surest_line(predictions: Sequence[Prediction]) -> list[str]:
+    said = [
+        f"{p.id} (said {p.answer}, gold {' / '.join(p.gold)}, sure {sure:.0%})"
+        for sure, p in _surest(predictions)[: SUREST["line"]]
+    ]
+    return ["surest wrong answers: " + ", ".join(said)] if said else []
+
+
+def _calibration_parts(found: Entry) -> Iterator[Part]:
+    if not found:
+        return
+    keys = ("from", "to", "n", "confidence", "accuracy")
+    yield Part(
+        "Reliability",
+        [[b[key] if key == "n" else percent(b[key]) for key in keys] for b in found["bins"]],
+        ("confidence from", "to", "items", "mean confidence", "right"),
+        "Below the diagonal it is too sure. Bins of equal mass; equal confidences stay together. "
+        f"{found['without']:,} items without an answer or a confidence stand in no bin.",
+        curve=[(b["confidence"], b["accuracy"]) for b in found["bins"]],
+        axes=("confidence", "right"),
+    )
+    yield Part(
+        "Right where it is surest",
+        [(percent(c["coverage"]), percent(c["at_least"]), *_row(c)) for c in found["coverage"]],
+        ("share of the items", "sure at least", "items", "right", "95 % interval"),
+    )
+
+
+def _places(size: str, found: Entry) -> Iterator[Part]:
+    shown = zip(*(found[k] for k in ("gold", "expected", "answered", "recall")), strict=True)
+    yield Part(
+        f"Places of {size} choices",
+        [
+            (str(place), gold, f"{expected:,.1f}", answered, "" if r is None else percent(r))
+            for place, (gold, expected, answered, r) in enumerate(shown, start=1)
+        ],
+        ("place", "gold", "answers expected", "answered", "recall"),
+        "Expected are the answers of a model as often right whose answers do not see places. "
+        f"{found['unanswered']:,} of {found['n']:,} items have no answer; {found['several_gold']:,} "
+        "more have several gold answers and are not counted.",
+    )
+
+
+def _orders(size: str, found: Entry) -> Iterator[Part]:
+    if not found["turned"]:
+        return
+    names = {
+        "consistency": "one answer in all orders",
+        "plain": "right, choices as they stand",
+        "over_orders": "right, mean over the orders",
+        "averaged": "right by the mean probability over the orders",
+    }
+    yield Part(
+        f"{size} choices, turned",
+        [
+            *((name, *_row(found[key])) for key, name in names.items()),
+            ("all items, right as they stand", *_row(found["pride"]["plain"])),
+            ("all items, right by PriDe", *_row(found["pride"]["debiased"])),
+        ],
+        ("", "items", "share", "95 % interval"),
+        f"PriDe's prior of the places: {', '.join(map(percent, found['prior']))}, of "
+        f"{found['prior_items']:,} items, which it answers by their mean probability; "
+        f"{found['order_dependent']:,} whose choices must stay keep their answer.",
+    )
+
+
+def _length_parts(lengths: Mapping[str, Sequence[Entry]]) -> Iterator[Part]:
+    for name, rows in lengths.items():
+        yield Part(
+            f"By {name.replace('_', ' ')}",
+            [(" to ".join(f"{n:,}" for n in sorted({r["from"], r["to"]})), *_row(r)) for r in rows],
+            (name.replace("_", " "), "items", "score", "95 % interval"),
+        )
+
+
+def _row(entry: Entry) -> tuple[int, str, str]:
+    return entry["n"], percent(entry["value"]), between(entry["low"], entry["high"])
+
+
+def _points(value: float) -> str:
+    return f"{value:.1f}"

@@ -1,0 +1,115 @@
+"""generalisation_view: a diagnosis as a table in a terminal and as one HTML page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from koalign.page import Part, bars, page
+from koalign.views import console
+
+_COLOURS = {"worse": "bold red", "better": "green"}
+_HEAD = ("sign", "base", "system", "difference (95 %)", "reading")
+
+
+def print_diagnosis(report: Mapping[str, Any]) -> None:
+    """Each sign of base and system, their difference and what it means; then what stands out."""
+    out = console()
+    table = Table(*_HEAD, title=_title(report))
+    for column in table.columns[1:4]:
+        column.no_wrap, column.justify = True, "right"
+    for sign in report["signs"]:
+        style = _COLOURS.get(sign["verdict"], "")
+        *cells, reading = _row(sign)
+        table.add_row(*cells, f"[{style}]{escape(reading)}[/]" if style else escape(reading))
+    out.print(table)
+    for line in report["summary"]:
+        out.print(f"- {line}", highlight=False, markup=False)
+    out.print(_rules(report), highlight=False, markup=False, style="dim")
+
+
+def diagnosis_page(report: Mapping[str, Any]) -> str:
+    """The same and more, with what each sign is, its counts, and texts to look at, as HTML."""
+    signs = {sign["key"]: sign for sign in report["signs"]}
+    system = report["examples"]["system"]
+    return page(
+        f"Diagnosis: {_title(report)}",
+        [
+            Part("What stands out", [(line,) for line in report["summary"]]),
+            Part("Signs", [_row(sign) for sign in signs.values()], _HEAD, _rules(report)),
+            Part(
+                "What each sign is",
+                [(sign["title"], sign["about"]) for sign in signs.values()],
+                note=", ".join(f"{kind} {n:,}" for kind, n in report["problems"].items())
+                + " prompts, each to the base and to the system, greedily.",
+            ),
+            *(
+                Part(
+                    f"Counts: {sign['title']}",
+                    [
+                        (model, *(sign["counts"][model].get(name, 0) for name in names))
+                        for model in ("base", "system")
+                    ],
+                    ("", *names),
+                )
+                for sign in signs.values()
+                if (names := list(sign["counts"]["base"] | sign["counts"]["system"]))
+            ),
+            *(
+                bars(f"How the reasoning of the {model} begins", found["openings"])
+                for model, found in report["examples"].items()
+            ),
+            bars(
+                "Phrases of what was taught in the system's reasoning, in how many texts",
+                system["phrases"],
+            ),
+            Part(
+                "Texts of the system whose reasoning contradicts the answer",
+                [(found["id"], found["text"]) for found in system["contradictions"]],
+                texts=True,
+            ),
+        ],
+    )
+
+
+def _title(report: Mapping[str, Any]) -> str:
+    sides = report["problems"]
+    return (
+        f"{report['adapter']} against its base; {sides['train']:,} problems trained on, "
+        f"{sides['held_out']:,} held out"
+    )
+
+
+def _rules(report: Mapping[str, Any]) -> str:
+    rules = report["rules"]
+    return (
+        f"Worse or better: the 95 % interval leaves out 0 and the difference is at least "
+        f"{100 * rules['points']:g} points (of lengths: {rules['times']:g} times). "
+        f"Nothing is said of fewer than {rules['minimum_items']} items. "
+        f"Of {len(report['signs'])} signs one now and then differs by chance."
+    )
+
+
+def _row(sign: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
+    base, system, difference = (
+        _shown(sign[name], sign["unit"], signed=name == "difference")
+        for name in ("base", "system", "difference")
+    )
+    return sign["title"], base, system, difference, sign["reading"]
+
+
+def _shown(found: Mapping[str, Any] | None, unit: str, *, signed: bool) -> str:
+    """`75.0 %`, and of a difference `+12.0 (+3.1 to +20.9)` in points; lengths in tokens."""
+    if found is None:
+        return ""
+    scale, digits = (100, 1) if unit == "share" else (1, 0)
+    if not signed:
+        return f"{scale * found['value']:.{digits}f}" + ("\u00a0%" if unit == "share" else "")
+    value, low, high = (found[name] for name in ("value", "low", "high"))
+    text = f"{scale * value:+.{digits}f}"
+    if low is None:
+        return text
+    return f"{text} ({scale * low:+.{digits}f} to {scale * high:+.{digits}f})"

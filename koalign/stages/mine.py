@@ -1,0 +1,260 @@
+"""mine: an evaluation's predictions, or a run's training set -> answers by a model that had not seen it.
+
+The training set is answered by cross-fitting: it is cut into folds, whole passages at a time, and each
+is answered by an adapter that was taught the others. The folds are a run of their own, below the run.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from koalign.adapters.cards import check_adapter
+from koalign.config import resolve_path
+from koalign.data.evaluation.results import Prediction, read_evaluation
+from koalign.data.formats import read
+from koalign.data.formats.documents import open_documents
+from koalign.data.grading import grade
+from koalign.data.leaks import find_leaks, taught_text, texts_leak
+from koalign.data.mistakes import Answered, matched, refuse_test
+from koalign.data.splits import split_by_group
+from koalign.engines import draw, open_engine, requests_for
+from koalign.jsonl import parse_record, read_json, read_jsonl, write_jsonl
+from koalign.records import Base, KoalignError, Problem, Sample, content_hash
+from koalign.renderer import open_renderer
+from koalign.run import Manifest, Stage, StageResult, execute, read_manifest
+
+POLICY = "dpo"
+"""Of the systems that a run evaluates, the one whose mistakes are mined."""
+_OWN = ("train", "test", "shots")
+"""Files of `prepare` that every fold has its own of; the others are the run's."""
+
+
+def judged(folder: Path, problems: str, run_dir: Path) -> tuple[list[Answered], list[str]]:
+    """What an evaluation asked and was answered, and what the user must know of it.
+
+    Raises KoalignError where a problem is of a test split, by its own word or by that of the run, and
+    where it is not among `problems` (a file, a folder or a zip in any known format).
+    """
+    is_run = (folder / "prepare").is_dir()
+    predictions, adapters = _of_policy(folder) if is_run else _of_evaluation(folder)
+    known = read(open_documents(Path(resolve_path(problems)))).problems
+    answered = matched(predictions, known, str(folder))
+    asked = [one.problem for one in answered]
+    if is_run and (silent := [problem for problem in asked if not problem.split]):
+        raise KoalignError(
+            f"{folder}: a run evaluates its test split, and {len(silent)} problems of {problems} do not "
+            "call themselves another; give no folder and mine the training set of the run"
+        )
+    if read_manifest(run_dir / "prepare") is None:
+        refuse_test(asked, [], 1.0, str(folder))
+        return answered, [
+            f"no run in {run_dir}: only the problems' own word was asked for their split"
+        ]
+    overlap = read_json(run_dir / "prepare" / "leaks.json")["overlap"]
+    train, dev, test = (
+        read_jsonl(run_dir / "prepare" / f"{name}.jsonl", Problem)
+        for name in ("train", "dev", "test")
+    )
+    refuse_test(asked, test, overlap, str(folder))
+    notes = []
+    if held_out := len(find_leaks(asked, dev, overlap)):
+        notes.append(
+            f"{held_out} of these problems stand in the dev split of {run_dir}: take them out of "
+            "data.dev before you train on them"
+        )
+    if adapters != "base" and (seen := {p.id for p in train} & {p.id for p in asked}):
+        notes.append(
+            f"{len(seen)} of these problems stand in the training split of {run_dir}: what was taught "
+            "them is seldom wrong on them; without a folder they are answered by who never saw them"
+        )
+    return answered, notes
+
+
+def cross_fit(
+    config: Any, run_dir: Path, folds: int, sft: Stage, force: bool
+) -> Iterator[tuple[Manifest, bool]]:
+    """Make the folds of a prepared run, or find them made; see `execute`. `sft` teaches a fold."""
+    home = folds_folder(run_dir, folds)
+    cut = Stage(
+        name=(home / "prepare").relative_to(run_dir).as_posix(),
+        command="mine",
+        run=partial(_cut, folds=folds),
+        sections=("seed",),
+        inputs=tuple(f"prepare/{name}" for name in (
+            "train.jsonl", "dev.jsonl", "shots.jsonl", "base.json", "leaks.json")),
+        continues=False,
+    )  # fmt: skip
+    made, ran = execute(cut, config, run_dir, force)
+    yield made, ran
+    numbers = range(1, made.counts["folds"] + 1)
+    for number in numbers:
+        at = {f"prepare/{name}.jsonl": f"prepare/{number}/{name}.jsonl" for name in _OWN}
+        yield execute(replace(sft, name=f"sft-{number}", at=at), config, home, force)
+    answers = Stage(
+        name="answers",
+        command="mine",
+        run=partial(_answer, numbers=numbers),
+        sections=("model", "prompt", "engine", "solve", "seed"),
+        inputs=(
+            "prepare/base.json",
+            *(f"prepare/{number}/{name}.jsonl" for number in numbers for name in ("test", "shots")),
+            *(f"sft-{number}/adapter" for number in numbers),
+            "engine.script",
+        ),
+    )
+    yield execute(answers, config, home, force)
+
+
+def folds_folder(run_dir: Path, folds: int) -> Path:
+    """Where the folds of a run are."""
+    return run_dir / "mine" / f"{folds}-folds"
+
+
+def read_folds(run_dir: Path, folds: int) -> list[Answered]:
+    """The training set of the run, each problem with the answer of a model that had not seen it."""
+    answers = folds_folder(run_dir, folds) / "answers" / "predictions.jsonl"
+    problems = read_jsonl(run_dir / "prepare" / "train.jsonl", Problem)
+    return matched(read_jsonl(answers, Prediction), problems, str(answers))
+
+
+def folds_of(problems: Sequence[Problem], folds: int, seed: int) -> list[list[Problem]]:
+    """The problems in at most so many parts, no group standing in two; see `split_by_group`.
+
+    Groups are drawn by lot, so parts differ in size, and of few groups a part may be missing.
+    """
+    # A lot of its own: what hold-out of dev by the same seed has left has no low numbers any more.
+    lot = int(content_hash("folds", seed), 16)
+    parts, rest = [], list(problems)
+    for number in range(1, folds + 1):
+        rest, part = split_by_group(rest, number / folds, lot)
+        parts.append(part)
+    return [part for part in parts if part]
+
+
+def open_embedding(name: str) -> Callable[[Sequence[str]], np.ndarray] | None:
+    """What makes vectors of texts: none for `tfidf`, else a sentence-transformers model.
+
+    Raises KoalignError where the library is not installed, and where the model cannot be loaded.
+    """
+    if name == "tfidf":
+        return None
+    try:
+        from sentence_transformers import SentenceTransformer
+    except ImportError:
+        raise KoalignError(
+            f"--embedding {name}: sentence-transformers is not installed; "
+            "pip install sentence-transformers, or take tfidf"
+        ) from None
+    try:
+        model = SentenceTransformer(
+            name, trust_remote_code=False, model_kwargs={"use_safetensors": True}
+        )
+    except (OSError, ValueError) as error:
+        raise KoalignError(
+            f"--embedding {name}: cannot be loaded ({str(error).splitlines()[0][:200]}); give the "
+            "folder or hub id of a sentence-transformers model in safetensors, or take tfidf"
+        ) from None
+    return lambda texts: model.encode(
+        list(texts), normalize_embeddings=True, show_progress_bar=False
+    ).astype(float)
+
+
+def _of_evaluation(folder: Path) -> tuple[list[Prediction], str]:
+    evaluation, predictions = read_evaluation(folder)
+    return predictions, evaluation.adapters
+
+
+def _of_policy(run: Path) -> tuple[list[Prediction], str]:
+    folder = run / "evaluate"
+    if read_manifest(folder) is None:
+        raise KoalignError(
+            f"{run}: nothing evaluated in this run; run `koalign evaluate`, or give no folder and mine "
+            "the training set"
+        )
+    return read_evaluation(folder / POLICY)[1], POLICY
+
+
+def _cut(config: Any, inputs: Mapping[str, Path], out: Path, *, folds: int) -> StageResult:
+    problems = read_jsonl(inputs["prepare/train.jsonl"], Problem)
+    shots = read_jsonl(inputs["prepare/shots.jsonl"], Problem)
+    overlap = read_json(inputs["prepare/leaks.json"])["overlap"]
+    parts = folds_of(problems, folds, config.seed)
+    if len(parts) < 2:
+        raise KoalignError(
+            f"--folds {folds}: the {len(problems)} training problems are too few passages to cut"
+        )
+    left_out = 0
+    for number, part in enumerate(parts, start=1):
+        held_out = {problem.id for problem in part}
+        others = [problem for problem in problems if problem.id not in held_out]
+        said = [taught_text(problem) for problem in others]
+        leaks = find_leaks(others, part, overlap) + texts_leak(said, part, overlap)
+        telling = {leak.trained for leak in leaks}
+        taught = [problem for n, problem in enumerate(others) if n not in telling]
+        if not taught:
+            raise KoalignError(
+                f"fold {number}: every other training problem says one of its {len(part)}; "
+                "nothing is left to learn from"
+            )
+        hidden = held_out | {others[n].id for n in telling}
+        left_out += len(telling)
+        write_jsonl(out / str(number) / "train.jsonl", taught)
+        write_jsonl(out / str(number) / "test.jsonl", part)
+        # What is shown with its answer before a question has been seen as well.
+        write_jsonl(out / str(number) / "shots.jsonl", [p for p in shots if p.id not in hidden])
+    for name in ("dev.jsonl", "base.json", "leaks.json"):
+        shutil.copyfile(inputs[f"prepare/{name}"], out / name)
+    return StageResult({"problems": len(problems), "folds": len(parts), "left_out": left_out})
+
+
+def _answer(
+    config: Any, inputs: Mapping[str, Path], out: Path, *, numbers: Sequence[int]
+) -> StageResult:
+    base = parse_record(Base, read_json(inputs["prepare/base.json"]), "prepare/base.json")
+    greedy = config.solve.model_copy(update={"temperature": 0.0, "top_p": 1.0})
+    problems: list[Problem] = []
+    requests = []
+    adapters = [inputs[f"sft-{number}/adapter"] for number in numbers]
+    with open_engine(config.engine, config.model, base, adapters) as engine:
+        for number, adapter in zip(numbers, adapters, strict=True):
+            part = read_jsonl(inputs[f"prepare/{number}/test.jsonl"], Problem)
+            renderer = open_renderer(config.prompt, inputs[f"prepare/{number}/shots.jsonl"])
+            check_adapter(adapter, base, renderer.hash)
+            asked = [renderer.render(problem, "answer") for problem in part]
+            problems += part
+            requests += requests_for(engine, asked, adapter)
+        title = f"mine: answers of {len(numbers)} folds"
+        drawn = draw(engine, requests, greedy, out / "samples.jsonl", title=title, seed=config.seed)
+    predictions = [
+        _prediction(problem, sample, len(request.prompt_ids))
+        for problem, (sample,), request in zip(problems, drawn, requests, strict=True)
+    ]
+    write_jsonl(out / "predictions.jsonl", predictions)
+    right = sum(prediction.correct for prediction in predictions)
+    return StageResult(
+        {"problems": len(predictions), "right": right, "wrong": len(predictions) - right}
+    )
+
+
+def _prediction(problem: Problem, sample: Sample, prompt_tokens: int) -> Prediction:
+    verdict = grade(problem, sample.text, sample.finish_reason)
+    return Prediction(
+        id=problem.id,
+        answer=verdict.answer,
+        gold=problem.answers,
+        correct=verdict.correct,
+        text=sample.text,
+        why=verdict.why,
+        scores={"accuracy": float(verdict.correct)},
+        subject=problem.subject,
+        passage=f"{problem.source}/{problem.group}" if problem.group else problem.id,
+        prompt_tokens=prompt_tokens,
+        completion_tokens=len(sample.token_ids),
+    )

@@ -1,0 +1,96 @@
+"""A real OpenAI-compatible server as an engine: the same greedy answers, and errors that say what to do."""
+
+import importlib.util
+import os
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import exam, koalign
+from openai import OpenAI, OpenAIError
+from training_helpers import MODEL, RENDERER
+
+from koalign.adapters.base import base_folder
+from koalign.config import Engine, Model, Sampling
+from koalign.data.prompts import Renderer, load_template
+from koalign.engines import Question, describe_base, open_engine, requests_for
+from koalign.records import KoalignError
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not importlib.util.find_spec("vllm"), reason="vLLM is not installed"),
+]
+GREEDY = Sampling(temperature=0, top_p=1, max_tokens=24)
+CONTINUED = Renderer(load_template("kmmlu"))
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """vLLM's own server on the CPU, with the built-in model."""
+    port = free_port()
+    log = (tmp_path_factory.mktemp("server") / "log").open("w")
+    process = subprocess.Popen(
+        [
+            sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--host", "127.0.0.1",
+            "--port", str(port), "--model", str(base_folder(MODEL)), "--served-model-name", "tiny",
+            "--enforce-eager", "--dtype", "float32",
+        ],
+        stdout=log, stderr=log, env={**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1"},
+    )  # fmt: skip
+    url = f"http://127.0.0.1:{port}/v1"
+    try:
+        for _ in range(300):
+            assert process.poll() is None, "the server ended"
+            try:
+                OpenAI(base_url=url, api_key="none", max_retries=0).models.list()
+                break
+            except OpenAIError:
+                time.sleep(1)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.mark.parametrize("renderer", [RENDERER, CONTINUED], ids=["chat", "continued"])
+def test_an_endpoint_answers_what_the_engine_answers_from_the_weights(server, renderer):
+    asked = [renderer.render(problem, "answer") for problem in exam("dev")[:6]]
+    found = {}
+    for model in (Model(path=server), MODEL):
+        base, _ = describe_base(Engine(backend="hf"), model)
+        with open_engine(Engine(backend="hf"), model, base, [None]) as engine:
+            drawn = engine.generate(
+                requests_for(engine, asked, None), GREEDY, n=1, seed=0, first=0, stop=("번",)
+            )
+        found[model.path] = [(one.text, one.finish_reason) for (one,) in drawn]
+    assert found[server] == found[MODEL.path]
+    assert any(text for text, _ in found[server])
+
+
+def test_a_model_that_is_not_served_is_refused_with_those_that_are(server):
+    with pytest.raises(KoalignError, match="serves no 'other', but tiny"):
+        describe_base(Engine(), Model(path=f"{server}#other"))
+
+
+def test_an_endpoint_scores_no_candidates(server):
+    base, _ = describe_base(Engine(), Model(path=server))
+    with (
+        open_engine(Engine(), Model(path=server), base, [None]) as engine,
+        pytest.raises(KoalignError, match="--mode generate"),
+    ):
+        list(engine.score([Question((1,), ((2,),))]))
+
+
+def test_a_server_that_is_not_there_is_one_line_that_says_so(folder):
+    url = f"http://127.0.0.1:{free_port()}/v1"
+    done = koalign("evaluate", "--protocol", "quote-then-number", "--model", url, "--data", "x")
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert url in done.stderr and "Is a server up" in done.stderr
