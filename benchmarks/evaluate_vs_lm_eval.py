@@ -11,7 +11,8 @@ has the first shots of that file.
 
 Each side is a whole command in a process of its own, both on the same two cores, in turns. The seconds
 are lm-eval's inside `loglikelihood` (`timed_lm_eval.py`) and koalign's `seconds.run`: no model is loaded
-in either. lm-eval has each of `--batch-sizes` tried once, which also warms up, and runs with its best.
+in either. Of several `--batch-sizes` lm-eval has each tried once, which also warms up, and runs with its
+best.
 Memory is the largest resident set that a process of the command had.
 """
 
@@ -199,9 +200,11 @@ def compare(
     bench: Bench, shots: int, order: str, sizes: Sequence[str], rounds: int
 ) -> dict[str, Any]:
     """One row: both commands in turns, after lm-eval's batch size is chosen."""
-    bench.koalign(shots, order)
-    tried = {size: bench.lm_eval(shots, order, size).seconds for size in sizes}
-    best = min(tried, key=tried.__getitem__)
+    best, tried = sizes[0], {}
+    if len(sizes) > 1:
+        bench.koalign(shots, order)
+        tried = {size: bench.lm_eval(shots, order, size).seconds for size in sizes}
+        best = min(tried, key=tried.__getitem__)
     runs = [
         (bench.koalign(shots, order), bench.lm_eval(shots, order, best)) for _ in range(rounds)
     ]  # fmt: skip
@@ -236,7 +239,7 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(6, 4))
-    for order in ORDERS.values():
+    for order in dict.fromkeys(row["order"] for row in rows):
         chosen = [row for row in rows if row["order"] == order]
         shots = [row["shots"] for row in chosen]
         name = {"drawn": "drawn for every item", "first": "the first of the dev file"}[order]
@@ -289,7 +292,8 @@ def main() -> None:
     parser.add_argument("--batch-sizes", nargs="+", help="tried for lm-eval; 1 8 32, or auto")
     parser.add_argument("--subjects", type=int, default=2)
     parser.add_argument("--items", type=int, default=150, help="of each subject")
-    parser.add_argument("--shots", type=int, nargs="+", default=[5], help="a row for each, twice")
+    parser.add_argument("--shots", type=int, nargs="+", default=[5], help="a row for each")
+    parser.add_argument("--orders", nargs="+", choices=ORDERS, default=list(ORDERS))
     parser.add_argument("--plot", type=Path, help="PNG of the ratios over shots; needs matplotlib")
     args = parser.parse_args()
     rows = []
@@ -300,7 +304,7 @@ def main() -> None:
         # In a process of its own: a child is charged with what its parent held when it began.
         make = [sys.executable, str(HERE / "kmmlu_like.py"), name, *options]
         bench.command(make, Path(name) / "make")
-        for order in ORDERS:
+        for order in args.orders:
             for shots in args.shots:
                 sizes = args.batch_sizes or BATCH_SIZES[args.engine]
                 rows.append(compare(bench, shots, order, sizes, args.rounds))

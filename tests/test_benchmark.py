@@ -161,6 +161,8 @@ def test_turned_choices_are_reported_beside_the_figure_and_not_in_its_place(ques
         (["--protocol", "direct", "--mode", "choice", "--samples", "4"], ["--samples", "--mode generate"]),
         (["--protocol", "direct", "--mode", "choice", "--adapters", "a,b"], ["--mode generate"]),
         (["--protocol", "direct", "--cyclic"], ["--cyclic"]),
+        (["--protocol", "csat", "--model", "http://127.0.0.1:9/v1#x"], ["need the weights", "--mode generate"]),
+        (["--protocol", "direct", "--diagnose"], ["--diagnose", "--adapters"]),
         (["--protocol", "direct", "--subset", "물리"], ["--subset 물리"]),
         (["--protocol", "direct", "--adapters", "sft"], ["sft"]),
         (["--data", "test.jsonl"], ["--protocol"]),

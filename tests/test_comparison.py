@@ -14,9 +14,9 @@ from scipy import stats
 from koalign.data.evaluation.comparability import Evaluated
 from koalign.data.evaluation.comparison import compare_evaluations
 from koalign.data.evaluation.measures import macro_f1_measure, mean_score
-from koalign.data.evaluation.paired import difference, fewest_items_apart, holm, sign_test_p
+from koalign.data.evaluation.paired import difference, fewest_items_apart, holm
 from koalign.data.evaluation.results import Evaluation, Prediction
-from koalign.data.metrics import bootstrap_interval, macro_f1, mcnemar_p
+from koalign.data.metrics import bootstrap_interval, macro_f1, mcnemar_p, sign_test_p
 from koalign.records import KoalignError
 
 FLIPS = st.integers(0, 150)

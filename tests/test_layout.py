@@ -98,13 +98,35 @@ def test_the_command_line_options_are_frozen():
     expected = dict.fromkeys(("prepare", "sft", "dpo-pairs", "dpo", "abstractions", "run"), stage)  # fmt: skip
     expected |= {
         "solve": stage | {"problems", "-o", "--adapters", "--any-template"},
-        "evaluate": stage | {
-            "--protocol", "--data", "--split", "--model", "--adapters", "--shots", "--shots-data",
-            "--shot-order", "--subset", "--limit", "--mode", "--samples", "--cyclic", "--diagnose", "--out",
+        "evaluate": stage
+        | {
+            "--protocol",
+            "--data",
+            "--split",
+            "--model",
+            "--adapters",
+            "--shots",
+            "--shots-data",
+            "--shot-order",
+            "--subset",
+            "--limit",
+            "--mode",
+            "--samples",
+            "--cyclic",
+            "--diagnose",
+            "--out",
         },
         "compare": {"folders", "--json", "--out", "--common", "--force"},
-        "mine": stage | {
-            "predictions", "--problems", "-o", "--clusters", "--take", "--replay", "--embedding", "--folds",
+        "mine": stage
+        | {
+            "predictions",
+            "--problems",
+            "-o",
+            "--clusters",
+            "--take",
+            "--replay",
+            "--embedding",
+            "--folds",
         },
         "grade": {"answers", "-o", "--force"},
         "show": {"run", "--json"},

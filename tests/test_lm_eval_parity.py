@@ -84,7 +84,7 @@ def test_every_context_and_continuation_is_that_of_lm_eval(folder, name, shots):
 def requests(protocol, problem, prompt):
     """(context, continuation) of each candidate; of generated text the context alone."""
     asked_last = prompt.messages[-1].text
-    between = asked_last[len(asked_last.rstrip(" ")) :] + prompt.delimiter
+    between = asked_last[len(asked_last.rstrip()) :] + prompt.delimiter
     text = continued_text(prompt)
     if protocol.mode == "generate":
         return [(text, protocol.stop)]
@@ -92,11 +92,11 @@ def requests(protocol, problem, prompt):
 
 
 def moved(context, continuation):
-    """As lm-eval encodes it: spaces at the end of the context belong to the continuation."""
+    """As lm-eval encodes it: white space at the end of the context belongs to the continuation."""
     if isinstance(continuation, dict):
         assert continuation["do_sample"] is False
         return context, tuple(continuation["until"])
-    text = context.rstrip(" ")
+    text = context.rstrip()
     return text, context[len(text) :] + continuation
 
 

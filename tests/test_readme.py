@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, exam, koalign, write_lines
 
+from koalign.data.evaluation.protocols import PROTOCOLS
 from koalign.data.formats.families import FORMATS
 from koalign.data.prompts import template_names
 from koalign.jsonl import write_jsonl
@@ -32,6 +33,11 @@ def chain(tmp_path_factory) -> Path:
     write_jsonl(folder / "problems.jsonl", exam("dev")[:20])
     said = {"problem": exam("dev")[0].model_dump(mode="json"), "text": "정답은 2번"}
     write_lines(folder / "said.jsonl", [said])
+    for split, count in (("dev", 5), ("test", 40)):  # short enough for five shots in 512 tokens
+        rows = "".join(f"{n}번은?,{n % 4 + 1},{n},{n + 1},{n + 2},{n + 3}\n" for n in range(count))
+        file = folder / "KMMLU" / "data" / f"Law-{split}.csv"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"question,answer,A,B,C,D\n{rows}", "utf-8")
     for command in commands("README.md"):
         where = folder / "own" if command[0] in ("init", "preview", "doctor") else folder
         where.mkdir(exist_ok=True)
@@ -48,10 +54,10 @@ def test_both_readmes_name_the_same_commands_options_and_files():
     assert numbers[0] == numbers[1] and len(numbers[0]) >= 15
 
 
-def test_both_readmes_list_every_format_and_every_template():
+def test_both_readmes_list_every_format_template_and_protocol():
     for name in READMES:
         text = (ROOT / name).read_text(encoding="utf-8")
-        for known in [*(one.name for one in FORMATS), *template_names()]:
+        for known in [*(one.name for one in FORMATS), *template_names(), *PROTOCOLS]:
             assert f"`{known}`" in text, f"{name}: {known}"
 
 

@@ -25,9 +25,16 @@ FILES = (
 
 
 def refuse_what_cannot_be(
-    protocol: Protocol, adapters: str | None, samples: int, cyclic: bool
+    protocol: Protocol, model: str, adapters: str | None, samples: int, cyclic: bool
 ) -> None:
+    """Raises KoalignError for options that contradict one another."""
+    from koalign.engines import is_endpoint
+
     chosen = protocol.mode == "choice"
+    if chosen and is_endpoint(model):
+        raise KoalignError(
+            f"--model {model}: log-probabilities of candidates need the weights; say --mode generate"
+        )
     if chosen and samples > 1:
         raise KoalignError("--samples: candidates are scored, not sampled; say --mode generate")
     if chosen and adapters is not None and "," in adapters:

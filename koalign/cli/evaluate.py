@@ -129,7 +129,7 @@ def evaluate(
     if shot_order not in (None, asked.shot_order):
         name = f"{asked.name}, shots {shot_order}"
         asked = asked.model_copy(update={"shot_order": shot_order, "name": name})
-    refuse_what_cannot_be(asked, adapters, samples, cyclic)
+    refuse_what_cannot_be(asked, config.model.path, adapters, samples, cyclic)
     system = open_system(config, adapters, run_dir, own_model=model is None)
     benchmark = open_benchmark(
         config, asked, data, split, shots, shots_data, subset or [], limit, run_dir

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import comb, sqrt
+from math import sqrt
 from statistics import fmean
 from typing import TypeVar
 
@@ -208,11 +208,18 @@ def paired_difference(
 
 
 def mcnemar_p(first: Sequence[bool], second: Sequence[bool]) -> float:
-    """Two-sided exact McNemar p-value of two systems on the same items (a sign test on the flips)."""
-    lost = sum(a and not b for a, b in zip(first, second, strict=True))
-    won = sum(b and not a for a, b in zip(first, second, strict=True))
-    flips = lost + won
-    tail = sum(comb(flips, k) for k in range(min(lost, won) + 1))
+    """Two-sided exact McNemar p-value of two systems on the same items."""
+    won = sum(a and not b for a, b in zip(first, second, strict=True))
+    lost = sum(b and not a for a, b in zip(first, second, strict=True))
+    return sign_test_p(won, lost)
+
+
+def sign_test_p(won: int, lost: int) -> float:
+    """Two-sided exact p of so many flips each way, were either way as likely."""
+    flips, term, tail = won + lost, 1, 0
+    for k in range(min(won, lost) + 1):
+        tail += term
+        term = term * (flips - k) // (k + 1)
     return min(1.0, 2 * tail / 2**flips)
 
 

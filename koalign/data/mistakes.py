@@ -103,7 +103,11 @@ class Mining:
 def matched(
     predictions: Sequence[Prediction], problems: Iterable[Problem], place: str
 ) -> list[Answered]:
-    """Each prediction with its problem; raises KoalignError if one is not among the problems."""
+    """Each prediction with its problem; raises KoalignError if one is not among the problems.
+
+    Of a problem that was evaluated twice the first prediction counts.
+    """
+    predictions = [one for one in predictions if one.id == one.problem_id]
     known: dict[str, Problem] = {}
     for problem in problems:
         if problem.id not in known or problem.split == "test":  # once of a test split, always of it

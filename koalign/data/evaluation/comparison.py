@@ -15,13 +15,8 @@ from koalign.data.evaluation.measures import (
     measured,
     task_f1_measure,
 )
-from koalign.data.evaluation.paired import (
-    FEWEST_FLIPS,
-    difference,
-    fewest_items_apart,
-    holm,
-    sign_test_p,
-)
+from koalign.data.evaluation.paired import FEWEST_FLIPS, difference, fewest_items_apart, holm
+from koalign.data.metrics import sign_test_p
 
 CORRECT = "correct"
 """The share of right answers: what is compared where the headlines cannot be."""

@@ -73,18 +73,6 @@ def _resampled_sums(tallies: np.ndarray, passages: Sequence[Hashable]) -> np.nda
     )
 
 
-def sign_test_p(won: int, lost: int) -> float:
-    """Two-sided exact p of that many flips each way: McNemar's test of two systems' 0/1 scores.
-
-    As `metrics.mcnemar_p`, from the counts; 10,000 flips take milliseconds.
-    """
-    flips, term, tail = won + lost, 1, 0
-    for k in range(min(won, lost) + 1):
-        tail += term
-        term = term * (flips - k) // (k + 1)
-    return min(1.0, 2 * tail / 2**flips)
-
-
 def fewest_items_apart(flips: int, level: float = 0.05) -> int:
     """By how many items, net, the systems must differ for p < level when so many items flip.
 
