@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from koalign.data.evaluation.asking import subject_of
@@ -18,7 +18,7 @@ from koalign.data.evaluation.measures import (
 from koalign.data.evaluation.protocols import Protocol
 from koalign.data.evaluation.results import Prediction
 from koalign.data.nikl_metrics import NiklScore, Scorer, culture_qa_score, norms_qa_score
-from koalign.records import KoalignError, Problem
+from koalign.records import Problem
 
 Row = dict[str, float | int | None]
 """Metric, metric_stderr, metric_low, metric_high (95 %) and n."""
@@ -37,13 +37,12 @@ def results_of(
     problems: Sequence[Problem],
     predictions: Sequence[Prediction],
     scorers: Mapping[str, Scorer] | None = None,
-    expected: Iterable[str] = (),
 ) -> tuple[dict[str, Row], list[str]]:
     """(name -> figures, what a reader of them must know); the first name is the protocol's.
 
-    Passages are resampled, and standard errors are of items within subjects (`measures.py`). A group
-    without one of its subjects has no figure, and a note. `scorers` are those of `nikl_metrics`. Raises
-    KoalignError if ids differ, or one of the `expected` subjects has no item.
+    Problems and their predictions stand in the same order. Passages are resampled, and standard errors are
+    of items within subjects (`measures.py`). A group without one of its subjects has no figure, and a
+    note. `scorers` are those of `nikl_metrics`.
     """
     items = [
         _Item(problem, prediction, subject_of(protocol, problem))
@@ -52,11 +51,6 @@ def results_of(
     if other := next((i for i in items if i.problem.id != i.prediction.problem_id), None):
         raise ValueError(f"{other.prediction.id} is no prediction of {other.problem.id}")
     found = list(dict.fromkeys(item.subject for item in items))
-    if missing := [subject for subject in expected if subject not in found]:
-        raise KoalignError(
-            f"protocol {protocol.name}: no item of {', '.join(missing)} was evaluated; evaluate it or "
-            "leave it out by name"
-        )
     if protocol.grading in ("nikl-culture", "nikl-rule"):
         return _nikl(protocol, items, scorers or {})
     counted, notes = _counted(protocol, items, found)
