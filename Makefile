@@ -7,8 +7,8 @@ BIN := .venv/bin
 demo: .venv/runtime  ## the whole chain on the built-in exam: about ten minutes on two cores
 	$(BIN)/koalign run
 
-test: .venv/all lint  ## everything, real vLLM included
-	$(BIN)/python -m pytest
+test: .venv/all lint  ## everything, real vLLM included; two files at a time, a core each
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 fast: .venv/all lint  ## what needs neither training nor an engine: seconds
 	$(BIN)/python -m pytest -m "not slow"
