@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import koalign, problem, write_lines
 
+from koalign.data.evaluation.results import read_evaluation
 from koalign.data.grading import grade
 from koalign.data.mining import Item
 from koalign.data.orders import in_order
@@ -406,3 +407,19 @@ def test_a_problem_as_the_readme_writes_it_can_be_graded(scripted):
     )
     done = koalign("grade", "said.jsonl")
     assert json.loads(done.stdout)["correct"] is True
+
+
+def test_the_steps_of_a_run_are_evaluations_that_compare_and_mine_read(scripted):
+    assert koalign("run").returncode == 0
+    for name in ("base", "sft", "dpo", "answer_alone", "solve"):
+        evaluation, predictions = read_evaluation(RUN / "evaluate" / name)
+        assert evaluation.n == len(predictions) == 16
+    assert all(one.hint for one in predictions)
+    compared = koalign("compare", str(RUN), "--json")
+    assert compared.returncode == 0, compared.stderr
+    found = json.loads(compared.stdout)
+    results = json.loads((RUN / "evaluate" / "results.json").read_text(encoding="utf-8"))
+    accuracies = [results[name]["accuracy"] for name in ("base", "sft", "dpo", "solve")]
+    assert [one["value"] for one in found["evaluations"]] == pytest.approx(accuracies)
+    refused = koalign("mine", str(RUN), "--problems", "test.jsonl", "-o", "mistakes.jsonl")
+    assert refused.returncode == 2 and "test" in refused.stderr
