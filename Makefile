@@ -8,7 +8,7 @@ demo: .venv/runtime  ## the whole chain on the built-in exam: about ten minutes 
 	$(BIN)/koalign run
 
 test: .venv/all lint  ## everything, real vLLM included; two files at a time, a core each
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 fast: .venv/all lint  ## what needs neither training nor an engine: seconds
 	$(BIN)/python -m pytest -m "not slow"

@@ -57,6 +57,11 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
     return None if torch.cuda.is_available() else True
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The chain of the README begins first: it takes longest, and others run beside it."""
+    items.sort(key=lambda item: item.path.name != "test_readme.py")
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to work in."""

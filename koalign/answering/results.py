@@ -53,7 +53,7 @@ def conclude(
         metric=protocol.metrics[0],
         average=protocol.average,
         results=results,
-        notes=[*notes, *_notes(benchmark, system, len(once))],
+        notes=[*notes, *_notes(benchmark, system, engine, len(once))],
         report=report_of(
             [benchmark.problems[n] for n in once],
             [predictions[n] for n in once],
@@ -80,8 +80,10 @@ def _scorers() -> dict[str, Scorer]:
     return {"rouge_1": rouge_1} if there else {}
 
 
-def _notes(benchmark: Benchmark, system: System, once: int) -> list[str]:
+def _notes(benchmark: Benchmark, system: System, engine: str, once: int) -> list[str]:
     notes = []
+    if engine == "endpoint":
+        notes.append("an endpoint's tokens are not counted, and what it holds is its own word")
     if again := len(benchmark.ids) - once:
         notes.append(f"{again} rows stand in the data a second time, and are counted as often")
     if len(benchmark.ids) < benchmark.of:
