@@ -12,18 +12,17 @@ from conftest import exam, koalign
 from openai import OpenAI, OpenAIError
 from training_helpers import MODEL, RENDERER
 
-from koalign.adapters.base import base_folder
+from koalign.adapters.base import base_folder, load_tokenizer
 from koalign.config import Engine, Model, Sampling
-from koalign.data.prompts import Renderer, load_template
+from koalign.data.tokens import prompt_texts
 from koalign.engines import Question, describe_base, open_engine, requests_for
-from koalign.records import KoalignError
+from koalign.records import KoalignError, Message
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not importlib.util.find_spec("vllm"), reason="vLLM is not installed"),
 ]
 GREEDY = Sampling(temperature=0, top_p=1, max_tokens=24)
-CONTINUED = Renderer(load_template("kmmlu"))
 
 
 def free_port() -> int:
@@ -60,9 +59,15 @@ def server(tmp_path_factory):
         process.wait(30)
 
 
-@pytest.mark.parametrize("renderer", [RENDERER, CONTINUED], ids=["chat", "continued"])
-def test_an_endpoint_answers_what_the_engine_answers_from_the_weights(server, renderer):
-    asked = [renderer.render(problem, "answer") for problem in exam("dev")[:6]]
+@pytest.mark.parametrize("chat", [True, False], ids=["chat", "continued"])
+def test_an_endpoint_answers_what_the_engine_answers_from_the_weights(server, chat):
+    asked = [RENDERER.render(problem, "answer") for problem in exam("dev")[:6]]
+    if not chat:  # the same words as a text to go on with
+        texts = prompt_texts(load_tokenizer(MODEL), asked)
+        asked = [
+            one.model_copy(update={"chat": False, "messages": (Message(role="user", text=text),)})
+            for one, text in zip(asked, texts, strict=True)
+        ]
     found = {}
     for model in (Model(path=server), MODEL):
         base, _ = describe_base(Engine(backend="hf"), model)

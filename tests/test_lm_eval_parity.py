@@ -232,4 +232,4 @@ def test_an_item_that_stands_twice_is_drawn_around_as_lm_eval_does(tmp_path):
     task = lm_eval_tasks("haerae@lm-eval", tmp_path, 4)["history"]
     task.build_all_requests()
     contexts = [request.args[0] for request in task.instances[::5]]
-    assert [continued_text(prompt) for prompt in prompts] == [one.rstrip(" ") for one in contexts]
+    assert [continued_text(prompt) for prompt in prompts] == [one.rstrip() for one in contexts]
