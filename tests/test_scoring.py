@@ -14,11 +14,11 @@ from training_helpers import MODEL, RENDERER, TRAINING, base_of_tests, pairs_of,
 from koalign.adapters.base import load_tokenizer
 from koalign.config import Config, Training
 from koalign.data.logps import read_logps, write_logps
+from koalign.engines import groups as packing
 from koalign.jsonl import read_json, write_json, write_jsonl
 from koalign.records import KoalignError
 from koalign.run import execute
 from koalign.stages import reference
-from koalign.training import groups as packing
 from koalign.training.policy import continued_policy
 from koalign.training.scoring import ln_ches, token_logps
 
