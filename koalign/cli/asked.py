@@ -166,7 +166,8 @@ def is_made(folder: Path, plan: dict[str, Any], force: bool) -> bool:
     Raises KoalignError where it holds another one, unless `force` says to replace it.
     """
     path = folder / PLAN
-    made = read_json(path) if path.exists() else None
+    begun = any((folder / name).exists() and (folder / name).stat().st_size for name in FILES)
+    made = read_json(path) if path.exists() and begun else None
     if made is not None and made != plan and not force:
         key = next(key for key in plan if made.get(key) != plan[key])
         raise KoalignError(

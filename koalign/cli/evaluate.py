@@ -108,7 +108,7 @@ def evaluate(
 
     from koalign.answering import evaluate as evaluate_benchmark
     from koalign.config_files import load_config
-    from koalign.data.evaluation.protocols import in_mode, load_protocol
+    from koalign.data.evaluation.protocols import PROTOCOLS, in_mode, load_protocol
     from koalign.data.evaluation.results import read_evaluation
     from koalign.reports.evaluation import (
         print_evaluation,
@@ -124,6 +124,9 @@ def evaluate(
             update={"model": config.model.model_copy(update={"path": model})}
         )
     asked = load_protocol(protocol)
+    if protocol not in PROTOCOLS:  # a template: answered as `solve` answers
+        settings_of_solve = config.solve.model_dump(include={"temperature", "top_p", "max_tokens"})
+        asked = asked.model_copy(update=settings_of_solve)
     if mode is not None:
         asked = in_mode(asked, mode)
     if shot_order not in (None, asked.shot_order):
