@@ -63,7 +63,7 @@ def _score(
         ]
         _refuse_no_room(engine, questions)
         new: list[Scored] = []
-        with progress.bar(f"evaluate: {benchmark.protocol.name}", len(asked)) as advance:
+        with progress.bar(f"evaluate: {system.adapters}", len(asked)) as advance:
             for place, logprobs in engine.score(questions):
                 number, order = asked[place]
                 one = Scored(

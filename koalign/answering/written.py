@@ -42,7 +42,7 @@ def write(
             requests_for(engine, asked, system.steps[0]),
             greedy,
             out / "hint_samples.jsonl",
-            title=f"evaluate: {protocol.name}: hints",
+            title=f"evaluate: {system.adapters}: hints",
             seed=benchmark.seed,
         )
         # A hint that did not end is no hint; an empty one renders the bare prompt.
@@ -58,7 +58,7 @@ def write(
         requests,
         warm if benchmark.samples > 1 else greedy,
         out / "samples.jsonl",
-        title=f"evaluate: {protocol.name}",
+        title=f"evaluate: {system.adapters}",
         n=benchmark.samples,
         seed=benchmark.seed,
         stop=protocol.stop,
