@@ -34,7 +34,9 @@ def chain(tmp_path_factory) -> Path:
     said = {"problem": exam("dev")[0].model_dump(mode="json"), "text": "정답은 2번"}
     write_lines(folder / "said.jsonl", [said])
     for split, count in (("dev", 5), ("test", 40)):  # short enough for five shots in 512 tokens
-        rows = "".join(f"{split} {n}번은?,{n % 4 + 1},{n},{n + 1},{n + 2},{n + 3}\n" for n in range(count))
+        rows = "".join(
+            f"{split} {n}번은?,{n % 4 + 1},{n},{n + 1},{n + 2},{n + 3}\n" for n in range(count)
+        )
         file = folder / "KMMLU" / "data" / f"Law-{split}.csv"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(f"question,answer,A,B,C,D\n{rows}", "utf-8")
