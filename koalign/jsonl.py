@@ -70,8 +70,13 @@ def write_jsonl(path: Path, records: Iterable[Record]) -> int:
 
 
 def read_json(path: Path) -> Any:
-    """The JSON value of a file that koalign wrote."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """The JSON value of a file that koalign wrote; raises KoalignError if somebody changed it since."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # JSONDecodeError and UnicodeDecodeError
+        raise KoalignError(
+            f"{path}: is not the JSON that koalign wrote ({error}); make it again with --force"
+        ) from None
 
 
 def write_json(path: Path, value: Any) -> None:

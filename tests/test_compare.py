@@ -288,3 +288,12 @@ def test_common_says_in_every_output_that_items_were_left_out(run, three):
     found = json.loads(Path("cmp/comparison.json").read_text("utf-8"))
     assert found["common"] is True and said in found["notes"]
     assert said in Path("cmp/comparison.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("text", ['{"protocol": ', "\udce9", '{"protocol": "x"}'])
+def test_broken_results_are_one_line_that_names_the_file(run, text):
+    folders = [written("a", marked("+-")), written("b", marked("++"))]
+    Path("a/results.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    code, out, err = run(*folders)
+    assert (code, out) == (2, "") and len(err.splitlines()) == 1
+    assert "a/results.json" in err
