@@ -193,6 +193,14 @@ def test_a_broken_row_is_named_with_its_line(questions):
     assert f"{questions.name}:2" in line
 
 
+def test_files_that_are_left_out_are_said(questions):
+    Path("many").mkdir()
+    write_lines(Path("many/test.jsonl"), [problem(1)])
+    Path("many/other-test.csv").write_text("a,b\n1,2\n", "utf-8")
+    done = evaluate("--protocol", "direct", "--data", "many", "--out", "out")
+    assert "not read: " in done.stderr and "other-test.csv" in done.stderr
+
+
 # --- the real model
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 
 import koalign
@@ -10,7 +11,7 @@ from koalign.answering.system import Answers, System
 from koalign.data.evaluation.benchmark import Benchmark
 from koalign.data.evaluation.figures import results_of
 from koalign.data.evaluation.report import report_of
-from koalign.data.evaluation.results import PREDICTIONS, RESULTS, Evaluation
+from koalign.data.evaluation.results import PREDICTIONS, RESULTS, Evaluation, Prediction
 from koalign.data.nikl_metrics import Scorer, rouge_1
 from koalign.jsonl import write_json, write_jsonl
 from koalign.provenance import git_commit, package_versions
@@ -60,10 +61,7 @@ def conclude(
             answers.orders if benchmark.cyclic else None,
         ),
         seconds=seconds,
-        tokens={
-            "prompt": sum(p.prompt_tokens for p in predictions),
-            "generated": sum(p.completion_tokens for p in predictions),
-        },
+        tokens=_tokens(predictions),
         peak_memory_mb=peak_memory_mb,
         seed=benchmark.seed,
         koalign=koalign.__version__,
@@ -72,6 +70,15 @@ def conclude(
     )
     write_jsonl(out / PREDICTIONS, predictions)
     write_json(out / RESULTS, evaluation.model_dump(mode="json"))
+
+
+def _tokens(predictions: Sequence[Prediction]) -> dict[str, int]:
+    if not any(one.prompt_tokens for one in predictions):
+        return {}
+    return {
+        "prompt": sum(one.prompt_tokens for one in predictions),
+        "generated": sum(one.completion_tokens for one in predictions),
+    }
 
 
 def _scorers() -> dict[str, Scorer]:

@@ -122,6 +122,8 @@ def _read(data: str | None, split: str, run_dir: Path) -> tuple[list[Problem], d
             )
         data = str(prepared)
     reading = read_source(data, split)
+    for name, why in reading.not_read.items():
+        print(f"{data}: not read: {name}: {why}", file=sys.stderr)
     if reading.drops:
         first = reading.drops[0]
         raise KoalignError(

@@ -177,7 +177,7 @@ def _diagnose(
             engine,
             renderer,
             trained_on(run_dir, adapter),
-            benchmark.problems,
+            list({problem.id: problem for problem in benchmark.problems}.values()),
             adapter,
             folder,
             seed=config.seed,

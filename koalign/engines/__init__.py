@@ -227,7 +227,8 @@ def refuse_no_room(
     if longest + sampling.max_tokens > engine.base.context:
         raise KoalignError(
             f"{title}: a prompt of {longest} tokens and max_tokens {sampling.max_tokens} do not fit "
-            f"the context of {engine.base.context}; lower max_tokens in the config"
+            f"the context of {engine.base.context}; lower max_tokens in the config, show fewer "
+            "shots, or raise model.max_length"
         )
 
 

@@ -134,7 +134,7 @@ def leaks_page(found: Sequence[FoundLeak]) -> str:
             Part(
                 title,
                 [[_whole(side) for side in sides]],
-                [f"{side.split}: {side.id} ({side.source} {side.key})" for side in sides],
+                [f"{side.split}: {side.id} ({side.source} {side.key[:40]})" for side in sides],
                 texts=True,
             )
         )

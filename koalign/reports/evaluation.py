@@ -121,6 +121,7 @@ def _asked(evaluation: Evaluation) -> list[tuple[str, str]]:
     how = "candidates scored" if evaluation.mode == "choice" else f"answers generated{drawn}"
     seconds = ", ".join(f"{name} {value:,.1f}" for name, value in evaluation.seconds.items())
     tokens = ", ".join(f"{name} {count:,}" for name, count in evaluation.tokens.items())
+    tokens = tokens or "not counted"
     return [
         ("model", f"{evaluation.model} ({evaluation.weight_hash}), {evaluation.dtype}"),
         ("adapters", evaluation.adapters),

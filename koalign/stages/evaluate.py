@@ -21,7 +21,7 @@ from koalign.jsonl import parse_record, read_json, read_jsonl, write_json
 from koalign.provenance import measured
 from koalign.records import Base, KoalignError, Problem, Solution
 from koalign.renderer import open_renderer
-from koalign.run import Stage, StageResult, hash_path
+from koalign.run import Stage, StageResult, hash_path, read_manifest
 
 TEST = "prepare/test.jsonl"
 ALONE = {"base": "base", "sft": "sft", "dpo": "dpo", "answer_alone": "answer"}
@@ -68,10 +68,12 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     solved = System(
         base, ",".join(SOLVE), [adapters[name] for name in SOLVE], [*cards[SOLVE[0]], *cards[SOLVE[1]]]
     )  # fmt: skip
+    cost_of_solve = read_manifest(inputs["solve/answers.jsonl"].parent)
+    assert cost_of_solve is not None  # an input of a stage is whole
     predictions["solve"] = _solved(benchmark, inputs["solve/answers.jsonl"])
     conclude(
         benchmark, solved, Answers(predictions["solve"]), out / "solve",
-        seconds={}, peak_memory_mb=0, **facts,
+        seconds={"run": cost_of_solve.seconds}, peak_memory_mb=cost_of_solve.peak_memory_mb, **facts,
     )  # fmt: skip
 
     results, before = {}, None

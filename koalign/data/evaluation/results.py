@@ -89,7 +89,8 @@ class Evaluation(Record):
     seconds: dict[str, float]
     """load: until the engine stood; run: from the first to the last item."""
     tokens: dict[str, int]
-    """prompt: as the items have them; generated."""
+    """prompt: as the items have them; generated. Empty: not counted, as of an endpoint or of what `solve`
+    has written."""
     peak_memory_mb: float
     seed: int
     koalign: str
