@@ -242,22 +242,6 @@ class Base(Record):
         return self.weight_hash == "scripted"
 
 
-class AdapterCard(Record):
-    """What an adapter is and what it stands on; `koalign.json` in the adapter's folder."""
-
-    name: str
-    role: Literal["policy", "abstraction", "answer"]
-    base: Base
-    parents: tuple[str, ...]
-    """Ids of the adapters that it contains: continued (DPO) or summed (the role adapters)."""
-    rank: int
-    template_hash: str
-    data: dict[str, str]
-    """Hashes of the files that it was trained on."""
-    frozen_rank: int = 0
-    """Of a masked stack: the leading rank that belongs to the parent and was not trained."""
-
-
 class Solution(Record):
     """One line of what `koalign solve` writes."""
 

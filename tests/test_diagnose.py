@@ -8,14 +8,14 @@ import pytest
 import yaml
 from conftest import exam, write_lines
 
-from koalign.adapters.cards import write_card
+from koalign.adapters.cards import AdapterCard, base_of, write_card
 from koalign.config import Engine, Sampling
 from koalign.data.diagnosis.paraphrases import WORDINGS
 from koalign.data.prompts import DEFAULT, Renderer, load_template
 from koalign.engines import requests_for
 from koalign.engines.scripted import SCRIPTED_BASE, ScriptedEngine
 from koalign.jsonl import read_json, read_jsonl
-from koalign.records import AdapterCard, KoalignError, Problem, Sample
+from koalign.records import KoalignError, Problem, Sample
 from koalign.run import hash_path
 from koalign.stages.diagnose import diagnose, trained_on
 
@@ -41,8 +41,8 @@ HELD_OUT = [made(n, "새로운") for n in range(20)]
 
 def adapter_in(folder: Path, **data: str) -> Path:
     card = AdapterCard(
-        name="sft", role="policy", base=SCRIPTED_BASE, parents=(), rank=1,
-        template_hash=RENDERER.hash, data=data,
+        name="sft", role="policy", origin="trained", base=base_of(SCRIPTED_BASE), parents=(),
+        rank=1, template_hash=RENDERER.hash, data=data, koalign=None,
     )  # fmt: skip
     write_card(folder / "adapter", card)
     return folder / "adapter"

@@ -27,7 +27,8 @@ def test_the_second_round_stands_on_the_first_and_all_that_follows_on_the_second
         ("answer", "dpo-2"),
         ("abstraction", "dpo-2"),
     ):
-        assert read_card(RUN / child / "adapter").parents == (ids[parent],)
+        (above,) = read_card(RUN / child / "adapter").parents
+        assert (above.id, above.name) == (ids[parent], parent.partition("-")[0])
     pairs = [(RUN / folder / "pairs.jsonl").read_bytes() for folder in ("pairs", "pairs-2")]
     assert pairs[0] != pairs[1]
     hints = read_jsonl(RUN / "hints" / "bare.jsonl", Sample)

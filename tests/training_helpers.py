@@ -9,10 +9,11 @@ import torch
 from peft import PeftModel
 
 from koalign.adapters.base import identify
+from koalign.adapters.cards import AdapterCard, base_of
 from koalign.config import Dpo, Model, Sft, Tracking, Training
 from koalign.data.prompts import DEFAULT, Renderer, load_template
 from koalign.data.tokens import completion_ids, prompt_ids
-from koalign.records import AdapterCard, Base, Completion, Pair, Problem
+from koalign.records import Base, Completion, Pair, Problem
 from koalign.training.fit import save_adapter
 from koalign.training.policy import fresh_policy
 
@@ -40,11 +41,13 @@ def card(name: str, rank: int) -> AdapterCard:
     return AdapterCard(
         name=name,
         role="policy",
-        base=base_of_tests(),
+        origin="trained",
+        base=base_of(base_of_tests()),
         parents=(),
         rank=rank,
         template_hash=RENDERER.hash,
         data={},
+        koalign=None,
     )
 
 

@@ -6,12 +6,66 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from pydantic import Field
+
 from koalign.jsonl import parse_record, read_json, write_json
-from koalign.records import AdapterCard, Base, KoalignError
-from koalign.run import hash_path, in_round
+from koalign.records import Base, KoalignError, Record, content_hash
+from koalign.run import hash_path
 
 CARD = "koalign.json"
-RUN_ADAPTERS = ("sft", "dpo", "abstraction", "answer")
+FUNCTION = ("adapter_config.json", "adapter_model.safetensors")
+"""Files that decide what an adapter computes."""
+
+
+class AdapterBase(Record):
+    """The base that an adapter was made for."""
+
+    path: str
+    """As whoever made the adapter named it; empty: unknown."""
+    weight_hash: str | None
+    """None: unknown, as of an adapter that koalign did not make."""
+    tokenizer_hash: str | None
+
+
+class AdapterPart(Record):
+    """An adapter that another one contains."""
+
+    id: str
+    name: str
+    path: str
+    """Where it was found when the other was made; an adapter is found again by its id."""
+
+
+class AdapterCard(Record):
+    """What an adapter is and what it stands on; `koalign.json` in the adapter's folder."""
+
+    name: str
+    role: Literal["policy", "abstraction", "answer", "stack", "unknown"]
+    origin: Literal["trained", "stacked", "compressed", "foreign"]
+    """trained by koalign; the exact sum of its parents; their sum at a lower rank, with its error in
+    `metrics`; or found without a card."""
+    base: AdapterBase
+    parents: tuple[AdapterPart, ...]
+    """The adapters that it contains: continued (DPO), below the new ranks (role adapters), or summed."""
+    rank: int
+    """The highest of its modules."""
+    frozen_rank: int = 0
+    """Of a masked stack: the leading rank that belongs to the parent and was not trained."""
+    template_hash: str | None
+    """Of the prompts that it was trained with; none: unknown."""
+    data: dict[str, str]
+    """Hashes of the files that it was trained on."""
+    metrics: dict[str, float] = Field(default_factory=dict)
+    """Last logged metrics of its training; of a compressed one the error."""
+    koalign: str | None
+    """Version that made it; none: not koalign."""
+
+
+def base_of(base: Base) -> AdapterBase:
+    """What the card of an adapter on this base says of it."""
+    return AdapterBase(
+        path=base.path, weight_hash=base.weight_hash, tokenizer_hash=base.tokenizer_hash
+    )
 
 
 def write_card(folder: Path, card: AdapterCard) -> None:
@@ -30,8 +84,18 @@ def read_card(folder: Path) -> AdapterCard:
 
 
 def adapter_id(folder: Path) -> str:
-    """Sixteen hex digits: the hash of all bytes of the adapter folder."""
-    return hash_path(folder)
+    """Sixteen hex digits: the hash of what the adapter computes, its weights and their configuration.
+
+    The card and the words beside it change no id; where canned text stands in for a model the card is
+    all there is.
+    """
+    weights = [folder / name for name in FUNCTION if (folder / name).exists()]
+    return content_hash({path.name: hash_path(path) for path in weights or [folder / CARD]})
+
+
+def part(folder: Path) -> AdapterPart:
+    """What the card of an adapter that contains this one says of it."""
+    return AdapterPart(id=adapter_id(folder), name=read_card(folder).name, path=str(folder))
 
 
 def check_adapter(folder: Path, base: Base, template_hash: str | None) -> AdapterCard:
@@ -67,39 +131,11 @@ def stacked_card(
         update={
             "name": role,
             "role": role,
-            "parents": (adapter_id(parent),),
+            "parents": (part(parent),),
             "rank": below.rank + rank,
             "frozen_rank": below.rank,
             "data": data,
         }
-    )
-
-
-def find_adapters(names: str, run_dir: Path, rounds: int) -> list[Path | None]:
-    """The folders that `--adapters` names, one a step: names of the run's adapters, paths, or `base`.
-
-    `dpo` is the adapter of the last of `rounds`. Raises KoalignError for an unknown name, with the
-    known ones, and for one not trained yet.
-    """
-    return [_find(name.strip(), run_dir, rounds) for name in names.split(",")]
-
-
-def _find(name: str, run_dir: Path, rounds: int) -> Path | None:
-    if name == "base":
-        return None
-    if name in RUN_ADAPTERS:
-        made = run_dir / (in_round(name, rounds) if name == "dpo" else name)
-        if not (made / "manifest.json").exists():
-            commands = {"sft": "sft", "dpo": "dpo"}
-            raise KoalignError(
-                f"adapter {name!r} is not in {run_dir}; "
-                f"run `koalign {commands.get(name, 'abstractions')}` first"
-            )
-        return made / "adapter"
-    if name and Path(name).is_dir():
-        return Path(name)
-    raise KoalignError(
-        f"unknown adapter {name!r}; known are base, {', '.join(RUN_ADAPTERS)}, and adapter folders"
     )
 
 

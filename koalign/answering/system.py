@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from koalign.adapters.cards import AdapterCard
 from koalign.data.evaluation.asking import passage_of, subject_of
 from koalign.data.evaluation.benchmark import Benchmark
 from koalign.data.evaluation.item_scores import ItemScore
 from koalign.data.evaluation.results import Prediction
 from koalign.data.orders import Order
-from koalign.records import AdapterCard, Base
+from koalign.records import Base
 
 
 @dataclass(frozen=True)

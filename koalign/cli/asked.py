@@ -50,7 +50,8 @@ def refuse_what_cannot_be(
 
 def open_system(config: Config, adapters: str | None, run_dir: Path, *, own_model: bool) -> System:
     """The base and the adapters; raises KoalignError where they do not fit."""
-    from koalign.adapters.cards import check_adapter, find_adapters
+    from koalign.adapters.cards import check_adapter
+    from koalign.adapters.names import find_adapters
     from koalign.answering import System
     from koalign.engines import describe_base
     from koalign.run import in_round

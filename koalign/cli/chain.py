@@ -114,7 +114,8 @@ def _solve_file(
     run_dir: Path,
     any_template: bool,
 ) -> None:
-    from koalign.adapters.cards import adapter_id, check_adapter, find_adapters
+    from koalign.adapters.cards import adapter_id, check_adapter
+    from koalign.adapters.names import find_adapters
     from koalign.config_files import load_config
     from koalign.data.formats.sources import read_problems
     from koalign.engines import describe_base

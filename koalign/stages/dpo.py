@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from koalign.adapters.cards import adapter_id, check_adapter, write_card
+from koalign.adapters.cards import check_adapter, part, write_card
 from koalign.data.logps import read_logps
 from koalign.jsonl import parse_record, read_json, read_jsonl
 from koalign.records import Base, Pair, Problem
@@ -23,7 +23,7 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     card = parent.model_copy(
         update={
             "name": "dpo",
-            "parents": (adapter_id(inputs["sft/adapter"]),),
+            "parents": (part(inputs["sft/adapter"]),),
             "data": {"pairs.jsonl": hash_path(inputs["pairs/pairs.jsonl"])},
         }
     )

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from koalign.adapters.cards import write_card
+import koalign
+from koalign.adapters.cards import AdapterCard, base_of, write_card
 from koalign.data import tokens
 from koalign.guard import HELD_OUT, refuse_leaks, within_context
 from koalign.jsonl import parse_record, read_json, read_jsonl
-from koalign.records import AdapterCard, Base, Problem
+from koalign.records import Base, Problem
 from koalign.renderer import open_renderer
 from koalign.run import Stage, StageResult, hash_path
 
@@ -24,11 +25,13 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     card = AdapterCard(
         name="sft",
         role="policy",
-        base=base,
+        origin="trained",
+        base=base_of(base),
         parents=(),
         rank=config.sft.rank,
         template_hash=renderer.hash,
         data={"train.jsonl": hash_path(inputs["prepare/train.jsonl"])},
+        koalign=koalign.__version__,
     )
     counts = {"examples": len(problems)}
     if base.scripted:

@@ -14,10 +14,11 @@ from trl import DPOConfig, DPOTrainer
 from trl.trainer.dpo_trainer import DataCollatorForPreference
 from trl.trainer.utils import FusedCausalLMOutput
 
+from koalign.adapters.cards import AdapterCard
 from koalign.config import Dpo, Tracking, Training
 from koalign.data.logps import Logps
 from koalign.engines.groups import Group, pack, rows_of
-from koalign.records import AdapterCard, Pair
+from koalign.records import Pair
 from koalign.run import WORK
 from koalign.tracking import open_log
 from koalign.training.fit import fit, save_adapter, trl_settings

@@ -17,10 +17,9 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
 
 from koalign import progress
-from koalign.adapters.cards import write_card
+from koalign.adapters.cards import AdapterCard, write_card
 from koalign.config import Optimization
 from koalign.jsonl import read_json, write_json
-from koalign.records import AdapterCard
 from koalign.tracking import Log
 from koalign.training.checkpoints import (
     Finite,

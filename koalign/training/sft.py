@@ -13,9 +13,9 @@ from peft import PeftModel
 from trl import SFTConfig, SFTTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
+from koalign.adapters.cards import AdapterCard
 from koalign.config import Optimization, Tracking, Training
 from koalign.engines.groups import Group, pack, rows_of
-from koalign.records import AdapterCard
 from koalign.run import WORK
 from koalign.tracking import open_log
 from koalign.training.fit import fit, save_adapter, trl_settings
