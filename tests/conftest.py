@@ -69,6 +69,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all tests of a file, because some thousand folders take longer to make than to read."""
+    return tmp_path_factory.mktemp("corrupt")
+
+
 @pytest.fixture
 def scripted(folder: Path) -> Path:
     """A folder with a koalign.yaml, forty problems, hints, and a script instead of a model.

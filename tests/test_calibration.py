@@ -185,3 +185,10 @@ def test_all_right_is_no_proof_of_always_right():
     assert described([0.0] * 12, range(12))["high"] == pytest.approx(1 - 0.7575)
     spread = described([0, 1] * 50, range(100))
     assert spread["high"] - spread["low"] == pytest.approx(2 * 1.96 * sqrt(0.25 / 100), abs=0.03)
+
+
+def test_a_share_of_passages_is_less_sure_than_one_of_as_many_items():
+    values = [n // 10 % 2 for n in range(100)]
+    alone, together = (described(values, [n // each for n in range(100)]) for each in (1, 10))
+    assert together["value"] == alone["value"] == 0.5
+    assert together["high"] - together["low"] > 2 * (alone["high"] - alone["low"])

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_comparison import evaluated, marked, prediction
+from evaluations import evaluated, marked, prediction
 
 from koalign.cli import main
 from koalign.data.evaluation.compared import Compared

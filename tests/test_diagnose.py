@@ -1,14 +1,12 @@
 """A diagnosis asks both models the same, goes on after a kill, and refuses what would make it meaningless."""
 
-import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import yaml
-from conftest import exam, write_lines
+from conftest import exam
+from diagnosed import CHOICES, HELD_OUT, RENDERER, TRAIN, engine_in, run, sign
 
-from koalign.adapters.cards import AdapterCard, base_of, write_card
 from koalign.config import Engine, Sampling
 from koalign.data.diagnosis.paraphrases import WORDINGS
 from koalign.data.prompts import DEFAULT, Renderer, load_template
@@ -16,77 +14,7 @@ from koalign.engines import requests_for
 from koalign.engines.scripted import SCRIPTED_BASE, ScriptedEngine
 from koalign.jsonl import read_json, read_jsonl
 from koalign.records import KoalignError, Problem, Sample
-from koalign.run import hash_path
-from koalign.stages.diagnose import diagnose, trained_on
-
-RENDERER = Renderer(load_template("reasoning"))
-SAMPLING = Sampling(temperature=0.8, max_tokens=300)
-LESSON = "차근차근 살펴보면 글의 흐름에서 이 사람이 어디에 사는지 알 수 있다."
-CHOICES = ("서울 시청", "부산 항구", "대구 시장", "광주 공원")
-
-
-def made(number: int, side: str) -> Problem:
-    return Problem(
-        question=f"{side} {number:02}번 사람이 사는 곳은?",
-        passage=f"{number:02}번째 마을의 기록이다.",
-        choices=CHOICES,
-        answers=(str(number % 4 + 1),),
-        rationale=f"{LESSON} {number:02}번 사람의 일이다.",
-    )
-
-
-TRAIN = [made(n, "배운") for n in range(30)]
-HELD_OUT = [made(n, "새로운") for n in range(20)]
-
-
-def adapter_in(folder: Path, **data: str) -> Path:
-    card = AdapterCard(
-        name="sft", role="policy", origin="trained", base=base_of(SCRIPTED_BASE), parents=(),
-        rank=1, template_hash=RENDERER.hash, data=data, koalign=None,
-    )  # fmt: skip
-    write_card(folder / "adapter", card)
-    return folder / "adapter"
-
-
-def engine_in(folder: Path) -> ScriptedEngine:
-    """A base that always answers the second choice by what it says; a system that learned by heart."""
-    learned = [
-        {
-            "adapter": "sft",
-            "contains": [p.question],
-            "texts": [f"{LESSON}\n\n정답: {p.answers[0]}"],
-        }
-        for p in TRAIN
-    ]
-    by_content = [
-        {
-            "contains": [f"\n{n}. 부산 항구"],
-            "texts": [
-                f"기록에 나온 말을 그대로 따라가 보면 부산이다.\n\n정답: {n}",
-                "아무 말이나 한다.",  # never greedily
-            ],
-        }
-        for n in range(1, 5)
-    ]
-    parrot = f"{LESSON} 따라서 3번이 정답이다.\n\n정답: 1"
-    script = [*learned, {"adapter": "sft", "texts": [parrot]}, *by_content]
-    path = folder / "script.yaml"
-    path.write_text(yaml.safe_dump(script, allow_unicode=True), encoding="utf-8")
-    return ScriptedEngine(Engine(backend="scripted", script=str(path)), SCRIPTED_BASE)
-
-
-def run(folder: Path, out: str = "out", **changes) -> dict:
-    adapter = adapter_in(folder)
-    arguments = {"trained": TRAIN, "held_out": HELD_OUT, **changes}
-    return diagnose(
-        arguments.pop("sampling", SAMPLING), arguments.pop("engine", None) or engine_in(folder),
-        arguments.pop("renderer", RENDERER), arguments.pop("trained"), arguments.pop("held_out"),
-        adapter, folder / out, **arguments,
-    )  # fmt: skip
-
-
-def sign(report: dict, key: str) -> dict:
-    return next(sign for sign in report["signs"] if sign["key"] == key)
+from koalign.stages.diagnose import diagnose
 
 
 def test_a_memorising_parrot_is_found_out_end_to_end(folder):
@@ -278,44 +206,6 @@ def test_what_would_say_nothing_is_refused_in_one_line_before_anything_is_drawn(
         run(folder, **changes)
     assert said in str(refused.value) and "\n" not in str(refused.value)
     assert not list((folder / "out").glob("samples*"))
-
-
-def prepared(folder: Path, rows: list, limit: int | None = None) -> Path:
-    run_dir = folder / "run"
-    path = write_lines(run_dir / "prepare" / "train.jsonl", rows)
-    (run_dir / "sft").mkdir()
-    plan = {"config": {"sft": {"limit": limit}}}
-    (run_dir / "sft" / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
-    return path
-
-
-@pytest.mark.parametrize(("limit", "count"), [(None, 30), (12, 12)])
-def test_the_problems_of_a_run_are_those_that_sft_was_limited_to(folder, limit, count):
-    path = prepared(folder, [p.model_dump(mode="json") for p in TRAIN], limit)
-    adapter = adapter_in(folder, **{"train.jsonl": hash_path(path)})
-    assert trained_on(folder / "run", adapter) == TRAIN[:count]
-
-
-def test_a_run_without_its_training_split_is_refused_in_one_line(folder):
-    with pytest.raises(KoalignError, match=r"train\.jsonl: not there.*--run-dir") as refused:
-        trained_on(folder / "run", adapter_in(folder))
-    assert "\n" not in str(refused.value)
-
-
-def test_a_broken_training_split_is_refused_with_file_and_line(folder):
-    path = prepared(folder, [TRAIN[0].model_dump(mode="json"), {"question": ""}])
-    adapter = adapter_in(folder)
-    with pytest.raises(KoalignError, match=r"train\.jsonl:2: question"):
-        trained_on(folder / "run", adapter)
-    path.write_text('{"question": ', encoding="utf-8")
-    with pytest.raises(KoalignError, match=r"train\.jsonl:1: not a line of JSON"):
-        trained_on(folder / "run", adapter)
-
-
-def test_the_training_split_of_another_run_is_refused(folder):
-    prepared(folder, [p.model_dump(mode="json") for p in TRAIN])
-    with pytest.raises(KoalignError, match=r"was trained on another train\.jsonl"):
-        trained_on(folder / "run", adapter_in(folder, **{"train.jsonl": "0" * 16}))
 
 
 @pytest.mark.slow

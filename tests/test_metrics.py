@@ -2,6 +2,7 @@
 
 import random
 import time
+from statistics import fmean
 
 import pytest
 from hypothesis import given
@@ -22,6 +23,7 @@ from koalign.data.metrics import (
     paired_difference,
     rate_z,
     require_same_ids,
+    share_figure,
     wilson_interval,
 )
 from koalign.records import KoalignError
@@ -162,6 +164,26 @@ def test_one_passage_has_a_value_and_no_interval():
         bootstrap_interval([1, 0], clusters=["a", "a"])
     with pytest.raises(ValueError):
         figure([])
+
+
+@pytest.mark.parametrize(("right", "n"), [(0, 7), (7, 7)])
+def test_a_share_of_all_or_nothing_has_the_interval_of_wilson(right, n):
+    values = [number < right for number in range(n)]
+    expected = Figure(right / n, *wilson_interval(right, n), n)
+    assert share_figure(values) == expected
+    assert share_figure(values, ["p"] * n) == expected, "of one passage alone as well"
+
+
+def test_a_share_of_passages_that_are_alike_has_no_interval():
+    alike = share_figure([0, 1] * 6, [n // 2 for n in range(12)])
+    assert alike == Figure(0.5, None, None, 12)
+    assert share_figure([0.3] * 7) == Figure(fmean([0.3] * 7), None, None, 7)
+    assert share_figure([0, 1, 1], ["p"] * 3) == Figure(fmean([0, 1, 1]), None, None, 3)
+
+
+def test_any_other_share_has_the_interval_of_the_bootstrap():
+    values, clusters = passages(random.Random(6), 30)
+    assert share_figure(values, clusters, seed=2) == figure(values, clusters=clusters, seed=2)
 
 
 def test_an_interval_over_all_of_kmmlu_takes_seconds():

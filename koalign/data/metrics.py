@@ -9,11 +9,14 @@ from math import sqrt
 from statistics import fmean
 from typing import TypeVar
 
+from koalign.data.resampling import RESAMPLES, drawn_clusters, resampled_sums
 from koalign.records import KoalignError
 
 T = TypeVar("T")
 
 Z_95 = 1.959963984540054
+_ALIKE = 1e-12
+"""Draws that differ by less differ by the order of their summands."""
 
 
 @dataclass(frozen=True)
@@ -141,31 +144,31 @@ def bootstrap_interval(
     values: Sequence[T],
     statistic: Callable[[Sequence[T]], float] = fmean,
     clusters: Sequence[Hashable] | None = None,
-    resamples: int = 2000,
+    resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> tuple[float, float]:
     """The 95 % percentile interval of a statistic (Efron 1979); the same seed gives the same interval.
 
-    `clusters` names the cluster of each value, such as its passage: whole clusters are drawn, because
-    questions on one passage are right and wrong together. Of shares near 0 or 1 of independent items
-    `wilson_interval` says more. Raises ValueError if there are fewer than two clusters.
+    `clusters` names the cluster of each value, such as its passage, and whole clusters are drawn
+    (`resampling.py`). Of shares near 0 or 1 of independent items `wilson_interval` says more. Raises
+    ValueError if there are fewer than two clusters.
     """
     import numpy as np
 
     members = _by_cluster(values, clusters)
     if len(members) < 2:
         raise ValueError(f"an interval needs at least 2 clusters, found {len(members)}")
-    sums = np.array([sum(m) for m in members], dtype=float) if statistic is fmean else None
-    sizes = np.array([len(m) for m in members])
-    rng = np.random.default_rng(seed)
-    block = max(1, 1_000_000 // len(members))  # bounds the memory of large test sets
-    found: list[float] = []
-    for start in range(0, resamples, block):
-        drawn = rng.integers(len(members), size=(min(block, resamples - start), len(members)))
-        if sums is not None:
-            found.extend(sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1))
-        else:
-            found.extend(statistic([v for m in row for v in members[m]]) for row in drawn)
+    if statistic is fmean:
+        rows = np.array([(value, 1) for value in values], dtype=float)
+        names = range(len(values)) if clusters is None else clusters
+        sums, sizes = resampled_sums(rows, names, resamples, seed).T
+        found = sums / sizes
+    else:
+        found = [
+            statistic([value for number in draw for value in members[number]])
+            for drawn in drawn_clusters(len(members), resamples, seed)
+            for draw in drawn
+        ]
     low, high = np.quantile(found, [0.025, 0.975])
     return float(low), float(high)
 
@@ -189,6 +192,30 @@ def figure(
     if len(_by_cluster(values, clusters)) > 1:
         low, high = bootstrap_interval(values, statistic, clusters, seed=seed)
     return Figure(statistic(values), low, high, len(values))
+
+
+def share_figure(
+    values: Sequence[float], clusters: Sequence[Hashable] | None = None, seed: int = 0
+) -> Figure:
+    """The mean of values from 0 to 1, with what `honest_interval` leaves of the bootstrap's interval."""
+    found = figure(values, clusters=clusters, seed=seed)
+    low, high = honest_interval(found.value, found.n, found.low, found.high)
+    return Figure(found.value, low, high, found.n)
+
+
+def honest_interval(
+    share: float, n: int, low: float | None, high: float | None
+) -> tuple[float | None, float | None]:
+    """The ends of the bootstrap's interval of a share of n items, where its draws can differ at all.
+
+    Where all are wrong or all are right no draw differs, and the interval is Wilson's; where all clusters
+    are alike in another way, or there is one alone, none is known.
+    """
+    if share in (0, 1):
+        return wilson_interval(round(share * n), n)
+    if low is None or high - low < _ALIKE:
+        return None, None
+    return low, high
 
 
 def paired_difference(

@@ -1,4 +1,4 @@
-"""comparisons: a comparison of evaluations -> tables in a terminal, one HTML page, and CSV files."""
+"""comparison: a comparison of evaluations -> tables in a terminal, one HTML page, and CSV files."""
 
 from __future__ import annotations
 

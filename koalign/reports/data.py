@@ -1,4 +1,4 @@
-"""reports: what a stage found, as tables in a terminal and as one HTML page."""
+"""data: what a stage found, as tables in a terminal and as one HTML page."""
 
 from __future__ import annotations
 
@@ -30,11 +30,10 @@ def print_dataset(report: Mapping[str, Any]) -> None:
         "split", "source", "read as", "rows", "problems", "rankings", "dropped", title="sources"
     )
     for source in report["sources"]:
-        known = sorted({f"{f['format']} ({f['encoding'] or 'binary'})" for f in source["files"]})
         read.add_row(
             source["split"],
             escape(source["path"]),
-            escape(", ".join(known)),
+            escape(_read_as(source)),
             *(f"{source[key]:,}" for key in ("rows", "problems", "rankings")),
             _listed(source["dropped"]),
         )
@@ -79,14 +78,7 @@ def dataset_page(report: Mapping[str, Any], splits: Mapping[str, Sequence[Proble
                 (
                     source["split"],
                     source["path"],
-                    ", ".join(
-                        sorted(
-                            {
-                                f"{f['format']} ({f['encoding'] or 'binary'})"
-                                for f in source["files"]
-                            }
-                        )
-                    ),
+                    _read_as(source),
                     source["rows"],
                     source["problems"],
                     source["rankings"],
@@ -122,6 +114,13 @@ def dataset_page(report: Mapping[str, Any], splits: Mapping[str, Sequence[Proble
         if split["problems"]:
             parts += _split_parts(name, split, report["model"]["context"], splits[name])
     return page("Data", parts)
+
+
+def _read_as(source: Mapping[str, Any]) -> str:
+    """The formats and encodings of the files of a source."""
+    return ", ".join(
+        sorted({f"{f['format']} ({f['encoding'] or 'binary'})" for f in source["files"]})
+    )
 
 
 def leaks_page(found: Sequence[FoundLeak]) -> str:

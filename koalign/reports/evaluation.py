@@ -1,4 +1,4 @@
-"""evaluations_view: one evaluation -> lines to paste into a report, an HTML page, CSV for spreadsheets."""
+"""evaluation: one evaluation -> lines to paste into a report, an HTML page, CSV for spreadsheets."""
 
 from __future__ import annotations
 

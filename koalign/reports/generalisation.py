@@ -1,4 +1,4 @@
-"""generalisation_view: a diagnosis as a table in a terminal and as one HTML page."""
+"""generalisation: a diagnosis as a table in a terminal and as one HTML page."""
 
 from __future__ import annotations
 

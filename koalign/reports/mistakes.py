@@ -1,4 +1,4 @@
-"""mistakes_view: mined mistakes -> a table in the terminal, and one HTML page with their map."""
+"""mistakes: mined mistakes -> a table in the terminal, and one HTML page with their map."""
 
 from __future__ import annotations
 

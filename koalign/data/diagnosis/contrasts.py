@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from koalign.data.metrics import Figure, wilson_interval
+from koalign.data.resampling import resampled_sums
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,7 +18,6 @@ Column = Sequence[float | None]
 Term = tuple[int, Column]
 """A column, and 1 or -1: whether its mean is added or taken away."""
 
-RESAMPLES = 2000
 RARE = 5
 """Fewer cases of yes, or of no, than this, and a bootstrap says too much of a share."""
 
@@ -54,17 +54,14 @@ def _resampled(
 ) -> tuple[float, float]:
     import numpy as np
 
-    numbers = {name: number for number, name in enumerate(dict.fromkeys(clusters))}
-    rows = np.array([numbers[name] for name in clusters])
-    sums, sizes = np.zeros((2, len(terms), len(numbers)))
-    for place, (_, column) in enumerate(terms):
-        given = np.array([v is not None for v in column])
-        np.add.at(sums[place], rows[given], [v for v in column if v is not None])
-        np.add.at(sizes[place], rows[given], 1)
-    even = np.full(len(numbers), 1 / len(numbers))
-    drawn = np.random.default_rng(seed).multinomial(len(numbers), even, size=RESAMPLES).T
+    columns = [column for _, column in terms]
+    given = np.array([[v is not None for v in column] for column in columns])
+    values = np.array([[v or 0.0 for v in column] for column in columns])
+    sums, sizes = np.split(
+        resampled_sums(np.concatenate([values, given]).T, clusters, seed=seed).T, 2
+    )
     with np.errstate(invalid="ignore"):  # a resample without a row that a column speaks of
-        found = np.array([sign for sign, _ in terms]) @ ((sums @ drawn) / (sizes @ drawn))
+        found = np.array([sign for sign, _ in terms]) @ (sums / sizes)
     low, high = np.nanquantile(found, [0.025, 0.975])
     return float(low), float(high)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from math import ceil, exp, fsum, log
+from math import ceil, exp, fsum, isnan, log
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from koalign.data.evaluation.results import Prediction
-from koalign.data.metrics import figure, wilson_interval
+from koalign.data.metrics import share_figure
+from koalign.data.resampling import resampled_sums
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,11 +42,6 @@ def log_softmax(logprobs: Sequence[float]) -> list[float]:
     return [value - total for value in logprobs]
 
 
-def cluster_of(prediction: Prediction) -> str:
-    """What is resampled as a whole: the passage, or the item where there is none."""
-    return f"passage {prediction.passage}" if prediction.passage else prediction.id
-
-
 def calibrate(predictions: Sequence[Prediction], seed: int = 0) -> dict[str, Any]:
     """Reliability table, ECE, Brier score, NLL and selective accuracy; empty if no confidence is known.
 
@@ -61,7 +57,7 @@ def calibrate(predictions: Sequence[Prediction], seed: int = 0) -> dict[str, Any
         return {}
     sure = [c for c, _ in known]
     correct = [p.correct for _, p in known]
-    clusters = [cluster_of(p) for _, p in known]
+    clusters = [p.cluster for _, p in known]
     bins = equal_mass(sure, max(1, min(BINS, len(known) // BIN_SIZE)))
     ece, low, high, by_chance = _calibration_error(sure, correct, clusters, bins, seed)
     surprise = [_surprise(p) for _, p in known if p.logprobs and p.gold]
@@ -110,15 +106,9 @@ def equal_mass(values: Sequence[float], bins: int) -> list[list[int]]:
 
 
 def described(values: Sequence[float], clusters: Sequence[Hashable]) -> dict[str, Any]:
-    """n, value, low and high of a mean of numbers from 0 to 1; the interval draws whole clusters.
-
-    Where all are wrong, or all right, resampling sees no spread, and the interval is Wilson's.
-    """
-    found = figure(values, clusters=clusters)
-    low, high = found.low, found.high
-    if set(values) <= {0} or set(values) <= {1}:
-        low, high = wilson_interval(round(sum(values)), len(values))
-    ends = {"low": low, "high": high}
+    """n, value, low and high of a mean of numbers from 0 to 1, as `metrics.share_figure` has them."""
+    found = share_figure(values, clusters)
+    ends = {"low": found.low, "high": found.high}
     return {
         "n": found.n,
         "value": round(found.value, 4),
@@ -136,17 +126,10 @@ def resampled(
 
     Empty with fewer than two clusters; resamples of which the statistic is NaN are left out.
     """
-    import numpy as np
-
-    numbers = {name: number for number, name in enumerate(dict.fromkeys(clusters))}
-    if len(numbers) < 2:
+    if len(set(clusters)) < 2:
         return []
-    sums = np.zeros((len(numbers), rows.shape[1]))
-    np.add.at(sums, [numbers[name] for name in clusters], rows)
-    rng = np.random.default_rng(seed)
-    drawn = (rng.integers(len(sums), size=len(sums)) for _ in range(RESAMPLES))
-    found = [statistic(np.bincount(places, minlength=len(sums)) @ sums) for places in drawn]
-    return [float(value) for value in found if not np.isnan(value)]
+    found = map(statistic, resampled_sums(rows, clusters, RESAMPLES, seed))
+    return [value for value in found if not isnan(value)]
 
 
 def distance_interval(
@@ -178,7 +161,7 @@ def _selective(every: Sequence[tuple[float | None, Prediction]], coverage: float
     return {
         "coverage": coverage,
         "at_least": round(max(0.0, least), 4),
-        **described([p.correct for p in taken], [cluster_of(p) for p in taken]),
+        **described([p.correct for p in taken], [p.cluster for p in taken]),
     }
 
 

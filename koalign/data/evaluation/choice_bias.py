@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from koalign.data.choices import order_dependent
 from koalign.data.evaluation.calibration import (
-    cluster_of,
     described,
     distance_interval,
     log_softmax,
@@ -74,7 +73,7 @@ def position_bias(size: int, predictions: Sequence[Prediction], seed: int = 0) -
         drawn = rng.multivariate_hypergeometric(gold, right.sum(), size=SIMULATIONS)
         found = (drawn[:, gold > 0] / gold[gold > 0]).std(axis=1)
         by_chance = float(np.quantile(found, 0.95))
-        draws = resampled(rows, [cluster_of(p) for p in one_gold], _rstd, seed)
+        draws = resampled(rows, [p.cluster for p in one_gold], _rstd, seed)
         low, high = distance_interval(value, draws, by_chance)
     return {
         "n": len(one_gold),
@@ -131,7 +130,7 @@ def order_bias(
     gold = [{int(number) - 1 for number in p.gold} for p in predictions]
     plain = [_highest(orders[()]) for orders in asked]
     averages = {n: _highest(averaged(asked[n])) for n in turned}
-    clusters = [cluster_of(p) for p in predictions]
+    clusters = [p.cluster for p in predictions]
     of_turned = [clusters[n] for n in turned]
     size = max(PRIOR_FLOOR, ceil(PRIOR_SHARE * (len(problems) - sum(fixed))))
     estimated = sorted(turned, key=lambda n: problems[n].id)[:size]

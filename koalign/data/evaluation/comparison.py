@@ -99,7 +99,7 @@ def _scale(read: Sequence[Evaluated]) -> _Scale:
         from_scores=from_scores,
         average=first.evaluation.average,
         subjects=[p.subject for p in first.predictions],
-        passages=[p.passage or p.id for p in first.predictions],
+        passages=[p.cluster for p in first.predictions],
     )
 
 

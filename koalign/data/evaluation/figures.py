@@ -92,7 +92,7 @@ def _row(protocol: Protocol, items: Sequence[_Item]) -> Row:
     """The metrics that these items can be measured by; the headline always."""
     measures = {metric: _measure(protocol, metric, items) for metric in protocol.metrics}
     able = {metric: measure for metric, measure in measures.items() if measure is not None}
-    clusters = [item.prediction.passage or item.problem.id for item in items]
+    clusters = [item.prediction.cluster for item in items]
     row: Row = dict.fromkeys(f"{protocol.metrics[0]}{end}" for end in _ENDS)
     for metric, one in zip(able, measured(list(able.values()), clusters), strict=True):
         values = (one.value, one.stderr, one.low, one.high)

@@ -6,16 +6,15 @@ and the sums of what was drawn are a product of matrices.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from statistics import variance
 
 import numpy as np
 
-from koalign.data.metrics import wilson_interval
-
-_RESAMPLES, _SEED = 2000, 0
+from koalign.data.metrics import honest_interval
+from koalign.data.resampling import resampled_sums
 
 
 @dataclass(frozen=True)
@@ -118,17 +117,14 @@ def points_measure(points: Sequence[float | None], correct: Sequence[bool]) -> M
 def measured(measures: Sequence[Measure], clusters: Sequence[Hashable]) -> list[Measured]:
     """The measures of the same items with their intervals.
 
-    The 95 % percentiles of 2,000 draws of whole clusters (Efron 1979), as `metrics.bootstrap_interval`
-    draws them; Wilson's interval where all is right or all wrong; none where draws cannot differ.
+    The 95 % percentiles of draws of whole clusters (`resampling.py`), as far as they say something
+    (`metrics.honest_interval`).
     """
     rows = []
     for measure, (low, high) in zip(measures, _intervals(measures, clusters), strict=True):
         share = float(measure.value(measure.tallies.sum(axis=0)))
-        if share in (0, 1):
-            low, high = wilson_interval(round(share * measure.n), measure.n)
-        scaled = [
-            None if one is None else one * measure.possible for one in (measure.stderr, low, high)
-        ]
+        ends = (measure.stderr, *honest_interval(share, measure.n, low, high))
+        scaled = [None if one is None else one * measure.possible for one in ends]
         rows.append(Measured(share * measure.possible, *scaled))
     return rows
 
@@ -136,35 +132,13 @@ def measured(measures: Sequence[Measure], clusters: Sequence[Hashable]) -> list[
 def _intervals(
     measures: Sequence[Measure], clusters: Sequence[Hashable]
 ) -> list[tuple[float | None, float | None]]:
-    places: dict[Hashable, int] = {}
-    numbers = [places.setdefault(cluster, len(places)) for cluster in clusters]
-    if len(places) < 2 or not measures:
+    if len(set(clusters)) < 2 or not measures:
         return [(None, None)] * len(measures)
     tallies = np.concatenate([measure.tallies for measure in measures], axis=1)
-    sums = np.zeros((len(places), tallies.shape[1]))
-    np.add.at(sums, numbers, tallies)
     ends = np.cumsum([measure.tallies.shape[1] for measure in measures])[:-1]
-    found: list[list[np.ndarray]] = [[] for _ in measures]
-    for drawn in _drawn(sums):
-        parts = np.split(drawn, ends, axis=-1)
-        for values, measure, part in zip(found, measures, parts, strict=True):
-            values.append(measure.value(part))
-    intervals: list[tuple[float | None, float | None]] = []
-    for values in found:
-        low, high = np.nanquantile(np.concatenate(values), [0.025, 0.975])
-        intervals.append((float(low), float(high)) if low < high else (None, None))
-    return intervals
-
-
-def _drawn(sums: np.ndarray) -> Iterator[np.ndarray]:
-    """The sums over as many clusters as there are, drawn with repetition, some draws at a time."""
-    rng = np.random.default_rng(_SEED)
-    count = len(sums)
-    block = max(1, 1_000_000 // count)  # bounds the memory of large test sets
-    for start in range(0, _RESAMPLES, block):
-        size = min(block, _RESAMPLES - start)
-        places = rng.integers(count, size=(size, count)) + count * np.arange(size)[:, None]
-        yield np.bincount(places.ravel(), minlength=size * count).reshape(size, count) @ sums
+    parts = np.split(resampled_sums(tallies, clusters), ends, axis=1)
+    found = [measure.value(part) for measure, part in zip(measures, parts, strict=True)]
+    return [tuple(map(float, np.nanquantile(values, [0.025, 0.975]))) for values in found]
 
 
 def _stderr(strata: Sequence[Sequence[float]], macro: bool) -> float | None:

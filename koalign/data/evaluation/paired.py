@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from koalign.data.evaluation.measures import Measure
+from koalign.data.resampling import resampled_sums
 
 FEWEST_FLIPS = 6
 """Five that all go one way have p = 0.0625, six have 0.03125."""
-_RESAMPLES, _SEED = 2000, 0
-_BLOCK = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ def difference(first: Measure, second: Measure, passages: Sequence[Hashable]) ->
     the signs and nothing else. Needs an item.
     """
     tallies = np.concatenate([first.tallies, second.tallies], axis=1)
-    sums = np.concatenate([tallies.sum(axis=0)[None], _resampled_sums(tallies, passages)])
+    sums = np.concatenate([tallies.sum(axis=0)[None], resampled_sums(tallies, passages)])
     own, other = np.split(sums, [first.tallies.shape[1]], axis=1)
     values, others = first.value(own), second.value(other)
     gaps = values - others
@@ -48,28 +46,6 @@ def difference(first: Measure, second: Measure, passages: Sequence[Hashable]) ->
         float(gaps[0]),
         None if alike else low,
         None if alike else high,
-    )
-
-
-def _resampled_sums(tallies: np.ndarray, passages: Sequence[Hashable]) -> np.ndarray:
-    """The sums over as many passages as there are, drawn with repetition: a row for each resample.
-
-    Passages with equal sums are one kind, and how many of each kind are drawn is multinomial: the
-    distribution of drawing them one by one, from a few kinds instead of 35,000 items.
-    """
-    members: dict[Hashable, list[int]] = {}
-    for place, passage in enumerate(passages):
-        members.setdefault(passage, []).append(place)
-    # In the order of the items, which is the same whichever system is the first.
-    kinds = Counter(tuple(tallies[places].sum(axis=0)) for places in members.values())
-    sums, counts = np.array(list(kinds)), np.array(list(kinds.values()))
-    rng, block = np.random.default_rng(_SEED), max(1, _BLOCK // len(counts))
-    return np.concatenate(
-        [
-            rng.multinomial(counts.sum(), counts / counts.sum(), min(block, _RESAMPLES - start))
-            @ sums
-            for start in range(0, _RESAMPLES, block)  # bounds the memory of graded scores
-        ]
     )
 
 

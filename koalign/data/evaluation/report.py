@@ -1,4 +1,4 @@
-"""evaluation_report: problems and predictions -> what one evaluation says beyond its accuracy."""
+"""report: problems and predictions -> what one evaluation says beyond its accuracy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from koalign.data.evaluation.calibration import calibrate, cluster_of, described, equal_mass
+from koalign.data.evaluation.calibration import calibrate, described, equal_mass
 from koalign.data.evaluation.choice_bias import Asked, order_bias, position_bias
 from koalign.data.evaluation.results import Prediction
 from koalign.data.metrics import difference_interval, require_same_ids
@@ -102,7 +102,7 @@ def _by_length(lengths: Sequence[int], predictions: Sequence[Prediction]) -> lis
             "to": max(lengths[n] for n in members),
             **described(
                 [earned(predictions[n]) for n in members],
-                [cluster_of(predictions[n]) for n in members],
+                [predictions[n].cluster for n in members],
             ),
         }
         for members in equal_mass(lengths, 4)
@@ -130,7 +130,7 @@ def _hints(predictions: Sequence[Prediction]) -> dict[str, Any]:
     if not hinted:
         return {}
     sides = {
-        name: described([p.correct for p in side], [cluster_of(p) for p in side])
+        name: described([p.correct for p in side], [p.cluster for p in side])
         for name, side in (("with", hinted), ("without", bare))
         if side
     }

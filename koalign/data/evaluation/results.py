@@ -1,4 +1,4 @@
-"""evaluations: the two files of an evaluated benchmark: results.json and predictions.jsonl."""
+"""results: the two files of an evaluated benchmark: results.json and predictions.jsonl."""
 
 from __future__ import annotations
 
@@ -48,6 +48,11 @@ class Prediction(Record):
         """The id of the problem, which the data may hold more than once."""
         return self.id.partition("#")[0]
 
+    @property
+    def cluster(self) -> str:
+        """What is resampled as a whole: the passage, or the problem where there is none."""
+        return self.passage or self.problem_id
+
 
 class Evaluation(Record):
     """results.json: what was asked of which model, and how well it did; written last."""
@@ -89,8 +94,7 @@ class Evaluation(Record):
     seconds: dict[str, float]
     """load: until the engine stood; run: from the first to the last item."""
     tokens: dict[str, int]
-    """prompt: as the items have them; generated. Empty: not counted, as of an endpoint or of what `solve`
-    has written."""
+    """prompt: as the items have them; generated. Empty: not counted, as of an endpoint."""
     peak_memory_mb: float
     seed: int
     koalign: str

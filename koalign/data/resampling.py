@@ -1,0 +1,49 @@
+"""resampling: rows of items -> what resamples of whole clusters hold (Efron 1979).
+
+Questions on one passage are right and wrong together, so what is drawn with repetition is whole clusters.
+Every bootstrap of the package draws here: the same clusters and seed give the same resamples, whatever
+statistic is taken of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+RESAMPLES = 2000
+_BLOCK = 1_000_000
+"""Clusters drawn at a time; it bounds the memory of large test sets."""
+
+
+def drawn_clusters(count: int, resamples: int = RESAMPLES, seed: int = 0) -> Iterator[np.ndarray]:
+    """The resamples, some at a time: a row of each, with the numbers of `count` clusters drawn."""
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    block = max(1, _BLOCK // count)
+    for start in range(0, resamples, block):
+        yield rng.integers(count, size=(min(block, resamples - start), count))
+
+
+def resampled_sums(
+    rows: np.ndarray, clusters: Sequence[Hashable], resamples: int = RESAMPLES, seed: int = 0
+) -> np.ndarray:
+    """(items, columns) and the cluster of each item -> (resamples, columns): the sums of what is drawn.
+
+    As many clusters are drawn as there are, so one cluster alone gives its sums each time. Needs an item.
+    """
+    import numpy as np
+
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(clusters))}
+    count = len(numbers)
+    sums = np.zeros((count, rows.shape[1]))
+    np.add.at(sums, [numbers[name] for name in clusters], rows)
+    found = []
+    for drawn in drawn_clusters(count, resamples, seed):
+        size = len(drawn)
+        places = (drawn + count * np.arange(size)[:, None]).ravel()
+        found.append(np.bincount(places, minlength=size * count).reshape(size, count) @ sums)
+    return np.concatenate(found)
