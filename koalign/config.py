@@ -1,123 +1,31 @@
-"""config: every section and key of koalign.yaml, with its default; all defaults are in this file."""
+"""config: every section and key of koalign.yaml, with its default; what a run stands on: config_inputs."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from koalign.config_inputs import (
+    Candidates,
+    Data,
+    Engine,
+    Model,
+    Prompt,
+    Sampling,
+    Section,
+    Teacher,
+)
 
 ASSETS = Path(__file__).parent / "assets"
 BUILTIN = "builtin:"
 
 
-class Section(BaseModel):
-    """A frozen group of keys; an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-    same_result: ClassVar[frozenset[str]] = frozenset()
-    """Keys that change how fast or how safely a result is made, and not what it is."""
-
-
-class Model(Section):
-    path: str
-    """Folder or hub id of the base model; `builtin:tiny-ko` is the one that ships with koalign."""
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """Precision of the base; auto: bfloat16 on a GPU that has it, float32 elsewhere."""
-    load_in_4bit: bool = False
-    """Hold the base in NF4 (bitsandbytes) while training; adapters stay in float32."""
-    max_length: int | None = Field(default=None, ge=16)
-    """Tokens of prompt and completion together; null: the context of the model."""
-    trust_remote_code: bool = False
-    """Run Python code that comes with the model."""
-
-
-class Source(Section):
-    """One place that problems are read from; where only a path is needed, the path alone will do."""
-
-    path: str
-    """File, folder or zip; `hf://owner/name[@revision][:config][/split]`; `builtin:` ships with koalign."""
-    format: str | None = None
-    """Name of a format; null: each file as the first format that it looks like."""
-    split: Literal["train", "dev", "test"] | None = None
-    """Which split of the source is meant; null: the one that it is listed under; other files
-    of a folder and rows that call themselves another are left out and listed."""
-    columns: dict[str, str | list[str]] | None = None
-    """For any other table: field of a problem -> its column (`data/formats/generic.py`)."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _path_alone(cls, value: Any) -> Any:
-        return {"path": value} if isinstance(value, str) else value
-
-
-def _listed(value: Any) -> Any:
-    if value is None:
-        return ()
-    return [value] if isinstance(value, str | dict) else value
-
-
-Sources = Annotated[tuple[Source, ...], BeforeValidator(_listed)]
-
-
-class Data(Section):
-    train: Sources = Field(min_length=1)
-    """Problems with answers, and rankings: a path, or a list of `{path, format, split}`."""
-    dev: Sources = ()
-    """Problems for choices made while building; never the test split."""
-    test: Sources = ()
-    """Held-out problems: `solve` without a file, and `evaluate`."""
-    hints: str | None = None
-    """JSONL of candidate hints for training problems (problem_id, text), from a teacher."""
-    dev_share: float = Field(default=0, ge=0, lt=1)
-    """Share of the training problems to hold out as dev where `dev` is empty, whole passages at a time."""
-    near_duplicates: float = Field(default=0.9, gt=0, le=1)
-    """Training problems this alike (Jaccard of character 5-grams) are one; the first is kept."""
-    leaks: Literal["stop", "drop"] = "stop"
-    """What to do where something trained on stands in dev or test: stop, or drop it from training."""
-    leak_overlap: float = Field(default=0.8, gt=0, le=1)
-    """Share of common character 13-grams from which on two problems are one."""
-
-
-class Prompt(Section):
-    template: str = "quote-then-number"
-    """What the model is asked and taught: the name of one of koalign's templates, or the path of a
-    YAML file of your own."""
-    thinking: Literal["off", "on", "auto"] = "off"
-    """Whether a model that can think does so before it answers, in training as at inference; auto: as
-    its chat template has it."""
-    shots: int = Field(default=0, ge=0)
-    """Answered problems shown before each question."""
-    shots_from: Literal["train", "dev"] = "train"
-    """Split that they are taken from; never test."""
-
-
-class Engine(Section):
-    same_result: ClassVar[frozenset[str]] = frozenset({"batch_size", "gpu_memory_utilization"})
-
-    backend: Literal["auto", "hf", "vllm", "scripted"] = "auto"
-    """auto: vLLM where it is installed, else hf; scripted replays `engine.script`."""
-    batch_size: int = Field(default=64, ge=1)
-    """Completions computed side by side by hf."""
-    gpu_memory_utilization: float = Field(default=0.85, gt=0, le=1)
-    """Share of the GPU that vLLM may take."""
-    script: str | None = None
-    """YAML of canned completions for the scripted backend."""
-
-
-class Sampling(Section):
-    temperature: float = Field(default=0.8, ge=0)
-    """0: greedy."""
-    top_p: float = Field(default=0.95, gt=0, le=1)
-    max_tokens: int = Field(default=1024, ge=1)
-    """Longest completion, in tokens; a longer one is marked as cut by `finish_reason: length`."""
-
-
 class Training(Section):
     """How every training of the run computes a step."""
 
-    same_result: ClassVar[frozenset[str]] = frozenset({"row_tokens"})
+    same_result: ClassVar[frozenset[str]] = frozenset({"row_tokens", "processes"})
 
     packing: Literal["groups", "trl"] = "groups"
     """groups: a prompt is computed once for all of its completions; trl: TRL's own padded batches,
@@ -125,9 +33,20 @@ class Training(Section):
     row_tokens: int = Field(default=4096, ge=16)
     """Most tokens in one forward pass: the groups of a step are laid side by side into rows of so many.
     A longer group has a row of its own. Lower it when memory runs out."""
+    processes: int = Field(default=1, ge=1)
+    """Processes on this machine that share the rows of every step, on GPUs one a GPU; the adapter is the
+    same but for rounding, and each holds the whole model."""
     too_long: Literal["stop", "drop"] = "stop"
     """An example that a hint or a trace makes longer than the context: stop, or drop and count it; prepare
     drops problems that are too long as they stand. Nothing is ever cut."""
+
+    @model_validator(mode="after")
+    def _processes_share_rows(self) -> Training:
+        if self.processes > 1 and self.packing == "trl":
+            raise ValueError(
+                "processes share the rows of packing groups; packing trl has one process"
+            )
+        return self
 
 
 class Probing(Section):
@@ -250,13 +169,42 @@ class Dpo(Optimization):
 
 class Hints(Sampling):
     n: int = Field(default=16, ge=4)
-    """Answers drawn with each hint, without any, and again afresh for the hints that pass."""
+    """Answers drawn with each hint, and again afresh for the hints that pass, over all orders together."""
+    bare_n: int = Field(default=32, ge=4)
+    """Answers to each problem without any, at the same temperature, length and orders; and of each kind
+    with the question hidden, where a hint that helps is a leak."""
+    permutations: int = Field(default=2, ge=1)
+    """Orders of the choices that all of these are drawn under, the gold answer elsewhere in each."""
     z: float = Field(default=1.28, ge=0)
-    """How many standard errors the hinted rate must lie above the bare one."""
+    """How many standard errors the hinted rate must lie above the bare one: one useless hint in ten does,
+    and the fresh answers leave 8 in 100 of them."""
+    reuse: int = Field(default=4, ge=0)
+    """Try each kept hint on so many of the nearest training problems of other passages, `n` answers each;
+    the lift there ranks the hints of a problem (`abstraction.per_problem`), and refuses none; 0: none."""
     min_characters: int = Field(default=8, ge=1)
     max_characters: int = Field(default=1200, ge=1)
     limit: int | None = Field(default=None, ge=1)
     """Screen the first so many candidates only; null: all."""
+
+
+class Distill(Section):
+    n: int = Field(default=2, ge=1)
+    """Rationales asked of the teacher for each training problem."""
+    language: Literal["korean", "mixed"] = "korean"
+    """mixed: English that keeps Korean terms, 5 to 20 % of its letters Hangul, which taught more than
+    either language alone (KO-REAson, arXiv 2510.04230)."""
+    traces: int = Field(default=4, ge=1)
+    """Most rationales of one problem, no two the same; the policy's own come first."""
+    own_per_teacher: float = Field(default=4.0, ge=0)
+    """Of the policy's own verified samples at least so many for each rationale of a teacher, since a small
+    model learns little from one far above it (arXiv 2502.12143); 0: no own ones at all."""
+    rationalize: bool = False
+    """Show the teacher the answers of problems that nobody got right, and keep what it then explains if it
+    does not say so and leads a model that has not seen the answer to it. Answers leak by this way."""
+    rationalized_share: float = Field(default=0.2, ge=0, lt=1)
+    """Largest share of these among the rationales."""
+    limit: int | None = Field(default=None, ge=1)
+    """Ask the first so many training problems only; null: all."""
 
 
 class Abstraction(Optimization):
@@ -264,6 +212,12 @@ class Abstraction(Optimization):
     """Rank added on top of the DPO adapter."""
     learning_rate: float = Field(default=1e-4, gt=0)
     epochs: float = Field(default=3, gt=0)
+    per_problem: int = Field(default=4, ge=1)
+    """At most so many kept hints of one problem, those of the highest score."""
+    dpo: bool = False
+    """Then prefer, of two hints of one problem, the kept one with which the policy is right more often by
+    `dpo_gap` or more, at the settings of `dpo`; in as many new ranks."""
+    dpo_gap: float = Field(default=0.25, gt=0, le=1)
 
 
 class Answer(Optimization):
@@ -273,14 +227,52 @@ class Answer(Optimization):
     traces: int = Field(default=2, ge=1)
     """Verified own answers used for each kept hint."""
     bare_share: float = Field(default=0.125, ge=0, lt=1)
-    """Share of the rows without any hint, so that the adapter can still answer alone."""
+    """Share of the rows without any hint, which say what the policy says most often, right or wrong, so
+    that the adapter answers alone as the policy does."""
     foreign_share: float = Field(default=0.2, ge=0, lt=1)
-    """Share of the hinted rows that carry another problem's hint and the bare answer."""
+    """Share of the hinted rows that carry another problem's hint and what the policy says without any."""
 
 
 class Solve(Sampling):
-    temperature: float = Field(default=0.0, ge=0)
-    top_p: float = Field(default=1.0, gt=0, le=1)
+    adapters: str = "abstraction,answer"
+    """One step, or two: a hint, then the answer with it. A step is an adapter of the run, a folder, a hub
+    id, `base`, or an exact sum: `dpo+folder`."""
+    hints: int = Field(default=4, ge=0)
+    """Hints drawn of a problem. The budget is hints times answers and bare together: the answers that
+    vote, each with the same weight."""
+    answers: int = Field(default=1, ge=1)
+    """Answers drawn with each hint; more hints win more than more answers (RLAD, arXiv 2510.02263)."""
+    bare: int = Field(default=4, ge=0)
+    """Answers drawn without any, since a hint can mislead; and as many more as unusable hints leave."""
+    hint_temperature: float = Field(default=0.7, ge=0)
+    """0: greedy."""
+    hint_top_p: float = Field(default=0.95, gt=0, le=1)
+
+    @property
+    def budget(self) -> int:
+        """Answers of a problem."""
+        return self.hints * self.answers + self.bare
+
+    @property
+    def for_hints(self) -> Sampling:
+        """How hints are drawn."""
+        return Sampling(
+            temperature=self.hint_temperature, top_p=self.hint_top_p, max_tokens=self.max_tokens
+        )
+
+    @model_validator(mode="after")
+    def _draws_differ(self) -> Solve:
+        if not self.budget:
+            raise ValueError("hints and bare are 0: nothing would answer")
+        if self.temperature == 0 and (self.answers > 1 or self.bare > 1):
+            raise ValueError(
+                "temperature 0 gives one answer again and again; raise it, or --greedy"
+            )
+        if self.hint_temperature == 0 and self.hints > 1:
+            raise ValueError(
+                "hint_temperature 0 gives one hint again and again; raise it, or --greedy"
+            )
+        return self
 
 
 class Tracking(Section):
@@ -296,12 +288,15 @@ class Config(Section):
     prompt: Prompt = Prompt()
     engine: Engine = Engine()
     training: Training = Training()
+    teacher: Teacher = Teacher()
     probe: Probing = Probing()
     sft: Sft = Sft()
     sample: Sample = Sample()
     pairs: Pairs = Pairs()
     dpo: Dpo = Dpo()
+    candidates: Candidates = Candidates()
     hints: Hints = Hints()
+    distill: Distill = Distill()
     abstraction: Abstraction = Abstraction()
     answer: Answer = Answer()
     solve: Solve = Solve()

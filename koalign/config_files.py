@@ -12,7 +12,8 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from koalign.config import ASSETS, Config, Section, Source
+from koalign.config import ASSETS, Config, Section
+from koalign.config_inputs import Source
 from koalign.records import KoalignError
 
 
@@ -65,8 +66,10 @@ def load_config(files: Sequence[Path], overrides: Sequence[str] = ()) -> Config:
         key, found, text = override.partition("=")
         if not found or not key:
             raise KoalignError(f"-s {override}: expected section.key=value")
-        _merge(merged, _nested(key.split("."), _parse(text, f"-s {override}")))
-        places[key] = f"-s {override}"
+        # A key or a password that somebody gave by mistake is not repeated.
+        place = f"-s {key}=…" if key.startswith("teacher") else f"-s {override}"
+        _merge(merged, _nested(key.split("."), _parse(text, place)))
+        places[key] = place
     try:
         return Config.model_validate(merged)
     except ValidationError as error:
@@ -174,5 +177,6 @@ def _explain(error: ValidationError, places: dict[str, str]) -> str:
     if first["type"] == "missing":
         return f"{where}key {key!r} is missing; `koalign init` writes a koalign.yaml with every key"
     message = first["msg"].removeprefix("Value error, ")
-    found = "" if first["type"] == "value_error" else f", found {first['input']!r}"
+    quiet = first["type"] == "value_error" or key in ("teacher.key_env", "teacher.url")
+    found = "" if quiet else f", found {first['input']!r}"
     return f"{where}{key + ': ' if key else ''}{message}{found}"

@@ -36,6 +36,12 @@ def refuse_leaking_texts(texts: Sequence[tuple[str, str]], inputs: Mapping[str, 
         )
 
 
+def telling(texts: Sequence[str], inputs: Mapping[str, Path]) -> set[int]:
+    """The numbers of the texts that say a problem of the run's dev or test split."""
+    evaluated, overlap = _held_out(inputs)
+    return {leak.trained for leak in texts_leak(texts, evaluated, overlap)}
+
+
 def within_context(
     rows: Sequence[tuple[Sequence[int], Sequence[int]]],
     problem_ids: Sequence[str],

@@ -33,6 +33,17 @@ def content_hash(*parts: Any) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
 
 
+class Rationale(Record):
+    """Why an answer is right, as a model explained it whose answer a rule has verified."""
+
+    text: str = Field(min_length=1)
+    """Without the lines that state the answer."""
+    by: Literal["own", "teacher", "rationalized"]
+    """The policy of a run; a teacher; a teacher that was told the answer."""
+    model: str = ""
+    """The teacher's name, or the id of the policy's adapter."""
+
+
 class Problem(Record):
     """One exam problem. Its `id` is the hash of what a solver reads, so it survives any reordering."""
 
@@ -58,6 +69,8 @@ class Problem(Record):
     """What a right answer earns, where the exam says so."""
     rationale: str = ""
     """Why the answer is right, as its source explains it."""
+    rationales: tuple[Rationale, ...] = ()
+    """The same by models; where there are any, each of them is taught, and `rationale` is not."""
 
     @field_validator("answers", mode="before")
     @classmethod
@@ -195,7 +208,7 @@ class Pair(Record):
     rejected: Completion
     reason: str
     """Why this rejected completion was chosen: hard or random; ranked (an annotator's word that the
-    rule bears out); native (an annotator's word alone)."""
+    rule bears out); native (an annotator's word alone); lift (of two hints, the one that helps more)."""
     permutation: tuple[int, ...] = ()
     """The order in which the prompt shows the choices; empty: as they stand."""
 
@@ -212,18 +225,45 @@ class Hint(Record):
         return content_hash(self.problem_id, self.text)
 
 
+class Count(Record):
+    """How many of so many answers were right."""
+
+    right: int = Field(ge=0)
+    n: int = Field(ge=1)
+
+    @property
+    def rate(self) -> float:
+        return self.right / self.n
+
+
+class Tried(Record):
+    """A hint of one problem tried on another."""
+
+    problem_id: str
+    bare: Count
+    hinted: Count
+
+
 class Abstraction(Record):
     """A hint and what every screen said of it."""
 
     problem_id: str
     text: str
-    base_rate: float | None
-    """Share of right answers without the hint; none where a static screen ended the matter."""
-    hinted_rate: float | None
-    """Share of right answers with the hint, at the same budget."""
+    counts: dict[str, Count]
+    """What a screen counted (`data/lift.py`) -> right answers; nothing where it was not asked so far."""
+    neighbours: tuple[Tried, ...] = ()
+    """The training problems nearest to its own, and what it does there."""
+    score: float | None = None
+    """What ranks the kept hints of a problem: its lift on fresh draws, and half of what it lifts the
+    neighbours; none where it is not kept."""
     verdicts: dict[str, str]
-    """Screen name -> `pass` or the reason of the refusal."""
+    """Screen name -> `pass` or the reason of the refusal, in the order in which they were asked."""
     kept: bool
+
+    @property
+    def id(self) -> str:
+        """The id of the hint."""
+        return Hint(problem_id=self.problem_id, text=self.text).id
 
 
 class Base(Record):
@@ -240,20 +280,6 @@ class Base(Record):
     def scripted(self) -> bool:
         """Whether canned text stands in for a model: nothing can be trained."""
         return self.weight_hash == "scripted"
-
-
-class Solution(Record):
-    """One line of what `koalign solve` writes."""
-
-    id: str
-    """Id of the problem."""
-    abstraction: str
-    """The hint that the answer was given with; empty: none."""
-    answer: str | None
-    """Of a choice problem the number of the choice; none: `why` says why."""
-    text: str
-    """The whole completion."""
-    why: Literal["no_answer", "ambiguous", "truncated"] | None
 
 
 class Drop(Record):

@@ -206,8 +206,9 @@ def _find_inputs(
             path = run_dir / stage.at.get(name, name)
             folder = path.relative_to(run_dir).parts[0]
             maker = PRODUCERS.get(folder.partition(ROUND)[0], "run")
-            # A folder without its manifest is a stage that was interrupted.
-            if not path.exists() or read_manifest(run_dir / folder) is None:
+            # A folder without its manifest is a stage that was interrupted; weights may be pruned.
+            done = read_manifest(run_dir / folder)
+            if done is None or not path.exists() or _incomplete(path, run_dir / folder, done):
                 raise KoalignError(
                     f"{stage.name} needs {path}, which is not there; "
                     f"run `koalign {maker}` first (or `koalign run` for everything)"
@@ -223,6 +224,12 @@ def _find_inputs(
                     if not source.path.startswith(HUB):
                         found[f"{name}.{number}"] = _outside(name, source.path)
     return found
+
+
+def _incomplete(path: Path, folder: Path, done: Manifest) -> bool:
+    """Whether an output of the stage at or below `path` is gone."""
+    made = [folder / name for name in done.outputs]
+    return any(file.is_relative_to(path) and not file.exists() for file in made)
 
 
 def _outside(name: str, value: str) -> Path:

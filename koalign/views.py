@@ -26,7 +26,7 @@ ENTRY_TITLES = {
     "base": "base model",
     "sft": "after sft",
     "dpo": "after dpo",
-    "solve_bare": "dpo policy alone",
+    "solve_bare": "dpo policy alone, as many tokens",
     "solve": "abstraction, then answer",
 }
 
@@ -84,7 +84,7 @@ def print_results(results: Mapping[str, Mapping[str, Any]]) -> None:
         table.add_row(
             ENTRY_TITLES[name],
             f"{entry['accuracy']:.1%}",
-            f"{entry['ci_low']:.1%} to {entry['ci_high']:.1%}",
+            "" if entry["ci_low"] is None else f"{entry['ci_low']:.1%} to {entry['ci_high']:.1%}",
             "" if gain is None else f"{gain:+.1%} ({interval})" if gain else "0",
             "" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}",
             f"{entry['n']:,}",
@@ -115,7 +115,7 @@ def print_tokens(tokenizer: Any, renderer: Renderer, problem: Problem) -> None:
     out.print(f"\nprompt, {len(prompt)} tokens, no loss:")
     out.print(_shown(tokenizer, prompt, "cyan"), soft_wrap=True)
     if renderer.can_teach(problem):
-        (completion,) = completion_ids(tokenizer, asked, [renderer.target(problem)])
+        (completion,) = completion_ids(tokenizer, asked, renderer.targets(problem)[:1])
         out.print(f"\ncompletion, {len(completion)} tokens, loss on each:")
         out.print(_shown(tokenizer, completion, "bold green"), soft_wrap=True)
 

@@ -94,7 +94,7 @@ def curve(tokenizer, pairs, reference, adapter, section, training, work) -> list
     policy = continued_policy(MODEL, adapter)
     trainer = dpo_trainer(policy, tokenizer, pairs, reference, section, training, work, seed=0)
     seen = []
-    fit(trainer, "dpo", lambda metrics, step: seen.append(metrics))
+    fit(trainer, card("dpo", 8), lambda metrics, step: seen.append(metrics))
     return [metrics for metrics in seen if "loss" in metrics]
 
 
@@ -179,7 +179,16 @@ def test_dpo_changes_the_policy_and_neither_reference_nor_base(
     policy = continued_policy(MODEL, sft_adapter)
     before = tensors(policy)
     sharpen(
-        policy, tokenizer, pairs, reference, card("dpo", 8), QUICK_DPO, TRAINING, OFF, 0, tmp_path
+        lambda: policy,
+        tokenizer,
+        pairs,
+        reference,
+        card("dpo", 8),
+        QUICK_DPO,
+        TRAINING,
+        OFF,
+        0,
+        tmp_path,
     )
     after = tensors(policy)
     expected = {name for name in before if ".default." in name}
@@ -215,7 +224,7 @@ def test_adapters_are_float32_and_unrounded_when_the_optimizer_is_built(
 
     monkeypatch.setattr(trainer, "create_optimizer", spy)
     seen = []
-    fit(trainer, "dpo", lambda metrics, step: seen.append(metrics))
+    fit(trainer, card("dpo", 8), lambda metrics, step: seen.append(metrics))
     assert found and set(found) == {torch.float32}
     assert seen[0]["rewards/margins"] == pytest.approx(0, abs=1e-3)
     # The CPU kernel of bitsandbytes repacks a 4-bit base in place, so only the adapters are compared.
@@ -230,4 +239,4 @@ def test_two_active_adapters_are_refused(tokenizer, pairs, reference, sft_adapte
     policy.load_adapter(sft_adapter, "second")
     policy.base_model.set_adapter(["default", "second"])
     with pytest.raises(RuntimeError, match="one active adapter"):
-        fit(trainer, "dpo", lambda metrics, step: None)
+        fit(trainer, card("dpo", 8), lambda metrics, step: None)

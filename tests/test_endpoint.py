@@ -14,8 +14,11 @@ from training_helpers import MODEL, RENDERER
 
 from koalign.adapters.base import base_folder, load_tokenizer
 from koalign.config import Engine, Model, Sampling
-from koalign.data.tokens import prompt_texts
+from koalign.config_inputs import Teacher
+from koalign.data.teacher_calls import Call, most_tokens
+from koalign.data.tokens import prompt_ids, prompt_texts
 from koalign.engines import Question, describe_base, open_engine, requests_for
+from koalign.engines.teacher import ask_teacher
 from koalign.records import KoalignError, Message
 
 pytestmark = [
@@ -92,6 +95,70 @@ def test_an_endpoint_scores_no_candidates(server):
         pytest.raises(KoalignError, match="--mode generate"),
     ):
         list(engine.score([Question((1,), ((2,),))]))
+
+
+def teacher_calls(count: int) -> list[Call]:
+    """Two draws for each problem."""
+    return [
+        Call(problem_id=one.problem_id, messages=one.messages, index=index, purpose="rationale")
+        for one in (RENDERER.render(problem, "answer") for problem in exam("dev")[:count])
+        for index in range(2)
+    ]
+
+
+def test_a_teacher_behind_vllm_writes_what_the_engine_writes_and_is_asked_once(server, tmp_path):
+    section = Teacher(url=server, temperature=0, top_p=1, max_tokens=24, price_in=1, price_out=1)
+    asked = teacher_calls(6)
+    first = ask_teacher(section, asked, tmp_path / "log.jsonl", title="test")
+    base, _ = describe_base(Engine(backend="hf"), MODEL)
+    prompts = [RENDERER.render(problem, "answer") for problem in exam("dev")[:6]]
+    with open_engine(Engine(backend="hf"), MODEL, base, [None]) as engine:
+        drawn = engine.generate(requests_for(engine, prompts, None), GREEDY, n=1, seed=0, first=0)
+    expected = [(one.text, one.finish_reason) for (one,) in drawn for _ in range(2)]
+    assert [(reply.text, reply.finish_reason) for reply in first.replies] == expected
+    read = [len(ids) for ids in prompt_ids(load_tokenizer(MODEL), prompts) for _ in range(2)]
+    assert [reply.prompt_tokens for reply in first.replies] == read
+    assert first.cost == (sum(read) + first.completion_tokens) / 1e6 and not first.unknown
+    assert all(
+        most_tokens(call) > reply.prompt_tokens
+        for call, reply in zip(asked, first.replies, strict=True)
+    )
+    again = ask_teacher(section, asked, tmp_path / "log.jsonl", title="test")
+    assert again.replies == first.replies and again.from_log == 12 and again.cost == first.cost
+
+
+def test_a_teacher_draws_the_same_from_the_same_seed_and_otherwise_not(server, tmp_path):
+    section = Teacher(
+        url=server, temperature=1, max_tokens=24, max_tokens_key="max_completion_tokens"
+    )
+    drawn = [
+        [reply.text for reply in ask_teacher(part, teacher_calls(4), log, title="test").replies]
+        for part, log in (
+            (section, tmp_path / "a.jsonl"),
+            (section.model_copy(update={"concurrency": 1}), tmp_path / "b.jsonl"),
+            (section.model_copy(update={"seed": 1}), tmp_path / "c.jsonl"),
+        )
+    ]
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert any(one != other for one, other in zip(drawn[0][::2], drawn[0][1::2], strict=True))
+
+
+def test_a_teacher_says_what_the_server_does_not_serve_and_what_does_not_fit(server, tmp_path):
+    with pytest.raises(KoalignError, match=r"HTTP 404: .*look at teacher.url"):
+        ask_teacher(
+            Teacher(url=server, model="other"), teacher_calls(1), tmp_path / "a.jsonl", title="test"
+        )
+    long = Call(
+        problem_id="p", messages=(Message(role="user", text="긴 글 " * 50_000),), purpose="hint"
+    )
+    result = ask_teacher(
+        Teacher(url=server, max_tokens=24),
+        [long, *teacher_calls(1)],
+        tmp_path / "b.jsonl",
+        title="test",
+    )
+    assert [reply is None for reply in result.replies] == [True, False, False]
+    assert result.failures[0].status == 400 and result.failures[0].tries == 1
 
 
 def test_a_server_that_is_not_there_is_one_line_that_says_so(folder):

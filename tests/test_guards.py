@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from training_helpers import MODEL, QUICK, QUICK_DPO, card, pairs_of, rows_of, trained_adapter
 
 from koalign.adapters.base import load_tokenizer
+from koalign.adapters.stack import widen
 from koalign.config import Dpo, Probing, Tracking, Training
 from koalign.jsonl import read_json
 from koalign.records import KoalignError, Pair
@@ -148,12 +149,23 @@ def planned(*shares: float):
     return measure
 
 
-def learn(tokenizer, rows, out, measure=None, policy=None, section=EIGHT, **settings):
+def learn(
+    tokenizer, rows, out, measure=None, policy=None, section=EIGHT, described=None, **settings
+):
     """SFT of the tiny model with these accuracies found."""
     policy = policy or fresh_policy(MODEL, 8, 8, seed=0)
     found = watch(measure=measure, report=out / "probe.json", **settings)
     return teach(
-        policy, tokenizer, rows, card("sft", 8), section, Training(), OFF, 0, out, watch=found
+        lambda: policy,
+        tokenizer,
+        rows,
+        described or card("sft", 8),
+        section,
+        Training(),
+        OFF,
+        0,
+        out,
+        watch=found,
     )
 
 
@@ -165,7 +177,7 @@ def prefer(tokenizer, pairs, adapter, out, measure=None, **settings):
     reference = token_logps(policy, pairs, Training())
     found = watch(measure=measure, dpo=section, report=out / "probe.json")
     return sharpen(
-        policy, tokenizer, pairs, reference, card("dpo", 8), section, Training(), OFF, 0, out,
+        lambda: policy, tokenizer, pairs, reference, card("dpo", 8), section, Training(), OFF, 0, out,
         watch=found,
     )  # fmt: skip
 
@@ -240,8 +252,11 @@ def test_a_masked_stack_taken_back_to_its_best_keeps_the_parents_slice(
     tokenizer, rows, sft_adapter, tmp_path
 ):
     policy = masked_stack(MODEL, sft_adapter, 4, 0, tmp_path / "stack")
-    learn(tokenizer, rows, tmp_path, planned(0.1, 0.9, 0.5, 0.5, 0.5), policy=policy)
-    parent, stack = saved(tmp_path / "stack" / "initial"), saved(tmp_path / "adapter")
+    stack_card = card("answer", 12, frozen_rank=8)
+    accuracies = planned(0.1, 0.9, 0.5, 0.5, 0.5)
+    learn(tokenizer, rows, tmp_path, accuracies, policy=policy, described=stack_card)
+    widen(sft_adapter, tmp_path / "initial", 4, 0)
+    parent, stack = saved(tmp_path / "initial"), saved(tmp_path / "adapter")
     for name, before in parent.items():
         a = ".lora_A." in name
         assert torch.equal(before[:8] if a else before[:, :8], (stack[name][:8] if a else stack[name][:, :8]))  # fmt: skip
@@ -347,7 +362,10 @@ def test_a_killed_training_with_a_probe_ends_in_the_same_bytes(tmp_path):
         (folder / "koalign.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     done = koalign("sft", cwd=whole)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("sft: step ") == 6 and "policy = base + sft (learning)" in done.stderr
+    assert (
+        done.stderr.count("sft: step ") == 6
+        and "policy = base + sft (learning, rank 32)" in done.stderr
+    )
     kill_when(["sft"], killed, lambda: checkpoints("sft")(killed) >= 2)
     assert not (killed / RUN / "sft" / "probe.json").exists()
     done = koalign("sft", cwd=killed)

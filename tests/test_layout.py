@@ -13,7 +13,7 @@ from koalign.cli import app
 
 PACKAGE = Path(__file__).parent.parent / "koalign"
 LAYERS = [
-    {"records", "progress", "provenance"},
+    {"records", "progress", "provenance", "config_inputs"},
     {"config", "jsonl"},
     {"config_files", "data", "tracking", "page"},
     {"renderer", "guard"},
@@ -97,7 +97,8 @@ def test_the_command_line_options_are_frozen():
     stage = {"-c", "-s", "--run-dir", "--force"}
     expected = dict.fromkeys(("prepare", "sft", "dpo-pairs", "dpo", "abstractions", "run"), stage)  # fmt: skip
     expected |= {
-        "solve": stage | {"problems", "-o", "--adapters", "--any-template"},
+        "solve": stage
+        | {"problems", "-o", "--adapters", "--budget", "--greedy", "--report", "--any-template"},
         "evaluate": stage
         | {
             "--protocol",
@@ -128,7 +129,9 @@ def test_the_command_line_options_are_frozen():
             "--embedding",
             "--folds",
         },
+        "distill": stage | {"-o"},
         "grade": {"answers", "-o", "--force"},
+        "adapters": set(),
         "show": {"run", "--json"},
         "preview": {"number", "-c", "-s"},
         "init": {"path"},
@@ -139,6 +142,19 @@ def test_the_command_line_options_are_frozen():
         for name, command in typer.main.get_command(app).commands.items()
     }
     assert found == expected
+
+
+def test_the_options_of_koalign_adapters_are_frozen():
+    expected = {
+        "list": {"folder", "--json"},
+        "show": {"adapter", "--run-dir", "--json"},
+        "stack": {"adapters", "-o", "--rank", "--run-dir", "--force"},
+        "verify": {"adapter", "--run-dir", "--json"},
+        "export": {"adapter", "-o", "--merge", "--dtype", "--dequantize", "--run-dir"},
+        "prune": {"run", "--keep", "--yes"},
+    }
+    commands = typer.main.get_command(app).commands["adapters"].commands
+    assert {name: {p.opts[0] for p in commands[name].params} for name in commands} == expected
 
 
 def test_every_file_of_the_package_stands_in_the_tree_of_the_readme():

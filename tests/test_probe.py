@@ -1,6 +1,7 @@
 """A probe measures what an engine would serve, changes nothing, and asks the same whatever the order."""
 
 import random
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,12 @@ from conftest import exam
 from training_helpers import MODEL, QUICK, RENDERER, base_of_tests, card, rows_of
 
 from koalign.adapters.base import load_tokenizer
+from koalign.adapters.cards import adapter_id
 from koalign.config import Engine, Model, Probing, Sampling, Tracking, Training
 from koalign.data.grading import grade
 from koalign.engines import open_engine, requests_for
 from koalign.engines.probe import Probe, open_probe
 from koalign.records import Problem
-from koalign.run import hash_path
 from koalign.training.guards import Watch
 from koalign.training.policy import fresh_policy
 from koalign.training.sft import teach
@@ -166,12 +167,13 @@ def test_what_is_trained_with_a_probe_is_what_is_trained_without_one(
     for name, watched in (("with", measure), ("without", None)):
         out: Path = tmp_path / name
         teach(
-            fresh_policy(PRECISIONS[precision], 8, 8, seed=0), tokenizer, rows, card("sft", 8),
+            partial(fresh_policy, PRECISIONS[precision], 8, 8, seed=0), tokenizer, rows, card("sft", 8),
             section, training, Tracking(), 0, out,
             watch=Watch(probing, out / "probe.json", watched),
         )  # fmt: skip
     assert len(asked) == 3 and asked[0] != asked[-1]
-    assert hash_path(tmp_path / "with" / "adapter") == hash_path(tmp_path / "without" / "adapter")
+    # The card tells of the probe; the id is of the weights and their configuration.
+    assert adapter_id(tmp_path / "with" / "adapter") == adapter_id(tmp_path / "without" / "adapter")
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """Training changes what it says it changes: one adapter, one slice of it; the same seed, the same bytes."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from training_helpers import (
     tensors,
     trained_adapter,
 )
+from trl import SFTConfig
 
 from koalign.adapters.base import load_base, load_tokenizer
 from koalign.config import Training
@@ -26,7 +28,7 @@ from koalign.data.tokens import completion_ids, prompt_ids, prompt_texts
 from koalign.jsonl import read_json, write_json
 from koalign.records import KoalignError, Problem
 from koalign.run import hash_path
-from koalign.training.fit import fit
+from koalign.training.fit import fit, on_one_gpu
 from koalign.training.policy import fresh_policy, masked_stack
 from koalign.training.sft import sft_trainer, teach
 
@@ -61,14 +63,16 @@ def logits(model, rows) -> torch.Tensor:
 def test_sft_changes_every_adapter_tensor_and_nothing_else(tokenizer, rows, tmp_path):
     policy = fresh_policy(MODEL, 8, 8, seed=0)
     before = tensors(policy)
-    metrics = teach(policy, tokenizer, rows, card("sft", 8), QUICK, TRAINING, OFF, 0, tmp_path)
+    metrics = teach(
+        lambda: policy, tokenizer, rows, card("sft", 8), QUICK, TRAINING, OFF, 0, tmp_path
+    )
     assert moved(before, tensors(policy)) == {n for n in before if ".lora_" in n}
     assert metrics["train_loss"] > 0
 
 
 def test_a_saved_adapter_loads_to_the_same_logits(tokenizer, rows, tmp_path):
     policy = fresh_policy(MODEL, 8, 8, seed=0)
-    teach(policy, tokenizer, rows, card("sft", 8), QUICK, TRAINING, OFF, 0, tmp_path)
+    teach(lambda: policy, tokenizer, rows, card("sft", 8), QUICK, TRAINING, OFF, 0, tmp_path)
     again = PeftModel.from_pretrained(load_base(MODEL, quantized=False), tmp_path / "adapter")
     assert torch.equal(logits(policy.eval(), rows), logits(again.eval(), rows))
     assert not torch.equal(logits(again, rows), logits(load_base(MODEL, quantized=False), rows))
@@ -95,7 +99,7 @@ def test_the_traces_of_a_prompt_are_one_example_and_trl_sees_the_same_loss(
         )
         assert len(trainer.train_dataset) == 8
         seen = []
-        fit(trainer, "sft", lambda metrics, step, seen=seen: seen.append(metrics))
+        fit(trainer, card("sft", 8), lambda metrics, step, seen=seen: seen.append(metrics))
         curves[packing] = [m for m in seen if "loss" in m]
     for ours, theirs in zip(curves["groups"], curves["trl"], strict=True):
         assert ours.keys() == theirs.keys()
@@ -103,10 +107,17 @@ def test_the_traces_of_a_prompt_are_one_example_and_trl_sees_the_same_loss(
             assert ours[name] == pytest.approx(theirs[name], rel=1e-3, abs=1e-4), name
 
 
+def test_a_machine_with_several_gpus_has_no_larger_batches(tmp_path):
+    args = SFTConfig(output_dir=str(tmp_path), per_device_train_batch_size=4, use_cpu=True)
+    args._n_gpu = 2  # as transformers counts them where two are visible
+    assert args.train_batch_size == 8
+    assert on_one_gpu(args).train_batch_size == 4
+
+
 def test_the_same_seed_saves_the_same_bytes(tokenizer, rows, tmp_path):
     for name in ("a", "b"):
-        policy = fresh_policy(MODEL, 8, 8, seed=0)
-        teach(policy, tokenizer, rows, card("sft", 8), QUICK, TRAINING, OFF, 0, tmp_path / name)
+        start = partial(fresh_policy, MODEL, 8, 8, seed=0)
+        teach(start, tokenizer, rows, card("sft", 8), QUICK, TRAINING, OFF, 0, tmp_path / name)
     assert hash_path(tmp_path / "a" / "adapter") == hash_path(tmp_path / "b" / "adapter")
 
 
@@ -117,7 +128,17 @@ def test_a_masked_stack_starts_as_its_parent_and_keeps_the_parents_slice_bit_for
     policy = masked_stack(MODEL, sft_adapter, 4, 0, tmp_path / "work")
     assert torch.allclose(logits(policy, rows), logits(parent, rows), atol=1e-5)
     before = tensors(policy)
-    teach(policy, tokenizer, rows, card("answer", 12), QUICK, TRAINING, OFF, 0, tmp_path)
+    teach(
+        lambda: policy,
+        tokenizer,
+        rows,
+        card("answer", 12, frozen_rank=8),
+        QUICK,
+        TRAINING,
+        OFF,
+        0,
+        tmp_path,
+    )
     after = tensors(policy)
     for name in (n for n in before if ".lora_A." in n):
         assert torch.equal(before[name][:8], after[name][:8])
@@ -133,7 +154,17 @@ def test_plain_peft_loads_a_stack_to_the_logits_of_both_deltas_active(
 ):
     """The parent, and the new ranks alone as a second adapter, both active in stock PEFT."""
     policy = masked_stack(MODEL, sft_adapter, 4, 0, tmp_path / "work")
-    teach(policy, tokenizer, rows, card("answer", 12), QUICK, TRAINING, OFF, 0, tmp_path)
+    teach(
+        lambda: policy,
+        tokenizer,
+        rows,
+        card("answer", 12, frozen_rank=8),
+        QUICK,
+        TRAINING,
+        OFF,
+        0,
+        tmp_path,
+    )
     stack = PeftModel.from_pretrained(load_base(MODEL, quantized=False), tmp_path / "adapter")
 
     from safetensors.torch import save_file
@@ -166,7 +197,7 @@ def test_what_a_stack_cannot_carry_is_refused(sft_adapter, tmp_path):
     shutil.copytree(sft_adapter, tmp_path / "dora")
     config = read_json(sft_adapter / "adapter_config.json")
     write_json(tmp_path / "dora" / "adapter_config.json", {**config, "use_dora": True})
-    with pytest.raises(KoalignError, match="use_dora = True cannot be stacked exactly"):
+    with pytest.raises(KoalignError, match="use_dora = true cannot be stacked exactly"):
         masked_stack(MODEL, tmp_path / "dora", 4, 0, tmp_path / "work")
 
 

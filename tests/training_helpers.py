@@ -9,7 +9,7 @@ import torch
 from peft import PeftModel
 
 from koalign.adapters.base import identify
-from koalign.adapters.cards import AdapterCard, base_of
+from koalign.adapters.cards import AdapterCard, AdapterPart, base_of
 from koalign.config import Dpo, Model, Sft, Tracking, Training
 from koalign.data.prompts import DEFAULT, Renderer, load_template
 from koalign.data.tokens import completion_ids, prompt_ids
@@ -37,14 +37,15 @@ def base_of_tests() -> Base:
     return identify(MODEL)
 
 
-def card(name: str, rank: int) -> AdapterCard:
+def card(name: str, rank: int, frozen_rank: int = 0) -> AdapterCard:
     return AdapterCard(
         name=name,
         role="policy",
         origin="trained",
         base=base_of(base_of_tests()),
-        parents=(),
+        parents=(AdapterPart(id="0" * 16, name="sft", path="sft"),) if frozen_rank else (),
         rank=rank,
+        frozen_rank=frozen_rank,
         template_hash=RENDERER.hash,
         data={},
         koalign=None,

@@ -59,11 +59,21 @@ def identify(model: Model) -> Base:
         )
     return Base(
         path=model.path,
-        weight_hash=content_hash([hash_path(file) for file in sorted(folder.glob(WEIGHTS))]),
-        tokenizer_hash=content_hash(
-            {name: hash_path(folder / name) for name in TOKENIZER_FILES if (folder / name).exists()}
-        ),
+        weight_hash=weight_hash(folder),
+        tokenizer_hash=tokenizer_hash(folder),
         context=model.max_length or context,
+    )
+
+
+def weight_hash(folder: Path) -> str:
+    """Sixteen hex digits: the hash of a base's safetensors files."""
+    return content_hash([hash_path(file) for file in sorted(folder.glob(WEIGHTS))])
+
+
+def tokenizer_hash(folder: Path) -> str:
+    """Sixteen hex digits: the hash of the files that make token ids of text and of a chat."""
+    return content_hash(
+        {name: hash_path(folder / name) for name in TOKENIZER_FILES if (folder / name).exists()}
     )
 
 

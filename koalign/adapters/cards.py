@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
-from koalign.jsonl import parse_record, read_json, write_json
+import koalign
+from koalign.adapters.foreign import (
+    CONFIG,
+    WEIGHTS,
+    lora_facts,
+    name_of,
+    refuse_misfit,
+    refuse_without_weights,
+)
+from koalign.adapters.model_card import model_card
+from koalign.jsonl import parse_record, read_json, write_atomically, write_json
 from koalign.records import Base, KoalignError, Record, content_hash
 from koalign.run import hash_path
 
 CARD = "koalign.json"
-FUNCTION = ("adapter_config.json", "adapter_model.safetensors")
+MODEL_CARD = "README.md"
+FUNCTION = (CONFIG, WEIGHTS)
 """Files that decide what an adapter computes."""
 
 
@@ -59,6 +72,8 @@ class AdapterCard(Record):
     """Last logged metrics of its training; of a compressed one the error."""
     koalign: str | None
     """Version that made it; none: not koalign."""
+    id: str | None = None
+    """Its id when this card was written, which writes it; none: nobody wrote it down."""
 
 
 def base_of(base: Base) -> AdapterBase:
@@ -69,28 +84,57 @@ def base_of(base: Base) -> AdapterBase:
 
 
 def write_card(folder: Path, card: AdapterCard) -> None:
-    """Put the card into an adapter folder."""
-    write_json(folder / CARD, card.model_dump(mode="json"))
+    """Put the card into an adapter folder, with the id that it has now, and its page for people."""
+    _write_json_card(folder, card)
+    write_atomically(folder / MODEL_CARD, model_card(card))
 
 
-def read_card(folder: Path) -> AdapterCard:
-    """The card of an adapter folder; raises KoalignError if there is none or it is broken."""
-    if not (folder / CARD).exists():
+def read_card(folder: Path, *, keep: bool = True) -> AdapterCard:
+    """The card of an adapter folder; of one without a card, what its PEFT files tell.
+
+    That is written into the folder, where `keep` says so and the folder can be written to. Raises
+    KoalignError where there is no adapter, and where a file is broken.
+    """
+    if (folder / CARD).exists():
+        return parse_record(AdapterCard, read_json(folder / CARD), str(folder / CARD))
+    if not (folder / CONFIG).exists():
         raise KoalignError(
-            f"{folder}: no adapter of koalign here (no {CARD}); "
+            f"{folder}: no adapter here (neither {CARD} nor {CONFIG}); "
             "give the folder of an adapter, such as RUN/dpo/adapter"
         )
-    return parse_record(AdapterCard, read_json(folder / CARD), str(folder / CARD))
+    card = _foreign_card(folder)
+    if keep:
+        try:
+            _write_json_card(folder, card)
+        except OSError as error:
+            _say_once(
+                f"{folder}: its card cannot be kept there ({error.strerror}); nothing is lost"
+            )
+    return card
 
 
 def adapter_id(folder: Path) -> str:
     """Sixteen hex digits: the hash of what the adapter computes, its weights and their configuration.
 
     The card and the words beside it change no id; where canned text stands in for a model the card is
-    all there is.
+    all there is. An adapter whose weights were pruned keeps its id: the card knows it. Raises
+    KoalignError where there is no adapter.
     """
+    if is_pruned(folder):
+        return str(read_card(folder).id)
+    if (folder / CONFIG).exists():
+        refuse_without_weights(folder)
+    else:
+        read_card(folder)
     weights = [folder / name for name in FUNCTION if (folder / name).exists()]
     return content_hash({path.name: hash_path(path) for path in weights or [folder / CARD]})
+
+
+def is_pruned(folder: Path) -> bool:
+    """Whether the weights of an adapter were removed to free disk; what it was is still known."""
+    if (folder / WEIGHTS).exists() or not (folder / CARD).exists():
+        return False
+    return read_card(folder).id is not None
 
 
 def part(folder: Path) -> AdapterPart:
@@ -101,20 +145,54 @@ def part(folder: Path) -> AdapterPart:
 def check_adapter(folder: Path, base: Base, template_hash: str | None) -> AdapterCard:
     """The card, if the adapter fits the base and the prompts; raises KoalignError if not.
 
-    Without a template hash the adapter may have been trained with other prompts.
+    Of an adapter whose base is not known by its weights the shapes must fit; what else is not known is
+    said on stderr. Without a template hash the adapter may have been trained with other prompts.
     """
     card = read_card(folder)
-    if card.base.weight_hash != base.weight_hash:
+    refuse_weightless(folder)
+    unknown = []
+    if card.base.weight_hash is None:
+        if "://" in base.path:
+            raise KoalignError(f"{folder}: {base.path} is a server and takes no adapters")
+        fits = base.scripted or refuse_misfit(folder, base.path)
+        unknown.append(
+            f"the weights of its base {card.base.path} ("
+            + (
+                f"its shapes fit {base.path})"
+                if fits
+                else f"nor whether its shapes fit {base.path})"
+            )
+        )
+    elif card.base.weight_hash != base.weight_hash:
         raise KoalignError(
             f"{folder}: made for the base {card.base.path} (weights {card.base.weight_hash}), "
             f"but this run stands on {base.path} (weights {base.weight_hash})"
         )
-    if template_hash not in (None, card.template_hash):
+    if card.base.tokenizer_hash not in (None, base.tokenizer_hash):
+        raise KoalignError(
+            f"{folder}: made with another tokenizer or chat template ({card.base.tokenizer_hash}) than "
+            f"{base.path} has now ({base.tokenizer_hash}); put back the tokenizer files that it had"
+        )
+    if template_hash is not None and card.template_hash is None:
+        unknown.append("the prompts it was trained with")
+    elif template_hash not in (None, card.template_hash):
         raise KoalignError(
             f"{folder}: trained with prompt template {card.template_hash}, and this is "
             f"{template_hash}; set prompt.template and prompt.thinking as they were, or train it again"
         )
+    if unknown:
+        _say_once(f"{folder}: not known of this adapter: {'; '.join(unknown)}")
     return card
+
+
+def refuse_weightless(folder: Path) -> None:
+    """Raises KoalignError where weights are missing, with the remedy; canned text has none."""
+    if is_pruned(folder):
+        raise KoalignError(
+            f"{folder}: its weights were pruned or deleted; the stage that made it makes them again"
+        )
+    if (folder / CONFIG).exists():
+        refuse_without_weights(folder)
 
 
 def stacked_card(
@@ -127,18 +205,48 @@ def stacked_card(
 ) -> AdapterCard:
     """The card of a role adapter of `rank` new ranks on top of `parent`, which is checked."""
     below = check_adapter(parent, base, template_hash)
-    return below.model_copy(
-        update={
-            "name": role,
-            "role": role,
-            "parents": (part(parent),),
-            "rank": below.rank + rank,
-            "frozen_rank": below.rank,
-            "data": data,
-        }
+    return AdapterCard(
+        name=role,
+        role=role,
+        origin="trained",
+        base=base_of(base),
+        parents=(part(parent),),
+        rank=below.rank + rank,
+        frozen_rank=below.rank,
+        template_hash=template_hash,
+        data=data,
+        koalign=koalign.__version__,
     )
 
 
 def ranks(folders: Sequence[Path]) -> list[int]:
     """The LoRA ranks of adapter folders."""
     return [read_card(folder).rank for folder in folders]
+
+
+def _write_json_card(folder: Path, card: AdapterCard) -> None:
+    written = adapter_id(folder) if (folder / WEIGHTS).exists() else None
+    write_json(folder / CARD, card.model_copy(update={"id": written}).model_dump(mode="json"))
+
+
+def _foreign_card(folder: Path) -> AdapterCard:
+    facts = lora_facts(folder)
+    refuse_without_weights(folder)
+    return AdapterCard(
+        name=name_of(folder),
+        role="unknown",
+        origin="foreign",
+        base=AdapterBase(
+            path=facts.base_model_name_or_path or "", weight_hash=None, tokenizer_hash=None
+        ),
+        parents=(),
+        rank=facts.rank,
+        template_hash=None,
+        data={},
+        koalign=None,
+    )
+
+
+@cache
+def _say_once(message: str) -> None:
+    print(message, file=sys.stderr)

@@ -2,37 +2,131 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
-from koalign.records import KoalignError
-from koalign.run import in_round
+from koalign.adapters.cards import CARD, adapter_id, refuse_weightless
+from koalign.adapters.foreign import from_hub, is_hub_id
+from koalign.adapters.lineage import STACKS, refuse_overlap
+from koalign.records import KoalignError, content_hash
+from koalign.run import ROUND, in_round
 
+BASE = "base"
 RUN_ADAPTERS = ("sft", "dpo", "abstraction", "answer")
 
 
-def find_adapters(names: str, run_dir: Path, rounds: int) -> list[Path | None]:
-    """The folders that `--adapters` names, one a step: names of the run's adapters, paths, or `base`.
+def find_adapters(names: str, run_dir: Path, rounds: int | None = None) -> list[Path | None]:
+    """The folders that `--adapters` names, one a step; none for `base`.
 
-    `dpo` is the adapter of the last of `rounds`. Raises KoalignError for an unknown name, with the
-    known ones, and for one not trained yet.
+    Steps are parted by commas; a step is an adapter or a sum of several, parted by `+`, which is made
+    below the run when it is named first. An adapter is a folder of the run (`sft`, `dpo-2`, `answer`;
+    `dpo` is the last of `rounds`, or of those that are there), a path, or a hub id. What names a
+    folder as it stands is that folder, whatever commas it holds. Raises KoalignError for an unknown
+    name, with the known ones, for one not trained yet, and for a sum that counts an adapter twice.
     """
-    return [_find(name.strip(), run_dir, rounds) for name in names.split(",")]
+    return [_step(step, run_dir, rounds) for step in steps_of(names)]
 
 
-def _find(name: str, run_dir: Path, rounds: int) -> Path | None:
-    if name == "base":
+def find_adapter(name: str, run_dir: Path) -> Path:
+    """The folder of one adapter; raises KoalignError for more steps than one and for `base`."""
+    folders = find_adapters(name, run_dir)
+    if len(folders) > 1:
+        raise KoalignError(f"{name}: {len(folders)} steps; name one adapter at a time")
+    if folders[0] is None:
+        raise KoalignError(f"{name}: is no adapter; `koalign adapters list` shows what there is")
+    return folders[0]
+
+
+def steps_of(names: str) -> list[str]:
+    """The steps that `--adapters` names."""
+    return _parted(names, ",")
+
+
+def _step(step: str, run_dir: Path, rounds: int | None) -> Path | None:
+    names = _parted(step, "+")
+    if names == [BASE]:
         return None
-    if name in RUN_ADAPTERS:
-        made = run_dir / (in_round(name, rounds) if name == "dpo" else name)
-        if not (made / "manifest.json").exists():
-            commands = {"sft": "sft", "dpo": "dpo"}
-            raise KoalignError(
-                f"adapter {name!r} is not in {run_dir}; "
-                f"run `koalign {commands.get(name, 'abstractions')}` first"
-            )
-        return made / "adapter"
-    if name and Path(name).is_dir():
+    if BASE in names:
+        raise KoalignError(f"{step}: every adapter stands on the base; leave `base` out of the sum")
+    parts = [(name, _find(name, run_dir, rounds)) for name in names]
+    return _sum(parts, run_dir) if len(parts) > 1 else parts[0][1]
+
+
+def _parted(text: str, sign: str) -> list[str]:
+    return [text] if _is_folder(text) else [part.strip() for part in text.split(sign)]
+
+
+def _find(name: str, run_dir: Path, rounds: int | None) -> Path:
+    made = made_in(run_dir)
+    folder = in_round("dpo", rounds or last_round(made)) if name == "dpo" else name
+    if folder in made:
+        return run_dir / folder / "adapter"
+    stage = name.partition(ROUND)[0]
+    if name in RUN_ADAPTERS or re.fullmatch(rf"dpo{ROUND}\d+", name):
+        commands = {"sft": "sft", "dpo": "dpo"}
+        raise KoalignError(
+            f"adapter {name!r} is not in {run_dir}; "
+            f"run `koalign {commands.get(stage, 'abstractions')}` first"
+        )
+    if _is_folder(name):
         return Path(name)
+    if is_hub_id(name):
+        return from_hub(name, CARD)
+    known = dict.fromkeys([BASE, *RUN_ADAPTERS, *made])
     raise KoalignError(
-        f"unknown adapter {name!r}; known are base, {', '.join(RUN_ADAPTERS)}, and adapter folders"
+        f"unknown adapter {name!r}; known are {', '.join(known)}, adapter folders, and hub ids "
+        "(owner/name)"
     )
+
+
+def made_in(run_dir: Path) -> list[str]:
+    """The stages of a run that have made an adapter, by name."""
+    if not run_dir.is_dir():
+        return []
+    return [
+        place.name
+        for place in sorted(run_dir.iterdir())
+        if (place / "manifest.json").exists() and (place / "adapter").is_dir()
+    ]
+
+
+def last_round(made: Sequence[str]) -> int:
+    """The last round of DPO among stages; 1 if there is none."""
+    numbers = [int(m[1]) for name in made if (m := re.fullmatch(rf"dpo{ROUND}(\d+)", name))]
+    return max(numbers, default=1)
+
+
+def last_policy(run_dir: Path) -> str | None:
+    """The stage that made the last policy of a run: the last round of DPO, else SFT; none: neither."""
+    made = made_in(run_dir)
+    found = [name for name in (in_round("dpo", last_round(made)), "sft") if name in made]
+    return found[0] if found else None
+
+
+def _sum(parts: Sequence[tuple[str, Path]], run_dir: Path) -> Path:
+    """The folder of the exact sum, named by the ids of its parts in their order; made once."""
+    for _, folder in parts:
+        refuse_weightless(folder)
+    refuse_overlap(parts, run_dir)
+    out = run_dir / STACKS / content_hash([adapter_id(folder) for _, folder in parts])
+    if not out.exists():
+        from koalign.adapters.stack import stack  # loads torch
+
+        unfinished = out.with_name(f"{out.name}.{os.getpid()}.part")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        stack([folder for _, folder in parts], unfinished)
+        if out.exists():  # made meanwhile by another process
+            shutil.rmtree(unfinished)
+        else:
+            unfinished.rename(out)
+    return out
+
+
+def _is_folder(name: str) -> bool:
+    try:
+        return bool(name.strip()) and Path(name).is_dir()
+    except OSError:  # longer than a path can be
+        return False

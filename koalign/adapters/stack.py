@@ -1,64 +1,278 @@
-"""stack: an adapter and room for a second one on top of it, as one adapter with the same function."""
+"""stack: several adapters -> one adapter that is exactly their sum, or with room for one more."""
 
 from __future__ import annotations
 
 import math
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
 
-from koalign.jsonl import read_json, write_json
+import koalign
+from koalign.adapters.cards import (
+    AdapterBase,
+    AdapterCard,
+    part,
+    read_card,
+    write_card,
+)
+from koalign.adapters.foreign import CONFIG
+from koalign.adapters.lora import Lora, read_lora, write_lora
+from koalign.config import resolve_path
 from koalign.records import KoalignError
 
-WEIGHTS = "adapter_model.safetensors"
-CONFIG = "adapter_config.json"
+ERROR = "error"
+"""Metric of a compressed adapter: ||sum - kept|| / ||sum|| over all modules (Frobenius)."""
+WORST = "error of "
+"""Before the name of the module that lost most: the metric of that module alone."""
+Matrices = dict[str, tuple[torch.Tensor, torch.Tensor]]
+"""Layer -> A (rank, in) and B (out, rank), to be multiplied with the factor 1."""
 
 
-def lora_scale(config: dict) -> float:
-    """The factor in front of B·A: alpha / r, or alpha / sqrt(r) of rsLoRA (peft/tuners/lora/layer.py)."""
-    rank = math.sqrt(config["r"]) if config.get("use_rslora") else config["r"]
-    return config["lora_alpha"] / rank
+def stack(
+    parts: Sequence[Path], out: Path, *, rank: int | None = None, force: bool = False
+) -> AdapterCard:
+    """Write the sum of adapters as one PEFT folder with a card, and return the card.
+
+    A' = [A1; A2; ...] and B' = [s1 B1, s2 B2, ...] in float32 with alpha = r = the sum of the ranks; a
+    layer that an adapter leaves alone gets zeros. With `rank` each layer keeps its largest `rank`
+    singular values, and the metrics tell what that lost. Raises KoalignError for what cannot be summed
+    exactly, and for an `out` that is there, unless `force` lets it be replaced.
+    """
+    if len(parts) < (1 if rank else 2):
+        raise KoalignError(
+            "stack: one adapter is no sum; give two or more, or --rank to compress it"
+        )
+    refuse_occupied(parts, out, force)
+    cards = [read_card(folder) for folder in parts]
+    loras = [read_lora(folder) for folder in parts]
+    base = common_base(parts, cards, loras)
+    whole = summed(parts, loras)
+    total = sum(lora.rank for lora in loras)
+    metrics: dict[str, float] = {}
+    kept = whole
+    if rank is not None:
+        if not 1 <= rank < total:
+            raise KoalignError(
+                f"--rank {rank}: the sum has rank {total} already, and is exact; leave --rank out, "
+                "or take a lower one"
+                if rank >= 1
+                else f"--rank {rank}: a rank is at least 1"
+            )
+        kept = compressed(whole, rank)
+        loss = compare(whole, kept)
+        metrics = {ERROR: loss.error, WORST + loss.worst: loss.worst_error}
+    card = AdapterCard(
+        name="+".join(one.name for one in cards),
+        role="stack",
+        origin="stacked" if rank is None else "compressed",
+        base=base,
+        parents=tuple(part(folder) for folder in parts),
+        rank=total if rank is None else rank,
+        template_hash=_template(parts, cards),
+        data={},
+        metrics=metrics,
+        koalign=koalign.__version__,
+    )
+    new = out.with_name(out.name + ".part")
+    shutil.rmtree(new, ignore_errors=True)
+    write_lora(new, kept, base=base.path, fan_in_fan_out=_turned(parts, loras))
+    write_card(new, card)
+    if out.exists():
+        shutil.rmtree(out)
+    new.rename(out)
+    return read_card(out)
+
+
+def refuse_occupied(parts: Sequence[Path], out: Path, force: bool) -> None:
+    """Raises KoalignError if `out` is there, unless `force` may replace an adapter that is no part."""
+    if not out.exists():
+        return
+    if not force:
+        raise KoalignError(f"{out} is there already; take another -o, or --force to replace it")
+    if not (out / CONFIG).is_file():
+        raise KoalignError(f"{out} is no adapter folder, and is not written over; take another -o")
+    if any(one.resolve().is_relative_to(out.resolve()) for one in parts):
+        raise KoalignError(f"{out} is one of the parts; take another -o")
 
 
 def widen(source: Path, out: Path, extra_rank: int, seed: int) -> int:
     """Write `source` widened by `extra_rank` as a PEFT folder; returns the rank of the old slice.
 
-    A' = [A; A_new] and B' = [s·B, 0] with alpha' = r': the same function, in which only the new rows
-    of A and columns of B remain to be trained. A_new has PEFT's own initialisation (Kaiming uniform,
-    a = sqrt(5)); the scale s is folded into B in float32. Raises KoalignError for what a sum of LoRA
-    matrices cannot carry.
+    A' = [A; A_new] and B' = [s B, 0] with alpha' = r': the same function, in which only the new rows of
+    A and columns of B remain to be trained. A_new has PEFT's own initialisation (Kaiming uniform,
+    a = sqrt(5)). Raises KoalignError for what a sum of LoRA matrices cannot carry.
     """
-    config = read_json(source / CONFIG)
-    for key, plain in (
-        ("use_dora", False),
-        ("bias", "none"),
-        ("lora_bias", False),
-        ("modules_to_save", None),
-        ("rank_pattern", {}),
-        ("alpha_pattern", {}),
-    ):
-        if config.get(key, plain) != plain:
-            raise KoalignError(f"{source}: {key} = {config[key]!r} cannot be stacked exactly")
-    scale, rank = lora_scale(config), config["r"]
+    lora = read_lora(source)
     generator = torch.Generator().manual_seed(seed)
-    widened = {}
-    for name, tensor in sorted(load_file(source / WEIGHTS).items()):
-        tensor = tensor.float()
-        if ".lora_A." in name:
-            bound = 1 / math.sqrt(tensor.shape[1])  # Kaiming uniform with a = sqrt(5)
-            new = torch.empty(extra_rank, tensor.shape[1]).uniform_(
-                -bound, bound, generator=generator
+    widened: Matrices = {}
+    for name, module in lora.modules.items():
+        a, b = module.folded(lora.rank)
+        bound = 1 / math.sqrt(a.shape[1])  # Kaiming uniform with a = sqrt(5)
+        new = torch.empty(extra_rank, a.shape[1]).uniform_(-bound, bound, generator=generator)
+        widened[name] = (
+            torch.cat([a, new]),
+            torch.cat([b, b.new_zeros(b.shape[0], extra_rank)], dim=1),
+        )
+    write_lora(
+        out,
+        widened,
+        base=lora.config.get("base_model_name_or_path") or "",
+        fan_in_fan_out=bool(lora.config.get("fan_in_fan_out")),
+    )
+    return lora.rank
+
+
+def summed(folders: Sequence[Path], loras: Sequence[Lora]) -> Matrices:
+    """The matrices of the sum; raises KoalignError where two adapters see layers of unequal shape."""
+    for folder, lora in zip(folders, loras, strict=True):
+        for name, module in lora.modules.items():
+            if not (torch.isfinite(module.a).all() and torch.isfinite(module.b).all()):
+                raise KoalignError(
+                    f"{folder}: {name} holds numbers that are not finite; train again"
+                )
+    shapes: dict[str, tuple[int, int, Path]] = {}
+    for folder, lora in zip(folders, loras, strict=True):
+        for name, module in lora.modules.items():
+            seen = (module.b.shape[0], module.a.shape[1])
+            rows, columns, other = shapes.setdefault(name, (*seen, folder))
+            if (rows, columns) != seen:
+                raise KoalignError(
+                    f"{folder}: layer {name} is {list(seen)}, and in {other} {[rows, columns]}; "
+                    "they were made for other bases"
+                )
+    sums = {}
+    for name, (rows, columns, _) in sorted(shapes.items()):
+        folded = [
+            lora.modules[name].folded(lora.rank)
+            if name in lora.modules
+            else (torch.zeros(lora.rank, columns), torch.zeros(rows, lora.rank))
+            for lora in loras
+        ]
+        sums[name] = (
+            torch.cat([a for a, _ in folded]),
+            torch.cat([b for _, b in folded], dim=1),
+        )
+    return sums
+
+
+def compressed(whole: Matrices, rank: int) -> Matrices:
+    """Each product B A at its best approximation of `rank` in the Frobenius norm, in float32.
+
+    Eckart and Young 1936, by a QR of both factors and the SVD of the small core between them, in
+    float64; the singular values are shared evenly between A and B.
+    """
+    kept = {}
+    for name, (a, b) in whole.items():
+        left, upper = torch.linalg.qr(b.double())
+        right, lower = torch.linalg.qr(a.double().T)
+        u, s, v = torch.linalg.svd(upper @ lower.T, full_matrices=False)
+        root = s[:rank].sqrt()
+        new_a, new_b = a.new_zeros(rank, a.shape[1]), b.new_zeros(b.shape[0], rank)
+        new_a[: len(root)] = (root[:, None] * (right @ v[:rank].T).T).float()
+        new_b[:, : len(root)] = ((left @ u[:, :rank]) * root).float()
+        kept[name] = (new_a, new_b)
+    return kept
+
+
+@dataclass(frozen=True)
+class Loss:
+    """How far one set of matrices is from another, relative to the first, in the Frobenius norm."""
+
+    error: float
+    """Over all layers together."""
+    worst: str
+    """The layer that is furthest."""
+    worst_error: float
+
+
+def compare(whole: Matrices, kept: Matrices) -> Loss:
+    """What `kept` lost of `whole`, both with the same layers."""
+    lost, had = {}, {}
+    for name, (a, b) in whole.items():
+        new_a, new_b = kept[name]
+        had[name] = _norm(a, b)
+        lost[name] = _norm(torch.cat([a, new_a]), torch.cat([b, -new_b], dim=1))
+    each = {name: lost[name] / had[name] if had[name] else 0.0 for name in lost}
+    worst = max(each, key=lambda name: each[name])
+    total = math.hypot(*had.values())
+    return Loss(math.hypot(*lost.values()) / total if total else 0.0, worst, each[worst])
+
+
+def _norm(a: torch.Tensor, b: torch.Tensor) -> float:
+    """||B A|| of factors of low rank, without the product: by QR, so that small ones stay exact."""
+    upper = torch.linalg.qr(b.double()).R
+    lower = torch.linalg.qr(a.double().T).R
+    return float(torch.linalg.matrix_norm(upper @ lower.T))
+
+
+def common_base(
+    folders: Sequence[Path], cards: Sequence[AdapterCard], loras: Sequence[Lora]
+) -> AdapterBase:
+    """The base that all adapters stand on; raises KoalignError unless it is one and the same.
+
+    Weight hashes decide; where a card knows none, the same name and revision, or else the hash of the
+    folder that the name leads to here.
+    """
+    for first, other in combinations(range(len(folders)), 2):
+        ours, theirs = cards[first].base, cards[other].base
+        revisions = [loras[n].config.get("revision") for n in (first, other)]
+        hashes = (ours.weight_hash, theirs.weight_hash)
+        if None in hashes and (ours.path, revisions[0]) == (theirs.path, revisions[1]):
+            continue
+        hashes = (_weight_hash(ours), _weight_hash(theirs))
+        if None in hashes:
+            raise KoalignError(
+                f"{folders[other]}: made for the base {theirs.path or 'unknown'}, and {folders[first]} "
+                f"for {ours.path or 'unknown'}; nothing here shows that they are one; write the folder "
+                "of the base as base_model_name_or_path into both adapter_config.json"
             )
-            widened[name] = torch.cat([tensor, new])
-        elif ".lora_B." in name:
-            widened[name] = torch.cat(
-                [scale * tensor, torch.zeros(tensor.shape[0], extra_rank)], dim=1
+        if hashes[0] != hashes[1]:
+            raise KoalignError(
+                f"{folders[other]}: made for the base {theirs.path} (weights {hashes[1]}), and "
+                f"{folders[first]} for {ours.path} (weights {hashes[0]}); take adapters of one base"
             )
-        else:
-            raise KoalignError(f"{source}: tensor {name} is no LoRA matrix and cannot be stacked")
-    out.mkdir(parents=True, exist_ok=True)
-    save_file({name: tensor.contiguous() for name, tensor in widened.items()}, out / WEIGHTS)
-    total = rank + extra_rank
-    write_json(out / CONFIG, {**config, "r": total, "lora_alpha": total, "use_rslora": False})
-    return rank
+    known = next((card.base for card in cards if card.base.weight_hash), cards[0].base)
+    tokenizers = {card.base.tokenizer_hash for card in cards} - {None}
+    agreed = tokenizers.pop() if len(tokenizers) == 1 else None
+    return known.model_copy(update={"tokenizer_hash": agreed})
+
+
+def _weight_hash(base: AdapterBase) -> str | None:
+    if base.weight_hash or not base.path:
+        return base.weight_hash
+    folder = Path(resolve_path(base.path))
+    if not folder.is_dir():
+        return None
+    from koalign.adapters.base import weight_hash
+
+    return weight_hash(folder)
+
+
+def _turned(folders: Sequence[Path], loras: Sequence[Lora]) -> bool:
+    """Whether the base keeps its weights transposed (fan_in_fan_out), of which there is one answer."""
+    turned = [bool(lora.config.get("fan_in_fan_out")) for lora in loras]
+    for folder, one in zip(folders, turned, strict=True):
+        if one != turned[0]:
+            raise KoalignError(
+                f"{folder}: fan_in_fan_out is {one}, and in {folders[0]} {turned[0]}: they see the weights "
+                "of the base transposed; save them again on one version of it"
+            )
+    return turned[0]
+
+
+def _template(folders: Sequence[Path], cards: Sequence[AdapterCard]) -> str | None:
+    known = {
+        card.template_hash: folder
+        for folder, card in zip(folders, cards, strict=True)
+        if card.template_hash
+    }
+    if len(known) > 1:
+        listed = ", ".join(f"{folder}: {template}" for template, folder in known.items())
+        raise KoalignError(
+            f"the parts were trained with different prompts ({listed}); take parts of one"
+        )
+    return cards[0].template_hash if len({card.template_hash for card in cards}) == 1 else None

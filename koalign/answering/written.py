@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from koalign.config import Sampling
 from koalign.data.evaluation.benchmark import Benchmark
 from koalign.data.evaluation.item_scores import score_text
 from koalign.data.evaluation.results import Prediction
+from koalign.data.voting import Ballot, elect
 from koalign.engines import Engine, draw, requests_for
 from koalign.records import Sample, content_hash
 
@@ -79,15 +79,12 @@ def _answered(
     scores = [
         score_text(benchmark.protocol, problem, one.text, one.finish_reason) for one in samples
     ]
-    votes = Counter(score.answer for score in scores if score.answer is not None)
-    most = max(votes.values(), default=0)
-    leading = [
-        n for n, score in enumerate(scores) if score.answer in votes and votes[score.answer] == most
-    ]
-    best = max(
-        leading or range(len(samples)),
-        key=lambda n: (samples[n].logprob / max(1, len(samples[n].token_ids)), -n),
-    )
+    best = elect(
+        [
+            Ballot(score.answer, one.logprob / max(1, len(one.token_ids)), place)
+            for place, (score, one) in enumerate(zip(scores, samples, strict=True))
+        ]
+    ).place
     return prediction_of(
         benchmark,
         number,

@@ -1,4 +1,4 @@
-"""cli: the koalign command. One file a family of commands: chain, evaluate, compare, mine, look."""
+"""cli: the koalign command. One file a family of commands, as chain, evaluate, adapters, look."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from koalign.cli import chain, compare, evaluate, look, mine
+from koalign.cli import adapters, chain, compare, distill, evaluate, look, mine, solve
 from koalign.records import KoalignError
 
 app = typer.Typer(
@@ -20,10 +20,11 @@ app = typer.Typer(
 for _command, _help in chain.STAGE_COMMANDS.items():
     app.command(_command, help=_help)(chain.stage_command(_command))
 for _function in (
-    chain.solve,
+    solve.solve,
     evaluate.evaluate,
     compare.compare,
     mine.mine,
+    distill.distill,
     look.show,
     look.preview,
     look.grade,
@@ -31,6 +32,7 @@ for _function in (
     look.doctor,
 ):
     app.command()(_function)
+app.add_typer(adapters.app, name="adapters")
 
 
 def main() -> None:
@@ -40,6 +42,7 @@ def main() -> None:
     except KoalignError as error:
         print(f"koalign: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("koalign: stopped; the same command goes on from here", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == 130:  # what Typer makes of Ctrl-C
+            print("koalign: stopped; the same command goes on from here", file=sys.stderr)
+        raise

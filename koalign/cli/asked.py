@@ -28,6 +28,7 @@ def refuse_what_cannot_be(
     protocol: Protocol, model: str, adapters: str | None, samples: int, cyclic: bool
 ) -> None:
     """Raises KoalignError for options that contradict one another."""
+    from koalign.adapters.names import steps_of
     from koalign.engines import is_endpoint
 
     chosen = protocol.mode == "choice"
@@ -37,7 +38,7 @@ def refuse_what_cannot_be(
         )
     if chosen and samples > 1:
         raise KoalignError("--samples: candidates are scored, not sampled; say --mode generate")
-    if chosen and adapters is not None and "," in adapters:
+    if chosen and adapters is not None and len(steps_of(adapters)) > 1:
         raise KoalignError(
             f"--adapters {adapters}: a hint is written before an answer; say --mode generate"
         )

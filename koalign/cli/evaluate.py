@@ -124,9 +124,8 @@ def evaluate(
             update={"model": config.model.model_copy(update={"path": model})}
         )
     asked = load_protocol(protocol)
-    if protocol not in PROTOCOLS:  # a template: answered as `solve` answers
-        settings_of_solve = config.solve.model_dump(include={"temperature", "top_p", "max_tokens"})
-        asked = asked.model_copy(update=settings_of_solve)
+    if protocol not in PROTOCOLS:  # a template: greedy, and answered as long as `solve` answers
+        asked = asked.model_copy(update={"max_tokens": config.solve.max_tokens})
     if mode is not None:
         asked = in_mode(asked, mode)
     if shot_order not in (None, asked.shot_order):

@@ -225,6 +225,8 @@ def permute(problem: Problem, order: Sequence[int]) -> Problem:
         return problem
     if reason := order_dependent(problem):
         raise ValueError(f"the choices must stay in their order: {reason}")
+    if problem.rationales:
+        raise ValueError("rationales by models stay with the order that they were written for")
     if any(_find_run(problem.rationale.translate(FULL_WIDTH), style) for style in _PLAIN_STYLES):
         raise ValueError("the rationale is a numbered list, whether of choices it does not say")
     new_number = {old + 1: new for new, old in enumerate(order, start=1)}

@@ -137,7 +137,8 @@ def texts_leak(
 
 def taught_text(problem: Problem) -> str:
     """What a problem teaches to write, beside the number of a choice."""
-    return "\n".join((problem.rationale, *(() if problem.choices else problem.answers))).strip()
+    said = (problem.rationale, *(rationale.text for rationale in problem.rationales))
+    return "\n".join((*said, *(() if problem.choices else problem.answers))).strip()
 
 
 @dataclass(frozen=True)

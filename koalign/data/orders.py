@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from koalign.data.choices import order_dependent, permute
-from koalign.records import Problem
+from koalign.data.prompts import Renderer
+from koalign.records import Problem, Prompt
 
 Order = tuple[int, ...]
 """As in `permute`: at i the place, from 0, that choice i had; empty: as they stand."""
@@ -45,10 +46,24 @@ def choice_orders(problems: Sequence[Problem], count: int, seed: int) -> list[li
 
 
 def in_order(problem: Problem, order: Order) -> Problem:
-    """The problem as it is shown in this order; its rationale, which may name choices, stays behind."""
+    """The problem as it is shown in this order; rationales, which may name choices, stay behind."""
     if not order:
         return problem
-    return permute(problem.model_copy(update={"rationale": ""}), order)
+    return permute(problem.model_copy(update={"rationale": "", "rationales": ()}), order)
+
+
+def render_in_order(
+    renderer: Renderer, problem: Problem, order: Order, hint: str = "", *, hidden: bool = False
+) -> Prompt:
+    """The prompt that shows the choices in this order, after the same shots as in any other."""
+    shown, shots = in_order(problem, order), renderer.shots_for(problem)
+    asked = renderer.render(shown, "answer", hint, hidden=hidden, shots=shots)
+    return asked.model_copy(update={"problem_id": problem.id})
+
+
+def shared_out(n: int, orders: Sequence[Order]) -> list[tuple[Order, int]]:
+    """How many of `n` draws each order gets: as many as the others, the first ones one more."""
+    return [(order, n // len(orders) + (i < n % len(orders))) for i, order in enumerate(orders)]
 
 
 def _size_and_place(problem: Problem) -> tuple[int, int]:

@@ -57,7 +57,8 @@ class Preparation:
         for name in ("train", "dev"):
             self.keep(name, "no_answer", [bool(p.answers) for p in self.splits[name]])
         if needs_rationale:
-            self.keep("train", "no_rationale", [bool(p.rationale) for p in self.splits["train"]])
+            explained = [bool(p.rationale or p.rationales) for p in self.splits["train"]]
+            self.keep("train", "no_rationale", explained)
         self.refuse_nothing_to_learn_from()
 
     def refuse_nothing_to_learn_from(self) -> None:

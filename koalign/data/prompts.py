@@ -97,9 +97,15 @@ class Renderer:
         """Whether a problem without a rationale cannot be taught: there is nothing to think."""
         return self.template.needs_rationale or self.thinking == "on"
 
+    @property
+    def teaches_rationales(self) -> bool:
+        """Whether a rationale stands in what is taught."""
+        return self.thinking == "on" or "rationale" in self.template.target
+
     def can_teach(self, problem: Problem) -> bool:
         """Whether there is all that the target of this problem says."""
-        return bool(problem.answers and (problem.rationale or not self.needs_rationale))
+        explains = problem.rationale or problem.rationales
+        return bool(problem.answers and (explains or not self.needs_rationale))
 
     def render(
         self,
@@ -149,6 +155,10 @@ class Renderer:
             return f"{THINK}{problem.rationale}{THOUGHT}{self.template_answer(problem)}"
         return self.template_answer(problem)
 
+    def targets(self, problem: Problem) -> list[str]:
+        """Every completion that supervised fine-tuning teaches: one for each way to explain the answer."""
+        return list(dict.fromkeys(map(self.target, _by_rationale(problem))))
+
     def _prompt(self, problem: Problem, purpose: Purpose, hint: str) -> str:
         said = {**_words(self.template, problem), "purpose": purpose, "hint": hint}
         return _fill(self.template, "prompt", said, problem)
@@ -171,7 +181,8 @@ class Renderer:
         """The problem and its answer, rendered once: a few shots stand in thousands of prompts."""
         if shot not in self._shown:
             asked = Message(role="user", text=self._prompt(shot, "answer", ""))
-            answered = Message(role="assistant", text=self.template_answer(shot))
+            text = self.template_answer(_by_rationale(shot)[0])
+            answered = Message(role="assistant", text=text)
             self._shown[shot] = asked, answered
         return self._shown[shot]
 
@@ -183,7 +194,8 @@ class Renderer:
     def _by_subject(self) -> Mapping[str, list[Problem]]:
         found: dict[str, list[Problem]] = defaultdict(list)
         for problem in self.pool:
-            if problem.answers and (problem.rationale or not self.template.needs_rationale):
+            explains = problem.rationale or problem.rationales
+            if problem.answers and (explains or not self.template.needs_rationale):
                 found[problem.subject].append(problem)
         return found
 
@@ -241,6 +253,13 @@ def load_template(name: str) -> Template:
 def template_names() -> list[str]:
     """The templates that ship with koalign."""
     return sorted(path.stem for path in TEMPLATES.glob("*.yaml"))
+
+
+def _by_rationale(problem: Problem) -> list[Problem]:
+    """The problem once for each of its models' rationales, as its own; as it stands without any."""
+    plain = problem.model_copy(update={"rationales": ()})
+    said = [one.text for one in problem.rationales] or [problem.rationale]
+    return [plain.model_copy(update={"rationale": text}) for text in said]
 
 
 def _without_stem(problem: Problem) -> Problem:

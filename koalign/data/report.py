@@ -31,7 +31,7 @@ def describe(problems: Sequence[Problem], lengths: Sequence[int]) -> dict[str, A
         "problems": len(problems),
         "with_answer": sum(bool(problem.answers) for problem in problems),
         "with_passage": sum(bool(problem.passage) for problem in problems),
-        "with_rationale": sum(bool(problem.rationale) for problem in problems),
+        "with_rationale": sum(bool(p.rationale or p.rationales) for p in problems),
         "groups": len({(problem.source, problem.group or problem.id) for problem in problems}),
         "sources": _counted(problem.source for problem in problems),
         "subjects": _counted(problem.subject for problem in problems if problem.subject),

@@ -12,6 +12,7 @@ from urllib.parse import urldefrag
 from koalign.config import Sampling
 from koalign.data.tokens import continued_text
 from koalign.engines import Question, Request, before_stop, sample_seed
+from koalign.engines.calls import one_line
 from koalign.records import Base, KoalignError, Sample, content_hash
 
 AT_ONCE = 16
@@ -160,7 +161,7 @@ def _names(url: str) -> list[str]:
 def _refused(url: str, error: Exception) -> KoalignError:
     from openai import APIConnectionError
 
-    reason = " ".join(str(error).split())[:300]
+    reason = one_line(str(error), os.environ.get(KEY, ""))
     if isinstance(error, APIConnectionError):
         reason += " Is a server up at this address?"
     return KoalignError(f"{url}: {type(error).__name__}: {reason}")

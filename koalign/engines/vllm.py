@@ -11,6 +11,7 @@ import torch
 
 from koalign.adapters.base import base_folder, load_tokenizer, precision
 from koalign.adapters.cards import adapter_id, ranks
+from koalign.adapters.foreign import refuse_for_vllm
 from koalign.config import Engine as EngineConfig
 from koalign.config import Model, Sampling
 from koalign.data.tokens import stop_ids
@@ -38,6 +39,8 @@ class VllmEngine:
 
         self.base = base
         self.tokenizer = load_tokenizer(model)
+        for folder in adapters:
+            refuse_for_vllm(folder)
         self._ids = {folder: adapter_id(folder) for folder in adapters}
         on_cpu = not torch.cuda.is_available()
         lora: dict[str, Any] = {}

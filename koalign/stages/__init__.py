@@ -10,6 +10,8 @@ from koalign.run import PRODUCERS, Stage, in_round
 from koalign.stages import (
     abstraction,
     answer,
+    candidates,
+    distill,
     dpo,
     evaluate,
     hints,
@@ -23,13 +25,15 @@ from koalign.stages import (
 
 LEARNED = (prepare.STAGE, sft.STAGE)
 PAIRED = (samples.STAGE, pairs.STAGE)
+ASIDE = (distill.STAGE,)
 SHARPENED = (reference.STAGE, dpo.STAGE)
-ON_TOP = (hints.STAGE, abstraction.STAGE, answer.STAGE)
+ON_TOP = (candidates.STAGE, hints.STAGE, abstraction.STAGE, answer.STAGE)
 
 PRODUCERS.update(
     {
         stage.name: stage.command
-        for stage in (*LEARNED, *PAIRED, *SHARPENED, *ON_TOP, solve.STAGE, evaluate.STAGE)
+        for stages in (LEARNED, PAIRED, ASIDE, SHARPENED, ON_TOP, (solve.STAGE, evaluate.STAGE))
+        for stage in stages
     }
 )
 
@@ -46,10 +50,13 @@ def stages_of(command: str, config: Config) -> tuple[Stage, ...]:
         for number in range(2, rounds + 1)
         for stage in (*PAIRED, *SHARPENED)
     )
-    last = {"dpo/adapter": f"{in_round('dpo', rounds)}/adapter"}
+    last = {
+        "dpo/adapter": f"{in_round('dpo', rounds)}/adapter",
+        "samples/samples.jsonl": f"{in_round('samples', rounds)}/samples.jsonl",
+    }
     on_top, solved, evaluated = (
         tuple(replace(stage, at=last) for stage in stages)
-        for stages in (ON_TOP, (solve.STAGE,), (evaluate.STAGE,))
+        for stages in (_on_top(config), (solve.STAGE,), (evaluate.STAGE,))
     )
     made = {
         "prepare": LEARNED[:1],
@@ -66,9 +73,18 @@ def stages_of(command: str, config: Config) -> tuple[Stage, ...]:
     return made[command]
 
 
+def _on_top(config: Config) -> tuple[Stage, ...]:
+    """The stages on top of the policy; only who asks a teacher depends on what it is."""
+    first, *others = ON_TOP
+    if config.candidates.source != "teacher":
+        first = replace(first, sections=tuple(s for s in first.sections if s != "teacher"))
+    return (first, *others)
+
+
 def names_in(run_dir: Path) -> list[str]:
-    """The folders of a run's stages in order, those of all rounds that were begun there."""
-    names = list(PRODUCERS)
+    """The folders of a run's stages in order, those of all rounds, and distill, if begun there."""
+    aside = distill.STAGE.name
+    names = [name for name in PRODUCERS if name != aside or (run_dir / name).exists()]
     after = names.index("dpo") + 1
     number = 2
     while (run_dir / in_round("samples", number)).exists():

@@ -1,12 +1,14 @@
-"""answer: the policy's own right answers under kept hints -> the adapter that answers with a hint."""
+"""answer: the policy's own answers, right ones under kept hints -> the adapter that answers with a hint."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from koalign.adapters.cards import stacked_card, write_card
+from koalign.data.orders import render_in_order
 from koalign.data.tokens import prompt_ids
 from koalign.data.traces import Trace, answer_rows
 from koalign.guard import within_context
@@ -52,20 +54,27 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     from koalign.training.sft import teach
 
     tokenizer = load_tokenizer(config.model)
-    asked = [renderer.render(problems[t.problem_id], "answer", hint=t.hint) for t in traces]
+    asked = [
+        render_in_order(renderer, problems[trace.problem_id], trace.permutation, trace.hint)
+        for trace in traces
+    ]
     read = prompt_ids(tokenizer, asked)
     rows = [(ids, trace.token_ids) for ids, trace in zip(read, traces, strict=True)]
     names = [trace.problem_id for trace in traces]
     fitting = within_context(rows, names, base, config.training.too_long, out)
     dropped, rows = len(rows) - len(fitting), [rows[number] for number in fitting]
     counts = {**_count([traces[number] for number in fitting]), "dropped_too_long": dropped}
-    policy = masked_stack(
-        config.model, inputs["dpo/adapter"], section.rank, config.seed, out / WORK
-    )
     return StageResult(
         counts,
         teach(
-            policy,
+            partial(
+                masked_stack,
+                config.model,
+                inputs["dpo/adapter"],
+                section.rank,
+                config.seed,
+                out / WORK,
+            ),
             tokenizer,
             rows,
             card,
@@ -101,5 +110,5 @@ STAGE = Stage(
         "hints/fresh.jsonl",
         "dpo/adapter",
     ),
-    version=2,
+    version=3,
 )

@@ -92,7 +92,8 @@ def diagnose(
         }
         wordings = [replies[kind] for kind in replies if kind.startswith("wording")]
         answered.append(Answers(replies["plain"], replies["shuffled"], wordings))
-    taught = [renderer.target(problem) for problem in trained if renderer.can_teach(problem)]
+    learned = [problem for problem in trained if renderer.can_teach(problem)]
+    taught = [target for problem in learned for target in renderer.targets(problem)]
     report = {
         "model": engine.base.path,
         "weight_hash": engine.base.weight_hash,

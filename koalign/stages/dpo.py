@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +43,8 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     trained = [p for p in read_jsonl(inputs["prepare/train.jsonl"], Problem) if p.id in paired]
     held_out = read_jsonl(inputs["prepare/dev.jsonl"], Problem)
     probe = open_probe("dpo", config.probe, renderer, tokenizer, base, trained, held_out)
-    print(
-        f"{card.name}: policy = base + {parent.name} (learning), reference = base + {parent.name} "
-        "(frozen, log-probs computed once)",
-        file=sys.stderr,
-    )
-    policy = continued_policy(config.model, inputs["sft/adapter"])
     metrics = sharpen(
-        policy,
+        partial(continued_policy, config.model, inputs["sft/adapter"]),
         tokenizer,
         pairs,
         read_logps(inputs["reference/logps.safetensors"]),

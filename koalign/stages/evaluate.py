@@ -1,26 +1,32 @@
-"""evaluate: held-out accuracy of every step of the chain, with intervals and paired tests."""
+"""evaluate: held-out accuracy of every step, and whether abstractions pay, with intervals and tests."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from koalign.adapters.cards import check_adapter
 from koalign.answering import answer
+from koalign.answering.controls import draw_controls
 from koalign.answering.results import conclude
+from koalign.answering.solving import Solver
 from koalign.answering.system import Answers, System, prediction_of
 from koalign.data.evaluation.benchmark import Benchmark
 from koalign.data.evaluation.item_scores import score_text
 from koalign.data.evaluation.protocols import load_protocol
 from koalign.data.evaluation.results import Prediction
-from koalign.data.metrics import figure, macro_f1, paired_difference, wilson_interval
+from koalign.data.metrics import macro_f1, paired_difference, share_figure
+from koalign.data.solving_report import solving_report
+from koalign.data.voting import Attempt, Written, drawn_for, spent, vote_of
 from koalign.engines import open_engine, precision_of
 from koalign.jsonl import parse_record, read_json, read_jsonl, write_json
 from koalign.provenance import measured
-from koalign.records import Base, KoalignError, Problem, Solution
+from koalign.records import Base, KoalignError, Problem
 from koalign.renderer import open_renderer
+from koalign.reports.solving import write_report
 from koalign.run import Stage, StageResult, hash_path, read_manifest
 
 TEST = "prepare/test.jsonl"
@@ -28,8 +34,9 @@ ALONE = {"base": "base", "sft": "sft", "dpo": "dpo", "answer_alone": "answer"}
 """Systems that answer without a hint, and their adapters."""
 SOLVE = ("abstraction", "answer")
 ENTRIES = ("base", "sft", "dpo", "solve_bare", "solve")
-"""The rows of results.json; each is tested against the one before. `solve_bare` is what solving is
-compared with: the DPO policy answering alone, greedily and within the tokens of `solve`."""
+"""The rows of results.json; each is tested against the one before. The first three answer greedily.
+`solve_bare` is what solving is compared with: the majority of so many answers of the DPO policy alone
+that they cost at least as many tokens as `solve`, hints included."""
 
 
 def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
@@ -63,27 +70,50 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
                 seconds=seconds, peak_memory_mb=memory, **facts,
             )  # fmt: skip
             predictions[name] = answers.predictions
-    predictions["solve_bare"] = predictions["dpo"]
-    _refuse_other_solutions(inputs, config.solve)
-    solved = System(
-        base, ",".join(SOLVE), [adapters[name] for name in SOLVE], [*cards[SOLVE[0]], *cards[SOLVE[1]]]
-    )  # fmt: skip
+        _refuse_other_solutions(inputs, config.solve)
+        found = {one.id: one for one in read_jsonl(inputs["solve/attempts.jsonl"], Attempt)}
+        attempts = [found[problem.id] for problem in problems]
+        solver = Solver(
+            engine,
+            config.solve,
+            benchmark.renderer,
+            [adapters[name] for name in SOLVE],
+            config.seed,
+        )
+        started = time.monotonic()
+        with measured() as cost:
+            controls = draw_controls(solver, problems, attempts, adapters["dpo"], out / "solving")
+        seconds_of_controls = round(time.monotonic() - started, 2)
     cost_of_solve = read_manifest(inputs["solve/answers.jsonl"].parent)
     assert cost_of_solve is not None  # an input of a stage is whole
-    predictions["solve"] = _solved(benchmark, inputs["solve/answers.jsonl"])
-    conclude(
-        benchmark, solved, Answers(predictions["solve"]), out / "solve",
-        seconds={"run": cost_of_solve.seconds}, peak_memory_mb=cost_of_solve.peak_memory_mb, **facts,
+    solving = System(
+        base, ",".join(SOLVE), [adapters[name] for name in SOLVE], [*cards[SOLVE[0]], *cards[SOLVE[1]]]
     )  # fmt: skip
+    for name, system, voted, seconds, memory in (
+        (
+            "solve_bare", systems["dpo"], _bare_votes(benchmark, attempts, controls.bare),
+            seconds_of_controls, cost["peak_memory_mb"],
+        ),
+        (
+            "solve", solving, _votes(benchmark, attempts),
+            cost_of_solve.seconds, cost_of_solve.peak_memory_mb,
+        ),
+    ):  # fmt: skip
+        predictions[name] = voted
+        several = replace(benchmark, samples=max(len(one.votes) for one in voted))
+        conclude(
+            several, system, Answers(voted), out / name,
+            seconds={"run": seconds}, peak_memory_mb=memory, **facts,
+        )  # fmt: skip
+    policy, alone = ([one.correct for one in predictions[name]] for name in ("dpo", "answer_alone"))
+    report = solving_report(problems, attempts, controls, policy, alone)
+    write_report(report, out / "solving.json", out / "solving.html")
 
     results, before = {}, None
     for name in ENTRIES:
         results[name] = _entry(predictions[name], predictions[before] if before else None)
         before = name
     write_json(out / "results.json", results)
-    # What training the answer adapter gave by itself, without any hint at inference.
-    alone = _entry(predictions["answer_alone"], predictions["solve_bare"])
-    write_json(out / "controls.json", {"answer_alone": alone})
     return StageResult(
         counts={"problems": len(problems)},
         metrics={f"accuracy_{name}": entry["accuracy"] for name, entry in results.items()},
@@ -91,9 +121,9 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
 
 
 def _benchmark(config: Any, inputs: Mapping[str, Path], problems: Sequence[Problem]) -> Benchmark:
-    """The test split under the run's own prompts, answered as `solve` answers."""
+    """The test split under the run's own prompts, answered greedily and as long as `solve` answers."""
     renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
-    settings = config.solve.model_dump(include={"temperature", "top_p", "max_tokens"})
+    settings = {"temperature": 0.0, "top_p": 1.0, "max_tokens": config.solve.max_tokens}
     return Benchmark(
         protocol=load_protocol(config.prompt.template).model_copy(update=settings),
         renderer=renderer,
@@ -111,19 +141,55 @@ def _refuse_other_solutions(inputs: Mapping[str, Path], section: Any) -> None:
     test = hash_path(inputs[TEST])
     if made["inputs"][TEST] != test or made["config"]["solve"] != section.model_dump(mode="json"):
         raise KoalignError(
-            "solve was made for another test split or with other settings; run `koalign solve --force`"
+            "solve was made for another test split or with other settings; set the solve.… keys as they "
+            "were then, or run `koalign solve --force`"
         )
 
 
-def _solved(benchmark: Benchmark, path: Path) -> list[Prediction]:
-    solved = {solution.id: solution for solution in read_jsonl(path, Solution)}
+def _votes(benchmark: Benchmark, attempts: Sequence[Attempt]) -> list[Prediction]:
+    """What solving answered to every item."""
     found = []
-    for number, problem in enumerate(benchmark.problems):
-        one = solved[problem.id]
-        reason = "length" if one.why == "truncated" else "stop"
-        score = score_text(benchmark.protocol, problem, one.text, reason)
-        found.append(prediction_of(benchmark, number, score, text=one.text, hint=one.abstraction))
+    for number, attempt in enumerate(attempts):
+        cost = spent(attempt)
+        found.append(_voted(benchmark, number, drawn_for(attempt), cost.prompt, cost.generated))
     return found
+
+
+def _bare_votes(
+    benchmark: Benchmark, attempts: Sequence[Attempt], bare: Sequence[Sequence[Written]]
+) -> list[Prediction]:
+    """What the policy alone answered to every item."""
+    return [
+        _voted(
+            benchmark,
+            number,
+            [("", one) for one in written],
+            attempts[number].bare_prompt_tokens,
+            sum(one.tokens for one in written),
+        )
+        for number, written in enumerate(bare)
+    ]
+
+
+def _voted(
+    benchmark: Benchmark,
+    number: int,
+    drawn: Sequence[tuple[str, Written]],
+    prompt_tokens: int,
+    generated: int,
+) -> Prediction:
+    problem = benchmark.problems[number]
+    ballots, elected = vote_of(problem, [one for _, one in drawn])
+    hint, written = drawn[elected.place]
+    score = score_text(benchmark.protocol, problem, written.text, written.finish_reason)
+    return prediction_of(
+        benchmark, number, score,
+        text=written.text,
+        hint=hint,
+        votes=tuple(one.answer for one in ballots) if len(ballots) > 1 else (),
+        prompt_tokens=prompt_tokens,
+        completion_tokens=generated,
+    )  # fmt: skip
 
 
 def _entry(
@@ -133,15 +199,12 @@ def _entry(
     # Questions on one passage are right and wrong together.
     passages = [prediction.passage for prediction in predictions]
     right = [prediction.correct for prediction in predictions]
-    share = figure(right, clusters=passages)
-    low, high = share.low, share.high
-    if low is None or low == high:  # all right or all wrong, whichever passages are drawn
-        low, high = wilson_interval(sum(right), len(right))
+    share = share_figure(right, clusters=passages)
     entry: dict[str, Any] = {
         "accuracy": share.value,
         "n": share.n,
-        "ci_low": low,
-        "ci_high": high,
+        "ci_low": share.low,
+        "ci_high": share.high,
         "macro_f1": macro_f1([p.gold[0] for p in predictions], [p.answer for p in predictions]),
         "difference": None,
         "difference_low": None,
@@ -171,7 +234,8 @@ STAGE = Stage(
         "abstraction/adapter",
         "answer/adapter",
         "solve/answers.jsonl",
+        "solve/attempts.jsonl",
         "engine.script",
     ),
-    version=2,
+    version=3,
 )

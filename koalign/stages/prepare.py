@@ -159,7 +159,7 @@ def _guard(prepared: Preparation, overlap: float, stop: bool, out: Path) -> list
 def _measure(
     prepared: Preparation, renderer: Renderer, tokenizer: Any, context: int
 ) -> dict[str, list[int]]:
-    """Tokens of every problem's prompt and gold completion; too long a training problem goes."""
+    """Tokens of every problem's prompt and longest target; too long a training problem goes."""
     lengths = {}
     for name in SPLITS:
         problems = prepared.splits[name]
@@ -194,12 +194,18 @@ def _lengths(renderer: Renderer, tokenizer: Any, problems: Sequence[Problem]) ->
         batch = problems[start : start + BATCH]
         asked = [renderer.render(problem, "answer") for problem in batch]
         counted = [len(ids) for ids in tokens.prompt_ids(tokenizer, asked)]
-        taught = [n for n, problem in enumerate(batch) if renderer.can_teach(problem)]
-        targets = [renderer.target(batch[n]) for n in taught]
-        written = tokens.completion_ids(tokenizer, [asked[n] for n in taught], targets)
-        for number, ids in zip(taught, written, strict=True):
-            counted[number] += len(ids)
-        lengths += counted
+        taught = [
+            (n, target)
+            for n, problem in enumerate(batch)
+            if renderer.can_teach(problem)
+            for target in renderer.targets(problem)
+        ]
+        targets = [target for _, target in taught]
+        written = tokens.completion_ids(tokenizer, [asked[n] for n, _ in taught], targets)
+        longest = [0] * len(batch)
+        for (number, _), ids in zip(taught, written, strict=True):
+            longest[number] = max(longest[number], len(ids))
+        lengths += [prompt + target for prompt, target in zip(counted, longest, strict=True)]
     return lengths
 
 

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from koalign.adapters.cards import check_adapter
-from koalign.data.orders import Order, choice_orders, in_order
-from koalign.data.prompts import Renderer
+from koalign.data.orders import choice_orders, render_in_order, shared_out
 from koalign.data.tokens import prompt_texts
 from koalign.engines import draw, open_engine, refuse_no_room, requests_for
 from koalign.guard import HELD_OUT, refuse_leaks
 from koalign.jsonl import parse_record, read_json, read_jsonl, write_jsonl
-from koalign.records import Base, Problem, Prompt, PromptTokens
+from koalign.records import Base, Problem, PromptTokens
 from koalign.renderer import open_renderer
 from koalign.run import Stage, StageResult
 
@@ -30,12 +29,12 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     n = config.sample.n
     orders = choice_orders(problems, min(config.sample.permutations, n), config.seed)
     shares = [
-        (problem, order, n // len(own) + (number < n % len(own)))
+        (problem, order, share)
         for problem, own in zip(problems, orders, strict=True)
-        for number, order in enumerate(own)
+        for order, share in shared_out(n, own)
     ]
     with open_engine(config.engine, config.model, base, [adapter]) as engine:
-        asked = [_ask(renderer, problem, order) for problem, order, _ in shares]
+        asked = [render_in_order(renderer, problem, order) for problem, order, _ in shares]
         requests = [
             replace(request, permutation=order)
             for request, (_, order, _) in zip(
@@ -69,16 +68,6 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     return StageResult(
         counts={"problems": len(problems), "in_several_orders": reordered, "samples": samples}
     )
-
-
-def _ask(renderer: Renderer, problem: Problem, order: Order) -> Prompt:
-    """The prompt that shows the choices in this order, after the same shots as in any other."""
-    asked = renderer.render(problem, "answer")
-    if not order:
-        return asked
-    alone = replace(renderer, shots=0, pool=())
-    question = alone.render(in_order(problem, order), "answer").messages[-1]
-    return asked.model_copy(update={"messages": (*asked.messages[:-1], question)})
 
 
 STAGE = Stage(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,8 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
         data={"train.jsonl": hash_path(inputs["prepare/train.jsonl"])},
         koalign=koalign.__version__,
     )
-    counts = {"examples": len(problems)}
+    taught = [(problem, text) for problem in problems for text in renderer.targets(problem)]
+    counts = {"examples": len(taught)}
     if base.scripted:
         write_card(out / "adapter", card)
         return StageResult(counts)
@@ -45,20 +46,19 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     from koalign.training.sft import teach
 
     tokenizer = load_tokenizer(config.model)
-    asked = [renderer.render(problem, "answer") for problem in problems]
-    answers = tokens.completion_ids(tokenizer, asked, [renderer.target(p) for p in problems])
+    asked = [renderer.render(problem, "answer") for problem, _ in taught]
+    answers = tokens.completion_ids(tokenizer, asked, [text for _, text in taught])
     rows = list(zip(tokens.prompt_ids(tokenizer, asked), answers, strict=True))
-    names = [problem.id for problem in problems]
+    names = [problem.id for problem, _ in taught]
     kept = within_context(rows, names, base, config.training.too_long, out)
     dropped = len(rows) - len(kept)
-    problems, rows = [problems[n] for n in kept], [rows[n] for n in kept]
+    rows = [rows[n] for n in kept]
+    problems = list({names[n]: taught[n][0] for n in kept}.values())
     counts |= {"examples": len(rows), "dropped_too_long": dropped}
     held_out = read_jsonl(inputs["prepare/dev.jsonl"], Problem)
     probe = open_probe("sft", config.probe, renderer, tokenizer, base, problems, held_out)
-    print("sft: policy = base + sft (learning)", file=sys.stderr)
-    policy = fresh_policy(config.model, config.sft.rank, config.sft.alpha, config.seed)
     metrics = teach(
-        policy,
+        partial(fresh_policy, config.model, config.sft.rank, config.sft.alpha, config.seed),
         tokenizer,
         rows,
         card,

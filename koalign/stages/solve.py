@@ -1,4 +1,4 @@
-"""solve: problems -> an abstraction each, then an answer with it, both adapters in one engine."""
+"""solve: problems -> hints and answers, both adapters in one engine -> the answer of most, line by line."""
 
 from __future__ import annotations
 
@@ -7,27 +7,39 @@ from pathlib import Path
 from typing import Any
 
 from koalign.adapters.cards import check_adapter
-from koalign.data.grading import grade
+from koalign.answering.controls import draw_controls, right_alone
+from koalign.answering.solving import Solver
 from koalign.data.prompts import Renderer
-from koalign.engines import Engine, draw, open_engine, requests_for
-from koalign.jsonl import parse_record, read_json, read_jsonl, write_jsonl
-from koalign.records import Base, KoalignError, Problem, Sample, Solution, content_hash
+from koalign.data.solving_report import SolvingReport, solving_report
+from koalign.data.voting import Attempt, Solution, count_solutions, figures_of, solve_by_vote
+from koalign.engines import open_engine
+from koalign.jsonl import JsonlAppender, parse_record, read_json, read_jsonl, to_json_line
+from koalign.records import Base, KoalignError, Problem
 from koalign.renderer import open_renderer
 from koalign.run import Stage, StageResult
+
+ROLES = "abstraction,answer"
+"""The adapters of the stage; a file is solved with any."""
+ATTEMPTS = "attempts.jsonl"
+ANSWERS = "answers.jsonl"
 
 
 def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     problems = read_jsonl(inputs["prepare/test.jsonl"], Problem)
     if not problems:
         raise KoalignError("solve without a file solves the test split; set data.test, or give one")
+    if config.solve.adapters != ROLES:
+        raise KoalignError(
+            f"solve.adapters: the run solves its test split with {ROLES}, and not "
+            f"{config.solve.adapters}; to compare others give `koalign solve` a file and -o"
+        )
     base = parse_record(Base, read_json(inputs["prepare/base.json"]), "prepare/base.json")
     steps = [inputs["abstraction/adapter"], inputs["answer/adapter"]]
     renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
     for adapter in steps:
         check_adapter(adapter, base, renderer.hash)
-    solutions = solve(config, base, renderer, problems, steps, out)
-    write_jsonl(out / "answers.jsonl", solutions)
-    return StageResult(counts=count_solutions(solutions))
+    solutions = solve(config, base, renderer, problems, steps, out / ATTEMPTS, out / ANSWERS)
+    return StageResult(count_solutions(solutions), figures_of(solutions))
 
 
 def solve(
@@ -36,67 +48,69 @@ def solve(
     renderer: Renderer,
     problems: Sequence[Problem],
     steps: Sequence[Path | None],
-    work: Path,
+    attempts: Path,
+    answers: Path,
 ) -> list[Solution]:
-    """Answer the problems with one adapter alone, or with a hint from the first of two.
+    """Answer the problems with one adapter alone, or with hints from the first of two.
 
-    Every completion is appended below `work` as it comes, so that a killed run goes on from there.
+    What was written is appended to `attempts`, and what it comes to behind it to `answers`, batch by
+    batch; a killed run goes on from there. Raises KoalignError where `answers` holds anything else.
     """
-    if not 1 <= len(steps) <= 2:
-        raise KoalignError(f"--adapters: {len(steps)} steps; give `answer` or `abstraction,answer`")
-    with open_engine(config.engine, config.model, base, steps) as engine:
-        hints = {}
-        if len(steps) == 2:
-            written = _ask(engine, config, renderer, problems, steps[0], "abstraction", {}, work)
-            # A hint that did not end is no hint; an empty one renders the bare prompt.
-            hints = {s.problem_id: s.text.strip() for s in written if s.finish_reason == "stop"}
-        answers = _ask(engine, config, renderer, problems, steps[-1], "answer", hints, work)
-    return [
-        _solution(problem, hints.get(problem.id, ""), sample)
-        for problem, sample in zip(problems, answers, strict=True)
-    ]
+    with (
+        open_engine(config.engine, config.model, base, steps) as engine,
+        JsonlAppender(answers, Solution) as file,
+    ):
+        solver = Solver(engine, config.solve, renderer, steps, config.seed)
+        solutions: list[Solution] = []
+        for batch in solver.attempts(problems, attempts):
+            asked = problems[len(solutions) : len(solutions) + len(batch)]
+            solutions += map(solve_by_vote, asked, batch)
+            known = len(file.done)
+            if file.done[: len(solutions)] != solutions[:known]:
+                raise KoalignError(f"{answers}: holds other answers; take another -o, or --force")
+            file.append(solutions[max(known, len(solutions) - len(batch)) :])
+    return solutions
 
 
-def count_solutions(solutions: Sequence[Solution]) -> dict[str, int]:
-    """How many problems were answered, with and without a hint, and why the others were not."""
-    counts = {
-        "problems": len(solutions),
-        "with_hint": sum(bool(s.abstraction) for s in solutions),
-        "answered": sum(s.answer is not None for s in solutions),
+def goes_on(problems: Sequence[Problem], attempts: Path, answers: Path) -> bool:
+    """Whether the file of answers is the beginning of what these attempts come to."""
+    written = answers.read_bytes()
+    if not attempts.exists():
+        return not written
+    whole = attempts.read_bytes()
+    tried = {
+        attempt.id: attempt
+        for attempt in map(
+            Attempt.model_validate_json, whole[: whole.rfind(b"\n") + 1].splitlines()
+        )
     }
-    for why in ("no_answer", "ambiguous", "truncated"):
-        if count := sum(s.why == why for s in solutions):
-            counts[why] = count
-    return counts
+    lines = [
+        to_json_line(solve_by_vote(problem, tried[problem.id])) + "\n"
+        for problem in problems
+        if problem.id in tried
+    ]
+    return "".join(lines).encode("utf-8").startswith(written)
 
 
-def _ask(
-    engine: Engine,
+def report_on(
     config: Any,
+    base: Base,
     renderer: Renderer,
     problems: Sequence[Problem],
-    adapter: Path | None,
-    purpose: Any,
-    hints: Mapping[str, str],
+    steps: Sequence[Path | None],
+    policy: Path | None,
     work: Path,
-) -> list[Sample]:
-    asked = [renderer.render(p, purpose, hint=hints.get(p.id, "")) for p in problems]
-    shown = [content_hash(hint) if (hint := hints.get(p.id, "")) else "" for p in problems]
-    requests = requests_for(engine, asked, adapter, shown)
-    path = work / f"{purpose}_samples.jsonl"
-    drawn = draw(engine, requests, config.solve, path, title=f"solve: {purpose}", seed=config.seed)
-    return [samples[0] for samples in drawn]
-
-
-def _solution(problem: Problem, hint: str, sample: Sample) -> Solution:
-    verdict = grade(problem, sample.text, sample.finish_reason)
-    return Solution(
-        id=problem.id,
-        abstraction=hint,
-        answer=verdict.answer,
-        text=sample.text,
-        why=None if verdict.answer is not None else verdict.why,
-    )
+) -> SolvingReport:
+    """Whether the attempts at these problems, which have gold answers, were worth their tokens."""
+    with open_engine(config.engine, config.model, base, [*steps, policy]) as engine:
+        solver = Solver(engine, config.solve, renderer, steps, config.seed)
+        attempts = [one for batch in solver.attempts(problems, work / ATTEMPTS) for one in batch]
+        controls = draw_controls(solver, problems, attempts, policy, work)
+        alone, answer = (
+            right_alone(solver, problems, adapter, work / "greedy_samples.jsonl")
+            for adapter in (policy, steps[-1])
+        )
+    return solving_report(problems, attempts, controls, alone, answer)
 
 
 STAGE = Stage(
@@ -112,4 +126,5 @@ STAGE = Stage(
         "answer/adapter",
         "engine.script",
     ),
+    version=2,
 )

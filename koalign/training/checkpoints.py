@@ -1,8 +1,10 @@
-"""checkpoints: what a training leaves on its way -> the state it goes on from, the adapter it ends with."""
+"""checkpoints: what a training leaves on its way -> the state it goes on from, checked as it is saved."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from peft.utils import load_peft_weights
 from transformers import TrainerCallback
 
 from koalign.records import KoalignError
+from koalign.training import processes
 
 WHOLE = "whole"
 """Written into a checkpoint after everything else; one without it was cut off."""
@@ -66,7 +69,7 @@ class Finite(TrainerCallback):
     def on_save(self, args: Any, state: Any, control: Any, *, model: Any, **_: Any) -> None:
         weights = [p.data for p in model.parameters() if p.requires_grad]
         self._require(_norm(weights), "an adapter weight", args, state.global_step)
-        if state.is_world_process_zero:
+        if processes.number() == 0:
             (checkpoint(Path(args.output_dir), state.global_step) / WHOLE).touch()
 
     def _require(self, number: torch.Tensor, what: str, args: Any, step: int) -> None:
@@ -79,6 +82,59 @@ class Finite(TrainerCallback):
             f"lower {self._title}.learning_rate or {self._title}.max_grad_norm and run with --force, "
             "which begins anew (copy that folder first if you want it)"
         )
+
+
+class Frozen(TrainerCallback):
+    """Keeps all but the last `learning` ranks of the adapter `default` bit for bit as they are.
+
+    They get no gradient, and without weight decay AdamW leaves a weight of zero gradient as it is; the
+    norm that is clipped counts only what learns. From where a training begins, resumed or not, and
+    at every save they are compared with what they were when this was made: raises RuntimeError that
+    names the tensor, and for weight decay or dropout, which would move or disturb them.
+    """
+
+    def __init__(self, model: PeftModel, learning: int) -> None:
+        self._learning = learning
+        self._before = {name: part.clone() for name, part in self._parts(model)}
+
+    def on_train_begin(
+        self, args: Any, state: Any, control: Any, *, model: Any, optimizer: Any, **_: Any
+    ) -> None:
+        if any(group["weight_decay"] for group in optimizer.param_groups):
+            raise RuntimeError("weight decay would move the frozen ranks of a stack")
+        for name, module in model.named_modules():
+            if ".lora_dropout." in name and isinstance(module, torch.nn.Dropout) and module.p:
+                raise RuntimeError(f"{name}: dropout would disturb the frozen ranks of a stack")
+        self.require_unmoved(model)
+        for name, parameter in model.named_parameters():
+            if name in self._before:  # here: a resumed training has its parameters by now
+                parameter.register_hook(partial(_only_the_last, self._learning, _axis(name)))
+
+    def on_save(self, args: Any, state: Any, control: Any, *, model: Any, **_: Any) -> None:
+        self.require_unmoved(model)
+
+    def require_unmoved(self, model: PeftModel) -> None:
+        """Raises RuntimeError if a frozen part is no longer what it was."""
+        for name, part in self._parts(model):
+            if not torch.equal(part, self._before[name]):
+                raise RuntimeError(f"{name}: its frozen ranks have moved")
+
+    def _parts(self, model: PeftModel) -> Iterator[tuple[str, torch.Tensor]]:
+        for name, parameter in model.named_parameters():
+            if ".lora_A.default." in name or ".lora_B.default." in name:
+                frozen = parameter.shape[_axis(name)] - self._learning
+                yield name, parameter.data.narrow(_axis(name), 0, frozen)
+
+
+def _axis(name: str) -> int:
+    """Where the ranks lie: A is (rank, in), B is (out, rank)."""
+    return 0 if ".lora_A." in name else 1
+
+
+def _only_the_last(learning: int, axis: int, gradient: torch.Tensor) -> torch.Tensor:
+    kept = gradient.clone()
+    kept.narrow(axis, 0, gradient.shape[axis] - learning).zero_()
+    return kept
 
 
 def _norm(tensors: list[torch.Tensor]) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +21,10 @@ from koalign.data.logps import Logps
 from koalign.engines.groups import Group, pack, rows_of
 from koalign.records import Pair
 from koalign.run import WORK
-from koalign.tracking import open_log
-from koalign.training.fit import fit, save_adapter, trl_settings
+from koalign.training.fit import fit_and_save, on_one_gpu, trl_settings
 from koalign.training.guards import Watch
-from koalign.training.policy import unrounded
+from koalign.training.policy import Start, described, unrounded
+from koalign.training.processes import in_processes
 from koalign.training.rows import RowByRow, row_settings
 from koalign.training.scoring import group_sides, share_prompts_of
 
@@ -33,7 +34,7 @@ PAIR_KEYS = (
 
 
 def sharpen(
-    policy: PeftModel,
+    start: Start,
     tokenizer: Any,
     pairs: Sequence[Pair],
     reference: Sequence[Logps],
@@ -47,13 +48,34 @@ def sharpen(
 ) -> dict[str, float]:
     """Fit the policy's adapter, or go on fitting it, and save it as `out`/adapter.
 
-    Returns the last logged metrics of TRL's DPOTrainer.
+    In `training.processes` processes. Returns the last logged metrics of TRL's DPOTrainer.
     """
-    trainer = dpo_trainer(policy, tokenizer, pairs, reference, section, training, out / WORK, seed)
-    with open_log(tracking, card.name, section.model_dump(), out) as log:
-        metrics = fit(trainer, card.name, log, watch)
-    save_adapter(policy, out / "adapter", card)
-    return metrics
+    print(
+        f"{card.name}: policy = {described(card)}, reference = {described(card, marked=False)} "
+        "as it starts (frozen, log-probs computed once)",
+        file=sys.stderr,
+    )
+    return in_processes(
+        card.name, training.processes,
+        _sharpen, start, tokenizer, pairs, reference, card, section, training, tracking, seed, out, watch,
+    )  # fmt: skip
+
+
+def _sharpen(
+    start: Start,
+    tokenizer: Any,
+    pairs: Sequence[Pair],
+    reference: Sequence[Logps],
+    card: AdapterCard,
+    section: Dpo,
+    training: Training,
+    tracking: Tracking,
+    seed: int,
+    out: Path,
+    watch: Watch | None,
+) -> dict[str, float]:
+    trainer = dpo_trainer(start(), tokenizer, pairs, reference, section, training, out / WORK, seed)
+    return fit_and_save(trainer, card, section, tracking, out, watch)
 
 
 def dpo_trainer(
@@ -84,13 +106,15 @@ def dpo_trainer(
     with unrounded(policy):
         return (GroupedDPOTrainer if grouped else TokenizedDPOTrainer)(
             model=policy,
-            args=DPOConfig(
-                **settings,
-                beta=section.beta,
-                loss_type=list(losses),
-                loss_weights=list(losses.values()),
-                label_smoothing=section.label_smoothing,
-                ld_alpha=section.ld_alpha,
+            args=on_one_gpu(
+                DPOConfig(
+                    **settings,
+                    beta=section.beta,
+                    loss_type=list(losses),
+                    loss_weights=list(losses.values()),
+                    label_smoothing=section.label_smoothing,
+                    ld_alpha=section.ld_alpha,
+                )
             ),
             data_collator=PairCollator(training.row_tokens, section.ld_alpha)
             if grouped

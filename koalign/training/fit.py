@@ -13,16 +13,24 @@ from typing import Any
 import datasets
 import torch
 from peft import PeftModel
-from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerState
+from transformers import (
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerState,
+    TrainingArguments,
+)
 from transformers.trainer import TRAINER_STATE_NAME
 
 from koalign import progress
 from koalign.adapters.cards import AdapterCard, write_card
-from koalign.config import Optimization
+from koalign.config import Optimization, Tracking
 from koalign.jsonl import read_json, write_json
-from koalign.tracking import Log
+from koalign.tracking import Log, open_log
+from koalign.training import processes
 from koalign.training.checkpoints import (
     Finite,
+    Frozen,
     checkpoint,
     last_whole,
     load_adapter,
@@ -72,14 +80,49 @@ def trl_settings(
     }
 
 
-def fit(trainer: Trainer, title: str, log: Log, watch: Watch | None = None) -> dict[str, float]:
+def on_one_gpu(args: TrainingArguments) -> TrainingArguments:
+    """The same settings, where several GPUs are visible too: a process trains on the first of its own.
+
+    transformers would lay the model over all of them (nn.DataParallel) and multiply the batch.
+    """
+    args._n_gpu = min(args.n_gpu, 1)
+    return args
+
+
+def fit_and_save(
+    trainer: Trainer,
+    card: AdapterCard,
+    section: Optimization,
+    tracking: Tracking,
+    out: Path,
+    watch: Watch | None = None,
+) -> dict[str, float]:
+    """Fit the adapter that the card tells of, and save what is kept as `out`/adapter; see `fit`.
+
+    Of several processes the first alone logs and saves.
+    """
+    if processes.number():
+        return fit(trainer, card, _say_nothing, watch)
+    with open_log(tracking, card.name, section.model_dump(), out) as log:
+        metrics = fit(trainer, card, log, watch)
+    save_adapter(
+        trainer.model, out / "adapter", card.model_copy(update={"metrics": lasting(metrics)})
+    )
+    return metrics
+
+
+def fit(
+    trainer: Trainer, card: AdapterCard, log: Log, watch: Watch | None = None
+) -> dict[str, float]:
     """Train from the last whole checkpoint, or from the start, and leave the adapter that is kept.
 
     That is the checkpoint which `watch` judges best, and the last without it. Returns the last logged
-    metrics, those of the probe from the kept step. `title` is the section of the config. Raises
-    KoalignError where a number is no longer finite, and RuntimeError if more than one adapter is active.
+    metrics, those of the probe from the kept step; of several processes the first does both, and the
+    others nothing. The card tells which ranks are frozen, and its name the section of the config. Raises
+    KoalignError where a number is no longer finite, and RuntimeError if more than one adapter is active
+    or a frozen one has moved.
     """
-    model = trainer.model
+    title, model = card.name, trainer.model
     if model.active_adapters != ["default"]:
         raise RuntimeError(
             f"one active adapter named 'default' expected, found {model.active_adapters}"
@@ -89,19 +132,35 @@ def fit(trainer: Trainer, title: str, log: Log, watch: Watch | None = None) -> d
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
     trainer.remove_callback(PrinterCallback)  # added by transformers when its bars are off
+    frozen = Frozen(model, card.rank - card.frozen_rank) if card.frozen_rank else None
+    if frozen:
+        trainer.add_callback(frozen)  # before Finite: a stack that has moved is no whole checkpoint
     trainer.add_callback(Finite(title))
     if watch:
         trainer.add_callback(Guard(title, watch, log))
     work = Path(trainer.args.output_dir)
-    remove_cut_off(work)
+    start = processes.from_first(lambda: _start(work))
     with progress.bar(title, _steps(trainer)) as advance:
         trainer.add_callback(_Logger(log, advance))
-        _train(trainer, title, last_whole(work), watch)
+        _train(trainer, title, start, watch)
+    if processes.number():
+        return {}
     history = trainer.state.log_history
     kept = kept_step(history)
     load_adapter(model, checkpoint(work, trainer.state.global_step if kept is None else kept))
+    if frozen:
+        frozen.require_unmoved(model)
     last = {name: value for entry in history for name, value in entry.items() if name != "step"}
     return {**_numbers(last), **(report(title, watch, trainer.state) if watch else {})}
+
+
+def _start(work: Path) -> Path | None:
+    remove_cut_off(work)
+    return last_whole(work)
+
+
+def _say_nothing(metrics: Mapping[str, float], step: int) -> None:
+    """The log of a process that is not the first."""
 
 
 def _train(trainer: Trainer, title: str, start: Path | None, watch: Watch | None) -> None:
@@ -125,12 +184,12 @@ def _steps(trainer: Trainer) -> int:
 def save_adapter(model: PeftModel, folder: Path, card: AdapterCard) -> None:
     """Write the adapter `default` and its card as one folder that PEFT and vLLM load as it is.
 
-    The same weights give the same bytes on every machine: module names sorted, no local path.
+    The same weights give the same bytes on every machine: module names sorted, no local path. The card's
+    page for people takes the place of PEFT's empty form.
     """
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     model.save_pretrained(part, selected_adapters=["default"], save_embedding_layers=False)
-    (part / "README.md").unlink(missing_ok=True)  # PEFT's empty form
     config = read_json(part / "adapter_config.json")
     config["base_model_name_or_path"] = card.base.path
     config["target_modules"] = sorted(config["target_modules"])
@@ -138,6 +197,16 @@ def save_adapter(model: PeftModel, folder: Path, card: AdapterCard) -> None:
     write_card(part, card)
     shutil.rmtree(folder, ignore_errors=True)
     part.rename(folder)
+
+
+def lasting(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Metrics for the card, to 4 digits: what a resumed training ends with as well, so nothing of time."""
+    passing = ("train_", "total_flos", "num_tokens", "epoch", "learning_rate", "grad_norm")
+    return {
+        name: float(f"{value:.4g}")
+        for name, value in sorted(metrics.items())
+        if not name.startswith(passing)
+    }
 
 
 def _numbers(logs: Mapping[str, Any]) -> dict[str, float]:

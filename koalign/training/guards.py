@@ -13,6 +13,7 @@ import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from koalign.config import Dpo, Probing
 from koalign.data.metrics import difference_interval
 from koalign.jsonl import write_json
 from koalign.tracking import Log
+from koalign.training.processes import from_first
 
 Entry = Mapping[str, float]
 """A line of the history: `step`, and what was logged."""
@@ -179,7 +181,9 @@ class Guard(TrainerCallback):
         done = evaluations(state.log_history)
         if self._watch.measure is None or (done and done[-1]["step"] == state.global_step):
             return
-        found = {PREFIX + name: value for name, value in self._watch.measure(model).items()}
+        # The first process asks, since answers to rounding are no reason to part; all decide alike.
+        measure = partial(self._watch.measure, model)
+        found = {PREFIX + name: value for name, value in from_first(measure).items()}
         state.log_history.append({**found, "step": state.global_step})
         # Which is how transformers knows what not to delete when it rotates checkpoints.
         state.best_global_step = kept_step(state.log_history)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -12,8 +13,13 @@ from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_t
 from transformers import set_seed
 
 from koalign.adapters.base import base_folder, load_base
+from koalign.adapters.cards import AdapterCard
 from koalign.adapters.stack import widen
 from koalign.config import Model
+
+Start = Callable[[], PeftModel]
+"""Makes the policy that a training begins with, once in each of its processes; picklable where there are
+several, as `functools.partial` of a function below is."""
 
 
 def fresh_policy(model: Model, rank: int, alpha: int, seed: int) -> PeftModel:
@@ -41,26 +47,28 @@ def continued_policy(model: Model, adapter: Path) -> PeftModel:
 
 
 def masked_stack(model: Model, parent: Path, extra_rank: int, seed: int, work: Path) -> PeftModel:
-    """The parent adapter, frozen, with `extra_rank` new ranks that learn, as one adapter.
+    """The parent adapter with `extra_rank` new ranks behind its own, as one adapter: a stack to be.
 
-    The parent's rows of A and columns of B get no gradient, and without weight decay AdamW leaves
-    a weight of zero gradient bit for bit as it is. So TRL sees one plain adapter, and what is saved
-    is already the sum that an engine serves.
+    Its function is the parent's, and its dropout 0. `checkpoints.Frozen` keeps the parent's rows of A
+    and columns of B as they are in the training, where the card counts them as `frozen_rank`. So TRL
+    sees one plain adapter, and what is saved is already the sum that an engine serves.
     """
-    frozen = widen(parent, work / "initial", extra_rank, seed)
-    policy = continued_policy(model, work / "initial")
-    for name, parameter in policy.named_parameters():
-        if ".lora_A.default." in name:
-            parameter.register_hook(
-                lambda grad: torch.cat([torch.zeros_like(grad[:frozen]), grad[frozen:]])
-            )
-        elif ".lora_B.default." in name:
-            parameter.register_hook(
-                lambda grad: torch.cat(
-                    [torch.zeros_like(grad[:, :frozen]), grad[:, frozen:]], dim=1
-                )
-            )
-    return policy
+    work.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=work, prefix="initial-") as folder:
+        widen(parent, Path(folder), extra_rank, seed)
+        return continued_policy(model, Path(folder))
+
+
+def described(card: AdapterCard, *, marked: bool = True) -> str:
+    """What a policy is made of, from the card of what it becomes; `marked` with what learns in it."""
+    parts = [card.name] if card.frozen_rank or not card.parents else []
+    known = [parent.name for parent in card.parents]
+    if not marked:
+        return " + ".join(["base", *known, *parts])
+    learning = f"(learning, rank {card.rank - card.frozen_rank})"
+    if not card.frozen_rank:
+        return f"base + {(known or parts)[0]} {learning}"
+    return f"base + {' + '.join(known)} (frozen, rank {card.frozen_rank}) + {card.name} {learning}"
 
 
 @contextmanager

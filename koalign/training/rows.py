@@ -1,11 +1,12 @@
-"""rows: the groups of an optimizer step -> rows of bounded length, a backward pass each."""
+"""rows: the groups of an optimizer step -> rows of bounded length, a backward pass each, in any process."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
+
+from koalign.training import processes
 
 
 class RowByRow:
@@ -13,20 +14,38 @@ class RowByRow:
     {"rows": [...], "shares": [weight of a row in the means of the step]}.
 
     The losses of the rows are shares of the step's loss, so the gradient does not depend on how the
-    groups were laid into rows: `row_tokens` is memory against speed and no hyper-parameter. For one
-    process: TRL gathers metrics with every row, and two processes need not have as many.
+    groups were laid into rows, nor on who computed which: `row_tokens` and `processes` are memory
+    against speed and no hyper-parameters. Of N processes, each computes every N-th row.
     """
 
     def training_step(
         self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None
     ) -> torch.Tensor:
-        """Forward and backward of every row; returns the step's loss."""
-        rows = inputs["rows"]
+        """Forward and backward of this process's rows; returns the loss of the step, of all rows."""
+        model.train()  # a process may have no row, and TRL logs to the side that the mode says
+        noted, read = self._metrics["train"], self._total_train_tokens
+        losses = []
+        for row in inputs["rows"][processes.number() :: processes.count()]:
+            losses.append(super().training_step(model, row, num_items_in_batch))
+        processes.sum_gradients([p for p in model.parameters() if p.requires_grad])
+        done = processes.gathered(
+            ([loss.item() for loss in losses], dict(noted), self._total_train_tokens - read)
+        )
+        self._total_train_tokens = read + sum(tokens for _, _, tokens in done)
+        shares = inputs["shares"]
+        places = [(n % len(done), n // len(done)) for n in range(len(shares))]
+        for key in done[0][1].keys() - {"num_tokens"}:
+            values = [done[process][1][key][place] for process, place in places]
+            noted[key] = [sum(w * v for w, v in zip(shares, values, strict=True)) / sum(shares)]
+        noted["num_tokens"] = [self._total_train_tokens]
         loss = torch.zeros((), device=self.args.device)
-        for row in rows:
-            loss = loss + super().training_step(model, row, num_items_in_batch)
-        self._metrics["train"].update(_means(self._metrics["train"], inputs["shares"]))
+        for process, place in places:
+            loss = loss + done[process][0][place]
         return loss
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        if processes.number() == 0:
+            super()._save_checkpoint(model, trial)
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """Not estimated: transformers counts input_ids, which here are one level down."""
@@ -41,20 +60,4 @@ def row_settings(settings: dict[str, Any]) -> dict[str, Any]:
         "per_device_train_batch_size": settings["per_device_train_batch_size"] * steps,
         "gradient_accumulation_steps": 1,
         "router_aux_loss_coef": 0.0,
-    }
-
-
-def _means(metrics: dict[str, list[float]], shares: Sequence[float]) -> dict[str, list[float]]:
-    """What TRL noted for each row, as one mean of the step where it noted one value a row.
-
-    The shares are those of pairs, or of tokens in SFT; a mean over tokens of DPO is so weighted too.
-    """
-    rows = len(shares)
-    return {
-        key: [
-            *values[:-rows],
-            sum(w * v for w, v in zip(shares, values[-rows:], strict=True)) / sum(shares),
-        ]
-        for key, values in metrics.items()
-        if rows > 1 and len(values) >= rows
     }

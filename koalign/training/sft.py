@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +18,10 @@ from koalign.adapters.cards import AdapterCard
 from koalign.config import Optimization, Tracking, Training
 from koalign.engines.groups import Group, pack, rows_of
 from koalign.run import WORK
-from koalign.tracking import open_log
-from koalign.training.fit import fit, save_adapter, trl_settings
+from koalign.training.fit import fit_and_save, on_one_gpu, trl_settings
 from koalign.training.guards import Watch
-from koalign.training.policy import unrounded
+from koalign.training.policy import Start, described, unrounded
+from koalign.training.processes import in_processes
 from koalign.training.rows import RowByRow, row_settings
 from koalign.training.scoring import IGNORED, share_prompts_of
 
@@ -29,7 +30,7 @@ Row = tuple[Sequence[int], Sequence[int]]
 
 
 def teach(
-    policy: PeftModel,
+    start: Start,
     tokenizer: Any,
     rows: Sequence[Row],
     card: AdapterCard,
@@ -42,13 +43,29 @@ def teach(
 ) -> dict[str, float]:
     """Fit the policy's adapter, or go on fitting it, and save it as `out`/adapter.
 
-    Returns the last logged metrics of TRL's SFTTrainer.
+    In `training.processes` processes. Returns the last logged metrics of TRL's SFTTrainer.
     """
-    trainer = sft_trainer(policy, tokenizer, rows, section, training, out / WORK, seed)
-    with open_log(tracking, card.name, section.model_dump(), out) as log:
-        metrics = fit(trainer, card.name, log, watch)
-    save_adapter(policy, out / "adapter", card)
-    return metrics
+    print(f"{card.name}: policy = {described(card)}", file=sys.stderr)
+    return in_processes(
+        card.name, training.processes,
+        _teach, start, tokenizer, rows, card, section, training, tracking, seed, out, watch,
+    )  # fmt: skip
+
+
+def _teach(
+    start: Start,
+    tokenizer: Any,
+    rows: Sequence[Row],
+    card: AdapterCard,
+    section: Optimization,
+    training: Training,
+    tracking: Tracking,
+    seed: int,
+    out: Path,
+    watch: Watch | None,
+) -> dict[str, float]:
+    trainer = sft_trainer(start(), tokenizer, rows, section, training, out / WORK, seed)
+    return fit_and_save(trainer, card, section, tracking, out, watch)
 
 
 def sft_trainer(
@@ -76,7 +93,7 @@ def sft_trainer(
     with unrounded(policy):
         return (GroupedSFTTrainer if grouped else SFTTrainer)(
             model=policy,
-            args=SFTConfig(**settings),
+            args=on_one_gpu(SFTConfig(**settings)),
             data_collator=GroupCollator(training.row_tokens)
             if grouped
             else PaddedCollator(tokenizer.pad_token_id),

@@ -6,7 +6,7 @@ Run with `pytest -m gpu`; where there is no GPU these are not collected.
 import pytest
 import torch
 from conftest import exam
-from training_helpers import QUICK_DPO, TRAINING, pairs_of, trained_adapter
+from training_helpers import QUICK_DPO, TRAINING, card, pairs_of, trained_adapter
 
 from koalign.adapters.base import load_tokenizer
 from koalign.config import Model, Training
@@ -60,7 +60,7 @@ def test_dpo_starts_at_the_reference_and_learns(model, checkpointing, adapter, p
         policy, load_tokenizer(model), pairs, reference, section, TRAINING, tmp_path, 0
     )
     seen = []
-    fit(trainer, "dpo", lambda metrics, step: seen.append(metrics))
+    fit(trainer, card("dpo", 8), lambda metrics, step: seen.append(metrics))
     steps = [metrics for metrics in seen if "rewards/margins" in metrics]
     assert abs(steps[0]["rewards/margins"]) < (1e-3 if model.dtype == "float32" else 0.05)
     assert steps[-1]["rewards/margins"] > steps[0]["rewards/margins"] + 0.05

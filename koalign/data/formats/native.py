@@ -36,6 +36,7 @@ def problem(row: Row) -> Problem:
         answers=_answers(row, choices),
         kind=kind,
         points=None if is_missing(points) else points,
+        rationales=row.fields.get("rationales") or (),
         **{
             name: optional(row, name)
             for name in ("passage", "box", "source", "group", "split", "subject", "rationale")

@@ -1,0 +1,91 @@
+"""export: an adapter of koalign -> a plain PEFT folder for people who do not have koalign."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+from koalign.adapters.cards import AdapterCard, read_card, refuse_weightless, write_card
+from koalign.adapters.foreign import CONFIG, WEIGHTS, read_config
+from koalign.config import resolve_path
+from koalign.jsonl import write_json
+from koalign.records import KoalignError
+
+TOKENIZER = (
+    "tokenizer*", "*.jinja", "*.model", "special_tokens_map.json", "added_tokens.json", "vocab.*",
+    "merges.txt", "chat_template.json",
+)  # fmt: skip
+"""What a tokenizer may consist of."""
+
+
+def export(folder: Path, out: Path) -> AdapterCard:
+    """Write an adapter as a plain PEFT folder with its base's tokenizer and return its card.
+
+    The base is named as others find it: by its hub id, or by the whole path of its folder. Raises
+    KoalignError if `out` is there, and if no tokenizer is to be had.
+    """
+    refuse_weightless(folder)
+    config, card = read_config(folder), read_card(folder)
+    source = _tokenizer_folder(folder, card)
+    new = begun(out)
+    copy_files(source, new, TOKENIZER)
+    is_folder = Path(resolve_path(card.base.path)).is_dir()
+    base = str(source.resolve()) if is_folder else card.base.path
+    named = {"base_model_name_or_path": base, "task_type": config.get("task_type") or "CAUSAL_LM"}
+    write_json(new / CONFIG, {**config, **named})
+    shutil.copyfile(folder / WEIGHTS, new / WEIGHTS)
+    # Where its parents stand on this machine is nobody else's concern; they are found by their ids.
+    parents = tuple(parent.model_copy(update={"path": ""}) for parent in card.parents)
+    changed = {"base": card.base.model_copy(update={"path": base}), "parents": parents}
+    write_card(new, card.model_copy(update=changed))
+    new.rename(out)
+    return read_card(out)
+
+
+def begun(out: Path) -> Path:
+    """An empty folder beside `out`, to be renamed; raises KoalignError if `out` is there."""
+    if out.exists():
+        raise KoalignError(f"{out} is there already, and nothing is written over; take another -o")
+    new = out.with_name(out.name + ".part")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(parents=True)
+    return new
+
+
+def unknown_base(folder: Path) -> str:
+    """What is wrong with an adapter that does not say which base it is for, and the remedy."""
+    return (
+        f"{folder}: its base is unknown; write its folder or hub id as base_model_name_or_path "
+        f"into {folder / CONFIG}, and remove its koalign.json"
+    )
+
+
+def copy_files(source: Path, out: Path, patterns: Sequence[str]) -> None:
+    """Copy the files of a folder whose names fit one of the patterns."""
+    for path in sorted({path for pattern in patterns for path in source.glob(pattern)}):
+        if path.is_file():
+            shutil.copyfile(path, out / path.name)
+
+
+def _tokenizer_folder(folder: Path, card: AdapterCard) -> Path:
+    path = card.base.path
+    if not path:
+        raise KoalignError(unknown_base(folder))
+    here = Path(resolve_path(path))
+    if not here.is_dir():
+        try:
+            here = Path(snapshot_download(path, allow_patterns=list(TOKENIZER)))
+        except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
+            reason = str(error).splitlines()[0]
+            raise KoalignError(
+                f"{folder}: its base {path} is neither a folder here nor to be had from the hub ({reason})"
+            ) from None
+    if not (here / "tokenizer_config.json").exists():
+        raise KoalignError(
+            f"{here}: the base of {folder} has no tokenizer_config.json; put it there"
+        )
+    return here

@@ -1,0 +1,220 @@
+"""foreign: a PEFT folder or hub id that koalign did not make -> what is known of it, does it fit a base."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ConfigDict, Field
+from safetensors import SafetensorError, safe_open
+
+from koalign.config import Model
+from koalign.jsonl import parse_record
+from koalign.records import KoalignError, Record
+
+CONFIG = "adapter_config.json"
+WEIGHTS = "adapter_model.safetensors"
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
+_MATRIX = re.compile(r"base_model\.model\.(.+)\.lora_(?:embedding_)?([AB])(?:\.weight)?")
+_PLAIN_INITS = ("gaussian", "eva", "orthogonal", "mica", "lora_ga")
+"""Words for `init_lora_weights` that leave a plain LoRA; others change the weights of the base."""
+
+
+class LoraFacts(Record):
+    """What koalign reads of an `adapter_config.json`; other keys are PEFT's."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, use_attribute_docstrings=True)
+
+    r: int = Field(ge=1)
+    rank_pattern: dict[str, int] | None = None
+    base_model_name_or_path: str | None = None
+
+    @property
+    def rank(self) -> int:
+        """The highest of its modules."""
+        return max([self.r, *(self.rank_pattern or {}).values()])
+
+
+@dataclass(frozen=True)
+class Matrices:
+    """The pair of LoRA matrices of one module: A is (rank, inputs), B is (outputs, rank)."""
+
+    a: tuple[int, ...]
+    b: tuple[int, ...]
+
+    @property
+    def rank(self) -> int:
+        return self.a[0]
+
+    @property
+    def parameters(self) -> int:
+        return self.a[0] * self.a[1] + self.b[0] * self.b[1]
+
+
+def is_hub_id(name: str) -> bool:
+    """Whether a name can be an adapter of the hub, `owner/name`."""
+    return _HUB_ID.fullmatch(name) is not None
+
+
+def from_hub(name: str, card: str) -> Path:
+    """The local folder of an adapter of the hub: its configuration, its safetensors and its `card` file.
+
+    Raises KoalignError where it is not to be had.
+    """
+    from huggingface_hub import snapshot_download  # takes longer than all of this command besides
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=[CONFIG, WEIGHTS, card]))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
+        reason = str(error).splitlines()[0]
+        raise KoalignError(
+            f"adapter {name!r} is neither a folder here nor to be had from the hub ({reason})"
+        ) from None
+
+
+def name_of(folder: Path) -> str:
+    """What to call an adapter without a card: its hub id, or the name of its folder."""
+    folder = folder.absolute()
+    store = folder.parent.parent.name
+    if folder.parent.name == "snapshots" and store.startswith("models--"):
+        return store.removeprefix("models--").replace("--", "/", 1)
+    return folder.resolve().name
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The `adapter_config.json` of a LoRA adapter; raises KoalignError where it is broken or no LoRA."""
+    path = folder / CONFIG
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise KoalignError(f"{folder}: no {CONFIG}; give the folder of a PEFT adapter") from None
+    except (ValueError, RecursionError) as error:
+        raise KoalignError(
+            f"{path}: is not JSON ({error}); take the adapter from its source again"
+        ) from None
+    kind = config.get("peft_type") if isinstance(config, dict) else None
+    if kind != "LORA":
+        raise KoalignError(f"{path}: peft_type is {kind!r}; koalign takes LoRA adapters only")
+    return config
+
+
+def lora_facts(folder: Path) -> LoraFacts:
+    """What the configuration says; raises KoalignError where it is broken."""
+    return parse_record(LoraFacts, read_config(folder), str(folder / CONFIG))
+
+
+def refuse_without_weights(folder: Path) -> None:
+    """Raises KoalignError where there is no safetensors file, with the remedy."""
+    if (folder / WEIGHTS).exists():
+        return
+    if (folder / "adapter_model.bin").exists():
+        raise KoalignError(
+            f"{folder}: holds adapter_model.bin only, a pickle that may run code when it is read; load it "
+            "with PEFT where you trust it, and save_pretrained writes safetensors"
+        )
+    raise KoalignError(
+        f"{folder}: holds no {WEIGHTS}; take the adapter from its source again, or train it again"
+    )
+
+
+def matrices_of(folder: Path) -> dict[str, Matrices]:
+    """Module name, as in the base, -> the shapes of its LoRA matrices; no weight is read.
+
+    Raises KoalignError for a broken file, a matrix without its other half, and where there is none.
+    """
+    refuse_without_weights(folder)
+    halves: dict[str, dict[str, tuple[int, ...]]] = {}
+    try:
+        with safe_open(folder / WEIGHTS, framework="np") as file:
+            for name in file.keys():  # noqa: SIM118  (not a dict)
+                if found := _MATRIX.fullmatch(name):
+                    shape = tuple(file.get_slice(name).get_shape())
+                    halves.setdefault(found[1], {})[found[2]] = shape
+    except (SafetensorError, OSError) as error:
+        raise KoalignError(
+            f"{folder / WEIGHTS}: cannot be read ({error}); take the adapter from its source again"
+        ) from None
+    if not halves:
+        raise KoalignError(f"{folder / WEIGHTS}: holds no LoRA matrices")
+    for module, pair in halves.items():
+        if set(pair) != {"A", "B"} or len(pair["A"]) != 2 or pair["A"][0] != pair["B"][-1]:
+            raise KoalignError(
+                f"{folder / WEIGHTS}: {module}: lora_A {pair.get('A')} and lora_B {pair.get('B')} are no "
+                "pair (rank, inputs) and (outputs, rank)"
+            )
+    return {module: Matrices(pair["A"], pair["B"]) for module, pair in sorted(halves.items())}
+
+
+def refuse_misfit(folder: Path, base: str) -> bool:
+    """Hold every LoRA matrix against its module in the base, by shapes alone.
+
+    `base` is a folder, a hub id or `builtin:…`. The modules are those of the model that transformers
+    builds from its config, without weights. Raises KoalignError that names the first module which is
+    not there or of another shape; False where the base brings code of its own and nothing is known.
+    """
+    found = matrices_of(folder)
+    modules = _modules_of(base)
+    if modules is None:
+        return False
+    for name, pair in found.items():
+        if name not in modules:
+            raise KoalignError(
+                f"{folder}: changes {name}, and {base} has no such module; it was made for another base"
+            )
+        outputs, inputs = modules[name]
+        if (pair.b[0], pair.a[1]) != (outputs, inputs):
+            raise KoalignError(
+                f"{folder}: its matrices for {name} are for {pair.b[0]} x {pair.a[1]}, and in {base} it "
+                f"is {outputs} x {inputs}; it was made for another base"
+            )
+    return True
+
+
+def _modules_of(base: str) -> dict[str, tuple[int, int]] | None:
+    """Module name -> (outputs, inputs), of all that have a matrix."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers.pytorch_utils import Conv1D
+
+    from koalign.adapters.base import base_folder
+
+    path = base_folder(Model(path=base))
+    try:
+        config = AutoConfig.from_pretrained(path, trust_remote_code=False)
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    except ValueError:  # it has code of its own
+        return None
+    shapes = {}
+    for name, module in model.named_modules():
+        weight = module._parameters.get("weight")
+        if weight is not None and weight.dim() == 2:
+            shape = tuple(weight.shape)
+            turned = isinstance(module, Conv1D | torch.nn.Embedding)
+            shapes[name] = shape[::-1] if turned else shape
+    return shapes
+
+
+def refuse_for_vllm(folder: Path) -> None:
+    """Raises KoalignError for a LoRA that vLLM cannot serve (vllm/lora/peft_helper.py, 0.32)."""
+    config = read_config(folder)
+    init = config.get("init_lora_weights", True)
+    kept = set(config.get("modules_to_save") or ()) - {"classifier", "score"}
+    reasons = [f"{key} = {config[key]!r}" for key in (
+        "use_dora", "lora_bias", "alora_invocation_tokens", "layer_replication", "use_bdlora",
+        "use_qalora",
+    ) if config.get(key)]  # fmt: skip
+    if config.get("bias", "none") != "none":
+        reasons.append(f"bias = {config['bias']!r}")
+    if kept:
+        reasons.append(f"modules_to_save = {sorted(kept)}")
+    if isinstance(init, str) and init.lower() not in _PLAIN_INITS:
+        reasons.append(f"init_lora_weights = {init!r}")
+    if reasons:
+        raise KoalignError(
+            f"{folder}: vLLM cannot serve it ({', '.join(reasons)}); take engine.backend: hf"
+        )

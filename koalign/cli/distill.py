@@ -1,0 +1,95 @@
+"""distill: koalign distill, a teacher's and the policy's own verified rationales -> data to train on."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from koalign.cli.options import DEFAULT_RUN, Files, Force, RunDir, Settings
+from koalign.records import KoalignError
+
+
+def distill(
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", help="Problems with rationales, JSONL. Without: in the run folder."),
+    ] = None,
+    files: Files = None,
+    settings: Settings = None,
+    run_dir: RunDir = DEFAULT_RUN,
+    force: Force = False,
+) -> None:
+    """Ask a teacher for rationales; keep what verifies, with the policy's own, to train on."""
+    if out is not None and out.suffix != ".jsonl":
+        raise KoalignError(f"-o {out}: end the name in .jsonl, so that data.train can read it")
+    if out is not None and out.exists() and not force:
+        raise KoalignError(f"{out} is there already; take another -o, or --force to replace it")
+
+    from koalign.config_files import load_config
+    from koalign.data.explaining import REASONING
+    from koalign.jsonl import read_json
+    from koalign.renderer import open_renderer
+    from koalign.run import execute, locked
+    from koalign.stages import stages_of
+    from koalign.stages.distill import stage_for
+    from koalign.views import describe
+
+    config = load_config(files or [], settings or [])
+    with locked(run_dir):
+        stage = stage_for(config, run_dir)
+        for one in (*stages_of("prepare", config), stage):
+            typer.echo(describe(*execute(one, config, run_dir, force)))
+        made = run_dir / stage.name
+        if out is not None:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(made / "rationales.jsonl", out)
+    _show(read_json(made / "report.json"))
+    reasons = open_renderer(config.prompt).teaches_rationales
+    typer.echo(
+        "train on it in a run of its own: koalign sft --run-dir runs/distilled "
+        f"-s 'data.train=[{out or made / 'rationales.jsonl'}]'"
+        f"{'' if reasons else f' -s prompt.template={REASONING}'}"
+    )
+
+
+def _show(report: Mapping[str, Any]) -> None:
+    from rich.table import Table
+
+    from koalign.views import console
+
+    screen = console()
+    table = Table("by", "drawn", "right", "verified", "kept", "Hangul in the letters, %")
+    for kind, draws in report["yield"].items():
+        if draws:
+            sums = [
+                sum(draw[key] for draw in draws.values()) for key in ("drawn", "right", "verified")
+            ]
+            shares = {k.partition(" ")[0]: n for k, n in report["hangul"][kind].items() if n}
+            table.add_row(
+                kind,
+                *(f"{number:,}" for number in sums),
+                f"{report['kept'][kind]:,}",
+                ", ".join(f"{share}+: {count:,}" for share, count in shares.items()),
+            )
+    screen.print(table)
+    lost = Table("dropped, because", "times")
+    for reason, count in report["dropped"].items():
+        lost.add_row(reason, f"{count:,}")
+    if lost.row_count:
+        screen.print(lost)
+    share, teacher = report["own_per_teacher"], report["teacher"]
+    if share is not None:
+        typer.echo(
+            f"own for each of the teacher's: {share:g} (at least {report['own_per_teacher_wanted']:g})"
+        )
+    if teacher:
+        typer.echo(
+            f"teacher: {', '.join(teacher['models']) or 'no reply'}; {teacher['prompt_tokens']:,} tokens "
+            f"read, {teacher['completion_tokens']:,} written, cost {teacher['cost']:g}"
+        )
+        for alarm in teacher["alarms"]:
+            typer.echo(f"suspicious: {alarm}")

@@ -1,0 +1,219 @@
+"""solve: koalign solve: the test split of a run, or a file of problems, answered within a budget."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from koalign.cli.chain import run_stages
+from koalign.cli.options import DEFAULT_RUN, Files, Force, RunDir, Settings
+from koalign.jsonl import parse_record, read_json, read_jsonl
+from koalign.records import Base, KoalignError
+
+if TYPE_CHECKING:
+    from koalign.config import Config
+    from koalign.data.prompts import Renderer
+    from koalign.records import Problem
+
+GREEDY = ("hints=1", "answers=1", "bare=0", "temperature=0", "hint_temperature=0")
+
+
+def solve(
+    problems: Annotated[
+        Path | None, typer.Argument(help="Problems, any known format. Without: the test split.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", help="Answers, JSONL. Without a file: in the run folder.")
+    ] = None,
+    adapters: Annotated[
+        str | None,
+        typer.Option("--adapters", help="One step, or two: hints, then answers with them."),
+    ] = None,
+    budget: Annotated[
+        int | None,
+        typer.Option(
+            "--budget",
+            min=1,
+            help="Answers of a problem that vote: half of them each with a hint of its own (of an odd "
+            "number the greater half), the others bare; 1 is --greedy. Without: solve.hints, "
+            "solve.answers and solve.bare.",
+        ),
+    ] = None,
+    greedy: Annotated[
+        bool, typer.Option("--greedy", help="One hint and one answer, the likeliest.")
+    ] = False,
+    report: Annotated[
+        bool,
+        typer.Option(
+            "--report",
+            help="Say whether abstractions pay on these problems, beside -o; they need answers, and it "
+            "costs twice as much again.",
+        ),
+    ] = False,
+    files: Files = None,
+    settings: Settings = None,
+    run_dir: RunDir = DEFAULT_RUN,
+    any_template: Annotated[
+        bool, typer.Option("--any-template", help="Take adapters trained with other prompts.")
+    ] = False,
+    force: Force = False,
+) -> None:
+    """State abstractions of each problem, answer with them and without, and let the answers vote."""
+    if greedy and budget not in (None, 1):
+        raise KoalignError(f"--greedy is a budget of 1, and not of {budget}; leave one of them out")
+    settings = [*(settings or []), *_budget_settings(1 if greedy else budget)]
+    if problems is None and out is None:
+        _solve_test_split(adapters, files, settings, run_dir, report, force)
+        return
+    if out is None:
+        raise KoalignError(f"{problems}: say where the answers go with -o answers.jsonl")
+    _solve_file(
+        problems, out, adapters, files or [], settings, run_dir, report, any_template, force
+    )
+
+
+def _budget_settings(budget: int | None) -> list[str]:
+    if budget is None:
+        return []
+    split = (f"hints={budget - budget // 2}", "answers=1", f"bare={budget // 2}")
+    return [f"solve.{one}" for one in (GREEDY if budget == 1 else split)]
+
+
+def _solve_test_split(
+    adapters: str | None,
+    files: list[Path] | None,
+    settings: list[str],
+    run_dir: Path,
+    report: bool,
+    force: bool,
+) -> None:
+    from koalign.config_files import load_config
+    from koalign.data.voting import Solution
+    from koalign.reports.solving import summary
+    from koalign.run import read_manifest
+    from koalign.stages.solve import ROLES
+
+    asked = adapters or load_config(files or [], settings).solve.adapters
+    if asked != ROLES:
+        raise KoalignError(f"--adapters {asked} on the test split: name the answers with -o")
+    if report:
+        raise KoalignError(
+            "--report is for a file, or with -o; of the test split `koalign evaluate` makes it"
+        )
+    run_stages("solve", files, [*settings, f"solve.adapters={ROLES}"], run_dir, force)
+    done = read_manifest(run_dir / "solve")
+    assert done is not None  # run_stages has seen to it
+    typer.echo(summary(read_jsonl(run_dir / "solve" / "answers.jsonl", Solution), done.seconds))
+    typer.echo(f"answers are in {run_dir / 'solve' / 'answers.jsonl'}")
+
+
+def _solve_file(
+    problems: Path | None,
+    out: Path,
+    adapters: str | None,
+    files: list[Path],
+    settings: list[str],
+    run_dir: Path,
+    report: bool,
+    any_template: bool,
+    force: bool,
+) -> None:
+    from koalign.adapters.cards import adapter_id, check_adapter
+    from koalign.adapters.names import find_adapters
+    from koalign.config_files import load_config
+    from koalign.data.formats.sources import read_problems
+    from koalign.engines import describe_base
+    from koalign.records import content_hash
+    from koalign.renderer import open_renderer
+    from koalign.reports.solving import summary
+    from koalign.run import locked
+    from koalign.stages.solve import ATTEMPTS, goes_on
+    from koalign.stages.solve import solve as solve_problems
+
+    config = load_config(files, settings)
+    base_file = run_dir / "prepare" / "base.json"
+    if not base_file.exists():
+        raise KoalignError(f"{run_dir}: no run here; run `koalign sft` first (or `koalign run`)")
+    base = parse_record(Base, read_json(base_file), str(base_file))
+    asked = read_problems(problems or run_dir / "prepare" / "test.jsonl")
+    if not asked:
+        raise KoalignError(f"{problems or 'the test split'}: holds no problem")
+    steps = find_adapters(adapters or config.solve.adapters, run_dir, config.dpo.rounds)
+    if report:
+        _refuse_report(asked, steps)
+    policy = find_adapters("dpo", run_dir, config.dpo.rounds)[0] if report else None
+    now, _ = describe_base(config.engine, config.model)
+    if now.weight_hash != base.weight_hash:
+        raise KoalignError(
+            f"model.path: {now.path} is not the base of {run_dir} ({base.path}); "
+            "give the config of that run with -c"
+        )
+    renderer = open_renderer(config.prompt, run_dir / "prepare" / "shots.jsonl")
+    for step in steps:
+        if step is not None:
+            check_adapter(step, base, None if any_template else renderer.hash)
+    visible = SimpleNamespace(
+        model=config.model, engine=config.engine, solve=config.solve, seed=config.seed
+    )
+    # The same question continues in the same folder; another one never meets its samples.
+    name = content_hash(
+        [problem.id for problem in asked],
+        [adapter_id(step) if step else "" for step in steps],
+        config.solve.model_dump(exclude={"adapters"}),
+        config.engine.backend,
+        config.seed,
+        renderer.hash,
+        renderer.shots,
+    )
+    work = run_dir / "solving" / name
+    started = time.monotonic()
+    with locked(run_dir):
+        if out.exists():
+            if force and not out.is_dir():
+                out.unlink()
+            elif out.is_dir() or not goes_on(asked, work / ATTEMPTS, out):
+                raise KoalignError(
+                    f"{out} is there already; take another -o, or --force to replace it"
+                )
+        solutions = solve_problems(visible, base, renderer, asked, steps, work / ATTEMPTS, out)
+        if report:
+            _report(visible, base, renderer, asked, steps, policy, work, out)
+        shutil.rmtree(work)
+    typer.echo(f"{out}: {summary(solutions, time.monotonic() - started)}")
+
+
+def _refuse_report(problems: list[Problem], steps: list[Path | None]) -> None:
+    if len(steps) != 2:
+        raise KoalignError(
+            "--report: without hints there is nothing to compare; name two --adapters"
+        )
+    if without := sum(not problem.answers for problem in problems):
+        raise KoalignError(
+            f"--report: {without} of {len(problems)} problems have no answer to check against; give "
+            "them answers, or leave --report out"
+        )
+
+
+def _report(
+    config: Config,
+    base: Base,
+    renderer: Renderer,
+    problems: list[Problem],
+    steps: list[Path | None],
+    policy: Path | None,
+    work: Path,
+    out: Path,
+) -> None:
+    from koalign.reports.solving import print_report, write_report
+    from koalign.stages.solve import report_on
+
+    report = report_on(config, base, renderer, problems, steps, policy, work)
+    page = out.with_suffix(".report.html")
+    write_report(report, out.with_suffix(".report.json"), page)
+    print_report(report)
+    typer.echo(f"the same as a page: {page}")

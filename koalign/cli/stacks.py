@@ -1,0 +1,135 @@
+"""stacks: the commands that make other folders of adapters, and prove what they are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from koalign.cli.options import DEFAULT_RUN, RunDir
+from koalign.records import KoalignError
+
+Out = Annotated[Path, typer.Option("-o", help="Folder to write.")]
+Adapter = Annotated[str, typer.Argument(help="An adapter of the run, a folder, or a hub id.")]
+
+
+def stack(
+    adapters: Annotated[
+        list[str], typer.Argument(help="Adapters of the run, folders, or hub ids, two or more.")
+    ],
+    out: Out,
+    rank: Annotated[
+        int | None,
+        typer.Option(
+            "--rank", help="Keep the best of the sum at this rank; not exact, says the error."
+        ),
+    ] = None,
+    run_dir: RunDir = DEFAULT_RUN,
+    force: Annotated[bool, typer.Option("--force", help="Replace the adapter in -o.")] = False,
+) -> None:
+    """Sum adapters exactly into one that plain PEFT and vLLM serve."""
+    from koalign.adapters.cards import ranks
+    from koalign.adapters.lineage import refuse_overlap
+    from koalign.adapters.names import find_adapter
+    from koalign.adapters.stack import ERROR, WORST
+    from koalign.adapters.stack import stack as write
+
+    folders = [find_adapter(name, run_dir) for name in adapters]
+    card = write(folders, out, rank=rank, force=force)
+    try:
+        refuse_overlap(list(zip(adapters, folders, strict=True)), run_dir)
+    except KoalignError as error:  # sums of the user's own making may be meant so
+        typer.echo(f"note: {error}", err=True)
+    listed = ", ".join(
+        f"{name} (rank {one})" for name, one in zip(adapters, ranks(folders), strict=True)
+    )
+    typer.echo(f"{out}: {listed} as one adapter of rank {card.rank}")
+    for name, value in card.metrics.items():
+        where = (
+            f"worst in {name.removeprefix(WORST)}" if name != ERROR else "of all layers together"
+        )
+        typer.echo(f"relative error {where}: {value:.3e}")
+    if not card.metrics:
+        typer.echo("exact: `koalign adapters verify` holds it against its parts")
+
+
+def verify(
+    adapter: Adapter,
+    run_dir: RunDir = DEFAULT_RUN,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Hold an adapter against its card, its parents and its base; code 2 if anything is not so."""
+    from koalign.adapters.cards import adapter_id
+    from koalign.adapters.names import find_adapter
+    from koalign.adapters.verify import verify as check
+
+    folder = find_adapter(adapter, run_dir)
+    checks = check(folder, run_dir if run_dir.is_dir() else None)
+    failed = [one for one in checks if one.result == "failed"]
+    if as_json:
+        try:
+            its: str | None = adapter_id(folder)
+        except KoalignError:  # broken, as the checks say
+            its = None
+        listed = [one.model_dump(mode="json") for one in checks]
+        whole = {"path": str(folder), "id": its, "ok": not failed, "checks": listed}
+        typer.echo(json.dumps(whole, ensure_ascii=False, indent=2))
+    else:
+        for one in checks:
+            typer.echo(f"{one.result:8}{one.name}: {one.detail}")
+        unknown = sum(one.result == "unknown" for one in checks)
+        typer.echo(
+            f"{len(checks) - len(failed) - unknown} ok, {len(failed)} failed, {unknown} unknown"
+        )
+    if failed:
+        more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+        raise KoalignError(f"{folder}: {failed[0].name}: {failed[0].detail}{more}")
+
+
+def export(
+    adapter: Adapter,
+    out: Out,
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Merge it into its base: a plain transformers folder.")
+    ] = False,
+    dtype: Annotated[
+        Literal["float32", "bfloat16", "float16"] | None,
+        typer.Option("--dtype", help="Of the merged weights. Without: the base's own."),
+    ] = None,
+    dequantize: Annotated[
+        bool,
+        typer.Option("--dequantize", help="Make plain weights of a base in 4 or 8 bits first."),
+    ] = False,
+    run_dir: RunDir = DEFAULT_RUN,
+) -> None:
+    """A plain PEFT folder with tokenizer for anyone, or with --merge a whole model."""
+    from koalign.adapters.names import find_adapter
+
+    folder = find_adapter(adapter, run_dir)
+    if not merge:
+        if dtype or dequantize:
+            raise KoalignError(
+                "--dtype and --dequantize: only a merge changes weights; add --merge"
+            )
+        from koalign.adapters.export import export as write
+
+        card = write(folder, out)
+        typer.echo(f"{out}: adapter of rank {card.rank} for {card.base.path}, with tokenizer")
+        return
+    from koalign.adapters.merge import merge as melt
+
+    parity = melt(folder, out, dtype=dtype, dequantize=dequantize)
+    typer.echo(f"{out}: base and adapter as one model in {parity.dtype}")
+    typer.echo(
+        f"logits against base with adapter, {parity.positions} positions: max difference "
+        f"{parity.max_difference:.1e}, mean KL {parity.mean_kl:.1e}, same likeliest token at "
+        f"{parity.top1_agreement:.1%}"
+    )
+    if parity.bound is None:
+        typer.echo(
+            f"warning: the cast to {parity.dtype} took away {parity.delta_lost:.1%} of the adapter; "
+            "small changes, as DPO makes them, suffer most; unmerged it loses nothing",
+            err=True,
+        )

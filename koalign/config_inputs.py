@@ -1,0 +1,234 @@
+"""config_inputs: the sections that say what a run stands on: model, data, prompts, engine, teacher."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
+
+
+class Section(BaseModel):
+    """A frozen group of keys; an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    same_result: ClassVar[frozenset[str]] = frozenset()
+    """Keys that change how fast or how safely a result is made, and not what it is."""
+
+
+class Model(Section):
+    path: str
+    """Folder or hub id of the base model; `builtin:tiny-ko` is the one that ships with koalign."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Precision of the base; auto: bfloat16 on a GPU that has it, float32 elsewhere."""
+    load_in_4bit: bool = False
+    """Hold the base in NF4 (bitsandbytes) while training; adapters stay in float32."""
+    max_length: int | None = Field(default=None, ge=16)
+    """Tokens of prompt and completion together; null: the context of the model."""
+    trust_remote_code: bool = False
+    """Run Python code that comes with the model."""
+
+
+class Source(Section):
+    """One place that problems are read from; where only a path is needed, the path alone will do."""
+
+    path: str
+    """File, folder or zip; `hf://owner/name[@revision][:config][/split]`; `builtin:` ships with koalign."""
+    format: str | None = None
+    """Name of a format; null: each file as the first format that it looks like."""
+    split: Literal["train", "dev", "test"] | None = None
+    """Which split of the source is meant; null: the one that it is listed under; other files
+    of a folder and rows that call themselves another are left out and listed."""
+    columns: dict[str, str | list[str]] | None = None
+    """For any other table: field of a problem -> its column (`data/formats/generic.py`)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _path_alone(cls, value: Any) -> Any:
+        return {"path": value} if isinstance(value, str) else value
+
+
+def _listed(value: Any) -> Any:
+    if value is None:
+        return ()
+    return [value] if isinstance(value, str | dict) else value
+
+
+Sources = Annotated[tuple[Source, ...], BeforeValidator(_listed)]
+
+
+class Data(Section):
+    train: Sources = Field(min_length=1)
+    """Problems with answers, and rankings: a path, or a list of `{path, format, split}`."""
+    dev: Sources = ()
+    """Problems for choices made while building; never the test split."""
+    test: Sources = ()
+    """Held-out problems: `solve` without a file, and `evaluate`."""
+    hints: str | None = None
+    """JSONL of candidate hints for training problems (problem_id, text), from a teacher."""
+    dev_share: float = Field(default=0, ge=0, lt=1)
+    """Share of the training problems to hold out as dev where `dev` is empty, whole passages at a time."""
+    near_duplicates: float = Field(default=0.9, gt=0, le=1)
+    """Training problems this alike (Jaccard of character 5-grams) are one; the first is kept."""
+    leaks: Literal["stop", "drop"] = "stop"
+    """What to do where something trained on stands in dev or test: stop, or drop it from training."""
+    leak_overlap: float = Field(default=0.8, gt=0, le=1)
+    """Share of common character 13-grams from which on two problems are one."""
+
+
+class Prompt(Section):
+    template: str = "quote-then-number"
+    """What the model is asked and taught: the name of one of koalign's templates, or the path of a
+    YAML file of your own."""
+    thinking: Literal["off", "on", "auto"] = "off"
+    """Whether a model that can think does so before it answers, in training as at inference; auto: as
+    its chat template has it."""
+    shots: int = Field(default=0, ge=0)
+    """Answered problems shown before each question."""
+    shots_from: Literal["train", "dev"] = "train"
+    """Split that they are taken from; never test."""
+
+
+class Engine(Section):
+    same_result: ClassVar[frozenset[str]] = frozenset({"batch_size", "gpu_memory_utilization"})
+
+    backend: Literal["auto", "hf", "vllm", "scripted"] = "auto"
+    """auto: vLLM where it is installed, else hf; scripted replays `engine.script`."""
+    batch_size: int = Field(default=64, ge=1)
+    """Completions computed side by side by hf."""
+    gpu_memory_utilization: float = Field(default=0.85, gt=0, le=1)
+    """Share of the GPU that vLLM may take."""
+    script: str | None = None
+    """YAML of canned completions for the scripted backend."""
+
+
+class Sampling(Section):
+    temperature: float = Field(default=0.8, ge=0)
+    """0: greedy."""
+    top_p: float = Field(default=0.95, gt=0, le=1)
+    max_tokens: int = Field(default=1024, ge=1)
+    """Longest completion, in tokens; a longer one is marked as cut by `finish_reason: length`."""
+
+
+_ENVIRONMENT_NAME = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
+_OWN_KEYS = frozenset(
+    {"model", "messages", "temperature", "top_p", "max_tokens", "max_completion_tokens", "seed"}
+)
+_ONE_WHOLE_ANSWER = frozenset({"n", "stream", "stream_options"})
+
+
+class Candidates(Sampling):
+    """Who writes hints for the training problems."""
+
+    source: Literal["file", "policy", "teacher"] = "file"
+    """file: `data.hints`; policy: the DPO policy itself, as this section samples; teacher: as `teacher`
+    does. The last two are shown the gold answer, and what they give away is screened out."""
+    temperature: float = Field(default=0.7, ge=0)
+    max_tokens: int = Field(default=512, ge=1)
+    """Longest hint of the policy, in tokens; a longer one is no candidate."""
+    per_problem: int = Field(default=4, ge=1)
+    """Hints asked for each problem that the policy does not always solve."""
+    own_answers: int = Field(default=3, ge=0)
+    """Of the policy's own answers to it, right and wrong, the writer is shown so many."""
+    limit: int | None = Field(default=None, ge=1)
+    """Ask for the first so many of these problems only; null: for all."""
+
+
+class Teacher(Section):
+    """A server that speaks OpenAI's chat completions, asked for hints and rationales."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+    same_result: ClassVar[frozenset[str]] = frozenset(
+        {
+            "url", "key_env", "concurrency", "requests_per_minute", "tokens_per_minute", "timeout",
+            "tries", "price_in", "price_out", "max_cost", "max_failures", "max_tokens_key",
+        }
+    )  # fmt: skip
+
+    url: str | None = None
+    """Where it is, such as `http://127.0.0.1:8000/v1`; null: no teacher. The same model at another
+    address is the same teacher."""
+    model: str | None = None
+    """Its name there; null: the one model that it serves."""
+    key_env: str = "OPENAI_API_KEY"
+    """Name of the environment variable that holds the key; the key itself is written nowhere."""
+    temperature: float | None = Field(default=0.7, ge=0)
+    """null: not sent, for a model that takes none."""
+    top_p: float | None = Field(default=0.95, gt=0, le=1)
+    """null: not sent."""
+    max_tokens: int = Field(default=1024, ge=1)
+    """Longest reply, in tokens, with what a thinking model thinks; a longer one is marked as cut."""
+    max_tokens_key: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """What the server calls that; OpenAI's own thinking models know only the second."""
+    seed: int | None = 0
+    """A seed made of it goes with each call; null: none, for a server that refuses the key."""
+    extra: dict[str, Any] = Field(default={})
+    """More keys of the request as this server knows them, such as
+    `{chat_template_kwargs: {enable_thinking: false}}` for Qwen3 on vLLM."""
+    concurrency: int = Field(default=8, ge=1)
+    """Calls under way together."""
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    """Most requests sent in a minute, evenly spaced; null: no limit."""
+    tokens_per_minute: int | None = Field(default=None, ge=1)
+    """Most tokens in a minute, each request counted at the most that it can be; null: no limit."""
+    timeout: float = Field(default=120, gt=0, allow_inf_nan=False)
+    """Seconds in which one reply must be there whole."""
+    tries: int = Field(default=5, ge=1)
+    """How often one call is sent at most; only what may pass is tried again."""
+    max_failures: int = Field(default=20, ge=1)
+    """Stop when so many calls fail one after the other."""
+    price_in: float = Field(default=0, ge=0, allow_inf_nan=False)
+    """What a million prompt tokens cost, in your currency."""
+    price_out: float = Field(default=0, ge=0, allow_inf_nan=False)
+    """What a million tokens of replies cost."""
+    max_cost: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """The most that one stage may spend, with what its log has spent; null: no limit. A call goes out only
+    if its most still fits; of calls under way at a kill nobody knows the cost."""
+
+    @field_validator("url")
+    @classmethod
+    def _an_address_without_secrets(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        try:
+            parts = urlsplit(url)
+            host, _ = parts.hostname, parts.port
+        except ValueError:
+            raise ValueError("is no address; write http://HOST:PORT/v1") from None
+        if parts.scheme not in ("http", "https") or not host:
+            raise ValueError("is no http:// or https:// address; write http://HOST:PORT/v1")
+        if "@" in parts.netloc or parts.query or parts.fragment:
+            raise ValueError(
+                "an address here has no user, no password and nothing after `?` or `#`: secrets "
+                "belong into the environment variable that teacher.key_env names"
+            )
+        return url.rstrip("/")
+
+    @field_validator("key_env")
+    @classmethod
+    def _a_name_and_not_the_key(cls, name: str) -> str:
+        if not _ENVIRONMENT_NAME.fullmatch(name):
+            raise ValueError(
+                "is the NAME of an environment variable, in capitals such as OPENAI_API_KEY, and never "
+                "the key itself; if that was a key, it now stands in a file or in your shell's history"
+            )
+        return name
+
+    @model_validator(mode="after")
+    def _the_pieces_fit(self) -> Teacher:
+        if twice := sorted(_OWN_KEYS & set(self.extra)):
+            raise ValueError(f"extra: {twice[0]} has a key of its own, not here")
+        if odd := sorted(_ONE_WHOLE_ANSWER & set(self.extra)):
+            raise ValueError(f"extra: {odd[0]} cannot be set; a call asks for one whole reply")
+        if self.max_cost is not None and not (self.price_in and self.price_out):
+            raise ValueError("max_cost cannot be kept without price_in and price_out")
+        return self

@@ -1,0 +1,72 @@
+"""judging: problems with a rationale each -> how often a model that reads it answers right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from koalign.config import Sampling
+from koalign.data.explaining import ask_by_rationale
+from koalign.data.grading import grade
+from koalign.data.prompts import Renderer
+from koalign.data.teacher_calls import Call, Reply
+from koalign.engines import Engine, draw, requests_for
+from koalign.records import Problem, content_hash
+
+DRAWS, ENOUGH = 8, 6
+"""Answers by which a rationale is judged, and how many of them must be right."""
+
+
+def calls_to_judge(problems: Sequence[Problem]) -> list[Call]:
+    """What a teacher is asked: DRAWS calls for each problem, one problem after the other."""
+    return [call for problem in problems for call in ask_by_rationale(problem, DRAWS)]
+
+
+def right_replies(problems: Sequence[Problem], replies: Sequence[Reply | None]) -> list[int]:
+    """For each problem how many of its DRAWS replies are right."""
+    return [
+        sum(
+            grade(problem, reply.text, reply.finish_reason).correct
+            for reply in replies[DRAWS * number : DRAWS * (number + 1)]
+            if reply is not None
+        )
+        for number, problem in enumerate(problems)
+    ]
+
+
+def judged_by(
+    engine: Engine,
+    adapter: Path,
+    renderer: Renderer,
+    problems: Sequence[Problem],
+    sampling: Sampling,
+    path: Path,
+    seed: int,
+) -> list[int]:
+    """For each problem how many of DRAWS samples of the adapter are right, its rationale shown as a hint.
+
+    The samples are appended to `path`. Where prompt and answer do not fit the context, none is.
+    """
+    asked = [renderer.render(problem, "answer", hint=problem.rationale) for problem in problems]
+    names = [content_hash(problem.id, problem.rationale) for problem in problems]
+    room = engine.base.context - sampling.max_tokens
+    requests = {
+        name: replace(request, abstraction_id=name)
+        for name, request in zip(names, requests_for(engine, asked, adapter), strict=True)
+        if len(request.prompt_ids) <= room
+    }
+    drawn = draw(
+        engine,
+        list(requests.values()),
+        sampling,
+        path,
+        title="distill: judged by the policy",
+        n=DRAWS,
+        seed=seed,
+    )
+    samples = dict(zip(requests, drawn, strict=True))
+    return [
+        sum(grade(problem, s.text, s.finish_reason).correct for s in samples.get(name, ()))
+        for problem, name in zip(problems, names, strict=True)
+    ]

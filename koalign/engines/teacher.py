@@ -1,0 +1,135 @@
+"""teacher: calls -> replies of an OpenAI-compatible server, each logged before it is used."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from koalign.config import Teacher
+from koalign.data.teacher_alarms import alarms
+from koalign.data.teacher_calls import Call, Failure, Reply, call_id
+from koalign.engines.asking import Asking, only_model
+from koalign.engines.calls import read_key
+from koalign.jsonl import JsonlAppender
+from koalign.records import KoalignError
+
+
+@dataclass(frozen=True)
+class TeacherResult:
+    """What came of the calls.
+
+    Cost and tokens are those of the whole log, with the failures that may have been paid for, so that
+    they are the same sum however often the work was interrupted.
+    """
+
+    replies: tuple[Reply | None, ...]
+    """As the calls stand; none: it failed."""
+    failures: tuple[Failure, ...]
+    """Of this run, as the calls stand; the next run asks them again."""
+    cost: float
+    """In the currency of `teacher.price_in` and `teacher.price_out`."""
+    prompt_tokens: int
+    completion_tokens: int
+    estimated: int
+    """Tries that are counted at the most that they can have cost, since their answer was lost."""
+    unknown: int
+    """Replies that came without a count of tokens; they are not in the cost."""
+    from_log: int
+    """Different calls whose reply was in the log already."""
+    alarms: tuple[str, ...]
+    """What is suspicious about the replies taken together."""
+
+
+def failures_beside(log: Path) -> Path:
+    """The file of the failures that belongs to a log of replies."""
+    return log.with_name(f"{log.stem}-failures{log.suffix}")
+
+
+def ask_teacher(section: Teacher, calls: Sequence[Call], log: Path, *, title: str) -> TeacherResult:
+    """The reply to each call: from the log where it is there already, else from the server.
+
+    A reply is appended to `log` before it is used, and equal calls are one. After a kill at any moment
+    the same command goes on; only what was under way is sent, and maybe paid for, twice. Failures go
+    into a file beside the log and are asked again next time. Raises KoalignError where no other call
+    would fare better (key, address, model, `teacher.max_failures` in a row), and before a call that may
+    pass `teacher.max_cost`; what was answered by then is in the log.
+    """
+    if section.url is None:
+        raise KoalignError("teacher.url: not set; name a server, such as http://HOST:8000/v1")
+    with (
+        JsonlAppender(log, Reply) as replies,
+        JsonlAppender(failures_beside(log), Failure) as failures,
+    ):
+        asking = Asking(section, replies, failures)
+        model = section.model or asyncio.run(only_model(section, read_key(section)))
+        ids = [call_id(call, model, _settings(section)) for call in calls]
+        known = {reply.id for reply in replies.done}
+        missing = {name: call for name, call in zip(ids, calls, strict=True) if name not in known}
+        from_log = len({*ids} & known)
+        if missing:
+            _refuse_unknown_cost(asking, log)
+            more = f", {from_log} more are in the log" if from_log else ""
+            _say(f"{title}: {len(missing)} calls to {model} at {section.url}{more}")
+            asyncio.run(asking.run(missing, model, read_key(section), title))
+    result = _result(asking, ids, from_log)
+    if asking.ended:
+        done = len({reply.id for reply in result.replies if reply})
+        raise KoalignError(
+            f"{title}: {asking.ended}. {done} of {len({*ids})} calls are answered, at a cost of "
+            f"{result.cost:.4f}; the same command goes on from there"
+        )
+    _say_oddities(result, title)
+    return result
+
+
+def _refuse_unknown_cost(asking: Asking, log: Path) -> None:
+    if asking.section.max_cost is not None and (silent := _unknown(asking.lines)):
+        raise KoalignError(
+            f"{log}: nobody knows what {silent} replies of this log cost, so that teacher.max_cost "
+            "cannot be kept; set it to null"
+        )
+
+
+def _settings(section: Teacher) -> dict[str, Any]:
+    """What of the section goes out with a call and may change the reply."""
+    asked = {"temperature", "top_p", "max_tokens", "seed", "extra"}
+    return section.model_dump(mode="json", include=asked)
+
+
+def _result(asking: Asking, ids: Sequence[str], from_log: int) -> TeacherResult:
+    by_id = {line.id: line for line in asking.lines if isinstance(line, Reply)}
+    replies = tuple(by_id.get(name) for name in ids)
+    spent = asking.purse.spent
+    return TeacherResult(
+        replies=replies,
+        failures=tuple(asking.failures[n] for n in dict.fromkeys(ids) if n in asking.failures),
+        cost=asking.purse.cost(spent),
+        prompt_tokens=spent.prompt,
+        completion_tokens=spent.completion,
+        estimated=sum(isinstance(line, Failure) and line.estimated for line in asking.lines),
+        unknown=_unknown(asking.lines),
+        from_log=from_log,
+        alarms=tuple(alarms(replies)),
+    )
+
+
+def _say_oddities(result: TeacherResult, title: str) -> None:
+    if result.failures:
+        first = result.failures[0]
+        _say(f"{title}: {len(result.failures)} calls failed, the first: {first.error}")
+    if result.unknown:
+        _say(f"{title}: {result.unknown} replies came without a count of tokens; cost is unknown")
+    for alarm in result.alarms:
+        _say(f"{title}: suspicious: {alarm}")
+
+
+def _unknown(lines: Sequence[Reply | Failure]) -> int:
+    return sum(line.prompt_tokens is None for line in lines)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,187 @@
+"""candidates: training problems -> hints that a file, the policy itself or a teacher has for them. Dear."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from koalign.adapters.cards import check_adapter
+from koalign.data import candidates as drafts
+from koalign.data.candidates import Own, Written
+from koalign.data.teacher_calls import Call
+from koalign.engines import Engine, draw, open_engine, requests_for
+from koalign.guard import HELD_OUT, refuse_leaks, telling
+from koalign.jsonl import parse_record, read_json, read_jsonl, write_jsonl
+from koalign.records import Base, Drop, Hint, KoalignError, Problem, Prompt, Sample
+from koalign.renderer import open_renderer
+from koalign.run import Stage, StageResult
+
+Asked = list[tuple[Problem, list[Own]]]
+
+
+def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
+    """A file's hints as they stand; else `per_problem` for each problem that is not always right."""
+    given = read_jsonl(inputs["prepare/hints.jsonl"], Hint)
+    source = config.candidates.source
+    if source == "file":
+        hints, drops = drafts.unlike_each_other(given)
+        if not hints:
+            raise KoalignError(
+                "abstractions needs candidate hints; set data.hints to a JSONL file, or "
+                "candidates.source to policy or teacher"
+            )
+        return _written(out, hints, drops, {}, {})
+    if given:
+        print(
+            f"candidates: {len(given):,} hints of data.hints are left aside, since "
+            f"candidates.source is {source}",
+            file=sys.stderr,
+        )
+    asked, drops = _worth_asking(config, inputs)
+    ask = _ask_policy if source == "policy" else _ask_teacher
+    written, failed, metrics = ask(config, inputs, out, asked)
+    hints, unfit = drafts.candidates(written)
+    leaks = telling([hint.text for hint in hints], inputs)
+    drops += [*failed, *unfit]
+    drops += [_drop(hints[n].problem_id, "says_a_held_out_problem") for n in sorted(leaks)]
+    hints = [hint for number, hint in enumerate(hints) if number not in leaks]
+    if not hints:
+        raise KoalignError(
+            f"candidates: nothing of {len(written)} hints for {len(asked)} problems can be screened; "
+            f"see {out}"
+        )
+    return _written(out, hints, drops, {"asked": len(asked)}, metrics)
+
+
+def _worth_asking(config: Any, inputs: Mapping[str, Path]) -> tuple[Asked, list[Drop]]:
+    """The first `limit` problems that the policy does not always solve, with some of its answers."""
+    problems = [p for p in read_jsonl(inputs["prepare/train.jsonl"], Problem) if p.answers]
+    refuse_leaks(problems, inputs)
+    drawn: dict[str, list[Sample]] = defaultdict(list)
+    for sample in read_jsonl(inputs["samples/samples.jsonl"], Sample):
+        drawn[sample.problem_id].append(sample)
+    asked: Asked = []
+    drops = []
+    for problem in problems:
+        if len(asked) == config.candidates.limit:
+            break
+        samples = drawn[problem.id]
+        if drafts.pass_rate(problem, samples) == 1:
+            drops.append(_drop(problem.id, "always_right"))
+        else:
+            asked.append(
+                (problem, drafts.own_answers(problem, samples, config.candidates.own_answers))
+            )
+    return asked, drops
+
+
+def _ask_policy(
+    config: Any, inputs: Mapping[str, Path], out: Path, asked: Asked
+) -> tuple[list[Written], list[Drop], dict[str, float]]:
+    """What the DPO policy writes; own answers are left out where the context does not hold them all."""
+    base = parse_record(Base, read_json(inputs["prepare/base.json"]), "prepare/base.json")
+    renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
+    adapter = inputs["dpo/adapter"]
+    check_adapter(adapter, base, renderer.hash)
+    section = config.candidates
+    with open_engine(config.engine, config.model, base, [adapter]) as engine:
+        room = base.context - section.max_tokens
+        fitting, drops = [], []
+        for problem, own in asked:
+            tries = [
+                drafts.ask_for_hint(problem, own[:count]).model_copy(
+                    update={"thinking": renderer.thinking}
+                )
+                for count in range(len(own), -1, -1)
+            ]
+            prompt = _first_that_fits(engine, tries, room)
+            if prompt is None:
+                drops.append(_drop(problem.id, "too_long"))
+            else:
+                fitting.append(prompt)
+        drawn = draw(
+            engine,
+            requests_for(engine, fitting, adapter),
+            section,
+            out / "samples.jsonl",
+            title="candidates",
+            n=section.per_problem,
+            seed=config.seed,
+        )
+    written = [Written(s.problem_id, s.text, s.finish_reason) for one in drawn for s in one]
+    return written, drops, {}
+
+
+def _first_that_fits(engine: Engine, tries: Sequence[Prompt], room: int) -> Prompt | None:
+    for prompt in tries:
+        if len(requests_for(engine, [prompt], None)[0].prompt_ids) <= room:
+            return prompt
+    return None
+
+
+def _ask_teacher(
+    config: Any, inputs: Mapping[str, Path], out: Path, asked: Asked
+) -> tuple[list[Written], list[Drop], dict[str, float]]:
+    """What the teacher writes; it is never shown a problem of dev or test."""
+    from koalign.engines.teacher import ask_teacher
+
+    calls = [
+        Call(
+            problem_id=problem.id,
+            messages=drafts.ask_for_hint(problem, own).messages,
+            index=index,
+            purpose="hint",
+        )
+        for problem, own in asked
+        for index in range(config.candidates.per_problem)
+    ]
+    result = ask_teacher(config.teacher, calls, out / "replies.jsonl", title="candidates")
+    written = [Written(r.problem_id, r.text, r.finish_reason) for r in result.replies if r]
+    drops = [_drop(f.problem_id, "no_reply", f.error) for f in result.failures]
+    metrics = {
+        "cost": result.cost,
+        "prompt_tokens": float(result.prompt_tokens),
+        "completion_tokens": float(result.completion_tokens),
+        "alarms": float(len(result.alarms)),
+    }
+    return written, drops, metrics
+
+
+def _written(
+    out: Path,
+    hints: Sequence[Hint],
+    drops: Sequence[Drop],
+    counts: dict[str, int],
+    metrics: dict[str, float],
+) -> StageResult:
+    write_jsonl(out / "hints.jsonl", hints)
+    write_jsonl(out / "dropped.jsonl", drops)
+    reasons = Counter(drop.reason for drop in drops)
+    counts |= {"problems": len({hint.problem_id for hint in hints}), "candidates": len(hints)}
+    counts |= {f"dropped_{reason}": count for reason, count in sorted(reasons.items())}
+    return StageResult(counts, metrics)
+
+
+def _drop(problem_id: str, reason: str, detail: str = "") -> Drop:
+    return Drop(stage=drafts.STAGE, reason=reason, problem_id=problem_id, detail=detail)
+
+
+STAGE = Stage(
+    name="candidates",
+    command="abstractions",
+    run=run,
+    sections=("model", "prompt", "engine", "candidates", "teacher", "seed"),
+    inputs=(
+        "prepare/train.jsonl",
+        "prepare/shots.jsonl",
+        "prepare/hints.jsonl",
+        "prepare/base.json",
+        "samples/samples.jsonl",
+        "dpo/adapter",
+        "engine.script",
+    ),
+    looks_at=HELD_OUT,
+)

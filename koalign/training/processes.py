@@ -1,0 +1,241 @@
+"""processes: one training -> the same work in several processes that meet at every step.
+
+Each process holds the whole model, reads the same batches in the same order and computes its share of
+their rows (`rows.py`); gradients are sums, so all take the same step. transformers and accelerate believe
+that each is alone: nothing is sharded, wrapped or averaged behind the rows' back. The first process alone
+writes: checkpoints, logs, the adapter.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+import socket
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, redirect_stderr
+from datetime import timedelta
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+
+from koalign.records import KoalignError
+
+T = TypeVar("T")
+HERE = "127.0.0.1"
+PATIENCE = timedelta(days=1)
+"""How long one waits for another that is alive, say while the first asks the probe; the dead are seen."""
+LAST_WORDS_S = 2.0
+"""How long after a failure others may still fall by it, so that the cause is told from what it caused."""
+CAUSES = ("refused", "killed", "failed", "aborted")
+"""Ends of a process, the likelier cause first: one that is killed makes others fail, and NCCL abort."""
+
+
+class _Place:
+    """Which of how many this process is, and where they meet."""
+
+    number, count, port = 0, 1, 0
+
+
+def number() -> int:
+    """Which process of the training this is; the first is 0."""
+    return _Place.number
+
+
+def count() -> int:
+    """How many processes train together; 1 outside of `in_processes`."""
+    return _Place.count
+
+
+def sum_gradients(parameters: Sequence[torch.nn.Parameter]) -> None:
+    """Make every gradient its sum over the processes; one that has none has zeros."""
+    if count() == 1:
+        return
+    _meet()
+    flat = torch.cat(
+        [(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in parameters]
+    )
+    dist.all_reduce(flat)
+    parts = flat.split([p.numel() for p in parameters])
+    for parameter, part in zip(parameters, parts, strict=True):
+        parameter.grad = part.view_as(parameter)
+
+
+def gathered(value: T) -> list[T]:
+    """What each process gives, in their order."""
+    if count() == 1:
+        return [value]
+    _meet()
+    values: list[Any] = [None] * count()
+    dist.all_gather_object(values, value)
+    return values
+
+
+def from_first(make: Callable[[], T]) -> T:
+    """What the first process makes, for all."""
+    if count() == 1:
+        return make()
+    _meet()
+    values = [make() if number() == 0 else None]
+    dist.broadcast_object_list(values, src=0)
+    return values[0]  # type: ignore[return-value]
+
+
+def in_processes(title: str, wanted: int, work: Callable[..., T], *arguments: Any) -> T:
+    """Do the work here, or where `wanted` is more than 1 in so many processes; what the first returns.
+
+    Everything given must be picklable. On GPUs each process sees one of them. When one fails or is
+    killed, or this process is, all end. Raises what a process refused as KoalignError, KoalignError
+    for one that was killed, and RuntimeError with the traceback of any other error.
+    """
+    if wanted == 1:
+        return work(*arguments)
+    devices = _devices(title, wanted)
+    task = pickle.dumps((work, arguments))
+    store = dist.TCPStore(HERE, 0, is_master=True, wait_for_workers=False)
+    context = multiprocessing.get_context("spawn")
+    started: list[tuple[BaseProcess, Connection]] = []
+    interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited: Ctrl-C is ours to answer
+    try:
+        for n, device in enumerate(devices):
+            ours, theirs = context.Pipe(duplex=False)
+            process = context.Process(
+                target=_work, args=(theirs, n, wanted, store.port, device, task), daemon=True
+            )
+            process.start()
+            theirs.close()  # so that its end is the end of the pipe
+            started.append((process, ours))
+        signal.signal(signal.SIGINT, interrupt)
+        return _result(title, started)
+    finally:
+        signal.signal(signal.SIGINT, interrupt)
+        for process, _ in started:
+            process.kill()
+            process.join()
+
+
+def _devices(title: str, wanted: int) -> list[str | None]:
+    if not torch.cuda.is_available():
+        return [None] * wanted
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = visible.split(",") if visible else [str(n) for n in range(torch.cuda.device_count())]
+    if len(names) < wanted:
+        raise KoalignError(
+            f"{title}: training.processes is {wanted}, one a GPU, and {len(names)} can be seen; "
+            f"set it to {len(names)}"
+        )
+    return list(names[:wanted])
+
+
+def _work(
+    answer: Connection, place: int, wanted: int, port: int, device: str | None, task: bytes
+) -> None:
+    """What a process does from its start. The task is read last: what it imports may look for GPUs."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _Place.number, _Place.count, _Place.port = place, wanted, port
+    if device is None:
+        torch.set_num_threads(max(1, torch.get_num_threads() // wanted))
+    else:
+        os.environ["CUDA_VISIBLE_DEVICES"] = device
+    with ExitStack() as quiet:
+        if place:  # what all would say the first says once
+            nowhere = quiet.enter_context(open(os.devnull, "w", encoding="utf-8"))
+            quiet.enter_context(redirect_stderr(nowhere))
+        quiet.enter_context(_Errors(answer))
+        work, arguments = pickle.loads(task)
+        returned = work(*arguments)
+        if dist.is_initialized():
+            dist.destroy_process_group()
+        answer.send(("done", returned))
+
+
+class _Errors:
+    """Sends whatever error ends a process to its parent, who raises it."""
+
+    def __init__(self, answer: Connection) -> None:
+        self._answer = answer
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
+        if isinstance(error, KoalignError):
+            self._answer.send(("refused", str(error)))
+        elif error is not None:
+            lines = traceback.format_exception(kind, error, trace)
+            self._answer.send(("failed", "".join(lines)))
+        return True
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def _meet() -> None:
+    """Join the others at the first thing done together.
+
+    Not sooner: transformers warns of a process group that it has not made itself.
+    """
+    if dist.is_initialized():
+        return
+    loopback = next(name for _, name in socket.if_nameindex() if name.startswith("lo"))
+    os.environ["GLOO_SOCKET_IFNAME"] = (
+        loopback  # or gloo asks what the machine's own name resolves to
+    )
+    dist.init_process_group(
+        "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo",
+        store=dist.TCPStore(HERE, _Place.port, timeout=PATIENCE),
+        rank=number(),
+        world_size=count(),
+        timeout=PATIENCE,
+    )
+
+
+def _result(title: str, started: Sequence[tuple[BaseProcess, Connection]]) -> Any:
+    """What the first process returned, once all are done."""
+    places: dict[Any, int] = {ours: place for place, (_, ours) in enumerate(started)}
+    returned: dict[int, Any] = {}
+    fallen: list[tuple[str, int, str]] = []
+    while places:
+        found = wait(list(places), timeout=LAST_WORDS_S if fallen else None)
+        if not found:
+            break
+        for ours in found:
+            place = places.pop(ours)
+            how, what = _last_words(started[place])
+            if how == "done":
+                returned[place] = what
+            else:
+                fallen.append((how, place, what))
+    if not fallen:
+        return returned[0]
+    how, place, what = min(fallen, key=lambda one: CAUSES.index(one[0]))
+    who = f"{title}: process {place + 1} of {len(started)}"
+    if how == "refused":
+        raise KoalignError(what)
+    if how == "failed":
+        raise RuntimeError(f"{who} failed:\n{what}")
+    raise KoalignError(
+        f"{who} ended without a word ({what}); where memory ran out, lower training.row_tokens; "
+        "the same command goes on from the last checkpoint"
+    )
+
+
+def _last_words(one: tuple[BaseProcess, Connection]) -> tuple[str, Any]:
+    process, ours = one
+    try:
+        return ours.recv()
+    except EOFError:
+        process.join()
+        code = process.exitcode or 0
+        name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return ("aborted" if code == -signal.SIGABRT else "killed"), name
