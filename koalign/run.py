@@ -189,11 +189,14 @@ def hash_path(path: Path) -> str:
 
 
 def hash_source(path: Path) -> str:
-    """SHA-256 (16 hex digits) of a file's bytes, or of all that koalign reads below a folder."""
+    """SHA-256 (16 hex digits) of a file's bytes, or of all that koalign reads below a folder.
+
+    The names of files count as far as they may name a split, and not where the folder lies.
+    """
     if not path.is_dir():
         return hash_path(path)
     return content_hash(
-        {name: hashlib.sha256(data).hexdigest() for name, _, data in contents(path)}
+        [(name, hashlib.sha256(data).hexdigest()) for _, name, data in contents(path)]
     )
 
 

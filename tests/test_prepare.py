@@ -10,6 +10,7 @@ from prepared import OUT, prepare, reasons, report, rows
 
 from koalign.jsonl import read_jsonl
 from koalign.records import Drop
+from koalign.run import hash_source
 
 
 def test_a_problem_in_json_has_its_id_and_a_number_for_an_answer(scripted):
@@ -255,3 +256,13 @@ def test_columns_of_any_table_can_be_named(scripted):
 def test_a_misspelt_column_is_refused_with_the_nearest_name(scripted):
     done = prepare("-s", "data.train={path: train.jsonl, columns: {qestion: question}}")
     assert done.returncode == 2 and "did you mean 'question'?" in done.stderr
+
+
+def test_a_folder_that_lies_elsewhere_is_the_same_source(folder):
+    for place in ("here", "there"):
+        write_lines(folder / place / "exam" / "train.jsonl", [problem(1)])
+    here, there = (hash_source(folder / place / "exam") for place in ("here", "there"))
+    assert here == there
+    moved = folder / "there" / "exam" / "train.jsonl"
+    moved.rename(moved.with_name("test.jsonl"))
+    assert hash_source(folder / "there" / "exam") != here

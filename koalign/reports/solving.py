@@ -1,4 +1,4 @@
-"""solving reports: what solving came to -> a line, a table in a terminal, and one HTML page."""
+"""solving: what solving came to -> a line, a table in a terminal, and one HTML page."""
 
 from __future__ import annotations
 
