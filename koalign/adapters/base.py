@@ -7,10 +7,9 @@ from typing import Any
 
 import torch
 import transformers
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
+from koalign.adapters.hub import downloaded
 from koalign.config import Model, resolve_path
 from koalign.records import Base, KoalignError, content_hash
 from koalign.run import hash_path
@@ -32,14 +31,8 @@ def base_folder(model: Model) -> Path:
     if not path.is_dir():
         if path.exists() or model.path.startswith(("/", ".", "~")):
             raise KoalignError(f"model.path: {model.path} is no model folder")
-        try:
-            wanted = [WEIGHTS, "*.json", "*.jinja", "*.model"]
-            path = Path(snapshot_download(model.path, allow_patterns=wanted))
-        except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
-            reason = str(error).splitlines()[0]
-            raise KoalignError(
-                f"model.path: {model.path} is neither a folder here nor to be had from the hub ({reason})"
-            ) from None
+        wanted = (WEIGHTS, "*.json", "*.jinja", "*.model")
+        path = downloaded(model.path, wanted, f"model.path: {model.path}")
     for needed in ("config.json", WEIGHTS):
         if not any(path.glob(needed)):
             raise KoalignError(

@@ -6,11 +6,9 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
 from koalign.adapters.cards import AdapterCard, read_card, refuse_weightless, write_card
 from koalign.adapters.foreign import CONFIG, WEIGHTS, read_config
+from koalign.adapters.hub import downloaded
 from koalign.config import resolve_path
 from koalign.jsonl import write_json
 from koalign.records import KoalignError
@@ -77,13 +75,7 @@ def _tokenizer_folder(folder: Path, card: AdapterCard) -> Path:
         raise KoalignError(unknown_base(folder))
     here = Path(resolve_path(path))
     if not here.is_dir():
-        try:
-            here = Path(snapshot_download(path, allow_patterns=list(TOKENIZER)))
-        except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
-            reason = str(error).splitlines()[0]
-            raise KoalignError(
-                f"{folder}: its base {path} is neither a folder here nor to be had from the hub ({reason})"
-            ) from None
+        here = downloaded(path, TOKENIZER, f"{folder}: its base {path}")
     if not (here / "tokenizer_config.json").exists():
         raise KoalignError(
             f"{here}: the base of {folder} has no tokenizer_config.json; put it there"

@@ -59,23 +59,6 @@ def is_hub_id(name: str) -> bool:
     return _HUB_ID.fullmatch(name) is not None
 
 
-def from_hub(name: str, card: str) -> Path:
-    """The local folder of an adapter of the hub: its configuration, its safetensors and its `card` file.
-
-    Raises KoalignError where it is not to be had.
-    """
-    from huggingface_hub import snapshot_download  # takes longer than all of this command besides
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(name, allow_patterns=[CONFIG, WEIGHTS, card]))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
-        reason = str(error).splitlines()[0]
-        raise KoalignError(
-            f"adapter {name!r} is neither a folder here nor to be had from the hub ({reason})"
-        ) from None
-
-
 def name_of(folder: Path) -> str:
     """What to call an adapter without a card: its hub id, or the name of its folder."""
     folder = folder.absolute()

@@ -8,8 +8,9 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from koalign.adapters.cards import CARD, adapter_id, refuse_weightless
-from koalign.adapters.foreign import from_hub, is_hub_id
+from koalign.adapters.cards import CARD, FUNCTION, adapter_id, refuse_weightless
+from koalign.adapters.foreign import is_hub_id
+from koalign.adapters.hub import downloaded
 from koalign.adapters.lineage import STACKS, refuse_overlap
 from koalign.records import KoalignError, content_hash
 from koalign.run import ROUND, in_round
@@ -74,7 +75,7 @@ def _find(name: str, run_dir: Path, rounds: int | None) -> Path:
     if _is_folder(name):
         return Path(name)
     if is_hub_id(name):
-        return from_hub(name, CARD)
+        return downloaded(name, (*FUNCTION, CARD), f"adapter {name!r}")
     known = dict.fromkeys([BASE, *RUN_ADAPTERS, *made])
     raise KoalignError(
         f"unknown adapter {name!r}; known are {', '.join(known)}, adapter folders, and hub ids "
