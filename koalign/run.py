@@ -55,6 +55,8 @@ class Stage:
     round made stands for `sft/adapter`."""
     continues: bool = True
     """Whether an unfinished folder holds work that the next run goes on from."""
+    keeps: tuple[str, ...] = ()
+    """Files that outlive `--force`: logs whose lines were paid for and are known by what was asked."""
     looks_at: tuple[str, ...] = ()
     """Files below the run that it checks its inputs against: a change in one makes nothing stale."""
     version: int = 1
@@ -141,7 +143,7 @@ def execute(
                     f"{out} was made with {_difference(made, plan)}; "
                     "take another --run-dir, or --force to make it again"
                 )
-            shutil.rmtree(out)
+            _clear(out, stage.keeps)
         elif (done := read_manifest(out)) and all((out / name).exists() for name in done.outputs):
             return done, False
     out.mkdir(parents=True, exist_ok=True)
@@ -171,6 +173,15 @@ def execute(
     return manifest, True
 
 
+def _clear(folder: Path, keeps: Sequence[str]) -> None:
+    """Remove all but the kept files; the plan last, so that a kill leaves what needs `--force` again."""
+    for path in sorted(folder.iterdir(), key=lambda path: path.name == "plan.json"):
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name not in keeps:
+            path.unlink()
+
+
 def read_manifest(folder: Path) -> Manifest | None:
     """The manifest of a stage folder; none if the stage is not whole."""
     path = folder / "manifest.json"
@@ -178,7 +189,10 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 
 def hash_path(path: Path) -> str:
-    """SHA-256 (16 hex digits) of a file's bytes, or of the names and bytes below a folder."""
+    """SHA-256 (16 hex digits) of a file's bytes, or of the names and bytes below a folder.
+
+    Of a folder what koalign reads: a `README.md` may be written on.
+    """
     if path.is_dir():
         return content_hash(_hash_files(path))
     digest = hashlib.sha256()
@@ -276,9 +290,12 @@ def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def _hash_files(folder: Path) -> dict[str, str]:
+    """Names are relative; a page for people may be written on and makes nothing stale."""
     ours = {"plan.json", "manifest.json"}
     return {
         path.relative_to(folder).as_posix(): hash_path(path)
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.relative_to(folder).as_posix() not in ours
+        if path.is_file()
+        and path.name != "README.md"
+        and path.relative_to(folder).as_posix() not in ours
     }

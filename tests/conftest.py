@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from functools import cache
@@ -81,6 +82,25 @@ def scripted(folder: Path) -> Path:
 
     The script answers alone at random; with the hint that names the place it is always right.
     """
+    return set_up(folder)
+
+
+@pytest.fixture(scope="session")
+def scripted_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = set_up(tmp_path_factory.mktemp("scripted"))
+    done = koalign("run", cwd=made)
+    assert done.returncode == 0, done.stderr
+    return made
+
+
+@pytest.fixture
+def ran(folder: Path, scripted_run: Path) -> Path:
+    """As `scripted`, after `koalign run`."""
+    shutil.copytree(scripted_run, folder, dirs_exist_ok=True)
+    return folder
+
+
+def set_up(folder: Path) -> Path:
     write_lines(folder / "train.jsonl", [problem(n) for n in range(24)])
     write_lines(folder / "test.jsonl", [problem(n) for n in range(100, 116)])
     hints = []

@@ -199,7 +199,6 @@ def test_without_a_source_of_hints_both_ways_out_are_named(scripted):
     assert "data.hints" in done.stderr and "candidates.source" in done.stderr
 
 
-def test_a_changed_teacher_concerns_only_who_asks_one(scripted):
-    assert koalign("run").returncode == 0
+def test_a_changed_teacher_concerns_only_who_asks_one(ran):
     done = koalign("abstractions", "-s", "teacher.temperature=0.1")
     assert done.returncode == 0 and "nothing to do" in done.stdout, done.stderr

@@ -180,6 +180,23 @@ def test_a_stopped_distillation_goes_on_and_asks_nothing_twice(ready):
         assert len(teacher.prompts) == len(replies) - 30
 
 
+def test_force_makes_the_set_again_and_asks_only_what_was_never_asked(ready):
+    with serving(right) as teacher:
+        twice = distill(teacher, ALONE, "distill.n=2")
+        teacher.prompts.clear()
+        run("distill", "--force", "-o", "once.jsonl", "-s", f"teacher.url={teacher.url}",
+            "-s", ALONE, "-s", "distill.n=1")  # fmt: skip
+        assert teacher.prompts == []
+        run("distill", "--force", "-o", "thrice.jsonl", "-s", f"teacher.url={teacher.url}",
+            "-s", ALONE, "-s", "distill.n=3")  # fmt: skip
+        assert len(teacher.prompts) == PROBLEMS
+    assert [len(one.rationales) for one in twice] == [2] * PROBLEMS
+    assert [len(one.rationales) for one in read_source("once.jsonl", "train").problems] == [
+        1
+    ] * PROBLEMS
+    assert not (RUN / "distill/plan.json").read_text("utf-8").count('"n": 2')
+
+
 def test_other_settings_are_refused_and_the_address_is_none(ready):
     with serving(right) as teacher:
         distill(teacher, ALONE)

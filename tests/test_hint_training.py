@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -53,15 +54,19 @@ def policy(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("file", "enough"), [("bare", 20), ("hinted", 40), ("neighbours", 5)])
-def test_killed_screens_go_on_and_end_in_the_same_bytes(policy, tmp_path, file, enough):
+def written(folder: Path, file: str, enough: int) -> bool:
+    """Whether a screen has so many answers."""
+    return lines_in(f"{RUN}/hints/{file}.jsonl")(folder) >= enough
+
+
+def test_screens_that_are_killed_again_and_again_end_in_the_same_bytes(policy, tmp_path):
     folder = tmp_path / "killed"
     shutil.copytree(policy, folder)
     for stage in ("hints", "abstraction", "answer"):
         shutil.rmtree(folder / RUN / stage)
-    written = lines_in(f"{RUN}/hints/{file}.jsonl")
-    kill_when(["abstractions"], folder, lambda: written(folder) >= enough)
-    assert not (folder / RUN / "hints" / "manifest.json").exists()
+    for file, enough in (("bare", 20), ("hinted", 40), ("neighbours", 5)):
+        kill_when(["abstractions"], folder, partial(written, folder, file, enough))
+        assert not (folder / RUN / "hints" / "manifest.json").exists()
     done = koalign("abstractions", cwd=folder)
     assert done.returncode == 0, done.stderr
     whole = policy / RUN / "hints"

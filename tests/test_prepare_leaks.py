@@ -48,9 +48,8 @@ def test_leaks_can_be_taken_out_of_training_and_are_counted(leaking):
     assert reasons() == {"leak": 2} and len(rows("train")) == 6 and len(rows("test")) == 11
 
 
-def test_sft_pairs_and_abstractions_look_for_leaks_again(scripted):
+def test_sft_pairs_and_abstractions_look_for_leaks_again(ran):
     """A split changed by hand after prepare: the stages that learn from it refuse."""
-    assert koalign("run").returncode == 0
     stolen = rows("train")[0].model_copy(update={"split": "test", "group": ""})
     test = OUT / "test.jsonl"
     test.write_text(

@@ -232,8 +232,7 @@ def test_a_report_needs_answers(scripted):
 
 
 @pytest.mark.slow
-def test_a_report_is_written_beside_the_answers_and_by_evaluate(scripted):
-    assert koalign("run").returncode == 0
+def test_a_report_is_written_beside_the_answers_and_by_evaluate(ran):
     done = koalign("solve", "test.jsonl", "-o", "o.jsonl", "--report")
     assert done.returncode == 0, done.stderr
     beside = json.loads(Path("o.report.json").read_text(encoding="utf-8"))

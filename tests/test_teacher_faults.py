@@ -8,9 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from teacher_helpers import ask, call, calls, faulty
 
-from koalign.data.teacher_calls import Failure, Reply
+from koalign.data.teacher_calls import Failure, Reply, failures_beside
 from koalign.engines import asking
-from koalign.engines.teacher import failures_beside
 from koalign.jsonl import read_jsonl
 from koalign.records import KoalignError
 

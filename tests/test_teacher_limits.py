@@ -11,10 +11,10 @@ from teacher_helpers import ask, call, calls, faulty
 
 from koalign.config_files import load_config
 from koalign.config_inputs import Teacher
-from koalign.data.teacher_calls import Failure, Reply, most_tokens
+from koalign.data.teacher_calls import Failure, Reply, failures_beside, most_tokens
 from koalign.engines import asking
 from koalign.engines.calls import one_line
-from koalign.engines.teacher import ask_teacher, failures_beside
+from koalign.engines.teacher import ask_teacher
 from koalign.jsonl import read_jsonl
 from koalign.records import KoalignError, Message
 

@@ -16,6 +16,10 @@ Settings = Annotated[
 ]
 RunDir = Annotated[Path, typer.Option("--run-dir", help="Folder of the run.")]
 Force = Annotated[
-    bool, typer.Option("--force", help="Make again what was made with other settings or inputs.")
+    bool,
+    typer.Option(
+        "--force",
+        help="Make again what was made with other settings or inputs; a teacher's replies stay.",
+    ),
 ]
 DEFAULT_RUN = Path("runs/default")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from statistics import fmean
@@ -55,11 +55,6 @@ def require_same_ids(gold: Iterable[str], predicted: Iterable[str]) -> None:
             raise KoalignError(f"{len(ids)} ids {what}; the first: {min(ids)!r}")
 
 
-def accuracy(gold: Sequence[str], predicted: Sequence[str | None]) -> float:
-    """The share of predictions that equal the gold; None (no answer) is wrong. Needs an item."""
-    return fmean(g == p for g, p in zip(gold, predicted, strict=True))
-
-
 def macro_f1(
     gold: Sequence[str], predicted: Sequence[str | None], classes: Iterable[str] | None = None
 ) -> float:
@@ -77,45 +72,6 @@ def macro_f1(
         named = sum((g == name) + (p == name) for g, p in pairs)
         scores.append(2 * right / named if named else 0.0)
     return fmean(scores)
-
-
-def by_group(
-    correct: Sequence[bool], groups: Sequence[str], expected: Iterable[str] = ()
-) -> dict[str, tuple[int, int]]:
-    """Group (a subject) -> (right, n).
-
-    Raises KoalignError if one of the `expected` groups has no item: a subject that could not be
-    evaluated is neither 0 nor left out of the mean.
-    """
-    counts: dict[str, tuple[int, int]] = {}
-    for is_right, group in zip(correct, groups, strict=True):
-        right, n = counts.get(group, (0, 0))
-        counts[group] = (right + bool(is_right), n + 1)
-    _refuse_unevaluated(group for group in expected if group not in counts)
-    return counts
-
-
-def micro(counts: Mapping[str, tuple[int, int]]) -> float:
-    """The share over all items of all groups (lm-eval's `weight_by_size: true`).
-
-    Raises KoalignError if a group has no item.
-    """
-    _refuse_unevaluated(group for group, (_, n) in counts.items() if not n)
-    return sum(right for right, _ in counts.values()) / sum(n for _, n in counts.values())
-
-
-def macro(counts: Mapping[str, tuple[int, int]]) -> float:
-    """The plain mean of the shares of the groups; raises KoalignError if a group has no item."""
-    _refuse_unevaluated(group for group, (_, n) in counts.items() if not n)
-    return fmean(right / n for right, n in counts.values())
-
-
-def _refuse_unevaluated(groups: Iterable[str]) -> None:
-    names = sorted(groups)
-    if names:
-        raise KoalignError(
-            f"no item of {', '.join(names)} was evaluated; evaluate it or leave it out by name"
-        )
 
 
 def wilson_interval(right: int, n: int, z: float = Z_95) -> tuple[float, float]:

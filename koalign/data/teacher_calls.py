@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
 from koalign.records import Message, Record, content_hash
+
+REPLIES = "replies.jsonl"
+"""The log of replies in the folder of a stage."""
 
 
 class Call(Record):
@@ -55,6 +59,15 @@ class Failure(Record):
     completion_tokens: int = 0
     estimated: bool = False
     """Whether the tokens are the most it can have been, since the answer was lost on its way."""
+
+
+def failures_beside(log: Path) -> Path:
+    """The file of the failures that belongs to a log of replies."""
+    return log.with_name(f"{log.stem}-failures{log.suffix}")
+
+
+PAID = (REPLIES, failures_beside(Path(REPLIES)).name)
+"""Files of a stage that `--force` leaves: what is in them is not paid for again."""
 
 
 def call_id(call: Call, model: str, settings: Mapping[str, Any]) -> str:

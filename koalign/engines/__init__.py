@@ -146,6 +146,17 @@ def describe_base(engine: EngineConfig, model: Model) -> tuple[Base, Any]:
     return identify(model), load_tokenizer(model)
 
 
+def tokenizer_of(model: Model, base: Base) -> Any:
+    """The tokenizer that a base is read with."""
+    if base.scripted:
+        from koalign.engines.scripted import ByteTokenizer
+
+        return ByteTokenizer()
+    from koalign.adapters.base import load_tokenizer
+
+    return load_tokenizer(model)
+
+
 def precision_of(engine: EngineConfig, model: Model) -> str:
     """The dtype that the base is held in; `unknown` where there are no weights here."""
     if is_endpoint(model.path) or engine.backend == "scripted":

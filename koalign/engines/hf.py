@@ -23,6 +23,7 @@ from koalign.config import Engine as EngineConfig
 from koalign.config import Model, Sampling
 from koalign.data.tokens import stop_ids
 from koalign.engines import Question, Request, before_stop, sample_seed
+from koalign.engines.hf_cache import for_samples
 from koalign.engines.hf_scores import Scorer
 from koalign.records import Base, Sample
 
@@ -146,7 +147,7 @@ class HfEngine:
             use_cache=True,
             logits_to_keep=1,
         ).past_key_values
-        cache.batch_repeat_interleave(n)
+        for_samples(cache, n, sampling.max_tokens)
         adapter = self.adapter_id(requests[0].adapter)
         sampler = _SeededSampler(
             sampling,

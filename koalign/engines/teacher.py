@@ -11,7 +11,7 @@ from typing import Any
 
 from koalign.config import Teacher
 from koalign.data.teacher_alarms import alarms
-from koalign.data.teacher_calls import Call, Failure, Reply, call_id
+from koalign.data.teacher_calls import Call, Failure, Reply, call_id, failures_beside
 from koalign.engines.asking import Asking, only_model
 from koalign.engines.calls import read_key
 from koalign.jsonl import JsonlAppender
@@ -42,11 +42,6 @@ class TeacherResult:
     """Different calls whose reply was in the log already."""
     alarms: tuple[str, ...]
     """What is suspicious about the replies taken together."""
-
-
-def failures_beside(log: Path) -> Path:
-    """The file of the failures that belongs to a log of replies."""
-    return log.with_name(f"{log.stem}-failures{log.suffix}")
 
 
 def ask_teacher(section: Teacher, calls: Sequence[Call], log: Path, *, title: str) -> TeacherResult:

@@ -11,7 +11,7 @@ from typing import Any
 from koalign.adapters.cards import check_adapter
 from koalign.data import candidates as drafts
 from koalign.data.candidates import Own, Written
-from koalign.data.teacher_calls import Call
+from koalign.data.teacher_calls import PAID, REPLIES, Call
 from koalign.engines import Engine, draw, open_engine, requests_for
 from koalign.guard import HELD_OUT, refuse_leaks, telling
 from koalign.jsonl import parse_record, read_json, read_jsonl, write_jsonl
@@ -138,7 +138,7 @@ def _ask_teacher(
         for problem, own in asked
         for index in range(config.candidates.per_problem)
     ]
-    result = ask_teacher(config.teacher, calls, out / "replies.jsonl", title="candidates")
+    result = ask_teacher(config.teacher, calls, out / REPLIES, title="candidates")
     written = [Written(r.problem_id, r.text, r.finish_reason) for r in result.replies if r]
     drops = [_drop(f.problem_id, "no_reply", f.error) for f in result.failures]
     metrics = {
@@ -184,4 +184,5 @@ STAGE = Stage(
         "engine.script",
     ),
     looks_at=HELD_OUT,
+    keeps=PAID,
 )

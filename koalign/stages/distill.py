@@ -27,9 +27,9 @@ from koalign.data.explaining import REASONING, ask_for_rationale, in_another_ord
 from koalign.data.mixture import mixture, with_rationales
 from koalign.data.prompts import Renderer, load_template
 from koalign.data.teacher_alarms import alarms
-from koalign.data.teacher_calls import Call, Reply
+from koalign.data.teacher_calls import PAID, REPLIES, Call, Reply
 from koalign.data.tokens import completion_ids, prompt_ids
-from koalign.engines import open_engine
+from koalign.engines import open_engine, tokenizer_of
 from koalign.engines.judging import DRAWS, ENOUGH, calls_to_judge, judged_by, right_replies
 from koalign.engines.teacher import TeacherResult, ask_teacher
 from koalign.guard import HELD_OUT, refuse_leaks, telling
@@ -107,7 +107,7 @@ class _Distillation:
     ) -> None:
         self._config, self._inputs, self._out = config, inputs, out
         self._base, self._renderer, self._problems = base, renderer, problems
-        self._tokenizer = _tokenizer(config, base)
+        self._tokenizer = tokenizer_of(config.model, base)
         # Measured is what a run would be taught by them: this one, or the next, whose template reasons.
         reasons = renderer.teaches_rationales
         self._taught = renderer if reasons else Renderer(load_template(REASONING))
@@ -180,7 +180,7 @@ class _Distillation:
 
     def _teach(self, calls: Sequence[Call], title: str) -> list[Reply | None]:
         """The replies; all calls of the stage are in one log, so that one purse pays them."""
-        log = self._out / "replies.jsonl"
+        log = self._out / REPLIES
         self.asked = ask_teacher(self._config.teacher, calls, log, title=title)
         return list(self.asked.replies)
 
@@ -300,16 +300,6 @@ def _refuse_nothing(report: Mapping[str, Any], out: Path) -> None:
         )
 
 
-def _tokenizer(config: Any, base: Base) -> Any:
-    if base.scripted:
-        from koalign.engines.scripted import ByteTokenizer
-
-        return ByteTokenizer()
-    from koalign.adapters.base import load_tokenizer
-
-    return load_tokenizer(config.model)
-
-
 STAGE = Stage(
     name="distill",
     command="distill",
@@ -317,4 +307,5 @@ STAGE = Stage(
     sections=("model", "prompt", "teacher", "distill", "seed"),
     inputs=("prepare/train.jsonl", "prepare/shots.jsonl", "prepare/base.json"),
     looks_at=HELD_OUT,
+    keeps=PAID,
 )

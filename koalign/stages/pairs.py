@@ -12,6 +12,7 @@ from koalign.data.orders import in_order
 from koalign.data.pairing import MINED, PlacedPair, balanced, pair_up, without_near_identical
 from koalign.data.pairs_report import describe_pairs
 from koalign.data.preferences import Limits, preference_pairs
+from koalign.engines import tokenizer_of
 from koalign.guard import HELD_OUT, refuse_leaks
 from koalign.jsonl import (
     parse_record,
@@ -105,18 +106,10 @@ def _native(
 ) -> tuple[list[PlacedPair], list[Drop]]:
     if not rankings:
         return [], []
-    if base.scripted:
-        from koalign.engines.scripted import ByteTokenizer
-
-        tokenizer: Any = ByteTokenizer()
-    else:
-        from koalign.adapters.base import load_tokenizer
-
-        tokenizer = load_tokenizer(config.model)
     return preference_pairs(
         rankings,
         open_renderer(config.prompt, inputs["prepare/shots.jsonl"]),
-        tokenizer,
+        tokenizer_of(config.model, base),
         limits=Limits(base.context, config.pairs.max_repetition, config.pairs.max_length_ratio),
         per_problem=config.pairs.per_problem,
     )

@@ -1,0 +1,56 @@
+"""hf_cache: the KV cache of prompts -> one for their samples, with room for the tokens to come."""
+
+from __future__ import annotations
+
+import torch
+from transformers import Cache, DynamicLayer
+
+
+class RoomyLayer(DynamicLayer):
+    """Each row of a layer several times, with room for so many more tokens.
+
+    A token is written into its place; transformers' own layer copies all that was before it, token by
+    token (`torch.cat` in `DynamicLayer.update`). Keys and values are views of the part that is filled.
+    """
+
+    def __init__(self, layer: DynamicLayer, repeats: int, more: int) -> None:
+        super().__init__()
+        self.lazy_initialization(layer.keys, layer.values)
+        length = layer.get_seq_length()
+        self._all_keys = _with_room(layer.keys, repeats, more)
+        self._all_values = _with_room(layer.values, repeats, more)
+        self._fill(length)
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: object, **kwargs: object
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Write the states of the next tokens; raises RuntimeError where there is no room for them."""
+        start = self.get_seq_length()
+        end = start + key_states.shape[-2]
+        self._all_keys[..., start:end, :] = key_states
+        self._all_values[..., start:end, :] = value_states
+        self._fill(end)
+        return self.keys, self.values
+
+    def _fill(self, length: int) -> None:
+        self.keys = self._all_keys[..., :length, :]
+        self.values = self._all_values[..., :length, :]
+
+
+def for_samples(cache: Cache, n: int, more: int) -> None:
+    """Make each row of a prefilled cache `n` rows that go on for up to `more` tokens each, in place.
+
+    What is no plain layer, such as a sliding window, grows as transformers has it.
+    """
+    for number, layer in enumerate(cache.layers):
+        if type(layer) is DynamicLayer and layer.is_initialized:
+            cache.layers[number] = RoomyLayer(layer, n, more)
+        else:
+            layer.batch_repeat_interleave(n)
+
+
+def _with_room(states: torch.Tensor, repeats: int, more: int) -> torch.Tensor:
+    rows, heads, length, size = states.shape
+    room = states.new_zeros(rows * repeats, heads, length + more, size)
+    room[..., :length, :] = states.repeat_interleave(repeats, dim=0)
+    return room
