@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import exam, koalign
+from conftest import exam
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
@@ -339,36 +339,3 @@ def test_every_step_is_logged_and_the_probe_beside_them(tokenizer, rows, tmp_pat
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text("utf-8").split("\n") if line]  # fmt: skip
     assert [line["step"] for line in lines if "loss" in line] == list(range(1, 9))
     assert [line["step"] for line in evaluations(lines)] == [0, 2, 4, 6, 8]
-
-
-@pytest.mark.slow
-def test_a_killed_training_with_a_probe_ends_in_the_same_bytes(tmp_path):
-    import yaml
-    from test_kill import RUN, checkpoints, content, kill_when
-
-    from koalign.jsonl import write_jsonl
-
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    for folder in (whole, killed):
-        for name, count in (("train", 96), ("dev", 24)):
-            write_jsonl(folder / f"{name}.jsonl", exam(name)[:count])
-        config = {
-            "model": {"path": "builtin:tiny-ko"},
-            "data": {"train": "train.jsonl", "dev": "dev.jsonl"},
-            "engine": {"backend": "hf"},
-            "probe": {"problems": 16, "max_tokens": 16},
-            "sft": {"batch_size": 8, "gradient_accumulation_steps": 1, "save_steps": 5, "learning_rate": 3e-3},
-        }  # fmt: skip
-        (folder / "koalign.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
-    done = koalign("sft", cwd=whole)
-    assert done.returncode == 0, done.stderr
-    assert (
-        done.stderr.count("sft: step ") == 6
-        and "policy = base + sft (learning, rank 32)" in done.stderr
-    )
-    kill_when(["sft"], killed, lambda: checkpoints("sft")(killed) >= 2)
-    assert not (killed / RUN / "sft" / "probe.json").exists()
-    done = koalign("sft", cwd=killed)
-    assert done.returncode == 0, done.stderr
-    for output in ("sft/adapter", "sft/probe.json"):
-        assert content(killed / RUN / output) == content(whole / RUN / output)

@@ -25,6 +25,7 @@ def policy(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("policy")
     problems = exam("train")[:24]
     write_jsonl(folder / "train.jsonl", problems)
+    write_jsonl(folder / "test.jsonl", exam("test")[:4])
     texts = (
         "지문을 천천히 읽는다.",
         "문제가 무엇을 묻는지 확인한다.",
@@ -36,7 +37,7 @@ def policy(tmp_path_factory) -> Path:
     draws = {"temperature": 1.0, "top_p": 1.0, "max_tokens": 16}
     config = {
         "model": {"path": "builtin:tiny-ko"},
-        "data": {"train": "train.jsonl", "hints": "hints.jsonl"},
+        "data": {"train": "train.jsonl", "test": "test.jsonl", "hints": "hints.jsonl"},
         "engine": {"backend": "hf", "batch_size": 16},
         "sft": small,
         "sample": {"n": 4, **draws},
@@ -46,11 +47,11 @@ def policy(tmp_path_factory) -> Path:
         "hints": {"n": 4, "bare_n": 8, "reuse": 1, "z": 0, **draws},
         "abstraction": {**small, "rank": 4},
         "answer": {**small, "rank": 4},
+        "solve": {"hints": 1, "bare": 0, **draws},
     }
     (folder / "koalign.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
-    for command in ("sft", "dpo-pairs", "dpo", "abstractions"):
-        done = koalign(command, cwd=folder)
-        assert done.returncode == 0, done.stderr
+    done = koalign("run", cwd=folder)
+    assert done.returncode == 0, done.stderr
     return folder
 
 
@@ -73,23 +74,6 @@ def test_screens_that_are_killed_again_and_again_end_in_the_same_bytes(policy, t
     for path in whole.glob("*.jsonl"):
         assert content(folder / RUN / "hints" / path.name) == content(path)
     assert content(folder / RUN / "answer/adapter") == content(policy / RUN / "answer/adapter")
-
-
-def test_killed_candidates_of_the_policy_go_on_and_end_in_the_same_bytes(policy, tmp_path):
-    asked = ["abstractions", "-s", "candidates.source=policy"]
-    whole, folder = tmp_path / "whole", tmp_path / "killed"
-    for copy in (whole, folder):
-        shutil.copytree(policy, copy)
-        for stage in ("candidates", "hints", "abstraction", "answer"):
-            shutil.rmtree(copy / RUN / stage)
-    kill_when(asked, whole, (whole / RUN / "candidates" / "manifest.json").exists)
-    written = lines_in(f"{RUN}/candidates/samples.jsonl")
-    kill_when(asked, folder, lambda: written(folder) >= 8)
-    assert not (folder / RUN / "candidates" / "manifest.json").exists()
-    kill_when(asked, folder, (folder / RUN / "candidates" / "manifest.json").exists)
-    for name in ("samples", "hints", "dropped"):
-        path = RUN / "candidates" / f"{name}.jsonl"
-        assert content(folder / path) == content(whole / path)
 
 
 def test_preferred_hints_are_learned_in_ranks_on_top_of_what_was_taught(policy, tmp_path):

@@ -22,12 +22,13 @@ RUN = Path("runs/default")
 def whole(tmp_path_factory) -> Path:
     """A folder with a small real run, never interrupted: sft, pairs, dpo, and a solved file."""
     folder = tmp_path_factory.mktemp("whole")
-    for name, count in (("train", 96), ("test", 24)):
+    for name, count in (("train", 96), ("dev", 24), ("test", 24)):
         write_jsonl(folder / f"{name}.jsonl", exam(name)[:count])
     small = {"batch_size": 8, "gradient_accumulation_steps": 1, "save_steps": 3}
     config = {
         "model": {"path": "builtin:tiny-ko"},
-        "data": {"train": "train.jsonl", "test": "test.jsonl"},
+        "data": {"train": "train.jsonl", "dev": "dev.jsonl", "test": "test.jsonl"},
+        "probe": {"problems": 16, "max_tokens": 16},
         "engine": {"backend": "hf", "batch_size": 16},
         "sft": {**small, "learning_rate": 3e-3, "epochs": 2},
         "sample": {"n": 4, "temperature": 1.0, "top_p": 1.0, "max_tokens": 24},
@@ -38,6 +39,7 @@ def whole(tmp_path_factory) -> Path:
     for line in (["sft"], ["dpo-pairs"], ["dpo"], SOLVE):
         done = koalign(*line, cwd=folder)
         assert done.returncode == 0, done.stderr
+        assert done.stderr.count("sft: step ") == (6 if line == ["sft"] else 0)  # of the probe
     return folder
 
 
@@ -66,7 +68,7 @@ CASES = {
             "pairs/report.html",
         ],
     ),
-    "dpo": (["dpo"], ["dpo"], checkpoints("dpo"), 1, ["dpo/adapter"]),
+    "dpo": (["dpo"], ["dpo"], checkpoints("dpo"), 1, ["dpo/adapter", "dpo/probe.json"]),
 }
 
 
@@ -111,7 +113,8 @@ def test_a_training_goes_on_from_before_a_checkpoint_that_was_cut_off(whole, tmp
     assert not (folder / RUN / "sft" / "manifest.json").exists()
     done = koalign("sft", cwd=folder)
     assert done.returncode == 0, done.stderr
-    assert content(folder / RUN / "sft/adapter") == content(whole / RUN / "sft/adapter")
+    for output in ("sft/adapter", "sft/probe.json"):
+        assert content(folder / RUN / output) == content(whole / RUN / output)
 
 
 def test_partial_work_of_another_setting_is_refused(whole, tmp_path):

@@ -110,6 +110,13 @@ def test_told_ones_are_never_more_than_their_share(ready):
     assert reasons()["over_rationalized_share"] == 17
 
 
+def test_that_a_judge_says_the_same_of_many_problems_is_no_alarm(ready, capsys):
+    with serving(rationalizing({*range(18)}, solution, lambda draw: by_rationale)) as teacher:
+        distill(teacher, *RATIONALIZE)
+    assert len([p for p in teacher.prompts if "번호만 쓰시오" in p]) == 18 * 8
+    assert "suspicious" not in capsys.readouterr().err
+
+
 def test_where_there_is_a_policy_it_is_the_judge(ready):
     rules = yaml.safe_load((ready / "script.yaml").read_text("utf-8"))
     texts = [f"보니 그렇다.\n\n정답: {CITIES[1]}"]

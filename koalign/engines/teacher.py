@@ -44,12 +44,15 @@ class TeacherResult:
     """What is suspicious about the replies taken together."""
 
 
-def ask_teacher(section: Teacher, calls: Sequence[Call], log: Path, *, title: str) -> TeacherResult:
+def ask_teacher(
+    section: Teacher, calls: Sequence[Call], log: Path, *, title: str, short: bool = False
+) -> TeacherResult:
     """The reply to each call: from the log where it is there already, else from the server.
 
     A reply is appended to `log` before it is used, and equal calls are one. After a kill at any moment
     the same command goes on; only what was under way is sent, and maybe paid for, twice. Failures go
-    into a file beside the log and are asked again next time. Raises KoalignError where no other call
+    into a file beside the log and are asked again next time. That many replies are the same text is no
+    alarm where they are `short`, such as the number of a choice. Raises KoalignError where no other call
     would fare better (key, address, model, `teacher.max_failures` in a row), and before a call that may
     pass `teacher.max_cost`; what was answered by then is in the log.
     """
@@ -70,7 +73,7 @@ def ask_teacher(section: Teacher, calls: Sequence[Call], log: Path, *, title: st
             more = f", {from_log} more are in the log" if from_log else ""
             _say(f"{title}: {len(missing)} calls to {model} at {section.url}{more}")
             asyncio.run(asking.run(missing, model, read_key(section), title))
-    result = _result(asking, ids, from_log)
+    result = _result(asking, ids, from_log, short)
     if asking.ended:
         done = len({reply.id for reply in result.replies if reply})
         raise KoalignError(
@@ -95,7 +98,7 @@ def _settings(section: Teacher) -> dict[str, Any]:
     return section.model_dump(mode="json", include=asked)
 
 
-def _result(asking: Asking, ids: Sequence[str], from_log: int) -> TeacherResult:
+def _result(asking: Asking, ids: Sequence[str], from_log: int, short: bool) -> TeacherResult:
     by_id = {line.id: line for line in asking.lines if isinstance(line, Reply)}
     replies = tuple(by_id.get(name) for name in ids)
     spent = asking.purse.spent
@@ -108,7 +111,7 @@ def _result(asking: Asking, ids: Sequence[str], from_log: int) -> TeacherResult:
         estimated=sum(isinstance(line, Failure) and line.estimated for line in asking.lines),
         unknown=_unknown(asking.lines),
         from_log=from_log,
-        alarms=tuple(alarms(replies)),
+        alarms=() if short else tuple(alarms(replies)),
     )
 
 

@@ -178,10 +178,10 @@ class _Distillation:
         self._screen(written)
         return replies
 
-    def _teach(self, calls: Sequence[Call], title: str) -> list[Reply | None]:
+    def _teach(self, calls: Sequence[Call], title: str, short: bool = False) -> list[Reply | None]:
         """The replies; all calls of the stage are in one log, so that one purse pays them."""
         log = self._out / REPLIES
-        self.asked = ask_teacher(self._config.teacher, calls, log, title=title)
+        self.asked = ask_teacher(self._config.teacher, calls, log, title=title, short=short)
         return list(self.asked.replies)
 
     def _screen(self, written: Sequence[Written]) -> None:
@@ -232,7 +232,9 @@ class _Distillation:
         """By the run's policy; by the teacher where there is none."""
         if POLICY not in self._inputs:
             calls = calls_to_judge(shown)
-            return right_replies(shown, self._teach(calls, "distill: judged by the teacher"))
+            return right_replies(
+                shown, self._teach(calls, "distill: judged by the teacher", short=True)
+            )
         config, adapter = self._config, self._inputs[POLICY]
         check_adapter(adapter, self._base, self._renderer.hash)
         with open_engine(config.engine, config.model, self._base, [adapter]) as engine:
