@@ -18,6 +18,8 @@ pytestmark = pytest.mark.slow
 
 ITEMS = 200
 SCORED = [name for name in TASKS if name.endswith("@lm-eval")]
+SHOTS = {"kmmlu@lm-eval": 3, "click@lm-eval": 2}
+"""The others are asked without any."""
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +29,7 @@ def harness():
     return HFLM(pretrained=str(base_folder(MODEL)), dtype="float32", device="cpu", batch_size=16)
 
 
-@pytest.mark.parametrize(
-    ("name", "shots"), [*((name, 0) for name in SCORED), ("kmmlu@lm-eval", 3), ("click@lm-eval", 2)]
-)
+@pytest.mark.parametrize(("name", "shots"), [(name, SHOTS.get(name, 0)) for name in SCORED])
 def test_predictions_log_probabilities_and_figures_agree(harness, folder, name, shots):
     path = make_task_data(name, folder / "hub", math.ceil(ITEMS / len(TASKS[name])))
     done = koalign(
