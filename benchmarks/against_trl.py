@@ -28,7 +28,7 @@ from rich.table import Table
 from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from koalign.adapters.base import load_tokenizer
-from koalign.config import Model
+from koalign.config.inputs import Model
 from koalign.engines.groups import Group
 from koalign.provenance import measured
 

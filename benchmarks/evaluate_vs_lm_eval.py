@@ -37,11 +37,11 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from koalign.data.evaluation.results import read_evaluation
 from koalign.data.formats.sources import read_source
+from koalign.evaluation.results import read_evaluation
 
 HERE = Path(__file__).resolve().parent
-KOALIGN = [sys.executable, "-c", "from koalign.cli import main; main()"]
+KOALIGN = [sys.executable, "-c", "from koalign.cli.app import main; main()"]
 CORES = 2
 ORDERS = {"lm-eval": "drawn", "first": "first"}
 """koalign's --shot-order, and the folder of lm-eval's tasks -> what the table calls it."""

@@ -22,7 +22,7 @@ import yaml
 from against_trl import VOCABULARY, new_policy, tokenizer
 from prepare import Writer
 
-from koalign.config import ASSETS
+from koalign.config.sections import ASSETS
 
 SUBJECTS = ("Accounting", "Biology", "Criminal-Law", "Marketing", "Patent", "Taxation")
 COLUMNS = ("question", "answer", "A", "B", "C", "D", "Category", "Human Accuracy")

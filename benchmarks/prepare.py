@@ -23,10 +23,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from koalign.config import ASSETS
-from koalign.data.duplicates import find_duplicates
+from koalign.config.sections import ASSETS
 from koalign.data.formats.sources import read_source
-from koalign.data.leaks import find_leaks
+from koalign.data.preparing.duplicates import find_duplicates
+from koalign.data.preparing.leaks import find_leaks
 
 SIZES = (12_500, 25_000, 50_000, 100_000, 200_000)
 STEMS = (
@@ -151,7 +151,7 @@ def prepare(folder: Path) -> dict[str, float]:
     settings = {"model.path": "./model", "data.leaks": "drop"}
     settings |= {"data.train": FILES["train"], "data.dev": "[]", "data.test": FILES["evaluated"]}
     settings |= {"data.hints": "null"}
-    program = "from koalign.cli import main; main()"
+    program = "from koalign.cli.app import main; main()"
     options = [word for key, value in settings.items() for word in ("-s", f"{key}={value}")]
     command = [sys.executable, "-c", program, "prepare", "--run-dir", "run", *options]
     subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL, check=True)

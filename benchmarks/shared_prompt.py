@@ -16,11 +16,12 @@ from rich.table import Table
 from transformers import GenerationConfig
 
 from koalign.adapters.base import identify, load_base, load_tokenizer
-from koalign.config import ASSETS, Engine, Model, Sampling
+from koalign.config.inputs import Engine, Model, Sampling
+from koalign.config.sections import ASSETS
 from koalign.data.formats.sources import read_source
-from koalign.data.prompts import DEFAULT, Renderer, load_template
-from koalign.data.tokens import prompt_ids
-from koalign.engines import Request
+from koalign.data.prompting.prompts import DEFAULT, Renderer, load_template
+from koalign.data.prompting.tokens import prompt_ids
+from koalign.engines.engine import Request
 from koalign.engines.hf import HfEngine
 
 MODEL = Model(path="builtin:tiny-ko")

@@ -43,10 +43,11 @@ SIDES = {"one": ["one"], "two": ["hints", "answers"], "at once": ["both"]}
 def work(part: str, run: Path, engine: str, count: int, folder: Path) -> None:
     """What one command does; reads and writes below `folder`."""
     from koalign.answering.solving import Solver, hinted_requests
-    from koalign.config import Engine
-    from koalign.config_files import load_config
-    from koalign.data.voting import solve_by_vote, uses_of
-    from koalign.engines import draw, open_engine, requests_for
+    from koalign.config.files import load_config
+    from koalign.config.inputs import Engine
+    from koalign.engines.drawing import draw, requests_for
+    from koalign.engines.opening import open_engine
+    from koalign.evaluation.solving.voting import solve_by_vote, uses_of
     from koalign.jsonl import parse_record, read_json, read_jsonl
     from koalign.records import Base, Problem, Sample
     from koalign.renderer import open_renderer

@@ -14,7 +14,7 @@ from rich.table import Table
 
 CASES = {
     "python, doing nothing": "pass",
-    "koalign --help": "import sys; sys.argv = ['koalign', '--help']; from koalign.cli import main; main()",
+    "koalign --help": "from koalign.cli.app import app; app(['--help'])",
     "from trl import SFTConfig": "from trl import SFTConfig",
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from koalign.data.leaks import find_leaks, taught_text, texts_leak
+from koalign.data.preparing.leaks import find_leaks, taught_text, texts_leak
 from koalign.jsonl import read_json, read_jsonl, write_jsonl
 from koalign.records import Base, Drop, KoalignError, Problem
 

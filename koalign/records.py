@@ -137,7 +137,7 @@ class Message(Record):
 
 
 class Prompt(Record):
-    """What the model reads, rendered only in data/prompts.py."""
+    """What the model reads, rendered only in data/prompting/prompts.py."""
 
     problem_id: str
     purpose: Literal["answer", "abstraction"]
@@ -250,7 +250,7 @@ class Abstraction(Record):
     problem_id: str
     text: str
     counts: dict[str, Count]
-    """What a screen counted (`data/lift.py`) -> right answers; nothing where it was not asked so far."""
+    """What a screen counted (`mining/hints/lift_screens.py`) -> right answers; nothing where it was not asked so far."""
     neighbours: tuple[Tried, ...] = ()
     """The training problems nearest to its own, and what it does there."""
     score: float | None = None
@@ -294,3 +294,8 @@ class Drop(Record):
     """File and line or row, where it never became a problem."""
     detail: str = ""
     """What was found there."""
+
+
+def passage_of(problem: Problem) -> str:
+    """What makes problems right and wrong together: their passage, else nothing but themselves."""
+    return f"{problem.source}/{problem.group}" if problem.group else problem.id

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from koalign.config import Prompt
-from koalign.data.prompts import Renderer, load_template
+from koalign.config.inputs import Prompt
+from koalign.data.prompting.prompts import Renderer, load_template
 from koalign.jsonl import read_jsonl
 from koalign.records import Problem
 

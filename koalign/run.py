@@ -13,7 +13,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import koalign
-from koalign.config import Config, Section, resolve_path
+from koalign.config.inputs import Section
+from koalign.config.sections import Config, resolve_path
 from koalign.data.formats.files import contents
 from koalign.jsonl import read_json, write_json
 from koalign.provenance import git_commit, measured, package_versions

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from koalign.config import Tracking
+from koalign.config.sections import Tracking
 
 
 class Log(Protocol):

@@ -19,8 +19,8 @@ from world import (
     hint_of,
 )
 
-from koalign.data.prompts import DEFAULT, Renderer, load_template
-from koalign.data.tokens import prompt_texts
+from koalign.data.prompting.prompts import DEFAULT, Renderer, load_template
+from koalign.data.prompting.tokens import prompt_texts
 from koalign.records import Problem
 
 RENDERER = Renderer(load_template(DEFAULT))

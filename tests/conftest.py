@@ -2,51 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import subprocess
-import sys
-from functools import cache
 from pathlib import Path
 
 import pytest
 import yaml
+from support.command import koalign
+from support.problems import CITIES, problem, write_lines
 
-from koalign.config import ASSETS
 from koalign.data.formats.sources import read_source
-from koalign.records import Problem
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
-
-ROOT = Path(__file__).parent.parent
-KOALIGN = [sys.executable, "-c", "from koalign.cli import main; main()"]
-CITIES = ("서울", "부산", "대구", "광주")
-
-
-def problem(number: int, **changes: object) -> dict:
-    """A problem with the answer 1, 2, 3 or 4, in the shape of a user's file."""
-    return {
-        "question": f"{number}번 사람이 사는 곳은?",
-        "passage": f"어느 마을의 기록이다. {number}번 사람은 {CITIES[number % 4]}에 산다.",
-        "choices": list(CITIES),
-        "answer": number % 4 + 1,
-        "group": f"g{number}",
-        **changes,
-    }
-
-
-def write_lines(path: Path, rows: list) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-@cache
-def exam(split: str) -> list[Problem]:
-    """The problems of the built-in exam, read as a user's run reads them."""
-    return read_source(str(ASSETS / "exam"), split).problems
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
@@ -142,17 +109,3 @@ def set_up(folder: Path) -> Path:
     }
     (folder / "koalign.yaml").write_text(yaml.safe_dump(config), "utf-8")
     return folder
-
-
-def koalign(
-    *arguments: str, cwd: Path | None = None, **changes: str
-) -> subprocess.CompletedProcess:
-    """The command as a user runs it, in a process of its own."""
-    return subprocess.run(
-        [*KOALIGN, *arguments],
-        cwd=cwd,
-        env={**os.environ, "COLUMNS": "160", **changes},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-    )

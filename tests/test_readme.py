@@ -6,11 +6,12 @@ import shlex
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, exam, koalign, write_lines
+from support.command import ROOT, koalign
+from support.problems import exam, write_lines
 
-from koalign.data.evaluation.protocols import PROTOCOLS
 from koalign.data.formats.families import FORMATS
-from koalign.data.prompts import template_names
+from koalign.data.prompting.prompts import template_names
+from koalign.evaluation.protocols import PROTOCOLS
 from koalign.jsonl import write_jsonl
 
 READMES = ("README.md", "README.ko.md")

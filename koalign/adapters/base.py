@@ -10,7 +10,8 @@ import transformers
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
 from koalign.adapters.hub import downloaded
-from koalign.config import Model, resolve_path
+from koalign.config.inputs import Model
+from koalign.config.sections import resolve_path
 from koalign.records import Base, KoalignError, content_hash
 from koalign.run import hash_path
 

@@ -8,9 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
-
 import koalign
+from koalign.adapters.card import AdapterBase, AdapterCard, AdapterPart
 from koalign.adapters.foreign import (
     CONFIG,
     WEIGHTS,
@@ -21,59 +20,13 @@ from koalign.adapters.foreign import (
 )
 from koalign.adapters.model_card import model_card
 from koalign.jsonl import parse_record, read_json, write_atomically, write_json
-from koalign.records import Base, KoalignError, Record, content_hash
+from koalign.records import Base, KoalignError, content_hash
 from koalign.run import hash_path
 
 CARD = "koalign.json"
 MODEL_CARD = "README.md"
 FUNCTION = (CONFIG, WEIGHTS)
 """Files that decide what an adapter computes."""
-
-
-class AdapterBase(Record):
-    """The base that an adapter was made for."""
-
-    path: str
-    """As whoever made the adapter named it; empty: unknown."""
-    weight_hash: str | None
-    """None: unknown, as of an adapter that koalign did not make."""
-    tokenizer_hash: str | None
-
-
-class AdapterPart(Record):
-    """An adapter that another one contains."""
-
-    id: str
-    name: str
-    path: str
-    """Where it was found when the other was made; an adapter is found again by its id."""
-
-
-class AdapterCard(Record):
-    """What an adapter is and what it stands on; `koalign.json` in the adapter's folder."""
-
-    name: str
-    role: Literal["policy", "abstraction", "answer", "stack", "unknown"]
-    origin: Literal["trained", "stacked", "compressed", "foreign"]
-    """trained by koalign; the exact sum of its parents; their sum at a lower rank, with its error in
-    `metrics`; or found without a card."""
-    base: AdapterBase
-    parents: tuple[AdapterPart, ...]
-    """The adapters that it contains: continued (DPO), below the new ranks (role adapters), or summed."""
-    rank: int
-    """The highest of its modules."""
-    frozen_rank: int = 0
-    """Of a masked stack: the leading rank that belongs to the parent and was not trained."""
-    template_hash: str | None
-    """Of the prompts that it was trained with; none: unknown."""
-    data: dict[str, str]
-    """Hashes of the files that it was trained on."""
-    metrics: dict[str, float] = Field(default_factory=dict)
-    """Last logged metrics of its training; of a compressed one the error."""
-    koalign: str | None
-    """Version that made it; none: not koalign."""
-    id: str | None = None
-    """Its id when this card was written, which writes it; none: nobody wrote it down."""
 
 
 def base_of(base: Base) -> AdapterBase:

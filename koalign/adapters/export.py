@@ -6,10 +6,11 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from koalign.adapters.cards import AdapterCard, read_card, refuse_weightless, write_card
+from koalign.adapters.card import AdapterCard
+from koalign.adapters.cards import read_card, refuse_weightless, write_card
 from koalign.adapters.foreign import CONFIG, WEIGHTS, read_config
 from koalign.adapters.hub import downloaded
-from koalign.config import resolve_path
+from koalign.config.sections import resolve_path
 from koalign.jsonl import write_json
 from koalign.records import KoalignError
 

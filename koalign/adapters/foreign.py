@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ConfigDict, Field
 from safetensors import SafetensorError, safe_open
 
-from koalign.config import Model
+from koalign.config.inputs import Model
 from koalign.jsonl import parse_record
 from koalign.records import KoalignError, Record
 

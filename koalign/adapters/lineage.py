@@ -10,14 +10,8 @@ from itertools import combinations, permutations
 from pathlib import Path
 from typing import Any
 
-from koalign.adapters.cards import (
-    CARD,
-    AdapterCard,
-    AdapterPart,
-    adapter_id,
-    read_card,
-    write_card,
-)
+from koalign.adapters.card import AdapterCard, AdapterPart
+from koalign.adapters.cards import CARD, adapter_id, read_card, write_card
 from koalign.adapters.foreign import CONFIG, WEIGHTS, matrices_of
 from koalign.records import KoalignError
 from koalign.run import WORK, read_manifest

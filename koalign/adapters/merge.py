@@ -17,7 +17,8 @@ from koalign.adapters.base import base_folder, identify
 from koalign.adapters.cards import adapter_id, check_adapter, read_card
 from koalign.adapters.export import TOKENIZER, begun, copy_files, unknown_base
 from koalign.adapters.lora import Lora, read_lora
-from koalign.config import ASSETS, Model
+from koalign.config.inputs import Model
+from koalign.config.sections import ASSETS
 from koalign.data.formats.sources import read_source
 from koalign.jsonl import read_json, write_json
 from koalign.records import KoalignError, Record

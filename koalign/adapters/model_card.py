@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 import yaml
 
+from koalign.adapters.card import AdapterCard
 from koalign.adapters.foreign import is_hub_id
-
-if TYPE_CHECKING:
-    from koalign.adapters.cards import AdapterCard
 
 _ROLES = {
     "policy": "It answers exam questions.",

@@ -10,19 +10,13 @@ import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
-from koalign.adapters.cards import (
-    CARD,
-    AdapterCard,
-    AdapterPart,
-    adapter_id,
-    is_pruned,
-    read_card,
-)
+from koalign.adapters.card import AdapterCard, AdapterPart
+from koalign.adapters.cards import CARD, adapter_id, is_pruned, read_card
 from koalign.adapters.foreign import CONFIG, WEIGHTS
 from koalign.adapters.lineage import located, run_of
 from koalign.adapters.lora import Lora, read_lora
 from koalign.adapters.stack import ERROR, Matrices, compare, summed
-from koalign.config import resolve_path
+from koalign.config.sections import resolve_path
 from koalign.jsonl import parse_record, read_json
 from koalign.records import KoalignError, Record
 from koalign.run import WORK, Manifest, hash_path

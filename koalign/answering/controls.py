@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from koalign.answering.solving import Solver, hinted_requests, name_of, written_of
-from koalign.config import Sampling
-from koalign.data.controls import Controls, foreign_hints, samples_at_equal_tokens
-from koalign.data.grading import grade
-from koalign.data.voting import Attempt, Written, spent
-from koalign.engines import Request, draw, requests_for
+from koalign.config.inputs import Sampling
+from koalign.data.grading.grade import grade
+from koalign.engines.drawing import draw, requests_for
+from koalign.engines.engine import Request
+from koalign.evaluation.solving.controls import Controls, foreign_hints, samples_at_equal_tokens
+from koalign.evaluation.solving.voting import Attempt, Written, spent
 from koalign.records import Problem
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import koalign
 from koalign.answering.system import Answers, System
-from koalign.data.evaluation.benchmark import Benchmark
-from koalign.data.evaluation.figures import results_of
-from koalign.data.evaluation.report import report_of
-from koalign.data.evaluation.results import PREDICTIONS, RESULTS, Evaluation, Prediction
-from koalign.data.nikl_metrics import Scorer, rouge_1
+from koalign.evaluation.benchmark import Benchmark
+from koalign.evaluation.figures import results_of
+from koalign.evaluation.metrics.nikl_metrics import Scorer, rouge_1
+from koalign.evaluation.report import report_of
+from koalign.evaluation.results import PREDICTIONS, RESULTS, Evaluation, Prediction
 from koalign.jsonl import write_json, write_jsonl
 from koalign.provenance import git_commit, package_versions
 from koalign.records import content_hash

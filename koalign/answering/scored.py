@@ -7,13 +7,13 @@ from pathlib import Path
 
 from koalign import progress
 from koalign.answering.system import Answers, System, prediction_of
-from koalign.data.evaluation.asking import candidates_of
-from koalign.data.evaluation.benchmark import Benchmark
-from koalign.data.evaluation.item_scores import score_choice
-from koalign.data.evaluation.results import Prediction
-from koalign.data.orders import Order
-from koalign.data.tokens import candidate_ids, prompt_ids
-from koalign.engines import Engine, Question
+from koalign.data.prompting.orders import Order
+from koalign.data.prompting.tokens import candidate_ids, prompt_ids
+from koalign.engines.engine import Engine, Question
+from koalign.evaluation.asking import candidates_of
+from koalign.evaluation.benchmark import Benchmark
+from koalign.evaluation.item_scores import score_choice
+from koalign.evaluation.results import Prediction
 from koalign.jsonl import JsonlAppender
 from koalign.records import KoalignError, Record
 

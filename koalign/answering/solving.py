@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from koalign import progress
-from koalign.config import Sampling, Solve
-from koalign.data.prompts import Purpose, Renderer
-from koalign.data.voting import Attempt, TriedHint, Written, times_drawn, uses_of
-from koalign.engines import Engine, Request, refuse_no_room, requests_for
+from koalign.config.inputs import Sampling
+from koalign.config.sections import Solve
+from koalign.data.prompting.prompts import Purpose, Renderer
+from koalign.engines.drawing import refuse_no_room, requests_for
+from koalign.engines.engine import Engine, Request
+from koalign.evaluation.solving.voting import Attempt, TriedHint, Written, times_drawn, uses_of
 from koalign.jsonl import JsonlAppender
 from koalign.records import KoalignError, Problem, Sample, content_hash
 

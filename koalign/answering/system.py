@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from koalign.adapters.cards import AdapterCard
-from koalign.data.evaluation.asking import passage_of, subject_of
-from koalign.data.evaluation.benchmark import Benchmark
-from koalign.data.evaluation.item_scores import ItemScore
-from koalign.data.evaluation.results import Prediction
-from koalign.data.orders import Order
-from koalign.records import Base
+from koalign.adapters.card import AdapterCard
+from koalign.data.prompting.orders import Order
+from koalign.evaluation.asking import subject_of
+from koalign.evaluation.benchmark import Benchmark
+from koalign.evaluation.item_scores import ItemScore
+from koalign.evaluation.results import Prediction
+from koalign.records import Base, passage_of
 
 
 @dataclass(frozen=True)

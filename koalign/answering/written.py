@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from koalign.answering.system import Answers, System, prediction_of
-from koalign.config import Sampling
-from koalign.data.evaluation.benchmark import Benchmark
-from koalign.data.evaluation.item_scores import score_text
-from koalign.data.evaluation.results import Prediction
-from koalign.data.voting import Ballot, elect
-from koalign.engines import Engine, draw, requests_for
+from koalign.config.inputs import Sampling
+from koalign.engines.drawing import draw, requests_for
+from koalign.engines.engine import Engine
+from koalign.evaluation.benchmark import Benchmark
+from koalign.evaluation.item_scores import score_text
+from koalign.evaluation.results import Prediction
+from koalign.evaluation.solving.voting import Ballot, elect
 from koalign.records import Sample, content_hash
 
 

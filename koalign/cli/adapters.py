@@ -39,7 +39,7 @@ def list_adapters(
     from rich.tree import Tree
 
     from koalign.adapters.lineage import adapters_below, forest
-    from koalign.views import console
+    from koalign.reports.views import console
 
     found = adapters_below(folder)
     if as_json:
@@ -142,8 +142,7 @@ def _kept(keep: str | None, run_dir: Path) -> list[Path]:
 
 def _maker(one: Removal, run_dir: Path) -> str:
     """The command that makes it again."""
-    from koalign.run import ROUND
-    from koalign.stages import PRODUCERS
+    from koalign.run import PRODUCERS, ROUND
 
     if not one.stage:
         return "the next --adapters that names the sum"
@@ -175,7 +174,7 @@ def _print_facts(facts: Mapping[str, Any]) -> None:
     from rich.table import Table
     from rich.tree import Tree
 
-    from koalign.views import console
+    from koalign.reports.views import console
 
     base, frozen = facts["base"], facts["frozen_rank"]
     known = facts["origin"] != "foreign"

@@ -11,9 +11,9 @@ from koalign.records import KoalignError, Problem
 
 if TYPE_CHECKING:
     from koalign.answering.system import System
-    from koalign.config import Config
-    from koalign.data.evaluation.benchmark import Benchmark
-    from koalign.data.evaluation.protocols import Protocol
+    from koalign.config.sections import Config
+    from koalign.evaluation.benchmark import Benchmark
+    from koalign.evaluation.protocols import Protocol
 
 PLAN = "plan.json"
 RESULTS = "results.json"
@@ -29,7 +29,7 @@ def refuse_what_cannot_be(
 ) -> None:
     """Raises KoalignError for options that contradict one another."""
     from koalign.adapters.names import steps_of
-    from koalign.engines import is_endpoint
+    from koalign.engines.opening import is_endpoint
 
     chosen = protocol.mode == "choice"
     if chosen and is_endpoint(model):
@@ -53,8 +53,8 @@ def open_system(config: Config, adapters: str | None, run_dir: Path, *, own_mode
     """The base and the adapters; raises KoalignError where they do not fit."""
     from koalign.adapters.cards import check_adapter
     from koalign.adapters.names import find_adapters
-    from koalign.answering import System
-    from koalign.engines import describe_base
+    from koalign.answering.system import System
+    from koalign.engines.opening import describe_base
     from koalign.run import in_round
 
     base, _ = describe_base(config.engine, config.model)
@@ -86,9 +86,9 @@ def open_benchmark(
     run_dir: Path,
 ) -> Benchmark:
     """What is asked, read and chosen; the shots are drawn for all problems, whatever is evaluated."""
-    from koalign.data.evaluation.asking import refuse_unfit, shots_of
-    from koalign.data.evaluation.benchmark import Benchmark, select
-    from koalign.data.prompts import Renderer, load_template
+    from koalign.data.prompting.prompts import Renderer, load_template
+    from koalign.evaluation.asking import refuse_unfit, shots_of
+    from koalign.evaluation.benchmark import Benchmark, select
 
     problems, hashes = _read(data, split, run_dir)
     count = protocol.shots if shots is None else shots

@@ -42,10 +42,10 @@ def run_stages(
     force: bool,
 ) -> None:
     """Run what is not done of the stages of a command, and show what they found."""
-    from koalign.config_files import load_config
+    from koalign.config.files import load_config
+    from koalign.reports.views import describe, print_results
     from koalign.run import execute, locked
-    from koalign.stages import stages_of
-    from koalign.views import describe, print_results
+    from koalign.stages.pipeline import stages_of
 
     config = load_config(files or [], settings or [])
     with locked(run_dir):
@@ -63,7 +63,7 @@ def run_stages(
         print_pairs(read_json(run_dir / "pairs" / "report.json"))
         typer.echo(f"the same with plots and pairs: {run_dir / 'pairs' / 'report.html'}")
     if command in ("run", "evaluate"):
-        from koalign.data.solving_report import SolvingReport
+        from koalign.evaluation.solving.report import SolvingReport
         from koalign.reports.solving import print_report
 
         evaluated = run_dir / "evaluate"

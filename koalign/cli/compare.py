@@ -31,8 +31,8 @@ def compare(
     force: Force = False,
 ) -> None:
     """Differences of evaluations on the same items, with intervals, tests and what flipped."""
-    from koalign.data.evaluation.comparability import read_evaluations
-    from koalign.data.evaluation.comparison import compare_evaluations
+    from koalign.evaluation.comparability import read_evaluations
+    from koalign.evaluation.comparison import compare_evaluations
     from koalign.reports.comparison import JSON, PAGE, print_comparison, write_comparison
 
     if out is not None and (out / JSON).exists() and not force:

@@ -29,14 +29,14 @@ def distill(
     if out is not None and out.exists() and not force:
         raise KoalignError(f"{out} is there already; take another -o, or --force to replace it")
 
-    from koalign.config_files import load_config
-    from koalign.data.explaining import REASONING
+    from koalign.config.files import load_config
     from koalign.jsonl import read_json
+    from koalign.mining.distilling.explaining import REASONING
     from koalign.renderer import open_renderer
+    from koalign.reports.views import describe
     from koalign.run import execute, locked
-    from koalign.stages import stages_of
     from koalign.stages.distill import stage_for
-    from koalign.views import describe
+    from koalign.stages.pipeline import stages_of
 
     config = load_config(files or [], settings or [])
     with locked(run_dir):
@@ -59,7 +59,7 @@ def distill(
 def _show(report: Mapping[str, Any]) -> None:
     from rich.table import Table
 
-    from koalign.views import console
+    from koalign.reports.views import console
 
     screen = console()
     table = Table("by", "drawn", "right", "verified", "kept", "Hangul in the letters, %")

@@ -21,8 +21,8 @@ from koalign.records import KoalignError
 
 if TYPE_CHECKING:
     from koalign.answering.system import System
-    from koalign.config import Config
-    from koalign.data.evaluation.benchmark import Benchmark
+    from koalign.config.sections import Config
+    from koalign.evaluation.benchmark import Benchmark
 
 
 def evaluate(
@@ -106,10 +106,10 @@ def evaluate(
         return
     from dataclasses import replace
 
-    from koalign.answering import evaluate as evaluate_benchmark
-    from koalign.config_files import load_config
-    from koalign.data.evaluation.protocols import PROTOCOLS, in_mode, load_protocol
-    from koalign.data.evaluation.results import read_evaluation
+    from koalign.answering.evaluate import evaluate as evaluate_benchmark
+    from koalign.config.files import load_config
+    from koalign.evaluation.protocols import PROTOCOLS, in_mode, load_protocol
+    from koalign.evaluation.results import read_evaluation
     from koalign.reports.evaluation import (
         print_evaluation,
         write_csv,
@@ -160,8 +160,8 @@ def _diagnose(
     config: Config, benchmark: Benchmark, system: System, run_dir: Path, folder: Path
 ) -> None:
     """The signs of memorising, under the prompts that the adapter was trained with."""
-    from koalign.config import Sampling
-    from koalign.engines import open_engine
+    from koalign.config.inputs import Sampling
+    from koalign.engines.opening import open_engine
     from koalign.renderer import open_renderer
     from koalign.reports.generalisation import print_diagnosis
     from koalign.stages.diagnose import diagnose, trained_on

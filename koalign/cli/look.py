@@ -20,8 +20,8 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """The stages of a run: what is done, what it cost, and the results."""
-    from koalign.stages import names_in
-    from koalign.views import print_run, run_summary
+    from koalign.reports.views import print_run, run_summary
+    from koalign.stages.pipeline import names_in
 
     summary = run_summary(run, names_in(run))
     if as_json:
@@ -36,10 +36,10 @@ def preview(
     settings: Settings = None,
 ) -> None:
     """A problem's exact tokens, and which of them carry the loss."""
-    from koalign.config_files import load_config
-    from koalign.engines import describe_base
+    from koalign.config.files import load_config
+    from koalign.engines.opening import describe_base
     from koalign.renderer import open_renderer
-    from koalign.views import print_tokens
+    from koalign.reports.views import print_tokens
 
     config = load_config(files or [], settings or [])
     problems = _problems_of(config, "train")
@@ -54,7 +54,7 @@ def preview(
 
 
 def _problems_of(config: Any, split: str) -> list[Any]:
-    from koalign.config import resolve_path
+    from koalign.config.sections import resolve_path
     from koalign.data.formats.sources import read_source
 
     return [
@@ -78,7 +78,7 @@ def grade(
     force: Force = False,
 ) -> None:
     """Grade stored text again, by rule and without a model: answer, correct and why of each line."""
-    from koalign.data.grading import GradeLine, regrade
+    from koalign.data.grading.grade import GradeLine, regrade
     from koalign.jsonl import read_jsonl, to_json_line
 
     if out is not None and out.exists() and not force:
@@ -98,7 +98,7 @@ def init(
     path: Annotated[Path, typer.Argument(help="File to write.")] = Path("koalign.yaml"),
 ) -> None:
     """Write a koalign.yaml with every key, its default and its sentence."""
-    from koalign.config_files import documented_yaml
+    from koalign.config.files import documented_yaml
     from koalign.jsonl import write_atomically
 
     if path.exists():
@@ -109,6 +109,6 @@ def init(
 
 def doctor() -> None:
     """Versions, devices, what works here and what is missing."""
-    from koalign.views import print_machine
+    from koalign.reports.views import print_machine
 
     print_machine()

@@ -71,14 +71,15 @@ def mine(
     if predictions is not None and problems is None:
         raise KoalignError(f"{predictions}: name the file that was evaluated with --problems")
 
-    from koalign.config_files import load_config
-    from koalign.data.mistakes import mine as mined_from
+    from koalign.config.files import load_config
     from koalign.jsonl import write_atomically, write_json, write_jsonl
+    from koalign.mining.mistakes.mistakes import mine as mined_from
     from koalign.reports.mistakes import mined_page, print_mined
+    from koalign.reports.views import describe
     from koalign.run import execute, locked
-    from koalign.stages import sft, stages_of
+    from koalign.stages import sft
     from koalign.stages.mine import cross_fit, judged, open_embedding, read_folds
-    from koalign.views import describe
+    from koalign.stages.pipeline import stages_of
 
     config = load_config(files or [], settings or [])
     vectors = open_embedding(embedding)

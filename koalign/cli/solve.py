@@ -16,8 +16,8 @@ from koalign.jsonl import parse_record, read_json, read_jsonl
 from koalign.records import Base, KoalignError
 
 if TYPE_CHECKING:
-    from koalign.config import Config
-    from koalign.data.prompts import Renderer
+    from koalign.config.sections import Config
+    from koalign.data.prompting.prompts import Renderer
     from koalign.records import Problem
 
 GREEDY = ("hints=1", "answers=1", "bare=0", "temperature=0", "hint_temperature=0")
@@ -92,8 +92,8 @@ def _solve_test_split(
     report: bool,
     force: bool,
 ) -> None:
-    from koalign.config_files import load_config
-    from koalign.data.voting import Solution
+    from koalign.config.files import load_config
+    from koalign.evaluation.solving.voting import Solution
     from koalign.reports.solving import summary
     from koalign.run import read_manifest
     from koalign.stages.solve import ROLES
@@ -125,9 +125,9 @@ def _solve_file(
 ) -> None:
     from koalign.adapters.cards import adapter_id, check_adapter
     from koalign.adapters.names import find_adapters
-    from koalign.config_files import load_config
+    from koalign.config.files import load_config
     from koalign.data.formats.sources import read_problems
-    from koalign.engines import describe_base
+    from koalign.engines.opening import describe_base
     from koalign.records import content_hash
     from koalign.renderer import open_renderer
     from koalign.reports.solving import summary

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from koalign import progress
-from koalign.config import Teacher
-from koalign.data.teacher_calls import Call, Failure, Reply, most_tokens
+from koalign.config.inputs import Teacher
 from koalign.engines.calls import Trouble, Written, open_client, served, write
 from koalign.engines.limits import NOTHING, Pace, Purse, Tokens
 from koalign.jsonl import JsonlAppender
+from koalign.mining.distilling.teacher_calls import Call, Failure, Reply, most_tokens
 from koalign.records import KoalignError
 
 FIRST_WAIT = 0.5

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from koalign.config import Teacher
+from koalign.config.inputs import Teacher
 from koalign.engines.limits import NOTHING, Tokens
 from koalign.records import KoalignError
 

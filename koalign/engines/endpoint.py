@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urldefrag
 
-from koalign.config import Sampling
-from koalign.data.tokens import continued_text
-from koalign.engines import Question, Request, before_stop, sample_seed
+from koalign.config.inputs import Sampling
+from koalign.data.prompting.tokens import continued_text
 from koalign.engines.calls import one_line
+from koalign.engines.engine import Question, Request, before_stop, sample_seed
 from koalign.records import Base, KoalignError, Sample, content_hash
 
 AT_ONCE = 16

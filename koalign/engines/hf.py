@@ -19,10 +19,10 @@ from transformers import (
 
 from koalign.adapters.base import load_base, load_tokenizer
 from koalign.adapters.cards import adapter_id
-from koalign.config import Engine as EngineConfig
-from koalign.config import Model, Sampling
-from koalign.data.tokens import stop_ids
-from koalign.engines import Question, Request, before_stop, sample_seed
+from koalign.config.inputs import Engine as EngineConfig
+from koalign.config.inputs import Model, Sampling
+from koalign.data.prompting.tokens import stop_ids
+from koalign.engines.engine import Question, Request, before_stop, sample_seed
 from koalign.engines.hf_cache import for_samples
 from koalign.engines.hf_scores import Scorer
 from koalign.records import Base, Sample

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from transformers import DynamicCache
 
-from koalign.engines import Question, stems
+from koalign.engines.engine import Question, stems
 from koalign.engines.groups import Group, pack, rows_of, share_prompts
 from koalign.engines.prefixes import Shared, shared_prefixes
 from koalign.records import KoalignError

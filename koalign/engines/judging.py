@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from koalign.config import Sampling
-from koalign.data.explaining import ask_by_rationale
-from koalign.data.grading import grade
-from koalign.data.prompts import Renderer
-from koalign.data.teacher_calls import Call, Reply
-from koalign.engines import Engine, draw, requests_for
+from koalign.config.inputs import Sampling
+from koalign.data.grading.grade import grade
+from koalign.data.prompting.prompts import Renderer
+from koalign.engines.drawing import draw, requests_for
+from koalign.engines.engine import Engine
+from koalign.mining.distilling.explaining import ask_by_rationale
+from koalign.mining.distilling.teacher_calls import Call, Reply
 from koalign.records import Problem, content_hash
 
 DRAWS, ENOUGH = 8, 6

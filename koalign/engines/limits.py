@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from koalign.config import Teacher
+from koalign.config.inputs import Teacher
 
 
 @dataclass(frozen=True)

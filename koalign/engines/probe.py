@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from koalign.config import Probing, Sampling
-from koalign.data.grading import grade
-from koalign.data.prompts import Renderer
-from koalign.data.tokens import prompt_ids
-from koalign.engines import Request
+from koalign.config.inputs import Sampling
+from koalign.config.sections import Probing
+from koalign.data.grading.grade import grade
+from koalign.data.prompting.prompts import Renderer
+from koalign.data.prompting.tokens import prompt_ids
+from koalign.engines.engine import Request
 from koalign.engines.hf import HfEngine
 from koalign.records import Base, Problem, Sample, Verdict
 

@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Literal
 import yaml
 
 from koalign.adapters.cards import adapter_id, read_card
-from koalign.config import Engine as EngineConfig
-from koalign.config import Sampling
-from koalign.engines import Question, Request, before_stop, sample_seed
+from koalign.config.inputs import Engine as EngineConfig
+from koalign.config.inputs import Sampling
+from koalign.engines.engine import Question, Request, before_stop, sample_seed
 from koalign.jsonl import parse_record
 from koalign.records import Base, KoalignError, Record, Sample
 

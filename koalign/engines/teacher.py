@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from koalign.config import Teacher
-from koalign.data.teacher_alarms import alarms
-from koalign.data.teacher_calls import Call, Failure, Reply, call_id, failures_beside
+from koalign.config.inputs import Teacher
 from koalign.engines.asking import Asking, only_model
 from koalign.engines.calls import read_key
 from koalign.jsonl import JsonlAppender
+from koalign.mining.distilling.teacher_alarms import alarms
+from koalign.mining.distilling.teacher_calls import Call, Failure, Reply, call_id, failures_beside
 from koalign.records import KoalignError
 
 

@@ -12,10 +12,10 @@ import torch
 from koalign.adapters.base import base_folder, load_tokenizer, precision
 from koalign.adapters.cards import adapter_id, ranks
 from koalign.adapters.foreign import refuse_for_vllm
-from koalign.config import Engine as EngineConfig
-from koalign.config import Model, Sampling
-from koalign.data.tokens import stop_ids
-from koalign.engines import Question, Request, before_stop, sample_seed
+from koalign.config.inputs import Engine as EngineConfig
+from koalign.config.inputs import Model, Sampling
+from koalign.data.prompting.tokens import stop_ids
+from koalign.engines.engine import Question, Request, before_stop, sample_seed
 from koalign.records import Base, KoalignError, Sample
 
 MAX_LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)

@@ -14,11 +14,11 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from koalign.data.evaluation.compared import Compared, Comparison, Flip, Row, Subject
+from koalign.evaluation.compared import Compared, Comparison, Flip, Row, Subject
 from koalign.jsonl import write_atomically, write_json
-from koalign.page import Part, page
+from koalign.reports.page import Part, page
 from koalign.reports.spreadsheet import write_sheet
-from koalign.views import console
+from koalign.reports.views import console
 
 JSON = "comparison.json"
 PAGE = "comparison.html"

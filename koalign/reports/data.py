@@ -8,11 +8,11 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from koalign.data.pairing import PlacedPair
-from koalign.data.preparation import FoundLeak
-from koalign.page import Part, bars, page
+from koalign.data.preparing.preparation import FoundLeak
+from koalign.mining.pairs.pairing import PlacedPair
 from koalign.records import Problem
-from koalign.views import console
+from koalign.reports.page import Part, bars, page
+from koalign.reports.views import console
 
 EXAMPLES = 3
 """Problems of each split shown on the page."""

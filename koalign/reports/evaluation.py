@@ -9,13 +9,13 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from koalign.data.evaluation.calibration import confidence
-from koalign.data.evaluation.report import between, findings, percent
-from koalign.data.evaluation.results import RESULTS, Evaluation, Prediction
+from koalign.evaluation.calibration import confidence
+from koalign.evaluation.report import between, findings, percent
+from koalign.evaluation.results import RESULTS, Evaluation, Prediction
 from koalign.jsonl import write_atomically
-from koalign.page import Part, bars, page
+from koalign.reports.page import Part, bars, page
 from koalign.reports.spreadsheet import write_sheet
-from koalign.views import console
+from koalign.reports.views import console
 
 PAGE = "evaluation.html"
 SUBJECTS = 15

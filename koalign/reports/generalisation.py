@@ -8,8 +8,8 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from koalign.page import Part, bars, page
-from koalign.views import console
+from koalign.reports.page import Part, bars, page
+from koalign.reports.views import console
 
 _COLOURS = {"worse": "bold red", "better": "green"}
 _HEAD = ("sign", "base", "system", "difference (95 %)", "reading")

@@ -8,9 +8,9 @@ from markupsafe import Markup, escape
 from rich.markup import escape as plain
 from rich.table import Table
 
-from koalign.data.mistakes import Answered, Mined, Mining, Spot
-from koalign.page import Part, bars, page
-from koalign.views import console
+from koalign.mining.mistakes.mistakes import Answered, Mined, Mining, Spot
+from koalign.reports.page import Part, bars, page
+from koalign.reports.views import console
 
 COLOURS = (
     "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a6d00",

@@ -9,11 +9,11 @@ from typing import get_args
 from rich.table import Table
 from rich.text import Text
 
-from koalign.data.solving_report import Column, Name, SolvingReport, points, shown_p
-from koalign.data.voting import NoAnswer, Solution, count_solutions, figures_of
+from koalign.evaluation.solving.report import Column, Name, SolvingReport, points, shown_p
+from koalign.evaluation.solving.voting import NoAnswer, Solution, count_solutions, figures_of
 from koalign.jsonl import write_atomically, write_json
-from koalign.page import Part, page
-from koalign.views import console
+from koalign.reports.page import Part, page
+from koalign.reports.views import console
 
 TITLES: dict[Name, str] = {
     "bare_average": "bare, one answer",

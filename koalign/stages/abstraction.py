@@ -8,13 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from koalign.adapters.cards import AdapterCard, stacked_card, write_card
-from koalign.data import tokens
-from koalign.data.hint_pairs import hint_pairs
-from koalign.data.prompts import Renderer
-from koalign.data.reuse import best_of
+from koalign.adapters.card import AdapterCard
+from koalign.adapters.cards import stacked_card, write_card
+from koalign.data.prompting import tokens
+from koalign.data.prompting.prompts import Renderer
 from koalign.guard import within_context
 from koalign.jsonl import parse_record, read_json, read_jsonl, write_jsonl
+from koalign.mining.hints.pairs import hint_pairs
+from koalign.mining.hints.transfer import best_of
 from koalign.records import Abstraction, Base, Completion, KoalignError, Pair, Problem
 from koalign.renderer import open_renderer
 from koalign.run import WORK, Stage, StageResult, hash_path

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from koalign.adapters.cards import stacked_card, write_card
-from koalign.data.orders import render_in_order
-from koalign.data.tokens import prompt_ids
-from koalign.data.traces import Trace, answer_rows
+from koalign.data.prompting.orders import render_in_order
+from koalign.data.prompting.tokens import prompt_ids
 from koalign.guard import within_context
 from koalign.jsonl import parse_record, read_json, read_jsonl
+from koalign.mining.hints.traces import Trace, answer_rows
 from koalign.records import Abstraction, Base, KoalignError, Problem, Sample
 from koalign.renderer import open_renderer
 from koalign.run import WORK, Stage, StageResult, hash_path

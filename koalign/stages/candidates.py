@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from koalign.adapters.cards import check_adapter
-from koalign.data import candidates as drafts
-from koalign.data.candidates import Own, Written
-from koalign.data.teacher_calls import PAID, REPLIES, Call
-from koalign.engines import Engine, draw, open_engine, requests_for
+from koalign.engines.drawing import draw, requests_for
+from koalign.engines.engine import Engine
+from koalign.engines.opening import open_engine
 from koalign.guard import HELD_OUT, refuse_leaks, telling
 from koalign.jsonl import parse_record, read_json, read_jsonl, write_jsonl
+from koalign.mining.distilling.teacher_calls import PAID, REPLIES, Call
+from koalign.mining.hints import writing as drafts
+from koalign.mining.hints.writing import Own, Written
 from koalign.records import Base, Drop, Hint, KoalignError, Problem, Prompt, Sample
 from koalign.renderer import open_renderer
 from koalign.run import Stage, StageResult

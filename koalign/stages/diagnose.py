@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from koalign.adapters.cards import read_card
-from koalign.config import Sampling
-from koalign.data.diagnosis.generalisation import Answers, Item, Reply, generalisation
-from koalign.data.diagnosis.paraphrases import paraphrased
-from koalign.data.orders import Order, choice_orders, in_order
-from koalign.data.prompts import Renderer
-from koalign.engines import Engine, Request, draw, refuse_no_room, requests_for
+from koalign.config.inputs import Sampling
+from koalign.data.prompting.orders import Order, choice_orders, in_order
+from koalign.data.prompting.prompts import Renderer
+from koalign.engines.drawing import draw, refuse_no_room, requests_for
+from koalign.engines.engine import Engine, Request
+from koalign.evaluation.diagnosis.generalisation import Answers, Item, Reply, generalisation
+from koalign.evaluation.diagnosis.paraphrases import paraphrased
 from koalign.jsonl import read_json, read_jsonl, write_atomically, write_json
 from koalign.records import KoalignError, Problem, Prompt, Sample, content_hash
 from koalign.reports.generalisation import diagnosis_page

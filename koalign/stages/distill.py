@@ -11,8 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from koalign.adapters.cards import check_adapter
-from koalign.config import Config
-from koalign.data.distillation import (
+from koalign.config.sections import Config
+from koalign.data.prompting.prompts import Renderer, load_template
+from koalign.data.prompting.tokens import completion_ids, prompt_ids
+from koalign.engines.judging import DRAWS, ENOUGH, calls_to_judge, judged_by, right_replies
+from koalign.engines.opening import open_engine, tokenizer_of
+from koalign.engines.teacher import TeacherResult, ask_teacher
+from koalign.guard import HELD_OUT, refuse_leaks, telling
+from koalign.jsonl import parse_record, read_json, read_jsonl, write_json, write_jsonl
+from koalign.mining.distilling.explaining import REASONING, ask_for_rationale, in_another_order
+from koalign.mining.distilling.mixture import mixture, with_rationales
+from koalign.mining.distilling.report import chosen_by_teacher, describe_distillation
+from koalign.mining.distilling.teacher_alarms import alarms
+from koalign.mining.distilling.teacher_calls import PAID, REPLIES, Call, Reply
+from koalign.mining.distilling.verify import (
     By,
     Explained,
     Written,
@@ -22,18 +34,6 @@ from koalign.data.distillation import (
     replied,
     sampled,
 )
-from koalign.data.distillation_report import chosen_by_teacher, describe_distillation
-from koalign.data.explaining import REASONING, ask_for_rationale, in_another_order
-from koalign.data.mixture import mixture, with_rationales
-from koalign.data.prompts import Renderer, load_template
-from koalign.data.teacher_alarms import alarms
-from koalign.data.teacher_calls import PAID, REPLIES, Call, Reply
-from koalign.data.tokens import completion_ids, prompt_ids
-from koalign.engines import open_engine, tokenizer_of
-from koalign.engines.judging import DRAWS, ENOUGH, calls_to_judge, judged_by, right_replies
-from koalign.engines.teacher import TeacherResult, ask_teacher
-from koalign.guard import HELD_OUT, refuse_leaks, telling
-from koalign.jsonl import parse_record, read_json, read_jsonl, write_json, write_jsonl
 from koalign.records import Base, Drop, KoalignError, Problem, Sample
 from koalign.renderer import open_renderer
 from koalign.run import Stage, StageResult, read_manifest

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from koalign.adapters.cards import check_adapter, part, write_card
-from koalign.data.logps import read_logps
 from koalign.jsonl import parse_record, read_json, read_jsonl
+from koalign.mining.pairs.logps import read_logps
 from koalign.records import Base, Pair, Problem
 from koalign.renderer import open_renderer
 from koalign.run import Stage, StageResult, hash_path

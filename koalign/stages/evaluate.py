@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from koalign.adapters.cards import check_adapter
-from koalign.answering import answer
 from koalign.answering.controls import draw_controls
+from koalign.answering.evaluate import answer
 from koalign.answering.results import conclude
 from koalign.answering.solving import Solver
 from koalign.answering.system import Answers, System, prediction_of
-from koalign.data.evaluation.benchmark import Benchmark
-from koalign.data.evaluation.item_scores import score_text
-from koalign.data.evaluation.protocols import load_protocol
-from koalign.data.evaluation.results import Prediction
-from koalign.data.metrics import macro_f1, paired_difference, share_figure
-from koalign.data.solving_report import solving_report
-from koalign.data.voting import Attempt, Written, drawn_for, spent, vote_of
-from koalign.engines import open_engine, precision_of
+from koalign.engines.opening import open_engine, precision_of
+from koalign.evaluation.benchmark import Benchmark
+from koalign.evaluation.item_scores import score_text
+from koalign.evaluation.protocols import load_protocol
+from koalign.evaluation.results import Prediction
+from koalign.evaluation.solving.report import solving_report
+from koalign.evaluation.solving.voting import Attempt, Written, drawn_for, spent, vote_of
+from koalign.evaluation.stats.intervals import macro_f1, paired_difference, share_figure
 from koalign.jsonl import parse_record, read_json, read_jsonl, write_json
 from koalign.provenance import measured
 from koalign.records import Base, KoalignError, Problem

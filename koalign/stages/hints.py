@@ -9,15 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from koalign.adapters.cards import check_adapter
-from koalign.data.grading import grade
-from koalign.data.hints import static_refusal
-from koalign.data.lift import PER_PROBLEM, SCREENS, answers_for, refusal
-from koalign.data.orders import Order, choice_orders, in_order, render_in_order, shared_out
-from koalign.data.prompts import Renderer
-from koalign.data.reuse import neighbours, worth
-from koalign.engines import Engine, draw, open_engine, requests_for
+from koalign.data.grading.grade import grade
+from koalign.data.prompting.orders import (
+    Order,
+    choice_orders,
+    in_order,
+    render_in_order,
+    shared_out,
+)
+from koalign.data.prompting.prompts import Renderer
+from koalign.engines.drawing import draw, requests_for
+from koalign.engines.engine import Engine
+from koalign.engines.opening import open_engine
 from koalign.guard import HELD_OUT, refuse_leaking_texts
 from koalign.jsonl import parse_record, read_json, read_jsonl, write_jsonl
+from koalign.mining.hints.lift_screens import PER_PROBLEM, SCREENS, answers_for, refusal
+from koalign.mining.hints.static_screen import static_refusal
+from koalign.mining.hints.transfer import neighbours, worth
 from koalign.records import Abstraction, Base, Count, Drop, Hint, Problem, Sample, Tried
 from koalign.renderer import open_renderer
 from koalign.run import Stage, StageResult
@@ -29,7 +37,7 @@ Question = tuple[str, Hint | None]
 def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     """The screens in order of cost; each asks only for the hints that passed the ones before.
 
-    First the static one, which asks nobody, then those of `data/lift.py`. With `reuse` what is kept
+    First the static one, which asks nobody, then those of `mining/hints/lift_screens.py`. With `reuse` what is kept
     is tried on other problems, which ranks it.
     """
     base = parse_record(Base, read_json(inputs["prepare/base.json"]), "prepare/base.json")

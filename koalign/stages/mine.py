@@ -16,16 +16,17 @@ from typing import Any
 import numpy as np
 
 from koalign.adapters.cards import check_adapter
-from koalign.config import resolve_path
-from koalign.data.evaluation.results import Prediction, read_evaluation
-from koalign.data.formats import read
+from koalign.config.sections import resolve_path
 from koalign.data.formats.documents import open_documents
-from koalign.data.grading import grade
-from koalign.data.leaks import find_leaks, taught_text, texts_leak
-from koalign.data.mistakes import Answered, matched, refuse_test
-from koalign.data.splits import split_by_group
-from koalign.engines import draw, open_engine, requests_for
+from koalign.data.formats.read import read
+from koalign.data.grading.grade import grade
+from koalign.data.preparing.leaks import find_leaks, taught_text, texts_leak
+from koalign.data.preparing.splits import split_by_group
+from koalign.engines.drawing import draw, requests_for
+from koalign.engines.opening import open_engine
+from koalign.evaluation.results import Prediction, read_evaluation
 from koalign.jsonl import parse_record, read_json, read_jsonl, write_jsonl
+from koalign.mining.mistakes.mistakes import Answered, matched, refuse_test
 from koalign.records import Base, KoalignError, Problem, Sample, content_hash
 from koalign.renderer import open_renderer
 from koalign.run import Manifest, Stage, StageResult, execute, read_manifest

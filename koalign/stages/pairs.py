@@ -7,12 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from koalign.data.mining import Asked, Candidate, Item, mine
-from koalign.data.orders import in_order
-from koalign.data.pairing import MINED, PlacedPair, balanced, pair_up, without_near_identical
-from koalign.data.pairs_report import describe_pairs
-from koalign.data.preferences import Limits, preference_pairs
-from koalign.engines import tokenizer_of
+from koalign.data.prompting.orders import in_order
+from koalign.engines.opening import tokenizer_of
 from koalign.guard import HELD_OUT, refuse_leaks
 from koalign.jsonl import (
     parse_record,
@@ -22,6 +18,16 @@ from koalign.jsonl import (
     write_json,
     write_jsonl,
 )
+from koalign.mining.pairs.mining import Asked, Candidate, Item, mine
+from koalign.mining.pairs.pairing import (
+    MINED,
+    PlacedPair,
+    balanced,
+    pair_up,
+    without_near_identical,
+)
+from koalign.mining.pairs.preferences import Limits, preference_pairs
+from koalign.mining.pairs.report import describe_pairs
 from koalign.records import Base, Drop, KoalignError, Problem, PromptTokens, Ranking, Sample
 from koalign.renderer import open_renderer
 from koalign.reports.data import pairs_page

@@ -13,15 +13,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from koalign.config import resolve_path
-from koalign.data import tokens
-from koalign.data.formats import OTHER_SPLIT, Reading
+from koalign.config.sections import resolve_path
+from koalign.data.formats.read import OTHER_SPLIT, Reading
 from koalign.data.formats.sources import read_source, reasons
-from koalign.data.grading import grade
-from koalign.data.preparation import SPLITS, FoundLeak, Preparation
-from koalign.data.prompts import Renderer
-from koalign.data.report import describe
-from koalign.engines import describe_base
+from koalign.data.grading.grade import grade
+from koalign.data.preparing.describe import describe
+from koalign.data.preparing.preparation import SPLITS, FoundLeak, Preparation
+from koalign.data.prompting import tokens
+from koalign.data.prompting.prompts import Renderer
+from koalign.engines.opening import describe_base
 from koalign.jsonl import iter_json_lines, parse_record, write_atomically, write_json, write_jsonl
 from koalign.records import Hint, KoalignError, Problem
 from koalign.renderer import open_renderer

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from koalign.adapters.cards import check_adapter
-from koalign.data.logps import Logps, write_logps
 from koalign.jsonl import parse_record, read_json, read_jsonl
+from koalign.mining.pairs.logps import Logps, write_logps
 from koalign.records import Base, KoalignError, Pair
 from koalign.renderer import open_renderer
 from koalign.run import Stage, StageResult

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from koalign.adapters.cards import check_adapter
-from koalign.data.orders import choice_orders, render_in_order, shared_out
-from koalign.data.tokens import prompt_texts
-from koalign.engines import draw, open_engine, refuse_no_room, requests_for
+from koalign.data.prompting.orders import choice_orders, render_in_order, shared_out
+from koalign.data.prompting.tokens import prompt_texts
+from koalign.engines.drawing import draw, refuse_no_room, requests_for
+from koalign.engines.opening import open_engine
 from koalign.guard import HELD_OUT, refuse_leaks
 from koalign.jsonl import parse_record, read_json, read_jsonl, write_jsonl
 from koalign.records import Base, Problem, PromptTokens

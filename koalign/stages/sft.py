@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import koalign
-from koalign.adapters.cards import AdapterCard, base_of, write_card
-from koalign.data import tokens
+from koalign.adapters.card import AdapterCard
+from koalign.adapters.cards import base_of, write_card
+from koalign.data.prompting import tokens
 from koalign.guard import HELD_OUT, refuse_leaks, within_context
 from koalign.jsonl import parse_record, read_json, read_jsonl
 from koalign.records import Base, Problem

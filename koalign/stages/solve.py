@@ -9,10 +9,16 @@ from typing import Any
 from koalign.adapters.cards import check_adapter
 from koalign.answering.controls import draw_controls, right_alone
 from koalign.answering.solving import Solver
-from koalign.data.prompts import Renderer
-from koalign.data.solving_report import SolvingReport, solving_report
-from koalign.data.voting import Attempt, Solution, count_solutions, figures_of, solve_by_vote
-from koalign.engines import open_engine
+from koalign.data.prompting.prompts import Renderer
+from koalign.engines.opening import open_engine
+from koalign.evaluation.solving.report import SolvingReport, solving_report
+from koalign.evaluation.solving.voting import (
+    Attempt,
+    Solution,
+    count_solutions,
+    figures_of,
+    solve_by_vote,
+)
 from koalign.jsonl import JsonlAppender, parse_record, read_json, read_jsonl, to_json_line
 from koalign.records import Base, KoalignError, Problem
 from koalign.renderer import open_renderer

@@ -15,10 +15,10 @@ from trl import DPOConfig, DPOTrainer
 from trl.trainer.dpo_trainer import DataCollatorForPreference
 from trl.trainer.utils import FusedCausalLMOutput
 
-from koalign.adapters.cards import AdapterCard
-from koalign.config import Dpo, Tracking, Training
-from koalign.data.logps import Logps
+from koalign.adapters.card import AdapterCard
+from koalign.config.sections import Dpo, Tracking, Training
 from koalign.engines.groups import Group, pack, rows_of
+from koalign.mining.pairs.logps import Logps
 from koalign.records import Pair
 from koalign.run import WORK
 from koalign.training.fit import fit_and_save, on_one_gpu, trl_settings

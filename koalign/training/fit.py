@@ -23,8 +23,9 @@ from transformers import (
 from transformers.trainer import TRAINER_STATE_NAME
 
 from koalign import progress
-from koalign.adapters.cards import AdapterCard, write_card
-from koalign.config import Optimization, Tracking
+from koalign.adapters.card import AdapterCard
+from koalign.adapters.cards import write_card
+from koalign.config.sections import Optimization, Tracking
 from koalign.jsonl import read_json, write_json
 from koalign.tracking import Log, open_log
 from koalign.training import processes

@@ -20,8 +20,8 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from koalign.config import Dpo, Probing
-from koalign.data.metrics import difference_interval
+from koalign.config.sections import Dpo, Probing
+from koalign.evaluation.stats.intervals import difference_interval
 from koalign.jsonl import write_json
 from koalign.tracking import Log
 from koalign.training.processes import from_first

@@ -13,9 +13,9 @@ from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_t
 from transformers import set_seed
 
 from koalign.adapters.base import base_folder, load_base
-from koalign.adapters.cards import AdapterCard
+from koalign.adapters.card import AdapterCard
 from koalign.adapters.stack import widen
-from koalign.config import Model
+from koalign.config.inputs import Model
 
 Start = Callable[[], PeftModel]
 """Makes the policy that a training begins with, once in each of its processes; picklable where there are

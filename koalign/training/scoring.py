@@ -14,9 +14,10 @@ import torch
 from peft import PeftModel
 from trl.trainer.utils import add_fused_lm_head
 
-from koalign.config import Model, Training
-from koalign.data.logps import Logps
+from koalign.config.inputs import Model
+from koalign.config.sections import Training
 from koalign.engines.groups import Group, pack, rows_of, share_prompts
+from koalign.mining.pairs.logps import Logps
 from koalign.records import KoalignError, Pair
 from koalign.training.policy import autocast, continued_policy
 

@@ -14,8 +14,8 @@ from peft import PeftModel
 from trl import SFTConfig, SFTTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
-from koalign.adapters.cards import AdapterCard
-from koalign.config import Optimization, Tracking, Training
+from koalign.adapters.card import AdapterCard
+from koalign.config.sections import Optimization, Tracking, Training
 from koalign.engines.groups import Group, pack, rows_of
 from koalign.run import WORK
 from koalign.training.fit import fit_and_save, on_one_gpu, trl_settings

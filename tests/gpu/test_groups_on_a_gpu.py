@@ -5,11 +5,12 @@ Run with `pytest -m gpu`; where there is no GPU these are not collected.
 
 import pytest
 import torch
-from conftest import exam
-from training_helpers import QUICK_DPO, TRAINING, card, pairs_of, trained_adapter
+from support.problems import exam
+from support.training_helpers import QUICK_DPO, TRAINING, card, pairs_of, trained_adapter
 
 from koalign.adapters.base import load_tokenizer
-from koalign.config import Model, Training
+from koalign.config.inputs import Model
+from koalign.config.sections import Training
 from koalign.training.dpo import dpo_trainer
 from koalign.training.fit import fit
 from koalign.training.policy import continued_policy

@@ -16,10 +16,10 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from koalign.data.formats import Format
 from koalign.data.formats.completions import open_problem, ranking
 from koalign.data.formats.documents import Document, Row
 from koalign.data.formats.fields import Refused, optional, text
+from koalign.data.formats.format import Format
 from koalign.data.formats.nested import descend, inner, mostly
 from koalign.records import Drop, Problem, Ranking
 

@@ -8,10 +8,10 @@
 
 from __future__ import annotations
 
-from koalign.data.formats import Format
 from koalign.data.formats.completions import open_problem
 from koalign.data.formats.documents import Row
 from koalign.data.formats.fields import Refused, is_missing, optional, text
+from koalign.data.formats.format import Format
 from koalign.records import Problem
 
 

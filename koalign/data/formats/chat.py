@@ -13,10 +13,10 @@ message stands in front of the question, set off by a blank line.
 
 from __future__ import annotations
 
-from koalign.data.formats import Format
 from koalign.data.formats.completions import open_problem, ranking
 from koalign.data.formats.documents import Row
 from koalign.data.formats.fields import Refused, as_text, is_missing, optional, text
+from koalign.data.formats.format import Format
 from koalign.data.formats.nested import objects
 from koalign.records import Problem, Ranking
 

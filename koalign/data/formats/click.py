@@ -16,9 +16,9 @@ from __future__ import annotations
 import re
 from itertools import islice
 
-from koalign.data.formats import Format
 from koalign.data.formats.documents import Document, Row
 from koalign.data.formats.fields import choice_text, is_missing, literal, optional, text, texts
+from koalign.data.formats.format import Format
 from koalign.records import Problem
 
 _SUBJECT_BY_ID = {

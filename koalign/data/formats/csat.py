@@ -15,9 +15,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from koalign.data.formats import Format, click, kice
+from koalign.data.formats import click, kice
 from koalign.data.formats.documents import Document, Row
 from koalign.data.formats.fields import Refused, literal, number, optional, text, texts
+from koalign.data.formats.format import Format
 from koalign.records import Problem
 
 

@@ -9,9 +9,9 @@ group and not its subject, for it may be the answer; the sentence that proves th
 
 from __future__ import annotations
 
-from koalign.data.formats import Format
 from koalign.data.formats.documents import Row
 from koalign.data.formats.fields import choice_text, columns, optional, text
+from koalign.data.formats.format import Format
 from koalign.records import Problem
 
 QUESTION, CHOICE, ANSWER = "질문(Q_string)", "보기()E_string", "정답(A_ans)"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from koalign.data.formats import (
-    Format,
     aihub,
     alpaca,
     chat,
@@ -21,6 +20,7 @@ from koalign.data.formats import (
     nikl,
     squad,
 )
+from koalign.data.formats.format import Format
 
 FORMATS: tuple[Format, ...] = tuple(
     one

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from koalign.data.formats.documents import Row
-from koalign.data.text import clean, fold
+from koalign.data.text.korean import clean, fold
 
 LETTERS = "ABCDEFGHI"
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")

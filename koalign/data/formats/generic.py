@@ -12,9 +12,9 @@ import difflib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from koalign.data.formats import Columns, Format
 from koalign.data.formats import fields as cells
 from koalign.data.formats.documents import Document, Row
+from koalign.data.formats.format import Columns, Format
 from koalign.records import KoalignError, Problem
 
 TEXTS = ("passage", "box", "group", "split", "source", "key", "subject", "rationale")

@@ -26,9 +26,9 @@ from __future__ import annotations
 
 import re
 
-from koalign.data.formats import Format
 from koalign.data.formats.documents import Document, Row
 from koalign.data.formats.fields import LETTERS, letter, literal, text, texts
+from koalign.data.formats.format import Format
 from koalign.records import Problem
 
 _SUBJECTS = {

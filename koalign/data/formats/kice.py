@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from koalign.data.formats import Format
 from koalign.data.formats.documents import Document, Row
 from koalign.data.formats.fields import is_missing, number, optional, text, texts
+from koalign.data.formats.format import Format
 from koalign.records import Drop, Problem
 
 _SUBJECTS = {"0": "비문학", "1": "문학", "2": "화작", "3": "문법"}

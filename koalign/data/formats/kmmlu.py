@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import re
 
-from koalign.data.formats import Format
 from koalign.data.formats.documents import Document, Row
 from koalign.data.formats.fields import columns, literal, number, optional, text, texts
+from koalign.data.formats.format import Format
 from koalign.records import Problem
 
 LETTERS = ("A", "B", "C", "D")

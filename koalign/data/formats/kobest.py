@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from koalign.data.formats import Format
 from koalign.data.formats.documents import Document, Row
 from koalign.data.formats.fields import Refused, number, optional, text
-from koalign.data.text import with_josa
+from koalign.data.formats.format import Format
+from koalign.data.text.korean import with_josa
 from koalign.records import Problem
 
 _HUB = {

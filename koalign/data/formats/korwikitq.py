@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from koalign.data.formats import Format
 from koalign.data.formats.documents import Document, Row
 from koalign.data.formats.fields import Refused, as_text, is_missing, optional, text
+from koalign.data.formats.format import Format
 from koalign.data.formats.nested import descend, mostly
 from koalign.records import Drop, Problem
 

@@ -6,9 +6,9 @@ and `Subject` (`high_school_psychology`), one of 57.
 
 from __future__ import annotations
 
-from koalign.data.formats import Format
 from koalign.data.formats.documents import Document, Row
 from koalign.data.formats.fields import columns, letter, optional, text
+from koalign.data.formats.format import Format
 from koalign.records import Problem
 
 LETTERS = ("A", "B", "C", "D")

@@ -10,9 +10,9 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
-from koalign.data.formats import Format
 from koalign.data.formats.documents import Document, Row
 from koalign.data.formats.fields import Refused, as_text, is_missing, number, optional, text, texts
+from koalign.data.formats.format import Format
 from koalign.records import Problem
 
 FIELDS = (*Problem.model_fields, "id", "answer")

@@ -24,8 +24,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from koalign.data.choices import split_choices
-from koalign.data.formats import Format
 from koalign.data.formats.completions import ranking
 from koalign.data.formats.documents import Document, Row, broken
 from koalign.data.formats.fields import (
@@ -37,8 +35,10 @@ from koalign.data.formats.fields import (
     optional,
     text,
 )
+from koalign.data.formats.format import Format
 from koalign.data.formats.nested import inner, mostly, objects
-from koalign.data.text import unescape_literals
+from koalign.data.prompting.choices import split_choices
+from koalign.data.text.korean import unescape_literals
 from koalign.records import Drop, Problem, Ranking
 
 RELATIONS = ("순접", "역접", "양립")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from koalign.data.formats import Columns, Reading, read
 from koalign.data.formats.documents import open_documents
 from koalign.data.formats.files import of_other_kinds
+from koalign.data.formats.format import Columns
 from koalign.data.formats.hub import PREFIX, open_hub
+from koalign.data.formats.read import Reading, read
 from koalign.records import KoalignError, Problem
 
 

@@ -1,0 +1,182 @@
+"""config_files: YAML files and `-s section.key=value` -> one Config, every mistake named with its place."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import textwrap
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from koalign.config.inputs import Section, Source
+from koalign.config.sections import ASSETS, Config
+from koalign.records import KoalignError
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML in which 2e-5 is a number and a key given twice is an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {key!r} is given twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+# `off` and `on` are words, as in YAML 1.2; SafeLoader reads them as false and true.
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(?:\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+0123456789."),
+)
+
+
+def load_config(files: Sequence[Path], overrides: Sequence[str] = ()) -> Config:
+    """The one Config of the files (later ones win) and of `section.key=value` overrides.
+
+    Without files: ./koalign.yaml, and without that the built-in example. Raises KoalignError that
+    names file, line and key, and the nearest known key.
+    """
+    if not files:
+        own = Path("koalign.yaml")
+        files = [own if own.exists() else ASSETS / "example.yaml"]
+    merged: dict[str, Any] = {}
+    places: dict[str, str] = {}
+    for path in files:
+        value, lines = _read_yaml(path)
+        _merge(merged, value)
+        places.update({key: f"{path}:{line}" for key, line in lines.items()})
+    for override in overrides:
+        key, found, text = override.partition("=")
+        if not found or not key:
+            raise KoalignError(f"-s {override}: expected section.key=value")
+        # A key or a password that somebody gave by mistake is not repeated.
+        place = f"-s {key}=…" if key.startswith("teacher") else f"-s {override}"
+        _merge(merged, _nested(key.split("."), _parse(text, place)))
+        places[key] = place
+    try:
+        return Config.model_validate(merged)
+    except ValidationError as error:
+        raise KoalignError(_explain(error, places)) from None
+
+
+SPLITS = ("train", "dev", "test")
+
+
+def known_keys(section: type[BaseModel] = Config, prefix: str = "") -> Iterator[str]:
+    """Every dotted key, sections before their keys."""
+    for name, field in section.model_fields.items():
+        yield prefix + name
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from known_keys(field.annotation, f"{prefix}{name}.")
+
+
+def documented_yaml() -> str:
+    """A koalign.yaml with every key at its default and its sentence; required keys from the example."""
+    example = load_config([ASSETS / "example.yaml"])
+    lines = ["# Every key of koalign, at its default. Delete what you do not change.", ""]
+    for name, field in Config.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            lines.append(f"{name}:")
+            for key, inner in field.annotation.model_fields.items():
+                default = inner.get_default()
+                value = getattr(getattr(example, name), key) if inner.is_required() else default
+                lines += [f"  # {line}" for line in textwrap.wrap(inner.description or "", 90)]
+                lines.append(f"  {key}: {_scalar(value)}")
+            lines.append("")
+        else:
+            lines.append(f"{name}: {_scalar(field.get_default())}")
+    return "\n".join(lines) + "\n"
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, tuple):
+        plain = [source.model_dump(exclude_defaults=True) for source in value]
+        value = [one["path"] if list(one) == ["path"] else one for one in plain]
+        return yaml.safe_dump(value, default_flow_style=True, width=1000).strip()
+    return "null" if value is None else yaml.safe_dump(value).splitlines()[0]
+
+
+def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise KoalignError(f"{path}: no such config file") from None
+    except (IsADirectoryError, UnicodeDecodeError):
+        raise KoalignError(f"{path}: not a UTF-8 text file") from None
+    value = _parse(text, str(path))
+    if value is None:
+        return {}, {}
+    if not isinstance(value, dict):
+        raise KoalignError(f"{path}:1: expected `section:` lines, found {type(value).__name__}")
+    return value, dict(_lines(yaml.compose(text, Loader=_Loader)))
+
+
+def _parse(text: str, place: str) -> Any:
+    try:
+        return yaml.load(text, Loader=_Loader)  # a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise KoalignError(f"{place}:{line}: not YAML: {error.problem}") from None
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        raise KoalignError(f"{place}: not YAML: {error}") from None
+
+
+def _lines(node: yaml.Node, prefix: str = "") -> Iterator[tuple[str, int]]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield prefix + str(key.value), key.start_mark.line + 1
+            yield from _lines(value, f"{prefix}{key.value}.")
+    elif isinstance(node, yaml.SequenceNode):
+        for number, value in enumerate(node.value):
+            yield from _lines(value, f"{prefix}{number}.")
+
+
+def _nested(keys: Sequence[str], value: Any) -> Any:
+    return {keys[0]: _nested(keys[1:], value)} if keys else value
+
+
+def _merge(into: dict[str, Any], new: dict[str, Any]) -> None:
+    for key, value in new.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = value
+
+
+def _explain(error: ValidationError, places: dict[str, str]) -> str:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    # A single source needs no list around it, and then has no number in the file.
+    plain = re.sub(r"\.\d+\b", "", key)
+    named = (key, plain, key.rpartition(".")[0], plain.rpartition(".")[0])
+    place = next((places[name] for name in named if name in places), "")
+    where = f"{place}: " if place else ""
+    if first["type"] == "extra_forbidden":
+        in_sources = [f"data.{split}.{name}" for split in SPLITS for name in Source.model_fields]
+        known = [*known_keys(), *in_sources]
+        nearest = difflib.get_close_matches(plain, known, n=1, cutoff=0.5)
+        hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+        return f"{where}unknown key {key!r}{hint}"
+    if first["type"] == "missing":
+        return f"{where}key {key!r} is missing; `koalign init` writes a koalign.yaml with every key"
+    message = first["msg"].removeprefix("Value error, ")
+    quiet = first["type"] == "value_error" or key in ("teacher.key_env", "teacher.url")
+    found = "" if quiet else f", found {first['input']!r}"
+    return f"{where}{key + ': ' if key else ''}{message}{found}"

@@ -1,0 +1,315 @@
+"""config: every section and key of koalign.yaml, with its default; what a run stands on: config_inputs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from koalign.config.inputs import (
+    Candidates,
+    Data,
+    Engine,
+    Model,
+    Prompt,
+    Sampling,
+    Section,
+    Teacher,
+)
+
+ASSETS = Path(__file__).parent.parent / "assets"
+BUILTIN = "builtin:"
+
+
+class Training(Section):
+    """How every training of the run computes a step."""
+
+    same_result: ClassVar[frozenset[str]] = frozenset({"row_tokens", "processes"})
+
+    packing: Literal["groups", "trl"] = "groups"
+    """groups: a prompt is computed once for all of its completions; trl: TRL's own padded batches,
+    for comparison."""
+    row_tokens: int = Field(default=4096, ge=16)
+    """Most tokens in one forward pass: the groups of a step are laid side by side into rows of so many.
+    A longer group has a row of its own. Lower it when memory runs out."""
+    processes: int = Field(default=1, ge=1)
+    """Processes on this machine that share the rows of every step, on GPUs one a GPU; the adapter is the
+    same but for rounding, and each holds the whole model."""
+    too_long: Literal["stop", "drop"] = "stop"
+    """An example that a hint or a trace makes longer than the context: stop, or drop and count it; prepare
+    drops problems that are too long as they stand. Nothing is ever cut."""
+
+    @model_validator(mode="after")
+    def _processes_share_rows(self) -> Training:
+        if self.processes > 1 and self.packing == "trl":
+            raise ValueError(
+                "processes share the rows of packing groups; packing trl has one process"
+            )
+        return self
+
+
+class Probing(Section):
+    same_result: ClassVar[frozenset[str]] = frozenset({"batch_size"})
+
+    problems: int = Field(default=100, ge=0)
+    """Problems of dev, and as many of those trained on, that the model answers while `sft` and `dpo`
+    train it; the checkpoint of the best held-out accuracy is kept, for the loss says little of answers
+    (Iterative RPO, arXiv 2404.19733, on 1,000); 0: none, and the last is kept."""
+    max_tokens: int = Field(default=1024, ge=1)
+    """Longest of these answers, in tokens; they are greedy."""
+    batch_size: int = Field(default=64, ge=1)
+    """Answers computed side by side."""
+    evaluations: int = Field(default=4, ge=1)
+    """How often they are asked, evenly spaced, the last time at the end; and once before."""
+    patience: int | None = Field(default=2, ge=1)
+    """Stop when held-out accuracy falls so many evaluations running; null: never."""
+
+
+class Optimization(Section):
+    same_result: ClassVar[frozenset[str]] = frozenset({"save_steps"})
+
+    learning_rate: float = Field(default=2e-4, gt=0)
+    epochs: float = Field(default=2, gt=0)
+    batch_size: int = Field(default=4, ge=1)
+    """Prompts, with all of their completions or pairs; times gradient_accumulation_steps, those of a step.
+    With `training.packing: groups` memory is bounded by `training.row_tokens` and not by this."""
+    gradient_accumulation_steps: int = Field(default=8, ge=1)
+    warmup_ratio: float = Field(default=0.03, ge=0, lt=1)
+    """Share of the steps in which the rate rises from 0; it then falls along a cosine."""
+    max_grad_norm: float = Field(default=1.0, gt=0)
+    gradient_checkpointing: bool = False
+    save_steps: int = Field(default=100, ge=1)
+    """Optimizer steps between checkpoints; a killed training continues from the last whole one."""
+
+
+class Sft(Optimization):
+    rank: int = Field(default=32, ge=1)
+    """LoRA rank, on all linear layers; dropout is 0."""
+    alpha: int = Field(default=32, ge=1)
+    limit: int | None = Field(default=None, ge=1)
+    """Train on the first so many problems only; null: all."""
+
+
+class Sample(Sampling):
+    n: int = Field(default=16, ge=2)
+    """Completions drawn for each problem, over all orders of its choices together; Iterative RPO
+    (arXiv 2404.19733) draws 30, others 8 and 16."""
+    permutations: int = Field(default=2, ge=1)
+    """Orders of the choices that they are drawn under, the gold answer elsewhere in each; 1: as they
+    stand. A right answer that another order does not bear out is luck (`pairs.luck_z`)."""
+    limit: int | None = Field(default=None, ge=1)
+    """Sample the first so many training problems only; null: all."""
+
+
+class Pairs(Section):
+    per_problem: int = Field(default=4, ge=1)
+    """At most so many pairs of one problem, a rejected completion in one only; Iterative RPO (arXiv
+    2404.19733) takes 10 to 20 of each problem of larger sets."""
+    luck_z: float | None = 1.0
+    """A right answer is luck unless under each other order of the choices the problem is right more
+    often than by guessing, by so many standard errors: one right choice in four needs no knowledge
+    (Iterative RPO, on ARC); null: no such check."""
+    pool_share: float = Field(default=0.5, gt=0, le=1)
+    """Share of a problem's wrong completions that count as hard: those whose answer most others share
+    and that the policy finds likely; never the worst alone (Sweet Spot, arXiv 2502.16825)."""
+    hard_share: float = Field(default=0.7, ge=0, le=1)
+    """Share of the pairs whose rejected side is a hard one; the others are random, since a set of hard
+    pairs alone unsettles DPO (MixDPO, arXiv 2602.00954)."""
+    max_repetition: float = Field(default=0.5, gt=0, le=1)
+    """Largest share of repeated 4-grams of tokens in either side."""
+    max_length_ratio: float = Field(default=2.0, ge=1)
+    """Longest allowed ratio between the token counts of the two sides: DPO learns length where it can
+    (LD-DPO, arXiv 2409.06411)."""
+    max_length_bias: float | None = Field(default=0.05, ge=0)
+    """Largest median of chosen minus rejected length, as a share of the median length; pairs go from
+    the heavy side, the most extreme first, until it holds; null: no limit."""
+    max_position_excess: float | None = Field(default=1.5, ge=1)
+    """How many times its fair share a place among the choices may hold of the chosen, or of the
+    rejected, answers, since a policy learns places too (PriDe, arXiv 2309.03882); null: no limit."""
+    ches_drop: float = Field(default=0.1, ge=0, lt=1)
+    """Share of the pairs to drop for the highest length-normalised CHES: two sides so alike inside the
+    policy that DPO lowers both (arXiv 2410.08847); 0: not computed."""
+
+
+class Dpo(Optimization):
+    same_result: ClassVar[frozenset[str]] = frozenset({"save_steps", "rounds"})
+
+    rounds: int = Field(default=1, ge=1)
+    """From the second on the policy is sampled afresh, and the round before is the reference; gains fall
+    off after two or three (Iterative RPO, arXiv 2404.19733)."""
+    learning_rate: float = Field(default=5e-6, gt=0)
+    epochs: float = Field(default=1, gt=0)
+    beta: float = Field(default=0.1, gt=0)
+    """Strength of the pull towards the reference, which is the SFT adapter."""
+    loss: Literal["sigmoid", "ipo", "sigmoid_norm", "apo_zero", "robust"] = "sigmoid"
+    """TRL's names: DPO (arXiv 2305.18290), IPO (2310.12036), length-normalised DPO (Tülu 3, 2411.15124),
+    APO-zero (2408.06266), DPO that expects wrong labels (2403.00409)."""
+    label_smoothing: float = Field(default=0.0, ge=0, lt=0.5)
+    """Share of pairs that `robust` expects to be the wrong way round."""
+    ld_alpha: float | None = Field(default=None, ge=0, le=1)
+    """Weight of what a side writes beyond the length of the other (LD-DPO, arXiv 2409.06411); null: 1."""
+    sft_weight: float = Field(default=1.0, ge=0)
+    """Weight of the likelihood of the chosen side, which keeps its probability from falling (RPO, arXiv
+    2404.19733); a mean over tokens, as in TRL."""
+
+    max_displacement: float | None = Field(default=0.05, gt=0)
+    """Stop when the chosen log-probability per token lies below the reference by more than this share: DPO
+    lowers both sides of pairs that are too alike (arXiv 2410.08847); null: never."""
+    max_length_drift: float | None = Field(default=2.0, gt=1)
+    """Stop when the probe's answers are longer than before by more than this factor: DPO learns length
+    where it can (LD-DPO, arXiv 2409.06411); null: never."""
+
+    @model_validator(mode="after")
+    def _smoothing_is_for_robust(self) -> Dpo:
+        if self.label_smoothing and self.loss != "robust":
+            raise ValueError(f"label_smoothing is for loss robust; {self.loss} would ignore it")
+        return self
+
+
+class Hints(Sampling):
+    n: int = Field(default=16, ge=4)
+    """Answers drawn with each hint, and again afresh for the hints that pass, over all orders together."""
+    bare_n: int = Field(default=32, ge=4)
+    """Answers to each problem without any, at the same temperature, length and orders; and of each kind
+    with the question hidden, where a hint that helps is a leak."""
+    permutations: int = Field(default=2, ge=1)
+    """Orders of the choices that all of these are drawn under, the gold answer elsewhere in each."""
+    z: float = Field(default=1.28, ge=0)
+    """How many standard errors the hinted rate must lie above the bare one: one useless hint in ten does,
+    and the fresh answers leave 8 in 100 of them."""
+    reuse: int = Field(default=4, ge=0)
+    """Try each kept hint on so many of the nearest training problems of other passages, `n` answers each;
+    the lift there ranks the hints of a problem (`abstraction.per_problem`), and refuses none; 0: none."""
+    min_characters: int = Field(default=8, ge=1)
+    max_characters: int = Field(default=1200, ge=1)
+    limit: int | None = Field(default=None, ge=1)
+    """Screen the first so many candidates only; null: all."""
+
+
+class Distill(Section):
+    n: int = Field(default=2, ge=1)
+    """Rationales asked of the teacher for each training problem."""
+    language: Literal["korean", "mixed"] = "korean"
+    """mixed: English that keeps Korean terms, 5 to 20 % of its letters Hangul, which taught more than
+    either language alone (KO-REAson, arXiv 2510.04230)."""
+    traces: int = Field(default=4, ge=1)
+    """Most rationales of one problem, no two the same; the policy's own come first."""
+    own_per_teacher: float = Field(default=4.0, ge=0)
+    """Of the policy's own verified samples at least so many for each rationale of a teacher, since a small
+    model learns little from one far above it (arXiv 2502.12143); 0: no own ones at all."""
+    rationalize: bool = False
+    """Show the teacher the answers of problems that nobody got right, and keep what it then explains if it
+    does not say so and leads a model that has not seen the answer to it. Answers leak by this way."""
+    rationalized_share: float = Field(default=0.2, ge=0, lt=1)
+    """Largest share of these among the rationales."""
+    limit: int | None = Field(default=None, ge=1)
+    """Ask the first so many training problems only; null: all."""
+
+
+class Abstraction(Optimization):
+    rank: int = Field(default=16, ge=1)
+    """Rank added on top of the DPO adapter."""
+    learning_rate: float = Field(default=1e-4, gt=0)
+    epochs: float = Field(default=3, gt=0)
+    per_problem: int = Field(default=4, ge=1)
+    """At most so many kept hints of one problem, those of the highest score."""
+    dpo: bool = False
+    """Then prefer, of two hints of one problem, the kept one with which the policy is right more often by
+    `dpo_gap` or more, at the settings of `dpo`; in as many new ranks."""
+    dpo_gap: float = Field(default=0.25, gt=0, le=1)
+
+
+class Answer(Optimization):
+    rank: int = Field(default=16, ge=1)
+    """Rank added on top of the DPO adapter."""
+    learning_rate: float = Field(default=1e-4, gt=0)
+    traces: int = Field(default=2, ge=1)
+    """Verified own answers used for each kept hint."""
+    bare_share: float = Field(default=0.125, ge=0, lt=1)
+    """Share of the rows without any hint, which say what the policy says most often, right or wrong, so
+    that the adapter answers alone as the policy does."""
+    foreign_share: float = Field(default=0.2, ge=0, lt=1)
+    """Share of the hinted rows that carry another problem's hint and what the policy says without any."""
+
+
+class Solve(Sampling):
+    adapters: str = "abstraction,answer"
+    """One step, or two: a hint, then the answer with it. A step is an adapter of the run, a folder, a hub
+    id, `base`, or an exact sum: `dpo+folder`."""
+    hints: int = Field(default=4, ge=0)
+    """Hints drawn of a problem. The budget is hints times answers and bare together: the answers that
+    vote, each with the same weight."""
+    answers: int = Field(default=1, ge=1)
+    """Answers drawn with each hint; more hints win more than more answers (RLAD, arXiv 2510.02263)."""
+    bare: int = Field(default=4, ge=0)
+    """Answers drawn without any, since a hint can mislead; and as many more as unusable hints leave."""
+    hint_temperature: float = Field(default=0.7, ge=0)
+    """0: greedy."""
+    hint_top_p: float = Field(default=0.95, gt=0, le=1)
+
+    @property
+    def budget(self) -> int:
+        """Answers of a problem."""
+        return self.hints * self.answers + self.bare
+
+    @property
+    def for_hints(self) -> Sampling:
+        """How hints are drawn."""
+        return Sampling(
+            temperature=self.hint_temperature, top_p=self.hint_top_p, max_tokens=self.max_tokens
+        )
+
+    @model_validator(mode="after")
+    def _draws_differ(self) -> Solve:
+        if not self.budget:
+            raise ValueError("hints and bare are 0: nothing would answer")
+        if self.temperature == 0 and (self.answers > 1 or self.bare > 1):
+            raise ValueError(
+                "temperature 0 gives one answer again and again; raise it, or --greedy"
+            )
+        if self.hint_temperature == 0 and self.hints > 1:
+            raise ValueError(
+                "hint_temperature 0 gives one hint again and again; raise it, or --greedy"
+            )
+        return self
+
+
+class Tracking(Section):
+    wandb: Literal["off", "offline", "online"] = "off"
+    project: str = "koalign"
+
+
+class Config(Section):
+    """All of koalign.yaml."""
+
+    model: Model
+    data: Data
+    prompt: Prompt = Prompt()
+    engine: Engine = Engine()
+    training: Training = Training()
+    teacher: Teacher = Teacher()
+    probe: Probing = Probing()
+    sft: Sft = Sft()
+    sample: Sample = Sample()
+    pairs: Pairs = Pairs()
+    dpo: Dpo = Dpo()
+    candidates: Candidates = Candidates()
+    hints: Hints = Hints()
+    distill: Distill = Distill()
+    abstraction: Abstraction = Abstraction()
+    answer: Answer = Answer()
+    solve: Solve = Solve()
+    tracking: Tracking = Tracking()
+    seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _scripted_has_a_script(self) -> Config:
+        if (self.engine.backend == "scripted") != (self.engine.script is not None):
+            raise ValueError("engine.backend scripted and engine.script go together")
+        return self
+
+
+def resolve_path(name: str) -> str:
+    """The place a config value names: `builtin:` inside the package, else as given."""
+    return str(ASSETS / name.removeprefix(BUILTIN)) if name.startswith(BUILTIN) else name

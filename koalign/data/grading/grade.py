@@ -1,0 +1,170 @@
+"""grading: completion -> Verdict, by rule. An answer that cannot be read is no answer, never a guess."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal
+
+from pydantic import field_validator
+
+from koalign.data.grading.extract import (
+    bare,
+    comparable,
+    forms,
+    readable,
+    stated_numbers,
+    stated_text,
+    without_key,
+)
+from koalign.data.text.korean import strip_josa
+from koalign.records import Problem, Record, Verdict
+
+FinishReason = Literal["stop", "length"]
+
+# How the default template writes a choice out before it numbers it (`정답: 3`).
+_QUOTE, _NUMBER = "고른 답:", "\n정답:"
+
+_WRONG_IS_ASKED = re.compile(
+    r"(?:않은|않는|틀린|아닌|잘못된|없는|거리가 먼)\s?(?:것|설명|문장|진술|내용|보기|선택지|사람)"
+)
+_NO_ANSWER = re.compile(
+    "(?:(?:주어진)?(?:지문|본문|글)(?:에는|에서는?|에|으로는?)?)?"
+    "(?:없음|(?:정?답이?없|(?:(?:정?답을)?(?:알|찾을)|(?:대?답|답변|확인)할)수없)(?:음|다|습니다)"
+    "|(?:언급|제시)되지않았(?:음|다|습니다))|unanswerable|noanswer"
+)
+"""How a completion says that the passage holds no answer; compared without spaces."""
+
+_OR = re.compile(r"\s(?:또는|혹은|or)\s")
+_COMMA = re.compile(r",(?!\d)")
+
+
+class GradeLine(Record):
+    """A completion to grade, with its problem; `answer` may stand for its `answers`."""
+
+    problem: Problem
+    text: str
+    finish_reason: FinishReason = "stop"
+
+    @field_validator("problem", mode="before")
+    @classmethod
+    def _one_answer(cls, problem: Any) -> Any:
+        if isinstance(problem, dict) and "answer" in problem and "answers" not in problem:
+            rest = {name: value for name, value in problem.items() if name != "answer"}
+            return {**rest, "answers": [problem["answer"]]}
+        return problem
+
+
+class Graded(Record):
+    """One graded completion."""
+
+    id: str
+    """Id of the problem."""
+    answer: str | None
+    correct: bool
+    why: Literal["match", "mismatch", "no_answer", "ambiguous", "truncated", "no_gold"]
+
+
+def grade(problem: Problem, text: str, finish_reason: FinishReason = "stop") -> Verdict:
+    """What the completion answers, and whether that is right. The last statement counts.
+
+    A choice is a number from 1 to the number of choices; two offered together are ambiguous. A
+    short answer is right when it equals an alternative of the gold (`만 6세#6세` holds two) folded,
+    without final full stop and enclosing quotes; a span also with one josa more, and where the gold
+    is the empty text, when it says that there is no answer. A long answer is right only when it
+    equals the gold folded: no rule can verify it, and a mismatch says little.
+    """
+    golds = [part for gold in problem.answers for part in _alternatives(gold)]
+    seen = readable(text)
+    if seen is None:
+        offered: list[str] = []
+    elif problem.kind == "choice":
+        offered = _offered_numbers(problem, text)
+    elif not seen and "" in golds and finish_reason == "stop":
+        offered = [""]
+    else:
+        offered = _offered_texts(problem, text, golds)
+    if not offered:
+        why = "truncated" if finish_reason == "length" else "no_answer"
+        return Verdict(answer=None, correct=False, why=why)
+    if len(offered) > 1:
+        return Verdict(answer=None, correct=False, why="ambiguous")
+    answer = offered[0]
+    if not golds:
+        return Verdict(answer=answer, correct=False, why="no_gold")
+    correct = _is_gold(answer, golds, lenient=problem.kind == "span")
+    return Verdict(answer=answer, correct=correct, why="match" if correct else "mismatch")
+
+
+def regrade(lines: Iterable[GradeLine]) -> Iterator[Graded]:
+    """The verdict on each line, in order."""
+    for line in lines:
+        verdict = grade(line.problem, line.text, line.finish_reason)
+        yield Graded(id=line.problem.id, **verdict.model_dump())
+
+
+def quotes_its_choice(problem: Problem, text: str) -> bool:
+    """Whether the choice that the completion writes out, if it does, is the one that it numbers.
+
+    A right number under another choice's text is luck: no example to learn from.
+    """
+    seen = readable(text) or ""
+    offered = _offered_numbers(problem, text) if problem.choices else []
+    _, quote, rest = seen.rpartition(_QUOTE)
+    if not quote or len(offered) != 1:
+        return True
+    quoted = rest.partition(_NUMBER)[0] if _NUMBER in rest else rest.partition("\n")[0]
+    return comparable(quoted) == comparable(problem.choices[int(offered[0]) - 1])
+
+
+def _offered_numbers(problem: Problem, text: str) -> list[str]:
+    asked = bool(_WRONG_IS_ASKED.search(problem.question))
+    statements = stated_numbers(text, problem.choices, wrong_is_asked=asked)
+    numbers = sorted(set(statements[-1])) if statements else []
+    if len(numbers) == 1 and not 1 <= numbers[0] <= len(problem.choices):
+        # `정답: 30`: no choice has a number of two digits, and one may say just that.
+        said = [n for n, text in enumerate(problem.choices, 1) if text.strip() == str(numbers[0])]
+        return [str(said[0])] if len(said) == 1 and numbers[0] > 9 else []
+    return [str(number) for number in numbers]
+
+
+def _offered_texts(problem: Problem, text: str, golds: Sequence[str]) -> list[str]:
+    """The distinct answers of the last statement; the one that is right, if it is.
+
+    A long answer is the whole text. `또는` joins alternatives, and so does a comma where no gold
+    holds one; all of them right is one right answer.
+    """
+    seen = readable(text) or ""
+    if problem.kind == "long":
+        return [without_key(seen)] if seen else []
+    lenient = problem.kind == "span"
+    statements = stated_text(text)
+    if not statements:
+        return []
+    readings = forms(statements[-1])
+    for reading in readings:
+        if _is_gold(reading, golds, lenient=lenient):
+            return [reading]
+    parts = [bare(part) for part in _OR.split(readings[-1])]
+    if golds and not any("," in gold for gold in golds):
+        parts = [bare(piece) for part in parts for piece in _COMMA.split(part)]
+    distinct = list({comparable(part): part for part in parts if part}.values())
+    if len(distinct) > 1 and all(_is_gold(part, golds, lenient=lenient) for part in distinct):
+        return distinct[:1]
+    return distinct
+
+
+def _alternatives(gold: str) -> list[str]:
+    """`만 6세#여섯 살` -> both; `C#` is one."""
+    parts = [part.strip() for part in gold.split("#")]
+    return parts if all(parts) else [gold]
+
+
+def _is_gold(answer: str, golds: Sequence[str], *, lenient: bool) -> bool:
+    said = comparable(answer)
+    for gold in map(comparable, golds):
+        if said == gold or (lenient and gold and strip_josa(said, gold) != said):
+            return True
+        if not gold and _NO_ANSWER.fullmatch(said.replace(" ", "")):
+            return True
+    return False

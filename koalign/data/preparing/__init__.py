@@ -1,0 +1,1 @@
+"""Problems as read -> problems to train on: splits, duplicates, leaks, and what became of every row."""

@@ -1,0 +1,188 @@
+"""preparation: splits as they were read -> splits to use; every problem that goes is a Drop."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from koalign.data.formats.read import Reading
+from koalign.data.preparing.duplicates import find_duplicates
+from koalign.data.preparing.leaks import find_leaks, taught_text, texts_leak
+from koalign.data.preparing.splits import split_by_group
+from koalign.records import Drop, Hint, KoalignError, Problem, Ranking, Record, content_hash
+
+SPLITS = ("train", "dev", "test")
+
+
+class FoundLeak(Record):
+    """A problem to learn from, and the one to be judged by that it gives away."""
+
+    kind: Literal["same", "reordered", "overlap", "passage", "group"]
+    share: float
+    """Of the character 13-grams, in the other."""
+    learned: Problem
+    evaluated: Problem
+
+
+class Preparation:
+    """The splits on their way, and everything that was set aside."""
+
+    def __init__(self) -> None:
+        self.splits: dict[str, list[Problem]] = {name: [] for name in SPLITS}
+        self.rankings: list[Ranking] = []
+        self.dropped: list[Drop] = []
+        self._held_out: set[str] = set()
+
+    def add(self, name: str, reading: Reading) -> None:
+        """Take over what was read for a split."""
+        self.splits[name] += [p.model_copy(update={"split": name}) for p in reading.problems]
+        self.rankings += [
+            ranking.model_copy(
+                update={"problem": ranking.problem.model_copy(update={"split": name})}
+            )
+            for ranking in reading.rankings
+        ]
+        self.dropped += reading.drops
+
+    def set_aside(self, kinds: Sequence[str], labels: int, *, needs_rationale: bool) -> None:
+        """Drop what a template of some kinds and so many labels cannot ask or teach.
+
+        Raises KoalignError if no training problem is left.
+        """
+        for name in SPLITS:
+            self.keep(name, "kind_not_in_template", [p.kind in kinds for p in self.splits[name]])
+            fits = [len(problem.choices) <= labels for problem in self.splits[name]]
+            self.keep(name, "more_choices_than_labels", fits)
+        for name in ("train", "dev"):
+            self.keep(name, "no_answer", [bool(p.answers) for p in self.splits[name]])
+        if needs_rationale:
+            explained = [bool(p.rationale or p.rationales) for p in self.splits["train"]]
+            self.keep("train", "no_rationale", explained)
+        self.refuse_nothing_to_learn_from()
+
+    def refuse_nothing_to_learn_from(self) -> None:
+        """Raises KoalignError, with the most common reason, if every training problem is gone."""
+        if not self.splits["train"]:
+            why = Counter(drop.reason for drop in self.dropped).most_common(1)
+            found = f"{why[0][1]} were dropped: {why[0][0]}" if why else "there are only rankings"
+            raise KoalignError(f"data.train: no problem to learn from; {found}")
+
+    def remove_duplicates(self, threshold: float) -> None:
+        """In dev and test only what is the same to the letter: a published test set stays what it is."""
+        for name in ("dev", "test"):
+            first: dict[str, int] = {}
+            for number, problem in enumerate(self.splits[name]):
+                first.setdefault(problem.id, number)
+            unique = [first[p.id] == n for n, p in enumerate(self.splits[name])]
+            self.keep(name, "duplicate", unique)
+        train = self.splits["train"]
+        found = {duplicate.index: duplicate for duplicate in find_duplicates(train, threshold)}
+        for duplicate in found.values():
+            kept = train[duplicate.kept]
+            other = ", and has another answer" if duplicate.conflict else ""
+            self._drop(
+                train[duplicate.index],
+                "duplicate" if duplicate.kind == "exact" else f"{duplicate.kind}_duplicate",
+                f"{kept.id} is kept ({duplicate.similarity:.0%} alike{other})",
+            )
+        self.splits["train"] = [p for n, p in enumerate(train) if n not in found]
+
+    def hold_out_dev(self, share: float, seed: int) -> None:
+        """Take a share of the training problems as dev, whole passages at a time."""
+        self.splits["train"], held_out = split_by_group(self.splits["train"], share, seed)
+        self.splits["dev"] += [p.model_copy(update={"split": "dev"}) for p in held_out]
+        self._held_out = {problem.id for problem in held_out}
+
+    def mix_train(self, seed: int) -> None:
+        """So that the first so many, which a `limit` takes, are a fair sample of all sources."""
+        self.splits["train"].sort(key=lambda problem: content_hash(seed, problem.id))
+
+    def find_leaks(self, overlap: float) -> list[FoundLeak]:
+        """What is learned from and stands in dev or test, and what of dev stands in test."""
+        train, dev, test = (self.splits[name] for name in SPLITS)
+        learned = [*train, *(ranking.problem for ranking in self.rankings)]
+        said = [*map(taught_text, train), *("\n".join(r.texts) for r in self.rankings)]
+        evaluated = [*dev, *test]
+        found = [
+            FoundLeak(
+                kind=leak.kind,
+                share=round(leak.share, 3),
+                learned=some[leak.trained],
+                evaluated=others[leak.evaluated],
+            )
+            for some, others, leaks in (
+                (learned, evaluated, find_leaks(learned, evaluated, overlap)),
+                (learned, evaluated, texts_leak(said, evaluated, overlap)),
+                (dev, test, find_leaks(dev, test, overlap)),
+            )
+            for leak in leaks
+        ]
+        first: dict[tuple[str, str], FoundLeak] = {}
+        for leak in found:  # one a problem: what it asks before what it teaches
+            first.setdefault((leak.learned.split, leak.learned.id), leak)
+        return list(first.values())
+
+    def remove_leaks(self, found: Sequence[FoundLeak]) -> None:
+        """Drop the learned side of the leaks."""
+        for leak in found:
+            told = f"{leak.kind}: {leak.evaluated.id} in {leak.evaluated.split}"
+            self._drop(leak.learned, "leak", told)
+        leaking = {(leak.learned.split, leak.learned.id) for leak in found}
+        for name in ("train", "dev"):
+            self.splits[name] = [p for p in self.splits[name] if (name, p.id) not in leaking]
+        self.rankings = [r for r in self.rankings if ("train", r.problem.id) not in leaking]
+
+    def hints(self, given: Iterable[tuple[str, Hint]], overlap: float, *, stop: bool) -> list[Hint]:
+        """The hints for training problems out of (place, hint); one given twice is kept once.
+
+        One that says a problem of dev or test is dropped, or raises KoalignError if `stop`, as does a
+        hint for a problem that never was one to learn from.
+        """
+        given = list(given)
+        evaluated = [*self.splits["dev"], *self.splits["test"]]
+        leaks = texts_leak([hint.text for _, hint in given], evaluated, overlap)
+        telling = {leak.trained for leak in leaks}
+        if leaks and stop:
+            said = evaluated[leaks[0].evaluated]
+            raise KoalignError(
+                f"{given[leaks[0].trained][0]}: {len(leaks)} hints say a problem of dev or test, this "
+                f"one {said.id} of {said.split} ({said.question[:30]}…); data.leaks: drop drops them"
+            )
+        known = {problem.id for problem in self.splits["train"]}
+        gone = {drop.problem_id for drop in self.dropped if drop.problem_id}
+        hints: dict[str, Hint] = {}
+        for number, (place, hint) in enumerate(given):
+            if number in telling:
+                self._drop_hint(hint, "hint_says_an_evaluated_problem", place)
+            elif hint.id in hints:
+                self._drop_hint(hint, "hint_given_twice", place)
+            elif hint.problem_id in known:
+                hints[hint.id] = hint
+            elif hint.problem_id in self._held_out:
+                self._drop_hint(hint, "hint_for_a_held_out_problem", place)
+            elif hint.problem_id in gone:
+                self._drop_hint(hint, "hint_for_a_dropped_problem", place)
+            else:
+                raise KoalignError(
+                    f"{place}: problem_id {hint.problem_id} is no training problem; hints are "
+                    "learned from the training split only"
+                )
+        return list(hints.values())
+
+    def keep(self, name: str, reason: str, keep: Sequence[bool]) -> None:
+        """Keep the marked problems of a split, and drop the others for a reason."""
+        pairs = list(zip(self.splits[name], keep, strict=True))
+        for problem, kept in pairs:
+            if not kept:
+                told = f"{problem.source} {problem.key}".strip()
+                self._drop(problem, reason, f"{told}: {problem.question[:100]}")
+        self.splits[name] = [problem for problem, kept in pairs if kept]
+
+    def _drop(self, problem: Problem, reason: str, detail: str) -> None:
+        drop = Drop(stage="prepare", reason=reason, problem_id=problem.id, detail=detail)
+        self.dropped.append(drop)
+
+    def _drop_hint(self, hint: Hint, reason: str, place: str) -> None:
+        drop = Drop(stage="prepare", reason=reason, problem_id=hint.problem_id, place=place)
+        self.dropped.append(drop)

@@ -1,0 +1,1 @@
+"""Korean text as measured: scripts, n-grams and TF-IDF vectors."""

@@ -1,0 +1,224 @@
+"""text: Korean text as it comes -> text in one form; and folding for matching only."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_CHOSEONG = "".join(map(chr, range(0x1100, 0x1113)))
+_COMPATIBILITY_JAMO = dict(
+    zip(map(ord, _CHOSEONG), "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ", strict=True)
+)
+_LEADING, _VOWEL = "\u1100-\u115f\ua960-\ua97c", "\u1160-\u11a7\ud7b0-\ud7c6"
+# A whole run of leading consonants at once: what a vowel follows is an (old) Hangul syllable.
+_ISOLATED_CHOSEONG = re.compile(f"(?<![{_LEADING}])[{_LEADING}]++(?![{_VOWEL}])")
+
+FULL_WIDTH = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
+"""For str.translate: full-width letters, digits and signs to ASCII; the length stays."""
+_ZERO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff"
+_FOLDED = (
+    FULL_WIDTH
+    | dict.fromkeys(map(ord, _ZERO_WIDTH + "\u00ad"))  # with the soft hyphen: not seen at all
+    | dict.fromkeys(map(ord, "\u00a0\u3000\u3164\uffa0"), " ")  # the last two: Hangul fillers
+    | dict.fromkeys(map(ord, "\u223c\u301c\u02dc"), "~")
+    | dict.fromkeys(map(ord, "\u318d\u2027\u30fb\uff65\u2022\u22c5"), "\u00b7")
+    | dict.fromkeys(map(ord, "\u2018\u2019\u201a\u201b"), "'")
+    | dict.fromkeys(map(ord, "\u201c\u201d\u201e\u201f"), '"')
+    | dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"), "-")
+)
+_FOLDABLE = re.compile("[" + re.escape("".join(map(chr, _FOLDED))) + "]+")
+
+# Followed by a small letter it is a TeX command: \nabla, \neq, \times, \theta.
+_LITERAL_ESCAPE = re.compile(r"(?<=\s[1-9])\\t(?!imes|heta|ext|an\b)|\\[nt](?![a-z])")
+
+CHOICE_MARKS: dict[str, int] = {
+    chr(first + n): start + n
+    for first, start, size in (
+        (0x2460, 1, 20),  # ①
+        (0x2474, 1, 20),  # ⑴
+        (0x2488, 1, 20),  # ⒈
+        (0x2776, 1, 10),  # ❶
+        (0x2780, 1, 10),  # ➀
+        (0x278A, 1, 10),  # ➊
+        (0x24F5, 1, 10),  # ⓵
+        (0x24EB, 11, 10),  # ⓫
+    )
+    for n in range(size)
+}
+"""One-character mark -> the number that it shows. NFKC knows only some of them, `int` none."""
+
+_ODDITIES = {
+    "pua": re.compile("[\ue000-\uf8ff\U000f0000-\U0010ffff]"),
+    "nbsp": re.compile("\u00a0"),
+    "zero_width": re.compile(f"[{_ZERO_WIDTH}]"),
+    "conjoining_jamo": re.compile("[\u1100-\u11ff\ua960-\ua97c\ud7b0-\ud7fb]"),
+    "compat_hanja": re.compile("[\uf900-\ufaff\U0002f800-\U0002fa1f]"),
+    "replacement_character": re.compile("\ufffd"),
+    "literal_escape": _LITERAL_ESCAPE,
+}
+
+_FINALS = ("", *"ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ")
+# Read out: 영 일 삼 육 칠 팔, 엘 엠 엔 알; the others are open. A last 0 is 영, 십, 백 or 천: never ㄹ.
+_FINALS_READ_OUT = dict(zip("013678LMNR", "ㅇㄹㅁㄱㄹㄹㄹㅁㄴㄹ", strict=True))
+JOSA_PAIRS = ("은/는", "이/가", "을/를", "과/와", "으로/로", "이나/나", "이라/라")
+"""Josa that follow the sound: after a final consonant / after none."""
+_OTHER_JOSA = ("의", "에", "에서", "에게", "도", "만", "부터", "까지")
+
+_HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_HAN_RUN = re.compile(f"[{_HAN}]+")
+_HANGUL_OR_KANA = re.compile("[가-힣\u3131-\u3163\u3041-\u3096\u30a1-\u30fa\uff66-\uff9d]")
+_CODE_OR_MATH = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`|\$\$.*?\$\$|\$[^$\n]*\$", re.DOTALL)
+_PARENTHESES = re.compile(r"[(（][^()（）]*[)）]")
+
+
+def clean(text: str) -> str:
+    """Text in the one form that every reader gives it; idempotent.
+
+    NFC, never NFKC (which turns ① into 1 and ㎏ into kg). LF line ends, no byte order mark at the
+    start. Conjoining choseong (U+1100..) that stand alone are ㄱㄴㄷ marks and become the jamo that
+    people type (U+3131..); those of a syllable, old Hangul too, stay.
+    """
+    text = unicodedata.normalize("NFC", text.lstrip("\ufeff"))
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _ISOLATED_CHOSEONG.sub(lambda run: run[0].translate(_COMPATIBILITY_JAMO), text)
+
+
+def fold(text: str) -> str:
+    """Text for comparison only, never shown; idempotent.
+
+    Cleaned, full width to ASCII, one kind of tilde, middle dot, quote, dash and space, case folded,
+    nothing of zero width, white space squeezed. Marks such as ① and ㉠ stay.
+    """
+    # Runs found by the pattern first: str.translate looks up every character of a text, slowly.
+    text = _FOLDABLE.sub(lambda run: run[0].translate(_FOLDED), clean(text))
+    return " ".join(unicodedata.normalize("NFC", text.casefold()).split())
+
+
+def unescape_literals(text: str) -> str:
+    r"""Text with the two characters `\n` and `\t`, as NIKL files hold them, made a line end and a tab.
+
+    Before a small Latin letter they stay: there they begin a TeX command (`\times`); but for the tab
+    after the number of a choice (`4\tpH`).
+    """
+    return _LITERAL_ESCAPE.sub(lambda escape: {"n": "\n", "t": "\t"}[escape[0][1]], text)
+
+
+def number_of(mark: str) -> int | None:
+    """The number, 1 to 99, that a mark shows: `③`, `❸`, `3`, `３`, `(3)`, `（３）`; none for any other."""
+    mark = mark.strip()
+    if mark in CHOICE_MARKS:
+        return CHOICE_MARKS[mark]
+    digits = re.fullmatch(r"([1-9][0-9]?)|\(([1-9][0-9]?)\)", mark.translate(FULL_WIDTH))
+    return int(digits[1] or digits[2]) if digits else None
+
+
+def oddities(text: str) -> dict[str, int]:
+    """How often a text holds what a data report should show; only what was found.
+
+    `not_nfc` is 1 for a text that is not in NFC; the others count characters, `literal_escape` the
+    pairs that `unescape_literals` would change.
+    """
+    counts = {"not_nfc": int(not unicodedata.is_normalized("NFC", text))}
+    counts |= {name: len(pattern.findall(text)) for name, pattern in _ODDITIES.items()}
+    return {name: count for name, count in counts.items() if count}
+
+
+def final_consonant(word: str) -> str:
+    """The final consonant that a word ends in when it is read out, as a jamo; empty if it is open.
+
+    Digits and Latin letters are read as in Korean (3 삼, L 엘). Raises ValueError for a word that
+    ends in anything but a Hangul syllable, a digit or a Latin letter.
+    """
+    last = unicodedata.normalize("NFC", word)[-1:].translate(FULL_WIDTH).upper()
+    if "가" <= last <= "힣":
+        return _FINALS[(ord(last) - ord("가")) % 28]
+    if re.fullmatch("[0-9A-Z]", last):
+        return _FINALS_READ_OUT.get(last, "")
+    raise ValueError(f"{word!r} does not end in Hangul, a digit or a Latin letter: no josa fits it")
+
+
+def with_josa(word: str, pair: str) -> str:
+    """The word with the josa of the pair that its sound asks for: `("세종", "은/는")` -> `세종은`.
+
+    Raises ValueError for an unknown pair and where `final_consonant` does.
+    """
+    if pair not in JOSA_PAIRS:
+        raise ValueError(f"{pair!r} is no pair of josa; known are {', '.join(JOSA_PAIRS)}")
+    after_consonant, after_vowel = pair.split("/")
+    final = final_consonant(word)
+    is_open = not final or (pair == "으로/로" and final == "ㄹ")
+    return word + (after_vowel if is_open else after_consonant)
+
+
+def strip_josa(text: str, gold: str) -> str:
+    """The text without one josa at its end, if what is left is the gold answer; else the text.
+
+    For lenient comparison only. A josa that the gold's sound forbids is part of another word:
+    `사과` is not `사` with 과.
+    """
+    josa_forms = [*_OTHER_JOSA, *(josa for pair in JOSA_PAIRS for josa in pair.split("/"))]
+    for josa in josa_forms:
+        rest = text.removesuffix(josa)
+        if rest == text or fold(rest) != fold(gold):
+            continue
+        pair = next((pair for pair in JOSA_PAIRS if josa in pair.split("/")), None)
+        if pair is None or _sounds_right(rest, pair, text):
+            return rest
+    return text
+
+
+def _sounds_right(word: str, pair: str, joined: str) -> bool:
+    try:
+        return with_josa(word, pair) == joined
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True)
+class HanLeak:
+    """Chinese characters in a Korean completion that nothing in its prompt explains."""
+
+    ratio: float
+    """Han / (Hangul + Han + Kana)."""
+    foreign: str
+    """The Han that cp949 cannot encode, simplified forms above all."""
+    longest_run: int
+    """Most Han in a row."""
+    count: int
+    """Han in all; shows single characters that the rule lets pass."""
+
+    @property
+    def leaks(self) -> bool:
+        """Whether it looks like Chinese: ratio above .10, 3 foreign Han, or 4 Han in a row.
+
+        Legitimate Korean text rarely meets this rule; a Hanja idiom can. Compare rates with those of
+        the base model, and judge no single text by it.
+        """
+        return self.ratio > 0.10 or len(self.foreign) >= 3 or self.longest_run >= 4
+
+
+def han_leak(text: str, prompt: str = "") -> HanLeak:
+    """What Han a completion holds, apart from code, `$…$`, parentheses and Han of its prompt."""
+    in_prompt = dict.fromkeys(map(ord, "".join(_HAN_RUN.findall(clean(prompt)))), " ")
+    text = _PARENTHESES.sub(" ", _CODE_OR_MATH.sub(" ", clean(text))).translate(in_prompt)
+    runs = _HAN_RUN.findall(text)
+    han = "".join(runs)
+    letters = len(han) + len(_HANGUL_OR_KANA.findall(text))
+    return HanLeak(
+        ratio=len(han) / letters if letters else 0.0,
+        foreign="".join(character for character in han if not _in_cp949(character)),
+        longest_run=max(map(len, runs), default=0),
+        count=len(han),
+    )
+
+
+def _in_cp949(character: str) -> bool:
+    return bool(character.encode("cp949", errors="ignore"))
+
+
+def repetition(token_ids: Sequence[int]) -> float:
+    """The share of a completion's 4-grams of tokens that stood in it before; 0 to 1."""
+    grams = list(zip(*(token_ids[start:] for start in range(4)), strict=False))
+    return 1 - len(set(grams)) / len(grams) if grams else 0.0

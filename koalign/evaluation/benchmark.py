@@ -1,0 +1,88 @@
+"""benchmark: a protocol and the problems of a data set -> the items that are asked, and their prompts."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from koalign.data.prompting.orders import Order, in_order
+from koalign.data.prompting.prompts import Renderer
+from koalign.evaluation.asking import prompt_of, subject_of
+from koalign.evaluation.choice_bias import cyclic_orders
+from koalign.evaluation.protocols import Protocol
+from koalign.records import KoalignError, Problem, Prompt
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What is asked, and how."""
+
+    protocol: Protocol
+    renderer: Renderer
+    problems: Sequence[Problem]
+    """Those that are evaluated, in the order of the data."""
+    shots: Sequence[Sequence[Problem]]
+    """Of each problem."""
+    of: int
+    """How many problems the data holds."""
+    data: Mapping[str, str]
+    """Path -> hash of what was read."""
+    samples: int = 1
+    cyclic: bool = False
+    """Whether each problem is also asked in the cyclic orders of its choices."""
+    seed: int = 0
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """Of the items: the problem's, and `#2` behind it where the data holds it a second time."""
+        seen: Counter[str] = Counter()
+        found = []
+        for problem in self.problems:
+            seen[problem.id] += 1
+            again = seen[problem.id]
+            found.append(problem.id if again == 1 else f"{problem.id}#{again}")
+        return found
+
+    @cached_property
+    def orders(self) -> list[list[Order]]:
+        """Of each item, those it is asked in."""
+        return [cyclic_orders(p) if self.cyclic else [()] for p in self.problems]
+
+    def prompt(self, number: int, order: Order = (), hint: str = "") -> Prompt:
+        """The prompt of an item."""
+        problem = in_order(self.problems[number], order)
+        prompt = prompt_of(self.protocol, self.renderer, problem, self.shots[number], hint)
+        return prompt.model_copy(update={"problem_id": self.ids[number]})
+
+
+def select(
+    problems: Sequence[Problem], protocol: Protocol, subsets: Sequence[str], limit: int | None
+) -> list[int]:
+    """The numbers of the problems of these subjects or groups, of each subject the first `limit`.
+
+    Raises KoalignError for a subset that the data does not hold.
+    """
+    subjects = [subject_of(protocol, problem) for problem in problems]
+    wanted: set[str] = set()
+    for name in subsets:
+        named = {one for one in {*subjects} if _plain(one) == _plain(name)}
+        for group, its in protocol.groups.items():
+            named |= {*its} & {*subjects} if _plain(group) == _plain(name) else set()
+        if not named:
+            listed = ", ".join(sorted({*filter(None, subjects)})) or "no subjects"
+            raise KoalignError(f"--subset {name}: the data holds {listed}")
+        wanted |= named
+    taken: Counter[str] = Counter()
+    numbers = []
+    for number, subject in enumerate(subjects):
+        if (not wanted or subject in wanted) and taken[subject] != limit:
+            taken[subject] += 1
+            numbers.append(number)
+    return numbers
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_-]+", "-", name.strip()).lower()

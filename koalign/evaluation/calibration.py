@@ -1,0 +1,206 @@
+"""calibration: predictions -> how sure of its answers a model is, and how often it is right when sure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from math import ceil, exp, fsum, isnan, log
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from koalign.evaluation.results import Prediction
+from koalign.evaluation.stats.intervals import share_figure
+from koalign.evaluation.stats.resampling import resampled_sums
+
+if TYPE_CHECKING:
+    import numpy as np
+
+BINS, BIN_SIZE = 10, 20
+"""At most so many bins, and at least so many items in each: the ECE of fuller bins lies less."""
+COVERAGES = (0.5, 0.8, 1.0)
+RESAMPLES = 1000
+
+
+def confidence(prediction: Prediction) -> float | None:
+    """How sure the model is of its answer, from 0 to 1; none without an answer or anything to tell.
+
+    Of scored candidates the softmax over them, at the answer; of several samples the share that
+    gives the answer.
+    """
+    if prediction.answer is None:
+        return None
+    if prediction.logprobs:
+        return exp(log_softmax(prediction.logprobs)[int(prediction.answer) - 1])
+    if len(prediction.votes) > 1:
+        return prediction.votes.count(prediction.answer) / len(prediction.votes)
+    return None
+
+
+def log_softmax(logprobs: Sequence[float]) -> list[float]:
+    """Log-probabilities of candidates among one another, in nats."""
+    largest = max(logprobs)
+    total = largest + log(fsum(exp(value - largest) for value in logprobs))
+    return [value - total for value in logprobs]
+
+
+def calibrate(predictions: Sequence[Prediction], seed: int = 0) -> dict[str, Any]:
+    """Reliability table, ECE, Brier score, NLL and selective accuracy; empty if no confidence is known.
+
+    The expected calibration error is that of bins of equal mass (Nguyen and O'Connor 2015). Being a sum
+    of absolute differences it is above 0 for a calibrated model too: `ece_by_chance` is what 95 % of
+    calibrated models with these confidences stay below (Bröcker and Smith 2007). `brier` is the mean
+    square of confidence minus right (1) or wrong (0); `nll` is of the gold answers, in nats, of scored
+    candidates only. Items without an answer are counted, and stand last in the selective accuracy.
+    """
+    every = [(confidence(p), p) for p in predictions]
+    known = [(c, p) for c, p in every if c is not None]
+    if not known:
+        return {}
+    sure = [c for c, _ in known]
+    correct = [p.correct for _, p in known]
+    clusters = [p.cluster for _, p in known]
+    bins = equal_mass(sure, max(1, min(BINS, len(known) // BIN_SIZE)))
+    ece, low, high, by_chance = _calibration_error(sure, correct, clusters, bins, seed)
+    surprise = [_surprise(p) for _, p in known if p.logprobs and p.gold]
+    return {
+        "by": "probability" if any(p.logprobs for _, p in known) else "votes",
+        "n": len(known),
+        "without": len(predictions) - len(known),
+        "confidence": round(fmean(sure), 4),
+        "accuracy": round(fmean(correct), 4),
+        "ece": ece,
+        "ece_low": low,
+        "ece_high": high,
+        "ece_by_chance": by_chance,
+        "brier": round(fmean((c - y) ** 2 for c, y in zip(sure, correct, strict=True)), 4),
+        "nll": round(fmean(surprise), 4) if surprise else None,
+        "bins": [
+            {
+                "from": round(min(sure[i] for i in members), 4),
+                "to": round(max(sure[i] for i in members), 4),
+                "n": len(members),
+                "confidence": round(fmean(sure[i] for i in members), 4),
+                "accuracy": round(fmean(correct[i] for i in members), 4),
+            }
+            for members in bins
+        ],
+        "coverage": [_selective(every, share) for share in COVERAGES],
+    }
+
+
+def equal_mass(values: Sequence[float], bins: int) -> list[list[int]]:
+    """Places of the values in bins of nearly one size, lowest first; equal values are never parted.
+
+    Fewer bins than asked for where many values are equal; none is empty.
+    """
+    ordered = sorted(range(len(values)), key=lambda i: values[i])
+    found: dict[int, list[int]] = {}
+    start = 0
+    while start < len(ordered):
+        end = start + 1
+        while end < len(ordered) and values[ordered[end]] == values[ordered[start]]:
+            end += 1
+        middle = (start + end) / 2
+        found.setdefault(int(bins * middle / len(ordered)), []).extend(ordered[start:end])
+        start = end
+    return list(found.values())
+
+
+def described(values: Sequence[float], clusters: Sequence[Hashable]) -> dict[str, Any]:
+    """n, value, low and high of a mean of numbers from 0 to 1, as `metrics.share_figure` has them."""
+    found = share_figure(values, clusters)
+    ends = {"low": found.low, "high": found.high}
+    return {
+        "n": found.n,
+        "value": round(found.value, 4),
+        **{name: None if end is None else round(end, 4) for name, end in ends.items()},
+    }
+
+
+def resampled(
+    rows: np.ndarray,
+    clusters: Sequence[Hashable],
+    statistic: Callable[[np.ndarray], float],
+    seed: int,
+) -> list[float]:
+    """The statistic of the column sums of `rows`, one an item, each time whole clusters are drawn.
+
+    Empty with fewer than two clusters; resamples of which the statistic is NaN are left out.
+    """
+    if len(set(clusters)) < 2:
+        return []
+    found = map(statistic, resampled_sums(rows, clusters, RESAMPLES, seed))
+    return [value for value in found if not isnan(value)]
+
+
+def distance_interval(
+    value: float, resamples: Sequence[float], by_chance: float
+) -> tuple[float | None, float | None]:
+    """The 95 % interval of a distance from 0, which every resample enlarges by its own noise.
+
+    The upper end is the percentile of the resamples, on the safe side. The lower is that of the basic
+    bootstrap (Davison and Hinkley 1997, 5.2), which takes the noise off again: percentiles would leave
+    out the truth of a model without any distance each time. It is 0 where chance gives the value.
+    """
+    import numpy as np
+
+    if not resamples:
+        return None, None
+    upper = float(np.quantile(resamples, 0.975))
+    low = 0.0 if value <= by_chance else min(value, max(0.0, 2 * value - upper))
+    return low, max(value, upper)
+
+
+def _selective(every: Sequence[tuple[float | None, Prediction]], coverage: float) -> dict[str, Any]:
+    """Of at least this share of the items, the surest: how sure at least, n, accuracy, interval.
+
+    Items as sure as the last come along; those without an answer are the least sure.
+    """
+    sure = [-1.0 if c is None else c for c, _ in every]
+    least = sorted(sure, reverse=True)[ceil(coverage * len(sure)) - 1]
+    taken = [p for c, (_, p) in zip(sure, every, strict=True) if c >= least]
+    return {
+        "coverage": coverage,
+        "at_least": round(max(0.0, least), 4),
+        **described([p.correct for p in taken], [p.cluster for p in taken]),
+    }
+
+
+def _calibration_error(
+    sure: Sequence[float],
+    correct: Sequence[bool],
+    clusters: Sequence[Hashable],
+    bins: Sequence[Sequence[int]],
+    seed: int,
+) -> tuple[float, float | None, float | None, float]:
+    """ECE, its interval in the same bins, and what chance gives."""
+    import numpy as np
+
+    confidences = np.array(sure)
+    gaps = confidences - np.array(correct, dtype=float)
+    rows = np.zeros((len(sure), len(bins) + 1))
+    rows[:, -1] = 1
+    for number, members in enumerate(bins):
+        rows[members, number] = gaps[members]
+
+    def error(sums: np.ndarray) -> float:
+        return float(np.abs(sums[:-1]).sum() / sums[-1])
+
+    value = error(rows.sum(axis=0))
+    in_bins = confidences[[i for members in bins for i in members]]
+    starts = np.cumsum([0, *(len(members) for members in bins[:-1])])
+    rng = np.random.default_rng(seed)
+    chance = [
+        np.abs(np.add.reduceat(in_bins - (rng.random(len(sure)) < in_bins), starts)).sum()
+        for _ in range(RESAMPLES)
+    ]
+    by_chance = float(np.quantile(chance, 0.95)) / len(sure)
+    low, high = distance_interval(value, resampled(rows, clusters, error, seed), by_chance)
+    ends = (None if end is None else round(end, 4) for end in (low, high))
+    return round(value, 4), *ends, round(by_chance, 4)
+
+
+def _surprise(prediction: Prediction) -> float:
+    """Minus the log-probability of the gold answers together."""
+    logs = log_softmax(prediction.logprobs)
+    gold = [logs[int(number) - 1] for number in prediction.gold]
+    return -(max(gold) + log(fsum(exp(value - max(gold)) for value in gold)))

@@ -1,0 +1,245 @@
+"""choice_bias: answers in one or all cyclic orders -> what the place of a choice does to its answer."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from math import ceil, exp, log
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from koalign.data.prompting.choices import order_dependent
+from koalign.data.prompting.orders import Order
+from koalign.evaluation.calibration import (
+    described,
+    distance_interval,
+    log_softmax,
+    resampled,
+)
+from koalign.evaluation.results import Prediction
+from koalign.evaluation.stats.intervals import paired_difference
+from koalign.records import Problem
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Asked = Mapping[Order, Sequence[float]]
+"""Log-probabilities of the candidates of one problem, in the order shown, for each order asked."""
+
+SIMULATIONS = 9999
+PRIOR_SHARE, PRIOR_FLOOR = 0.05, 20
+"""PriDe's share of the items that the prior is estimated from, and no fewer items than these."""
+
+
+def cyclic_orders(problem: Problem) -> list[Order]:
+    """The orders of a problem in which each choice stands once at each place, first as they stand.
+
+    A problem without choices or whose choices must stay (`order_dependent`) has only that one.
+    """
+    size = len(problem.choices)
+    if not size or order_dependent(problem) is not None:
+        return [()]
+    return [(), *(tuple((n + turn) % size for n in range(size)) for turn in range(1, size))]
+
+
+def position_bias(size: int, predictions: Sequence[Prediction], seed: int = 0) -> dict[str, Any]:
+    """How often each of `size` places is gold, answered, to be expected and found, and RStd.
+
+    `recall` is the share of the items with gold at a place that are answered right; RStd the standard
+    deviation of the recalls (Zheng et al., arXiv 2309.03882; population, as their code has it), over
+    the places that are gold at all. Of a model whose answers do not see places right answers fall
+    evenly on all items and wrong ones evenly on the other choices: `expected` is where its answers
+    stand, `rstd_by_chance` what the RStd of 95 % of such models stays below, and `p` how many of them
+    have answers as far from `expected` (chi-square statistic). Both are simulated with the right and
+    wrong counted here, so they hold for a handful of items too. Items with several gold answers are
+    counted as `several_gold` and nowhere else, items without an answer are not found.
+    """
+    import numpy as np
+
+    one_gold = [p for p in predictions if len(p.gold) == 1]
+    places = [int(p.gold[0]) - 1 for p in one_gold]
+    rows = np.zeros((len(one_gold), 2 * size))
+    rows[range(len(one_gold)), places] = [p.correct for p in one_gold]
+    rows[range(len(one_gold)), [size + place for place in places]] = 1
+    right, gold = np.split(rows.sum(axis=0).astype(int), 2)
+    read = [(place, p) for place, p in zip(places, one_gold, strict=True) if p.answer is not None]
+    answered = _counted([int(p.answer) - 1 for _, p in read if p.answer], size)
+    of_read = _counted([place for place, _ in read], size)
+    expected, p_value = _evenness(answered, of_read, int(right.sum()), seed)
+    value, low, high, by_chance = None, None, None, None
+    if (gold > 0).sum() > 1:
+        value = _rstd(np.concatenate([right, gold]))
+        rng = np.random.default_rng(seed)
+        drawn = rng.multivariate_hypergeometric(gold, right.sum(), size=SIMULATIONS)
+        found = (drawn[:, gold > 0] / gold[gold > 0]).std(axis=1)
+        by_chance = float(np.quantile(found, 0.95))
+        draws = resampled(rows, [p.cluster for p in one_gold], _rstd, seed)
+        low, high = distance_interval(value, draws, by_chance)
+    return {
+        "n": len(one_gold),
+        "several_gold": len(predictions) - len(one_gold),
+        "unanswered": len(one_gold) - len(read),
+        "gold": gold.tolist(),
+        "answered": answered.tolist(),
+        "expected": [round(float(count), 1) for count in expected],
+        "recall": [
+            round(int(r) / int(g), 4) if g else None for r, g in zip(right, gold, strict=True)
+        ],
+        "rstd": _rounded(value),
+        "rstd_low": _rounded(low),
+        "rstd_high": _rounded(high),
+        "rstd_by_chance": _rounded(by_chance),
+        "p": p_value,
+    }
+
+
+def order_bias(
+    problems: Sequence[Problem],
+    predictions: Sequence[Prediction],
+    asked: Sequence[Asked],
+    seed: int = 0,
+) -> dict[str, Any]:
+    """What stays of the answers when the choices are turned, and PriDe's answers beside the plain ones.
+
+    Problems with one number of choices, the prediction of each, and its log-probabilities in each
+    order: in all that `cyclic_orders` names, or as it stands alone (`one_order`; `order_dependent`
+    if it cannot be turned). Of the `turned`: `plain` is the accuracy as they stand, `over_orders` its
+    mean over the orders, `consistency` the share with one content answered in all orders, `averaged`
+    the accuracy of the mean probability of each content over the orders. PriDe (arXiv 2309.03882)
+    estimates the prior of the places from 5 % of the items, those with the lowest ids, which are
+    answered by `averaged`; the others by log-probability minus log prior; what was not turned
+    because it cannot be keeps its plain answer. `pride` holds both accuracies over all items.
+    Raises ValueError where an item was asked in other orders.
+    """
+    turned, fixed = [], []
+    for number, (problem, orders) in enumerate(zip(problems, asked, strict=True)):
+        wanted = cyclic_orders(problem)
+        if set(orders) not in ({()}, set(wanted)):
+            raise ValueError(f"problem {problem.id}: asked in {sorted(orders)}, not in {wanted}")
+        if len(orders) > 1:
+            turned.append(number)
+        fixed.append(len(wanted) == 1)
+    counts = {
+        "turned": len(turned),
+        "order_dependent": sum(fixed),
+        "one_order": len(problems) - len(turned) - sum(fixed),
+    }
+    if not turned:
+        return counts
+    contents = {n: [_content(order, logs) for order, logs in asked[n].items()] for n in turned}
+    gold = [{int(number) - 1 for number in p.gold} for p in predictions]
+    plain = [_highest(orders[()]) for orders in asked]
+    averages = {n: _highest(averaged(asked[n])) for n in turned}
+    clusters = [p.cluster for p in predictions]
+    of_turned = [clusters[n] for n in turned]
+    size = max(PRIOR_FLOOR, ceil(PRIOR_SHARE * (len(problems) - sum(fixed))))
+    estimated = sorted(turned, key=lambda n: problems[n].id)[:size]
+    prior = prior_of([asked[n] for n in estimated])
+    answers = [
+        place if stays else _highest(debiased(orders[()], prior))
+        for place, stays, orders in zip(plain, fixed, asked, strict=True)
+    ]
+    for number in estimated:
+        answers[number] = averages[number]
+    before, after = ([a in g for a, g in zip(s, gold, strict=True)] for s in (plain, answers))
+    gain = paired_difference(after, before, clusters, seed)
+    return {
+        **counts,
+        "plain": described([plain[n] in gold[n] for n in turned], of_turned),
+        "over_orders": described(
+            [fmean(content in gold[n] for content in contents[n]) for n in turned], of_turned
+        ),
+        "consistency": described([len(set(contents[n])) == 1 for n in turned], of_turned),
+        "averaged": described([averages[n] in gold[n] for n in turned], of_turned),
+        "prior": [round(share, 4) for share in prior],
+        "prior_items": len(estimated),
+        "pride": {
+            "plain": described(before, clusters),
+            "debiased": described(after, clusters),
+            "difference": _rounded(gain.difference.value),
+            "low": _rounded(gain.difference.low),
+            "high": _rounded(gain.difference.high),
+            "p": round(gain.p, 4),
+        },
+    }
+
+
+def prior_of(asked: Sequence[Asked]) -> list[float]:
+    """The probability that a model gives each place whatever stands there (PriDe, arXiv 2309.03882).
+
+    Of each item the softmax of the mean, over its orders, of the log-probability of a place; then the
+    mean over items. Exact where an observed probability is prior times content, normalised, and each
+    content stands equally often at each place. Needs an item.
+    """
+    priors = []
+    for orders in asked:
+        logs = [log_softmax(logprobs) for logprobs in orders.values()]
+        priors.append([exp(v) for v in log_softmax([fmean(at) for at in zip(*logs, strict=True)])])
+    return [fmean(at) for at in zip(*priors, strict=True)]
+
+
+def debiased(logprobs: Sequence[float], prior: Sequence[float]) -> list[float]:
+    """Log-probabilities of the candidates, in the order shown, with the prior of the places taken out."""
+    logs = log_softmax(logprobs)
+    return log_softmax([v - log(max(at, 1e-300)) for v, at in zip(logs, prior, strict=True)])
+
+
+def averaged(orders: Asked) -> list[float]:
+    """The mean probability of each choice over the orders, the choices as the problem has them."""
+    sums = [0.0] * len(orders[()])
+    for order, logprobs in orders.items():
+        for shown, value in enumerate(log_softmax(logprobs)):
+            sums[order[shown] if order else shown] += exp(value) / len(orders)
+    return sums
+
+
+def _content(order: Order, logprobs: Sequence[float]) -> int:
+    """Which choice, as the problem has them from 0, was answered in this order."""
+    shown = _highest(logprobs)
+    return order[shown] if order else shown
+
+
+def _highest(values: Sequence[float]) -> int:
+    return max(range(len(values)), key=lambda i: values[i])
+
+
+def _counted(places: Sequence[int], size: int) -> np.ndarray:
+    import numpy as np
+
+    counts = Counter(places)
+    return np.array([counts[place] for place in range(size)])
+
+
+def _rstd(right_and_gold: np.ndarray) -> float:
+    """The standard deviation of the recalls of the places that are gold, NaN if there is none."""
+    import numpy as np
+
+    right, gold = np.split(right_and_gold, 2)
+    return float(np.std(right[gold > 0] / gold[gold > 0])) if (gold > 0).any() else float("nan")
+
+
+def _evenness(
+    answered: np.ndarray, gold: np.ndarray, right: int, seed: int
+) -> tuple[np.ndarray, float | None]:
+    """Where answers that see no places stand, and how often chance strays as far from there."""
+    import numpy as np
+
+    n, size = int(gold.sum()), len(gold)
+    if not n:
+        return np.zeros(size), None
+    elsewhere = (1 - np.eye(size)) / (size - 1)
+    expected = (right * gold + (n - right) * (gold @ elsewhere)) / n
+    rng = np.random.default_rng(seed)
+    found = rng.multivariate_hypergeometric(gold, right, size=SIMULATIONS)
+    for place, wrong in enumerate((gold - found).T.copy()):
+        found = found + rng.multinomial(wrong, elsewhere[place])
+
+    def strays(counts: np.ndarray) -> np.ndarray:
+        return ((counts - expected) ** 2 / np.maximum(expected, 1e-9)).sum(axis=-1)
+
+    as_far = int((strays(found) >= strays(answered) - 1e-9).sum())
+    return expected, round((1 + as_far) / (1 + SIMULATIONS), 4)
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)

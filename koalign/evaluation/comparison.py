@@ -1,0 +1,264 @@
+"""comparison: evaluations of the same items -> who is better than whom, by how much, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from koalign.evaluation.comparability import BASE, Evaluated, doubts, on_the_same_items
+from koalign.evaluation.compared import Compared, Comparison, Flip, Row, Subject
+from koalign.evaluation.measures import (
+    Measure,
+    macro_f1_measure,
+    mean_score,
+    measured,
+    task_f1_measure,
+)
+from koalign.evaluation.paired import FEWEST_FLIPS, difference, fewest_items_apart, holm
+from koalign.evaluation.stats.intervals import sign_test_p
+
+CORRECT = "correct"
+"""The share of right answers: what is compared where the headlines cannot be."""
+FROM_ANSWERS = ("macro_f1", "f1")
+"""Headlines that are no mean over items; `f1` only where no item has it as its score."""
+_SURE = 0.05
+_ROUNDED = 5e-4
+
+
+def compare_evaluations(read: Sequence[Evaluated], common: bool = False) -> Compared:
+    """Each evaluation against the first, and against its base model alone where that is among them.
+
+    Subjects, passages and the average are those of the first. Raises KoalignError where the items
+    are not the same; with `common` those are compared that all have.
+    """
+    kept = on_the_same_items(read, common)
+    scale, pairs = _scale(kept), _pairs(kept)
+    comparisons = _corrected([_comparison(scale, a, b) for a, b in pairs])
+    rows, warnings = [], doubts(kept)
+    for one in kept:
+        row, doubt = _row(scale, one)
+        rows.append(row)
+        warnings += doubt
+    for (a, b), found in zip(pairs, comparisons, strict=True):
+        warnings += _unsure(a, b, found)
+    return Compared(
+        metric=scale.metric,
+        average=scale.average,
+        n=len(kept[0].predictions),
+        common=any(_restricted(one) for one in kept),
+        evaluations=rows,
+        comparisons=comparisons,
+        warnings=warnings,
+        notes=list(_notes(scale, kept, comparisons)),
+        flips=[flip for a, b in pairs for flip in _flips(scale, a, b)],
+    )
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """What is measured, on which items."""
+
+    metric: str
+    from_scores: bool
+    """Whether it is a score of each item; without, an item counts by whether it is right."""
+    average: Literal["micro", "macro"]
+    subjects: Sequence[str]
+    passages: Sequence[str]
+
+    def earned(self, one: Evaluated) -> list[float]:
+        return [
+            p.scores[self.metric] if self.from_scores else float(p.correct) for p in one.predictions
+        ]
+
+    def measure(
+        self, one: Evaluated, earned: Sequence[float], places: Sequence[int] | None = None
+    ) -> Measure:
+        """The metric as results.json has it, of the items at these places or of all."""
+        places = range(len(earned)) if places is None else places
+        macro, subjects = self.average == "macro", [self.subjects[n] for n in places]
+        if self.metric in FROM_ANSWERS and not self.from_scores:
+            gold = [one.predictions[n].gold[0] for n in places]
+            said = [one.predictions[n].answer for n in places]
+            if self.metric == "f1":
+                return task_f1_measure(gold, said, subjects, macro=macro)
+            return macro_f1_measure(gold, said)
+        return mean_score([earned[n] for n in places], subjects, macro=macro)
+
+
+def _scale(read: Sequence[Evaluated]) -> _Scale:
+    """The headline of the first, where the items of all give it; else the share right."""
+    first, predictions = read[0], [p for one in read for p in one.predictions]
+    metric = first.evaluation.metric
+    from_scores = all(metric in p.scores for p in predictions)
+    from_answers = metric in FROM_ANSWERS and all(
+        p.gold and metric not in p.scores for p in predictions
+    )
+    return _Scale(
+        metric=metric if from_scores or from_answers else CORRECT,
+        from_scores=from_scores,
+        average=first.evaluation.average,
+        subjects=[p.subject for p in first.predictions],
+        passages=[p.cluster for p in first.predictions],
+    )
+
+
+def _pairs(read: Sequence[Evaluated]) -> list[tuple[Evaluated, Evaluated]]:
+    """(a, b): b is the first, or the model of a without adapters."""
+    pairs = []
+    for place, a in enumerate(read[1:], start=1):
+        pairs.append((a, read[0]))
+        for other, b in enumerate(read[1:], start=1):
+            alone = b.evaluation.adapters == BASE
+            same = b.evaluation.weight_hash == a.evaluation.weight_hash
+            if alone and same and (a.evaluation.adapters != BASE or other < place):
+                pairs.append((a, b))
+    return pairs
+
+
+def _comparison(scale: _Scale, a: Evaluated, b: Evaluated) -> Comparison:
+    mine, theirs = scale.earned(a), scale.earned(b)
+    graded = any(score not in (0, 1) for score in (*mine, *theirs))
+
+    def compared(places: Sequence[int]) -> dict[str, Any]:
+        measures = scale.measure(a, mine, places), scale.measure(b, theirs, places)
+        found = difference(*measures, [scale.passages[n] for n in places])
+        won = sum(mine[n] > theirs[n] for n in places)
+        lost = sum(mine[n] < theirs[n] for n in places)
+        return {
+            "n": len(places),
+            "value_a": found.first,
+            "value_b": found.second,
+            "difference": found.difference,
+            "low": found.low,
+            "high": found.high,
+            "won": won,
+            "lost": lost,
+            "p": None if graded else sign_test_p(won, lost),
+            "p_holm": None,
+        }
+
+    by_subject: dict[str, list[int]] = {}
+    for place, subject in enumerate(scale.subjects):
+        by_subject.setdefault(subject, []).append(place)
+    whole = compared(range(len(mine)))
+    subjects = [
+        Subject(subject=name, **compared(places))
+        for name, places in by_subject.items()
+        if len(by_subject) > 1
+    ]
+    same = [x.answer == y.answer for x, y in zip(a.predictions, b.predictions, strict=True)]
+    return Comparison(
+        a=a.name,
+        b=b.name,
+        **whole,
+        needed=None if graded else fewest_items_apart(whole["won"] + whole["lost"]),
+        agreement=sum(same) / len(same),
+        subjects=sorted(subjects, key=lambda one: (one.difference, one.subject)),
+    )
+
+
+def _corrected(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """With `p_holm`: the comparisons are one family of tests, all their subjects another."""
+    whole = holm([one.p for one in comparisons])
+    parts = iter(holm([part.p for one in comparisons for part in one.subjects]))
+    return [
+        one.model_copy(
+            update={
+                "p_holm": p,
+                "subjects": [
+                    part.model_copy(update={"p_holm": next(parts)}) for part in one.subjects
+                ],
+            }
+        )
+        for one, p in zip(comparisons, whole, strict=True)
+    ]
+
+
+def _row(scale: _Scale, one: Evaluated) -> tuple[Row, list[str]]:
+    """With the figures of results.json; with those of the compared items where these are others."""
+    measure, doubt = scale.measure(one, scale.earned(one)), []
+    value = float(measure.value(measure.tallies.sum(axis=0)))
+    own = scale.metric == one.evaluation.metric and not _restricted(one)
+    stored = next(iter(one.evaluation.results.values()), {}) if own else {}
+    said = stored.get(scale.metric)
+    if said is not None and abs(said - value) < _ROUNDED:
+        value, low, high = (stored.get(f"{scale.metric}{end}") for end in ("", "_low", "_high"))
+    else:
+        (found,) = measured([measure], scale.passages)
+        low, high = found.low, found.high
+        if said is not None:
+            doubt.append(
+                f"{one.name}: results.json says {said:.4f} {scale.metric}, and its items give "
+                f"{value:.4f}; the latter is compared"
+            )
+    row = Row(
+        name=one.name,
+        folder=one.folder,
+        **one.evaluation.model_dump(
+            include={"protocol", "shots", "samples", "model", "adapters", "of"}
+        ),
+        metric=scale.metric,
+        value=value,
+        low=low,
+        high=high,
+        n=len(one.predictions),
+    )
+    return row, doubt
+
+
+def _restricted(one: Evaluated) -> bool:
+    return len(one.predictions) < one.evaluation.n
+
+
+def _unsure(a: Evaluated, b: Evaluated, found: Comparison) -> Iterator[str]:
+    """Whether the two may be one system, and how large a difference so many items would show."""
+    against, flips = f"{found.a} against {found.b}", found.won + found.lost
+    if found.agreement == 1:
+        yield f"{against}: every answer is the same; were both the systems that they should be?"
+    elif found.needed is not None and found.p >= _SURE:
+        said = f"{flips:,} of {found.n:,} items flipped, {found.won:,} won and {found.lost:,} lost"
+        seen = f"p < {_SURE} needs a difference of {found.needed:,} items"
+        if flips < FEWEST_FLIPS:
+            seen = f"p < {_SURE} needs {FEWEST_FLIPS} flips, all one way"
+        yield f"{against}: {said}; {seen} ({100 * found.needed / found.n:.1f} points)"
+
+
+def _notes(
+    scale: _Scale, kept: Sequence[Evaluated], comparisons: Sequence[Comparison]
+) -> Iterator[str]:
+    n, passages = len(scale.passages), len(set(scale.passages))
+    if any(_restricted(one) for one in kept):
+        had = ", ".join(f"{one.name} {one.evaluation.n:,}" for one in kept)
+        yield f"compared on the {n:,} items that all have, of {had}"
+    if scale.metric == CORRECT:
+        yield f"compared by the share of right answers: not all items have {kept[0].evaluation.metric}"
+    yield "intervals: 95 %, bootstrap over passages with both systems' scores"
+    if any(one.p is None for one in comparisons):
+        yield f"no p: {scale.metric} is graded, and McNemar tests scores of 0 and 1; read the interval"
+        return
+    tests = sum(len(one.subjects) for one in comparisons)
+    yield f"p: exact McNemar; Holm corrects for {len(comparisons)} of these, and for {tests} of subjects"
+    if passages < n:
+        yield f"p counts {n:,} items, which stand on {passages:,} passages: believe the interval"
+    if scale.average == "macro" or (scale.metric in FROM_ANSWERS and not scale.from_scores):
+        yield f"won, lost and p count items alike, the difference is of {scale.average} {scale.metric}"
+
+
+def _flips(scale: _Scale, a: Evaluated, b: Evaluated) -> Iterator[Flip]:
+    scores = zip(scale.earned(a), scale.earned(b), strict=True)
+    answers = zip(a.predictions, b.predictions, scale.subjects, strict=True)
+    for (score, other), (mine, theirs, subject) in zip(scores, answers, strict=True):
+        if score != other:
+            yield Flip(
+                a=a.name,
+                b=b.name,
+                id=mine.id,
+                subject=subject,
+                flip="won" if score > other else "lost",
+                answer_a=mine.answer,
+                answer_b=theirs.answer,
+                gold=mine.gold,
+                score_a=score,
+                score_b=other,
+            )

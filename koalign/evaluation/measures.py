@@ -1,0 +1,179 @@
+"""measures: what items earned -> metrics with standard error and interval, as functions of sums.
+
+Every metric here is a function of sums over items. So one draw of clusters serves all metrics of a row,
+and the sums of what was drawn are a product of matrices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from statistics import variance
+
+import numpy as np
+
+from koalign.evaluation.stats.intervals import honest_interval
+from koalign.evaluation.stats.resampling import resampled_sums
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A metric of some items, a share of what is possible."""
+
+    tallies: np.ndarray
+    """Of each item a row: what it adds to the sums."""
+    value: Callable[[np.ndarray], np.ndarray]
+    """Sums in the last axis -> the share; NaN where a draw holds nothing to measure."""
+    n: int
+    """Items that are measured; the others add nothing."""
+    stderr: float | None = None
+    possible: float = 1.0
+    """What all right gives."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A metric as results.json has it, in the units of the metric."""
+
+    value: float
+    stderr: float | None
+    low: float | None
+    """95 %, as is `high`."""
+    high: float | None
+
+
+def mean_score(
+    scores: Sequence[float | None], subjects: Sequence[str], *, macro: bool
+) -> Measure | None:
+    """The mean of the scores that there are, over items or over subjects; none where there is none.
+
+    The standard error is of items within subjects: `pooled_sample_stderr` of lm-eval-harness, or of the
+    mean of means. None where a subject has too few items to tell.
+    """
+    strata: dict[str, list[float]] = {}
+    for score, subject in zip(scores, subjects, strict=True):
+        if score is not None:
+            strata.setdefault(subject, []).append(score)
+    if not strata:
+        return None
+    place = {subject: number if macro else 0 for number, subject in enumerate(strata)}
+    tallies = np.zeros((len(scores), 2, len(strata) if macro else 1))
+    for number, (score, subject) in enumerate(zip(scores, subjects, strict=True)):
+        if score is not None:
+            tallies[number, :, place[subject]] = score, 1
+    stderr = _stderr(list(strata.values()), macro)
+    n = sum(map(len, strata.values()))
+    return Measure(tallies.reshape(len(scores), -1), _mean_of_shares, n, stderr)
+
+
+def macro_f1_measure(gold: Sequence[str], said: Sequence[str | None]) -> Measure:
+    """`metrics.macro_f1`: over the classes that are gold."""
+
+    def value(sums: np.ndarray) -> np.ndarray:
+        found, is_gold, is_said = np.split(sums, 3, axis=-1)
+        return _f1(found, is_gold, is_said, is_gold > 0)
+
+    return Measure(_f1_tallies(gold, said, sorted({*gold})), value, len(gold))
+
+
+def task_f1_measure(
+    gold: Sequence[str], said: Sequence[str | None], subjects: Sequence[str], *, macro: bool
+) -> Measure:
+    """`f1` of lm-eval-harness: of each task scikit-learn's macro F1, over the labels that are gold or
+    said, and of several tasks the mean of these, by their sizes unless `macro`."""
+    blocks = []
+    for subject in dict.fromkeys(subjects):
+        own = np.array([one == subject for one in subjects])
+        pairs = [
+            pair for pair, is_own in zip(zip(gold, said, strict=True), own, strict=True) if is_own
+        ]
+        labels = sorted({one for pair in pairs for one in pair if one is not None})
+        tallies = np.concatenate([_f1_tallies(gold, said, labels), np.ones((len(gold), 1))], axis=1)
+        blocks.append(tallies * own[:, None])
+    ends = np.cumsum([block.shape[1] for block in blocks])[:-1]
+
+    def value(sums: np.ndarray) -> np.ndarray:
+        scores, sizes = [], []
+        for block in np.split(sums, ends, axis=-1):
+            found, is_gold, is_said = np.split(block[..., :-1], 3, axis=-1)
+            scores.append(_f1(found, is_gold, is_said, is_gold + is_said > 0))
+            sizes.append(np.minimum(block[..., -1], 1) if macro else block[..., -1])
+        return np.nansum(np.array(scores) * sizes, axis=0) / np.sum(sizes, axis=0)
+
+    return Measure(np.concatenate(blocks, axis=1), value, len(gold))
+
+
+def points_measure(points: Sequence[float | None], correct: Sequence[bool]) -> Measure | None:
+    """Of 100, the points earned of those possible (a whole 수능 paper has 100); none where one has none."""
+    if not all(points):
+        return None
+    worth = np.array(points, float)
+    return Measure(
+        np.stack([worth * correct, worth], axis=1), _mean_of_shares, len(worth), possible=100.0
+    )
+
+
+def measured(measures: Sequence[Measure], clusters: Sequence[Hashable]) -> list[Measured]:
+    """The measures of the same items with their intervals.
+
+    The 95 % percentiles of draws of whole clusters (`resampling.py`), as far as they say something
+    (`metrics.honest_interval`).
+    """
+    rows = []
+    for measure, (low, high) in zip(measures, _intervals(measures, clusters), strict=True):
+        share = float(measure.value(measure.tallies.sum(axis=0)))
+        ends = (measure.stderr, *honest_interval(share, measure.n, low, high))
+        scaled = [None if one is None else one * measure.possible for one in ends]
+        rows.append(Measured(share * measure.possible, *scaled))
+    return rows
+
+
+def _intervals(
+    measures: Sequence[Measure], clusters: Sequence[Hashable]
+) -> list[tuple[float | None, float | None]]:
+    if len(set(clusters)) < 2 or not measures:
+        return [(None, None)] * len(measures)
+    tallies = np.concatenate([measure.tallies for measure in measures], axis=1)
+    ends = np.cumsum([measure.tallies.shape[1] for measure in measures])[:-1]
+    parts = np.split(resampled_sums(tallies, clusters), ends, axis=1)
+    found = [measure.value(part) for measure, part in zip(measures, parts, strict=True)]
+    return [tuple(map(float, np.nanquantile(values, [0.025, 0.975]))) for values in found]
+
+
+def _stderr(strata: Sequence[Sequence[float]], macro: bool) -> float | None:
+    n = sum(map(len, strata))
+    if n == len(strata) or (macro and min(map(len, strata)) < 2):
+        return None
+    if macro:
+        return sqrt(sum(variance(one) / len(one) for one in strata)) / len(strata)
+    within = sum((len(one) - 1) * variance(one) for one in strata if len(one) > 1)
+    return sqrt(within / (n - len(strata)) / n)
+
+
+def _mean_of_shares(sums: np.ndarray) -> np.ndarray:
+    earned, possible = np.split(sums, 2, axis=-1)
+    with np.errstate(invalid="ignore"):
+        return _mean_of_those_there(earned / possible)
+
+
+def _mean_of_those_there(values: np.ndarray) -> np.ndarray:
+    """Over the last axis: a subject that a draw does not hold is left out of the draw's mean."""
+    there = ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        return np.where(there, values, 0).sum(axis=-1) / there.sum(axis=-1)
+
+
+def _f1_tallies(
+    gold: Sequence[str], said: Sequence[str | None], classes: Sequence[str]
+) -> np.ndarray:
+    """Of each item, side by side for all classes: found, is gold, is said; no answer is no class."""
+    is_gold = np.array([[one == name for name in classes] for one in gold], float)
+    is_said = np.array([[one == name for name in classes] for one in said], float)
+    return np.concatenate([is_gold * is_said, is_gold, is_said], axis=1)
+
+
+def _f1(found: np.ndarray, gold: np.ndarray, said: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore"):
+        scores = np.where(found > 0, 2 * found / (gold + said), 0.0)
+    return _mean_of_those_there(np.where(seen, scores, np.nan))

@@ -1,0 +1,1 @@
+"""Answers -> the score that an exam or a benchmark publishes."""

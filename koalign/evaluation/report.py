@@ -1,0 +1,232 @@
+"""report: problems and predictions -> what one evaluation says beyond its accuracy."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+from koalign.evaluation.calibration import calibrate, described, equal_mass
+from koalign.evaluation.choice_bias import Asked, order_bias, position_bias
+from koalign.evaluation.results import Prediction
+from koalign.evaluation.stats.intervals import difference_interval, require_same_ids
+from koalign.evaluation.stats.tables import quantiles
+from koalign.records import Problem
+
+UNREAD = ("no_answer", "ambiguous", "truncated")
+
+
+def report_of(
+    problems: Sequence[Problem],
+    predictions: Sequence[Prediction],
+    orders: Mapping[str, Asked] | None = None,
+) -> dict[str, Any]:
+    """The `report` of an Evaluation, as one JSON value.
+
+    `orders` holds, for each scored problem by id, its log-probabilities in each order it was asked in
+    (`choice_bias.cyclic_orders`). What cannot be told is an empty list or object. Needs an item; raises
+    KoalignError unless each problem has its prediction.
+    """
+    require_same_ids([p.id for p in problems], [p.id for p in predictions])
+    problem_of = {problem.id: problem for problem in problems}
+    asked = [problem_of[prediction.id] for prediction in predictions]
+    sizes = sorted({len(problem.choices) for problem in problems if problem.choices})
+    members = {
+        size: [n for n, problem in enumerate(asked) if len(problem.choices) == size]
+        for size in sizes
+    }
+    turned = {
+        size: [n for n in members[size] if predictions[n].id in (orders or {})] for size in sizes
+    }
+    return {
+        "calibration": calibrate(predictions),
+        "positions": {
+            str(size): position_bias(size, [predictions[n] for n in members[size]])
+            for size in sizes
+        },
+        "orders": {
+            str(size): order_bias(
+                [asked[n] for n in of_size],
+                [predictions[n] for n in of_size],
+                [(orders or {})[predictions[n].id] for n in of_size],
+            )
+            for size, of_size in turned.items()
+            if of_size
+        },
+        "lengths": _lengths(asked, predictions),
+        "answers": _answers(predictions),
+        "hints": _hints(predictions),
+    }
+
+
+def findings(report: Mapping[str, Any]) -> list[str]:
+    """One line for each thing that the report says: bias, orders, calibration, unread answers, hints."""
+    lines = [_position_line(size, found) for size, found in report["positions"].items()]
+    lines += [_order_line(size, found) for size, found in report["orders"].items()]
+    lines += [_calibration_line(report["calibration"])] if report["calibration"] else []
+    lines += _unread_line(report["answers"])
+    lines += [_hint_line(report["hints"])] if report["hints"] else []
+    return lines
+
+
+def earned(prediction: Prediction) -> float:
+    """What an item earned by the headline of its protocol, from 0 to 1; without one whether it is right."""
+    return next(iter(prediction.scores.values()), float(prediction.correct))
+
+
+def _lengths(
+    problems: Sequence[Problem], predictions: Sequence[Prediction]
+) -> dict[str, list[dict[str, Any]]]:
+    """What items earned by quarters of their length; passages in characters, their absence by itself."""
+    passages = [len(problem.passage) for problem in problems]
+    without = [n for n, length in enumerate(passages) if not length]
+    bare = _by_length([passages[n] for n in without], [predictions[n] for n in without])
+    there = [n for n, length in enumerate(passages) if length]
+    read = _by_length([passages[n] for n in there], [predictions[n] for n in there])
+    written = [p for p in predictions if p.completion_tokens]
+    prompts = [p for p in predictions if p.prompt_tokens]
+    return {
+        "prompt_tokens": _by_length([p.prompt_tokens for p in prompts], prompts),
+        "passage_characters": [*bare, *read] if there else [],
+        "completion_tokens": _by_length(
+            [round(p.completion_tokens / max(1, len(p.votes))) for p in written], written
+        ),
+    }
+
+
+def _by_length(lengths: Sequence[int], predictions: Sequence[Prediction]) -> list[dict[str, Any]]:
+    return [
+        {
+            "from": min(lengths[n] for n in members),
+            "to": max(lengths[n] for n in members),
+            **described(
+                [earned(predictions[n]) for n in members],
+                [predictions[n].cluster for n in members],
+            ),
+        }
+        for members in equal_mass(lengths, 4)
+    ]
+
+
+def _answers(predictions: Sequence[Prediction]) -> dict[str, Any]:
+    """Why items are right and wrong, and how much of what was generated could not be read."""
+    counts = Counter(p.why for p in predictions)
+    found: dict[str, Any] = {"why": dict(sorted(counts.items(), key=lambda c: (-c[1], c[0])))}
+    generated = [p for p in predictions if not p.logprobs]
+    if generated:
+        found["parse_fail_rate"] = round(fmean(p.why in UNREAD for p in generated), 4)
+        found["cut_off"] = round(fmean(p.why == "truncated" for p in generated), 4)
+    votes = [vote for p in generated for vote in p.votes]
+    if votes:
+        found["samples_without_answer"] = round(fmean(vote is None for vote in votes), 4)
+    return found
+
+
+def _hints(predictions: Sequence[Prediction]) -> dict[str, Any]:
+    """Accuracy of the items with a hint and of those without: other items, so no effect of hints."""
+    hinted = [p for p in predictions if p.hint]
+    bare = [p for p in predictions if not p.hint]
+    if not hinted:
+        return {}
+    sides = {
+        name: described([p.correct for p in side], [p.cluster for p in side])
+        for name, side in (("with", hinted), ("without", bare))
+        if side
+    }
+    found: dict[str, Any] = {**sides, "characters": quantiles([len(p.hint) for p in hinted])}
+    if bare:
+        rights = [sum(p.correct for p in side) for side in (hinted, bare)]
+        low, high = difference_interval(rights[0], len(hinted), rights[1], len(bare))
+        found["difference"] = {
+            "value": round(rights[0] / len(hinted) - rights[1] / len(bare), 4),
+            "low": round(low, 4),
+            "high": round(high, 4),
+        }
+    return found
+
+
+def between(low: float | None, high: float | None) -> str:
+    """An interval of shares, for people."""
+    return "interval unknown" if None in (low, high) else f"{percent(low)} to {percent(high)}"
+
+
+def percent(share: float | None) -> str:
+    """A share, for people; of none nothing."""
+    return "" if share is None else f"{100 * share:.1f} %"
+
+
+def _position_line(size: str, found: Mapping[str, Any]) -> str:
+    answered, expected = (
+        ", ".join(f"{n:,.0f}" for n in found[k]) for k in ("answered", "expected")
+    )
+    line = (
+        f"answers at places 1 to {size}: {answered}; expected of a model blind to places {expected}"
+    )
+    if found["p"] is not None:
+        told = "uneven" if found["p"] < 0.05 else f"no bias that {found['n']:,} items can show"
+        line += f": {told} ({_p(found['p'])})"
+    if found["rstd"] is not None:
+        line += f"; RStd {percent(found['rstd'])} ({between(found['rstd_low'], found['rstd_high'])}"
+        line += f"; chance alone up to {percent(found['rstd_by_chance'])})"
+    return line
+
+
+def _order_line(size: str, found: Mapping[str, Any]) -> str:
+    left = f"{found['order_dependent']:,} must stay, {found['one_order']:,} were not turned"
+    if not found["turned"]:
+        return f"choices turned, {size} orders: no item; {left}"
+    shares = ("consistency", "plain", "over_orders", "averaged")
+    same, plain, over, averaged_ = (percent(found[key]["value"]) for key in shares)
+    pride = found["pride"]
+    return (
+        f"choices turned, {size} orders, {found['turned']:,} items ({left}): same answer in all {same}; "
+        f"right {plain} as they stand, {over} over the orders, {averaged_} by mean probability; PriDe "
+        f"{percent(pride['debiased']['value'])} of all {pride['debiased']['n']:,} against "
+        f"{percent(pride['plain']['value'])} plain ({_p(pride['p'])}; prior "
+        f"{' '.join(f'{share:.2f}' for share in found['prior'])} of {found['prior_items']} items)"
+    )
+
+
+def _calibration_line(found: Mapping[str, Any]) -> str:
+    if found["ece"] <= found["ece_by_chance"]:
+        told = f"nothing wrong that {found['n']:,} items can show"
+    else:
+        told = "too sure" if found["confidence"] > found["accuracy"] else "not sure enough"
+    rights = (
+        f"{percent(c['value'])} of the surest {100 * c['coverage']:.0f} %"
+        for c in found["coverage"]
+    )
+    return (
+        f"calibration by {found['by']}: {told}: ECE {percent(found['ece'])} "
+        f"({between(found['ece_low'], found['ece_high'])}; chance alone up to "
+        f"{percent(found['ece_by_chance'])}), confidence {percent(found['confidence'])}, right "
+        f"{percent(found['accuracy'])}, Brier {found['brier']:.3f}; right {', '.join(rights)}"
+    )
+
+
+def _unread_line(found: Mapping[str, Any]) -> list[str]:
+    if "parse_fail_rate" not in found:
+        return []
+    line = f"no answer could be read of {percent(found['parse_fail_rate'])} of the items"
+    line += f", cut off {percent(found['cut_off'])}"
+    if "samples_without_answer" in found:
+        line += f"; of the samples {percent(found['samples_without_answer'])}"
+    return [line]
+
+
+def _hint_line(found: Mapping[str, Any]) -> str:
+    sides = (
+        f"{percent(found[side]['value'])} ({between(found[side]['low'], found[side]['high'])}) of "
+        f"{found[side]['n']:,} {side} a hint"
+        for side in ("with", "without")
+        if side in found
+    )
+    other = "; other items, so no effect of hints" if "without" in found else ""
+    return (
+        f"hints: right {', '.join(sides)}{other}; median {found['characters']['median']} characters"
+    )
+
+
+def _p(value: float) -> str:
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"

@@ -1,0 +1,1 @@
+"""Hints and votes -> answers within a budget, their controls, and the report."""

@@ -1,0 +1,1 @@
+"""Intervals, paired tests and resampling; every figure of koalign with an uncertainty comes from here."""

@@ -1,0 +1,1 @@
+"""A teacher's rationales -> verified traces, mixed with the policy's own."""

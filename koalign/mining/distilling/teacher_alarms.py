@@ -1,0 +1,74 @@
+"""teacher_alarms: replies of a teacher, taken together -> signs that it did not read the problems."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from math import sqrt
+
+from koalign.mining.distilling.teacher_calls import Reply
+from koalign.records import Record
+
+FEWEST, SHARE = 5, 0.05
+"""Problems, and share of all problems, from which on one text for all of them is an alarm."""
+Z = 4.0
+"""Standard errors above chance from which on a choice number is an alarm."""
+BEGINNING = 60
+"""Characters of a text that are shown."""
+
+
+class Chosen(Record):
+    """What one reply answers, as it was parsed."""
+
+    problem_id: str
+    number: int
+    """Of the choice, from 1."""
+    choices: int
+    """How many the problem has."""
+
+
+def alarms(replies: Sequence[Reply | None], chosen: Sequence[Chosen] = ()) -> list[str]:
+    """One line for each text that many problems share, and for each choice number that is too frequent."""
+    return [*_one_text(replies), *_one_number(chosen)]
+
+
+def _one_text(replies: Sequence[Reply | None]) -> list[str]:
+    problems: dict[str, set[str]] = defaultdict(set)
+    for reply in replies:
+        if reply is not None:
+            problems[" ".join(reply.text.split())].add(reply.problem_id)
+    total = len(set().union(*problems.values()))
+    many = {
+        text: len(ids)
+        for text, ids in problems.items()
+        if len(ids) >= FEWEST and len(ids) >= SHARE * total
+    }
+    return [
+        f"the same text for {count} of {total} problems: {text[:BEGINNING]}"
+        f"{'…' if len(text) > BEGINNING else ''}"
+        for text, count in sorted(many.items(), key=lambda one: (-one[1], one[0]))
+    ]
+
+
+def _one_number(chosen: Sequence[Chosen]) -> list[str]:
+    """The number that is chosen far more often than by chance, if the problems are unlike each other.
+
+    Draws of one problem are one observation, the share of them that chose the number; its variance is
+    at most p(1 - p) with p = 1 / choices, and with that the test is the binomial one (normal
+    approximation) or stricter.
+    """
+    draws: dict[tuple[str, int], list[int]] = defaultdict(list)
+    for one in chosen:
+        draws[one.problem_id, one.choices].append(one.number)
+    found = []
+    for number in range(1, max((choices for _, choices in draws), default=0) + 1):
+        asked = {key: numbers for key, numbers in draws.items() if key[1] >= number}
+        share = sum(numbers.count(number) / len(numbers) for numbers in asked.values())
+        chances = [1 / choices for _, choices in asked]
+        error = sqrt(sum(p * (1 - p) for p in chances))
+        if error and (z := (share - sum(chances)) / error) > Z:
+            found.append(
+                f"choice {number} for {share:.0f} of {len(asked)} problems, by chance "
+                f"{sum(chances):.0f} (z = {z:.1f})"
+            )
+    return found

@@ -1,0 +1,1 @@
+"""Candidate hints -> screened abstractions, and the traces that teach answering with them."""

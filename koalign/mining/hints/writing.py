@@ -1,0 +1,165 @@
+"""candidates: a problem with its answer -> what a writer of hints is asked; what it wrote -> candidates."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from koalign.data.grading.extract import readable
+from koalign.data.grading.grade import grade
+from koalign.data.prompting.orders import in_order
+from koalign.data.prompting.prompts import Renderer, Template
+from koalign.data.text.ngrams import character_ngrams, jaccard
+from koalign.records import Drop, Hint, Problem, Prompt, Sample
+
+STAGE = "candidates"
+ALIKE = 0.9
+"""Jaccard of character 5-grams from which on two hints of a problem are one, as of problems."""
+
+_WRITER = Template(
+    name="hint",
+    about="Asks for a hint that serves other problems too, from a problem, its answer and own attempts.",
+    prompt="""\
+다음은 시험 문제와 그 정답, 그리고 어느 학생의 풀이이다.
+이 학생이 이런 문제를 스스로 풀 수 있게 해 줄 실마리를 쓰시오.
+
+{% if passage %}
+[지문]
+{{ passage }}
+
+{% endif %}
+{% if box %}
+[보기]
+{{ box }}
+
+{% endif %}
+[문제]
+{{ question }}
+{% for choice in choices %}
+{{ choice.label }}. {{ choice.text }}
+{% endfor %}
+
+{{ hint }}
+
+[조건]
+- 무엇을 어떤 차례로 확인할지와 어디에서 틀리기 쉬운지를 두세 문장으로 쓴다.
+- 비슷한 다른 문제에도 쓸 수 있게 쓴다.
+- 정답, 정답의 번호, 선택지의 말은 어떤 꼴로도 쓰지 않는다. 어느 선택지가 맞거나 틀리다고도 하지 않는다.
+- 정답이나 풀이를 보았다는 말을 하지 않는다.
+- 풀이나 제목, 머리말 없이 실마리만 쓴다.""",
+    target="",
+)
+_LABEL = re.compile(r"^[\W_]{0,4}(?:실마리|힌트|hint)[\W_]{0,4}\s*[:：][\s*]*", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Own:
+    """One answer of the policy to a training problem."""
+
+    text: str
+    right: bool
+
+
+@dataclass(frozen=True)
+class Written:
+    """What somebody wrote when asked for a hint."""
+
+    problem_id: str
+    text: str
+    finish_reason: Literal["stop", "length"]
+
+
+def pass_rate(problem: Problem, samples: Sequence[Sample]) -> float | None:
+    """The share of right answers, in whatever order the choices were shown; none without samples."""
+    if not samples:
+        return None
+    return sum(_is_right(problem, sample) for sample in samples) / len(samples)
+
+
+def own_answers(problem: Problem, samples: Sequence[Sample], count: int) -> list[Own]:
+    """At most `count` different answers to the problem as it stands, to learn from what goes wrong.
+
+    The shortest right one, then the shortest wrong ones, those of the commonest wrong answer first and
+    each wrong answer once as long as there are others.
+    """
+    ended = [s for s in samples if not s.permutation and s.finish_reason == "stop"]
+    ended = sorted({s.text: s for s in ended}.values(), key=lambda s: (len(s.text), s.text))
+    right = [Own(s.text, True) for s in ended if _is_right(problem, s)]
+    answers = Counter(_answer(problem, s) for s in samples if not s.permutation)
+    by_answer: dict[str | None, list[Own]] = defaultdict(list)
+    for sample in ended:
+        if not _is_right(problem, sample):
+            by_answer[_answer(problem, sample)].append(Own(sample.text, False))
+    common = sorted(by_answer, key=lambda answer: (-answers[answer], str(answer)))
+    wrong = [by_answer[answer].pop(0) for answer in common]
+    wrong += [own for answer in common for own in by_answer[answer]]
+    return [*right[:1], *wrong, *right[1:]][:count]
+
+
+def ask_for_hint(problem: Problem, own: Sequence[Own]) -> Prompt:
+    """The prompt that shows the problem, its gold answer and explanation, and some own answers.
+
+    The writer may know the answer: what its hint gives away the screens find.
+    """
+    parts = [f"[정답]\n{_gold(problem)}"]
+    explanation = problem.rationale or next((one.text for one in problem.rationales), "")
+    if explanation:
+        parts.append(f"[해설]\n{explanation}")
+    parts += [f"[학생의 {'맞은' if one.right else '틀린'} 풀이]\n{one.text.strip()}" for one in own]
+    return Renderer(_WRITER).render(problem, "abstraction", hint="\n\n".join(parts))
+
+
+def candidates(written: Sequence[Written]) -> tuple[list[Hint], list[Drop]]:
+    """What can be screened, in the order in which it was written: ended, not empty, unlike the others
+    of its problem; and what cannot. Thoughts, emphasis and a label `실마리:` are taken off."""
+    hints: list[Hint] = []
+    drops: list[Drop] = []
+    for one in written:
+        seen = readable(one.text)
+        if one.finish_reason != "stop" or seen is None:
+            drops.append(Drop(stage=STAGE, reason="unfinished", problem_id=one.problem_id))
+        elif not (text := _LABEL.sub("", seen).strip()):
+            drops.append(Drop(stage=STAGE, reason="empty", problem_id=one.problem_id))
+        else:
+            hints.append(Hint(problem_id=one.problem_id, text=text))
+    unlike, alike = unlike_each_other(hints)
+    return unlike, drops + alike
+
+
+def unlike_each_other(hints: Sequence[Hint]) -> tuple[list[Hint], list[Drop]]:
+    """The hints without those that nearly say what an earlier one of their problem says, and these."""
+    grams = character_ngrams([hint.text for hint in hints], 5)
+    kept: dict[str, list[int]] = defaultdict(list)
+    drops = []
+    for number, hint in enumerate(hints):
+        others = kept[hint.problem_id]
+        if any(jaccard(grams[number], grams[other]) >= ALIKE for other in others):
+            drops.append(
+                Drop(
+                    stage=STAGE,
+                    reason="near_duplicate",
+                    problem_id=hint.problem_id,
+                    detail=hint.text,
+                )
+            )
+        else:
+            others.append(number)
+    return [hints[number] for number in sorted(n for own in kept.values() for n in own)], drops
+
+
+def _gold(problem: Problem) -> str:
+    if not problem.choices:
+        return " / ".join(problem.answers)
+    return " / ".join(f"{answer}. {problem.choices[int(answer) - 1]}" for answer in problem.answers)
+
+
+def _is_right(problem: Problem, sample: Sample) -> bool:
+    shown = in_order(problem, sample.permutation)
+    return grade(shown, sample.text, sample.finish_reason).correct
+
+
+def _answer(problem: Problem, sample: Sample) -> str | None:
+    return grade(problem, sample.text, sample.finish_reason).answer

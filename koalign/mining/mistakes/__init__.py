@@ -1,0 +1,1 @@
+"""Wrong answers -> clusters of problems to train on next."""

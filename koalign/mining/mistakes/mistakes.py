@@ -1,0 +1,304 @@
+"""mistakes: answered problems -> the wrong ones by kind, and a few of each kind to learn from.
+
+A kind is a cluster of what was asked and what the model wrote. From each come its medoid and others,
+in proportion to its size; then problems that were answered right, so that what is known stays known.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from koalign.data.preparing.leaks import find_leaks
+from koalign.data.text.tfidf import Weights, plane, reduced, telling_terms, weigh
+from koalign.evaluation.results import Prediction
+from koalign.mining.mistakes.clusters import Clusters, cluster, shares_by_size
+from koalign.records import KoalignError, Problem, Record, content_hash
+
+FEWEST = 10
+"""Mistakes; of fewer no clusters are made."""
+TERMS = 6
+"""Telling beginnings of words, of each cluster."""
+_PASSAGE = 300
+"""Letters of a passage that are looked at: the whole of it would drown the question."""
+
+
+class MinedCluster(Record):
+    """One kind of mistake."""
+
+    cluster: int
+    """From 1, the largest."""
+    size: int
+    picked: int
+    subjects: dict[str, int]
+    """Of its mistakes, the most frequent first."""
+    terms: tuple[str, ...]
+    """Beginnings of words that set it apart, the most telling first."""
+    medoid: str
+    """Id of the mistake in its middle, the first to be picked."""
+    question: str
+    """What the medoid asks."""
+    ids: tuple[str, ...]
+    """Of all its mistakes."""
+
+
+class Mined(Record):
+    """OUT.clusters.json: what was answered wrong, and what of it was picked."""
+
+    answered: int
+    wrong: int
+    right: int
+    unjudged: int
+    """Neither: problems without a gold answer, and long ones, which no rule verifies. Set aside."""
+    why: dict[str, int]
+    """Of the mistakes: mismatch, no_answer, ambiguous, truncated."""
+    picked: int
+    """Mistakes in the set."""
+    replayed: int
+    """Problems answered right in the set."""
+    subjects: dict[str, dict[str, int]]
+    """Subject -> wrong, picked, replayed; the most often wrong first."""
+    silhouette: float | None
+    """Mean over the mistakes, -1 to 1; near 0 the clusters are hardly more than a cut through a cloud."""
+    clusters: tuple[MinedCluster, ...]
+    notes: tuple[str, ...]
+    """What is otherwise than was asked for."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A problem and what was answered to it."""
+
+    problem: Problem
+    prediction: Prediction
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A mistake in the picture."""
+
+    x: float
+    y: float
+    cluster: int
+    """From 1."""
+    picked: bool
+    medoid: bool
+    answered: Answered
+
+
+@dataclass(frozen=True)
+class Mining:
+    """The training set, and what is said of it."""
+
+    problems: tuple[Problem, ...]
+    mined: Mined
+    spots: tuple[Spot, ...]
+    """One for each mistake; none where no clusters were made."""
+
+
+def matched(
+    predictions: Sequence[Prediction], problems: Iterable[Problem], place: str
+) -> list[Answered]:
+    """Each prediction with its problem; raises KoalignError if one is not among the problems.
+
+    Of a problem that was evaluated twice the first prediction counts.
+    """
+    predictions = [one for one in predictions if one.id == one.problem_id]
+    known: dict[str, Problem] = {}
+    for problem in problems:
+        if problem.id not in known or problem.split == "test":  # once of a test split, always of it
+            known[problem.id] = problem
+    unknown = [p.id for p in predictions if p.id not in known]
+    if unknown:
+        raise KoalignError(
+            f"--problems: {len(unknown)} of the {len(predictions)} problems of {place} are not there, "
+            f"the first: {unknown[0]}; give the file that was evaluated"
+        )
+    return [Answered(known[prediction.id], prediction) for prediction in predictions]
+
+
+def refuse_test(
+    problems: Sequence[Problem], test: Sequence[Problem], overlap: float, place: str
+) -> None:
+    """Raises KoalignError if a problem calls itself test, or says one of a run's test split."""
+    own = [problem for problem in problems if problem.split == "test"]
+    leaks = [] if own else find_leaks(problems, test, overlap)
+    if own or leaks:
+        first = own[0] if own else problems[leaks[0].trained]
+        told = "call themselves test" if own else f"stand in the run's test split ({leaks[0].kind})"
+        raise KoalignError(
+            f"{place}: {len(own) or len(leaks)} of {len(problems)} problems {told}, the first: "
+            f"{first.id} ({first.question[:30]}…); never train on what you are judged by: mine answers "
+            "to a dev split, or give no folder and mine the training set"
+        )
+
+
+def mine(
+    answered: Sequence[Answered],
+    *,
+    take: int | None,
+    clusters: int | None,
+    replay: float,
+    seed: int,
+    vectors: Callable[[Sequence[str]], np.ndarray] | None = None,
+) -> Mining:
+    """At most `take` problems (none: every mistake, and its replay), whatever the order of the answers.
+
+    `replay` is the share of them that were answered right. `vectors` makes a row for each text;
+    without it, TF-IDF does. In a cluster that subject is next of which the fewest have been picked,
+    and of a subject a problem drawn by lot. Raises KoalignError for more clusters than mistakes.
+    """
+    ordered = sorted(answered, key=lambda one: one.problem.id)  # ids are hashes: no order at all
+    judged = [one for one in ordered if one.problem.answers and one.problem.kind != "long"]
+    wrong = [one for one in judged if not one.prediction.correct]
+    right = [one.problem for one in judged if one.prediction.correct]
+    asked = [one.problem for one in wrong]
+    count, replays, notes = _counts(len(wrong), len(right), take, replay)
+    if len(wrong) < FEWEST:
+        if wrong:
+            notes.append(f"{len(wrong)} mistakes, fewer than {FEWEST}: no clusters are made")
+        picked = _balanced(asked, count, Counter(), seed)
+        groups, described, spots = None, [], []
+    else:
+        if clusters is not None and clusters > len(wrong):
+            raise KoalignError(f"--clusters {clusters}: there are {len(wrong)} mistakes; lower it")
+        texts = [said(one) for one in wrong]
+        weights = weigh(texts)
+        rows = vectors(texts) if vectors else reduced(weights, seed)
+        groups = cluster(rows, clusters, seed)
+        if clusters is not None and len(groups.members) < clusters:
+            notes.append(f"--clusters {clusters}: {len(groups.members)} made, no more texts differ")
+        picked = _pick(asked, groups, count, seed)
+        described = _described(asked, groups, picked, weights)
+        spots = _spots(wrong, groups, picked, rows)
+    replayed = _balanced(right, replays, Counter(), seed)
+    mined = Mined(
+        answered=len(answered),
+        wrong=len(wrong),
+        right=len(right),
+        unjudged=len(ordered) - len(judged),
+        why=_counted(one.prediction.why for one in wrong),
+        picked=len(picked),
+        replayed=len(replayed),
+        subjects=_subjects(asked, picked, replayed),
+        silhouette=groups.silhouette if groups else None,
+        clusters=tuple(described),
+        notes=tuple(notes),
+    )
+    chosen = sorted([*picked, *replayed], key=lambda problem: content_hash(seed, problem.id))
+    trained = tuple(problem.model_copy(update={"split": "train"}) for problem in chosen)
+    return Mining(trained, mined, tuple(spots))
+
+
+def said(one: Answered) -> str:
+    """What a mistake is about: the question, where its passage begins, and what the model wrote.
+
+    Where candidates were scored, the choice that it took stands for that.
+    """
+    problem, wrote = one.problem, one.prediction.text
+    if not wrote and problem.choices and one.prediction.answer:
+        wrote = problem.choices[int(one.prediction.answer) - 1]
+    return "\n".join((problem.question, problem.passage[:_PASSAGE], problem.box, wrote))
+
+
+def _counts(wrong: int, right: int, take: int | None, replay: float) -> tuple[int, int, list[str]]:
+    """How many mistakes and how many right ones, and what is otherwise than asked for."""
+    share = Fraction(str(replay))
+    count = wrong if take is None else min(wrong, take - int(share * take))
+    owed = int(count * share / (1 - share))
+    if take is not None:
+        owed = min(owed, take - count)
+    notes = []
+    if take is not None and 0 < count < take - int(share * take):
+        notes.append(f"--take {take}: there are {wrong} mistakes")
+    if owed > right:
+        notes.append(f"--replay {replay:g}: {owed} wanted, and {right} were answered right")
+    return count, min(owed, right), notes
+
+
+def _pick(problems: Sequence[Problem], groups: Clusters, count: int, seed: int) -> list[Problem]:
+    """Of each cluster its share, the medoid first; all medoids count before another is chosen."""
+    shares = shares_by_size([len(rows) for rows in groups.members], count)
+    medoids = [problems[n] for n, share in zip(groups.medoids, shares, strict=True) if share]
+    taken = Counter(problem.subject for problem in medoids)
+    picked = list(medoids)
+    for rows, medoid, share in zip(groups.members, groups.medoids, shares, strict=True):
+        others = [problems[row] for row in rows if row != medoid]
+        picked += _balanced(others, max(0, share - 1), taken, seed)
+    return picked
+
+
+def _balanced(
+    problems: Sequence[Problem], count: int, taken: Counter[str], seed: int
+) -> list[Problem]:
+    """So many of the problems, each of the subject with the fewest `taken`, which go on counting."""
+    waiting: dict[str, list[Problem]] = defaultdict(list)
+    for problem in sorted(problems, key=lambda p: content_hash(seed, p.id), reverse=True):
+        waiting[problem.subject].append(problem)
+    chosen: list[Problem] = []
+    while waiting and len(chosen) < count:
+        subject = min(waiting, key=lambda name: (taken[name], content_hash(seed, name)))
+        chosen.append(waiting[subject].pop())
+        taken[subject] += 1
+        if not waiting[subject]:
+            del waiting[subject]
+    return chosen
+
+
+def _described(
+    problems: Sequence[Problem], groups: Clusters, picked: Sequence[Problem], weights: Weights
+) -> list[MinedCluster]:
+    chosen = {problem.id for problem in picked}
+    return [
+        MinedCluster(
+            cluster=number,
+            size=len(rows),
+            picked=sum(problems[row].id in chosen for row in rows),
+            subjects=_counted(problems[row].subject for row in rows),
+            terms=telling_terms(weights, rows, TERMS),
+            medoid=problems[medoid].id,
+            question=problems[medoid].question,
+            ids=tuple(problems[row].id for row in rows),
+        )
+        for number, (rows, medoid) in enumerate(
+            zip(groups.members, groups.medoids, strict=True), start=1
+        )
+    ]
+
+
+def _spots(
+    wrong: Sequence[Answered], groups: Clusters, picked: Sequence[Problem], rows: np.ndarray
+) -> list[Spot]:
+    chosen = {problem.id for problem in picked}
+    flat = plane(rows)
+    return [
+        Spot(
+            x=float(flat[row, 0]),
+            y=float(flat[row, 1]),
+            cluster=number,
+            picked=wrong[row].problem.id in chosen,
+            medoid=row in groups.medoids,
+            answered=wrong[row],
+        )
+        for number, members in enumerate(groups.members, start=1)
+        for row in members
+    ]
+
+
+def _subjects(
+    wrong: Sequence[Problem], picked: Sequence[Problem], replayed: Sequence[Problem]
+) -> dict[str, dict[str, int]]:
+    counts = [Counter(problem.subject for problem in some) for some in (wrong, picked, replayed)]
+    names = sorted(set().union(*counts), key=lambda name: (-counts[0][name], name))
+    return {
+        name: dict(zip(("wrong", "picked", "replayed"), (c[name] for c in counts), strict=True))
+        for name in names
+    }
+
+
+def _counted(values: Iterable[str]) -> dict[str, int]:
+    return dict(sorted(Counter(values).items(), key=lambda item: (-item[1], item[0])))

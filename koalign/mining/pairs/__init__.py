@@ -1,0 +1,1 @@
+"""Graded samples -> preference pairs, and what is said of the whole set."""

@@ -1,0 +1,208 @@
+"""pairing: the candidates of all problems -> pairs that teach neither a length nor a place.
+
+What is dropped from the set is a Drop with its pair in words; the same pairs in any order and the
+same seed give the same set.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from koalign.mining.pairs.mining import Answered, Candidate
+from koalign.records import Completion, Drop, Pair, content_hash
+
+MINED = ("hard", "random")
+"""The reasons of pairs whose sides the policy wrote; all others come from rankings."""
+
+
+@dataclass(frozen=True)
+class PlacedPair:
+    """A pair, and where its two answers stand."""
+
+    pair: Pair
+    choices: int = 0
+    """How many choices there are; 0: the answers are no choices, or nobody has graded them."""
+    places: tuple[int, int] = (0, 0)
+    """The numbers of the choices that the chosen and the rejected side answer, from 1."""
+
+    @property
+    def lengths(self) -> tuple[int, int]:
+        """Tokens of the chosen and of the rejected side."""
+        return len(self.pair.chosen.token_ids), len(self.pair.rejected.token_ids)
+
+    @cached_property
+    def name(self) -> str:
+        """The hash of the pair: what two different pairs never share."""
+        return content_hash(self.pair.model_dump(mode="json"))
+
+    def drop(self, reason: str) -> Drop:
+        """The pair, set aside."""
+        chosen, rejected = self.lengths
+        said = f"{self.pair.reason}: {chosen} tokens chosen, {rejected} rejected"
+        if self.choices:
+            said += f"; answers {self.places[0]} and {self.places[1]} of {self.choices}"
+        return Drop(stage="pairs", reason=reason, problem_id=self.pair.problem_id, detail=said)
+
+
+def pair_up(
+    candidates: Mapping[str, Sequence[Candidate]], *, per_problem: int, hard_share: float, seed: int
+) -> list[PlacedPair]:
+    """Up to `per_problem` pairs of each problem out of its candidates, the hardest first.
+
+    A share of the pairs is picked among the hard ones, the others at random among all; a rejected
+    sample is used once, a chosen one again when all others have been. Among the allowed the one is
+    taken whose two answers stand where the pairs so far have had the fewest.
+    """
+    stood: Counter[tuple[int, str, int]] = Counter()
+
+    def crowd(one: PlacedPair) -> int:
+        return sum(stood[cell] for cell in _cells(one))
+
+    pairs = []
+    for problem_id in sorted(candidates, key=lambda name: content_hash(seed, name)):
+        rng = random.Random(f"{seed}/{problem_id}")
+        left = list(candidates[problem_id])
+        used: Counter[str] = Counter()
+        for _ in range(per_problem):
+            hard = [one for one in left if one.hard]
+            is_hard = rng.random() < hard_share and bool(hard)
+            pool = hard if is_hard else rng.sample(left, len(left))
+            offered = [(_pair(one, used, "hard" if is_hard else "random"), one) for one in pool]
+            if offered:
+                pair, taken = min(offered, key=lambda offer: crowd(offer[0]))
+                left.remove(taken)
+                used[pair.pair.chosen.text] += 1
+                stood.update(_cells(pair))
+                pairs.append(pair)
+    return pairs
+
+
+def without_near_identical(
+    pairs: Sequence[PlacedPair], ches: Sequence[float], share: float
+) -> tuple[list[PlacedPair], list[Drop]]:
+    """The pairs without the share of them that has the highest length-normalised CHES.
+
+    Of two sides that are nearly one inside the policy DPO lowers both (arXiv 2410.08847).
+    """
+    names = [pair.name for pair in pairs]
+    highest = sorted(range(len(pairs)), key=lambda n: (-ches[n], names[n]))
+    gone = {*highest[: math.floor(share * len(pairs))]}
+    return (
+        [pair for number, pair in enumerate(pairs) if number not in gone],
+        [pairs[number].drop("near_identical") for number in sorted(gone)],
+    )
+
+
+def balanced(
+    pairs: Sequence[PlacedPair],
+    *,
+    max_length_bias: float | None,
+    max_position_excess: float | None,
+    seed: int,
+) -> tuple[list[PlacedPair], list[Drop]]:
+    """The pairs that are left when neither side is longer on the whole or prefers a place."""
+    kept = sorted(pairs, key=lambda pair: content_hash(seed, pair.name))
+    dropped: list[Drop] = []
+    before = -1
+    while len(kept) != before:  # what one limit drops may break the other
+        before = len(kept)
+        if max_length_bias is not None:
+            kept, gone = _without_length_bias(kept, max_length_bias)
+            dropped += [pair.drop("length_bias") for pair in gone]
+        if max_position_excess is not None:
+            kept, gone = _without_position_excess(kept, max_position_excess)
+            dropped += [pair.drop("position_excess") for pair in gone]
+    return kept, dropped
+
+
+def _pair(candidate: Candidate, used: Mapping[str, int], reason: str) -> PlacedPair:
+    """The candidate beside the right sample that has been chosen least."""
+    chosen = min(candidate.partners, key=lambda one: used.get(one.sample.text, 0))
+    asked = candidate.asked
+    pair = Pair(
+        problem_id=asked.prompt.problem_id,
+        prompt=asked.prompt.text,
+        prompt_ids=asked.prompt.token_ids,
+        chosen=_side(chosen),
+        rejected=_side(candidate.rejected),
+        reason=reason,
+        permutation=asked.prompt.permutation,
+    )
+    if not asked.problem.choices:
+        return PlacedPair(pair)
+    places = (int(chosen.verdict.answer or 0), int(candidate.rejected.verdict.answer or 0))
+    return PlacedPair(pair, len(asked.problem.choices), places)
+
+
+def _side(answered: Answered) -> Completion:
+    return Completion(text=answered.sample.text, token_ids=answered.sample.token_ids)
+
+
+def _cells(pair: PlacedPair) -> list[tuple[int, str, int]]:
+    """What of the balance of places a pair weighs on: (number of choices, side, place)."""
+    if not pair.choices:
+        return []
+    chosen, rejected = pair.places
+    return [(pair.choices, "chosen", chosen), (pair.choices, "rejected", rejected)]
+
+
+def _without_length_bias(
+    pairs: Sequence[PlacedPair], limit: float
+) -> tuple[list[PlacedPair], list[PlacedPair]]:
+    """Drops at the heavy end until |median difference| <= limit x median length of a side."""
+    ordered = sorted(pairs, key=lambda pair: pair.lengths[0] - pair.lengths[1])
+    differences = [pair.lengths[0] - pair.lengths[1] for pair in ordered]
+    lengths = sorted(length for pair in pairs for length in pair.lengths)
+    low, high = 0, len(ordered)
+    while low < high:
+        middle = _median(differences, low, high)
+        if abs(middle) <= limit * _median(lengths, 0, len(lengths)):
+            break
+        gone = high - 1 if middle > 0 else low
+        low, high = (low, high - 1) if middle > 0 else (low + 1, high)
+        for length in ordered[gone].lengths:
+            lengths.pop(bisect_left(lengths, length))
+    gone = [*ordered[:low], *ordered[high:]]
+    names = {id(pair) for pair in gone}
+    return [pair for pair in pairs if id(pair) not in names], gone
+
+
+def _without_position_excess(
+    pairs: Sequence[PlacedPair], excess: float
+) -> tuple[list[PlacedPair], list[PlacedPair]]:
+    """Drops from the fullest place until none holds more than `excess` times its fair share.
+
+    The fair share is rounded up: of three pairs one may stand anywhere.
+    """
+    stood = Counter(cell for pair in pairs for cell in _cells(pair))
+    totals = Counter(pair.choices for pair in pairs)
+    waiting: dict[tuple[int, str, int], list[PlacedPair]] = defaultdict(list)
+    for pair in pairs:
+        for cell in _cells(pair):
+            waiting[cell].append(pair)
+    gone: list[PlacedPair] = []
+    out: set[int] = set()
+
+    def over(cell: tuple[int, str, int]) -> int:
+        return stood[cell] - math.ceil(excess * totals[cell[0]] / cell[0])
+
+    while stood and over(worst := max(sorted(stood), key=over)) > 0:
+        while id(pair := waiting[worst].pop()) in out:
+            pass
+        out.add(id(pair))
+        gone.append(pair)
+        totals[pair.choices] -= 1
+        stood.subtract(_cells(pair))
+    return [pair for pair in pairs if id(pair) not in out], gone
+
+
+def _median(ordered: Sequence[int], low: int, high: int) -> float:
+    """The median of the part of an ordered sequence from `low` up to, without it, `high`."""
+    size = high - low
+    return (ordered[low + (size - 1) // 2] + ordered[low + size // 2]) / 2

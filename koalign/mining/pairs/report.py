@@ -1,0 +1,100 @@
+"""pairs_report: items, pairs and drops -> what a person wants to know before DPO learns from them."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from koalign.evaluation.stats.tables import histogram, quantiles
+from koalign.mining.pairs.mining import Item
+from koalign.mining.pairs.pairing import PlacedPair
+from koalign.records import Drop
+
+
+def describe_pairs(
+    items: Sequence[Item],
+    pairs: Sequence[PlacedPair],
+    drops: Sequence[Drop],
+    ches: Sequence[float],
+) -> dict[str, Any]:
+    """Yield, pass rates, lengths, places and reasons, as one JSON value; lengths in tokens.
+
+    pass@1 is the mean share of right samples, pass@n the share of problems with a right one among
+    their n (Chen et al., arXiv 2107.03374, at k = 1 and k = n). `ches` are the length-normalised
+    CHES that were computed. Needs an item.
+    """
+    reasons = Counter(one.pair.reason for one in pairs)
+    lengths = [one.lengths for one in pairs]
+    differences = [chosen - rejected for chosen, rejected in lengths]
+    return {
+        "problems": len(items),
+        "samples": sum(item.n for item in items),
+        "n": max(item.n for item in items),
+        "pairs": len(pairs),
+        "problems_with_pairs": len({one.pair.problem_id for one in pairs}),
+        "reasons": dict(sorted(reasons.items())),
+        "unverified": reasons["native"],
+        "yield": _share(item.use == "pairs" for item in items),
+        "pass@1": round(statistics.fmean(item.right / item.n for item in items), 4),
+        "pass@n": _share(item.right > 0 for item in items),
+        "pass_rates": _pass_rates(items),
+        "uses": _counted([item.use for item in items]),
+        "verdicts": _counted(
+            [why for item in items for why, n in item.why.items() for _ in range(n)]
+        ),
+        "in_one_order": sum(len(item.orders) == 1 for item in items),
+        "lengths": {
+            "chosen": quantiles([chosen for chosen, _ in lengths]),
+            "rejected": quantiles([rejected for _, rejected in lengths]),
+            "difference": quantiles(differences),
+        },
+        "longer": {
+            "chosen": sum(difference > 0 for difference in differences),
+            "rejected": sum(difference < 0 for difference in differences),
+        },
+        "histograms": {
+            "chosen": histogram([chosen for chosen, _ in lengths]),
+            "rejected": histogram([rejected for _, rejected in lengths]),
+            "difference": histogram(differences),
+        },
+        "positions": _positions(pairs),
+        "ches": quantiles([round(value, 4) for value in ches]),
+        "dropped": dict(sorted(Counter(drop.reason for drop in drops).items())),
+    }
+
+
+def _pass_rates(items: Sequence[Item]) -> dict[str, int]:
+    """How many problems are never right, always right, and in each tenth between."""
+    counts = Counter(
+        0 if not item.right else 11 if item.right == item.n else 1 + item.right * 10 // item.n
+        for item in items
+    )
+    names = ["never", *(f"{10 * n} to {10 * n + 10} %" for n in range(10)), "always"]
+    return {name: counts[number] for number, name in enumerate(names)}
+
+
+def _positions(pairs: Sequence[PlacedPair]) -> dict[str, dict[str, dict[str, int]]]:
+    """Number of choices -> side -> place of its answer -> pairs."""
+    sizes = sorted({one.choices for one in pairs if one.choices})
+    return {
+        str(size): {
+            side: {
+                str(place): sum(
+                    one.choices == size and one.places[number] == place for one in pairs
+                )
+                for place in range(1, size + 1)
+            }
+            for number, side in enumerate(("chosen", "rejected"))
+        }
+        for size in sizes
+    }
+
+
+def _counted(values: Sequence[str]) -> dict[str, int]:
+    return dict(sorted(Counter(values).items(), key=lambda item: (-item[1], item[0])))
+
+
+def _share(marks: Iterable[bool]) -> float:
+    return round(statistics.fmean(marks), 4)

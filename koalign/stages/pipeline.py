@@ -1,0 +1,104 @@
+"""stages: the pipeline in the order in which it runs. Stages meet on disk, never by import."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from koalign.config.sections import Config
+from koalign.run import PRODUCERS, Stage, in_round
+from koalign.stages import (
+    abstraction,
+    answer,
+    candidates,
+    distill,
+    dpo,
+    evaluate,
+    hints,
+    pairs,
+    prepare,
+    reference,
+    samples,
+    sft,
+    solve,
+)
+
+LEARNED = (prepare.STAGE, sft.STAGE)
+PAIRED = (samples.STAGE, pairs.STAGE)
+ASIDE = (distill.STAGE,)
+SHARPENED = (reference.STAGE, dpo.STAGE)
+ON_TOP = (candidates.STAGE, hints.STAGE, abstraction.STAGE, answer.STAGE)
+
+PRODUCERS.update(
+    {
+        stage.name: stage.command
+        for stages in (LEARNED, PAIRED, ASIDE, SHARPENED, ON_TOP, (solve.STAGE, evaluate.STAGE))
+        for stage in stages
+    }
+)
+
+
+def stages_of(command: str, config: Config) -> tuple[Stage, ...]:
+    """What a command makes, in order.
+
+    With `dpo.rounds` the policy that DPO made is sampled afresh and is the reference of the next DPO
+    (iterative DPO; Yuan et al., arXiv 2401.10020); all that comes later stands on the last round.
+    """
+    rounds = config.dpo.rounds
+    later = tuple(
+        _in_round(stage, number)
+        for number in range(2, rounds + 1)
+        for stage in (*PAIRED, *SHARPENED)
+    )
+    last = {
+        "dpo/adapter": f"{in_round('dpo', rounds)}/adapter",
+        "samples/samples.jsonl": f"{in_round('samples', rounds)}/samples.jsonl",
+    }
+    on_top, solved, evaluated = (
+        tuple(replace(stage, at=last) for stage in stages)
+        for stages in (_on_top(config), (solve.STAGE,), (evaluate.STAGE,))
+    )
+    made = {
+        "prepare": LEARNED[:1],
+        "sft": LEARNED,
+        "dpo-pairs": PAIRED,
+        "dpo": (*SHARPENED, *later),
+        "abstractions": on_top,
+        "solve": solved,
+        "evaluate": evaluated,
+        "run": (
+            *LEARNED, *PAIRED, *SHARPENED, *later, *on_top, *solved, *evaluated
+        ),
+    }  # fmt: skip
+    return made[command]
+
+
+def _on_top(config: Config) -> tuple[Stage, ...]:
+    """The stages on top of the policy; only who asks a teacher depends on what it is."""
+    first, *others = ON_TOP
+    if config.candidates.source != "teacher":
+        first = replace(first, sections=tuple(s for s in first.sections if s != "teacher"))
+    return (first, *others)
+
+
+def names_in(run_dir: Path) -> list[str]:
+    """The folders of a run's stages in order, those of all rounds, and distill, if begun there."""
+    aside = distill.STAGE.name
+    names = [name for name in PRODUCERS if name != aside or (run_dir / name).exists()]
+    after = names.index("dpo") + 1
+    number = 2
+    while (run_dir / in_round("samples", number)).exists():
+        later = [in_round(stage.name, number) for stage in (*PAIRED, *SHARPENED)]
+        names[after:after] = later
+        after, number = after + len(later), number + 1
+    return names
+
+
+def _in_round(stage: Stage, number: int) -> Stage:
+    """A stage of DPO's first round as one of a later round, which stands on the one before."""
+    at = {"sft/adapter": f"{in_round('dpo', number - 1)}/adapter"}
+    for made in (*PAIRED, *SHARPENED):
+        for name in stage.inputs:
+            if name.startswith(f"{made.name}/"):
+                at[name] = name.replace(made.name, in_round(made.name, number), 1)
+    return replace(stage, name=in_round(stage.name, number), command="dpo", at=at)

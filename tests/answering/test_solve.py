@@ -1,0 +1,244 @@
+"""solve: hints before answers, one budget for every problem, streamed, continued, and never overwritten."""
+
+import json
+from itertools import groupby, product
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import yaml
+from support.command import koalign
+from support.problems import CITIES, problem, write_lines
+
+from koalign.answering.controls import draw_controls
+from koalign.answering.solving import Solver
+from koalign.cli.solve import _budget_settings
+from koalign.config.files import load_config
+from koalign.config.inputs import Engine, Model
+from koalign.config.sections import Solve
+from koalign.data.formats.sources import read_source
+from koalign.data.prompting.prompts import DEFAULT, Renderer, load_template
+from koalign.engines.scripted import SCRIPTED_BASE, ScriptedEngine
+from koalign.evaluation.solving.voting import Attempt, Solution, drawn_for, solve_by_vote, spent
+from koalign.jsonl import read_jsonl
+from koalign.records import KoalignError
+from koalign.stages import solve as stage
+from koalign.stages.solve import ANSWERS, ATTEMPTS
+
+RENDERER = Renderer(load_template(DEFAULT))
+TWO = [Path("abstraction"), Path("answer")]
+TEXTS = [f"고른 답: {city}\n정답: {n}" for n, city in enumerate(CITIES, start=1)]
+HINTS = ["기록에서 이름을 찾는다.", "마을의 기록을 끝까지 읽고 고을을 견준다."]
+
+NAMES = ("민수", "영희", "하준", "보람", "지영", "정훈")
+
+
+class Watched(ScriptedEngine):
+    """The scripted engine, which remembers what it was asked, and stops after so many batches."""
+
+    def __init__(self, script: Path, batches: int = 10**6) -> None:
+        super().__init__(Engine(backend="scripted", script=str(script)), SCRIPTED_BASE)
+        self.calls: list[str] = []
+        self.batches = batches
+
+    def adapter_id(self, adapter: Path | None) -> str:
+        return "" if adapter is None else adapter.name
+
+    def generate(self, requests, sampling, **rest):
+        self.calls.append(self.adapter_id(requests[0].adapter))
+        if self.calls.count("abstraction") > self.batches:
+            raise KeyboardInterrupt
+        return super().generate(requests, sampling, **rest)
+
+    def _texts(self, prompt_ids, adapter):  # adapters that are names only have no card
+        return super()._texts(prompt_ids, None)
+
+
+def script_of(folder: Path, hints: list[str]) -> Path:
+    lines = [{"contains": ["풀이의 실마리를 쓰시오"], "texts": hints}, {"texts": TEXTS}]
+    path = folder / "script.yaml"
+    path.write_text(yaml.safe_dump(lines, allow_unicode=True), encoding="utf-8")
+    return path
+
+
+def problems_of(folder: Path, count: int) -> list:
+    write_lines(folder / "asked.jsonl", [problem(n) for n in range(count)])
+    return read_source(str(folder / "asked.jsonl"), "test").problems
+
+
+def attempts_of(engine, section: Solve, problems, path: Path, steps=TWO) -> list[Attempt]:
+    solver = Solver(engine, section, RENDERER, steps, seed=0)
+    return [one for batch in solver.attempts(problems, path) for one in batch]
+
+
+@pytest.mark.parametrize(
+    "section", [Solve(), Solve(hints=3, answers=2, bare=1), Solve(hints=0, bare=5)]
+)
+def test_every_problem_has_the_whole_budget_whatever_becomes_of_its_hints(folder, section):
+    script = script_of(folder, [*HINTS, "정답: 3", ""])
+    found = attempts_of(Watched(script), section, problems_of(folder, 20), folder / "a.jsonl")
+    assert (
+        len({sum(hint.use == "used" for hint in one.hints) for one in found}) > 1
+        or not section.hints
+    )
+    assert {len(drawn_for(one)) for one in found} == {section.budget}
+    assert {len(one.hints) for one in found} == {section.hints}
+
+
+def test_all_hints_of_a_batch_are_drawn_before_all_of_its_answers(folder):
+    engine = Watched(script_of(folder, HINTS))
+    attempts_of(engine, Solve(), problems_of(folder, 40), folder / "a.jsonl")
+    phases = [name for name, _ in groupby(engine.calls)]
+    assert phases == ["abstraction", "answer"] * 3  # 16 problems a batch
+
+
+def test_without_a_usable_hint_solving_is_the_bare_vote_with_the_same_seeds(folder):
+    asked = problems_of(folder, 20)
+    useless = attempts_of(
+        Watched(script_of(folder, ["정답: 1"])), Solve(), asked, folder / "a.jsonl"
+    )
+    bare = attempts_of(
+        Watched(script_of(folder, HINTS)), Solve(), asked, folder / "b.jsonl", TWO[1:]
+    )
+    for one, hinted, alone in zip(asked, useless, bare, strict=True):
+        assert hinted.bare == alone.bare and len(alone.bare) == 8
+        first, second = solve_by_vote(one, hinted), solve_by_vote(one, alone)
+        assert (first.answer, first.votes, first.text) == (second.answer, second.votes, second.text)
+
+
+def test_greedily_one_hint_and_one_answer_are_drawn(folder):
+    section = Solve(hints=1, bare=0, temperature=0, hint_temperature=0)
+    (one, *_) = attempts_of(
+        Watched(script_of(folder, HINTS)), section, problems_of(folder, 3), folder / "a.jsonl"
+    )
+    assert [hint.text for hint in one.hints] == HINTS[:1] and not one.bare
+    assert [answer.text for answer in one.hints[0].answers] == TEXTS[:1]
+
+
+@pytest.mark.parametrize(
+    ("budget", "hints", "bare"), [(2, 1, 1), (3, 2, 1), (8, 4, 4), (9, 5, 4)]
+)  # fmt: skip
+def test_a_budget_is_half_hints_with_an_answer_each_and_half_bare(budget, hints, bare):
+    section = load_config([], _budget_settings(budget)).solve
+    assert (section.hints, section.answers, section.bare) == (hints, 1, bare)
+    assert section.budget == budget
+
+
+def test_a_budget_of_one_is_greedy():
+    section = load_config([], _budget_settings(1)).solve
+    assert (section.budget, section.hints) == (1, 1)
+    assert section.temperature == section.hint_temperature == 0
+
+
+@pytest.mark.parametrize(
+    "setting", ["temperature=0", "hint_temperature=0", "hints=0,bare=0", "answers=0", "bare=-1"]
+)
+def test_draws_that_would_all_be_the_same_or_none_are_refused(setting):
+    with pytest.raises(KoalignError, match="solve"):
+        load_config([], ["solve.bare=4", *(f"solve.{one}" for one in setting.split(","))])
+
+
+def test_a_hint_that_leaves_no_room_for_an_answer_is_not_used(folder):
+    engine = Watched(script_of(folder, ["길고 긴 실마리 " * 400, HINTS[0]]))
+    engine.base = SCRIPTED_BASE.model_copy(update={"context": 4000})
+    found = attempts_of(engine, Solve(max_tokens=2500), problems_of(folder, 20), folder / "a.jsonl")
+    uses = {hint.use for one in found for hint in one.hints}
+    assert "unfinished" in uses or "too_long" in uses
+    assert {len(drawn_for(one)) for one in found} == {8}
+
+
+def solved(folder: Path, problems, work: Path, batches: int = 10**6, monkeypatch=None) -> bytes:
+    script = script_of(folder, HINTS)
+    section = SimpleNamespace(
+        engine=Engine(backend="scripted", script=str(script)), model=Model(path="none"), solve=Solve(), seed=0
+    )  # fmt: skip
+    monkeypatch.setattr(stage, "open_engine", lambda *_: Watched(script, batches))
+    stage.solve(section, SCRIPTED_BASE, RENDERER, problems, TWO, work / ATTEMPTS, work / ANSWERS)
+    return (work / ANSWERS).read_bytes()
+
+
+def test_answers_stand_in_the_file_batch_by_batch_and_an_interrupted_run_ends_in_the_same_bytes(
+    folder, monkeypatch
+):
+    asked = problems_of(folder, 40)
+    whole = solved(folder, asked, folder / "whole", monkeypatch=monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        solved(folder, asked, folder / "half", batches=1, monkeypatch=monkeypatch)
+    half = (folder / "half" / ANSWERS).read_bytes()
+    assert half.count(b"\n") == 16 and whole.startswith(half)
+    assert stage.goes_on(asked, folder / "half" / ATTEMPTS, folder / "half" / ANSWERS)
+    with (folder / "half" / ANSWERS).open("ab") as file:
+        file.write(whole[len(half) : len(half) + 25])  # a line cut off in the middle
+    assert stage.goes_on(asked, folder / "half" / ATTEMPTS, folder / "half" / ANSWERS) is False
+    (folder / "half" / ANSWERS).write_bytes(half[:-30])
+    assert stage.goes_on(asked, folder / "half" / ATTEMPTS, folder / "half" / ANSWERS)
+    assert solved(folder, asked, folder / "half", monkeypatch=monkeypatch) == whole
+
+
+def test_bare_answers_at_equal_tokens_cost_no_less_and_one_of_each_fewer_would(folder):
+    many = [f"{one}의 기록을 {other}의 기록과 견주어 본다." for one, other in product(NAMES, NAMES)]
+    engine, asked = Watched(script_of(folder, many)), problems_of(folder, 20)
+    solver = Solver(engine, Solve(), RENDERER, TWO, seed=0)
+    attempts = [one for batch in solver.attempts(asked, folder / "a.jsonl") for one in batch]
+    controls = draw_controls(solver, asked, attempts, Path("dpo"), folder)
+    tokens = sum(spent(one).generated for one in attempts)
+    cost = sum(one.tokens for samples in controls.bare for one in samples)
+    last = sum(samples[-1].tokens for samples in controls.bare)
+    assert cost >= tokens > cost - last
+    assert {len(samples) for samples in controls.bare} == {len(controls.bare[0])}
+    own = [sum(len(hint.answers) for hint in one.hints) for one in attempts]
+    assert [len(some) for some in controls.foreign] == own
+
+
+def test_the_command_streams_refuses_to_overwrite_and_says_what_it_spent(scripted):
+    assert koalign("sft").returncode == 0
+    said = ["solve", "--adapters", "sft,sft", "test.jsonl", "-o", "o.jsonl"]
+    done = koalign(*said)
+    assert done.returncode == 0, done.stderr
+    assert "16 problems, 16 answered, 16 with a hint; agreement" in done.stdout
+    assert "tokens written a problem (hints" in done.stdout
+    lines = read_jsonl(Path("o.jsonl"), Solution)
+    assert len(lines) == 16 and {sum(one.votes.values()) for one in lines} == {8}
+    assert not list(Path("runs/default/solving").iterdir())
+    before = Path("o.jsonl").read_bytes()
+    again = koalign(*said)
+    assert again.returncode == 2 and "o.jsonl is there already" in again.stderr
+    assert Path("o.jsonl").read_bytes() == before
+    forced = koalign(*said, "--force", "--budget", "3")
+    assert forced.returncode == 0, forced.stderr
+    assert {sum(one.votes.values()) for one in read_jsonl(Path("o.jsonl"), Solution)} == {3}
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--budget", "0"], "--budget"),
+        (["--greedy", "--budget", "4"], "--greedy is a budget of 1"),
+        (["--report"], "name two --adapters"),
+        (["-s", "solve.bare=0", "-s", "solve.hints=0"], "nothing would answer"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(scripted, words, told):
+    assert koalign("sft").returncode == 0
+    done = koalign("solve", "--adapters", "sft", "test.jsonl", "-o", "o.jsonl", *words)
+    assert done.returncode == 2 and told in done.stderr
+    assert "Traceback" not in done.stderr and not Path("o.jsonl").exists()
+
+
+def test_a_report_needs_answers(scripted):
+    assert koalign("sft").returncode == 0
+    rows = [{k: v for k, v in problem(n).items() if k != "answer"} for n in range(3)]
+    write_lines(Path("mine.jsonl"), rows)
+    done = koalign("solve", "--adapters", "sft,sft", "mine.jsonl", "-o", "o.jsonl", "--report")
+    assert done.returncode == 2 and "3 of 3 problems have no answer" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_report_is_written_beside_the_answers_and_by_evaluate(ran):
+    done = koalign("solve", "test.jsonl", "-o", "o.jsonl", "--report")
+    assert done.returncode == 0, done.stderr
+    beside = json.loads(Path("o.report.json").read_text(encoding="utf-8"))
+    evaluated = Path("runs/default/evaluate/solving.json").read_text(encoding="utf-8")
+    assert beside == json.loads(evaluated)
+    assert beside["sentence"] in Path("o.report.html").read_text(encoding="utf-8")
+    assert beside["sentence"] in done.stdout

@@ -1,0 +1,104 @@
+"""What is done is done once; what would come out otherwise is stale, and refused until it is made again."""
+
+from pathlib import Path
+
+import pytest
+from support.command import koalign
+from support.problems import problem, write_lines
+
+RUN = Path("runs/default")
+
+
+def tree(folder: Path) -> dict[str, tuple[int, bytes]]:
+    return {
+        str(path): (path.stat().st_mtime_ns, path.read_bytes())
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != ".lock"
+    }
+
+
+def test_a_second_run_does_nothing(ran):
+    before = tree(RUN)
+    second = koalign("run")
+    assert second.returncode == 0, second.stderr
+    assert second.stdout.count("nothing to do") == 12
+    assert tree(RUN) == before
+
+
+def test_only_what_depends_on_a_changed_setting_is_refused_and_made_again(ran):
+    before = tree(RUN)
+    refused = koalign("run", "-s", "pairs.per_problem=1")
+    assert refused.returncode == 2
+    assert "pairs was made with pairs.per_problem = 4, and it is now 1" in refused.stderr
+    assert "--force" in refused.stderr and refused.stderr.count("\n") == 1
+    assert tree(RUN) == before
+    forced = koalign("run", "-s", "pairs.per_problem=1", "--force")
+    assert forced.returncode == 0, forced.stderr
+    for stage in ("prepare", "sft", "samples"):
+        assert f"{stage}: " in forced.stdout
+    done = {line.split(":")[0] for line in forced.stdout.splitlines() if "nothing to do" in line}
+    assert done == {"prepare", "sft", "samples"}
+
+
+def test_speed_settings_make_nothing_stale(ran):
+    again = koalign("run", "-s", "engine.batch_size=7", "-s", "sft.save_steps=3")
+    assert again.stdout.count("nothing to do") == 12, again.stderr
+
+
+def test_what_is_written_on_the_page_of_an_adapter_makes_nothing_stale(ran):
+    with (RUN / "dpo/adapter/README.md").open("a", encoding="utf-8") as page:
+        page.write("우리 팀의 모델입니다.\n")
+    assert koalign("run").stdout.count("nothing to do") == 12
+    (RUN / "dpo/adapter/note.txt").write_text("또", encoding="utf-8")
+    assert "another dpo/adapter" in koalign("run").stderr
+
+
+def test_what_is_hidden_from_a_stage_cannot_change_its_result_unseen(scripted):
+    """A stage that reads a section it did not declare fails, instead of being stale in silence."""
+    from koalign.config.files import load_config
+    from koalign.run import Stage, StageResult, execute
+
+    def nosy(config, inputs, out):
+        return StageResult(counts={"beta": int(config.dpo.beta)})
+
+    stage = Stage("nosy", "nosy", nosy, sections=("sft",), inputs=())
+    with pytest.raises(AttributeError):
+        execute(stage, load_config([Path("koalign.yaml")]), RUN)
+
+
+def test_a_changed_template_file_makes_what_was_rendered_with_it_stale(scripted):
+    from koalign.data.prompting.prompts import TEMPLATES
+
+    text = (TEMPLATES / "quote-then-number.yaml").read_text(encoding="utf-8")
+    Path("mine.yaml").write_text(text, encoding="utf-8")
+    assert koalign("sft", "-s", "prompt.template=mine.yaml").returncode == 0
+    Path("mine.yaml").write_text(text.replace("문제:", "문항:"), encoding="utf-8")
+    stale = koalign("sft", "-s", "prompt.template=mine.yaml")
+    assert stale.returncode == 2 and "another template" in stale.stderr
+
+
+def test_samples_of_an_adapter_of_another_template_are_refused(scripted):
+    assert koalign("sft").returncode == 0
+    other = koalign("dpo-pairs", "-s", "prompt.template=direct")
+    assert other.returncode == 2 and "trained with prompt template" in other.stderr
+
+
+def test_answers_to_another_test_split_are_not_evaluated(ran):
+    changed = koalign("evaluate", "--force", "-s", "solve.max_tokens=500")
+    assert changed.returncode == 2 and "run `koalign solve --force`" in changed.stderr
+    write_lines(Path("test.jsonl"), [problem(n) for n in range(800, 806)])
+    assert koalign("prepare", "--force").returncode == 0
+    other = koalign("evaluate", "--force")
+    assert other.returncode == 2 and "another test split" in other.stderr
+
+
+def test_another_number_of_shots_is_another_prompt(scripted):
+    assert koalign("run", "-s", "prompt.shots=2").returncode == 0
+    bare = koalign("solve", "--adapters", "dpo", "test.jsonl", "-o", "o.jsonl")
+    assert bare.returncode == 2 and "trained with prompt template" in bare.stderr
+    assert (
+        koalign(
+            "solve", "--adapters", "dpo", "test.jsonl", "-o", "o.jsonl", "-s", "prompt.shots=2"
+        ).returncode
+        == 0
+    )

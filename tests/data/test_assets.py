@@ -1,0 +1,168 @@
+"""The promises of what ships in koalign/assets: the built-in exam and the tiny base model."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from functools import cache
+
+import pytest
+from support.problems import exam
+from support.training_helpers import RENDERER
+from transformers import AutoTokenizer
+
+from koalign.config.sections import ASSETS
+from koalign.data.prompting.tokens import prompt_ids
+from koalign.jsonl import read_jsonl
+from koalign.records import Hint, Problem
+
+SIZES = {"train": 4000, "dev": 500, "test": 1000}
+
+
+problems = exam
+
+
+@cache
+def hints() -> list[Hint]:
+    return read_jsonl(ASSETS / "exam" / "hints.jsonl", Hint)
+
+
+def text_of(problem: Problem) -> str:
+    """Passage and box; a row in the KMMLU shape has its passage before the last line of the question."""
+    return f"{problem.passage or problem.question.rpartition(LINE_END)[0]} {problem.box}"
+
+
+LINE_END = "\n"
+
+
+def test_the_splits_have_their_sizes_and_names():
+    for split, size in SIZES.items():
+        assert len(problems(split)) == size
+        assert {(p.split, p.source) for p in problems(split)} == {(split, "csat"), (split, "kmmlu")}
+
+
+def test_a_tenth_of_each_split_is_a_table_with_the_passage_in_the_question():
+    for split, size in SIZES.items():
+        tables = [p for p in problems(split) if p.source == "kmmlu"]
+        assert 0.09 < len(tables) / size < 0.12
+        assert all(not p.passage and len(p.choices) == 4 and p.subject == "Reading" for p in tables)
+
+
+def test_no_passage_stands_in_two_splits():
+    passages = [{p.passage or text_of(p).strip() for p in problems(split)} for split in SIZES]
+    assert len(set.union(*passages)) == sum(map(len, passages))
+
+
+def test_no_problem_stands_twice():
+    ids = [p.id for split in SIZES for p in problems(split)]
+    assert len(set(ids)) == len(ids)
+
+
+def test_gold_positions_and_values_are_balanced():
+    everything = [p for split in SIZES for p in problems(split)]
+    for size in (4, 5):
+        places = Counter(p.answers[0] for p in everything if len(p.choices) == size)
+        assert sorted(places) == [str(n) for n in range(1, size + 1)]
+        assert max(places.values()) < 1.1 * places.total() / size
+
+
+def test_every_choice_stands_once_in_the_passage():
+    for problem in problems("dev"):
+        for choice in problem.choices:
+            assert len(re.findall(rf" {choice}\w*[ .]", text_of(problem))) == 1
+
+
+def place(problem: Problem, choice: str) -> int:
+    """Where the choice stands in passage and box."""
+    return text_of(problem).index(f" {choice}")
+
+
+ASKED = r"(?:다음 중 )?(\S+)의 (스승|선배|상사|은인|후원자|조카)"
+
+
+def asked(problem: Problem) -> tuple[str, str]:
+    """The questioned person and the relation."""
+    found = re.match(ASKED, problem.question.rpartition(LINE_END)[2])
+    assert found is not None
+    return found[1], found[2]
+
+
+def own_value(problem: Problem) -> str:
+    """The choice in the one sentence that names the questioned person and a choice."""
+    person = asked(problem)[0]
+    for sentence in re.split(r"[.:] ", text_of(problem)):
+        for choice in problem.choices:
+            if f" {choice}" in f" {sentence}" and f" {person}" in f" {sentence}":
+                return choice
+    raise AssertionError(problem)
+
+
+def nearest_to_the_relation(problem: Problem) -> str:
+    """The choice nearest to the sentence that names the questioned person and the relation."""
+    person, relation = asked(problem)
+    found = re.search(rf" {person}(의|에게는) {relation}", text_of(problem))
+    assert found is not None
+    return min(problem.choices, key=lambda choice: abs(place(problem, choice) - found.start()))
+
+
+SHORTCUTS: dict[str, Callable[[Problem], str]] = {
+    "first mentioned": lambda p: min(p.choices, key=lambda c: place(p, c)),
+    "last mentioned": lambda p: max(p.choices, key=lambda c: place(p, c)),
+    "first choice": lambda p: p.choices[0],
+    "own value": own_value,
+    "nearest value": nearest_to_the_relation,
+    "alphabet": lambda p: min(p.choices),
+}
+
+
+@pytest.mark.parametrize("name", SHORTCUTS)
+def test_a_shortcut_is_near_chance(name: str):
+    chosen = [(p.choices.index(SHORTCUTS[name](p)) + 1, p.answers[0]) for p in problems("test")]
+    assert sum(str(number) == gold for number, gold in chosen) / len(chosen) < 0.26
+
+
+def test_hints_are_about_train_problems_three_to_five_each():
+    train = {p.id for p in problems("train")}
+    counts = Counter(hint.problem_id for hint in hints())
+    assert set(counts) <= train
+    assert 600 <= len(counts) <= 1000
+    assert set(counts.values()) <= {3, 4, 5}
+    assert len({hint.id for hint in hints()}) == len(hints())
+
+
+def test_some_hints_tell_the_answer_and_most_do_not():
+    by_id = {p.id: p for p in problems("train")}
+    told = 0
+    for hint in hints():
+        problem = by_id[hint.problem_id]
+        answer = problem.choices[int(problem.answers[0]) - 1]
+        told += answer in hint.text or "정답" in hint.text
+    assert 0.05 < told / len(hints()) < 0.35
+
+
+def test_the_assets_are_smaller_than_six_megabytes():
+    assert sum(file.stat().st_size for file in ASSETS.rglob("*") if file.is_file()) < 6_000_000
+
+
+@cache
+def tokenizer():
+    return AutoTokenizer.from_pretrained(ASSETS / "tiny-ko")
+
+
+def test_the_tokenizer_gives_any_korean_back():
+    text = "훈민정음 해례본 ㄱㅎ 漢字 🙂 뷁  2024년\n\n탭\t끝"
+    assert tokenizer().decode(tokenizer().encode(text)) == text
+
+
+def test_a_name_or_value_is_one_token():
+    for problem in problems("dev")[:50]:
+        for word in (*problem.choices, asked(problem)[0]):
+            assert len(tokenizer().encode(f" {word}")) == 1
+
+
+def test_all_prompts_and_targets_fit_the_context():
+    for split in SIZES:
+        rendered = [RENDERER.render(p, "answer") for p in problems(split)]
+        longest = max(map(len, prompt_ids(tokenizer(), rendered)))
+        assert longest + 64 < 512

@@ -1,0 +1,198 @@
+"""Files, zips and tables that are odd or broken in a way of their own, and what still comes out of them."""
+
+import io
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+from support.exam_files import FILES, FIVE, ROWS, as_json, parquet, zipped
+
+from koalign.data.formats.documents import Row, open_document, open_documents
+from koalign.data.formats.sources import read_source
+from koalign.records import Drop, KoalignError
+
+KOALPACA = FILES["koalpaca"]
+
+
+def rows_of(text: str, name: str = "a.csv") -> list[Row | Drop]:
+    return list(open_document(name, text.encode("utf-8")).rows())
+
+
+def cells(rows: list[Row | Drop]) -> list[list[str]]:
+    return [list(row.fields.values()) for row in rows if isinstance(row, Row)]
+
+
+# --- tables
+
+
+def test_a_quotation_mark_that_is_never_closed_costs_its_own_row():
+    rows = rows_of('id,text\n1,"가\n나"\n2,"다\n3,라\n4,"마"\n')
+    assert cells(rows) == [["1", "가\n나"], ["3", "라"], ["4", "마"]]
+    (broken,) = [row for row in rows if isinstance(row, Drop)]
+    assert broken.place == "a.csv:4" and "no line of CSV" in broken.detail
+
+
+def test_a_broken_row_of_several_lines_is_one_drop_that_says_how_many():
+    rows = rows_of('id,text\n1,"가\n나\n다",x\n2,라\n')
+    assert cells(rows) == [["2", "라"]]
+    assert rows[0].detail == "3 fields, and the header names 2, over 3 lines"
+
+
+def test_a_header_that_never_ends_is_refused_and_swallows_no_row():
+    for header in ('id,"text\n', '"id,text\n', 'id,"te"xt\n'):
+        with pytest.raises(KoalignError, match=r"a\.csv:1: the header is no line of CSV"):
+            open_document("a.csv", (header + '1,"가"\n2,"나"\n').encode())
+
+
+def test_blank_lines_and_a_second_mark_before_the_header_hide_no_column():
+    assert open_document("a.csv", "\n\n\ufeff\ufeffid,text\n1,가\n".encode()).columns == {
+        "id",
+        "text",
+    }
+    assert open_document("a.csv", "\ufeff\ufeffid,text\n1,가\n".encode()).columns == {"id", "text"}
+
+
+def test_a_table_with_the_line_ends_of_the_mac_is_read(tmp_path):
+    file = FILES["kmmlu"]
+    path = file.write(tmp_path)
+    path.write_bytes(path.read_bytes().replace(b"\r\n", b"\r"))
+    assert len(read_source(str(path), "dev").problems) == ROWS
+
+
+# --- what a format is known by
+
+
+def test_the_keys_that_most_rows_have_are_the_columns():
+    lines = [b"{}", b'{"x": 1}', b"3", b"{", b'{"a": 1, "b": 2}', b'{"b": 2, "a": 3}']
+    assert open_document("a.jsonl", b"\n".join(lines)).columns == {"a", "b"}
+    assert open_document("a.json", b'[{"x": 1}, {"a": 1}, {"a": 2}]').columns == {"a"}
+
+
+def test_an_article_with_its_own_paragraph_may_stand_beside_others(tmp_path):
+    mixed = {"data": [FILES["squad"].row(0), FILES["korquad-2"].row(1), 3]}
+    path = tmp_path / "mixed.json"
+    path.write_bytes(as_json(mixed))
+    reading = read_source(str(path), "dev", format="squad")
+    assert [len(reading.problems), reading.rows] == [2, 3]
+    assert reading.drops[0].place == f"{path}: data[2]"
+
+
+# --- values
+
+
+def test_a_number_that_python_can_read_and_not_write_is_a_drop(tmp_path):
+    file, rows = FILES["csat"], FILES["csat"].rows()
+    rows[1]["problems"] = "{'question': 'q', 'choices': ['a', 'b'], 'answer': 0x" + "f" * 4000 + "}"
+    path = tmp_path / file.name
+    path.write_bytes(file.data(rows))
+    reading = read_source(str(path), "dev")
+    assert [drop.reason for drop in reading.drops] == ["broken_literal"]
+    assert len(reading.problems) == ROWS - 1
+
+
+def test_a_long_run_of_spaces_in_a_query_takes_no_time(tmp_path):
+    file, rows = FILES["haerae"], FILES["haerae"].rows()
+    rows[1]["query"] = f"가{' ' * 20_000}나 {rows[1]['query']}{' ' * 20_000}"
+    path = tmp_path / file.name
+    path.write_bytes(file.data(rows))
+    reading = read_source(str(path), "dev")
+    assert [problem.choices for problem in reading.problems] == [tuple(FIVE)] * ROWS
+
+
+# --- zips, folders and paths
+
+
+def test_two_members_of_one_name_are_both_read(tmp_path):
+    first, second = ([KOALPACA.row(n)] for n in (0, 1))
+    with (
+        pytest.warns(UserWarning, match="Duplicate name"),
+        zipfile.ZipFile(tmp_path / "a.zip", "w") as archive,
+    ):
+        for rows in (first, second):
+            archive.writestr("a.jsonl", KOALPACA.data(rows))
+    assert len({p.id for p in read_source(str(tmp_path / "a.zip"), "train").problems}) == 2
+
+
+def test_what_a_mac_puts_into_a_zip_is_not_read_and_a_zip_in_a_zip_is(tmp_path):
+    good = KOALPACA.data(KOALPACA.rows())
+    members = {
+        "__MACOSX/._a.jsonl": b"\0\5\x16\7",
+        "folder.json/": b"",
+        "a.jsonl": good,
+        "b.zip": zipped({"b.jsonl": good}),
+    }
+    (tmp_path / "a.zip").write_bytes(zipped(members))
+    reading = read_source(str(tmp_path / "a.zip"), "train")
+    assert list(reading.files) == [f"{tmp_path}/a.zip/a.jsonl", f"{tmp_path}/a.zip/b.zip/b.jsonl"]
+    assert reading.rows == 2 * ROWS and not reading.not_read
+
+
+def test_a_link_to_nowhere_in_a_folder_is_no_file_that_is_not_there(tmp_path):
+    """As git-annex and DVC leave where the data were not fetched."""
+    KOALPACA.write(tmp_path)
+    (tmp_path / "more.jsonl").symlink_to(tmp_path / "gone")
+    with pytest.raises(KoalignError, match=r"more\.jsonl: cannot be read"):
+        read_source(str(tmp_path), "train")
+
+
+def test_a_name_in_another_encoding_can_be_written_down(tmp_path):
+    folder = tmp_path / "unpacked"
+    folder.mkdir()
+    path = Path(os.fsdecode(os.fsencode(folder) + b"/\xc7\xd1.jsonl"))
+    path.write_bytes(KOALPACA.data([3, *KOALPACA.rows()]))
+    reading = read_source(str(folder), "train")
+    assert json.dumps(list(reading.files), ensure_ascii=False).encode("utf-8")
+    assert reading.drops[0].place.encode("utf-8")
+
+
+def test_where_a_path_from_the_root_lies_says_nothing_of_its_split(tmp_path, monkeypatch):
+    for folder in ("dev/exam", "exam/train"):
+        (tmp_path / folder).mkdir(parents=True)
+        KOALPACA.write(tmp_path / folder)
+    monkeypatch.chdir(tmp_path)
+    (whole,) = open_documents(tmp_path / "dev" / "exam")
+    (written,) = open_documents(Path("dev/exam"))
+    (below,) = open_documents(tmp_path / "exam")
+    (beside,) = open_documents(tmp_path / "exam" / "train" / KOALPACA.name)
+    assert [d.split for d in (whole, written, below, beside)] == ["", "dev", "train", "train"]
+
+
+# --- Parquet
+
+
+def test_a_parquet_file_that_python_cannot_read_is_refused_in_one_line(tmp_path):
+    lengths, text = pyarrow.py_buffer(b"\0\0\0\0\2\0\0\0"), pyarrow.py_buffer(b"\xff\xfe")
+    rows = pyarrow.Table.from_pylist(FILES["kmmlu-pro"].rows()[:1])
+    tables = {
+        "no UTF-8": rows.append_column("x", pyarrow.StringArray.from_buffers(1, lengths, text)),
+        "no date": rows.append_column("x", pyarrow.array([10**15], pyarrow.timestamp("s"))),
+        "one name twice": rows.append_column("subject", pyarrow.array(["형법"])),
+    }
+    files = {}
+    for name, table in tables.items():
+        data = io.BytesIO()
+        pyarrow.parquet.write_table(table, data)
+        files[name] = data.getvalue()
+    files["no name"] = parquet(FILES["kmmlu-pro"].rows()).replace(
+        b"license_name", b"license_nam\xe9"
+    )
+    files["the first half"] = files["no name"][: len(files["no name"]) // 2]
+    for data in files.values():
+        (tmp_path / "a.parquet").write_bytes(data)
+        with pytest.raises(
+            KoalignError, match=r"a\.parquet: not a Parquet file that can be read"
+        ) as refused:
+            read_source(str(tmp_path / "a.parquet"), "dev")
+        assert "\n" not in str(refused.value)
+
+
+def test_a_parquet_file_without_rows_says_that_there_are_none(tmp_path):
+    (tmp_path / "a.parquet").write_bytes(parquet(FILES["kmmlu-pro"].rows()))
+    table = pyarrow.parquet.read_table(tmp_path / "a.parquet")
+    pyarrow.parquet.write_table(table.slice(0, 0), tmp_path / "a.parquet")
+    with pytest.raises(KoalignError, match="there are no rows"):
+        read_source(str(tmp_path / "a.parquet"), "dev")

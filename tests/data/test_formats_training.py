@@ -1,0 +1,180 @@
+"""AI Hub, instruction data and preferences: one question and one answer, or one order, or a refusal."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+
+import pytest
+from support.text_rows import (
+    FILES,
+    INSTRUCTION,
+    aihub,
+    ask,
+    document,
+    infos,
+    one,
+    one_ranking,
+    ranked,
+    reading_of,
+    refusal,
+    sft,
+    tell,
+)
+
+from koalign.data.formats.documents import open_documents
+from koalign.data.formats.read import read
+
+# --- AI Hub ---
+
+
+def test_ai_hub_answers_are_long_and_names_that_were_taken_out_stay_out():
+    problem = one(infos(sft("<NAME> 씨가 말했다.")))
+    assert (problem.kind, problem.answers) == ("long", ("<NAME> 씨가 말했다.",))
+    assert (problem.key, problem.subject, problem.source) == ("d-1", "사회", "aihub-sft")
+
+
+def test_an_answer_that_is_the_question_is_refused():
+    assert refusal(infos(sft(aihub()["question"] + " "))) == "answer_is_the_question"
+    qa_row = {"question": "누가 했는가?", "answer": "누가 했는가?"}
+    assert refusal([document(qa_row)]) == "answer_is_the_question"
+
+
+def test_five_ranked_answers_become_one_ranking_the_best_first():
+    ranking = one_ranking(infos(ranked(3, 1, 2, 5, 4)))
+    assert ranking.texts == ("답 2", "답 3", "답 1", "답 5", "답 4")
+    assert ranking.problem.answers == () and ranking.problem.kind == "long"
+
+
+@pytest.mark.parametrize(
+    ("ranks", "reason"),
+    [
+        ((1, 2, 2, 4, 5), "two_of_one_rank"),
+        ((1, 2, None, 4, 5), "rank_missing"),
+        ((1, 2, 3, 4, 6), "rank_missing"),
+        ((0, 1, 2, 3, 4), "rank_missing"),
+        ((1,), "nothing_to_rank"),
+    ],
+)
+def test_ranks_that_are_no_order_are_refused(ranks, reason):
+    assert refusal(infos(ranked(*ranks)), "aihub-rm") == reason
+
+
+def test_one_text_with_two_ranks_and_an_answer_that_is_the_question_are_refused():
+    twice, echo = ranked(1, 2, 3, 4, 5), ranked(1, 2, 3, 4, 5)
+    twice["answer05"]["contents"] = "답 1"
+    echo["answer03"]["contents"] = echo["question"]
+    assert refusal(infos(twice)) == "same_text_twice"
+    assert refusal(infos(echo)) == "answer_is_the_question"
+
+
+def test_ai_hub_zips_are_read_where_they_are_with_their_korean_folders(tmp_path):
+    folder = tmp_path / "3.개방데이터" / "1.데이터" / "Validation" / "02.라벨링데이터"
+    folder.mkdir(parents=True)
+    with zipfile.ZipFile(folder / "VL_02.RLHF데이터.zip", "w") as archive:
+        archive.writestr("/SFTlabel.json", json.dumps(infos(sft())))
+        archive.writestr("02.라벨링데이터/RMlabel.json", json.dumps(infos(ranked(1, 2, 3, 4, 5))))
+    reading = read(open_documents(tmp_path))
+    assert sorted(reading.files.values()) == ["aihub-rm", "aihub-sft"]
+    assert [problem.split for problem in reading.problems] == ["dev"]
+
+
+def test_questions_on_one_document_are_one_group():
+    rows = [{"question": f"{n}?", "answer": f"{n}."} for n in "가나"]
+    reading = reading_of([document(*rows)])
+    assert [problem.group for problem in reading.problems] == ["w-1", "w-1"]
+    assert {problem.subject for problem in reading.problems} == {"인문"}
+
+
+# --- training data ---
+
+
+def test_koalpaca_keeps_the_page_as_its_key():
+    problem = one([FILES["koalpaca"][1][0]], name="x.jsonl")
+    assert (problem.question, problem.answers) == ("물은 왜 어는가?", ("열을 잃기 때문이다.",))
+    assert (problem.key, problem.source) == ("https://example.org/1", "koalpaca")
+
+
+def test_the_input_of_an_alpaca_row_follows_its_instruction():
+    row = {**INSTRUCTION, "input": "한 줄로.", "subject": "Chemistry", "type": "wrong_with_cot"}
+    problem = one([row], name="x.jsonl")
+    assert (problem.question, problem.subject) == ("물은 왜 어는가?\n\n한 줄로.", "Chemistry")
+    assert (problem.kind, problem.source) == ("long", "alpaca")
+
+
+def test_an_alpaca_row_may_have_a_system_message_but_no_turns_before_it():
+    row = {**INSTRUCTION, "input": "", "system": "짧게 답한다.", "history": []}
+    assert one([row]).question == "짧게 답한다.\n\n물은 왜 어는가?"
+    assert refusal([{**row, "history": [["안녕?", "안녕."]]}]) == "several_turns"
+
+
+SYSTEM = {"role": "system", "content": "짧게 답한다."}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"messages": [SYSTEM, ask(), tell()]},
+        {"conversations": [{"from": "system", "value": "짧게 답한다."}, {"from": "human", "value": ask()["content"]}, {"from": "gpt", "value": tell()["content"]}]},
+        {"system": "짧게 답한다.", "conversations": [ask(), tell()]},
+        {"prompt": [SYSTEM, ask()], "completion": [tell()]},
+        {"prompt": [SYSTEM, ask()], "completion": tell()["content"]},
+    ],
+)  # fmt: skip
+def test_a_system_message_stands_in_front_of_the_question(row):
+    problem = one([row])
+    assert problem.question == "짧게 답한다.\n\n왜 하늘은 파란가?"
+    assert (problem.kind, problem.answers) == ("long", ("빛이 흩어지기 때문이다.",))
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"messages": [ask(), tell(), ask("또?"), tell("응.")]}, "several_turns"),
+        ({"messages": [ask(), tell(), ask("또?")]}, "several_turns"),
+        ({"messages": [ask(), tell(), tell("응.")]}, "several_turns"),
+        ({"messages": [ask()]}, "no_question_and_answer"),
+        ({"messages": [tell(), ask()]}, "no_question_and_answer"),
+        ({"messages": []}, "no_question_and_answer"),
+        ({"messages": [ask(), {"role": "tool", "content": "3"}, tell()]}, "unknown_role"),
+        ({"messages": [ask(), tell(ask()["content"])]}, "answer_is_the_question"),
+        ({"prompt": "하늘은", "completion": "초록이다.", "label": False}, "labelled_bad"),
+        ({"chosen": "하늘은 파랗다.", "rejected": "하늘은 초록이다."}, "no_prompt"),
+        ({"prompt": "하늘은?", "chosen": "파랗다.", "rejected": "파랗다."}, "same_text_twice"),
+        ({"chosen": [ask(), tell()], "rejected": [ask("바다는?"), tell("예.")]}, "two_questions"),
+        ({"prompt": "바다는?", "chosen": [ask(), tell()], "rejected": [ask(), tell("예.")]}, "two_questions"),
+    ],
+)  # fmt: skip
+def test_what_is_not_one_question_and_one_answer_is_refused(row, reason):
+    assert refusal([row]) == reason
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": "왜 하늘은 파란가?", "chosen": "빛이 흩어지기 때문이다.", "rejected": "모른다."},
+        {"prompt": [ask()], "chosen": [tell()], "rejected": [tell("모른다.")]},
+        {"chosen": [ask(), tell()], "rejected": [ask(), tell("모른다.")]},
+        {
+            "prompt": "왜 하늘은 파란가?",
+            "chosen": [ask(), tell()],
+            "rejected": [ask(), tell("모른다.")],
+        },
+        {"messages": [ask(), tell()], "rejected_response": "모른다."},
+    ],
+)
+def test_every_way_to_write_a_preference_is_the_same_ranking(row):
+    ranking = one_ranking([row])
+    assert ranking.problem.question == "왜 하늘은 파란가?"
+    assert ranking.texts == ("빛이 흩어지기 때문이다.", "모른다.")
+
+
+def test_preferences_between_numbers_are_read():
+    row = {"prompt": "<보기>:\nㄱ\n정답:", "chosen": "2", "rejected": "4"}
+    assert one_ranking([row], name="pairs.jsonl").texts == ("2", "4")
+
+
+def test_an_ms_swift_row_without_a_rejected_response_is_an_example():
+    first, second = FILES["ms-swift"][1]
+    reading = reading_of([first, {**second, "rejected_response": None}])
+    assert (len(reading.rankings), len(reading.problems)) == (1, 1)

@@ -1,0 +1,78 @@
+"""What templates teach grades as right, and answers that were stored are graded again in order."""
+
+import json
+
+import pytest
+from pydantic import ValidationError
+from support.grading_vectors import (
+    FIVE,
+    FOUR,
+    LONG,
+    MARKED,
+    NOWHERE,
+    SHORT,
+    SPAN,
+    WRONG,
+)
+
+from koalign.data.grading.extract import comparable, stated_numbers, stated_text
+from koalign.data.grading.grade import GradeLine, grade, quotes_its_choice, regrade
+from koalign.data.prompting.prompts import DEFAULT, Renderer, load_template, template_names
+
+
+def test_a_right_number_under_another_text_is_no_example():
+    assert quotes_its_choice(FOUR, "고른 답: 다\n정답: 3")
+    assert not quotes_its_choice(FOUR, "고른 답: 가\n정답: 3")
+    assert quotes_its_choice(FOUR, "글에 나온다. 정답: 3")
+    assert quotes_its_choice(SHORT, "정답: 만 6세")
+    verse = FOUR.model_copy(update={"choices": ("산에는\n꽃 피네", "강", "들", "길")})
+    assert quotes_its_choice(verse, "고른 답: 산에는\n꽃 피네\n정답: 1")
+
+
+ASKED = [
+    (name, problem)
+    for name in template_names()
+    for problem in (FOUR, FIVE, WRONG, MARKED, SHORT, SPAN, NOWHERE, LONG)
+    if problem.kind in load_template(name).kinds
+]
+
+
+@pytest.mark.parametrize(("name", "problem"), ASKED)
+def test_what_every_template_teaches_grades_as_right(name, problem):
+    template = load_template(name)
+    problem = problem.model_copy(
+        update={"rationale": "①은 때가 다르고, 글의 셋째 줄이 그것을 말한다."}
+    )
+    if problem.kind == "short":
+        problem = problem.model_copy(update={"answers": ("만 6세", "여섯 살")})
+    text = Renderer(template=template).target(problem)
+    assert grade(problem, text).why == "match", text
+    if name == DEFAULT:
+        assert quotes_its_choice(problem, text)
+
+
+def test_statements_are_listed_in_order():
+    assert stated_numbers("정답: 1\n정답은 2번 또는 3번\nB가 정답이다") == [(1,), (2, 3), (2,)]
+    assert stated_numbers("③이 옳다") == [(3,)]
+    assert stated_numbers("고을의 이름을 보라.") == []
+    assert stated_text("정답: 가야\n정답은 신라입니다.") == ["가야", "신라입니다."]
+
+
+def test_comparison_ignores_emphasis_enclosing_quotes_and_a_final_full_stop():
+    assert comparable("서울") == comparable(" “서울.” ") == comparable("**서울**") == "서울"
+    assert comparable("①") != comparable("1")
+
+
+def test_lines_of_a_file_are_regraded_in_order_and_strange_keys_are_refused():
+    cut = {"text": "나이는\n지문에", "finish_reason": "length"}
+    rows = [
+        {"problem": json.loads(FOUR.model_dump_json()), "text": "정답: 3"},
+        {"problem": json.loads(SHORT.model_dump_json()), **cut},
+    ]
+    graded = list(regrade(map(GradeLine.model_validate, rows)))
+    assert [(g.id, g.answer, g.correct, g.why) for g in graded] == [
+        (FOUR.id, "3", True, "match"),
+        (SHORT.id, None, False, "truncated"),
+    ]
+    with pytest.raises(ValidationError, match="verdict"):
+        GradeLine.model_validate({**rows[0], "verdict": "match"})

@@ -1,0 +1,202 @@
+"""Reference log-probabilities and CHES are those of one completion at a time, whatever stands beside it."""
+
+import math
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from support.problems import exam
+from support.training_helpers import (
+    MODEL,
+    RENDERER,
+    TRAINING,
+    base_of_tests,
+    pairs_of,
+    trained_adapter,
+)
+
+from koalign.adapters.base import load_tokenizer
+from koalign.config.sections import Config, Training
+from koalign.engines import groups as packing
+from koalign.jsonl import read_json, write_json, write_jsonl
+from koalign.mining.pairs.logps import read_logps, write_logps
+from koalign.records import KoalignError
+from koalign.run import execute
+from koalign.stages import reference
+from koalign.training.policy import continued_policy
+from koalign.training.scoring import ln_ches, token_logps
+
+FLOATS = st.floats(-60, 0, width=32)
+
+
+@given(st.lists(st.tuples(st.lists(FLOATS, min_size=1), st.lists(FLOATS, min_size=1))))
+def test_log_probabilities_come_back_from_disk(tmp_path_factory, logps):
+    path = tmp_path_factory.mktemp("logps") / "logps.safetensors"
+    write_logps(path, logps)
+    assert read_logps(path) == logps
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return load_tokenizer(MODEL)
+
+
+@pytest.fixture(scope="module")
+def pairs(tokenizer):
+    return pairs_of(tokenizer, exam("train")[:6], each=2)
+
+
+@pytest.fixture(scope="module")
+def adapter(tmp_path_factory):
+    return trained_adapter(tmp_path_factory.mktemp("sft") / "adapter", rank=8, seed=3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("training", [Training(), Training(row_tokens=16), Training(packing="trl")])
+def test_the_reference_is_the_log_softmax_of_the_plain_model(training, pairs, adapter):
+    found = token_logps(continued_policy(MODEL, adapter), pairs, training)
+    plain = continued_policy(MODEL, adapter).eval()
+    for pair, sides in zip(pairs, found, strict=True):
+        for side, logps in zip((pair.chosen, pair.rejected), sides, strict=True):
+            with torch.no_grad():
+                logits = plain(input_ids=torch.tensor([[*pair.prompt_ids, *side.token_ids]])).logits
+            said = logits[0, len(pair.prompt_ids) - 1 : -1].log_softmax(-1)
+            expected = said.gather(1, torch.tensor(side.token_ids)[:, None])[:, 0]
+            assert logps == pytest.approx(expected.tolist(), abs=1e-4)
+
+
+@pytest.mark.slow
+def test_ches_is_its_definition_on_single_unpadded_rows(pairs, adapter):
+    plain = continued_policy(MODEL, adapter).eval()
+
+    def states(pair, side):
+        ids = torch.tensor([[*pair.prompt_ids, *side.token_ids]])
+        with torch.no_grad():
+            hidden = plain(input_ids=ids, output_hidden_states=True).hidden_states[-1][0]
+        return hidden[len(pair.prompt_ids) - 1 : -1].sum(dim=0).double()
+
+    expected = []
+    for pair in pairs:
+        plus, minus = states(pair, pair.chosen), states(pair, pair.rejected)
+        lengths = len(pair.chosen.token_ids), len(pair.rejected.token_ids)
+        expected.append(
+            float(plus @ minus) / (lengths[0] * lengths[1]) - float(plus @ plus) / lengths[0] ** 2
+        )
+    assert min(map(abs, expected)) > 0.01
+    assert ln_ches(adapter, MODEL, pairs, TRAINING) == pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.slow
+def test_ches_does_not_depend_on_neighbours_rows_or_packing(pairs, adapter):
+    together = ln_ches(adapter, MODEL, pairs, TRAINING)
+    for training in (Training(row_tokens=16), Training(packing="trl")):
+        assert ln_ches(adapter, MODEL, pairs, training) == pytest.approx(together, rel=1e-4)
+    for number, pair in enumerate(pairs[:3]):
+        assert ln_ches(adapter, MODEL, [pair], TRAINING)[0] == pytest.approx(
+            together[number], rel=1e-4
+        )
+    backwards = ln_ches(adapter, MODEL, pairs[::-1], TRAINING)
+    assert backwards[::-1] == pytest.approx(together, rel=1e-4)
+
+
+@pytest.mark.slow
+def test_ches_of_two_equal_sides_is_0(pairs, adapter):
+    same = [pair.model_copy(update={"rejected": pair.chosen}) for pair in pairs]
+    assert ln_ches(adapter, MODEL, same, TRAINING) == pytest.approx([0] * len(same), abs=1e-5)
+
+
+@pytest.mark.slow
+def test_a_model_on_which_packing_is_not_exact_is_refused(pairs, adapter, monkeypatch):
+    """Here the packing is broken; it might as well be the model."""
+    monkeypatch.setattr(packing, "_positions", lambda span: torch.arange(span.stop - span.start))
+    with pytest.raises(
+        KoalignError, match=r"groups is not exact on this model .* set training\.packing: trl"
+    ):
+        token_logps(continued_policy(MODEL, adapter), pairs, TRAINING)
+
+
+@pytest.fixture
+def run_dir(tmp_path, pairs, adapter):
+    """What the reference stage reads, as the stages before would have left it."""
+    for stage in ("prepare", "pairs", "sft"):
+        (tmp_path / stage).mkdir()
+        write_json(tmp_path / stage / "manifest.json", manifest(stage))
+    write_json(tmp_path / "prepare" / "base.json", base_of_tests().model_dump(mode="json"))
+    write_jsonl(tmp_path / "pairs" / "pairs.jsonl", pairs)
+    shutil.copytree(adapter, tmp_path / "sft" / "adapter")
+    return tmp_path
+
+
+def manifest(stage: str) -> dict:
+    return {
+        "stage": stage, "fingerprint": "", "template": "", "outputs": {}, "counts": {}, "metrics": {},
+        "koalign": "", "git": None, "packages": {}, "seconds": 0, "peak_memory_mb": 0,
+    }  # fmt: skip
+
+
+CONFIG = Config.model_validate({"model": {"path": "builtin:tiny-ko"}, "data": {"train": ["x"]}})
+
+
+def other_tokenizer(run_dir):
+    base = read_json(run_dir / "prepare" / "base.json")
+    write_json(run_dir / "prepare" / "base.json", {**base, "tokenizer_hash": "other"})
+
+
+def other_pairs(run_dir):
+    lines = (run_dir / "pairs" / "pairs.jsonl").read_text(encoding="utf-8").splitlines()
+    (run_dir / "pairs" / "pairs.jsonl").write_text("\n".join(lines[1:]) + "\n", encoding="utf-8")
+
+
+def other_weights(run_dir):
+    shutil.rmtree(run_dir / "sft" / "adapter")
+    trained_adapter(run_dir / "sft" / "adapter", rank=8, seed=4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", [other_pairs, other_weights])
+def test_reference_log_probabilities_are_kept_until_what_they_stand_on_changes(change, run_dir):
+    first, ran = execute(reference.STAGE, CONFIG, run_dir)
+    assert ran and first.counts["pairs"] == 12
+    assert execute(reference.STAGE, CONFIG, run_dir) == (first, False)
+    change(run_dir)
+    with pytest.raises(KoalignError, match="reference was made with another"):
+        execute(reference.STAGE, CONFIG, run_dir)
+    again, ran = execute(reference.STAGE, CONFIG, run_dir, force=True)
+    assert ran and again.outputs != first.outputs
+
+
+@pytest.mark.slow
+def test_another_tokenizer_makes_the_reference_stale_and_the_adapter_unfit(run_dir):
+    execute(reference.STAGE, CONFIG, run_dir)
+    other_tokenizer(run_dir)
+    with pytest.raises(KoalignError, match="reference was made with another"):
+        execute(reference.STAGE, CONFIG, run_dir)
+    with pytest.raises(KoalignError, match="tokenizer"):
+        execute(reference.STAGE, CONFIG, run_dir, force=True)
+
+
+@pytest.mark.slow
+def test_another_template_makes_the_reference_stale(run_dir):
+    execute(reference.STAGE, CONFIG, run_dir)
+    direct = CONFIG.model_copy(
+        update={"prompt": CONFIG.prompt.model_copy(update={"template": "direct"})}
+    )
+    with pytest.raises(KoalignError, match="reference was made with"):
+        execute(reference.STAGE, direct, run_dir)
+    with pytest.raises(KoalignError, match=f"trained with prompt template {RENDERER.hash}"):
+        execute(reference.STAGE, direct, run_dir, force=True)
+
+
+@pytest.mark.slow
+def test_the_step_0_policy_is_the_reference(run_dir, pairs, adapter):
+    execute(reference.STAGE, CONFIG, run_dir)
+    kept = read_logps(run_dir / "reference" / "logps.safetensors")
+    now = token_logps(continued_policy(MODEL, adapter), pairs, TRAINING)
+    assert len(kept) == len(now) == len(pairs)
+    assert np.allclose(
+        [v for p in kept for s in p for v in s], [v for p in now for s in p for v in s]
+    )
+    assert all(not math.isnan(v) for p in kept for s in p for v in s)

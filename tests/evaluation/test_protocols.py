@@ -1,0 +1,310 @@
+"""A protocol is found by its name, asks what it can ask, and never shows what it evaluates."""
+
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.problems import exam
+
+from koalign.data.formats import haerae
+from koalign.data.formats.documents import Row
+from koalign.data.prompting.prompts import TEMPLATES, Renderer, load_template, template_names
+from koalign.data.text.korean import clean
+from koalign.evaluation.asking import asked, candidates_of, shots_of, subject_of
+from koalign.evaluation.protocols import PROTOCOLS, Protocol, in_mode, load_protocol
+from koalign.records import KoalignError, Problem, passage_of
+
+NAMES = [
+    "kmmlu@lm-eval", "kmmlu@paper", "kmmlu-direct", "kmmlu-hard@lm-eval", "mmmlu-ko@simple-evals",
+    "click@lm-eval", "click", "haerae@lm-eval", "kobest@lm-eval", "csatqa@lm-eval", "csat", "kice",
+    "klue-mrc", "korquad", "nikl-culture", "nikl-rule",
+]  # fmt: skip
+
+
+def kmmlu(number: int, subject: str = "Law", **changes: object) -> Problem:
+    return Problem(
+        question=f"{subject} {number}번 죄는?",
+        choices=("살인", "절도", "사기", "방화"),
+        answers=(str(number % 4 + 1),),
+        source="kmmlu",
+        subject=subject,
+    ).model_copy(update=changes)
+
+
+def renderer(protocol: Protocol) -> Renderer:
+    return Renderer(load_template(protocol.template))
+
+
+def questions(prompt) -> list[str]:
+    return [turn.text.split("\n")[0] for turn in prompt.messages if turn.role == "user"]
+
+
+def test_the_protocols_are_these_and_each_has_a_template_and_groups_of_different_subjects():
+    assert list(PROTOCOLS) == NAMES
+    for protocol in PROTOCOLS.values():
+        assert load_template(protocol.template).name in template_names()
+        assert len(set(protocol.covers)) == len(protocol.covers)
+        assert not (protocol.groups and protocol.subjects)
+    assert len(load_protocol("kmmlu@lm-eval").covers) == 45
+    assert len(load_protocol("mmmlu-ko@simple-evals").covers) == 57
+    assert len(load_protocol("click@lm-eval").covers) == 11
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [("kmmlu@lmeval", "kmmlu@lm-eval"), ("haerea@lm-eval", "haerae@lm-eval"), ("dierct", "direct")],
+)
+def test_an_unknown_protocol_is_refused_with_the_nearest_name(name, near):
+    with pytest.raises(KoalignError, match=f"{name}.*did you mean '{near}'"):
+        load_protocol(name)
+
+
+def test_a_template_by_name_or_path_is_a_protocol_that_koalign_grades(tmp_path: Path):
+    path = tmp_path / "mine.yaml"
+    path.write_text((TEMPLATES / "direct.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    for name, called in (("direct", "direct"), (str(path), "mine")):
+        protocol = load_protocol(name)
+        assert (protocol.name, protocol.mode, protocol.grading) == (called, "generate", "koalign")
+        assert (protocol.metrics, protocol.formats, protocol.shots) == (("acc",), (), 0)
+        (prompt,) = asked(protocol, renderer(protocol), [kmmlu(1)])
+        assert prompt.problem_id == kmmlu(1).id and "Law 1번 죄는?" in prompt.messages[0].text
+    with pytest.raises(KoalignError, match=r"'none\.yaml' is neither"):
+        load_protocol("none.yaml")
+
+
+def test_a_protocol_in_the_other_mode_measures_what_that_mode_can():
+    scored = in_mode(load_protocol("direct"), "choice")
+    assert (scored.mode, scored.metrics) == ("choice", ("acc",))
+    assert candidates_of(scored, kmmlu(1)) == ("1", "2", "3", "4")
+    written = in_mode(load_protocol("click@lm-eval"), "generate")
+    assert (written.metrics, written.grading, written.stop) == (("acc",), "koalign", ("\n\n",))
+    assert in_mode(load_protocol("kmmlu-direct"), "choice").metrics == ("acc",)
+    assert in_mode(load_protocol("csat"), "generate").metrics == ("macro_f1", "acc", "points")
+    assert in_mode(load_protocol("csat"), "generate").stop == ()
+    same = load_protocol("kmmlu-direct")
+    assert in_mode(same, "generate") is same
+
+
+# --- what it asks
+
+
+def test_a_problem_of_another_source_is_refused_by_name():
+    protocol = load_protocol("kmmlu@lm-eval")
+    with pytest.raises(KoalignError, match=r"kmmlu@lm-eval: asks kmmlu, and problem .* from click"):
+        asked(protocol, renderer(protocol), [kmmlu(1), kmmlu(2, source="click")])
+
+
+def test_a_problem_without_gold_is_refused():
+    protocol = load_protocol("kmmlu@lm-eval")
+    with pytest.raises(KoalignError, match="has no gold answer"):
+        asked(protocol, renderer(protocol), [kmmlu(1), kmmlu(2, answers=())])
+
+
+def test_what_has_no_choices_is_not_scored_by_them():
+    protocol = in_mode(load_protocol("direct"), "choice")
+    problem = Problem(question="몇 세?", kind="short", answers=("6세",))
+    with pytest.raises(KoalignError, match=r"scores choices, and problem .* has none"):
+        asked(protocol, renderer(protocol), [problem])
+
+
+def test_every_problem_of_the_builtin_exam_is_asked_by_csat():
+    protocol = load_protocol("csat")
+    problems = exam("dev")[:50]
+    prompts = asked(protocol, renderer(protocol), problems)
+    assert [prompt.problem_id for prompt in prompts] == [problem.id for problem in problems]
+    for problem, prompt in zip(problems, prompts, strict=True):
+        labels = candidates_of(protocol, problem)
+        assert labels == tuple("12345"[: len(problem.choices)])
+        assert f"{', '.join(labels)} 중에 하나를" in prompt.messages[-1].text
+
+
+def test_a_problem_with_more_choices_than_labels_has_no_candidates():
+    many = Problem(question="?", choices=tuple("가나다라마바사아자차"), answers=("10",))
+    with pytest.raises(KoalignError, match=r"9 labels, and problem .* has 10 choices"):
+        candidates_of(in_mode(load_protocol("direct"), "choice"), many)
+
+
+# --- click
+
+
+@pytest.mark.parametrize(
+    ("key", "choices", "labels"),
+    [
+        ("CSAT_korean_22_3", 5, "ABCDE"),
+        ("CSAT_korean_22_3", 4, "ABCDE"),
+        ("KIIP_law_3", 4, "ABCD"),
+    ],
+)
+def test_click_scores_a_fifth_letter_where_the_id_says_csat(key, choices, labels):
+    problem = Problem(
+        question="?", choices=tuple("가나다라마"[:choices]), answers=("1",), source="click", key=key
+    )
+    assert "".join(candidates_of(load_protocol("click@lm-eval"), problem)) == labels
+    assert "".join(candidates_of(load_protocol("click"), problem)) == "ABCDE"[:choices]
+
+
+def test_a_fifth_choice_of_click_is_shown_by_click_alone():
+    problem = Problem(
+        question="?",
+        choices=tuple("가나다라마"),
+        answers=("5",),
+        source="click",
+        key="CSAT_korean_22_3",
+    )
+    for name, shown in (("click@lm-eval", False), ("click", True)):
+        protocol = load_protocol(name)
+        (prompt,) = asked(protocol, renderer(protocol), [problem])
+        assert ("마" in prompt.messages[0].text) == shown
+
+
+def test_click_files_a_question_by_its_id_in_lm_eval_and_by_its_file_elsewhere():
+    problem = Problem(
+        question="?", choices=("가", "나"), answers=("1",), key="Kedu_1_3", subject="Functional"
+    )
+    assert subject_of(load_protocol("click@lm-eval"), problem) == "Grammar"
+    assert subject_of(load_protocol("click"), problem) == "Functional"
+
+
+# --- haerae
+
+LISTED = "(A) 비전속\n(B) 나무 키\n(C) 3.1 운동\n(D) 상대방\n(E) 비대면"
+OPTIONS = ["비전속", "나무 키", "3.1 운동", "상대방", "비대면"]
+QUERIES = [
+    f"다음을 고르시요.\n    \n### 질문: \n언택트는?\n\n### 선택지: \n{LISTED}\n\n### 정답:",
+    f"다음을 고르시요.\n\n### 지문:\n가을.\n### 참고: 옛말\n### 질문:\n무엇?\n### 선택지:\n{LISTED}\n### 정답: ",
+    f"고르시요.\n### 문제: 무엇?\n{LISTED.replace(chr(10), ' ')} 정답：\n",
+    "(A) 비가 오고 (B) 눈이 오고 (C) 해가 나는데 (D) 바람이 불며 (E) 맑다.\n\n",
+    "  언택트의 순화어는?",
+]
+
+
+def read_query(query: str) -> Problem:
+    row = Row(
+        "history/test.csv:2", {"query": query, "options": OPTIONS, "answer": "(E)"}, "test", "test"
+    )
+    return haerae.problem(row).model_copy(update={"source": "haerae"})
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_a_haerae_query_is_asked_to_the_byte_whatever_its_shape(query):
+    protocol = load_protocol("haerae@lm-eval")
+    problem = read_query(query)
+    (prompt,) = asked(protocol, renderer(protocol), [problem])
+    assert prompt.messages[-1].text == query
+    assert prompt.problem_id == problem.id
+    assert candidates_of(protocol, problem) == ("(A)", "(B)", "(C)", "(D)", "(E)")
+
+
+@given(
+    st.text(st.characters(exclude_categories=["Cs", "Cc", "M", "Lo"]), min_size=1).filter(str.strip)
+)
+def test_no_haerae_query_is_asked_otherwise_than_it_was_read(text):
+    protocol = load_protocol("haerae@lm-eval")
+    (prompt,) = asked(protocol, renderer(protocol), [read_query(text)])
+    assert prompt.messages[-1].text == clean(text)
+
+
+def test_a_haerae_problem_that_came_without_its_query_is_refused():
+    protocol = load_protocol("haerae@lm-eval")
+    problem = read_query(QUERIES[0]).model_copy(update={"key": ""})
+    with pytest.raises(KoalignError, match="was read without it; read the published files again"):
+        asked(protocol, renderer(protocol), [problem])
+
+
+# --- shots
+
+
+def test_shots_in_the_order_of_lm_eval_are_drawn_anew_for_each_item_and_for_each_subject_alike():
+    protocol = load_protocol("kmmlu@lm-eval")
+    pool = [kmmlu(100 + n, subject) for n in range(9) for subject in ("Law", "Math")]
+    problems = [kmmlu(n, subject) for n in range(3) for subject in ("Math", "Law")]
+    prompts = asked(protocol, renderer(protocol), problems, 5, pool)
+    for subject in ("Law", "Math"):
+        state = random.Random(1234)
+        own = [shot.question for shot in pool if shot.subject == subject]
+        found = [
+            questions(prompt)[:-1]
+            for problem, prompt in zip(problems, prompts, strict=True)
+            if problem.subject == subject
+        ]
+        assert found == [state.sample(own, 5) for _ in range(3)]
+
+
+def test_the_first_shots_of_the_subject_come_in_the_order_of_the_pool():
+    protocol = load_protocol("click")
+    pool = [kmmlu(100 + n, source="click") for n in range(4)]
+    prompts = asked(protocol, renderer(protocol), [kmmlu(1, source="click")], 2, pool)
+    assert [turn.role for turn in prompts[0].messages] == ["user", "assistant"] * 2 + ["user"]
+    assert ["100번" in prompts[0].messages[0].text, "101번" in prompts[0].messages[2].text] == [
+        True
+    ] * 2
+
+
+def test_the_paper_shows_five_shots_unless_another_number_is_asked_for():
+    protocol = load_protocol("kmmlu@paper")
+    pool = [kmmlu(100 + n) for n in range(5)]
+    for shots, shown in ((None, 5), (0, 0), (2, 2)):
+        (prompt,) = asked(protocol, renderer(protocol), [kmmlu(1)], shots, pool)
+        assert len(questions(prompt)) == shown + 1
+
+
+@pytest.mark.parametrize(
+    "change", [{}, {"choices": ("방화", "살인", "절도", "사기")}, {"question": "Law  7번 죄는？"}]
+)
+def test_a_shot_that_is_itself_evaluated_is_refused_however_it_is_written(change):
+    protocol = load_protocol("kmmlu@lm-eval")
+    pool = [kmmlu(100 + n) for n in range(4)] + [kmmlu(7, **change)]
+    with pytest.raises(KoalignError, match=r"the shot problem .* is evaluated, too"):
+        asked(protocol, renderer(protocol), [kmmlu(n) for n in range(10)], 5, pool)
+
+
+def test_a_pool_of_the_test_split_is_refused_where_shots_have_a_split_of_their_own():
+    for name in ("kmmlu@lm-eval", "csat"):
+        protocol = load_protocol(name)
+        pool = [kmmlu(100 + n, split="test") for n in range(5)]
+        with pytest.raises(KoalignError, match="test split"):
+            asked(protocol, renderer(protocol), [kmmlu(1)], 5, pool)
+
+
+def test_too_few_shots_are_refused_and_not_filled_up():
+    protocol = load_protocol("kmmlu@lm-eval")
+    pool = [kmmlu(100 + n, "Law") for n in range(9)]
+    with pytest.raises(
+        KoalignError, match="5 shots of the dev split wanted, and there are 0 on Math"
+    ):
+        asked(protocol, renderer(protocol), [kmmlu(1, "Math")], 5, pool)
+
+
+@pytest.mark.parametrize(("name", "n", "enough"), [("click@lm-eval", 5, False), ("click@lm-eval", 6, True), ("csatqa@lm-eval", 5, True)])  # fmt: skip
+def test_shots_from_the_test_split_are_never_the_item_but_for_csatqa(name, n, enough):
+    protocol = load_protocol(name)
+    source = protocol.formats[0]
+    problems = [
+        kmmlu(n, "GR", source=source, key="KIIP_law_1", choices=tuple("가나다라마"))
+        for n in range(n)
+    ]
+    if not enough:
+        with pytest.raises(
+            KoalignError, match="5 shots of the test split wanted, and there are 4 on Law"
+        ):
+            shots_of(protocol, renderer(protocol), problems, 5)
+        return
+    drawn = shots_of(protocol, renderer(protocol), problems, 5)
+    held = [problem in shots for problem, shots in zip(problems, drawn, strict=True)]
+    assert all(len(set(shots)) == 5 for shots in drawn)
+    assert all(held) if name == "csatqa@lm-eval" else not any(held)
+
+
+def test_a_shot_without_gold_is_refused():
+    protocol = load_protocol("kmmlu@lm-eval")
+    pool = [kmmlu(100 + n, answers=()) for n in range(5)]
+    with pytest.raises(KoalignError, match="has no gold answer"):
+        asked(protocol, renderer(protocol), [kmmlu(1)], 5, pool)
+
+
+def test_problems_on_one_passage_are_one_cluster_and_others_are_their_own():
+    first, second = kmmlu(1, group="g"), kmmlu(2, group="g")
+    assert passage_of(first) == passage_of(second) != passage_of(kmmlu(2, group="g", source="csat"))
+    assert passage_of(kmmlu(1)) == kmmlu(1).id

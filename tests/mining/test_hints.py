@@ -1,0 +1,208 @@
+"""The static screen: what a hint may not say, and what it may."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.problems import exam
+
+from koalign.mining.hints.static_screen import static_refusal
+from koalign.records import Problem, Rationale
+
+CITIES = Problem(question="민수가 사는 곳은?", choices=("서울", "부산", "대구"), answers=("2",))
+ELEMENTS = Problem(question="물질은?", choices=("물", "불", "흙", "3"), answers=("1",))
+BOX = Problem(
+    question="<보기>에서 옳은 것만을 있는 대로 고른 것은?",
+    box="ㄱ. 가. ㄴ. 나. ㄷ. 다.",
+    choices=("ㄱ", "ㄴ", "ㄱ, ㄷ", "ㄴ, ㄷ", "ㄱ, ㄴ, ㄷ"),
+    answers=("3",),
+)
+SHORT = Problem(question="조선을 세운 왕은?", answers=("이성계#태조",), kind="short")
+
+
+def refusal(problem: Problem, text: str) -> str | None:
+    return static_refusal(problem, text, min_characters=4, max_characters=400)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "정답은 지문의 끝에 있다.",
+        "정답: 2",
+        "답은 부산이다.",
+        "③을 잘 보자.",
+        "３번을 고른다.",
+        "2 번을 보면 알 수 있다.",
+        "선택지 2가 맞다.",
+        "두 번째 선택지를 보라.",
+        "B번이 옳다.",
+        "B를 고르면 된다.",
+        "Answer: B",
+        "**정답**은 2",
+        '{"정답": 2}',
+        "맞는 것은 2이고 나머지는 틀리다. 정답은 2",
+    ],
+)
+def test_a_hint_that_names_a_choice_by_number_or_letter_states_the_answer(text):
+    assert refusal(CITIES, text) == "states_the_answer"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "민수는 부산에 산다.",
+        "'부산'을 찾는다.",
+        "부산광역시를 본다.",
+        "서울은 아니고 대구도 아니다.",
+        "부\u200b산을 찾는다.",
+        "\u1107\u116e\u1109\u1161\u11ab을 찾는다.",
+    ],
+)
+def test_a_hint_that_says_an_option_is_refused_in_any_writing(text):
+    assert refusal(CITIES, text) == "contains_an_option"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "지문을 끝까지 읽고 사람과 곳을 짝지어 본다.",
+        "첫 번째 문장과 두 번째 문장을 잇는다.",
+        "일부 산촌에서는 다르다.",
+        "한 번 더 읽는다. 3단계로 나눈다.",
+        "정답을 서둘러 고르지 말고 근거를 찾는다.",
+        "1. 사람을 찾는다.\n2. 그 사람이 사는 곳을 찾는다.",
+    ],
+)
+def test_a_hint_that_says_how_to_look_passes(text):
+    assert refusal(CITIES, text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "물이 맞는지 본다.",
+        "필요한 것은 '물'뿐이다.",
+        "물에서는 어떤지 본다.",
+        "그것은 물이다.",
+        "물, 불 가운데 무엇인가.",
+        "값은 3이 된다.",
+    ],
+)
+def test_an_option_of_one_character_is_found_as_a_word_of_its_own(text):
+    assert refusal(ELEMENTS, text) == "contains_an_option"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "동물과 식물의 차이를 떠올린다.",
+        "물건의 쓰임을 생각한다.",
+        "이 인물의 성격을 본다.",
+        "불이익이 무엇인지 본다.",
+        "1. 조건을 모은다.\n2. 하나씩 지운다.\n3. 남은 것을 본다.",
+        "13개의 조건을 3단계로 나누어 본다.",
+    ],
+)
+def test_a_longer_word_that_holds_an_option_of_one_character_passes(text):
+    assert refusal(ELEMENTS, text) is None
+
+
+def test_what_the_question_itself_names_may_be_said_but_not_as_the_answer():
+    named = CITIES.model_copy(update={"question": "서울과 부산 가운데 민수가 사는 곳은?"})
+    assert refusal(named, "서울과 부산에 대한 문장을 나누어 읽는다.") is None
+    assert refusal(named, "대구에 대한 문장을 읽는다.") == "contains_an_option"
+    assert refusal(named, "답은 부산이다.") == "states_the_answer"
+    assert refusal(named, "부산에 대한 문장을 읽는다.") == "contains_an_option"
+    assert refusal(named, "서울에 대한 문장을 읽는다.") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("ㄱ과 ㄴ과 ㄷ을 하나씩 지문과 견준다.", None),
+        ("ㄱ이 옳은지 먼저 따지고 ㄴ을 본다.", None),
+        ("ㄱ, ㄴ을 먼저 견준다.", None),
+        ("ㄱ은 옳다. 나머지를 본다.", "contains_an_option"),
+        ("ㄴ은 틀린 진술이다.", "contains_an_option"),
+        ("ㄱ, ㄷ만 맞다.", "contains_an_option"),
+        ("ㄱ과 ㄷ을 차례로 살핀다.", "contains_an_option"),
+    ],
+)
+def test_statements_of_the_box_may_be_weighed_but_not_judged(text, reason):
+    assert refusal(BOX, text) == reason
+
+
+def test_the_gold_answer_of_a_short_problem_is_refused_in_each_of_its_forms():
+    assert refusal(SHORT, "이성계의 생애를 떠올린다.") == "contains_an_option"
+    assert refusal(SHORT, "태조라는 묘호를 떠올린다.") == "contains_an_option"
+    assert refusal(SHORT, "고려 말의 무장을 떠올린다.") is None
+
+
+def test_a_number_inside_a_longer_number_is_not_an_option():
+    year = Problem(question="몇 년인가?", choices=("12", "592년"), answers=("1",))
+    assert refusal(year, "2012년의 기록을 본다.") is None
+    assert refusal(year, "1592년의 기록을 본다.") is None
+    assert refusal(year, "값이 12보다 큰지 본다.") == "contains_an_option"
+    assert refusal(year, "그해는 592년이다.") == "contains_an_option"
+
+
+def test_a_long_option_is_found_with_other_spaces_and_marks():
+    long = CITIES.model_copy(update={"choices": ("세포막은 물을 통과시킨다", "통과시키지 않는다")})
+    assert refusal(long, "‘세포막은, 물을 통과 시킨다’를 본다.") == "contains_an_option"
+    assert refusal(long, "세포막의 구조를 떠올린다.") is None
+
+
+def test_thirteen_letters_of_the_explanation_are_a_quotation_unless_the_problem_holds_them():
+    told = "강수량이 적은 지역에서는 저수지를 먼저 살핀다. 그래서 마을이 옮겨 갔다."
+    quote = "강수량이 적은 지역에서는 저수지를 본다."
+    for explained in (
+        CITIES.model_copy(update={"rationale": told}),
+        CITIES.model_copy(update={"rationales": (Rationale(text=told, by="teacher"),)}),
+        CITIES.model_copy(update={"kind": "long", "choices": (), "answers": (told,)}),
+    ):
+        assert refusal(explained, quote) == "quotes_the_explanation"
+        assert refusal(explained, "강수량이 적은 곳을 먼저 본다.") is None
+        read = explained.model_copy(update={"passage": f"기록에 {told}"})
+        assert refusal(read, quote) is None
+
+
+def test_too_short_and_too_long_are_refused_first():
+    assert refusal(CITIES, " ② ") == "too_short"
+    assert refusal(CITIES, "가" * 401) == "too_long"
+
+
+CARRIERS = ("답은 {}이다.", "정답은 {}", "필요한 것은 '{}'뿐이다.", "{}, 이것이다.", "살핀다: {}")
+
+
+@given(
+    st.lists(
+        st.text(st.sampled_from("가나다물불산강abcXYZ0123456789"), min_size=1, max_size=8),
+        min_size=2,
+        max_size=5,
+        unique_by=str.casefold,
+    ),
+    st.sampled_from(CARRIERS),
+    st.data(),
+)
+def test_a_hint_that_says_an_option_as_a_word_never_passes(choices, carrier, data):
+    problem = Problem(question="무엇인가?", choices=tuple(choices), answers=("1",))
+    told = data.draw(st.sampled_from(choices))
+    assert refusal(problem, f"잘 생각해 보면 {carrier.format(told)}") is not None
+
+
+@given(st.text(max_size=300), st.lists(st.text(max_size=30), min_size=2, max_size=5), st.text())
+def test_no_text_makes_the_screen_fail(text, choices, rationale):
+    problem = Problem(
+        question="무엇인가?", choices=tuple(choices), answers=("1",), rationale=rationale
+    )
+    assert refusal(problem, text) is None or isinstance(refusal(problem, text), str)
+
+
+def test_most_honest_hints_of_the_built_in_exam_pass():
+    honest = (
+        "지문을 천천히 읽는다.",
+        "선택지를 하나씩 지문과 견준다.",
+        "문제가 무엇을 묻는지 본다.",
+    )
+    problems = [problem for problem in exam("train") if problem.choices][:300]
+    refused = [refusal(problem, text) for problem in problems for text in honest]
+    assert sum(reason is not None for reason in refused) <= 0.01 * len(refused)

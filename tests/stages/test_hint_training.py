@@ -1,0 +1,111 @@
+"""Hints through real engines and trainings: killed screens go on, and hints of one problem are preferred."""
+
+import json
+import shutil
+from functools import partial
+from pathlib import Path
+
+import pytest
+import yaml
+from support.command import koalign
+from support.kills import content, kill_when, lines_in
+from support.problems import exam, write_lines
+
+from koalign.adapters.cards import read_card
+from koalign.jsonl import read_jsonl, write_jsonl
+from koalign.records import Abstraction, Count, Pair
+
+pytestmark = pytest.mark.slow
+
+RUN = Path("runs/default")
+
+
+@pytest.fixture(scope="module")
+def policy(tmp_path_factory) -> Path:
+    """A small real run up to its policy, with three hints for each problem."""
+    folder = tmp_path_factory.mktemp("policy")
+    problems = exam("train")[:24]
+    write_jsonl(folder / "train.jsonl", problems)
+    write_jsonl(folder / "test.jsonl", exam("test")[:4])
+    texts = (
+        "지문을 천천히 읽는다.",
+        "문제가 무엇을 묻는지 확인한다.",
+        "두 단계로 나누어 차례로 푼다.",
+    )
+    rows = [{"problem_id": one.id, "text": text} for one in problems for text in texts]
+    write_lines(folder / "hints.jsonl", rows)
+    small = {"batch_size": 8, "gradient_accumulation_steps": 1, "learning_rate": 1e-3, "epochs": 1}
+    draws = {"temperature": 1.0, "top_p": 1.0, "max_tokens": 16}
+    config = {
+        "model": {"path": "builtin:tiny-ko"},
+        "data": {"train": "train.jsonl", "test": "test.jsonl", "hints": "hints.jsonl"},
+        "engine": {"backend": "hf", "batch_size": 16},
+        "sft": small,
+        "sample": {"n": 4, **draws},
+        "dpo": small,
+        "probe": {"problems": 0},
+        "candidates": {"per_problem": 2, "max_tokens": 24},
+        "hints": {"n": 4, "bare_n": 8, "reuse": 1, "z": 0, **draws},
+        "abstraction": {**small, "rank": 4},
+        "answer": {**small, "rank": 4},
+        "solve": {"hints": 1, "bare": 0, **draws},
+    }
+    (folder / "koalign.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    done = koalign("run", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def written(folder: Path, file: str, enough: int) -> bool:
+    """Whether a screen has so many answers."""
+    return lines_in(f"{RUN}/hints/{file}.jsonl")(folder) >= enough
+
+
+def test_screens_that_are_killed_again_and_again_end_in_the_same_bytes(policy, tmp_path):
+    folder = tmp_path / "killed"
+    shutil.copytree(policy, folder)
+    for stage in ("hints", "abstraction", "answer"):
+        shutil.rmtree(folder / RUN / stage)
+    for file, enough in (("bare", 20), ("hinted", 40), ("neighbours", 5)):
+        kill_when(["abstractions"], folder, partial(written, folder, file, enough))
+        assert not (folder / RUN / "hints" / "manifest.json").exists()
+    done = koalign("abstractions", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    whole = policy / RUN / "hints"
+    for path in whole.glob("*.jsonl"):
+        assert content(folder / RUN / "hints" / path.name) == content(path)
+    assert content(folder / RUN / "answer/adapter") == content(policy / RUN / "answer/adapter")
+
+
+def test_preferred_hints_are_learned_in_ranks_on_top_of_what_was_taught(policy, tmp_path):
+    folder = tmp_path / "preferred"
+    shutil.copytree(policy, folder)
+    for stage in ("abstraction", "answer"):
+        shutil.rmtree(folder / RUN / stage)
+    path = folder / RUN / "hints" / "abstractions.jsonl"
+    rows = read_jsonl(path, Abstraction)
+    first = {row.problem_id: row.id for row in reversed(rows)}
+    judged = [
+        row.model_copy(update={
+            "kept": first[row.problem_id] == row.id,
+            "score": 0.5 if first[row.problem_id] == row.id else None,
+            "counts": {"hinted": Count(right=4 if first[row.problem_id] == row.id else 1, n=4)},
+        })
+        for row in rows
+    ]  # fmt: skip
+    write_jsonl(path, judged)
+    asked = ["abstractions", "-s", "abstraction.dpo=true", "-s", "abstraction.per_problem=1"]
+    made = folder / RUN / "abstraction"
+    kill_when(asked, folder, (made / "taught" / "adapter").exists)
+    taught = content(made / "taught" / "adapter")
+    kill_when(asked, folder, (made / "manifest.json").exists)
+    assert content(made / "taught" / "adapter") == taught
+    pairs = read_jsonl(made / "pairs.jsonl", Pair)
+    assert len(pairs) == len(rows) - len(first) and {pair.reason for pair in pairs} == {"lift"}
+    below, card = read_card(made / "taught" / "adapter"), read_card(made / "adapter")
+    assert card.role == "abstraction" and card.rank == below.rank + 4 == card.frozen_rank + 4
+    assert [part.id for part in card.parents] == [below.id]
+    logged = [json.loads(line) for line in (made / "metrics.jsonl").read_text("utf-8").splitlines()]
+    steps = [one for one in logged if "rewards/margins" in one]
+    assert steps[0]["rewards/margins"] == pytest.approx(0, abs=1e-4)
+    assert steps[-1]["rewards/margins"] > 0

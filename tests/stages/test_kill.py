@@ -1,0 +1,119 @@
+"""kill -9 in the middle, the same command again: the same bytes as an uninterrupted run."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from support.command import koalign
+from support.kills import RUN, content, kill_when, lines_in
+from support.problems import exam
+
+from koalign.jsonl import write_jsonl
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    """A folder with a small real run, never interrupted: sft, pairs, dpo, and a solved file."""
+    folder = tmp_path_factory.mktemp("whole")
+    for name, count in (("train", 96), ("dev", 24), ("test", 24)):
+        write_jsonl(folder / f"{name}.jsonl", exam(name)[:count])
+    small = {"batch_size": 8, "gradient_accumulation_steps": 1, "save_steps": 3}
+    config = {
+        "model": {"path": "builtin:tiny-ko"},
+        "data": {"train": "train.jsonl", "dev": "dev.jsonl", "test": "test.jsonl"},
+        "probe": {"problems": 16, "max_tokens": 16},
+        "engine": {"backend": "hf", "batch_size": 16},
+        "sft": {**small, "learning_rate": 3e-3, "epochs": 2},
+        "sample": {"n": 4, "temperature": 1.0, "top_p": 1.0, "max_tokens": 24},
+        "dpo": {**small, "learning_rate": 1e-3, "epochs": 3},
+        "solve": {"max_tokens": 24},
+    }
+    (folder / "koalign.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    for line in (["sft"], ["dpo-pairs"], ["dpo"], SOLVE):
+        done = koalign(*line, cwd=folder)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.count("sft: step ") == (6 if line == ["sft"] else 0)  # of the probe
+    return folder
+
+
+SOLVE = ["solve", "--adapters", "sft,dpo", "test.jsonl", "-o", "answers.jsonl"]
+
+
+def checkpoints(stage: str) -> Callable[[Path], int]:
+    return lambda folder: len(list(folder.glob(f"{RUN}/{stage}/unfinished/checkpoint-*/whole")))
+
+
+CASES = {
+    "samples": (
+        ["dpo-pairs"],
+        ["samples", "pairs"],
+        lines_in(f"{RUN}/samples/samples.jsonl"),
+        40,
+        [
+            "samples/prompts.jsonl",
+            "samples/samples.jsonl",
+            *(f"pairs/{name}.jsonl" for name in ("pairs", "dropped", "items")),
+            "pairs/report.json",
+            "pairs/report.html",
+        ],
+    ),
+    "dpo": (["dpo"], ["dpo"], checkpoints("dpo"), 1, ["dpo/adapter", "dpo/probe.json"]),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_killed_stage_goes_on_and_ends_in_the_same_bytes(name, whole, tmp_path):
+    command, stages, progress, enough, outputs = CASES[name]
+    folder = tmp_path / "killed"
+    shutil.copytree(whole, folder)
+    for stage in stages:
+        shutil.rmtree(folder / RUN / stage)
+    kill_when(command, folder, lambda: progress(folder) >= enough)
+    assert not (folder / RUN / stages[0] / "manifest.json").exists()
+    done = koalign(*command, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    for output in outputs:
+        assert content(folder / RUN / output) == content(whole / RUN / output)
+
+
+def test_a_killed_solve_goes_on_and_ends_in_the_same_answers(whole, tmp_path):
+    folder = tmp_path / "killed"
+    shutil.copytree(whole, folder)
+    (folder / "answers.jsonl").unlink()
+    written = lines_in(f"{RUN}/solving/*/attempts.jsonl")
+    kill_when(SOLVE, folder, lambda: written(folder) >= 1)
+    assert 1 <= written(folder) < 24
+    done = koalign(*SOLVE, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert content(folder / "answers.jsonl") == content(whole / "answers.jsonl")
+
+
+def test_a_training_goes_on_from_before_a_checkpoint_that_was_cut_off(whole, tmp_path):
+    folder = tmp_path / "cut"
+    shutil.copytree(whole, folder)
+    shutil.rmtree(folder / RUN / "sft")
+    kill_when(["sft"], folder, lambda: checkpoints("sft")(folder) >= 2)
+    newest = max(
+        (folder / RUN / "sft" / "unfinished").glob("checkpoint-*"),
+        key=lambda p: int(p.name.split("-")[1]),
+    )
+    (newest / "whole").unlink(missing_ok=True)
+    (newest / "optimizer.pt").write_bytes(b"cut off")
+    assert not (folder / RUN / "sft" / "manifest.json").exists()
+    done = koalign("sft", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    for output in ("sft/adapter", "sft/probe.json"):
+        assert content(folder / RUN / output) == content(whole / RUN / output)
+
+
+def test_partial_work_of_another_setting_is_refused(whole, tmp_path):
+    folder = tmp_path / "other"
+    shutil.copytree(whole, folder)
+    (folder / RUN / "samples" / "manifest.json").unlink()
+    refused = koalign("dpo-pairs", "-s", "sample.temperature=0.5", cwd=folder)
+    assert refused.returncode == 2
+    assert "sample.temperature = 1.0, and it is now 0.5" in refused.stderr

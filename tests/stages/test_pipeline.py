@@ -1,0 +1,331 @@
+"""The whole pipeline on canned text: chained, skipped when done, refused with the remedy when wrong."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from support.command import koalign
+from support.problems import problem, write_lines
+
+from koalign.data.grading.grade import grade
+from koalign.data.prompting.orders import in_order
+from koalign.evaluation.results import read_evaluation
+from koalign.evaluation.solving.voting import Solution
+from koalign.jsonl import read_jsonl
+from koalign.mining.pairs.mining import Item
+from koalign.records import Drop, Pair, Problem, Sample
+
+RUN = Path("runs/default")
+
+
+def test_the_four_lines_of_the_chain_work_and_their_files_have_the_promised_names(scripted):
+    for line in (
+        ["sft"],
+        ["dpo-pairs"],
+        ["dpo"],
+        ["abstractions"],
+        ["solve", "--adapters", "abstraction,answer"],
+        ["evaluate"],
+    ):
+        done = koalign(*line)
+        assert done.returncode == 0, done.stderr
+    problems = {p.id: p for p in read_jsonl(RUN / "prepare" / "train.jsonl", Problem)}
+    pairs = read_jsonl(RUN / "pairs" / "pairs.jsonl", Pair)
+    for pair in pairs:
+        shown = in_order(problems[pair.problem_id], pair.permutation)
+        assert grade(shown, pair.chosen.text).correct
+        assert not grade(shown, pair.rejected.text).correct
+    samples = read_jsonl(RUN / "samples" / "samples.jsonl", Sample)
+    assert len(samples) == 24 * 8
+    items = read_jsonl(RUN / "pairs" / "items.jsonl", Item)
+    assert {item.problem_id for item in items} == set(problems)
+    assert {i.problem_id for i in items if i.use == "pairs"} == {p.problem_id for p in pairs}
+    dropped = {drop.problem_id for drop in read_jsonl(RUN / "pairs" / "dropped.jsonl", Drop)}
+    assert dropped >= {item.problem_id for item in items if item.use != "pairs"}
+    results = json.loads((RUN / "evaluate" / "results.json").read_text(encoding="utf-8"))
+    assert list(results) == ["base", "sft", "dpo", "solve_bare", "solve"]
+    for name, entry in results.items():
+        assert {"accuracy", "n", "ci_low", "ci_high", "p_value", "macro_f1"} <= set(entry)
+        assert entry["ci_low"] <= entry["accuracy"] <= entry["ci_high"]
+        assert (entry["p_value"] is None) == (name == "base")
+    for name in ("sft", "dpo", "abstraction", "answer"):
+        assert (RUN / name / "adapter" / "koalign.json").exists()
+
+
+def test_the_screens_keep_the_hint_that_helps_and_say_why_the_others_go(ran):
+    rows = [
+        json.loads(line) for line in (RUN / "hints" / "abstractions.jsonl").open(encoding="utf-8")
+    ]
+    kept = [row for row in rows if row["kept"]]
+    assert kept and all("고을" in row["text"] for row in kept)
+    assert all(row["counts"]["fresh"]["n"] == 16 and row["score"] > 0 for row in kept)
+    for row in rows:
+        if row["text"].startswith("정답은"):
+            assert row["verdicts"] == {"static": "states_the_answer"}
+            assert row["counts"] == {}
+    shown = json.loads(koalign("show", str(RUN), "--json").stdout)
+    counts = {s["stage"]: s["counts"] for s in shown["stages"]}["hints"]
+    assert counts["candidates"] == counts["kept"] + sum(
+        value for key, value in counts.items() if key.startswith("dropped_")
+    )
+
+
+def test_every_manifest_says_what_it_cost_and_where_it_came_from(ran):
+    for path in RUN.glob("*/manifest.json"):
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        assert manifest["seconds"] >= 0 and manifest["peak_memory_mb"] > 0
+        plan = json.loads((path.parent / "plan.json").read_text(encoding="utf-8"))
+        assert plan["inputs"] and plan["template"]
+        for name in manifest["outputs"]:
+            assert (path.parent / name).exists()
+
+
+def test_a_users_file_is_solved_and_every_line_says_answer_or_why(ran):
+    rows = [problem(n) for n in range(300, 305)]
+    for row in rows:
+        del row["answer"], row["group"]
+    write_lines(Path("mine.jsonl"), rows)
+    done = koalign("solve", "--adapters", "abstraction,answer", "mine.jsonl", "-o", "out.jsonl")
+    assert done.returncode == 0, done.stderr
+    solutions = read_jsonl(Path("out.jsonl"), Solution)
+    assert len(solutions) == 5
+    for solution in solutions:
+        assert solution.abstraction and (solution.answer is None) == (solution.why is not None)
+    again = koalign("solve", "mine.jsonl", "-o", "out.jsonl")
+    assert again.returncode == 2 and "out.jsonl is there already" in again.stderr
+    alone = koalign("solve", "--adapters", "dpo", "mine.jsonl", "-o", "alone.jsonl")
+    assert alone.returncode == 0, alone.stderr
+    assert all(s.abstraction == "" for s in read_jsonl(Path("alone.jsonl"), Solution))
+
+
+@pytest.mark.parametrize(
+    ("command", "remedy"),
+    [
+        (["dpo-pairs"], "koalign sft"),
+        (["dpo"], "koalign sft"),
+        (["abstractions"], "koalign sft"),
+        (["solve"], "koalign sft"),
+        (["evaluate"], "koalign sft"),
+        (["solve", "train.jsonl", "-o", "o.jsonl"], "koalign sft"),
+    ],
+)
+def test_a_missing_stage_is_refused_with_the_command_that_makes_it(scripted, command, remedy):
+    done = koalign(*command)
+    assert done.returncode == 2
+    assert f"run `{remedy}` first" in done.stderr
+
+
+def test_the_remedy_moves_on_with_the_chain(scripted):
+    assert koalign("sft").returncode == 0
+    assert "run `koalign dpo-pairs` first" in koalign("dpo").stderr
+    assert koalign("dpo-pairs").returncode == 0
+    assert "run `koalign dpo` first" in koalign("abstractions").stderr
+    assert "run `koalign abstractions` first" in koalign(
+        "solve", "--adapters", "abstraction,answer", "train.jsonl", "-o", "o.jsonl"
+    ).stderr  # fmt: skip
+
+
+BAD_DATA = {
+    "an answer outside the choices": ([problem(1, answer=5)], "train.jsonl:1: answer_outside_choices: answer: 5, and there are 4 choices"),
+    "a missing question": ([{"choices": ["가", "나"], "answer": 1}], "train.jsonl"),
+    "an unknown field": ([problem(0, boxx="x")], "train.jsonl:1: unknown_field: 'boxx'; did you mean 'box'?"),
+    "one choice": ([problem(0, choices=["가"], answer=1)], "a choice problem needs at least 2 choices, found 1"),
+    "no answer to learn": ([{"question": "q", "choices": ["가", "나"]}], "no problem to learn from; 1 were dropped: no_answer"),
+    "a list": ([[1, 2]], "train.jsonl"),
+    "nothing": ([], "train.jsonl"),
+    "a test problem": ([problem(0), problem(100)], "1 leaks (1 same)"),
+    "a test passage": ([problem(0, group="g101")], "1 leaks (1 group)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD_DATA)
+def test_bad_data_is_refused_in_one_line_and_nothing_is_written(scripted, name):
+    rows, said = BAD_DATA[name]
+    write_lines(Path("train.jsonl"), rows)
+    done = koalign("sft", "-s", "data.hints=null")
+    assert done.returncode == 2
+    assert said in done.stderr.splitlines()[-1] and done.stderr.count("koalign: ") == 1
+    assert "Traceback" not in done.stderr
+    assert not (RUN / "prepare" / "train.jsonl").exists()
+
+
+def test_a_hint_for_a_problem_outside_the_training_split_is_refused(scripted):
+    write_lines(Path("hints.jsonl"), [{"problem_id": "0" * 16, "text": "먼저 본다."}])
+    done = koalign("sft")
+    assert done.returncode == 2
+    assert "hints.jsonl:1: problem_id 0000000000000000 is no training problem" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["sft", "-s", "sft.learing_rate=1"], "did you mean 'sft.learning_rate'?"),
+        (["sft", "-s", "data.train=nope.jsonl"], "data.train: nope.jsonl: no such file"),
+        (["sft", "-c", "nope.yaml"], "nope.yaml: no such config file"),
+        (["solve", "test.jsonl"], "say where the answers go with -o"),
+        (["solve", "--adapters", "dop", "test.jsonl", "-o", "o"], "unknown adapter 'dop'; known are base, sft, dpo, abstraction, answer"),
+        (["solve", "nope.jsonl", "-o", "o"], "nope.jsonl: no such file"),
+        (["show", "nowhere"], "nowhere: no such run folder"),
+        (["preview", "99"], "there is no number 99"),
+        (["init"], "koalign.yaml is there already"),
+    ],
+)  # fmt: skip
+def test_a_wrong_word_on_the_command_line_is_one_line_and_code_2(scripted, arguments, said):
+    if arguments[0] == "solve":
+        assert koalign("sft").returncode == 0
+    done = koalign(*arguments)
+    assert done.returncode == 2
+    assert said in done.stderr and "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        (
+            ("base", "weight_hash"),
+            "made for the base scripted (weights 0123), but this run stands on",
+        ),
+        (("template_hash",), "trained with prompt template 0123"),
+    ],
+)
+def test_an_adapter_for_another_base_or_template_is_refused(scripted, place, said):
+    assert koalign("sft").returncode == 0
+    shutil.copytree(RUN / "sft" / "adapter", "foreign")
+    card = json.loads(Path("foreign/koalign.json").read_text(encoding="utf-8"))
+    (card if len(place) == 1 else card[place[0]])[place[-1]] = "0123"
+    Path("foreign/koalign.json").write_text(json.dumps(card), encoding="utf-8")
+    done = koalign("solve", "--adapters", "foreign", "test.jsonl", "-o", "o.jsonl")
+    assert done.returncode == 2
+    assert said in done.stderr and "foreign" in done.stderr and done.stderr.count("\n") == 1
+    assert not Path("o.jsonl").exists()
+
+
+def test_a_folder_that_is_no_adapter_is_refused(scripted):
+    assert koalign("sft").returncode == 0
+    Path("empty").mkdir()
+    done = koalign("solve", "--adapters", "empty", "test.jsonl", "-o", "o.jsonl")
+    assert done.returncode == 2 and "empty: no adapter here" in done.stderr
+
+
+def test_a_half_line_of_json_is_dropped_from_training_and_refused_when_solved(scripted):
+    for name in ("train.jsonl", "mine.jsonl"):
+        rows = [problem(n) for n in range(700, 703)]
+        write_lines(Path(name), rows)
+        with Path(name).open("a", encoding="utf-8") as file:
+            file.write('{"question": "')
+    done = koalign("sft", "-s", "data.hints=null")
+    assert done.returncode == 0 and "dropped_broken_row 1" in done.stdout, done.stderr
+    refused = koalign("solve", "--adapters", "sft", "mine.jsonl", "-o", "o.jsonl")
+    assert refused.returncode == 2 and "mine.jsonl:4: broken_row: no line of JSON" in refused.stderr
+
+
+def test_a_second_koalign_in_the_same_run_folder_is_refused(scripted):
+    from koalign.run import locked
+
+    with locked(RUN):
+        done = koalign("sft")
+    assert done.returncode == 2 and "another koalign is at work" in done.stderr
+
+
+def test_init_writes_a_config_that_works(folder):
+    assert koalign("init").returncode == 0
+    assert "every key" in Path("koalign.yaml").read_text(encoding="utf-8").lower()
+    from koalign.config.files import load_config
+
+    load_config([Path("koalign.yaml")])
+
+
+def test_stored_text_is_graded_again_without_a_model(scripted):
+    from koalign.data.formats.sources import read_source
+
+    asked = read_source("test.jsonl", "test").problems[:3]
+    texts = [f"정답은 {asked[0].answers[0]}번", "정답은 9번", "<think>정답은 1번"]
+    lines = [
+        {"problem": p.model_dump(mode="json"), "text": text}
+        for p, text in zip(asked, texts, strict=True)
+    ]
+    write_lines(Path("said.jsonl"), lines)
+    done = koalign("grade", "said.jsonl")
+    assert done.returncode == 0, done.stderr
+    verdicts = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(v["answer"], v["correct"], v["why"]) for v in verdicts] == [
+        (asked[0].answers[0], True, "match"), (None, False, "no_answer"), (None, False, "no_answer"),
+    ]  # fmt: skip
+    assert [v["id"] for v in verdicts] == [p.id for p in asked]
+    assert "1 of 3 right (match 1, no_answer 2)" in done.stderr
+    assert koalign("grade", "said.jsonl", "-o", "v.jsonl").returncode == 0
+    refused = koalign("grade", "said.jsonl", "-o", "v.jsonl")
+    assert refused.returncode == 2 and "is there already" in refused.stderr
+    write_lines(Path("bad.jsonl"), [{"problem": {"question": "q"}, "text": "t"}])
+    broken = koalign("grade", "bad.jsonl")
+    assert (
+        broken.returncode == 2 and "bad.jsonl:1: problem: a choice problem needs" in broken.stderr
+    )
+
+
+def test_an_adapter_of_another_template_solves_only_when_told_to(scripted):
+    assert koalign("sft").returncode == 0
+    said = [
+        "solve",
+        "--adapters",
+        "sft",
+        "test.jsonl",
+        "-o",
+        "o.jsonl",
+        "-s",
+        "prompt.template=direct",
+    ]
+    refused = koalign(*said)
+    assert refused.returncode == 2 and "trained with prompt template" in refused.stderr
+    assert not Path("o.jsonl").exists()
+    done = koalign(*said, "--any-template")
+    assert done.returncode == 0, done.stderr
+
+
+def test_shots_are_shown_in_every_stage_and_never_taken_from_the_test_split(scripted):
+    done = koalign("run", "-s", "prompt.shots=2")
+    assert done.returncode == 0, done.stderr
+    prompts = [
+        json.loads(line) for line in (RUN / "samples" / "prompts.jsonl").open(encoding="utf-8")
+    ]
+    assert all(prompt["text"].count("<|im_start|>assistant") == 3 for prompt in prompts)
+    shots = read_jsonl(RUN / "prepare" / "shots.jsonl", Problem)
+    assert {p.split for p in shots} == {"train"}
+
+
+def test_rankings_cannot_be_solved(scripted):
+    assert koalign("sft").returncode == 0
+    write_lines(Path("pref.jsonl"), [{"prompt": "답은?", "chosen": "2", "rejected": "4"}])
+    done = koalign("solve", "--adapters", "sft", "pref.jsonl", "-o", "o.jsonl")
+    assert done.returncode == 2 and "holds rankings" in done.stderr
+
+
+def test_a_problem_as_the_readme_writes_it_can_be_graded(scripted):
+    write_lines(
+        Path("said.jsonl"),
+        [
+            {
+                "problem": {"question": "q", "choices": ["가", "나"], "answer": 2},
+                "text": "정답은 2번",
+            }
+        ],
+    )
+    done = koalign("grade", "said.jsonl")
+    assert json.loads(done.stdout)["correct"] is True
+
+
+def test_the_steps_of_a_run_are_evaluations_that_compare_and_mine_read(ran):
+    for name in ("base", "sft", "dpo", "answer_alone", "solve"):
+        evaluation, predictions = read_evaluation(RUN / "evaluate" / name)
+        assert evaluation.n == len(predictions) == 16
+    assert all(one.hint for one in predictions)
+    compared = koalign("compare", str(RUN), "--json")
+    assert compared.returncode == 0, compared.stderr
+    found = json.loads(compared.stdout)
+    results = json.loads((RUN / "evaluate" / "results.json").read_text(encoding="utf-8"))
+    accuracies = [results[name]["accuracy"] for name in ("base", "sft", "dpo", "solve")]
+    assert [one["value"] for one in found["evaluations"]] == pytest.approx(accuracies)
+    refused = koalign("mine", str(RUN), "--problems", "test.jsonl", "-o", "mistakes.jsonl")
+    assert refused.returncode == 2 and "test" in refused.stderr

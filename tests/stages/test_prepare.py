@@ -1,0 +1,269 @@
+"""prepare: mixed sources in, honest splits out; every row is a problem or a counted drop."""
+
+import csv
+import json
+from pathlib import Path
+
+import yaml
+from support.command import koalign
+from support.prepared import OUT, prepare, reasons, report, rows
+from support.problems import problem, write_lines
+
+from koalign.jsonl import read_jsonl
+from koalign.records import Drop
+from koalign.run import hash_source
+
+
+def test_a_problem_in_json_has_its_id_and_a_number_for_an_answer(scripted):
+    assert prepare().returncode == 0
+    line = json.loads((OUT / "train.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    fields = {
+        "id",
+        "question",
+        "passage",
+        "box",
+        "choices",
+        "answers",
+        "kind",
+        "source",
+        "group",
+        "split",
+    }
+    assert fields <= set(line)
+    assert line["id"] == rows("train")[0].id and line["answers"] == [
+        int(rows("train")[0].answers[0])
+    ]
+
+
+def test_rows_in_are_problems_and_rankings_and_drops(scripted):
+    write_lines(
+        Path("train.jsonl"), [problem(n) for n in range(6)] + [[1], problem(7, answer=9), {}]
+    )
+    with Path("train.jsonl").open("a", encoding="utf-8") as file:
+        file.write('{"question": "잘린 줄\n')
+    done = prepare()
+    assert done.returncode == 0, done.stderr
+    (source,) = [s for s in report()["sources"] if s["split"] == "train"]
+    assert source["rows"] == 10 == source["problems"] + sum(source["dropped"].values())
+    drops = read_jsonl(OUT / "dropped.jsonl", Drop)
+    assert {drop.place for drop in drops} == {f"train.jsonl:{n}" for n in (7, 8, 9, 10)}
+    assert all(drop.detail for drop in drops)
+    assert "answer_outside_choices" in done.stdout and "broken_row" in done.stdout
+
+
+def test_the_first_so_many_training_problems_are_a_fair_sample_of_all_sources(scripted):
+    write_lines(Path("a.jsonl"), [problem(n, source="a") for n in range(3000, 3200)])
+    write_lines(Path("b.jsonl"), [problem(n, source="b") for n in range(5000, 5200)])
+    assert prepare("-s", "data.train=[a.jsonl, b.jsonl]").returncode == 0
+    first = [p.source for p in rows("train")[:100]]
+    assert 30 < first.count("a") < 70
+
+
+def test_the_same_sources_give_the_same_bytes(scripted):
+    assert prepare().returncode == 0
+    assert prepare("--run-dir", "again").returncode == 0
+    for name in ("train.jsonl", "test.jsonl", "report.html", "leaks.json"):
+        assert (OUT / name).read_bytes() == (Path("again/prepare") / name).read_bytes()
+
+
+def test_duplicates_go_and_a_conflict_says_so(scripted):
+    twice = problem(0, passage="같은 글.")
+    other_key = {**twice, "answer": 3}
+    turned = {**twice, "choices": twice["choices"][::-1], "answer": 4}
+    write_lines(Path("train.jsonl"), [twice, twice, other_key, turned, problem(9)])
+    assert prepare().returncode == 0
+    assert reasons() == {"duplicate": 2, "reordered_duplicate": 1}
+    details = [drop.detail for drop in read_jsonl(OUT / "dropped.jsonl", Drop)]
+    assert sum("has another answer" in detail for detail in details) == 1
+
+
+def test_in_the_test_split_only_what_is_the_same_to_the_letter_goes(scripted):
+    one = problem(100)
+    write_lines(Path("test.jsonl"), [one, one, {**one, "question": one["question"] + " "}])
+    assert prepare().returncode == 0
+    assert len(rows("test")) == 2 and reasons() == {"duplicate": 1}
+
+
+def test_a_template_whose_answers_the_grader_cannot_read_is_refused_before_anything_is_trained(
+    scripted,
+):
+    text = "about: x\nprompt: '{{ question }}'\ntarget: '정답: {{ label }}'\nlabels: [가, 나, 다, 라]\n"
+    Path("mine.yaml").write_text(text, encoding="utf-8")
+    done = prepare("-s", "prompt.template=mine.yaml")
+    assert (
+        done.returncode == 2 and "the grader cannot read the gold answer of 24 of 24" in done.stderr
+    )
+
+
+def test_shots_count_in_the_lengths_and_too_few_are_refused_at_once(scripted):
+    assert prepare().returncode == 0
+    bare = report()["splits"]["test"]["tokens"]["median"]
+    assert prepare("-s", "prompt.shots=3", "--force").returncode == 0
+    assert report()["splits"]["test"]["tokens"]["median"] > 3 * bare
+    few = prepare("-s", "prompt.shots=30", "--force")
+    assert few.returncode == 2 and "30 wanted, and there are 23" in few.stderr
+
+
+def test_links_are_followed_and_what_is_not_read_makes_nothing_stale(scripted):
+    Path("elsewhere").mkdir()
+    write_lines(Path("elsewhere/more.jsonl"), [problem(n) for n in range(40, 44)])
+    Path("mixed").mkdir()
+    write_lines(Path("mixed/some.jsonl"), [problem(n) for n in range(50, 52)])
+    Path("mixed/linked").symlink_to(Path("elsewhere").resolve())
+    Path("mixed/again").symlink_to(Path("mixed").resolve())
+    assert prepare("-s", "data.train=mixed").returncode == 0
+    assert len(rows("train")) == 6
+    Path("mixed/.DS_Store").write_bytes(b"x")
+    again = prepare("-s", "data.train=mixed")
+    assert again.returncode == 0 and "nothing to do" in again.stdout, again.stderr
+    write_lines(Path("mixed/manifest.json"), [])
+    Path("mixed/manifest.json").write_text("[]", encoding="utf-8")
+    assert "another data.train.0" in prepare("-s", "data.train=mixed").stderr
+
+
+def test_dev_is_held_out_of_training_by_whole_passages(scripted):
+    many = [problem(n, group=f"g{n // 4}") for n in range(4000, 4400)]
+    write_lines(Path("train.jsonl"), many)
+    assert prepare("-s", "data.dev_share=0.2").returncode == 0
+    train, dev = rows("train"), rows("dev")
+    assert len(train) + len(dev) == 400 and 40 < len(dev) < 120
+    assert not {p.group for p in train} & {p.group for p in dev}
+
+
+def test_too_long_a_problem_is_dropped_from_training_and_refused_in_test(scripted):
+    long = problem(1, passage="긴 " * 400_000)
+    write_lines(Path("train.jsonl"), [problem(0), long])
+    assert prepare().returncode == 0
+    assert reasons() == {"longer_than_context": 1}
+    write_lines(Path("test.jsonl"), [problem(200, passage="길고 긴 " * 200_000)])
+    refused = prepare("--force")
+    assert refused.returncode == 2 and "and the context is 1000000" in refused.stderr
+
+
+def test_a_file_that_calls_itself_test_is_not_trained_on_by_accident(scripted):
+    write_lines(Path("mine-test.jsonl"), [problem(n) for n in range(600, 606)])
+    done = prepare("-s", "data.train=mine-test.jsonl")
+    assert done.returncode == 2 and "calls itself the test split" in done.stderr
+    meant = prepare("-s", "data.train={path: mine-test.jsonl, split: test}", "--force")
+    assert meant.returncode == 0, meant.stderr
+
+
+def test_a_hint_for_a_problem_that_was_dropped_and_one_given_twice_are_counted(scripted):
+    rows_in = [problem(n) for n in range(4)]
+    write_lines(
+        Path("train.jsonl"),
+        [*rows_in, {**rows_in[0], "choices": rows_in[0]["choices"][::-1], "answer": 4}],
+    )
+    from koalign.data.formats.sources import read_source
+
+    ids = [p.id for p in read_source("train.jsonl", "train").problems]
+    hints = [{"problem_id": n, "text": "기록을 본다."} for n in (ids[0], ids[0], ids[4])]
+    write_lines(Path("hints.jsonl"), hints)
+    done = koalign("prepare")
+    assert done.returncode == 0, done.stderr
+    assert reasons()["hint_given_twice"] == 1 and reasons()["hint_for_a_dropped_problem"] == 1
+
+
+def test_templates_that_need_a_rationale_drop_what_has_none(scripted):
+    write_lines(
+        Path("train.jsonl"),
+        [problem(0, rationale="기록에 있다."), problem(1), problem(2, rationale="적혀 있다.")],
+    )
+    assert prepare("-s", "prompt.template=reasoning").returncode == 0
+    assert reasons() == {"no_rationale": 1}
+
+
+def csat_file(path: Path, numbers: range, encoding: str = "utf-8") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding=encoding, newline="") as file:
+        out = csv.writer(file)
+        out.writerow(["id", "paragraph", "problems", "question_plus"])
+        for n in numbers:
+            one = problem(n)
+            held = {"question": one["question"], "choices": one["choices"], "answer": one["answer"]}
+            out.writerow([f"g-{n}", one["passage"], repr(held), ""])
+
+
+def test_a_folder_of_six_formats_is_one_honest_report(scripted):
+    folder = Path("mixed")
+    csat_file(folder / "csat_train.csv", range(1000, 1010), "cp949")
+    header = "question,answer,A,B,C,D,Category,Human Accuracy\n"
+    (folder / "Law-train.csv").write_text(
+        header + "".join(f"법 문제 {n}번은?,2,가{n},나{n},다{n},라{n},Law,0.0\n" for n in range(8)),
+        "utf-8-sig",
+    )
+    squad = {"data": [{"title": "강", "paragraphs": [{"context": "한강은 서울을 흐른다.", "qas": [
+        {"guid": "k-1", "question": "한강은 어디를 흐르는가?", "is_impossible": False, "question_type": 1,
+         "answers": [{"text": "서울", "answer_start": 4}]},
+        {"guid": "k-2", "question": "한강의 길이는?", "is_impossible": True, "question_type": 3, "answers": []},
+    ]}]}]}  # fmt: skip
+    (folder / "klue-mrc-v1.1_train.json").write_text(json.dumps(squad), encoding="utf-8")
+    nikl = [
+        {"id": "1", "input": {"category": "문화 지식", "domain": "예술", "question_type": "선다형", "topic_keyword": "탈춤",
+         "question": "탈춤이 아닌 것은? \\n 1\\t봉산 2\\t강령 3\\t판소리 4\\t은율"}, "output": {"answer": "3"}},
+        {"id": "2", "input": {"category": "문화 지식", "domain": "예술", "question_type": "단답형", "topic_keyword": "돌",
+         "question": "첫 생일은?"}, "output": {"answer": "돌#첫돌"}},
+    ]  # fmt: skip
+    (folder / "korean_culture_qa_V1.0_train+.json").write_text(
+        json.dumps(nikl, ensure_ascii=False), encoding="utf-8"
+    )
+    write_lines(
+        folder / "koalpaca_train.jsonl",
+        [{"instruction": "양파는 식물인가요?", "output": "뿌리입니다.", "url": "u"}],
+    )
+    (folder / "table_train.xlsx").write_bytes(b"PK")
+    write_lines(folder / "dpo_train.jsonl", [{"prompt": "답은?", "chosen": "2", "rejected": "4"}])
+    done = prepare("-s", "data.train=mixed")
+    assert done.returncode == 0, done.stderr
+    for known in (
+        "csat (cp949)",
+        "kmmlu (utf-8-sig)",
+        "klue-mrc",
+        "nikl-culture",
+        "koalpaca",
+        "trl-preference",
+    ):
+        assert known in done.stdout, done.stdout
+    (source,) = [s for s in report()["sources"] if s["split"] == "train"]
+    assert len(source["files"]) == 6 and source["rows"] == 24
+    assert source["not_read"] == {"mixed/table_train.xlsx": "koalign does not read .xlsx"}
+    assert "not read: mixed/table_train.xlsx: koalign does not read .xlsx" in done.stderr
+    assert source["problems"] == 23 and source["rankings"] == 1
+    page = (OUT / "report.html").read_text(encoding="utf-8")
+    assert "nikl-culture" in page and "<script" not in page and "http" not in page
+
+
+def test_columns_of_any_table_can_be_named(scripted):
+    Path("own.csv").write_text(
+        "문제,보기1,보기2,정답\n무엇인가?,가,나,B\n어느 것인가?,다,라,A\n", "utf-8"
+    )
+    columns = {
+        "question": "문제",
+        "choices": ["보기1", "보기2"],
+        "answer": "정답",
+        "answer_is": "letter",
+    }
+    config = yaml.safe_load(Path("koalign.yaml").read_text(encoding="utf-8"))
+    config["data"] = {"train": [{"path": "own.csv", "columns": columns}]}
+    Path("koalign.yaml").write_text(yaml.safe_dump(config, allow_unicode=True), "utf-8")
+    done = koalign("prepare")
+    assert done.returncode == 0, done.stderr
+    assert sorted((p.question, p.answers) for p in rows("train")) == [
+        ("무엇인가?", ("2",)),
+        ("어느 것인가?", ("1",)),
+    ]
+
+
+def test_a_misspelt_column_is_refused_with_the_nearest_name(scripted):
+    done = prepare("-s", "data.train={path: train.jsonl, columns: {qestion: question}}")
+    assert done.returncode == 2 and "did you mean 'question'?" in done.stderr
+
+
+def test_a_folder_that_lies_elsewhere_is_the_same_source(folder):
+    for place in ("here", "there"):
+        write_lines(folder / place / "exam" / "train.jsonl", [problem(1)])
+    here, there = (hash_source(folder / place / "exam") for place in ("here", "there"))
+    assert here == there
+    moved = folder / "there" / "exam" / "train.jsonl"
+    moved.rename(moved.with_name("test.jsonl"))
+    assert hash_source(folder / "there" / "exam") != here

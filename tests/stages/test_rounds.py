@@ -1,0 +1,87 @@
+"""Each further round of DPO samples the policy of the round before, which is its reference."""
+
+import shutil
+from pathlib import Path
+
+from support.command import koalign
+
+from koalign.adapters.cards import adapter_id, read_card
+from koalign.jsonl import read_jsonl
+from koalign.records import Sample
+
+RUN = Path("runs/default")
+TWO = ("-s", "dpo.rounds=2")
+
+
+def test_the_second_round_stands_on_the_first_and_all_that_follows_on_the_second(scripted):
+    done = koalign("run", *TWO)
+    assert done.returncode == 0, done.stderr
+    ids = {name: adapter_id(RUN / name / "adapter") for name in ("sft", "dpo", "dpo-2")}
+    assert len(set(ids.values())) == 3
+    for folder, policy in (("samples", "sft"), ("samples-2", "dpo")):
+        samples = read_jsonl(RUN / folder / "samples.jsonl", Sample)
+        assert {sample.adapter for sample in samples} == {ids[policy]}
+    for child, parent in (
+        ("dpo", "sft"),
+        ("dpo-2", "dpo"),
+        ("answer", "dpo-2"),
+        ("abstraction", "dpo-2"),
+    ):
+        (above,) = read_card(RUN / child / "adapter").parents
+        assert (above.id, above.name) == (ids[parent], parent.partition("-")[0])
+    pairs = [(RUN / folder / "pairs.jsonl").read_bytes() for folder in ("pairs", "pairs-2")]
+    assert pairs[0] != pairs[1]
+    hints = read_jsonl(RUN / "hints" / "bare.jsonl", Sample)
+    assert {sample.adapter for sample in hints} == {ids["dpo-2"]}
+    shown = koalign("show", str(RUN), "--json")
+    for name in ("samples-2", "pairs-2", "reference-2", "dpo-2"):
+        assert f'"{name}"' in shown.stdout
+
+
+def test_another_round_keeps_those_before_it(scripted):
+    assert koalign("sft").returncode == 0
+    assert koalign("dpo-pairs").returncode == 0
+    assert koalign("dpo").returncode == 0
+    done = koalign("dpo", *TWO)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("nothing to do") == 2
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == [
+        "reference", "dpo", "samples-2", "pairs-2", "reference-2", "dpo-2",
+    ]  # fmt: skip
+
+
+def test_dpo_on_the_command_line_is_the_last_round(scripted):
+    for command in ("sft", "dpo-pairs"):
+        assert koalign(command, *TWO).returncode == 0
+    solve = ("solve", "--adapters", "dpo", "test.jsonl", "-o", "answers.jsonl", *TWO)
+    missing = koalign(*solve)
+    assert missing.returncode == 2
+    assert "adapter 'dpo' is not in runs/default; run `koalign dpo` first" in missing.stderr
+    assert koalign("dpo", *TWO).returncode == 0
+    shutil.rmtree(RUN / "dpo-2")
+    assert koalign(*solve).returncode == 2
+    assert koalign("dpo", *TWO).returncode == 0
+    assert koalign(*solve).returncode == 0, koalign(*solve).stderr
+
+
+def test_a_round_whose_first_was_made_anew_is_stale(scripted):
+    for command in ("sft", "dpo-pairs", "dpo"):
+        assert koalign(command, *TWO).returncode == 0
+    changed = ("-s", "pairs.per_problem=1")
+    assert koalign("dpo-pairs", "--force", *changed).returncode == 0
+    assert koalign("dpo", "--force", *changed).returncode == 0
+    stale = koalign("dpo", *changed, *TWO)
+    assert stale.returncode == 2
+    assert "samples-2 was made with another sft/adapter" in stale.stderr
+    done = koalign("dpo", "--force", *changed, *TWO)
+    assert done.returncode == 0 and "dpo-2: pairs" in done.stdout, done.stderr
+
+
+def test_a_setting_of_dpo_keeps_the_reference(scripted):
+    for command in ("sft", "dpo-pairs", "dpo"):
+        assert koalign(command).returncode == 0
+    changed = ("-s", "dpo.beta=0.2", "-s", "dpo.max_displacement=0.1")
+    assert koalign("dpo", *changed).returncode == 2
+    done = koalign("dpo", "--force", *changed)
+    assert done.returncode == 0, done.stderr
+    assert [line.endswith("(nothing to do)") for line in done.stdout.splitlines()] == [True, False]

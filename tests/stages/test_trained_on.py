@@ -1,0 +1,50 @@
+"""A diagnosis takes the training problems from the run that trained the adapter, and from no other."""
+
+import json
+from pathlib import Path
+
+import pytest
+from support.diagnosed import TRAIN, adapter_in
+from support.problems import write_lines
+
+from koalign.records import KoalignError
+from koalign.run import hash_path
+from koalign.stages.diagnose import trained_on
+
+
+def prepared(folder: Path, rows: list, limit: int | None = None) -> Path:
+    run_dir = folder / "run"
+    path = write_lines(run_dir / "prepare" / "train.jsonl", rows)
+    (run_dir / "sft").mkdir()
+    plan = {"config": {"sft": {"limit": limit}}}
+    (run_dir / "sft" / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(("limit", "count"), [(None, 30), (12, 12)])
+def test_the_problems_of_a_run_are_those_that_sft_was_limited_to(folder, limit, count):
+    path = prepared(folder, [p.model_dump(mode="json") for p in TRAIN], limit)
+    adapter = adapter_in(folder, **{"train.jsonl": hash_path(path)})
+    assert trained_on(folder / "run", adapter) == TRAIN[:count]
+
+
+def test_a_run_without_its_training_split_is_refused_in_one_line(folder):
+    with pytest.raises(KoalignError, match=r"train\.jsonl: not there.*--run-dir") as refused:
+        trained_on(folder / "run", adapter_in(folder))
+    assert "\n" not in str(refused.value)
+
+
+def test_a_broken_training_split_is_refused_with_file_and_line(folder):
+    path = prepared(folder, [TRAIN[0].model_dump(mode="json"), {"question": ""}])
+    adapter = adapter_in(folder)
+    with pytest.raises(KoalignError, match=r"train\.jsonl:2: question"):
+        trained_on(folder / "run", adapter)
+    path.write_text('{"question": ', encoding="utf-8")
+    with pytest.raises(KoalignError, match=r"train\.jsonl:1: not a line of JSON"):
+        trained_on(folder / "run", adapter)
+
+
+def test_the_training_split_of_another_run_is_refused(folder):
+    prepared(folder, [p.model_dump(mode="json") for p in TRAIN])
+    with pytest.raises(KoalignError, match=r"was trained on another train\.jsonl"):
+        trained_on(folder / "run", adapter_in(folder, **{"train.jsonl": "0" * 16}))

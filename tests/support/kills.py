@@ -1,0 +1,35 @@
+"""Kill a koalign command at a chosen moment, and compare what is left byte by byte."""
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from support.command import KOALIGN
+
+RUN = Path("runs/default")
+
+
+def lines_in(pattern: str) -> Callable[[Path], int]:
+    return lambda folder: sum(p.read_bytes().count(b"\n") for p in folder.glob(pattern))
+
+
+def kill_when(command: list[str], folder: Path, ready: Callable[[], bool]) -> None:
+    """Start the command and kill it, unasked, as soon as `ready`."""
+    with subprocess.Popen(
+        [*KOALIGN, *command], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        until = time.monotonic() + 300
+        while not ready():
+            assert process.poll() is None, "it ended before it could be killed"
+            assert time.monotonic() < until
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+
+
+def content(path: Path) -> dict[str, bytes] | bytes:
+    if path.is_file():
+        return path.read_bytes()
+    return {p.name: p.read_bytes() for p in sorted(path.rglob("*")) if p.is_file()}

@@ -1,0 +1,271 @@
+"""text_rows: rows of reading, open-answer and training formats, made up, and what a reading of them gives."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from koalign.data.formats.documents import open_document
+from koalign.data.formats.read import Reading, read
+from koalign.records import Problem, Ranking
+
+RIVER = "한강은 서울을 지난다. 길이는 494km이고, 서해로 흐른다."
+HILL = "남산은 서울 한가운데에 있다. 높이는 270m이다."
+
+
+def squad(*qas: dict, context: str = RIVER, **article: Any) -> dict:
+    return {
+        "version": "made_up",
+        "data": [
+            {"title": "한강", **article, "paragraphs": [{"context": context, "qas": list(qas)}]}
+        ],
+    }
+
+
+def qa(**changes: Any) -> dict:
+    return {
+        "id": "7-0-0",
+        "question": "한강이 지나는 도시는?",
+        "answers": [{"text": "서울", "answer_start": 5}],
+        **changes,
+    }
+
+
+def flat_qa(**changes: Any) -> dict:
+    return {
+        "context": RIVER,
+        "title": "한강",
+        **qa(answers={"text": ["서울"], "answer_start": [5]}),
+        **changes,
+    }
+
+
+def klue(number: int, **changes: Any) -> dict:
+    one = qa(guid=f"klue-mrc-v1_train_{number:05}", question_type=1, is_impossible=False, **changes)
+    del one["id"]
+    return one
+
+
+def culture(kind: str, question: str, answer: str | None = None, **changes: Any) -> dict:
+    given = {
+        "category": "문화 지식",
+        "domain": "예술",
+        "question_type": kind,
+        "topic_keyword": "민속놀이",
+        "question": question,
+    }
+    row = {"id": "1", "input": {**given, **changes}}
+    return row if answer is None else {**row, "output": {"answer": answer}}
+
+
+CHOICE = "다음 중 설에 하는 놀이는? \\n 1\\t 윷놀이   2\\t강강술래 3\\t씨름 4\\t그네"
+
+
+def rule(kind: str, question: str, answer: str) -> dict:
+    return {
+        "id": "1",
+        "input": {"question_type": kind, "question": question},
+        "output": {"answer": answer},
+    }
+
+
+RULE = rule(
+    "선택형",
+    '"문을 {잠궜다/잠갔다}." 가운데 올바른 것을 선택하고, 그 이유를 설명하세요.',
+    "\"문을 잠갔다.\"가 옳다. '잠그다'의 어간 끝 'ㅡ'는 '-아'를 만나면 탈락한다.",
+)
+
+
+def dialogue(**changes: Any) -> dict:
+    turns = [("001", "P1", "오늘 날씨 좋다."), ("002", "P2", "너랑은 말 안 해.")]
+    return {
+        "id": "au-1",
+        "input": {
+            "document_id": "au-1",
+            "utterance": [
+                {"id": f"au-1-{n}", "speaker_id": who, "form": said} for n, who, said in turns
+            ],
+        },
+        "output": [
+            {"id": "au-1-001", "label": "appropriate"},
+            {"id": "au-1-002", "label": "inappropriate"},
+        ],
+        **changes,
+    }
+
+
+def logic(output: Any = "역접") -> dict:
+    given = {"front": "비가 많이 왔다.", "back": "강물은 넘치지 않았다."}
+    return {"id": "sr-1", "input": given, "output": output}
+
+
+def aihub(**changes: Any) -> dict:
+    return {
+        "data_id": "d-1",
+        "data_category": {"main": "한국어", "middle": "사회"},
+        "question": "인수와 합병은 어떻게 다른가?",
+        "question_type": "서술형",
+        **changes,
+    }
+
+
+def sft(contents: Any = "인수는 사들이는 것이고 합병은 하나가 되는 것이다.") -> dict:
+    return aihub(answer={"contents": contents, "answer_count": 9})
+
+
+def ranked(*ranks: Any, contents: str = "답") -> dict:
+    answers = {
+        f"answer{n:02}": {"contents": f"{contents} {n}", "answer_count": 2, "ranking": rank}
+        for n, rank in enumerate(ranks, start=1)
+    }
+    return aihub(**answers)
+
+
+def infos(*rows: Any) -> dict:
+    return {"dataset_info": {"name": "made up"}, "data_info": list(rows)}
+
+
+def document(*qas: Any) -> dict:
+    return {"data_id": "w-1", "data_category": {"middle": "인문"}, "contents": [{"QA": list(qas)}]}
+
+
+def ask(question: str = "왜 하늘은 파란가?") -> dict:
+    return {"role": "user", "content": question}
+
+
+def tell(answer: str = "빛이 흩어지기 때문이다.") -> dict:
+    return {"role": "assistant", "content": answer}
+
+
+def table(**changes: Any) -> dict:
+    return {
+        "T": "한국의 산",
+        "U": "https://example.org/산",
+        "TBL": [["이름", "높이"], ["한라산", "1,947m"], ["지리산", "1,915m"]],
+        "QAS": {"qid": "K_1_1", "question": "한라산의 높이는?", "answer": "1,947m"},
+        **changes,
+    }
+
+
+INSTRUCTION = {"instruction": "물은 왜 어는가?", "output": "열을 잃기 때문이다."}
+QUIZ = "질문(Q_string),보기()E_string,보기()E_string,보기()E_string,보기()E_string,정답(A_ans),위키피디아 제목(AP_title)"
+
+# Of each format two rows in the shape that its files have.
+FILES: dict[str, tuple[str, Any]] = {
+    "klue-mrc": (
+        "klue-mrc-v1.1_train.json",
+        squad(klue(0), klue(1), news_category="사회", source="made_up"),
+    ),
+    "korquad": ("KorQuAD_v1.0_dev.json", squad(qa(), qa(id="7-0-1", question="어느 도시를 지나는가?"))),
+    "korquad-2": (
+        "korquad2.1_train_00.json",
+        {
+            "version": "made_up",
+            "data": [
+                {
+                    "title": title,
+                    "url": "https://example.org",
+                    "context": f"<h1>{title}</h1><p>{text}</p>",
+                    "raw_html": "<html></html>",
+                    "qas": [
+                        {
+                            "id": title,
+                            "question": "어디에 있는가?",
+                            "answer": {"text": "서울", "answer_start": 0, "html_answer_start": 0},
+                        }
+                    ],
+                }
+                for title, text in (("한강", RIVER), ("남산", HILL))
+            ],
+        },
+    ),
+    "tydiqa-ko": (
+        "tydiqa-goldp-v1.1-train.json",
+        squad(qa(id="korean-1-0"), qa(id="korean-2-0", question="어느 도시인가?")),
+    ),
+    "squad": ("dev.json", squad(qa(id="a1"), qa(id="a2", question="어느 도시인가?"))),
+    "nikl-culture": (
+        "korean_culture_qa_V1.0_train+.json",
+        [culture("선다형", CHOICE, "1"), culture("단답형", "첫 생일의 이름은?", "돌#첫돌")],
+    ),
+    "nikl-rule": ("korean_language_rag_V1.0_train.json", [RULE, rule("교정형", "고치세요.", "가 옳다.")]),
+    "nikl-inappropriate": ("au-dev.json", [dialogue(), dialogue(id="au-2")]),
+    "nikl-logic": ("sr-dev.json", [logic(), logic("순접")]),
+    "aihub-sft": ("SFTlabel.json", infos(sft(), sft("다른 답이다."))),
+    "aihub-rm": ("RMlabel.json", infos(ranked(3, 1, 2, 5, 4), ranked(1, 2, 3, 4, 5))),
+    "aihub-qa": (
+        "qa.json",
+        [
+            document({"question": "무엇을 보고했는가?", "answer": "면적을 보고했다."}),
+            document({"question": "누가 했는가?", "answer": "국장이 했다."}),
+        ],
+    ),
+    "koalpaca": (
+        "KoAlpaca_v1.1a.jsonl",
+        [{**INSTRUCTION, "url": "https://example.org/1"}, {**INSTRUCTION, "url": "https://example.org/2"}],
+    ),
+    "alpaca": ("alpaca.json", [{**INSTRUCTION, "input": ""}, {**INSTRUCTION, "input": "한 줄로."}]),
+    "sharegpt": (
+        "sharegpt.json",
+        [{"conversations": [{"from": "human", "value": q}, {"from": "gpt", "value": "예."}]} for q in "가나"],
+    ),
+    "trl-prompt-completion": (
+        "completions.jsonl",
+        [{"prompt": "하늘은", "completion": " 파랗다."}, {"prompt": [ask()], "completion": [tell()]}],
+    ),
+    "trl-preference": (
+        "pairs.jsonl",
+        [
+            {"prompt": "정답:", "chosen": "2", "rejected": "4"},
+            {"prompt": [ask()], "chosen": [tell()], "rejected": [tell("모른다.")]},
+        ],
+    ),
+    "ms-swift": (
+        "swift.jsonl",
+        [
+            {"messages": [ask(), tell()], "rejected_response": "모른다."},
+            {"messages": [ask("바다는?"), tell("푸르다.")], "rejected_response": "모른다."},
+        ],
+    ),
+    "messages": ("messages.jsonl", [{"messages": [ask(), tell()]}, {"messages": [ask("바다는?"), tell("예.")]}]),
+    "etri": (
+        "객관식.csv",
+        f"{QUIZ}\r\n가장 긴 강은?,낙동강,한강,금강,섬진강,낙동강,낙동강\r\n옛 서울은?,한양,평양,경주,공주,한양,서울\r\n",
+    ),
+    "korwikitq": ("KorWikiTQ_ko_train.json", {"data": [table(), table(T="높은 산")]}),
+}  # fmt: skip
+
+
+def to_bytes(name: str, value: Any) -> bytes:
+    if name.endswith(".csv"):
+        return value.encode("cp949")
+    if name.endswith(".jsonl"):
+        return "".join(json.dumps(row) + "\n" for row in value).encode()
+    return json.dumps(value).encode()
+
+
+def reading_of(value: Any, format: str | None = None, name: str = "made_up.json") -> Reading:
+    reading = read([open_document(name, to_bytes(name, value))], format)
+    assert reading.rows == len(reading.problems) + len(reading.rankings) + len(reading.drops)
+    return reading
+
+
+def one(value: Any, format: str | None = None, name: str = "made_up.json") -> Problem:
+    reading = reading_of(value, format, name)
+    assert not reading.drops and not reading.not_read, reading
+    (problem,) = reading.problems
+    return problem
+
+
+def one_ranking(value: Any, format: str | None = None, name: str = "made_up.json") -> Ranking:
+    reading = reading_of(value, format, name)
+    assert not reading.drops and not reading.not_read, reading
+    (ranking,) = reading.rankings
+    return ranking
+
+
+def refusal(value: Any, format: str | None = None, name: str = "made_up.json") -> str:
+    reading = reading_of(value, format, name)
+    assert not reading.problems and not reading.rankings, reading
+    (drop,) = reading.drops
+    return drop.reason

@@ -1,0 +1,223 @@
+"""Training changes what it says it changes: one adapter, one slice of it; the same seed, the same bytes."""
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from peft import PeftModel
+from safetensors.torch import load_file
+from support.problems import exam
+from support.training_helpers import (
+    MODEL,
+    OFF,
+    QUICK,
+    RENDERER,
+    TRAINING,
+    card,
+    moved,
+    rows_of,
+    tensors,
+    trained_adapter,
+)
+from trl import SFTConfig
+
+from koalign.adapters.base import load_base, load_tokenizer
+from koalign.config.sections import Training
+from koalign.data.prompting.tokens import completion_ids, prompt_ids, prompt_texts
+from koalign.jsonl import read_json, write_json
+from koalign.records import KoalignError, Problem
+from koalign.run import hash_path
+from koalign.training.fit import fit, on_one_gpu
+from koalign.training.policy import fresh_policy, masked_stack
+from koalign.training.sft import sft_trainer, teach
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return load_tokenizer(MODEL)
+
+
+@pytest.fixture(scope="module")
+def problems() -> list[Problem]:
+    return exam("train")[:16]
+
+
+@pytest.fixture(scope="module")
+def rows(tokenizer, problems):
+    return rows_of(tokenizer, problems)
+
+
+@pytest.fixture(scope="module")
+def sft_adapter(tmp_path_factory) -> Path:
+    return trained_adapter(tmp_path_factory.mktemp("sft") / "adapter", rank=8, seed=3)
+
+
+def logits(model, rows) -> torch.Tensor:
+    with torch.no_grad():
+        return model(input_ids=torch.tensor([[*rows[0][0], *rows[0][1]]])).logits
+
+
+def test_sft_changes_every_adapter_tensor_and_nothing_else(tokenizer, rows, tmp_path):
+    policy = fresh_policy(MODEL, 8, 8, seed=0)
+    before = tensors(policy)
+    metrics = teach(
+        lambda: policy, tokenizer, rows, card("sft", 8), QUICK, TRAINING, OFF, 0, tmp_path
+    )
+    assert moved(before, tensors(policy)) == {n for n in before if ".lora_" in n}
+    assert metrics["train_loss"] > 0
+
+
+def test_a_saved_adapter_loads_to_the_same_logits(tokenizer, rows, tmp_path):
+    policy = fresh_policy(MODEL, 8, 8, seed=0)
+    teach(lambda: policy, tokenizer, rows, card("sft", 8), QUICK, TRAINING, OFF, 0, tmp_path)
+    again = PeftModel.from_pretrained(load_base(MODEL, quantized=False), tmp_path / "adapter")
+    assert torch.equal(logits(policy.eval(), rows), logits(again.eval(), rows))
+    assert not torch.equal(logits(again, rows), logits(load_base(MODEL, quantized=False), rows))
+
+
+def test_the_traces_of_a_prompt_are_one_example_and_trl_sees_the_same_loss(
+    tokenizer, rows, tmp_path
+):
+    """Four traces a prompt: the same examples packed and padded, step by step, to rounding."""
+    traces = [
+        (prompt, rows[(n + k) % 8][1]) for n, (prompt, _) in enumerate(rows[:8]) for k in range(4)
+    ]
+    curves = {}
+    for packing in ("groups", "trl"):
+        training = Training(packing=packing, row_tokens=256)
+        trainer = sft_trainer(
+            fresh_policy(MODEL, 8, 8, seed=0),
+            tokenizer,
+            traces,
+            QUICK,
+            training,
+            tmp_path / packing,
+            0,
+        )
+        assert len(trainer.train_dataset) == 8
+        seen = []
+        fit(trainer, card("sft", 8), lambda metrics, step, seen=seen: seen.append(metrics))
+        curves[packing] = [m for m in seen if "loss" in m]
+    for ours, theirs in zip(curves["groups"], curves["trl"], strict=True):
+        assert ours.keys() == theirs.keys()
+        for name in ("loss", "grad_norm", "entropy", "mean_token_accuracy"):
+            assert ours[name] == pytest.approx(theirs[name], rel=1e-3, abs=1e-4), name
+
+
+def test_a_machine_with_several_gpus_has_no_larger_batches(tmp_path):
+    args = SFTConfig(output_dir=str(tmp_path), per_device_train_batch_size=4, use_cpu=True)
+    args._n_gpu = 2  # as transformers counts them where two are visible
+    assert args.train_batch_size == 8
+    assert on_one_gpu(args).train_batch_size == 4
+
+
+def test_the_same_seed_saves_the_same_bytes(tokenizer, rows, tmp_path):
+    for name in ("a", "b"):
+        start = partial(fresh_policy, MODEL, 8, 8, seed=0)
+        teach(start, tokenizer, rows, card("sft", 8), QUICK, TRAINING, OFF, 0, tmp_path / name)
+    assert hash_path(tmp_path / "a" / "adapter") == hash_path(tmp_path / "b" / "adapter")
+
+
+def test_a_masked_stack_starts_as_its_parent_and_keeps_the_parents_slice_bit_for_bit(
+    tokenizer, rows, sft_adapter, tmp_path
+):
+    parent = PeftModel.from_pretrained(load_base(MODEL, quantized=False), sft_adapter)
+    policy = masked_stack(MODEL, sft_adapter, 4, 0, tmp_path / "work")
+    assert torch.allclose(logits(policy, rows), logits(parent, rows), atol=1e-5)
+    before = tensors(policy)
+    teach(
+        lambda: policy,
+        tokenizer,
+        rows,
+        card("answer", 12, frozen_rank=8),
+        QUICK,
+        TRAINING,
+        OFF,
+        0,
+        tmp_path,
+    )
+    after = tensors(policy)
+    for name in (n for n in before if ".lora_A." in n):
+        assert torch.equal(before[name][:8], after[name][:8])
+        assert not torch.equal(before[name][8:], after[name][8:])
+    for name in (n for n in before if ".lora_B." in n):
+        assert torch.equal(before[name][:, :8], after[name][:, :8])
+        assert not torch.equal(before[name][:, 8:], after[name][:, 8:])
+    assert moved(before, after) == {n for n in before if ".lora_" in n}
+
+
+def test_plain_peft_loads_a_stack_to_the_logits_of_both_deltas_active(
+    tokenizer, rows, sft_adapter, tmp_path
+):
+    """The parent, and the new ranks alone as a second adapter, both active in stock PEFT."""
+    policy = masked_stack(MODEL, sft_adapter, 4, 0, tmp_path / "work")
+    teach(
+        lambda: policy,
+        tokenizer,
+        rows,
+        card("answer", 12, frozen_rank=8),
+        QUICK,
+        TRAINING,
+        OFF,
+        0,
+        tmp_path,
+    )
+    stack = PeftModel.from_pretrained(load_base(MODEL, quantized=False), tmp_path / "adapter")
+
+    from safetensors.torch import save_file
+
+    delta = tmp_path / "delta"
+    delta.mkdir()
+    save_file(
+        {
+            name: (tensor[8:] if ".lora_A." in name else tensor[:, 8:]).contiguous()
+            for name, tensor in load_file(
+                tmp_path / "adapter" / "adapter_model.safetensors"
+            ).items()
+        },
+        delta / "adapter_model.safetensors",
+    )
+    config = read_json(tmp_path / "adapter" / "adapter_config.json")
+    write_json(delta / "adapter_config.json", {**config, "r": 4, "lora_alpha": 4})
+    both = PeftModel.from_pretrained(load_base(MODEL, quantized=False), sft_adapter, "parent")
+    both.load_adapter(delta, "delta")
+    both.base_model.set_adapter(["parent", "delta"])
+    # In float64: the sums are taken in another order, and float32 would show that and no more.
+    assert torch.allclose(logits(stack.double(), rows), logits(both.double(), rows), atol=1e-9)
+    both.base_model.set_adapter(["parent"])
+    assert not torch.allclose(logits(stack, rows), logits(both, rows), atol=1e-2)
+
+
+def test_what_a_stack_cannot_carry_is_refused(sft_adapter, tmp_path):
+    import shutil
+
+    shutil.copytree(sft_adapter, tmp_path / "dora")
+    config = read_json(sft_adapter / "adapter_config.json")
+    write_json(tmp_path / "dora" / "adapter_config.json", {**config, "use_dora": True})
+    with pytest.raises(KoalignError, match="use_dora = true cannot be stacked exactly"):
+        masked_stack(MODEL, tmp_path / "dora", 4, 0, tmp_path / "work")
+
+
+def test_prompt_tokens_are_a_prefix_and_the_end_of_turn_carries_loss(tokenizer, problems):
+    for hint in ("", "먼저 민수의 스승은 지영이다."):
+        asked = [RENDERER.render(problem, "answer", hint=hint) for problem in problems]
+        targets = [RENDERER.target(problem) for problem in problems]
+        for text, ids, target, completion in zip(
+            prompt_texts(tokenizer, asked),
+            prompt_ids(tokenizer, asked),
+            targets,
+            completion_ids(tokenizer, asked, targets),
+            strict=True,
+        ):
+            assert tokenizer.encode(text + target + tokenizer.eos_token) == ids + completion
+            assert completion[-1] == tokenizer.eos_token_id
+            assert tokenizer.eos_token_id not in completion[:-1]
+
+
+def test_an_empty_hint_is_the_bare_prompt_byte_for_byte(problems):
+    for problem in problems:
+        assert RENDERER.render(problem, "answer", hint="") == RENDERER.render(problem, "answer")
+        assert RENDERER.render(problem, "answer", hint="가") != RENDERER.render(problem, "answer")
