@@ -250,7 +250,7 @@ class Abstraction(Record):
     problem_id: str
     text: str
     counts: dict[str, Count]
-    """What a screen counted (`mining/hints/lift_screens.py`) -> right answers; nothing where it was not asked so far."""
+    """What a screen counted -> right answers; nothing where it was not asked so far."""
     neighbours: tuple[Tried, ...] = ()
     """The training problems nearest to its own, and what it does there."""
     score: float | None = None

@@ -37,7 +37,7 @@ Question = tuple[str, Hint | None]
 def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     """The screens in order of cost; each asks only for the hints that passed the ones before.
 
-    First the static one, which asks nobody, then those of `mining/hints/lift_screens.py`. With `reuse` what is kept
+    First the static one, which asks nobody, then those of `lift_screens`. With `reuse` what is kept
     is tried on other problems, which ranks it.
     """
     base = parse_record(Base, read_json(inputs["prepare/base.json"]), "prepare/base.json")
