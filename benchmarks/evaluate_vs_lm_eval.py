@@ -1,4 +1,4 @@
-"""`koalign evaluate` against lm-eval's own command, on one model and the same local files.
+"""`koalign benchmark` against lm-eval's own command, on one model and the same local files.
 
     .venv/bin/python benchmarks/evaluate_vs_lm_eval.py [--json]
     .venv/bin/python benchmarks/evaluate_vs_lm_eval.py --engine vllm --items 12
@@ -123,12 +123,12 @@ class Bench:
         return self.folder / f"out-{self.commands}"
 
     def koalign(self, shots: int, order: str) -> Run:
-        """`koalign evaluate`."""
+        """`koalign benchmark`."""
         out, data = self.new_out(), self.folder / "kmmlu"
         cost = self.command(
             [
-                *KOALIGN, "evaluate", "--model", str(self.folder / "model"),
-                "--protocol", "kmmlu@lm-eval", "--data", str(data), "--shots", str(shots),
+                *KOALIGN, "benchmark", "kmmlu@lm-eval", "--model", str(self.folder / "model"),
+                "--data", str(data), "--shots", str(shots),
                 "--shot-order", order, "--out", str(out), "-s", f"engine.backend={self.engine}",
             ],
             out,

@@ -135,13 +135,13 @@ def test_importing_every_stage_loads_no_heavy_module():
 
 def test_the_command_line_options_are_frozen():
     stage = {"-c", "-s", "--run-dir", "--force"}
-    expected = dict.fromkeys(("prepare", "sft", "dpo-pairs", "dpo", "abstractions", "run"), stage)  # fmt: skip
+    expected = dict.fromkeys(("prepare", "sft", "dpo-pairs", "dpo", "abstractions", "evaluate", "run"), stage)  # fmt: skip
     expected |= {
         "solve": stage
         | {"problems", "-o", "--adapters", "--budget", "--greedy", "--report", "--any-template"},
-        "evaluate": stage
+        "benchmark": stage
         | {
-            "--protocol",
+            "protocol",
             "--data",
             "--split",
             "--model",

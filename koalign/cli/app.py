@@ -1,4 +1,4 @@
-"""cli: the koalign command. One file a family of commands, as chain, evaluate, adapters, look."""
+"""cli: the koalign command. One file a family of commands, as stages, benchmark, adapters, inspect."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from koalign.cli import adapters, chain, compare, distill, evaluate, look, mine, solve
+from koalign.cli import adapters, benchmark, compare, distill, inspect, mine, solve, stages
 from koalign.records import KoalignError
 
 app = typer.Typer(
@@ -17,19 +17,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for _command, _help in chain.STAGE_COMMANDS.items():
-    app.command(_command, help=_help)(chain.stage_command(_command))
+for _command, _help in stages.STAGE_COMMANDS.items():
+    app.command(_command, help=_help)(stages.stage_command(_command))
 for _function in (
     solve.solve,
-    evaluate.evaluate,
+    benchmark.benchmark,
     compare.compare,
     mine.mine,
     distill.distill,
-    look.show,
-    look.preview,
-    look.grade,
-    look.init,
-    look.doctor,
+    inspect.show,
+    inspect.preview,
+    inspect.grade,
+    inspect.init,
+    inspect.doctor,
 ):
     app.command()(_function)
 app.add_typer(adapters.app, name="adapters")

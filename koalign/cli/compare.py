@@ -17,7 +17,7 @@ def compare(
         list[Path],
         typer.Argument(
             metavar="DIR",
-            help="Folders of `koalign evaluate`, or runs, which stand for their steps; the first is what "
+            help="Folders of `koalign benchmark`, or runs, which stand for their steps; the first is what "
             "the others are compared with.",
         ),
     ],

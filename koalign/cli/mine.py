@@ -18,7 +18,7 @@ def mine(
     predictions: Annotated[
         Path | None,
         typer.Argument(
-            help="Folder of `koalign evaluate`, or a run; never of a test split. Without: the training "
+            help="Folder of `koalign benchmark`, or a run; never of a test split. Without: the training "
             "set of the run, each part answered by a model taught the others."
         ),
     ] = None,

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from koalign.cli.chain import run_stages
 from koalign.cli.options import DEFAULT_RUN, Files, Force, RunDir, Settings
+from koalign.cli.stages import run_stages
 from koalign.jsonl import parse_record, read_json, read_jsonl
 from koalign.records import Base, KoalignError
 

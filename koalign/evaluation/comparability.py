@@ -26,7 +26,7 @@ class Evaluated:
 
 
 def read_evaluations(folders: Sequence[Path]) -> list[Evaluated]:
-    """What `koalign evaluate` wrote into each folder.
+    """What `koalign benchmark` or a run wrote into each folder.
 
     Raises KoalignError for fewer than two folders, for one that stands twice, and where there is no
     evaluation.

@@ -103,7 +103,7 @@ class Evaluation(Record):
 
 
 def read_evaluation(folder: Path) -> tuple[Evaluation, list[Prediction]]:
-    """What `koalign evaluate` wrote into a folder.
+    """What `koalign benchmark` or a run wrote into a folder.
 
     Raises KoalignError where there is nothing, where it is unfinished, and where the predictions are not
     those that the results speak of.
@@ -111,8 +111,8 @@ def read_evaluation(folder: Path) -> tuple[Evaluation, list[Prediction]]:
     if not (folder / RESULTS).exists():
         begun = folder.is_dir() and any(folder.glob("*.jsonl"))
         raise KoalignError(
-            f"{folder}: " + ("unfinished; the same `koalign evaluate` goes on" if begun else
-            "no evaluation here; `koalign evaluate --out` makes one")
+            f"{folder}: " + ("unfinished; the same command goes on" if begun else
+            "no evaluation here; `koalign benchmark PROTOCOL --out FOLDER` makes one")
         )  # fmt: skip
     path = folder / RESULTS
     evaluation = parse_record(Evaluation, read_json(path), str(path))
@@ -120,6 +120,6 @@ def read_evaluation(folder: Path) -> tuple[Evaluation, list[Prediction]]:
     if len(predictions) != evaluation.n or len({p.id for p in predictions}) != evaluation.n:
         raise KoalignError(
             f"{folder / PREDICTIONS}: {len({p.id for p in predictions})} items, and {RESULTS} speaks of "
-            f"{evaluation.n}; run `koalign evaluate --force` again"
+            f"{evaluation.n}; evaluate again with --force"
         )
     return evaluation, predictions

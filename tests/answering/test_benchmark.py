@@ -1,4 +1,4 @@
-"""`koalign evaluate --protocol`: right figures from the right tokens, continued by item, refused in a line."""
+"""`koalign benchmark`: right figures from the right tokens, continued by item, refused in a line."""
 
 import json
 import os
@@ -21,13 +21,13 @@ KMMLU = str(ASSETS / "exam" / "kmmlu")
 
 
 def evaluate(*arguments: str, **options) -> subprocess.CompletedProcess:
-    done = koalign("evaluate", *arguments, **options)
+    done = koalign("benchmark", *arguments, **options)
     assert done.returncode == 0, done.stderr
     return done
 
 
 def refused(*arguments: str) -> str:
-    done = koalign("evaluate", *arguments)
+    done = koalign("benchmark", *arguments)
     assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
     *_, line = done.stderr.strip().splitlines()
     return line
@@ -56,7 +56,7 @@ def questions(folder: Path) -> Path:
 
 
 def test_a_generated_answer_is_graded_and_what_cannot_be_read_is_wrong(questions):
-    found, predictions = asked(Path("out"), "--protocol", "direct", "--data", str(questions))
+    found, predictions = asked(Path("out"), "direct", "--data", str(questions))
     assert (found.mode, found.n, found.of, found.metric) == ("generate", 16, 16, "acc")
     # The first two are right, the third is wrong, the others cannot be read.
     assert found.results["direct"]["acc"] == pytest.approx(2 / 16)
@@ -64,7 +64,7 @@ def test_a_generated_answer_is_graded_and_what_cannot_be_read_is_wrong(questions
 
 
 def test_predictions_have_the_fields_that_others_rely_on(questions):
-    evaluate("--protocol", "direct", "--data", str(questions), "--out", "out")
+    evaluate("direct", "--data", str(questions), "--out", "out")
     for line in Path("out/predictions.jsonl").read_text("utf-8").splitlines():
         assert {"id", "answer", "gold", "logprobs", "text", "why"} <= json.loads(line).keys()
     results = json.loads(Path("out/results.json").read_text("utf-8"))
@@ -84,7 +84,7 @@ def test_predictions_have_the_fields_that_others_rely_on(questions):
 
 
 def test_the_same_command_again_has_nothing_to_do_and_says_the_same(questions):
-    arguments = ("--protocol", "direct", "--data", str(questions), "--out", "out")
+    arguments = ("direct", "--data", str(questions), "--out", "out")
     first = evaluate(*arguments)
     before = Path("out/results.json").read_bytes()
     again = evaluate(*arguments)
@@ -93,26 +93,24 @@ def test_the_same_command_again_has_nothing_to_do_and_says_the_same(questions):
 
 
 def test_another_evaluation_does_not_land_in_the_same_folder(questions):
-    evaluate("--protocol", "direct", "--data", str(questions), "--out", "out")
-    line = refused("--protocol", "direct", "--data", str(questions), "--limit", "3", "--out", "out")
+    evaluate("direct", "--data", str(questions), "--out", "out")
+    line = refused("direct", "--data", str(questions), "--limit", "3", "--out", "out")
     assert "another items" in line and "--force" in line
-    evaluate(
-        "--protocol", "direct", "--data", str(questions), "--limit", "3", "--out", "out", "--force"
-    )
+    evaluate("direct", "--data", str(questions), "--limit", "3", "--out", "out", "--force")
     assert read_evaluation(Path("out"))[0].n == 3
 
 
 def test_a_folder_with_files_of_its_own_keeps_them(questions):
     Path("out").mkdir()
     Path("out/thesis.txt").write_text("mine", "utf-8")
-    evaluate("--protocol", "direct", "--data", str(questions), "--out", "out", "--force")
+    evaluate("direct", "--data", str(questions), "--out", "out", "--force")
     assert Path("out/thesis.txt").read_text("utf-8") == "mine"
 
 
 def test_a_problem_that_the_data_holds_twice_counts_twice_and_is_said(folder, questions):
     rows = [problem(n) for n in range(16)]
     write_lines(questions, [*rows, rows[2], rows[1]])
-    found, predictions = asked(Path("out"), "--protocol", "direct", "--data", str(questions))
+    found, predictions = asked(Path("out"), "direct", "--data", str(questions))
     assert found.n == 18 and any("second time" in note for note in found.notes)
     again = [p for p in predictions if p.id.endswith("#2")]
     assert sorted(p.correct for p in again) == [False, True]
@@ -123,9 +121,7 @@ def test_the_majority_of_the_samples_answers(questions):
     Path("script.yaml").write_text(
         "- texts: ['정답: 1', '정답: 1', '정답: 1', '정답: 2', '모른다']\n", "utf-8"
     )
-    found, predictions = asked(
-        Path("out"), "--protocol", "direct", "--data", str(questions), "--samples", "25"
-    )
+    found, predictions = asked(Path("out"), "direct", "--data", str(questions), "--samples", "25")
     assert found.samples == 25
     assert {len(p.votes) for p in predictions} == {25}
     for one in predictions:
@@ -135,20 +131,14 @@ def test_the_majority_of_the_samples_answers(questions):
 
 
 def test_labels_are_scored_with_mode_choice(questions):
-    found, predictions = asked(
-        Path("out"), "--protocol", "direct", "--data", str(questions), "--mode", "choice"
-    )
+    found, predictions = asked(Path("out"), "direct", "--data", str(questions), "--mode", "choice")
     assert found.mode == "choice" and found.results["direct"]["acc"] is not None
     assert {len(p.logprobs) for p in predictions} == {4} and not any(p.text for p in predictions)
 
 
 def test_turned_choices_are_reported_beside_the_figure_and_not_in_its_place(questions):
-    plain, _ = asked(
-        Path("a"), "--protocol", "direct", "--data", str(questions), "--mode", "choice"
-    )
-    turned, _ = asked(
-        Path("b"), "--protocol", "direct", "--data", str(questions), "--mode", "choice", "--cyclic"
-    )
+    plain, _ = asked(Path("a"), "direct", "--data", str(questions), "--mode", "choice")
+    turned, _ = asked(Path("b"), "direct", "--data", str(questions), "--mode", "choice", "--cyclic")
     assert plain.results == turned.results
     assert not plain.report["orders"] and turned.report["orders"]
 
@@ -156,18 +146,17 @@ def test_turned_choices_are_reported_beside_the_figure_and_not_in_its_place(ques
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--protocol", "kmlu@lm-eval"], ["did you mean 'kmmlu@lm-eval'"]),
-        (["--protocol", "click@lm-eval"], ["asks click", "from"]),
-        (["--protocol", "kmmlu@lm-eval", "--data", "nowhere"], ["nowhere"]),
-        (["--protocol", "direct", "--mode", "choice", "--samples", "4"], ["--samples", "--mode generate"]),
-        (["--protocol", "direct", "--mode", "choice", "--adapters", "a,b"], ["--mode generate"]),
-        (["--protocol", "direct", "--cyclic"], ["--cyclic"]),
-        (["--protocol", "csat", "--model", "http://127.0.0.1:9/v1#x"], ["need the weights", "--mode generate"]),
-        (["--protocol", "direct", "--diagnose"], ["--diagnose", "--adapters"]),
-        (["--protocol", "direct", "--subset", "물리"], ["--subset 물리"]),
-        (["--protocol", "direct", "--adapters", "sft"], ["sft"]),
-        (["--data", "test.jsonl"], ["--protocol"]),
-        (["--protocol", "direct", "--shots", "3", "--shots-data", "pool.jsonl"], ["evaluated, too"]),
+        (["kmlu@lm-eval"], ["did you mean 'kmmlu@lm-eval'"]),
+        (["click@lm-eval"], ["asks click", "from"]),
+        (["kmmlu@lm-eval", "--data", "nowhere"], ["nowhere"]),
+        (["direct", "--mode", "choice", "--samples", "4"], ["--samples", "--mode generate"]),
+        (["direct", "--mode", "choice", "--adapters", "a,b"], ["--mode generate"]),
+        (["direct", "--cyclic"], ["--cyclic"]),
+        (["csat", "--model", "http://127.0.0.1:9/v1#x"], ["need the weights", "--mode generate"]),
+        (["direct", "--diagnose"], ["--diagnose", "--adapters"]),
+        (["direct", "--subset", "물리"], ["--subset 물리"]),
+        (["direct", "--adapters", "sft"], ["sft"]),
+        (["direct", "--shots", "3", "--shots-data", "pool.jsonl"], ["evaluated, too"]),
     ],
 )  # fmt: skip
 def test_what_cannot_be_evaluated_is_one_line_that_says_what_to_do(questions, arguments, words):
@@ -183,14 +172,12 @@ def test_what_cannot_be_evaluated_is_one_line_that_says_what_to_do(questions, ar
 def test_a_problem_without_gold_is_named(questions):
     row = {key: value for key, value in problem(3).items() if key != "answer"}
     write_lines(questions, [problem(1), row])
-    assert "no gold answer" in refused(
-        "--protocol", "direct", "--data", str(questions), "--out", "o"
-    )
+    assert "no gold answer" in refused("direct", "--data", str(questions), "--out", "o")
 
 
 def test_a_broken_row_is_named_with_its_line(questions):
     write_lines(questions, [problem(1), {**problem(2), "answer": 9}])
-    line = refused("--protocol", "direct", "--data", str(questions), "--out", "o")
+    line = refused("direct", "--data", str(questions), "--out", "o")
     assert f"{questions.name}:2" in line
 
 
@@ -198,7 +185,7 @@ def test_files_that_are_left_out_are_said(questions):
     Path("many").mkdir()
     write_lines(Path("many/test.jsonl"), [problem(1)])
     Path("many/other-test.csv").write_text("a,b\n1,2\n", "utf-8")
-    done = evaluate("--protocol", "direct", "--data", "many", "--out", "out")
+    done = evaluate("direct", "--data", "many", "--out", "out")
     assert "not read: " in done.stderr and "other-test.csv" in done.stderr
 
 
@@ -209,7 +196,7 @@ def test_files_that_are_left_out_are_said(questions):
 def test_a_candidate_is_scored_by_the_tokens_that_follow_the_very_prompt(folder):
     """Against transformers on the text of the published prompt, token by token."""
     _, predictions = asked(
-        Path("out"), "--protocol", "kmmlu@lm-eval", "--data", KMMLU, "--limit", "6",
+        Path("out"), "kmmlu@lm-eval", "--data", KMMLU, "--limit", "6",
         "-s", "engine.backend=hf",
     )  # fmt: skip
     model, tokenizer = load_base(MODEL, quantized=False).eval(), load_tokenizer(MODEL)
@@ -232,7 +219,7 @@ def test_a_candidate_is_scored_by_the_tokens_that_follow_the_very_prompt(folder)
 @pytest.mark.slow
 def test_a_killed_evaluation_goes_on_item_by_item_to_the_same_predictions(folder):
     arguments = [
-        "evaluate", "--protocol", "kmmlu@lm-eval", "--data", KMMLU, "--shots", "1",
+        "benchmark", "kmmlu@lm-eval", "--data", KMMLU, "--shots", "1",
         "-s", "engine.backend=hf",
     ]  # fmt: skip
     evaluate(*arguments[1:], "--out", "whole")

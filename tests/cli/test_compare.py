@@ -34,7 +34,7 @@ def run(folder, monkeypatch, capsys):
 
 
 def written(name: str, predictions, **changes) -> str:
-    """The folder that `koalign evaluate` would have left."""
+    """The folder that `koalign benchmark` would have left."""
     one = evaluated(name, predictions, **changes)
     write_json(Path(name) / "results.json", one.evaluation.model_dump(mode="json"))
     write_jsonl(Path(name) / "predictions.jsonl", one.predictions)

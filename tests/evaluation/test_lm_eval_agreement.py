@@ -1,4 +1,4 @@
-"""lm-eval-harness and `koalign evaluate`, each as it is run, say the same of 200 items a protocol."""
+"""lm-eval-harness and `koalign benchmark`, each as it is run, say the same of 200 items a protocol."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def harness():
 def test_predictions_log_probabilities_and_figures_agree(harness, folder, name, shots):
     path = make_task_data(name, folder / "hub", math.ceil(ITEMS / len(TASKS[name])))
     done = koalign(
-        "evaluate", "--protocol", name, "--data", str(path), "--shots", str(shots), "--adapters",
+        "benchmark", name, "--data", str(path), "--shots", str(shots), "--adapters",
         "base", "--out", "out", "-s", "engine.backend=hf",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""evaluate: koalign evaluate, a run's steps on its test split, or any model on a benchmark."""
+"""benchmark: koalign benchmark, any model and adapters in a published protocol or an own one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from koalign.cli.asked import (
+from koalign.cli.benchmark_options import (
     default_place,
     is_made,
     open_benchmark,
@@ -15,7 +15,6 @@ from koalign.cli.asked import (
     plan_of,
     refuse_what_cannot_be,
 )
-from koalign.cli.chain import run_stages
 from koalign.cli.options import DEFAULT_RUN, Files, Force, RunDir, Settings
 from koalign.records import KoalignError
 
@@ -25,21 +24,17 @@ if TYPE_CHECKING:
     from koalign.evaluation.benchmark import Benchmark
 
 
-def evaluate(
+def benchmark(
     protocol: Annotated[
-        str | None,
-        typer.Option(
-            "--protocol",
-            help="kmmlu@lm-eval, click, csat, klue-mrc, … or a template. Without: the steps of the run "
-            "on its test split.",
-        ),
-    ] = None,
+        str,
+        typer.Argument(help="kmmlu@lm-eval, click, csat, klue-mrc, … or a template."),
+    ],
     data: Annotated[
         str | None,
         typer.Option("--data", help="Files of the benchmark. Without: what the run has prepared."),
     ] = None,
     split: Annotated[
-        Literal["test", "dev", "train"], typer.Option("--split", help="Which split is asked.")
+        Literal["test", "dev", "train"], typer.Option("--split", help="Which split is chosen.")
     ] = "test",
     model: Annotated[
         str | None,
@@ -92,21 +87,10 @@ def evaluate(
     run_dir: RunDir = DEFAULT_RUN,
     force: Force = False,
 ) -> None:
-    """Held-out accuracy: of every step of a run, or of any model in a published protocol."""
-    if protocol is None:
-        given = {
-            "--data": data, "--model": model, "--shots": shots, "--mode": mode, "--out": out,
-            "--subset": subset, "--limit": limit, "--adapters": adapters, "--diagnose": diagnose or None,
-        }  # fmt: skip
-        if named := [name for name, value in given.items() if value is not None]:
-            raise KoalignError(
-                f"{named[0]}: say what is asked with --protocol: kmmlu@lm-eval, csat, … or a template"
-            )
-        run_stages("evaluate", files, settings, run_dir, force)
-        return
+    """Evaluate any model, with or without adapters, under a protocol."""
     from dataclasses import replace
 
-    from koalign.answering.evaluate import evaluate as evaluate_benchmark
+    from koalign.answering.evaluate import evaluate
     from koalign.config.files import load_config
     from koalign.evaluation.protocols import PROTOCOLS, in_mode, load_protocol
     from koalign.evaluation.results import read_evaluation
@@ -123,29 +107,29 @@ def evaluate(
         config = config.model_copy(
             update={"model": config.model.model_copy(update={"path": model})}
         )
-    asked = load_protocol(protocol)
+    chosen = load_protocol(protocol)
     if protocol not in PROTOCOLS:  # a template: greedy, and answered as long as `solve` answers
-        asked = asked.model_copy(update={"max_tokens": config.solve.max_tokens})
+        chosen = chosen.model_copy(update={"max_tokens": config.solve.max_tokens})
     if mode is not None:
-        asked = in_mode(asked, mode)
-    if shot_order not in (None, asked.shot_order):
-        name = f"{asked.name}, shots {shot_order}"
-        asked = asked.model_copy(update={"shot_order": shot_order, "name": name})
-    refuse_what_cannot_be(asked, config.model.path, adapters, samples, cyclic)
+        chosen = in_mode(chosen, mode)
+    if shot_order not in (None, chosen.shot_order):
+        name = f"{chosen.name}, shots {shot_order}"
+        chosen = chosen.model_copy(update={"shot_order": shot_order, "name": name})
+    refuse_what_cannot_be(chosen, config.model.path, adapters, samples, cyclic)
     system = open_system(config, adapters, run_dir, own_model=model is None)
-    benchmark = open_benchmark(
-        config, asked, data, split, shots, shots_data, subset or [], limit, run_dir
+    items = open_benchmark(
+        config, chosen, data, split, shots, shots_data, subset or [], limit, run_dir
     )
-    benchmark = replace(benchmark, samples=samples, cyclic=cyclic)
+    items = replace(items, samples=samples, cyclic=cyclic)
     if diagnose and (len(system.steps) != 1 or system.steps[0] is None):
         raise KoalignError(
             f"--diagnose compares one adapter with its base, and not {system.adapters}; name one with "
             "--adapters"
         )
-    folder = out or default_place(run_dir, benchmark, system, split)
+    folder = out or default_place(run_dir, items, system, split)
     with locked(folder):
-        if not is_made(folder, plan_of(config, benchmark, system), force):
-            evaluate_benchmark(config, benchmark, system, folder)
+        if not is_made(folder, plan_of(config, items, system), force):
+            evaluate(config, items, system, folder)
         evaluation, predictions = read_evaluation(folder)
         page = write_page(folder, evaluation, predictions)
         write_csv(folder / "predictions.csv", predictions)
@@ -153,11 +137,11 @@ def evaluate(
     print_evaluation(evaluation, predictions)
     typer.echo(f"{folder}: results.json predictions.jsonl and as CSV; with plots: {page}")
     if diagnose:
-        _diagnose(config, benchmark, system, run_dir, folder / "diagnosis")
+        _diagnose(config, items, system, run_dir, folder / "diagnosis")
 
 
 def _diagnose(
-    config: Config, benchmark: Benchmark, system: System, run_dir: Path, folder: Path
+    config: Config, items: Benchmark, system: System, run_dir: Path, folder: Path
 ) -> None:
     """The signs of memorising, under the prompts that the adapter was trained with."""
     from koalign.config.inputs import Sampling
@@ -167,7 +151,7 @@ def _diagnose(
     from koalign.stages.diagnose import diagnose, trained_on
 
     (adapter,) = system.steps
-    assert adapter is not None  # evaluate has seen to it
+    assert adapter is not None  # benchmark has seen to it
     renderer = open_renderer(config.prompt, run_dir / "prepare" / "shots.jsonl")
     template = renderer.template
     with open_engine(config.engine, config.model, system.base, system.steps) as engine:
@@ -176,7 +160,7 @@ def _diagnose(
             engine,
             renderer,
             trained_on(run_dir, adapter),
-            list({problem.id: problem for problem in benchmark.problems}.values()),
+            list({problem.id: problem for problem in items.problems}.values()),
             adapter,
             folder,
             seed=config.seed,

@@ -1,4 +1,4 @@
-"""look: the commands that show: a run, a problem's tokens, verdicts, a config, the machine."""
+"""inspect: the commands that show: a run, a problem's tokens, verdicts, a config, the machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""asked: what the options of koalign evaluate name -> system, benchmark, and the folder for them."""
+"""benchmark_options: the options of koalign benchmark -> system, benchmark, and the folder for them."""
 
 from __future__ import annotations
 

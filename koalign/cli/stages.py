@@ -1,4 +1,4 @@
-"""chain: the commands that make a run, a stage at a time."""
+"""stages: the commands that make a run, a stage at a time."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ STAGE_COMMANDS = {
     "dpo-pairs": "Sample the policy, verify by rule, pair right with wrong.",
     "dpo": "Sharpen the policy on the pairs.",
     "abstractions": "Screen hints by what they do; train the abstraction and answer adapters.",
+    "evaluate": "Measure the steps of a run on its test split.",
     "run": "All of it: every stage that is not done yet.",
 }
 
