@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -54,6 +55,9 @@ def parse_record(record: type[R], value: Any, place: str) -> R:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
         message = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            near = get_close_matches(field, record.model_fields, n=1)
+            message = "unknown key" + (f"; did you mean {near[0]!r}?" if near else "")
         raise KoalignError(f"{place}: {field + ': ' if field else ''}{message}") from None
 
 

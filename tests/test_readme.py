@@ -11,7 +11,7 @@ from support.problems import exam, write_lines
 
 from koalign.data.formats.families import FORMATS
 from koalign.data.prompting.prompts import template_names
-from koalign.evaluation.protocols import PROTOCOLS
+from koalign.evaluation.protocols import protocol_names
 from koalign.jsonl import write_jsonl
 
 READMES = ("README.md", "README.ko.md")
@@ -60,7 +60,7 @@ def test_both_readmes_name_the_same_commands_options_and_files():
 def test_both_readmes_list_every_format_template_and_protocol():
     for name in READMES:
         text = (ROOT / name).read_text(encoding="utf-8")
-        for known in [*(one.name for one in FORMATS), *template_names(), *PROTOCOLS]:
+        for known in [*(one.name for one in FORMATS), *template_names(), *protocol_names()]:
             assert f"`{known}`" in text, f"{name}: {known}"
 
 

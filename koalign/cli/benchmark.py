@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 def benchmark(
     protocol: Annotated[
         str,
-        typer.Argument(help="kmmlu@lm-eval, click, csat, klue-mrc, … or a template."),
+        typer.Argument(
+            help="kmmlu@lm-eval, click, csat, klue-mrc, …, a template, or a YAML file of your own."
+        ),
     ],
     data: Annotated[
         str | None,
@@ -92,7 +94,7 @@ def benchmark(
 
     from koalign.answering.evaluate import evaluate
     from koalign.config.files import load_config
-    from koalign.evaluation.protocols import PROTOCOLS, in_mode, load_protocol
+    from koalign.evaluation.protocols import in_mode, load_protocol
     from koalign.evaluation.results import read_evaluation
     from koalign.reports.evaluation import (
         print_evaluation,
@@ -107,9 +109,7 @@ def benchmark(
         config = config.model_copy(
             update={"model": config.model.model_copy(update={"path": model})}
         )
-    chosen = load_protocol(protocol)
-    if protocol not in PROTOCOLS:  # a template: greedy, and answered as long as `solve` answers
-        chosen = chosen.model_copy(update={"max_tokens": config.solve.max_tokens})
+    chosen = load_protocol(protocol, config.solve.max_tokens)
     if mode is not None:
         chosen = in_mode(chosen, mode)
     if shot_order not in (None, chosen.shot_order):

@@ -1,23 +1,34 @@
-"""protocols: a name -> what is asked of a benchmark, how it is scored, and what its figure is a mean of.
+"""protocols: a YAML file -> what a benchmark asks, how it is scored, and what its figure is a mean of.
 
 A figure can be compared with a published one only where prompt, shots, scoring and average are the same.
 `name@source` is a protocol that was published: its prompts are those of its source to the byte, but for
-what every reader does to text (NFC, LF line ends, conjoining choseong as jamo: `text.clean`). A template
-may stand for a protocol: then completions are graded by koalign's own rule.
+what every reader does to text (NFC, LF line ends, conjoining choseong as jamo: `text.clean`). The files
+stand in `data/protocols/`; a user's own file `extends` one of them or names a template.
 """
 
 from __future__ import annotations
 
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from koalign.data.prompting.prompts import load_template, template_names
-from koalign.evaluation.metrics.exam_metrics import KMMLU_SUPERCATEGORY
+from koalign.data.prompting.prompts import TEMPLATES, load_template, template_names
+from koalign.data.yaml_files import read_mapping
 from koalign.evaluation.results import Mode
+from koalign.jsonl import parse_record
 from koalign.records import KoalignError, Record
+
+PROTOCOLS = TEMPLATES.parent / "protocols"
+CHOICE_METRICS = frozenset({"acc", "acc_norm", "f1", "macro_f1", "points"})
+"""What can be measured of answers to choice problems."""
+_METRICS = {
+    "letter": ("exact_match",), "simple-evals": ("acc",), "klue-mrc": ("em", "rouge_w"),
+    "korquad": ("em", "f1"), "nikl-culture": ("final",), "nikl-rule": ("final",),
+}  # fmt: skip
+"""Grading -> what it measures, in this order."""
 
 
 class Protocol(Record):
@@ -40,7 +51,7 @@ class Protocol(Record):
         "koalign", "letter", "simple-evals", "klue-mrc", "korquad", "nikl-culture", "nikl-rule"
     ] = "koalign"
     """How a completion is read and scored (`item_scores.py`)."""
-    shots: int = 0
+    shots: int = Field(default=0, ge=0)
     """Unless another number is asked for."""
     shot_order: Literal["first", "lm-eval"] = "first"
     """The first of the pool on the problem's subject; or drawn as lm-eval-harness draws them."""
@@ -58,11 +69,22 @@ class Protocol(Record):
     """Group -> its subjects; each has a figure of its own."""
     subjects: tuple[str, ...] = ()
     """What the figure is of, where there are no groups; other subjects stand beside it. Empty: all."""
-    max_tokens: int = 1024
-    temperature: float = 0.0
-    top_p: float = 1.0
+    max_tokens: int = Field(default=1024, gt=0)
+    temperature: float = Field(default=0.0, ge=0)
+    top_p: float = Field(default=1.0, gt=0, le=1)
     stop: tuple[str, ...] = ()
     """Texts at which a completion is over, and which are no part of it."""
+
+    @model_validator(mode="after")
+    def _measures_what_its_grading_can(self) -> Protocol:
+        known = _METRICS.get(self.grading, tuple(sorted(CHOICE_METRICS)))
+        fixed = self.grading in _METRICS and self.metrics != known
+        if fixed or not self.metrics or {*self.metrics, *self.measured} - {*known}:
+            every = "exactly" if self.grading in _METRICS else "some of"
+            raise ValueError(f"metrics: grading {self.grading} has {every} [{', '.join(known)}]")
+        if self.mode == "choice" and self.grading != "koalign":
+            raise ValueError("grading: in mode choice there is no text to grade; leave it out")
+        return self
 
     @property
     def covers(self) -> tuple[str, ...]:
@@ -70,23 +92,56 @@ class Protocol(Record):
         return self.subjects or tuple(s for subjects in self.groups.values() for s in subjects)
 
 
-def load_protocol(name: str) -> Protocol:
-    """The protocol of a name; for a template, by name or path, the one that koalign itself grades.
+@cache
+def load_protocol(name: str, max_tokens: int = 1024) -> Protocol:
+    """The protocol of a name or of the user's own YAML file; a template stands for one, too.
 
-    Raises KoalignError with the nearest name for what is neither.
+    A template is asked greedily for at most `max_tokens` tokens, and koalign grades. Raises KoalignError
+    with the nearest name for what is none of these, and with file and key where a file is broken.
     """
-    if name in PROTOCOLS:
-        return PROTOCOLS[name]
-    if name in template_names() or Path(name).suffix in (".yaml", ".yml"):
-        template = load_template(name)
-        return Protocol(name=template.name, about=template.about, template=name)
-    known = [*PROTOCOLS, *template_names()]
-    near = get_close_matches(name, known, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise KoalignError(
-        f"protocol: {name[:60]!r} is neither a protocol nor a template{hint} "
-        f"(protocols are {', '.join(PROTOCOLS)})"
-    )
+    if name in protocol_names():
+        path = PROTOCOLS / f"{name}.yaml"
+    elif name in template_names():
+        return _of_template(name, max_tokens)
+    else:
+        path = Path(name)
+        if path.suffix not in (".yaml", ".yml") or len(name) > 4000 or not path.is_file():
+            raise KoalignError(
+                f"protocol: {name[:60]!r} is neither a protocol nor a template{_nearest(name)} "
+                f"(protocols are {', '.join(protocol_names())}; or a YAML file of your own)"
+            )
+    values = _values(path)
+    if "prompt" in values:
+        return _of_template(name, max_tokens)
+    protocol = parse_record(Protocol, {"name": path.stem, **values}, str(path))
+    load_template(protocol.template)
+    return protocol
+
+
+def protocol_names() -> list[str]:
+    """The protocols that ship with koalign."""
+    return sorted(path.stem for path in PROTOCOLS.glob("*.yaml"))
+
+
+def _values(path: Path) -> dict[str, Any]:
+    """The keys of a protocol's file, over those of the protocol that it extends."""
+    values = read_mapping(path)
+    base = values.pop("extends", None)
+    if base is None:
+        return values
+    if base not in protocol_names():
+        raise KoalignError(f"{path}: extends: {base!r} is no protocol{_nearest(str(base))}")
+    return {**_values(PROTOCOLS / f"{base}.yaml"), **values}
+
+
+def _of_template(name: str, max_tokens: int) -> Protocol:
+    template = load_template(name)
+    return Protocol(name=template.name, about=template.about, template=name, max_tokens=max_tokens)
+
+
+def _nearest(name: str) -> str:
+    near = get_close_matches(name, [*protocol_names(), *template_names()], n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def in_mode(protocol: Protocol, mode: Mode) -> Protocol:
@@ -107,202 +162,3 @@ def in_mode(protocol: Protocol, mode: Mode) -> Protocol:
             "stop": () if template.chat else (template.separator,),
         }
     )
-
-
-CHOICE_METRICS = frozenset({"acc", "acc_norm", "f1", "macro_f1", "points"})
-"""What can be measured of answers to choice problems."""
-_KMMLU = {
-    group: tuple(subject for subject, its in KMMLU_SUPERCATEGORY.items() if its == group)
-    for group in dict.fromkeys(KMMLU_SUPERCATEGORY.values())
-}
-_CLICK = {
-    "Culture": (
-        "Economy", "Geography", "History", "Law", "Politics", "Popular", "Society", "Tradition",
-    ),
-    "Language": ("Textual", "Functional", "Grammar"),
-}  # fmt: skip
-_HAERAE = ("general_knowledge", "history", "loan_words", "rare_words", "standard_nomenclature")
-_KOBEST = ("boolq", "copa", "hellaswag", "sentineg", "wic")
-_MMLU = {
-    "STEM": """
-        abstract_algebra astronomy college_biology college_chemistry college_computer_science
-        college_mathematics college_physics computer_security conceptual_physics
-        electrical_engineering elementary_mathematics high_school_biology high_school_chemistry
-        high_school_computer_science high_school_mathematics high_school_physics
-        high_school_statistics machine_learning""",
-    "Humanities": """
-        formal_logic high_school_european_history high_school_us_history high_school_world_history
-        international_law jurisprudence logical_fallacies moral_disputes moral_scenarios philosophy
-        prehistory professional_law world_religions""",
-    "Social Sciences": """
-        econometrics high_school_geography high_school_government_and_politics
-        high_school_macroeconomics high_school_microeconomics high_school_psychology human_sexuality
-        professional_psychology public_relations security_studies sociology us_foreign_policy""",
-    "Other": """
-        anatomy business_ethics clinical_knowledge college_medicine global_facts human_aging
-        management marketing medical_genetics miscellaneous nutrition professional_accounting
-        professional_medicine virology""",
-}
-"""As simple-evals groups them (mmlu_eval.py); in Hendrycks' own table anatomy is STEM."""
-
-_ALL = (
-    Protocol(
-        name="kmmlu@lm-eval",
-        about="KMMLU as `kmmlu` of lm-eval-harness (v2.0): letters scored, the mean over items.",
-        template="kmmlu",
-        formats=("kmmlu",),
-        mode="choice",
-        shot_order="lm-eval",
-        groups=_KMMLU,
-    ),
-    Protocol(
-        name="kmmlu@paper",
-        about="KMMLU as its paper reports it (arXiv 2402.11548): five shots, the mean over subjects.",
-        template="kmmlu",
-        formats=("kmmlu",),
-        mode="choice",
-        shots=5,
-        shot_order="lm-eval",
-        average="macro",
-        groups=_KMMLU,
-    ),
-    Protocol(
-        name="kmmlu-direct",
-        about="KMMLU as `kmmlu_direct` of lm-eval-harness (v2.0): the letter is written, greedily.",
-        template="kmmlu",
-        formats=("kmmlu",),
-        grading="letter",
-        shot_order="lm-eval",
-        metrics=("exact_match",),
-        groups=_KMMLU,
-        max_tokens=256,
-        stop=("Q:", "\n\n", "</s>", "."),
-    ),
-    Protocol(
-        name="kmmlu-hard@lm-eval",
-        about="KMMLU-HARD as `kmmlu_hard` of lm-eval-harness (v2.0); chance is below 25 % here.",
-        template="kmmlu",
-        formats=("kmmlu",),
-        mode="choice",
-        shot_order="lm-eval",
-        groups=_KMMLU,
-    ),
-    Protocol(
-        name="mmmlu-ko@simple-evals",
-        about="Korean MMMLU as OpenAI's simple-evals: English instruction, reasoning, its keys.",
-        template="mmmlu-simple-evals",
-        formats=("mmmlu",),
-        grading="simple-evals",
-        groups={group: tuple(subjects.split()) for group, subjects in _MMLU.items()},
-        max_tokens=2048,
-        temperature=0.5,
-    ),
-    Protocol(
-        name="click@lm-eval",
-        about="CLIcK as `click` of lm-eval-harness (v1.0), bug for bug: E is scored and never shown.",
-        template="click-lm-eval",
-        formats=("click",),
-        mode="choice",
-        candidates="label by id",
-        shot_order="lm-eval",
-        shots_from="test",
-        metrics=("acc", "acc_norm"),
-        groups=_CLICK,
-    ),
-    Protocol(
-        name="click",
-        about="CLIcK with every choice shown and scored.",
-        template="click",
-        formats=("click",),
-        mode="choice",
-        groups=_CLICK,
-    ),
-    Protocol(
-        name="haerae@lm-eval",
-        about="HAE-RAE Bench as `haerae` of lm-eval-harness (v1.0): the published queries, five subjects.",
-        template="haerae-lm-eval",
-        formats=("haerae",),
-        mode="choice",
-        candidates="every label",
-        whole_query=True,
-        shot_order="lm-eval",
-        shots_from="test",
-        metrics=("acc", "acc_norm"),
-        subjects=_HAERAE,
-    ),
-    Protocol(
-        name="kobest@lm-eval",
-        about="KoBEST as `kobest` of lm-eval-harness (v1.0); `f1` is the mean of the tasks' macro F1.",
-        template="kobest",
-        formats=("kobest",),
-        mode="choice",
-        candidates="choice text",
-        shot_order="lm-eval",
-        shots_from="train",
-        metrics=("acc", "f1", "acc_norm"),
-        measured={"acc_norm": ("hellaswag",)},
-        subjects=_KOBEST,
-    ),
-    Protocol(
-        name="csatqa@lm-eval",
-        about="CSAT-QA as `csatqa` of lm-eval-harness (v0.0); no context is the word None.",
-        template="csatqa",
-        formats=("csat-qa",),
-        mode="choice",
-        candidates="every label",
-        shot_order="lm-eval",
-        shots_from="test",
-        own_shot=True,
-        metrics=("acc", "acc_norm"),
-        subjects=("GR", "LI", "RCH", "RCS", "RCSS", "WR"),
-    ),
-    Protocol(
-        name="csat",
-        about="수능형 problems, their numbers scored; macro F1 over the gold numbers.",
-        template="csat",
-        mode="choice",
-        metrics=("macro_f1", "acc", "points"),
-    ),
-    Protocol(
-        name="kice",
-        about="수능 papers, their numbers scored: the share of the points, of 100.",
-        template="csat",
-        mode="choice",
-        metrics=("points", "acc"),
-    ),
-    Protocol(
-        name="klue-mrc",
-        about="KLUE-MRC generated: EM and ROUGE-W of the official script on the answer that is stated.",
-        template="klue-mrc",
-        formats=("klue-mrc",),
-        grading="klue-mrc",
-        metrics=("em", "rouge_w"),
-        max_tokens=256,
-    ),
-    Protocol(
-        name="korquad",
-        about="KorQuAD 1.0 and 2 generated: EM and F1 of the official scripts on the stated answer.",
-        template="klue-mrc",
-        formats=("korquad", "korquad-2"),
-        grading="korquad",
-        metrics=("em", "f1"),
-        max_tokens=256,
-    ),
-    Protocol(
-        name="nikl-culture",
-        about="국립국어원 한국문화 질의응답 2025: the mean of the scores of the question types.",
-        template="nikl",
-        formats=("nikl-culture",),
-        grading="nikl-culture",
-        metrics=("final",),
-    ),
-    Protocol(
-        name="nikl-rule",
-        about="국립국어원 어문 규범 2025: the mean of exact match and of the score of the reasons.",
-        template="nikl",
-        formats=("nikl-rule",),
-        grading="nikl-rule",
-        metrics=("final",),
-    ),
-)
-PROTOCOLS = {protocol.name: protocol for protocol in _ALL}

@@ -136,6 +136,12 @@ def test_labels_are_scored_with_mode_choice(questions):
     assert {len(p.logprobs) for p in predictions} == {4} and not any(p.text for p in predictions)
 
 
+def test_a_protocol_of_an_own_file_is_evaluated_under_its_name(questions):
+    Path("own.yaml").write_text("about: mine\ntemplate: direct\nmode: choice\n", "utf-8")
+    found, _ = asked(Path("out"), "own.yaml", "--data", str(questions))
+    assert (found.protocol, found.mode) == ("own", "choice") and "own" in found.results
+
+
 def test_turned_choices_are_reported_beside_the_figure_and_not_in_its_place(questions):
     plain, _ = asked(Path("a"), "direct", "--data", str(questions), "--mode", "choice")
     turned, _ = asked(Path("b"), "direct", "--data", str(questions), "--mode", "choice", "--cyclic")

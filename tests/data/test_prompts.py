@@ -278,8 +278,8 @@ def test_text_of_a_problem_is_never_run_as_a_template():
         ("prompt: '{{ qestion }}'\ntarget: a\nabout: b", "qestion"),
         ("prompt: '{% if %}'\ntarget: a\nabout: b", "prompt: line 1"),
         ("prompt: a\nabout: b", "target: Field required"),
-        ("prompt: a\ntarget: b\nabout: c\nsytem: d", "sytem: Extra inputs"),
-        ("- a", "no template in YAML"),
+        ("prompt: a\ntarget: b\nabout: c\nsytem: d", "sytem: unknown key; did you mean 'system'"),
+        ("- a", "found list"),
         ("prompt: '{{ question.__class__.__mro__ }}'\ntarget: a\nabout: b", "unsafe"),
     ],
 )

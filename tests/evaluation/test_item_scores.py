@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from koalign.evaluation.item_scores import ItemScore, score_choice, score_text
-from koalign.evaluation.protocols import PROTOCOLS, in_mode, load_protocol
+from koalign.evaluation.protocols import in_mode, load_protocol, protocol_names
 from koalign.records import Problem
 
 FOUR = Problem(question="?", choices=("가", "나", "다", "라"), answers=("2",), source="kmmlu")
@@ -224,7 +224,7 @@ def test_a_continued_text_is_read_up_to_where_the_next_shot_begins():
 
 @given(st.text(max_size=60), st.sampled_from(["stop", "length"]))
 def test_no_text_ends_in_a_traceback_and_every_score_is_a_share(text, finish_reason):
-    for protocol in PROTOCOLS.values():
+    for protocol in map(load_protocol, protocol_names()):
         if protocol.mode == "generate" and protocol.grading != "korquad":
             problem = SPAN if protocol.grading == "klue-mrc" else FOUR
             found = score_text(protocol, problem, text, finish_reason)

@@ -13,13 +13,13 @@ from koalign.data.formats.documents import Row
 from koalign.data.prompting.prompts import TEMPLATES, Renderer, load_template, template_names
 from koalign.data.text.korean import clean
 from koalign.evaluation.asking import asked, candidates_of, shots_of, subject_of
-from koalign.evaluation.protocols import PROTOCOLS, Protocol, in_mode, load_protocol
+from koalign.evaluation.protocols import Protocol, in_mode, load_protocol, protocol_names
 from koalign.records import KoalignError, Problem, passage_of
 
 NAMES = [
-    "kmmlu@lm-eval", "kmmlu@paper", "kmmlu-direct", "kmmlu-hard@lm-eval", "mmmlu-ko@simple-evals",
-    "click@lm-eval", "click", "haerae@lm-eval", "kobest@lm-eval", "csatqa@lm-eval", "csat", "kice",
-    "klue-mrc", "korquad", "nikl-culture", "nikl-rule",
+    "click", "click@lm-eval", "csat", "csatqa@lm-eval", "haerae@lm-eval", "kice", "klue-mrc",
+    "kmmlu-direct", "kmmlu-hard@lm-eval", "kmmlu@lm-eval", "kmmlu@paper", "kobest@lm-eval",
+    "korquad", "mmmlu-ko@simple-evals", "nikl-culture", "nikl-rule",
 ]  # fmt: skip
 
 
@@ -42,12 +42,13 @@ def questions(prompt) -> list[str]:
 
 
 def test_the_protocols_are_these_and_each_has_a_template_and_groups_of_different_subjects():
-    assert list(PROTOCOLS) == NAMES
-    for protocol in PROTOCOLS.values():
+    assert protocol_names() == NAMES
+    for protocol in map(load_protocol, NAMES):
         assert load_template(protocol.template).name in template_names()
         assert len(set(protocol.covers)) == len(protocol.covers)
         assert not (protocol.groups and protocol.subjects)
-    assert len(load_protocol("kmmlu@lm-eval").covers) == 45
+    sizes = {group: len(its) for group, its in load_protocol("kmmlu@lm-eval").groups.items()}
+    assert sizes == {"STEM": 11, "HUMSS": 11, "Applied Science": 12, "Other": 11}
     assert len(load_protocol("mmmlu-ko@simple-evals").covers) == 57
     assert len(load_protocol("click@lm-eval").covers) == 11
 
@@ -72,6 +73,37 @@ def test_a_template_by_name_or_path_is_a_protocol_that_koalign_grades(tmp_path: 
         assert prompt.problem_id == kmmlu(1).id and "Law 1번 죄는?" in prompt.messages[0].text
     with pytest.raises(KoalignError, match=r"'none\.yaml' is neither"):
         load_protocol("none.yaml")
+
+
+def test_an_own_file_is_a_protocol_and_says_only_what_differs(tmp_path: Path):
+    path = tmp_path / "제것.yaml"
+    path.write_text("extends: kmmlu@paper\nshots: 3\nabout: 세 문제를 보인다.\n", encoding="utf-8")
+    published = load_protocol("kmmlu@paper")
+    assert load_protocol(str(path)) == published.model_copy(
+        update={"name": "제것", "shots": 3, "about": "세 문제를 보인다."}
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("extends: kmmlu@lm-eval\nshot: 3", "shot: unknown key; did you mean 'shots'"),
+        ("extends: kmmlu@lmeval", "extends: .*did you mean 'kmmlu@lm-eval'"),
+        ("about: a\ntemplate: kmlu", "'kmlu' is neither"),
+        ("about: a\nshots: 2", "template: Field required"),
+        ("extends: kmmlu@lm-eval\nmode: chose", "mode: "),
+        ("extends: kmmlu@lm-eval\nmetrics: [accuracy]", "metrics: .*acc, acc_norm"),
+        ("extends: klue-mrc\nmetrics: [em]", r"metrics: .*exactly \[em, rouge_w\]"),
+        ("extends: kmmlu-direct\nmode: choice", "grading: "),
+        ("extends: !!python/object/apply:os.getcwd []", "not YAML"),
+        ("- a", "found list"),
+    ],
+)
+def test_a_broken_protocol_is_refused_with_key_and_nearest(tmp_path: Path, text, words):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(KoalignError, match=words):
+        load_protocol(str(path))
 
 
 def test_a_protocol_in_the_other_mode_measures_what_that_mode_can():

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import jinja2
-import yaml
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from pydantic import Field, ValidationError
+from pydantic import Field
 
+from koalign.data.yaml_files import read_mapping
+from koalign.jsonl import parse_record
 from koalign.records import KoalignError, Message, Problem, Prompt, Record, content_hash
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
@@ -236,15 +237,7 @@ def load_template(name: str) -> Template:
             f"prompt.template: {name[:60]!r} is neither a template file (.yaml) nor one of "
             f"{', '.join(template_names())}"
         )
-    try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
-        template = Template.model_validate({"name": path.stem, **(value or {})})
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        raise KoalignError(f"{path}: {key}: {first['msg']}") from None
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        raise KoalignError(f"{path}: no template in YAML ({error})") from None
+    template = parse_record(Template, {"name": path.stem, **read_mapping(path)}, str(path))
     for key in ("prompt", "target"):
         _compiled(template, key)
     return template
