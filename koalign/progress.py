@@ -1,4 +1,4 @@
-"""progress: a bar with ETA on a terminal, a plain line every few seconds elsewhere."""
+"""progress: a bar with ETA on a terminal, a plain line every ten percent elsewhere."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-SECONDS_BETWEEN_LINES = 10.0
 SECONDS_BEFORE_FIRST_LINE = 2.0
+"""What takes less needs no line."""
 
 
 class Advance(Protocol):
-    def __call__(self, steps: int = 1) -> None: ...
+    def __call__(self, steps: int = 1, note: str = "") -> None: ...
 
 
 @contextmanager
 def bar(title: str, total: int) -> Iterator[Advance]:
-    """Yields a function to call with the number of steps just done, out of `total`."""
+    """Yields a function to call with the number of steps just done, out of `total`, and a note on them."""
     if not sys.stderr.isatty():
         yield _plain_lines(title, total)
         return
@@ -35,24 +35,36 @@ def bar(title: str, total: int) -> Iterator[Advance]:
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
         TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
     )  # fmt: skip
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(title, total=total)
-        yield lambda steps=1: progress.advance(task, steps)
+        task = progress.add_task(title, total=total, note="")
+        yield lambda steps=1, note="": progress.update(task, advance=steps, note=note)
 
 
 def _plain_lines(title: str, total: int) -> Advance:
     started = time.monotonic()
-    last = started - SECONDS_BETWEEN_LINES + SECONDS_BEFORE_FIRST_LINE
-    done = 0
+    done = tenths = 0
 
-    def advance(steps: int = 1) -> None:
-        nonlocal done, last
+    def advance(steps: int = 1, note: str = "") -> None:
+        nonlocal done, tenths
         done += steps
-        now = time.monotonic()
-        if now - last >= SECONDS_BETWEEN_LINES and done < total:
-            left = (now - started) / done * (total - done)
-            print(f"{title}: {done}/{total}, about {left:.0f} s left", file=sys.stderr, flush=True)
-            last = now
+        seconds = time.monotonic() - started
+        reached = 10 * done // total
+        if reached > tenths and done < total and seconds >= SECONDS_BEFORE_FIRST_LINE:
+            left = _duration(seconds / done * (total - done))
+            parts = (
+                f"{title}: {done:,}/{total:,} ({100 * done // total} %)",
+                note,
+                f"about {left} left",
+            )
+            print(", ".join(filter(None, parts)), file=sys.stderr, flush=True)
+            tenths = reached
 
     return advance
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

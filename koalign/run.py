@@ -113,10 +113,15 @@ def locked(run_dir: Path) -> Iterator[None]:
 
 
 def execute(
-    stage: Stage, config: Config, run_dir: Path, force: bool = False
+    stage: Stage,
+    config: Config,
+    run_dir: Path,
+    force: bool = False,
+    announce: Callable[[], None] = lambda: None,
 ) -> tuple[Manifest, bool]:
     """Make the stage's folder, or find it made; returns its manifest and whether it ran.
 
+    `announce` is called before a stage runs, and not for one that is made or refused.
     Raises KoalignError for a missing input, and for a folder made with other settings or inputs
     unless `force` says to make it again.
     """
@@ -154,6 +159,7 @@ def execute(
     visible = SimpleNamespace(
         tracking=config.tracking, **{name: getattr(config, name) for name in stage.sections}
     )
+    announce()
     with measured() as cost:
         result = stage.run(visible, {**inputs, **looked_at}, out)
     shutil.rmtree(out / WORK, ignore_errors=True)

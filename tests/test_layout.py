@@ -177,6 +177,7 @@ def test_the_command_line_options_are_frozen():
         "init": {"path"},
         "doctor": set(),
     }
+    assert {p.opts[0] for p in typer.main.get_command(app).params} - {"--help"} == {"--version"}
     found = {
         name: {p.opts[0] for p in command.params} - {"--help"}
         for name, command in typer.main.get_command(app).commands.items()

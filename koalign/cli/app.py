@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
-from koalign.cli import adapters, benchmark, compare, distill, inspect, mine, solve, stages
+import koalign
+from koalign.cli import adapters, benchmark, compare, distill, inspect, mine, solve
+from koalign.cli.stages import stage_command
 from koalign.records import KoalignError
 
 app = typer.Typer(
@@ -17,22 +20,43 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for _command, _help in stages.STAGE_COMMANDS.items():
-    app.command(_command, help=_help)(stages.stage_command(_command))
-for _function in (
-    solve.solve,
-    benchmark.benchmark,
-    compare.compare,
-    mine.mine,
-    distill.distill,
-    inspect.show,
-    inspect.preview,
-    inspect.grade,
-    inspect.init,
-    inspect.doctor,
-):
-    app.command()(_function)
-app.add_typer(adapters.app, name="adapters")
+CHAIN = "The chain"
+for _command, _help in {
+    "run": "All of it: every stage that is not done yet.",
+    "prepare": "Check the data and identify the base model; sft does it too.",
+    "sft": "Supervised fine-tuning: the policy adapter.",
+    "dpo-pairs": "Sample the policy, verify by rule, pair right with wrong.",
+    "dpo": "Train the policy on the pairs.",
+    "abstractions": "Screen hints by their effect; train the abstraction and answer adapters.",
+    "solve": "State abstractions, answer with them and without, and let the answers vote.",
+    "evaluate": "Measure every step of the run on its test split.",
+}.items():
+    _function = solve.solve if _command == "solve" else stage_command(_command)
+    app.command(_command, help=_help, rich_help_panel=CHAIN)(_function)
+for _panel, _functions in {
+    "Look": (inspect.show, inspect.preview, inspect.init, inspect.doctor),
+    "Measure": (benchmark.benchmark, compare.compare, inspect.grade),
+    "Make training data": (mine.mine, distill.distill),
+}.items():
+    for _function in _functions:
+        app.command(rich_help_panel=_panel)(_function)
+app.add_typer(adapters.app, name="adapters", rich_help_panel="Adapters")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"koalign {koalign.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print it.", is_eager=True, callback=_print_version),
+    ] = False,
+) -> None:
+    """Take what is said before a command."""
 
 
 def main() -> None:

@@ -63,7 +63,7 @@ def solve(
     ] = False,
     force: Force = False,
 ) -> None:
-    """State abstractions of each problem, answer with them and without, and let the answers vote."""
+    """Answer the test split of a run, or a file of problems."""
     if greedy and budget not in (None, 1):
         raise KoalignError(f"--greedy is a budget of 1, and not of {budget}; leave one of them out")
     settings = [*(settings or []), *_budget_settings(1 if greedy else budget)]

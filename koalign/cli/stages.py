@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import typer
 
 from koalign.cli.options import DEFAULT_RUN, Files, Force, RunDir, Settings
 from koalign.jsonl import parse_record, read_json
-
-STAGE_COMMANDS = {
-    "prepare": "Check the data and identify the base model; sft does it too.",
-    "sft": "Supervised fine-tuning: the policy adapter.",
-    "dpo-pairs": "Sample the policy, verify by rule, pair right with wrong.",
-    "dpo": "Sharpen the policy on the pairs.",
-    "abstractions": "Screen hints by what they do; train the abstraction and answer adapters.",
-    "evaluate": "Measure the steps of a run on its test split.",
-    "run": "All of it: every stage that is not done yet.",
-}
 
 
 def stage_command(command: str) -> Callable[..., None]:
@@ -50,8 +41,10 @@ def run_stages(
 
     config = load_config(files or [], settings or [])
     with locked(run_dir):
-        for stage in stages_of(command, config):
-            manifest, ran = execute(stage, config, run_dir, force)
+        stages = stages_of(command, config)
+        for number, stage in enumerate(stages, start=1):
+            title = f"stage {number} of {len(stages)}: {stage.name}"
+            manifest, ran = execute(stage, config, run_dir, force, partial(typer.echo, title))
             typer.echo(describe(manifest, ran))
     if command == "prepare":
         from koalign.reports.data import print_dataset

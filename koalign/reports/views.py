@@ -6,7 +6,7 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,10 @@ ENTRY_TITLES = {
 }
 
 
+MOST_TOKENS_A_LETTER = 8
+"""Where the bytes of letters still do not end, they are no text."""
+
+
 def console() -> Console:
     """Where tables go: as wide as the terminal, at least 100 columns elsewhere."""
     plain = Console()
@@ -38,9 +42,10 @@ def console() -> Console:
 
 
 def run_summary(run_dir: Path, stages: Iterable[str]) -> dict[str, Any]:
-    """The stages of a run with state, counts and costs, and its results, as one JSON value."""
-    if not run_dir.is_dir():
-        raise KoalignError(f"{run_dir}: no such run folder; `koalign run` makes one")
+    """The stages of a run with state, counts and costs, and its results, as one JSON value.
+
+    Raises KoalignError for a folder in which no stage was begun.
+    """
     rows = []
     for name in stages:
         manifest = read_manifest(run_dir / name)
@@ -49,6 +54,11 @@ def run_summary(run_dir: Path, stages: Iterable[str]) -> dict[str, Any]:
             rows.append({"stage": name, "state": state})
         else:
             rows.append({"stage": name, "state": "done", **manifest.model_dump(mode="json")})
+    if all(row["state"] == "missing" for row in rows):
+        raise KoalignError(
+            f"{run_dir}: no run here; `koalign run --run-dir {run_dir}` starts one (`koalign sft` its "
+            "first stages)"
+        )
     results = run_dir / "evaluate" / "results.json"
     return {
         "run": str(run_dir),
@@ -104,29 +114,36 @@ def print_tokens(tokenizer: Any, renderer: Renderer, problem: Problem) -> None:
 
     Inference reads the same prompt, token for token; both come from the same call.
     """
-    asked = [renderer.render(problem, "answer")]
-    (prompt,) = prompt_ids(tokenizer, asked)
+    prompts = [renderer.render(problem, "answer")]
+    (prompt,) = prompt_ids(tokenizer, prompts)
     out = console()
     out.print(
         f"problem {problem.id}, template {renderer.template.name} ({renderer.hash}), "
-        f"thinking {renderer.thinking}",
+        f"thinking {renderer.thinking}\n"
+        "a | ends each token; a letter that several tokens make is followed by as many",
         highlight=False,
     )
     out.print(f"\nprompt, {len(prompt)} tokens, no loss:")
-    out.print(_shown(tokenizer, prompt, "cyan"), soft_wrap=True)
+    out.print(text_of_tokens(tokenizer, prompt, "cyan"), soft_wrap=True)
     if renderer.can_teach(problem):
-        (completion,) = completion_ids(tokenizer, asked, renderer.targets(problem)[:1])
+        (completion,) = completion_ids(tokenizer, prompts, renderer.targets(problem)[:1])
         out.print(f"\ncompletion, {len(completion)} tokens, loss on each:")
-        out.print(_shown(tokenizer, completion, "bold green"), soft_wrap=True)
+        out.print(text_of_tokens(tokenizer, completion, "bold green"), soft_wrap=True)
 
 
-def _shown(tokenizer: Any, ids: list[int], style: str) -> Text:
-    text = Text()
-    for token in ids:
-        piece = tokenizer.decode([token], skip_special_tokens=False)
-        shown = f"<{token}>" if "\ufffd" in piece else piece.replace("\n", "⏎\n")
-        text.append(shown, style=style)
-        text.append("|" if not shown.endswith("\n") else "", style="dim")
+def text_of_tokens(tokenizer: Any, ids: Sequence[int], style: str) -> Text:
+    """The text of the tokens; those that part the bytes of a letter stand together, others as <id>."""
+    text, group = Text(), []
+    for number, token in enumerate(ids, start=1):
+        group.append(token)
+        piece = tokenizer.decode(group, skip_special_tokens=False)
+        if piece.endswith("\ufffd") and number < len(ids) and len(group) < MOST_TOKENS_A_LETTER:
+            continue
+        if "\ufffd" in piece:
+            piece = "".join(f"<{token}>" for token in group)
+        text.append(piece.replace("\n", "⏎\n"), style=style)
+        text.append("|" * len(group) if not piece.endswith("\n") else "", style="dim")
+        group = []
     return text
 
 

@@ -218,9 +218,8 @@ class _Logger(TrainerCallback):
     def __init__(self, log: Log, advance: progress.Advance) -> None:
         self._log, self._advance, self._seen = log, advance, 0
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self._advance(state.global_step - self._seen)
-        self._seen = state.global_step
-
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        if "loss" in logs:  # of each step; the last line of a training has none
+            self._advance(state.global_step - self._seen, f"loss {logs['loss']:.3f}")
+            self._seen = state.global_step
         self._log(_numbers(logs), state.global_step)
