@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.stand_ins import EMPTY, FAMILIES, OPEN, stand_in
+from support.fake_tokenizers import EMPTY, FAMILIES, OPEN, fake_tokenizer
 
 from koalign.data.prompting import prompts
 from koalign.data.prompting.prompts import Renderer, load_template
@@ -55,7 +55,7 @@ def with_system(asked: Renderer) -> Renderer:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_training_row_is_the_inference_prompt_and_then_the_answer(family):
     """Nothing lost, nothing doubled: the ids decode to the prompt's text and the target."""
-    tokenizer = stand_in(family)
+    tokenizer = fake_tokenizer(family)
     asked = renderer(thinking="auto")
     prompt, written = row(tokenizer, asked, CHOICE)
     (text,) = prompt_texts(tokenizer, [asked.render(CHOICE, "answer")])
@@ -67,7 +67,7 @@ def test_a_training_row_is_the_inference_prompt_and_then_the_answer(family):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_completion_ends_with_the_familys_own_end_of_turn(family):
-    tokenizer, facts = stand_in(family), FAMILIES[family]
+    tokenizer, facts = fake_tokenizer(family), FAMILIES[family]
     _, written = row(tokenizer, renderer(thinking="auto"), CHOICE)
     end = tokenizer.convert_tokens_to_ids(facts.end_of_turn)
     assert written[-1] == end == end_of_turn(tokenizer)
@@ -77,7 +77,7 @@ def test_the_completion_ends_with_the_familys_own_end_of_turn(family):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_bos_stands_once_where_the_family_wants_it_and_nowhere_else(family):
-    tokenizer, facts = stand_in(family), FAMILIES[family]
+    tokenizer, facts = fake_tokenizer(family), FAMILIES[family]
     prompt, written = row(tokenizer, renderer(thinking="auto"), CHOICE)
     bos = tokenizer.bos_token_id
     wanted = 1 if facts.begins_with_bos else 0
@@ -90,14 +90,14 @@ def test_bos_stands_once_where_the_family_wants_it_and_nowhere_else(family):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_system_text_is_read_once_by_every_family(family):
     asked = with_system(renderer(thinking="auto"))
-    (text,) = prompt_texts(stand_in(family), [asked.render(CHOICE, "answer")])
+    (text,) = prompt_texts(fake_tokenizer(family), [asked.render(CHOICE, "answer")])
     assert text.count(SYSTEM) == 1
     assert text.index(SYSTEM) < text.index("지문이다.")
 
 
 @pytest.mark.parametrize("family", SWITCHABLE)
 def test_without_thinking_the_empty_thought_is_prompt_in_training_and_at_inference(family):
-    tokenizer = stand_in(family)
+    tokenizer = fake_tokenizer(family)
     asked = renderer(thinking="off")
     (text,) = prompt_texts(tokenizer, [asked.render(CHOICE, "answer")])
     assert text.endswith(EMPTY)
@@ -107,7 +107,7 @@ def test_without_thinking_the_empty_thought_is_prompt_in_training_and_at_inferen
 
 @pytest.mark.parametrize("family", SWITCHABLE)
 def test_with_thinking_the_rationale_is_thought_and_its_mark_stands_once(family):
-    tokenizer = stand_in(family)
+    tokenizer = fake_tokenizer(family)
     prompt, written = row(tokenizer, renderer(thinking="on"), CHOICE)
     both = tokenizer.decode(prompt + written, skip_special_tokens=False)
     after = both[both.rindex(FAMILIES[family].opening.strip()) :]
@@ -116,7 +116,7 @@ def test_with_thinking_the_rationale_is_thought_and_its_mark_stands_once(family)
 
 
 def test_a_family_with_another_word_for_thoughts_gets_its_own():
-    tokenizer = stand_in("exaone-deep")
+    tokenizer = fake_tokenizer("exaone-deep")
     prompt, written = row(tokenizer, renderer(thinking="on"), CHOICE)
     both = tokenizer.decode(prompt + written, skip_special_tokens=False)
     assert both.count("<thought>") == both.count("</thought>") == 1 and "<think>" not in both
@@ -125,17 +125,19 @@ def test_a_family_with_another_word_for_thoughts_gets_its_own():
 @pytest.mark.parametrize("family", ["qwen3-thinking-2507", "exaone-deep"])
 def test_a_model_that_always_thinks_cannot_be_told_not_to(family):
     with pytest.raises(KoalignError, match="thinking: off, but this model"):
-        prompt_texts(stand_in(family), [renderer().render(CHOICE, "answer")])
+        prompt_texts(fake_tokenizer(family), [renderer().render(CHOICE, "answer")])
 
 
 @pytest.mark.parametrize("family", ["gemma-2", "kanana-1.5", "qwen2.5", "hyperclova-x-think"])
 def test_a_model_that_knows_no_thoughts_cannot_be_told_to_think(family):
     with pytest.raises(KoalignError, match="thinking: on, but this model"):
-        prompt_texts(stand_in(family), [renderer(thinking="on").render(CHOICE, "answer")])
+        prompt_texts(fake_tokenizer(family), [renderer(thinking="on").render(CHOICE, "answer")])
 
 
 def test_hyperclova_is_told_in_its_own_words_to_skip_the_thought():
-    (text,) = prompt_texts(stand_in("hyperclova-x-think"), [renderer().render(CHOICE, "answer")])
+    (text,) = prompt_texts(
+        fake_tokenizer("hyperclova-x-think"), [renderer().render(CHOICE, "answer")]
+    )
     assert text.endswith("assistant\n")
 
 
@@ -143,7 +145,7 @@ def test_hyperclova_is_told_in_its_own_words_to_skip_the_thought():
 @pytest.mark.parametrize("name", ["kmmlu", "csatqa"])
 def test_a_text_that_is_only_continued_goes_on_token_by_token(family, name):
     """What lm-eval scores: encode(context + continuation) minus encode(context)."""
-    tokenizer = stand_in(family)
+    tokenizer = fake_tokenizer(family)
     asked = renderer(name)
     prompt, written = row(tokenizer, asked, FOUR)
     (text,) = prompt_texts(tokenizer, [asked.render(FOUR, "answer")])
@@ -156,7 +158,7 @@ def test_a_text_that_is_only_continued_goes_on_token_by_token(family, name):
 @given(text=st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=40))
 @pytest.mark.parametrize("family", ["qwen3", "gemma-2", "kanana-1.5", "solar-10.7b"])
 def test_any_completion_comes_back_from_its_ids(family, text):
-    tokenizer = stand_in(family)
+    tokenizer = fake_tokenizer(family)
     shown = [renderer(thinking="auto").render(SHORT, "answer")]
     (written,) = completion_ids(tokenizer, shown, [text])
     (prompt,) = prompt_ids(tokenizer, shown)
@@ -200,7 +202,7 @@ def test_kmmlu_is_asked_as_published_with_its_full_width_colon():
 def test_five_shots_of_kmmlu_stand_two_line_ends_apart():
     pool = tuple(FOUR.model_copy(update={"question": f"{n}?"}) for n in range(5))
     asked = Renderer(load_template("kmmlu"), shots=5, pool=pool)
-    (text,) = prompt_texts(stand_in("qwen3"), [asked.render(FOUR, "answer")])
+    (text,) = prompt_texts(fake_tokenizer("qwen3"), [asked.render(FOUR, "answer")])
     assert text.count("정답： C\n\n") == 5 and text.endswith("D. 넷\n정답：")
 
 
@@ -240,7 +242,7 @@ def test_a_space_at_the_end_of_a_published_prompt_belongs_to_the_completion():
     problem = Problem(
         subject="boolq", passage="희다.", question="흰가?", choices=("아니오", "예"), answers=("2",)
     )
-    tokenizer, asked = stand_in("qwen3"), renderer("kobest")
+    tokenizer, asked = fake_tokenizer("qwen3"), renderer("kobest")
     prompt, written = row(tokenizer, asked, problem)
     assert tokenizer.decode(prompt).endswith("답변:")
     assert tokenizer.decode(written[:-1]) == "  예"

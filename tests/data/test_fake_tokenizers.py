@@ -1,4 +1,4 @@
-"""The stand-in tokenizers have what their facts say, and their templates render as the originals do."""
+"""The fake tokenizers have what their facts say, and their templates render as the originals do."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import jinja2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.stand_ins import EMPTY, FAMILIES, OPEN, TEMPLATES, stand_in
+from support.fake_tokenizers import EMPTY, FAMILIES, OPEN, TEMPLATES, fake_tokenizer
 
 ORIGINALS = {
     "qwen2.5": "qwen2_5",
@@ -68,7 +68,7 @@ SYSTEM_TURNS = {
 
 
 def render(family: str, turns: list[dict[str, str]], **options: Any) -> str:
-    return stand_in(family).apply_chat_template(turns, tokenize=False, **options)
+    return fake_tokenizer(family).apply_chat_template(turns, tokenize=False, **options)
 
 
 def original(name: str) -> str:
@@ -85,7 +85,7 @@ def test_every_family_has_a_chat_template_and_every_chat_template_a_family() -> 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_chat_template_says_where_it_was_read(family: str) -> None:
-    comment, found, _ = stand_in(family).chat_template.partition("-#}")
+    comment, found, _ = fake_tokenizer(family).chat_template.partition("-#}")
     assert comment.startswith("{#- ") and "Read: " in comment and found
 
 
@@ -182,7 +182,7 @@ def test_the_original_template_renders_the_same(family: str, thinking: str) -> N
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_special_token_is_one_token(family: str) -> None:
-    facts, tokenizer = FAMILIES[family], stand_in(family)
+    facts, tokenizer = FAMILIES[family], fake_tokenizer(family)
     for text in {facts.end_of_turn, facts.eos, facts.pad, *facts.marks}:
         ids = tokenizer.encode(text, add_special_tokens=False)
         assert tokenizer.convert_ids_to_tokens(ids) == [text]
@@ -193,7 +193,7 @@ def test_every_special_token_is_one_token(family: str) -> None:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_end_of_turn_comes_right_after_what_was_said(family: str) -> None:
-    facts, tokenizer = FAMILIES[family], stand_in(family)
+    facts, tokenizer = FAMILIES[family], fake_tokenizer(family)
     after = render(family, [SECOND, SAID]).rpartition(SAID["content"])[2]
     special = [t for t in tokenizer.tokenize(after) if t in tokenizer.all_special_tokens]
     if facts.writes_end_of_turn:
@@ -212,7 +212,7 @@ def test_only_gemma_and_hyperclova_x_end_a_turn_with_another_token_than_a_text()
 def test_bos_stands_once_where_the_template_writes_it_and_twice_where_encode_adds_another(
     family: str,
 ) -> None:
-    facts, tokenizer = FAMILIES[family], stand_in(family)
+    facts, tokenizer = FAMILIES[family], fake_tokenizer(family)
     text = render(family, DIALOGUE, add_generation_prompt=True)
     for added in (False, True):
         ids = tokenizer.encode(text, add_special_tokens=added)
@@ -235,7 +235,7 @@ NUMBERS = {
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_year_a_digit_and_a_letter_take_the_tokens_of_the_family(family: str) -> None:
     counts = tuple(
-        len(stand_in(family).encode(text, add_special_tokens=False))
+        len(fake_tokenizer(family).encode(text, add_special_tokens=False))
         for text in ("1945", " 3", " A")
     )
     assert counts == NUMBERS[FAMILIES[family].pieces]
@@ -243,7 +243,7 @@ def test_a_year_a_digit_and_a_letter_take_the_tokens_of_the_family(family: str) 
 
 @pytest.mark.parametrize("family", ["exaone-4.0", "ax-4.0"])
 def test_two_line_ends_are_one_token_at_the_end_and_two_before_text(family: str) -> None:
-    tokenizer = stand_in(family)
+    tokenizer = fake_tokenizer(family)
     assert len(tokenizer.encode("\n\n")) == 1
     assert len(tokenizer.encode("\n\n가")) == 2 + len(tokenizer.encode("가"))
 
@@ -251,5 +251,5 @@ def test_two_line_ends_are_one_token_at_the_end_and_two_before_text(family: str)
 @given(text=st.text(st.characters(codec="utf-8", exclude_characters="▁"), max_size=40))
 def test_no_text_is_lost_in_any_family(text: str) -> None:
     for family in FAMILIES:
-        tokenizer = stand_in(family)
+        tokenizer = fake_tokenizer(family)
         assert tokenizer.decode(tokenizer.encode(text, add_special_tokens=False)) == text

@@ -1,4 +1,4 @@
-"""stand_ins: the name of a model family -> a small tokenizer with that family's special tokens and chat template.
+"""fake_tokenizers: the name of a model family -> a small tokenizer with that family's special tokens and chat template.
 
 Vocabularies are bytes and the few merges on which families differ (line ends, digits, letters after a
 space); chat_templates/ holds what matters of each family's template, and where it was read. A
@@ -190,7 +190,7 @@ FAMILIES = {
 
 
 @cache
-def stand_in(family: str) -> PreTrainedTokenizerFast:
+def fake_tokenizer(family: str) -> PreTrainedTokenizerFast:
     """The tokenizer of a family of FAMILIES, with its chat template set."""
     facts = FAMILIES[family]
     backend = _sentencepiece(facts) if facts.pieces in ("gemma", "llama2") else _byte_level(facts)
