@@ -10,9 +10,9 @@ from koalign.answering.system import Answers, System, prediction_of
 from koalign.data.prompting.orders import Order
 from koalign.data.prompting.tokens import candidate_ids, prompt_ids
 from koalign.engines.engine import Engine, Question
-from koalign.evaluation.asking import candidates_of
 from koalign.evaluation.benchmark import Benchmark
 from koalign.evaluation.item_scores import score_choice
+from koalign.evaluation.items import candidates_of
 from koalign.evaluation.results import Prediction
 from koalign.jsonl import JsonlAppender
 from koalign.records import KoalignError, Record

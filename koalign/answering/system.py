@@ -9,9 +9,9 @@ from typing import Any
 
 from koalign.adapters.card import AdapterCard
 from koalign.data.prompting.orders import Order
-from koalign.evaluation.asking import subject_of
 from koalign.evaluation.benchmark import Benchmark
 from koalign.evaluation.item_scores import ItemScore
+from koalign.evaluation.items import subject_of
 from koalign.evaluation.results import Prediction
 from koalign.records import Base, passage_of
 

@@ -87,8 +87,8 @@ def open_benchmark(
 ) -> Benchmark:
     """What is asked, read and chosen; the shots are drawn for all problems, whatever is evaluated."""
     from koalign.data.prompting.prompts import Renderer, load_template
-    from koalign.evaluation.asking import refuse_unfit, shots_of
     from koalign.evaluation.benchmark import Benchmark, select
+    from koalign.evaluation.items import refuse_unfit, shots_of
 
     problems, hashes = _read(data, split, run_dir)
     count = protocol.shots if shots is None else shots

@@ -10,8 +10,8 @@ from functools import cached_property
 
 from koalign.data.prompting.orders import Order, in_order
 from koalign.data.prompting.prompts import Renderer
-from koalign.evaluation.asking import prompt_of, subject_of
 from koalign.evaluation.choice_bias import cyclic_orders
+from koalign.evaluation.items import prompt_of, subject_of
 from koalign.evaluation.protocols import Protocol
 from koalign.records import KoalignError, Problem, Prompt
 

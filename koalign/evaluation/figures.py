@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from koalign.evaluation.asking import subject_of
 from koalign.evaluation.item_scores import without_thought
+from koalign.evaluation.items import subject_of
 from koalign.evaluation.measures import (
     Measure,
     macro_f1_measure,

@@ -10,7 +10,7 @@ from typing import Literal
 
 from koalign.data.grading.extract import forms, readable, stated_text
 from koalign.data.grading.grade import FinishReason, grade
-from koalign.evaluation.asking import candidates_of, subject_of
+from koalign.evaluation.items import candidates_of, subject_of
 from koalign.evaluation.metrics.reading_metrics import (
     SpanScore,
     klue_mrc_score,

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 from support.lm_eval_tasks import TASKS, lm_eval_tasks, make_task_data
+from support.protocol_prompts import prompts_of
 
 from koalign.data.formats.sources import read_source
-from koalign.data.prompting.prompts import Renderer, load_template
 from koalign.data.prompting.tokens import continued_text
 from koalign.data.text.korean import clean
-from koalign.evaluation.asking import asked, candidates_of, subject_of
 from koalign.evaluation.figures import results_of
 from koalign.evaluation.item_scores import score_choice, score_text
+from koalign.evaluation.items import candidates_of, subject_of
 from koalign.evaluation.protocols import load_protocol
 from koalign.evaluation.results import Prediction
 from koalign.records import Problem, passage_of
@@ -64,8 +64,7 @@ def pool_of(protocol: str, path: Path) -> list[Problem]:
 def test_every_context_and_continuation_is_that_of_lm_eval(folder, name, shots):
     protocol = load_protocol(name)
     path, problems = data(name, folder)
-    renderer = Renderer(load_template(protocol.template))
-    prompts = asked(protocol, renderer, problems, shots, pool_of(name, path))
+    prompts = prompts_of(protocol, problems, shots, pool_of(name, path))
     compared = 0
     for subject, task in lm_eval_tasks(name, folder / name, shots).items():
         task.build_all_requests()
@@ -198,7 +197,7 @@ def test_other_text_than_nfc_is_asked_in_the_one_form_of_every_reader(tmp_path):
     protocol = load_protocol("csatqa@lm-eval")
     problems = read_source(str(file), "test").problems
     problems = [problem.model_copy(update={"subject": "GR"}) for problem in problems]
-    prompts = asked(protocol, Renderer(load_template(protocol.template)), problems)
+    prompts = prompts_of(protocol, problems)
     task = lm_eval_tasks("csatqa@lm-eval", tmp_path, 0)["GR"]
     for prompt, doc in zip(prompts, task.eval_docs, strict=True):
         theirs = task.doc_to_text(doc)
@@ -212,7 +211,7 @@ def test_a_choice_that_pandas_loses_is_asked_as_it_stands(tmp_path):
     file.write_text(file.read_text(encoding="utf-8").replace("신라", "NA"), encoding="utf-8")
     protocol = load_protocol("kmmlu@lm-eval")
     problems = read_source(str(file), "test").problems
-    prompts = asked(protocol, Renderer(load_template(protocol.template)), problems)
+    prompts = prompts_of(protocol, problems)
     task = lm_eval_tasks("kmmlu@lm-eval", tmp_path, 0)["Accounting"]
     theirs = [task.doc_to_text(doc) for doc in task.eval_docs]
     ours = [continued_text(prompt) for prompt in prompts]
@@ -228,7 +227,7 @@ def test_an_item_that_stands_twice_is_drawn_around_as_lm_eval_does(tmp_path):
     file.write_text(json.dumps(rows + rows[:2] * 3, ensure_ascii=False), encoding="utf-8")
     protocol = load_protocol("haerae@lm-eval")
     problems = read_source(str(path / "history"), "test").problems
-    prompts = asked(protocol, Renderer(load_template(protocol.template)), problems, 4)
+    prompts = prompts_of(protocol, problems, 4)
     task = lm_eval_tasks("haerae@lm-eval", tmp_path, 4)["history"]
     task.build_all_requests()
     contexts = [request.args[0] for request in task.instances[::5]]

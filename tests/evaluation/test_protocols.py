@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.problems import exam
+from support.protocol_prompts import prompts_of
 
 from koalign.data.formats import haerae
 from koalign.data.formats.documents import Row
 from koalign.data.prompting.prompts import TEMPLATES, Renderer, load_template, template_names
 from koalign.data.text.korean import clean
-from koalign.evaluation.asking import asked, candidates_of, shots_of, subject_of
+from koalign.evaluation.items import candidates_of, shots_of, subject_of
 from koalign.evaluation.protocols import Protocol, in_mode, load_protocol, protocol_names
 from koalign.records import KoalignError, Problem, passage_of
 
@@ -69,7 +70,7 @@ def test_a_template_by_name_or_path_is_a_protocol_that_koalign_grades(tmp_path: 
         protocol = load_protocol(name)
         assert (protocol.name, protocol.mode, protocol.grading) == (called, "generate", "koalign")
         assert (protocol.metrics, protocol.formats, protocol.shots) == (("acc",), (), 0)
-        (prompt,) = asked(protocol, renderer(protocol), [kmmlu(1)])
+        (prompt,) = prompts_of(protocol, [kmmlu(1)])
         assert prompt.problem_id == kmmlu(1).id and "Law 1번 죄는?" in prompt.messages[0].text
     with pytest.raises(KoalignError, match=r"'none\.yaml' is neither"):
         load_protocol("none.yaml")
@@ -125,26 +126,26 @@ def test_a_protocol_in_the_other_mode_measures_what_that_mode_can():
 def test_a_problem_of_another_source_is_refused_by_name():
     protocol = load_protocol("kmmlu@lm-eval")
     with pytest.raises(KoalignError, match=r"kmmlu@lm-eval: asks kmmlu, and problem .* from click"):
-        asked(protocol, renderer(protocol), [kmmlu(1), kmmlu(2, source="click")])
+        prompts_of(protocol, [kmmlu(1), kmmlu(2, source="click")])
 
 
 def test_a_problem_without_gold_is_refused():
     protocol = load_protocol("kmmlu@lm-eval")
     with pytest.raises(KoalignError, match="has no gold answer"):
-        asked(protocol, renderer(protocol), [kmmlu(1), kmmlu(2, answers=())])
+        prompts_of(protocol, [kmmlu(1), kmmlu(2, answers=())])
 
 
 def test_what_has_no_choices_is_not_scored_by_them():
     protocol = in_mode(load_protocol("direct"), "choice")
     problem = Problem(question="몇 세?", kind="short", answers=("6세",))
     with pytest.raises(KoalignError, match=r"scores choices, and problem .* has none"):
-        asked(protocol, renderer(protocol), [problem])
+        prompts_of(protocol, [problem])
 
 
 def test_every_problem_of_the_builtin_exam_is_asked_by_csat():
     protocol = load_protocol("csat")
     problems = exam("dev")[:50]
-    prompts = asked(protocol, renderer(protocol), problems)
+    prompts = prompts_of(protocol, problems)
     assert [prompt.problem_id for prompt in prompts] == [problem.id for problem in problems]
     for problem, prompt in zip(problems, prompts, strict=True):
         labels = candidates_of(protocol, problem)
@@ -187,7 +188,7 @@ def test_a_fifth_choice_of_click_is_shown_by_click_alone():
     )
     for name, shown in (("click@lm-eval", False), ("click", True)):
         protocol = load_protocol(name)
-        (prompt,) = asked(protocol, renderer(protocol), [problem])
+        (prompt,) = prompts_of(protocol, [problem])
         assert ("마" in prompt.messages[0].text) == shown
 
 
@@ -223,7 +224,7 @@ def read_query(query: str) -> Problem:
 def test_a_haerae_query_is_asked_to_the_byte_whatever_its_shape(query):
     protocol = load_protocol("haerae@lm-eval")
     problem = read_query(query)
-    (prompt,) = asked(protocol, renderer(protocol), [problem])
+    (prompt,) = prompts_of(protocol, [problem])
     assert prompt.messages[-1].text == query
     assert prompt.problem_id == problem.id
     assert candidates_of(protocol, problem) == ("(A)", "(B)", "(C)", "(D)", "(E)")
@@ -234,7 +235,7 @@ def test_a_haerae_query_is_asked_to_the_byte_whatever_its_shape(query):
 )
 def test_no_haerae_query_is_asked_otherwise_than_it_was_read(text):
     protocol = load_protocol("haerae@lm-eval")
-    (prompt,) = asked(protocol, renderer(protocol), [read_query(text)])
+    (prompt,) = prompts_of(protocol, [read_query(text)])
     assert prompt.messages[-1].text == clean(text)
 
 
@@ -242,7 +243,7 @@ def test_a_haerae_problem_that_came_without_its_query_is_refused():
     protocol = load_protocol("haerae@lm-eval")
     problem = read_query(QUERIES[0]).model_copy(update={"key": ""})
     with pytest.raises(KoalignError, match="was read without it; read the published files again"):
-        asked(protocol, renderer(protocol), [problem])
+        prompts_of(protocol, [problem])
 
 
 # --- shots
@@ -252,7 +253,7 @@ def test_shots_in_the_order_of_lm_eval_are_drawn_anew_for_each_item_and_for_each
     protocol = load_protocol("kmmlu@lm-eval")
     pool = [kmmlu(100 + n, subject) for n in range(9) for subject in ("Law", "Math")]
     problems = [kmmlu(n, subject) for n in range(3) for subject in ("Math", "Law")]
-    prompts = asked(protocol, renderer(protocol), problems, 5, pool)
+    prompts = prompts_of(protocol, problems, 5, pool)
     for subject in ("Law", "Math"):
         state = random.Random(1234)
         own = [shot.question for shot in pool if shot.subject == subject]
@@ -267,7 +268,7 @@ def test_shots_in_the_order_of_lm_eval_are_drawn_anew_for_each_item_and_for_each
 def test_the_first_shots_of_the_subject_come_in_the_order_of_the_pool():
     protocol = load_protocol("click")
     pool = [kmmlu(100 + n, source="click") for n in range(4)]
-    prompts = asked(protocol, renderer(protocol), [kmmlu(1, source="click")], 2, pool)
+    prompts = prompts_of(protocol, [kmmlu(1, source="click")], 2, pool)
     assert [turn.role for turn in prompts[0].messages] == ["user", "assistant"] * 2 + ["user"]
     assert ["100번" in prompts[0].messages[0].text, "101번" in prompts[0].messages[2].text] == [
         True
@@ -278,7 +279,7 @@ def test_the_paper_shows_five_shots_unless_another_number_is_asked_for():
     protocol = load_protocol("kmmlu@paper")
     pool = [kmmlu(100 + n) for n in range(5)]
     for shots, shown in ((None, 5), (0, 0), (2, 2)):
-        (prompt,) = asked(protocol, renderer(protocol), [kmmlu(1)], shots, pool)
+        (prompt,) = prompts_of(protocol, [kmmlu(1)], shots, pool)
         assert len(questions(prompt)) == shown + 1
 
 
@@ -289,7 +290,7 @@ def test_a_shot_that_is_itself_evaluated_is_refused_however_it_is_written(change
     protocol = load_protocol("kmmlu@lm-eval")
     pool = [kmmlu(100 + n) for n in range(4)] + [kmmlu(7, **change)]
     with pytest.raises(KoalignError, match=r"the shot problem .* is evaluated, too"):
-        asked(protocol, renderer(protocol), [kmmlu(n) for n in range(10)], 5, pool)
+        prompts_of(protocol, [kmmlu(n) for n in range(10)], 5, pool)
 
 
 def test_a_pool_of_the_test_split_is_refused_where_shots_have_a_split_of_their_own():
@@ -297,7 +298,7 @@ def test_a_pool_of_the_test_split_is_refused_where_shots_have_a_split_of_their_o
         protocol = load_protocol(name)
         pool = [kmmlu(100 + n, split="test") for n in range(5)]
         with pytest.raises(KoalignError, match="test split"):
-            asked(protocol, renderer(protocol), [kmmlu(1)], 5, pool)
+            prompts_of(protocol, [kmmlu(1)], 5, pool)
 
 
 def test_too_few_shots_are_refused_and_not_filled_up():
@@ -306,7 +307,7 @@ def test_too_few_shots_are_refused_and_not_filled_up():
     with pytest.raises(
         KoalignError, match="5 shots of the dev split wanted, and there are 0 on Math"
     ):
-        asked(protocol, renderer(protocol), [kmmlu(1, "Math")], 5, pool)
+        prompts_of(protocol, [kmmlu(1, "Math")], 5, pool)
 
 
 @pytest.mark.parametrize(("name", "n", "enough"), [("click@lm-eval", 5, False), ("click@lm-eval", 6, True), ("csatqa@lm-eval", 5, True)])  # fmt: skip
@@ -333,7 +334,7 @@ def test_a_shot_without_gold_is_refused():
     protocol = load_protocol("kmmlu@lm-eval")
     pool = [kmmlu(100 + n, answers=()) for n in range(5)]
     with pytest.raises(KoalignError, match="has no gold answer"):
-        asked(protocol, renderer(protocol), [kmmlu(1)], 5, pool)
+        prompts_of(protocol, [kmmlu(1)], 5, pool)
 
 
 def test_problems_on_one_passage_are_one_cluster_and_others_are_their_own():

@@ -1,4 +1,4 @@
-"""asking: a protocol and its problems -> their prompts with shots, and the candidates that follow."""
+"""items: a protocol and its problems -> prompts with shots, and the candidates that follow them."""
 
 from __future__ import annotations
 
@@ -19,32 +19,10 @@ _SEED = 1234
 Shots = tuple[Problem, ...]
 
 
-def asked(
-    protocol: Protocol,
-    renderer: Renderer,
-    problems: Sequence[Problem],
-    shots: int | None = None,
-    pool: Sequence[Problem] = (),
-) -> list[Prompt]:
-    """The prompt of each problem, with the protocol's number of shots or another.
-
-    `problems` are all of the data set in the order of its files, whatever is evaluated of them: the draw
-    of lm-eval-harness runs on from item to item. `pool` is the split that the protocol takes shots from
-    (of `shots_from` test by default the problems themselves). Raises as `shots_of` does, and KoalignError
-    for a problem that the protocol cannot ask or that has no gold answer.
-    """
-    refuse_unfit(protocol, problems)
-    drawn = shots_of(protocol, renderer, problems, shots, pool)
-    return [
-        prompt_of(protocol, renderer, problem, its)
-        for problem, its in zip(problems, drawn, strict=True)
-    ]
-
-
 def refuse_unfit(protocol: Protocol, problems: Sequence[Problem]) -> None:
     """Raises KoalignError for a problem that the protocol cannot ask, or that has no gold answer."""
     for problem in problems:
-        _refuse(protocol, problem)
+        _refuse_unfit(protocol, problem)
 
 
 def prompt_of(
@@ -95,7 +73,11 @@ def shots_of(
     shots: int | None = None,
     pool: Sequence[Problem] = (),
 ) -> list[Shots]:
-    """The answered problems that are shown before each problem; see `asked`.
+    """The answered problems shown before each problem, as many as the protocol has or another number.
+
+    `problems` are all of the data set in the order of its files, whatever is evaluated of them: the draw
+    of lm-eval-harness runs on from item to item. `pool` is the split that the protocol takes shots from
+    (of `shots_from` test by default the problems themselves).
 
     Raises KoalignError where the pool has too few, one of them has no gold answer, and one of them is
     itself evaluated, unless the protocol takes its shots from the test split.
@@ -111,8 +93,8 @@ def shots_of(
             "problems of the test split; name the other file"
         )
     if protocol.shot_order == "first":
-        asking = replace(renderer, shots=shots, pool=tuple(pool))
-        drawn = [tuple(asking.shots_for(problem)) for problem in problems]
+        showing = replace(renderer, shots=shots, pool=tuple(pool))
+        drawn = [tuple(showing.shots_for(problem)) for problem in problems]
     else:
         drawn = _as_lm_eval_draws(protocol, problems, shots, pool)
     if protocol.shots_from != "test":
@@ -133,7 +115,7 @@ def _as_lm_eval_draws(
         tasks[subject_of(protocol, problem)].append(problem)
     states: dict[str, random.Random] = defaultdict(lambda: random.Random(_SEED))
     one_more = protocol.shots_from == "test" and not protocol.own_shot
-    found = []
+    draws = []
     for problem in problems:
         subject = subject_of(protocol, problem)
         state, task = states[subject], tasks[subject]
@@ -149,15 +131,15 @@ def _as_lm_eval_draws(
         if len(drawn) < shots:
             drawn = state.sample(others, shots)
         for shot in drawn:
-            _refuse(protocol, shot)
-        found.append(tuple(drawn))
-    return found
+            _refuse_unfit(protocol, shot)
+        draws.append(tuple(drawn))
+    return draws
 
 
-def _refuse(protocol: Protocol, problem: Problem) -> None:
+def _refuse_unfit(protocol: Protocol, problem: Problem) -> None:
     if protocol.formats and problem.source not in protocol.formats:
-        asks, source = " and ".join(protocol.formats), problem.source or "no known format"
-        why = f"asks {asks}, and {_named(problem)} is from {source}"
+        formats, source = " and ".join(protocol.formats), problem.source or "no known format"
+        why = f"asks {formats}, and {_named(problem)} is from {source}"
     elif not problem.answers:
         why = f"{_named(problem)} has no gold answer; only answered problems are evaluated"
     elif protocol.mode == "choice" and not problem.choices:
