@@ -1,4 +1,4 @@
-"""adapters: the commands for adapters as things: what there is, what one is made of, what can go."""
+"""adapters: koalign adapters list, show and prune: the adapters of a folder, and what can be removed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from koalign.cli import stacks
-from koalign.cli.options import DEFAULT_RUN, RunDir
+from koalign.cli.options import DEFAULT_RUN, AsJson, RunDir
 from koalign.records import KoalignError
 
 if TYPE_CHECKING:
@@ -20,14 +20,12 @@ if TYPE_CHECKING:
     from koalign.adapters.lineage import Node, Removal
 
 app = typer.Typer(
-    help="Adapters as things: what stands on what, exact sums, and plain folders for others.",
+    help="List, inspect, sum, verify, export and prune LoRA adapters.",
     no_args_is_help=True,
 )
 
 for _function in (stacks.stack, stacks.verify, stacks.export):
     app.command()(_function)
-
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON value.")]
 
 
 @app.command("list")
@@ -35,31 +33,31 @@ def list_adapters(
     folder: Annotated[Path, typer.Argument(help="A run, or any folder of adapters.")] = DEFAULT_RUN,
     as_json: AsJson = False,
 ) -> None:
-    """The adapters below a folder, each under the one that it stands on."""
+    """The adapters below a folder, each under its parent."""
     from rich.tree import Tree
 
     from koalign.adapters.lineage import adapters_below, forest
     from koalign.reports.views import console
 
-    found = adapters_below(folder)
+    adapters = adapters_below(folder)
     if as_json:
         rows = [
             {
-                **(one.card.model_dump(mode="json") if one.card else {}),
-                "id": one.id or None,
-                "path": str(one.path),
-                "bytes": one.bytes,
-                "broken": one.broken or None,
+                **(adapter.card.model_dump(mode="json") if adapter.card else {}),
+                "id": adapter.id or None,
+                "path": str(adapter.path),
+                "bytes": adapter.bytes,
+                "broken": adapter.broken or None,
             }
-            for one in found
+            for adapter in adapters
         ]
         typer.echo(json.dumps(rows, ensure_ascii=False, indent=2))
-    elif not found:
+    elif not adapters:
         typer.echo(f"{folder}: no adapters; `koalign sft` makes the first one of a run")
     else:
         tree = Tree(_text(str(folder)))
-        for node in forest(found):
-            _grow(tree, node, folder)
+        for node in forest(adapters):
+            _add_branch(tree, node, folder)
         console().print(tree)
 
 
@@ -96,7 +94,7 @@ def prune_adapters(
         bool, typer.Option("--yes", help="Remove it; without, it is only listed.")
     ] = False,
 ) -> None:
-    """Free the disk of weights that a run can make again; cards stay, and so does the lineage."""
+    """Free the disk of weights that a run can make again; cards and lineage stay."""
     from koalign.adapters.lineage import removable, remove
     from koalign.run import locked
 
@@ -104,19 +102,21 @@ def prune_adapters(
         raise KoalignError(f"{run}: no run here; name the folder of a run")
     kept = _kept(keep, run)
     with locked(run):
-        going = removable(run, kept)
+        removals = removable(run, kept)
         if yes:
-            remove(going)
+            remove(removals)
     names = ", ".join(str(folder) for folder in kept) or "nothing"
     typer.echo(f"kept: {names}")
     typer.echo("nothing kept needs what goes: an adapter holds all it stands on")
-    if not going:
+    if not removals:
         typer.echo(f"{run}: nothing to remove")
         return
-    for one in going:
-        what = "removed" if yes else "would go"
-        typer.echo(f"{what}: {one.path}, {_megabytes(one.bytes)}; again with {_maker(one, run)}")
-    total = _megabytes(sum(one.bytes for one in going))
+    for removal in removals:
+        size, maker = _megabytes(removal.bytes), _maker(removal, run)
+        typer.echo(
+            f"{'removed' if yes else 'would go'}: {removal.path}, {size}; again with {maker}"
+        )
+    total = _megabytes(sum(removal.bytes for removal in removals))
     typer.echo(
         f"{total} freed; `koalign run` would train what is gone again"
         if yes
@@ -140,34 +140,34 @@ def _kept(keep: str | None, run_dir: Path) -> list[Path]:
     return [folder for folder in find_adapters(keep, run_dir) if folder is not None]
 
 
-def _maker(one: Removal, run_dir: Path) -> str:
+def _maker(removal: Removal, run_dir: Path) -> str:
     """The command that makes it again."""
     from koalign.run import PRODUCERS, ROUND
 
-    if not one.stage:
+    if not removal.stage:
         return "the next --adapters that names the sum"
-    first = Path(one.stage).parts[0]
+    first = Path(removal.stage).parts[0]
     command = PRODUCERS.get(first.partition(ROUND)[0], first)
     return f"`koalign {command} --run-dir {run_dir}`"
 
 
-def _grow(tree: Tree, node: Node, folder: Path) -> None:
-    found = node.adapter
-    if found.card is None:
-        tree.add(_text(f"broken: {found.broken}", "red"))
+def _add_branch(tree: Tree, node: Node, folder: Path) -> None:
+    adapter = node.adapter
+    if adapter.card is None:
+        tree.add(_text(f"broken: {adapter.broken}", "red"))
         return
-    card = found.card
+    card = adapter.card
     rank = f"{card.frozen_rank} + {card.rank - card.frozen_rank}" if card.frozen_rank else card.rank
-    size = _megabytes(found.bytes) if found.bytes else "no weights"
+    size = _megabytes(adapter.bytes) if adapter.bytes else "no weights"
     sum_of = f" = {' + '.join(p.name for p in card.parents)}" if len(card.parents) > 1 else ""
     label = _text(card.name, "bold")
     label.append(f"{sum_of}  {card.role}, {card.origin}, rank {rank}, {size}", style="not bold")
-    label.append(f"\n{found.id}  {found.path}", style="not bold dim")
+    label.append(f"\n{adapter.id}  {adapter.path}", style="not bold dim")
     branch = tree.add(label)
     for part in node.missing:
         branch.add(_text(f"stands on {part.name} ({part.id}), which is not in {folder}", "yellow"))
     for child in node.children:
-        _grow(branch, child, folder)
+        _add_branch(branch, child, folder)
 
 
 def _print_facts(facts: Mapping[str, Any]) -> None:
@@ -204,7 +204,7 @@ def _print_facts(facts: Mapping[str, Any]) -> None:
     out.print(table)
     if facts["parents"]:
         tree = Tree("contains")
-        _grow_parents(tree, facts["parents"])
+        _add_parents(tree, facts["parents"])
         out.print(tree)
     elif known:
         out.print("contains no other adapter")
@@ -220,16 +220,13 @@ def _print_facts(facts: Mapping[str, Any]) -> None:
     out.print(modules)
 
 
-def _grow_parents(tree: Tree, parents: Sequence[Mapping[str, Any]]) -> None:
-    for one in parents:
-        found = one["parents"] is not None
-        where = (
-            one["path"]
-            if found
-            else f"not found (was at {one['path']}); what it contains is unknown"
-        )
-        branch = tree.add(_text(f"{one['name']}  {one['id']}  {where}", "" if found else "yellow"))
-        _grow_parents(branch, one["parents"] or ())
+def _add_parents(tree: Tree, parents: Sequence[Mapping[str, Any]]) -> None:
+    for parent in parents:
+        where, style = parent["path"], ""
+        if parent["parents"] is None:
+            where, style = f"not found (was at {where}); what it contains is unknown", "yellow"
+        branch = tree.add(_text(f"{parent['name']}  {parent['id']}  {where}", style))
+        _add_parents(branch, parent["parents"] or ())
 
 
 def _by_kind(modules: Mapping[str, int]) -> dict[str, list[int]]:

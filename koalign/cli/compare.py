@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from koalign.cli.options import Force
+from koalign.cli.options import AsJson, Force
 from koalign.records import KoalignError
 
 
@@ -21,7 +21,7 @@ def compare(
             "the others are compared with.",
         ),
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    as_json: AsJson = False,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for a page, JSON and CSV files.")
     ] = None,
@@ -38,13 +38,13 @@ def compare(
     if out is not None and (out / JSON).exists() and not force:
         raise KoalignError(f"{out / JSON} is there already; take another --out, or --force")
     steps = [step for folder in folders for step in _steps(folder)]
-    found = compare_evaluations(read_evaluations(steps), common)
+    comparison = compare_evaluations(read_evaluations(steps), common)
     if as_json:
-        typer.echo(json.dumps(found.model_dump(mode="json"), ensure_ascii=False, indent=2))
+        typer.echo(json.dumps(comparison.model_dump(mode="json"), ensure_ascii=False, indent=2))
     else:
-        print_comparison(found)
+        print_comparison(comparison)
     if out is not None:
-        write_comparison(out, found)
+        write_comparison(out, comparison)
         typer.echo(f"the same with plots and every flip: {out / PAGE}", err=as_json)
 
 

@@ -9,8 +9,15 @@ from typing import Annotated, Any
 
 import typer
 
-from koalign.cli.options import DEFAULT_RUN, Files, Force, RunDir, Settings
-from koalign.records import KoalignError
+from koalign.cli.options import (
+    DEFAULT_RUN,
+    Files,
+    Force,
+    RunDir,
+    Settings,
+    refuse_existing,
+    refuse_other_suffix,
+)
 
 
 def distill(
@@ -24,10 +31,9 @@ def distill(
     force: Force = False,
 ) -> None:
     """Ask a teacher for rationales; keep what verifies, with the policy's own, to train on."""
-    if out is not None and out.suffix != ".jsonl":
-        raise KoalignError(f"-o {out}: end the name in .jsonl, so that data.train can read it")
-    if out is not None and out.exists() and not force:
-        raise KoalignError(f"{out} is there already; take another -o, or --force to replace it")
+    if out is not None:
+        refuse_other_suffix(out)
+    refuse_existing(out, force)
 
     from koalign.config.files import load_config
     from koalign.jsonl import read_json
@@ -41,22 +47,22 @@ def distill(
     config = load_config(files or [], settings or [])
     with locked(run_dir):
         stage = stage_for(config, run_dir)
-        for one in (*stages_of("prepare", config), stage):
-            typer.echo(describe(*execute(one, config, run_dir, force)))
-        made = run_dir / stage.name
+        for needed in (*stages_of("prepare", config), stage):
+            typer.echo(describe(*execute(needed, config, run_dir, force)))
+        folder = run_dir / stage.name
         if out is not None:
             out.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(made / "rationales.jsonl", out)
-    _show(read_json(made / "report.json"))
+            shutil.copyfile(folder / "rationales.jsonl", out)
+    _print_report(read_json(folder / "report.json"))
     reasons = open_renderer(config.prompt).teaches_rationales
+    template = "" if reasons else f" -s prompt.template={REASONING}"
     typer.echo(
         "train on it in a run of its own: koalign sft --run-dir runs/distilled "
-        f"-s 'data.train=[{out or made / 'rationales.jsonl'}]'"
-        f"{'' if reasons else f' -s prompt.template={REASONING}'}"
+        f"-s 'data.train=[{out or folder / 'rationales.jsonl'}]'{template}"
     )
 
 
-def _show(report: Mapping[str, Any]) -> None:
+def _print_report(report: Mapping[str, Any]) -> None:
     from rich.table import Table
 
     from koalign.reports.views import console

@@ -10,14 +10,14 @@ from typing import Annotated, Any
 
 import typer
 
-from koalign.cli.options import DEFAULT_RUN, Files, Force, Settings
+from koalign.cli.options import DEFAULT_RUN, AsJson, Files, Force, Settings, refuse_existing
 from koalign.jsonl import write_jsonl
 from koalign.records import KoalignError
 
 
 def show(
     run: Annotated[Path, typer.Argument(help="Folder of the run.")] = DEFAULT_RUN,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """The stages of a run: what is done, what it cost, and the results."""
     from koalign.reports.views import print_run, run_summary
@@ -81,17 +81,16 @@ def grade(
     from koalign.data.grading.grade import GradeLine, regrade
     from koalign.jsonl import read_jsonl, to_json_line
 
-    if out is not None and out.exists() and not force:
-        raise KoalignError(f"{out} is there already; take another -o, or --force to replace it")
-    graded = list(regrade(read_jsonl(answers, GradeLine)))
+    refuse_existing(out, force)
+    lines = list(regrade(read_jsonl(answers, GradeLine)))
     if out is None:
-        typer.echo("".join(to_json_line(one) + "\n" for one in graded), nl=False)
+        typer.echo("".join(to_json_line(line) + "\n" for line in lines), nl=False)
     else:
-        write_jsonl(out, graded)
-    right = sum(one.correct for one in graded)
-    reasons = Counter(one.why for one in graded)
+        write_jsonl(out, lines)
+    right = sum(line.correct for line in lines)
+    reasons = Counter(line.why for line in lines)
     listed = ", ".join(f"{why} {count:,}" for why, count in sorted(reasons.items()))
-    typer.echo(f"{right:,} of {len(graded):,} right ({listed or 'no line'})", err=True)
+    typer.echo(f"{right:,} of {len(lines):,} right ({listed or 'no line'})", err=True)
 
 
 def init(

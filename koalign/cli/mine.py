@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from koalign.cli.options import DEFAULT_RUN, Files, Force, RunDir, Settings
+from koalign.cli.options import (
+    DEFAULT_RUN,
+    Files,
+    Force,
+    RunDir,
+    Settings,
+    refuse_existing,
+    refuse_other_suffix,
+)
 from koalign.records import KoalignError
 
 FOLDS = 5
@@ -58,10 +66,8 @@ def mine(
     """Cluster what a model answers wrong, and pick a small, even set of it to train on."""
     if out is None:
         raise KoalignError("say where the problems go with -o mistakes.jsonl")
-    if out.suffix != ".jsonl":
-        raise KoalignError(f"-o {out}: end the name in .jsonl, so that data.train can read it")
-    if out.exists() and not force:
-        raise KoalignError(f"{out} is there already; take another -o, or --force to replace it")
+    refuse_other_suffix(out)
+    refuse_existing(out, force)
     if predictions is None and problems is not None:
         raise KoalignError("--problems goes with a folder of predictions; without one leave it out")
     if predictions is not None and folds is not None:

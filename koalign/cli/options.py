@@ -1,4 +1,4 @@
-"""options: what several commands are told in the same words."""
+"""options: options that several commands share, and what is refused before they run."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from koalign.records import KoalignError
 
 Files = Annotated[
     list[Path] | None,
@@ -22,4 +24,17 @@ Force = Annotated[
         help="Make again what was made with other settings or inputs; a teacher's replies stay.",
     ),
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON value.")]
 DEFAULT_RUN = Path("runs/default")
+
+
+def refuse_existing(out: Path | None, force: bool) -> None:
+    """Raises KoalignError for a file that is there, unless it is to be replaced."""
+    if out is not None and out.exists() and not force:
+        raise KoalignError(f"{out} is there already; take another -o, or --force to replace it")
+
+
+def refuse_other_suffix(out: Path) -> None:
+    """Raises KoalignError for problems that would go to a file that `data.train` cannot read."""
+    if out.suffix != ".jsonl":
+        raise KoalignError(f"-o {out}: end the name in .jsonl, so that data.train can read it")

@@ -1,4 +1,4 @@
-"""stacks: the commands that make other folders of adapters, and prove what they are."""
+"""stacks: koalign adapters stack, verify and export: other adapter folders, and checks of one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from koalign.cli.options import DEFAULT_RUN, RunDir
+from koalign.cli.options import DEFAULT_RUN, AsJson, RunDir
 from koalign.records import KoalignError
 
 Out = Annotated[Path, typer.Option("-o", help="Folder to write.")]
@@ -23,7 +23,7 @@ def stack(
     rank: Annotated[
         int | None,
         typer.Option(
-            "--rank", help="Keep the best of the sum at this rank; not exact, says the error."
+            "--rank", help="Cut the sum to this rank; not exact, and the error is printed."
         ),
     ] = None,
     run_dir: RunDir = DEFAULT_RUN,
@@ -40,10 +40,10 @@ def stack(
     card = write(folders, out, rank=rank, force=force)
     try:
         refuse_overlap(list(zip(adapters, folders, strict=True)), run_dir)
-    except KoalignError as error:  # sums of the user's own making may be meant so
+    except KoalignError as error:  # the user may want such a sum
         typer.echo(f"note: {error}", err=True)
     listed = ", ".join(
-        f"{name} (rank {one})" for name, one in zip(adapters, ranks(folders), strict=True)
+        f"{name} (rank {its})" for name, its in zip(adapters, ranks(folders), strict=True)
     )
     typer.echo(f"{out}: {listed} as one adapter of rank {card.rank}")
     for name, value in card.metrics.items():
@@ -52,34 +52,34 @@ def stack(
         )
         typer.echo(f"relative error {where}: {value:.3e}")
     if not card.metrics:
-        typer.echo("exact: `koalign adapters verify` holds it against its parts")
+        typer.echo("exact: `koalign adapters verify` checks it against its parts")
 
 
 def verify(
     adapter: Adapter,
     run_dir: RunDir = DEFAULT_RUN,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Hold an adapter against its card, its parents and its base; code 2 if anything is not so."""
+    """Check an adapter against its card, its parents and its base; exit code 2 if a check fails."""
     from koalign.adapters.cards import adapter_id
     from koalign.adapters.names import find_adapter
-    from koalign.adapters.verify import verify as check
+    from koalign.adapters.verify import verify as checks_of
 
     folder = find_adapter(adapter, run_dir)
-    checks = check(folder, run_dir if run_dir.is_dir() else None)
-    failed = [one for one in checks if one.result == "failed"]
+    checks = checks_of(folder, run_dir if run_dir.is_dir() else None)
+    failed = [check for check in checks if check.result == "failed"]
     if as_json:
         try:
-            its: str | None = adapter_id(folder)
+            name: str | None = adapter_id(folder)
         except KoalignError:  # broken, as the checks say
-            its = None
-        listed = [one.model_dump(mode="json") for one in checks]
-        whole = {"path": str(folder), "id": its, "ok": not failed, "checks": listed}
-        typer.echo(json.dumps(whole, ensure_ascii=False, indent=2))
+            name = None
+        listed = [check.model_dump(mode="json") for check in checks]
+        report = {"path": str(folder), "id": name, "ok": not failed, "checks": listed}
+        typer.echo(json.dumps(report, ensure_ascii=False, indent=2))
     else:
-        for one in checks:
-            typer.echo(f"{one.result:8}{one.name}: {one.detail}")
-        unknown = sum(one.result == "unknown" for one in checks)
+        for check in checks:
+            typer.echo(f"{check.result:8}{check.name}: {check.detail}")
+        unknown = sum(check.result == "unknown" for check in checks)
         typer.echo(
             f"{len(checks) - len(failed) - unknown} ok, {len(failed)} failed, {unknown} unknown"
         )
@@ -118,9 +118,9 @@ def export(
         card = write(folder, out)
         typer.echo(f"{out}: adapter of rank {card.rank} for {card.base.path}, with tokenizer")
         return
-    from koalign.adapters.merge import merge as melt
+    from koalign.adapters.merge import merge as write_merged
 
-    parity = melt(folder, out, dtype=dtype, dequantize=dequantize)
+    parity = write_merged(folder, out, dtype=dtype, dequantize=dequantize)
     typer.echo(f"{out}: base and adapter as one model in {parity.dtype}")
     typer.echo(
         f"logits against base with adapter, {parity.positions} positions: max difference "
