@@ -17,7 +17,6 @@ from koalign.data.prompting.prompts import Renderer
 from koalign.engines.drawing import draw, refuse_no_room, requests_for
 from koalign.engines.engine import Engine, Request
 from koalign.evaluation.diagnosis.generalisation import Answers, Item, Reply, generalisation
-from koalign.evaluation.diagnosis.paraphrases import paraphrased
 from koalign.jsonl import read_json, read_jsonl, write_atomically, write_json
 from koalign.records import KoalignError, Problem, Prompt, Sample, content_hash
 from koalign.reports.generalisation import diagnosis_page
@@ -62,13 +61,13 @@ def diagnose(
     seed: int = 0,
     stop: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Answers to at most `problems` of either side under other orders and wordings, and their signs.
+    """Answers to at most `problems` of either side in two orders of the choices, and their signs.
 
-    Both models answer greedily, within `sampling.max_tokens`, two prompts of each training problem and
-    five of each one held out. Writes diagnosis.json and diagnosis.html below `out`; samples are appended
-    there as they come, so that a killed diagnosis goes on. Raises KoalignError where a side has no
-    problem that a rule can verify, where one is on both sides, where a prompt leaves no room for
-    `max_tokens`, and where `out` holds another diagnosis.
+    Both models answer greedily, within `sampling.max_tokens`, two prompts of each problem. Writes
+    diagnosis.json and diagnosis.html below `out`; samples are appended there as they come, so that a
+    killed diagnosis goes on. Raises KoalignError where a side has no problem that a rule can verify,
+    where one is on both sides, where a prompt leaves no room for `max_tokens`, and where `out` holds
+    another diagnosis.
     """
     items: list[Item] = [
         *(("train", p) for p in _some("trained on", trained, renderer, problems)),
@@ -91,8 +90,7 @@ def diagnose(
             kind: _draw(engine, *prompts, model, greedy, out, f"{name}, {kind}", stop, known)
             for kind, prompts in asked.items()
         }
-        wordings = [replies[kind] for kind in replies if kind.startswith("wording")]
-        answered.append(Answers(replies["plain"], replies["shuffled"], wordings))
+        answered.append(Answers(**replies))
     learned = [problem for problem in trained if renderer.can_teach(problem)]
     taught = [target for problem in learned for target in renderer.targets(problem)]
     report = {
@@ -143,17 +141,9 @@ def _prompts(engine: Engine, renderer: Renderer, items: Sequence[Item], seed: in
     moved = {
         p.id: _in_order(renderer, p, orders[p.id], plain[p.id]) for p in problems if p.id in orders
     }
-    kinds = {"plain": plain, "shuffled": moved}
-    held_out = [problem for side, problem in items if side == "held_out"]
-    for number, template in enumerate(paraphrased(renderer.template), start=1):
-        other = replace(renderer, template=template)
-        worded = {problem.id: other.render(problem, "answer") for problem in held_out}
-        kinds[f"wording {number}"] = {
-            name: prompt for name, prompt in worded.items() if prompt != plain[name]
-        }
     return {
-        kind: (_requests(engine, prompts, orders if kind == "shuffled" else {}), prompts)
-        for kind, prompts in kinds.items()
+        "plain": (_requests(engine, plain, {}), plain),
+        "shuffled": (_requests(engine, moved, orders), moved),
     }
 
 

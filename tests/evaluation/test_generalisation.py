@@ -7,7 +7,7 @@ import pytest
 
 from koalign.data.prompting.orders import choice_orders, in_order
 from koalign.evaluation.diagnosis.generalisation import Answers, Reply, generalisation
-from koalign.evaluation.diagnosis.sign_readings import SIGNS
+from koalign.evaluation.diagnosis.signs import SIGNS
 from koalign.records import Problem, Sample
 from koalign.reports.generalisation import diagnosis_page, print_diagnosis
 
@@ -38,13 +38,11 @@ def gold(problem: Problem) -> str:
 
 def answers(
     solver: Solver,
-    wordings: int = 3,
     tokens: Callable[[str], list[int]] | None = None,
     finish: Callable[[Problem], str] = lambda problem: "stop",
 ) -> Answers:
-    def reply(side: str, problem: Problem, order=(), wording: int = 0) -> Reply:
-        asked = problem if not wording else problem.model_copy(update={"box": f"말 {wording}"})
-        text = solver(side, in_order(asked, order))
+    def reply(side: str, problem: Problem, order=()) -> Reply:
+        text = solver(side, in_order(problem, order))
         ids = tokens(text) if tokens else list(text.encode())
         drawn = Sample(
             problem_id=problem.id, index=0, adapter="", text=text, token_ids=ids, logprob=-1,
@@ -55,10 +53,6 @@ def answers(
     return Answers(
         {p.id: reply(side, p) for side, p in ITEMS},
         {p.id: reply(side, p, ORDERS[p.id]) for side, p in ITEMS},
-        [
-            {p.id: reply(side, p, wording=n) for side, p in ITEMS if side == "held_out"}
-            for n in range(1, wordings + 1)
-        ],
     )
 
 
@@ -111,7 +105,7 @@ def test_a_memoriser_has_a_gap_beyond_the_base_and_knows_where_answers_stood():
     assert gap["system"]["value"] == pytest.approx(expected, abs=1e-4)
     assert gap["base"]["value"] == 0
     assert gap["reading"] == f"{100 * expected:.1f}".removesuffix(".0") + (
-        " points larger than the base's: memorised"
+        " points higher than the base: memorised"
     )
     assert sign(report, "shuffled_train")["system"]["value"] == 1
     assert {"gap", "shuffled_train", "held_out_accuracy"} <= worse(report)
@@ -133,24 +127,6 @@ def test_a_reader_of_places_does_not_stay_with_the_content():
     moved = sum(gold(in_order(p, ORDERS[p.id])) == "2" for p in held_out)
     lost = sign(report, "shuffled_held_out")["system"]["value"]
     assert lost == pytest.approx((right - moved) / 60, abs=1e-4) and right != moved
-
-
-def test_who_clings_to_one_wording_loses_under_others():
-    def clings(side: str, problem: Problem) -> str:
-        return honest(side, problem) if not problem.box else "모르겠다고 생각하여 본다."
-
-    report = diagnosis(clings)
-    found = sign(report, "reworded")
-    assert found["system"]["value"] == 0.75 and found["base"]["value"] == 0
-    assert worse(report) == {"reworded"}
-    assert found["counts"]["system"] == {
-        "as it stands": 0.75, "wording 1": 0, "wording 2": 0, "wording 3": 0, "spread": 0.75,
-    }  # fmt: skip
-
-
-def test_who_wins_under_other_words_has_lost_less_than_nothing():
-    report = diagnosis(lambda side, p: honest(side, p) if p.box else "모르겠다고 생각하여 본다.")
-    assert sign(report, "reworded")["system"]["value"] == -0.75
 
 
 def test_questions_on_one_passage_are_one_case():
@@ -240,12 +216,12 @@ def test_answers_that_grow_or_shrink_are_told_by_how_many_times(length, said):
     assert said in found["reading"]
 
 
-def test_without_reasoning_or_another_wording_the_report_says_it_did_not_measure():
+def test_without_reasoning_the_report_says_it_did_not_measure():
     def bare(side: str, problem: Problem) -> str:
         return honest(side, problem).splitlines()[-1]
 
-    report = generalisation(ITEMS, answers(bare, 0), answers(bare, 0), ["정답: 1"])
-    for key in ("teacher_phrases", "opening", "contradiction", "reworded"):
+    report = generalisation(ITEMS, answers(bare), answers(bare), ["정답: 1"])
+    for key in ("teacher_phrases", "opening", "contradiction"):
         found = sign(report, key)
         assert (found["verdict"], found["base"], found["difference"]) == (
             "not_measured",
@@ -263,7 +239,7 @@ def test_what_only_one_side_shows_is_compared_with_nothing():
     ):
         found = sign(generalisation(ITEMS, *models, TAUGHT), "opening")
         assert found["verdict"] == "not_measured" and found[other]["n"] == 60
-        assert found["reading"] == f"cannot be told of the {name}: the texts hold no reasoning"
+        assert found["reading"] == f"not measured: no item of the {name} shows it"
 
 
 def test_keys_and_shape_are_the_same_whatever_was_found():

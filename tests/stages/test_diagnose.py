@@ -9,9 +9,7 @@ from support.problems import exam
 
 from koalign.config.inputs import Engine, Sampling
 from koalign.data.prompting.prompts import DEFAULT, Renderer, load_template
-from koalign.engines.drawing import requests_for
 from koalign.engines.scripted import SCRIPTED_BASE, ScriptedEngine
-from koalign.evaluation.diagnosis.paraphrases import WORDINGS
 from koalign.jsonl import read_json, read_jsonl
 from koalign.records import KoalignError, Problem, Sample
 from koalign.stages.diagnose import diagnose
@@ -21,7 +19,6 @@ def test_a_memorising_parrot_is_found_out_end_to_end(folder):
     report = run(folder)
     assert report["problems"] == {
         "train": 30, "held_out": 20, "plain": 50, "shuffled": 50,
-        **{f"wording {n}": 20 for n in range(1, WORDINGS + 1)},
     }  # fmt: skip
     right = {s["key"]: (s["base"]["value"], s["system"]["value"]) for s in report["signs"][:2]}
     assert right == {"train_accuracy": (0.2667, 1), "held_out_accuracy": (0.25, 0.25)}
@@ -62,7 +59,7 @@ def test_a_diagnosis_begun_and_killed_goes_on_to_the_same_bytes(folder):
     path = folder / "cut" / "samples-plain.jsonl"
     kept = path.read_bytes()
     path.write_bytes(kept[: len(kept) // 2])
-    (folder / "cut" / "samples-wording-2.jsonl").unlink()
+    (folder / "cut" / "samples-shuffled.jsonl").unlink()
     assert run(folder, "cut") == whole
     for file in (folder / "whole").iterdir():
         if file.suffix != ".jsonl":
@@ -125,30 +122,6 @@ def test_problems_without_a_rule_or_with_a_fixed_order_are_left_out_of_what_they
     assert sign(report, "shuffled_held_out")["base"]["n"] == 10
 
 
-def test_a_template_without_other_wordings_is_said_to_be_unmeasured(folder):
-    own = RENDERER.template.model_copy(
-        update={"prompt": "{{ question }}\n{% for c in choices %}\n{{ c.label }}. {{ c.text }}\n{% endfor %}"}
-    )  # fmt: skip
-    report = run(folder, renderer=replace(RENDERER, template=own))
-    assert "wording 1" not in report["problems"]
-    assert sign(report, "reworded")["reading"].startswith(
-        "not measured: koalign has no other wording"
-    )
-
-
-def test_only_prompts_that_another_wording_changes_are_asked_in_it(folder):
-    own = RENDERER.template.model_copy(
-        update={
-            "prompt": "{% if passage %}\n다음 글을 읽고 물음에 답하시오.\n{% endif %}\n{{ question }}\n"
-            "{% for c in choices %}\n{{ c.label }}. {{ c.text }}\n{% endfor %}"
-        }
-    )
-    bare = [p.model_copy(update={"passage": ""}) for p in HELD_OUT[:8]]
-    report = run(folder, renderer=replace(RENDERER, template=own), held_out=[*bare, *HELD_OUT[8:]])
-    assert report["problems"]["wording 1"] == 12
-    assert sign(report, "reworded")["base"]["n"] == 12
-
-
 class Recording(ScriptedEngine):
     prompts: list[str]
 
@@ -178,16 +151,6 @@ def test_long_answers_are_not_asked_for(folder):
     direct = Renderer(load_template("direct"))
     with pytest.raises(KoalignError, match="none of the 1 problems held out"):
         run(folder, held_out=[long], renderer=direct)
-
-
-def test_no_room_for_a_longer_wording_is_found_before_the_first_is_asked(folder):
-    engine = engine_in(folder)
-    asked = [RENDERER.render(p, "answer") for p in (*TRAIN, *HELD_OUT)]
-    longest = max(len(request.prompt_ids) for request in requests_for(engine, asked, None))
-    room = Sampling(max_tokens=SCRIPTED_BASE.context - longest)
-    with pytest.raises(KoalignError, match="lower max_tokens"):
-        run(folder, engine=engine, sampling=room)
-    assert not list((folder / "out").glob("samples*"))
 
 
 @pytest.mark.parametrize(

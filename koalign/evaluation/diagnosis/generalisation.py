@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import log2
-from statistics import fmean, median
+from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
 
 from koalign.data.grading.grade import grade
@@ -25,7 +25,7 @@ from koalign.data.grading.reasoning import (
 from koalign.data.prompting.orders import in_order
 from koalign.data.text.korean import han_leak, repetition
 from koalign.evaluation.diagnosis.contrasts import Term, against, contrast, fewest
-from koalign.evaluation.diagnosis.sign_readings import MINIMUM, POINTS, SIGNS, TIMES, read
+from koalign.evaluation.diagnosis.signs import MINIMUM, POINTS, SIGNS, TIMES, read
 from koalign.evaluation.stats.intervals import Figure, figure
 from koalign.records import Problem, Sample, Verdict
 
@@ -67,8 +67,6 @@ class Answers:
     plain: Mapping[str, Reply]
     shuffled: Mapping[str, Reply]
     """With the gold answer at another place; of the problems whose choices may change places."""
-    reworded: Sequence[Mapping[str, Reply]]
-    """Held-out problems with the instruction in each of the other wordings; none: there is none."""
 
 
 def generalisation(
@@ -173,10 +171,6 @@ class _Model:
         moved = self._answers.shuffled.get(name)
         if moved is not None and reply.choice is not None and moved.choice is not None:
             found["stays"] = float(reply.choice == moved.choice)
-        worded = [replies[name] for replies in self._answers.reworded if name in replies]
-        if worded:
-            lost = reply.verdict.correct - fmean(other.verdict.correct for other in worded)
-            found |= {"lost_worded": max(lost, 0.0), "won_worded": max(-lost, 0.0)}
         if text.opening is not None:
             found["opening"] = float(text.opening == _commonest(self._openings)[0][0])
         if text.contradicts is not None:
@@ -194,19 +188,6 @@ class _Model:
         """What stands behind the figure of a sign, where that is more than the figure."""
         texts = list(self._texts.values())
         match key:
-            case "reworded" if self._answers.reworded:
-                asked = {"as it stands": self._answers.plain} | {
-                    f"wording {n}": replies for n, replies in enumerate(self._answers.reworded, 1)
-                }
-                common = [n for n in self._texts if all(n in replies for replies in asked.values())]
-                shares = {
-                    name: fmean(replies[n].verdict.correct for n in common)
-                    for name, replies in asked.items()
-                    if common
-                }
-                if shares:
-                    shares["spread"] = max(shares.values()) - min(shares.values())
-                return {name: round(share, 4) for name, share in shares.items()}
             case "opening" if self._openings:
                 shares = [count / self._openings.total() for count in self._openings.values()]
                 return {
@@ -245,7 +226,6 @@ _PARTS = {
     "gap": {"train": 1, "held_out": -1},
     "shuffled_train": {"lost_train": 1, "won_train": -1},
     "shuffled_held_out": {"lost_held_out": 1, "won_held_out": -1},
-    "reworded": {"lost_worded": 1, "won_worded": -1},
 }
 """Sign -> its columns, where it is not one column of the same name."""
 

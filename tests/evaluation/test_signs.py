@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from koalign.evaluation.diagnosis.sign_readings import SIGNS, read
+from koalign.evaluation.diagnosis.signs import SIGNS, read
 from koalign.evaluation.stats.intervals import Figure
 
 SHARE = SIGNS[2]
@@ -28,11 +28,11 @@ def test_nothing_is_called_different_whose_interval_holds_0(value, below, above,
 def test_a_difference_below_the_threshold_is_there_but_small():
     one = Figure(0.5, 0.4, 0.6, 50)
     assert read(SHARE, one, one, Figure(0.049, 0.01, 0.08, 50), 50) == (
-        "small", "4.9 points larger than the base's: there, but small",
+        "small", "4.9 points higher than the base, but small",
     )  # fmt: skip
     assert read(SHARE, one, one, Figure(0.12, 0.01, 0.2, 50), 50) == (
-        "worse", "12 points larger than the base's: memorised",
+        "worse", "12 points higher than the base: memorised",
     )  # fmt: skip
     assert read(SHARE, one, one, Figure(-0.12, -0.2, -0.01, 50), 50) == (
-        "better", "12 points smaller than the base's",
+        "better", "12 points lower than the base",
     )  # fmt: skip
