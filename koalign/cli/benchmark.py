@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from koalign.cli.benchmark_options import (
-    default_place,
+    default_folder,
     is_made,
     open_benchmark,
     open_system,
     plan_of,
-    refuse_what_cannot_be,
+    refuse_contradictions,
 )
 from koalign.cli.options import DEFAULT_RUN, Files, Force, RunDir, Settings
 from koalign.records import KoalignError
@@ -81,7 +81,10 @@ def benchmark(
         bool, typer.Option("--cyclic", help="Ask in every cyclic order of the choices, too.")
     ] = False,
     diagnose: Annotated[
-        bool, typer.Option("--diagnose", help="And say why training rose and the test did not.")
+        bool,
+        typer.Option(
+            "--diagnose", help="And say why the training score rose and this one did not."
+        ),
     ] = False,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the results.")] = None,
     files: Files = None,
@@ -115,7 +118,7 @@ def benchmark(
     if shot_order not in (None, chosen.shot_order):
         name = f"{chosen.name}, shots {shot_order}"
         chosen = chosen.model_copy(update={"shot_order": shot_order, "name": name})
-    refuse_what_cannot_be(chosen, config.model.path, adapters, samples, cyclic)
+    refuse_contradictions(chosen, config.model.path, adapters, samples, cyclic)
     system = open_system(config, adapters, run_dir, own_model=model is None)
     items = open_benchmark(
         config, chosen, data, split, shots, shots_data, subset or [], limit, run_dir
@@ -126,7 +129,7 @@ def benchmark(
             f"--diagnose compares one adapter with its base, and not {system.adapters}; name one with "
             "--adapters"
         )
-    folder = out or default_place(run_dir, items, system, split)
+    folder = out or default_folder(run_dir, items, system, split)
     with locked(folder):
         if not is_made(folder, plan_of(config, items, system), force):
             evaluate(config, items, system, folder)

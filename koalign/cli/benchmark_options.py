@@ -24,25 +24,25 @@ FILES = (
 """What an evaluation writes; nothing else in its folder is ever touched."""
 
 
-def refuse_what_cannot_be(
+def refuse_contradictions(
     protocol: Protocol, model: str, adapters: str | None, samples: int, cyclic: bool
 ) -> None:
     """Raises KoalignError for options that contradict one another."""
     from koalign.adapters.names import steps_of
     from koalign.engines.opening import is_endpoint
 
-    chosen = protocol.mode == "choice"
-    if chosen and is_endpoint(model):
+    scored = protocol.mode == "choice"
+    if scored and is_endpoint(model):
         raise KoalignError(
             f"--model {model}: log-probabilities of candidates need the weights; say --mode generate"
         )
-    if chosen and samples > 1:
+    if scored and samples > 1:
         raise KoalignError("--samples: candidates are scored, not sampled; say --mode generate")
-    if chosen and adapters is not None and len(steps_of(adapters)) > 1:
+    if scored and adapters is not None and len(steps_of(adapters)) > 1:
         raise KoalignError(
             f"--adapters {adapters}: a hint is written before an answer; say --mode generate"
         )
-    if cyclic and not (chosen and protocol.candidates == "label"):
+    if cyclic and not (scored and protocol.candidates == "label"):
         raise KoalignError(
             f"--cyclic: of {protocol.name} the choices cannot be turned; it needs scored labels of "
             "choices that the template shows"
@@ -59,14 +59,13 @@ def open_system(config: Config, adapters: str | None, run_dir: Path, *, own_mode
 
     base, _ = describe_base(config.engine, config.model)
     if adapters is None:
-        made = [
+        policies = [
             name
             for name, stage in (("dpo", in_round("dpo", config.dpo.rounds)), ("sft", "sft"))
-            if (run_dir / stage / "manifest.json").exists()
+            if own_model and (run_dir / stage / "manifest.json").exists()
         ]
-        adapters = made[0] if made and own_model else "base"
-        print(f"adapters: {adapters}" + (f" of {run_dir}" if made and own_model else ""),
-              file=sys.stderr)  # fmt: skip
+        adapters = policies[0] if policies else "base"
+        print(f"adapters: {adapters}{f' of {run_dir}' if policies else ''}", file=sys.stderr)
     steps = find_adapters(adapters, run_dir, config.dpo.rounds)
     if len(steps) > 2:
         raise KoalignError(f"--adapters: {len(steps)} steps; give one, or a hint's and an answer's")
@@ -85,7 +84,7 @@ def open_benchmark(
     limit: int | None,
     run_dir: Path,
 ) -> Benchmark:
-    """What is asked, read and chosen; the shots are drawn for all problems, whatever is evaluated."""
+    """The problems and their shots, which are drawn for all problems, whatever is evaluated of them."""
     from koalign.data.prompting.prompts import Renderer, load_template
     from koalign.evaluation.benchmark import Benchmark, select
     from koalign.evaluation.items import refuse_unfit, shots_of
@@ -138,7 +137,8 @@ def _read(data: str | None, split: str, run_dir: Path) -> tuple[list[Problem], d
     return reading.problems, hashed
 
 
-def default_place(run_dir: Path, benchmark: Benchmark, system: System, split: str) -> Path:
+def default_folder(run_dir: Path, benchmark: Benchmark, system: System, split: str) -> Path:
+    """Where results go without --out: a folder a protocol, below it one for each system."""
     name = "".join(c if c.isalnum() or c in "@.-" else "-" for c in benchmark.protocol.name)
     steps = "".join(c if c.isalnum() or c in ",+-" else "-" for c in system.adapters)
     parts = [steps, f"{benchmark.renderer.shots}-shot"]
@@ -156,7 +156,7 @@ def plan_of(config: Config, benchmark: Benchmark, system: System) -> dict[str, A
         "base": system.base.model_dump(mode="json", exclude={"path"}),
         "adapters": [adapter_id(step) if step else "" for step in system.steps],
         "items": content_hash(benchmark.ids),
-        "shots": content_hash([[shot.id for shot in its] for its in benchmark.shots]),
+        "shots": content_hash([[shot.id for shot in shots] for shots in benchmark.shots]),
         "samples": benchmark.samples,
         "cyclic": benchmark.cyclic,
         "sampling": config.sample.model_dump(mode="json") if benchmark.samples > 1 else None,
@@ -165,20 +165,20 @@ def plan_of(config: Config, benchmark: Benchmark, system: System) -> dict[str, A
 
 
 def is_made(folder: Path, plan: dict[str, Any], force: bool) -> bool:
-    """Whether the folder holds this evaluation whole; what is unfinished is left to be gone on from.
+    """Whether the folder holds this evaluation whole; an unfinished one is left to be continued.
 
     Raises KoalignError where it holds another one, unless `force` says to replace it.
     """
     path = folder / PLAN
     begun = any((folder / name).exists() and (folder / name).stat().st_size for name in FILES)
-    made = read_json(path) if path.exists() and begun else None
-    if made is not None and made != plan and not force:
-        key = next(key for key in plan if made.get(key) != plan[key])
+    earlier = read_json(path) if path.exists() and begun else None
+    if earlier is not None and earlier != plan and not force:
+        key = next(key for key in plan if earlier.get(key) != plan[key])
         raise KoalignError(
             f"{folder}: holds an evaluation with another {key}; take another --out, or --force to "
             "replace it"
         )
-    if force or made is None:
+    if force or earlier is None:
         for name in FILES:
             (folder / name).unlink(missing_ok=True)
         write_json(path, plan)

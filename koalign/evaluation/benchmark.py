@@ -1,4 +1,4 @@
-"""benchmark: a protocol and the problems of a data set -> the items that are asked, and their prompts."""
+"""benchmark: a protocol and the problems of a data set -> the evaluated items, and their prompts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from koalign.records import KoalignError, Problem, Prompt
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What is asked, and how."""
+    """The items of an evaluation, and how each is prompted."""
 
     protocol: Protocol
     renderer: Renderer
@@ -39,16 +39,16 @@ class Benchmark:
     def ids(self) -> list[str]:
         """Of the items: the problem's, and `#2` behind it where the data holds it a second time."""
         seen: Counter[str] = Counter()
-        found = []
+        ids = []
         for problem in self.problems:
             seen[problem.id] += 1
-            again = seen[problem.id]
-            found.append(problem.id if again == 1 else f"{problem.id}#{again}")
-        return found
+            count = seen[problem.id]
+            ids.append(problem.id if count == 1 else f"{problem.id}#{count}")
+        return ids
 
     @cached_property
     def orders(self) -> list[list[Order]]:
-        """Of each item, those it is asked in."""
+        """Of each item, the orders of its choices; `()` is the order of the data."""
         return [cyclic_orders(p) if self.cyclic else [()] for p in self.problems]
 
     def prompt(self, number: int, order: Order = (), hint: str = "") -> Prompt:
@@ -68,9 +68,9 @@ def select(
     subjects = [subject_of(protocol, problem) for problem in problems]
     wanted: set[str] = set()
     for name in subsets:
-        named = {one for one in {*subjects} if _plain(one) == _plain(name)}
-        for group, its in protocol.groups.items():
-            named |= {*its} & {*subjects} if _plain(group) == _plain(name) else set()
+        named = {subject for subject in {*subjects} if _plain(subject) == _plain(name)}
+        for group, members in protocol.groups.items():
+            named |= {*members} & {*subjects} if _plain(group) == _plain(name) else set()
         if not named:
             listed = ", ".join(sorted({*filter(None, subjects)})) or "no subjects"
             raise KoalignError(f"--subset {name}: the data holds {listed}")
