@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test fast lint clean
+.PHONY: demo test fast lint docs clean
 
 demo: .venv/runtime  ## the whole chain on the built-in exam: about a quarter of an hour on two cores
 	$(BIN)/koalign run
@@ -16,6 +16,9 @@ fast: .venv/all lint  ## what needs neither training nor an engine: seconds
 lint: .venv/all
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+docs: .venv/runtime  ## the pages that come from the code: configuration, cli, architecture
+	$(BIN)/python scripts/make_docs.py
 
 .venv/runtime: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
