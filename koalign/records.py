@@ -207,8 +207,8 @@ class Pair(Record):
     chosen: Completion
     rejected: Completion
     reason: str
-    """Why this rejected completion was chosen: hard or random; ranked (an annotator's word that the
-    rule bears out); native (an annotator's word alone); lift (of two hints, the one that helps more)."""
+    """Why this rejected completion was chosen: hard or random; ranked (an annotator's ranking that the
+    rule confirms); native (an annotator's ranking alone); lift (of two hints, the one that helps more)."""
     permutation: tuple[int, ...] = ()
     """The order in which the prompt shows the choices; empty: as they stand."""
 

@@ -97,7 +97,7 @@ class Sample(Sampling):
     (arXiv 2404.19733) draws 30, others 8 and 16."""
     permutations: int = Field(default=2, ge=1)
     """Orders of the choices that they are drawn under, the gold answer elsewhere in each; 1: as they
-    stand. A right answer that another order does not bear out is luck (`pairs.luck_z`)."""
+    stand. `pairs.consistency_z` drops what is right under one order only."""
     limit: int | None = Field(default=None, ge=1)
     """Sample the first so many training problems only; null: all."""
 
@@ -106,10 +106,10 @@ class Pairs(Section):
     per_problem: int = Field(default=4, ge=1)
     """At most so many pairs of one problem, a rejected completion in one only; Iterative RPO (arXiv
     2404.19733) takes 10 to 20 of each problem of larger sets."""
-    luck_z: float | None = 1.0
-    """A right answer is luck unless under each other order of the choices the problem is right more
-    often than by guessing, by so many standard errors: one right choice in four needs no knowledge
-    (Iterative RPO, on ARC); null: no such check."""
+    consistency_z: float | None = 1.0
+    """Right answers count only where the problem is consistent over orders: under each other order of the
+    choices its accuracy lies above guessing by so many standard errors (Iterative RPO, on ARC). Else the
+    problem is dropped as `position_inconsistent`; null: no check."""
     pool_share: float = Field(default=0.5, gt=0, le=1)
     """Share of a problem's wrong completions that count as hard: those whose answer most others share
     and that the policy finds likely; never the worst alone (Sweet Spot, arXiv 2502.16825)."""

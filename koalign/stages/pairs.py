@@ -1,4 +1,4 @@
-"""pairs: graded samples, and rankings -> preference pairs. The place to change one's mind."""
+"""pairs: graded samples, and rankings -> preference pairs. Pure: takes seconds, needs no GPU."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from koalign.jsonl import (
     write_json,
     write_jsonl,
 )
-from koalign.mining.pairs.mining import Asked, Candidate, Item, mine
+from koalign.mining.pairs.mining import Candidate, Item, SampledPrompt, mine_candidates
 from koalign.mining.pairs.pairing import (
     MINED,
     PlacedPair,
@@ -35,15 +35,15 @@ from koalign.run import Stage, StageResult
 
 
 def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
-    """Mine, add the rankings, drop what is near identical, then what tips the balance of the set."""
+    """Mine, add the rankings, drop near-identical pairs, then balance lengths and positions."""
     base = parse_record(Base, read_json(inputs["prepare/base.json"]), "prepare/base.json")
     problems = {p.id: p for p in read_jsonl(inputs["prepare/train.jsonl"], Problem)}
     rankings = read_jsonl(inputs["prepare/rankings.jsonl"], Ranking)
-    asked = _asked(problems, inputs)
-    learned = {name: problems[name] for name in asked}
+    sampled = _sampled_prompts(problems, inputs)
+    learned = {name: problems[name] for name in sampled}
     refuse_leaks([*learned.values(), *(ranking.problem for ranking in rankings)], inputs)
 
-    items, candidates = _mine(config, asked)
+    items, candidates = _mine(config, sampled)
     mined = pair_up(
         candidates,
         per_problem=config.pairs.per_problem,
@@ -76,34 +76,36 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     )
 
 
-def _asked(problems: Mapping[str, Problem], inputs: Mapping[str, Path]) -> dict[str, list[Asked]]:
+def _sampled_prompts(
+    problems: Mapping[str, Problem], inputs: Mapping[str, Path]
+) -> dict[str, list[SampledPrompt]]:
     """The prompts of each problem, with their samples."""
-    written: dict[tuple[str, tuple[int, ...]], list[Sample]] = defaultdict(list)
+    samples: dict[tuple[str, tuple[int, ...]], list[Sample]] = defaultdict(list)
     for sample in read_jsonl(inputs["samples/samples.jsonl"], Sample):
-        written[sample.problem_id, sample.permutation].append(sample)
-    asked: dict[str, list[Asked]] = defaultdict(list)
+        samples[sample.problem_id, sample.permutation].append(sample)
+    sampled: dict[str, list[SampledPrompt]] = defaultdict(list)
     for prompt in read_jsonl(inputs["samples/prompts.jsonl"], PromptTokens):
         name, order = prompt.problem_id, prompt.permutation
         shown = in_order(problems[name], order)
-        asked[name].append(Asked(prompt, shown, written[name, order]))
-    return asked
+        sampled[name].append(SampledPrompt(prompt, shown, samples[name, order]))
+    return sampled
 
 
 def _mine(
-    config: Any, asked: Mapping[str, Sequence[Asked]]
+    config: Any, sampled: Mapping[str, Sequence[SampledPrompt]]
 ) -> tuple[list[Item], dict[str, list[Candidate]]]:
     items, candidates = [], {}
-    for name in sorted(asked):
-        item, found = mine(
-            asked[name],
-            luck_z=config.pairs.luck_z,
+    for name in sorted(sampled):
+        item, mined = mine_candidates(
+            sampled[name],
+            consistency_z=config.pairs.consistency_z,
             pool_share=config.pairs.pool_share,
             max_repetition=config.pairs.max_repetition,
             max_length_ratio=config.pairs.max_length_ratio,
         )
         items.append(item)
-        if found:
-            candidates[name] = found
+        if mined:
+            candidates[name] = mined
     return items, candidates
 
 
@@ -124,7 +126,7 @@ def _native(
 def _screened(
     config: Any, base: Base, pairs: Sequence[PlacedPair], policy: Path
 ) -> tuple[list[PlacedPair], list[Drop], list[float]]:
-    """The pairs that DPO can learn from, as a set; what is dropped; and the CHES that were computed."""
+    """The pairs kept, the drops, and the CHES where they were computed."""
     kept, drops, ches = list(pairs), [], []
     if config.pairs.ches_drop and kept and not base.scripted:
         from koalign.training.scoring import ln_ches
@@ -142,7 +144,7 @@ def _screened(
 
 
 def _drop(item: Item) -> Drop:
-    """A problem that nothing could be paired of."""
+    """A problem without pairs."""
     rates = ", ".join(f"{rate.right} of {rate.n} right" for rate in item.orders)
     return Drop(stage="pairs", reason=item.use, problem_id=item.problem_id, detail=rates)
 
@@ -150,7 +152,7 @@ def _drop(item: Item) -> Drop:
 def _with_their_use(
     items: Sequence[Item], pairs: Sequence[PlacedPair], drops: Sequence[Drop]
 ) -> list[Item]:
-    """The items, those whose every pair was dropped from the set with the reason for it."""
+    """The items; where every pair was dropped from the set, `use` is the reason of the drop."""
     paired = {one.pair.problem_id for one in pairs if one.pair.reason in MINED}
     why = {drop.problem_id: drop.reason for drop in drops}
     return [

@@ -1,39 +1,39 @@
-"""What may be paired is verified, not lucky, well formed and hard, whatever the order of the samples."""
+"""What may be paired is verified, consistent over orders, well formed and hard, whatever the order of the samples."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.completions import OPTIONS, OTHER, asked, many_asked, sample, says, written
+from support.completions import OPTIONS, OTHER, answering, sample, sampled, sampled_prompts, says
 
 from koalign.data.grading.grade import grade
 from koalign.data.text.korean import repetition
-from koalign.mining.pairs.mining import mine
+from koalign.mining.pairs.mining import mine_candidates
 from koalign.records import Problem
 
 
-@given(many_asked(), st.randoms(use_true_random=False))
+@given(sampled_prompts(), st.randoms(use_true_random=False))
 def test_candidates_are_verified_of_one_prompt_and_independent_of_order(several, rng):
-    item, found = mine(several, **OPTIONS)
+    item, found = mine_candidates(several, **OPTIONS)
     assert bool(found) == (item.use == "pairs")
     assert item.n == sum(len(one.samples) for one in several)
     if found:
         assert 0 < item.right < item.n
     for candidate in found:
-        order, shown = candidate.asked.prompt.permutation, candidate.asked.problem
+        order, shown = candidate.source.prompt.permutation, candidate.source.problem
         assert not grade(shown, candidate.rejected.sample.text).correct
-        assert candidate.rejected.sample in candidate.asked.samples
+        assert candidate.rejected.sample in candidate.source.samples
         for partner in candidate.partners:
             assert grade(shown, partner.sample.text).correct
-            assert partner.sample in candidate.asked.samples
+            assert partner.sample in candidate.source.samples
             lengths = sorted((partner.length, candidate.rejected.length))
             assert lengths[1] <= 2 * lengths[0]
         for side in (candidate.rejected, *candidate.partners):
             assert side.sample.finish_reason == "stop" and side.sample.permutation == order
-    rejected = [(c.asked.prompt.permutation, c.rejected.sample.text) for c in found]
+    rejected = [(c.source.prompt.permutation, c.rejected.sample.text) for c in found]
     assert len({*rejected}) == len(rejected)
-    shuffled = [asked(rng.sample(one.samples, len(one.samples)), one.prompt.permutation) for one in several]  # fmt: skip
+    shuffled = [sampled(rng.sample(one.samples, len(one.samples)), one.prompt.permutation) for one in several]  # fmt: skip
     rng.shuffle(shuffled)
-    again, same = mine(shuffled, **OPTIONS)
+    again, same = mine_candidates(shuffled, **OPTIONS)
     assert again == item
     assert [(c.rejected, c.partners, c.hard) for c in same] == [
         (c.rejected, c.partners, c.hard) for c in found
@@ -43,62 +43,67 @@ def test_candidates_are_verified_of_one_prompt_and_independent_of_order(several,
 @pytest.mark.parametrize(
     ("several", "use"),
     [
-        ([written("다다다다")], "all_right"),
-        ([written("가가가?")], "all_wrong"),
-        ([written("????")], "unreadable"),
-        ([written("다?")], "no_well_formed_wrong_answer"),
-        ([written("다다"), written("가가", OTHER)], "never_right_and_wrong_in_one_order"),
-        ([asked([sample(0, "고른 답: 가\n정답: 3"), sample(1, says("가"))])], "no_well_formed_right_answer"),
-        ([asked([sample(0, says("다")), sample(1, "고른 답: 다\n정답: 1")])], "no_well_formed_wrong_answer"),
-        ([asked([sample(0, says("다")), sample(1, says("가"), finish="length")])], "no_well_formed_wrong_answer"),
-        ([asked([sample(0, says("다"), length=5), sample(1, says("가"), length=11)])], "lengths_too_different"),
-        ([asked([sample(0, says("다")), sample(1, says("가") + " 这个问题的答案")])], "no_well_formed_wrong_answer"),
+        ([answering("다다다다")], "all_right"),
+        ([answering("가가가?")], "all_wrong"),
+        ([answering("????")], "unreadable"),
+        ([answering("다?")], "no_well_formed_wrong_answer"),
+        ([answering("다다"), answering("가가", OTHER)], "never_right_and_wrong_in_one_order"),
+        ([sampled([sample(0, "고른 답: 가\n정답: 3"), sample(1, says("가"))])], "no_well_formed_right_answer"),
+        ([sampled([sample(0, says("다")), sample(1, "고른 답: 다\n정답: 1")])], "no_well_formed_wrong_answer"),
+        ([sampled([sample(0, says("다")), sample(1, says("가"), finish="length")])], "no_well_formed_wrong_answer"),
+        ([sampled([sample(0, says("다"), length=5), sample(1, says("가"), length=11)])], "lengths_too_different"),
+        ([sampled([sample(0, says("다")), sample(1, says("가") + " 这个问题的答案")])], "no_well_formed_wrong_answer"),
     ],
 )  # fmt: skip
 def test_a_problem_without_pairs_says_why(several, use):
-    item, found = mine(several, **OPTIONS)
+    item, found = mine_candidates(several, **OPTIONS)
     assert (item.use, found) == (use, [])
 
 
 def test_texts_that_no_rule_verifies_are_not_mined():
     problem = Problem(question="설명하라.", answers=("답",), kind="long")
-    item, found = mine([asked([sample(0, "답"), sample(1, "틀린 답")], problem=problem)], **OPTIONS)
+    item, found = mine_candidates(
+        [sampled([sample(0, "답"), sample(1, "틀린 답")], problem=problem)], **OPTIONS
+    )
     assert (item.use, found) == ("no_rule_verifies_it", [])
 
 
-def test_what_is_right_in_one_order_only_is_luck_and_what_is_right_in_both_is_not():
+def test_what_is_right_in_one_order_only_is_position_inconsistent():
     """The place 3 is liked: right as the choices stand, wrong where the right one is the first."""
-    liked = [written("다다다가"), written("가가가나", OTHER)]
-    assert mine(liked, **{**OPTIONS, "luck_z": 1.0})[0].use == "right_by_luck"
-    assert mine(liked, **OPTIONS)[0].use == "pairs"
-    known = [written("다다다가"), written("다다다나", OTHER)]
-    item, found = mine(known, **{**OPTIONS, "luck_z": 1.0})
+    liked = [answering("다다다가"), answering("가가가나", OTHER)]
+    assert (
+        mine_candidates(liked, **{**OPTIONS, "consistency_z": 1.0})[0].use
+        == "position_inconsistent"
+    )
+    assert mine_candidates(liked, **OPTIONS)[0].use == "pairs"
+    known = [answering("다다다가"), answering("다다다나", OTHER)]
+    item, found = mine_candidates(known, **{**OPTIONS, "consistency_z": 1.0})
     assert item.use == "pairs"
-    assert {c.asked.prompt.permutation for c in found} == {(), OTHER}
+    assert {c.source.prompt.permutation for c in found} == {(), OTHER}
 
 
-def test_only_the_order_that_the_others_bear_out_gives_pairs():
-    """Chosen in an order must be borne out elsewhere: 3 of 4 there, against 1 of 4 here."""
-    several = [written("다가나라"), written("다다다나", OTHER)]
-    _, found = mine(several, **{**OPTIONS, "luck_z": 1.0})
-    assert {c.asked.prompt.permutation for c in found} == {()}
+def test_only_the_order_that_the_others_confirm_gives_pairs():
+    """Chosen in an order must be right elsewhere: 3 of 4 there, against 1 of 4 here."""
+    several = [answering("다가나라"), answering("다다다나", OTHER)]
+    _, found = mine_candidates(several, **{**OPTIONS, "consistency_z": 1.0})
+    assert {c.source.prompt.permutation for c in found} == {()}
 
 
 @pytest.mark.parametrize("right", range(9))
-def test_luck_is_a_share_within_one_standard_error_of_guessing(right):
+def test_consistent_is_more_than_one_standard_error_above_guessing(right):
     """Eight draws, four choices: 1/4 + sqrt(3/16/8) = 0.403, so 4 of 8 is knowledge and 3 is not."""
-    several = [written("다다다가"), written("다" * right + "나" * (8 - right), OTHER)]
-    _, found = mine(several, **{**OPTIONS, "luck_z": 1.0})
-    assert (() in {c.asked.prompt.permutation for c in found}) == (right >= 4)
+    several = [answering("다다다가"), answering("다" * right + "나" * (8 - right), OTHER)]
+    _, found = mine_candidates(several, **{**OPTIONS, "consistency_z": 1.0})
+    assert (() in {c.source.prompt.permutation for c in found}) == (right >= 4)
 
 
 def test_a_problem_that_was_sampled_in_one_order_is_kept_unchecked():
-    item, _ = mine([written("다가나라")], **{**OPTIONS, "luck_z": 1.0})
+    item, _ = mine_candidates([answering("다가나라")], **{**OPTIONS, "consistency_z": 1.0})
     assert item.use == "pairs"
 
 
 def test_the_pass_rate_counts_what_cannot_be_read_as_not_right():
-    item, _ = mine([written("다다가?"), written("다??나", OTHER)], **OPTIONS)
+    item, _ = mine_candidates([answering("다다가?"), answering("다??나", OTHER)], **OPTIONS)
     assert (item.n, item.right, item.readable, item.pass_rate) == (8, 3, 5, 0.375)
     assert [(o.permutation, o.n, o.right) for o in item.orders] == [((), 4, 2), (OTHER, 4, 1)]
     assert item.why == {"match": 3, "mismatch": 2, "no_answer": 3}
@@ -106,8 +111,8 @@ def test_the_pass_rate_counts_what_cannot_be_read_as_not_right():
 
 def test_the_hardest_is_what_most_wrong_samples_share_in_whatever_order():
     """나 is number 2 in one order and number 4 in the other, and one option all the same."""
-    _, found = mine([written("다가나"), written("다나라", OTHER)], **OPTIONS)
-    ranked = [c.asked.problem.choices[int(c.rejected.verdict.answer) - 1] for c in found]
+    _, found = mine_candidates([answering("다가나"), answering("다나라", OTHER)], **OPTIONS)
+    ranked = [c.source.problem.choices[int(c.rejected.verdict.answer) - 1] for c in found]
     assert ranked[:2] == ["나", "나"]
     assert [c.hard for c in found] == [True, True, False, False]
 
@@ -116,14 +121,14 @@ def test_of_equal_votes_the_likelier_is_harder_and_the_worst_is_in_no_pool():
     texts = [says("다"), says("가"), says("나"), says("라")]
     logprobs = [-1.0, -30.0, -2.0, -9.0]
     samples = [sample(n, t, p) for n, (t, p) in enumerate(zip(texts, logprobs, strict=True))]
-    _, found = mine([asked(samples)], **OPTIONS)
+    _, found = mine_candidates([sampled(samples)], **OPTIONS)
     assert [(c.rejected.sample.index, c.hard) for c in found] == [(2, True), (3, True), (1, False)]
 
 
 def test_the_partner_is_the_right_sample_nearest_to_the_median_length():
     right = [says("다") + " " * n for n in range(3)]
     samples = [sample(n, t, length=length) for n, (t, length) in enumerate(zip(right, (6, 10, 16), strict=True))]  # fmt: skip
-    _, found = mine([asked([*samples, sample(3, says("가"), length=11)])], **OPTIONS)
+    _, found = mine_candidates([sampled([*samples, sample(3, says("가"), length=11)])], **OPTIONS)
     assert [p.sample.index for p in found[0].partners] == [1, 0, 2]
 
 
@@ -138,12 +143,12 @@ def test_repetition_is_the_share_of_4_grams_seen_before(ids):
 
 
 def test_a_text_that_was_drawn_often_stands_once_and_votes_often():
-    _, found = mine([written("다다가가가나")], **OPTIONS)
+    _, found = mine_candidates([answering("다다가가가나")], **OPTIONS)
     assert [(c.rejected.sample.index, len(c.partners)) for c in found] == [(2, 1), (5, 1)]
 
 
 def test_a_completion_that_goes_round_in_circles_is_no_side():
     circle = sample(1, says("가")).model_copy(update={"token_ids": (1, 2, 3, 4) * 5})
-    assert mine([asked([sample(0, says("다")), circle])], **OPTIONS)[0].use == (
+    assert mine_candidates([sampled([sample(0, says("다")), circle])], **OPTIONS)[0].use == (
         "no_well_formed_wrong_answer"
     )

@@ -8,13 +8,22 @@ from statistics import median
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.completions import OPTIONS, PROBLEM, asked, many_asked, placed, sample, says, written
+from support.completions import (
+    OPTIONS,
+    PROBLEM,
+    answering,
+    placed,
+    sample,
+    sampled,
+    sampled_prompts,
+    says,
+)
 
 from koalign.data.grading.grade import grade
 from koalign.data.prompting.orders import in_order
 from koalign.data.prompting.prompts import Renderer, load_template
 from koalign.engines.scripted import ByteTokenizer
-from koalign.mining.pairs.mining import Candidate, mine
+from koalign.mining.pairs.mining import Candidate, mine_candidates
 from koalign.mining.pairs.pairing import (
     MINED,
     balanced,
@@ -30,9 +39,11 @@ PICK = {"per_problem": 4, "hard_share": 0.7, "seed": 0}
 # What is paired.
 
 
-@given(st.lists(many_asked(), max_size=4), st.integers(0, 3))
+@given(st.lists(sampled_prompts(), max_size=4), st.integers(0, 3))
 def test_pairs_stand_on_one_prompt_and_use_a_rejected_text_once(problems, seed):
-    found = {f"{n:016x}": mine(several, **OPTIONS)[1] for n, several in enumerate(problems)}
+    found = {
+        f"{n:016x}": mine_candidates(several, **OPTIONS)[1] for n, several in enumerate(problems)
+    }
     pairs = pair_up({k: v for k, v in found.items() if v}, **{**PICK, "seed": seed})
     backwards = dict(reversed([(k, v) for k, v in found.items() if v]))
     assert pair_up(backwards, **{**PICK, "seed": seed}) == pairs
@@ -46,12 +57,14 @@ def test_pairs_stand_on_one_prompt_and_use_a_rejected_text_once(problems, seed):
 
 def named(candidate: Candidate, problem_id: str) -> Candidate:
     """The candidate as one of another problem."""
-    prompt = candidate.asked.prompt.model_copy(update={"problem_id": problem_id})
-    return replace(candidate, asked=replace(candidate.asked, prompt=prompt))
+    prompt = candidate.source.prompt.model_copy(update={"problem_id": problem_id})
+    return replace(candidate, source=replace(candidate.source, prompt=prompt))
 
 
 def test_every_problem_with_a_candidate_gives_a_pair_and_none_more_than_its_number():
-    found = mine([written("다가나라"), written("다가나라", (2, 3, 0, 1))], **OPTIONS)[1]
+    found = mine_candidates(
+        [answering("다가나라"), answering("다가나라", (2, 3, 0, 1))], **OPTIONS
+    )[1]
     several = {str(n): [named(candidate, str(n)) for candidate in found] for n in range(30)}
     hard = sum(candidate.hard for candidate in found)
     assert 0 < hard < len(found)
@@ -63,13 +76,13 @@ def test_every_problem_with_a_candidate_gives_a_pair_and_none_more_than_its_numb
             if share == 1:  # the others come when no hard one is left
                 reasons = Counter(one.pair.reason for one in pairs)
                 assert reasons["hard"] == 30 * min(most, hard)
-    one = pair_up({"0": mine([written("다가")], **OPTIONS)[1]}, **PICK)
+    one = pair_up({"0": mine_candidates([answering("다가")], **OPTIONS)[1]}, **PICK)
     assert len(one) == 1
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.7, 1.0])
 def test_the_share_of_hard_pairs_is_the_one_asked_for(share):
-    several = {str(n): mine([written("다가나라")], **OPTIONS)[1] for n in range(400)}
+    several = {str(n): mine_candidates([answering("다가나라")], **OPTIONS)[1] for n in range(400)}
     pairs = pair_up(several, per_problem=1, hard_share=share, seed=1)
     hard = sum(one.pair.reason == "hard" for one in pairs) / len(pairs)
     assert hard == pytest.approx(share, abs=0.08)
@@ -78,8 +91,10 @@ def test_the_share_of_hard_pairs_is_the_one_asked_for(share):
 
 def test_partners_are_picked_so_that_the_places_are_even():
     """The gold answer is 다 everywhere; both orders and all wrong options are on offer alike."""
-    both = [written("다가나라"), written("다가나라", (2, 3, 0, 1))]
-    several = {str(n): mine(both, **{**OPTIONS, "pool_share": 1.0})[1] for n in range(60)}
+    both = [answering("다가나라"), answering("다가나라", (2, 3, 0, 1))]
+    several = {
+        str(n): mine_candidates(both, **{**OPTIONS, "pool_share": 1.0})[1] for n in range(60)
+    }
     pairs = pair_up(several, per_problem=2, hard_share=1.0, seed=0)
     for side in (0, 1):
         counts = Counter(one.places[side] for one in pairs)
@@ -91,7 +106,7 @@ def test_partners_are_picked_so_that_the_places_are_even():
 def test_a_right_sample_is_chosen_again_only_when_all_have_been():
     right = [sample(n, says("다") + " " * n) for n in range(3)]
     wrong = [sample(3 + n, says("가") + " " * n) for n in range(6)]
-    _, found = mine([asked([*right, *wrong])], **{**OPTIONS, "pool_share": 1.0})
+    _, found = mine_candidates([sampled([*right, *wrong])], **{**OPTIONS, "pool_share": 1.0})
     pairs = pair_up({PROBLEM.id: found}, per_problem=6, hard_share=1.0, seed=0)
     assert Counter(one.pair.chosen.text for one in pairs) == {r.text: 2 for r in right}
     assert len({one.pair.rejected.text for one in pairs}) == 6

@@ -7,17 +7,17 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.completions import OPTIONS, placed, says, written
+from support.completions import OPTIONS, answering, placed, says
 
 from koalign.evaluation.stats.tables import histogram, quantiles
-from koalign.mining.pairs.mining import Item, mine
+from koalign.mining.pairs.mining import Item, mine_candidates
 from koalign.mining.pairs.report import describe_pairs
 from koalign.records import Drop
 from koalign.reports.data import pairs_page, print_pairs
 
 
 def item(letters: str) -> Item:
-    return mine([written(letters)], **OPTIONS)[0]
+    return mine_candidates([answering(letters)], **OPTIONS)[0]
 
 
 ITEMS = [
@@ -87,9 +87,9 @@ def test_the_page_shows_twenty_pairs_side_by_side_and_needs_nothing_from_elsewhe
 def test_the_table_says_what_no_rule_has_verified(capsys):
     native = [placed(n, choices=0) for n in range(3)]
     native = [replace(one, pair=one.pair.model_copy(update={"reason": "native"})) for one in native]
-    drops = [Drop(stage="pairs", reason="right_by_luck")] * 7
+    drops = [Drop(stage="pairs", reason="position_inconsistent")] * 7
     print_pairs(describe_pairs(ITEMS, [placed(9), *native], drops, []))
     said = " ".join(capsys.readouterr().out.split())
     assert "4 pairs (hard 1, native 3)" in said and "3 pairs unverified" in said
-    assert "right_by_luck │ 7" in said
+    assert "position_inconsistent │ 7" in said
     assert Counter(said.split())["chosen"] == 1

@@ -1,9 +1,9 @@
-"""A problem, and completions of it that are right, wrong, lucky or malformed."""
+"""A problem, and completions of it that are right, wrong or malformed."""
 
 from hypothesis import strategies as st
 
 from koalign.data.prompting.orders import in_order
-from koalign.mining.pairs.mining import Asked
+from koalign.mining.pairs.mining import SampledPrompt
 from koalign.mining.pairs.pairing import (
     PlacedPair,
 )
@@ -16,7 +16,7 @@ OTHER = (2, 3, 0, 1)
 """An order in which the right choice, 다, is the first."""
 
 
-OPTIONS = {"luck_z": None, "pool_share": 0.5, "max_repetition": 0.5, "max_length_ratio": 2.0}
+OPTIONS = {"consistency_z": None, "pool_share": 0.5, "max_repetition": 0.5, "max_length_ratio": 2.0}
 
 
 def sample(
@@ -40,15 +40,15 @@ def says(choice: str, order=()) -> str:
     return f"고른 답: {choice}\n정답: {shown.index(choice) + 1}"
 
 
-def asked(samples, order=(), problem=PROBLEM) -> Asked:
+def sampled(samples, order=(), problem=PROBLEM) -> SampledPrompt:
     prompt = PromptTokens(problem_id=problem.id, text="문제", token_ids=(1, 2), permutation=order)
-    return Asked(prompt, in_order(problem, order), samples)
+    return SampledPrompt(prompt, in_order(problem, order), samples)
 
 
-def written(choices: str, order=()) -> Asked:
+def answering(choices: str, order=()) -> SampledPrompt:
     """A sample for each letter; ? cannot be read."""
     texts = ["모르겠다" if choice == "?" else says(choice, order) for choice in choices]
-    return asked([sample(n, text, order=order) for n, text in enumerate(texts)], order)
+    return sampled([sample(n, text, order=order) for n, text in enumerate(texts)], order)
 
 
 GOOD = [f"고른 답: {PROBLEM.choices[n]}\n정답: {n + 1}" for n in range(4)]
@@ -67,10 +67,10 @@ ROWS = st.tuples(
 
 
 @st.composite
-def many_asked(draw) -> list[Asked]:
+def sampled_prompts(draw) -> list[SampledPrompt]:
     orders = [(), *draw(st.lists(st.sampled_from([OTHER, (3, 2, 1, 0)]), unique=True))]
     rows = st.lists(ROWS, min_size=1, max_size=8)
-    return [asked([sample(n, *r, order=o) for n, r in enumerate(draw(rows))], o) for o in orders]
+    return [sampled([sample(n, *r, order=o) for n, r in enumerate(draw(rows))], o) for o in orders]
 
 
 def placed(number: int, lengths=(10, 10), places=(1, 2), choices=4) -> PlacedPair:

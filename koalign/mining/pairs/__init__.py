@@ -1,1 +1,1 @@
-"""Graded samples -> preference pairs, and what is said of the whole set."""
+"""Samples -> preference pairs, and the report on the whole set."""

@@ -1,4 +1,4 @@
-"""logps: what a policy says of the tokens of pairs, to and from one safetensors file."""
+"""logps: log-probabilities of the tokens of pairs, to and from one safetensors file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def write_logps(path: Path, logps: Sequence[Logps]) -> None:
 
 
 def read_logps(path: Path) -> list[Logps]:
-    """What `write_logps` kept."""
+    """The log-probabilities that `write_logps` wrote, one entry a pair."""
     kept = load_file(path)
     ends = kept["lengths"].cumsum()
     sides = [side.tolist() for side in np.split(kept["logps"], ends[:-1])] if len(ends) else []

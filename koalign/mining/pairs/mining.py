@@ -1,7 +1,7 @@
-"""mining: the graded samples of one problem -> what may be paired, or the reason why nothing may.
+"""mining: the samples of one problem -> its candidates for pairs, or the reason why there are none.
 
-Sources of the rules: Iterative RPO (arXiv 2404.19733) for pairs by rule and for luck, Sweet Spot
-(arXiv 2502.16825) for rejected sides that are hard and not the worst.
+Sources of the rules: Iterative RPO (arXiv 2404.19733) for pairs by rule and for consistency over the
+orders of the choices; Sweet Spot (arXiv 2502.16825) for hard negatives that are not the worst.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class OrderRate(Record):
 
 
 class Item(Record):
-    """What the samples of one problem say of it, and what it is of use for."""
+    """The counts over the samples of one problem, and what the problem is used for."""
 
     problem_id: str
     n: int
@@ -37,15 +37,15 @@ class Item(Record):
     pass_rate: float
     """Right of all samples: one that was cut off or cannot be read is not right."""
     why: dict[str, int]
-    """What the grader said of the samples, counted."""
+    """Verdict -> number of samples."""
     orders: tuple[OrderRate, ...]
     use: str
     """`pairs`, or why it gave none: `all_right`; `all_wrong`, to learn from its errors; …"""
 
 
 @dataclass(frozen=True)
-class Asked:
-    """One prompt, the problem as it shows it, and what was written to it."""
+class SampledPrompt:
+    """One prompt, the problem as it shows it, and the samples drawn from it."""
 
     prompt: PromptTokens
     problem: Problem
@@ -53,13 +53,13 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Answered:
-    """A sample with what the rule says of it."""
+class GradedSample:
+    """A sample and its verdict."""
 
     sample: Sample
     verdict: Verdict
     option: str
-    """What it answers, whatever the order of the choices; empty: nothing that can be read."""
+    """The answer, named alike under every order of the choices; empty: no answer could be extracted."""
     well_formed: bool
 
     @property
@@ -71,96 +71,98 @@ class Answered:
 class Candidate:
     """A wrong sample that may be rejected, and the right samples of its prompt that may be chosen."""
 
-    asked: Asked
-    rejected: Answered
-    partners: tuple[Answered, ...]
+    source: SampledPrompt
+    rejected: GradedSample
+    partners: tuple[GradedSample, ...]
     """Nearest to the problem's median length first."""
     hard: bool
 
 
-def mine(
-    asked: Sequence[Asked],
+def mine_candidates(
+    prompts: Sequence[SampledPrompt],
     *,
-    luck_z: float | None,
+    consistency_z: float | None,
     pool_share: float,
     max_repetition: float,
     max_length_ratio: float,
 ) -> tuple[Item, list[Candidate]]:
-    """What may be rejected of one problem's samples, the hardest first; none: the item says why.
+    """The rejected samples of one problem with their partners, hardest first; none: `Item.use` says why.
 
-    Right and wrong: the rule says so, the completion has ended, does not go round in circles, holds
-    no Chinese that leaked and numbers the choice that it quotes, so that a pair differs in the answer
-    and not in the form. Hard: in the leading `pool_share` by the z-score of the share that its option
-    has of the wrong votes plus that of its mean log-probability of a token. A text stands once. The
-    result depends on nothing of the order of prompts and samples.
+    Both sides end by themselves, do not repeat themselves (`max_repetition`, share of 4-grams), leak no
+    Chinese and quote the choice that they number: a pair differs in the answer, not in the form.
+    Hardness: z-score of the option's share of the wrong answers, plus z-score of the mean
+    log-probability of a token; the leading `pool_share` is hard. Equal texts count once. The order of
+    prompts and samples does not matter. `consistency_z`: see `config.Pairs`; None: not checked.
     """
-    asked = sorted(asked, key=lambda one: one.prompt.permutation)
-    answered = [_answers(one, max_repetition) for one in asked]
-    everything = [answer for answers in answered for answer in answers]
-    readable = [answer for answer in everything if answer.option]
-    right = sum(answer.verdict.correct for answer in everything)
+    prompts = sorted(prompts, key=lambda prompt: prompt.prompt.permutation)
+    graded = [_graded(prompt, max_repetition) for prompt in prompts]
+    samples = [answer for answers in graded for answer in answers]
+    readable = [answer for answer in samples if answer.option]
+    right = sum(answer.verdict.correct for answer in samples)
     rates = tuple(
         OrderRate(
-            permutation=one.prompt.permutation,
+            permutation=prompt.prompt.permutation,
             n=len(answers),
             right=sum(answer.verdict.correct for answer in answers),
         )
-        for one, answers in zip(asked, answered, strict=True)
+        for prompt, answers in zip(prompts, graded, strict=True)
     )
-    problem = asked[0].problem
+    problem = prompts[0].problem
     if problem.kind == "long":
-        use, found = "no_rule_verifies_it", []
+        use, candidates = "no_rule_verifies_it", []
     elif not readable:
-        use, found = "unreadable", []
-    elif right == len(everything):
-        use, found = "all_right", []
+        use, candidates = "unreadable", []
+    elif right == len(samples):
+        use, candidates = "all_right", []
     elif not right:
-        use, found = "all_wrong", []
+        use, candidates = "all_wrong", []
     else:
-        use, found = _candidates(asked, answered, rates, luck_z, pool_share, max_length_ratio)
+        use, candidates = _candidates(
+            prompts, graded, rates, consistency_z, pool_share, max_length_ratio
+        )
     item = Item(
-        problem_id=asked[0].prompt.problem_id,
-        n=len(everything),
+        problem_id=prompts[0].prompt.problem_id,
+        n=len(samples),
         right=right,
         readable=len(readable),
-        pass_rate=round(right / len(everything), 4),
-        why=dict(sorted(Counter(answer.verdict.why for answer in everything).items())),
+        pass_rate=round(right / len(samples), 4),
+        why=dict(sorted(Counter(answer.verdict.why for answer in samples).items())),
         orders=rates,
         use=use,
     )
-    return item, found
+    return item, candidates
 
 
 def _candidates(
-    asked: Sequence[Asked],
-    answered: Sequence[Sequence[Answered]],
+    prompts: Sequence[SampledPrompt],
+    graded: Sequence[Sequence[GradedSample]],
     rates: Sequence[OrderRate],
-    luck_z: float | None,
+    consistency_z: float | None,
     pool_share: float,
     max_length_ratio: float,
 ) -> tuple[str, list[Candidate]]:
-    """The candidates of a problem that is sometimes right, or what the last of them failed by."""
-    everything = [answer for answers in answered for answer in answers]
-    chosen = [_distinct(a for a in answers if a.verdict.correct) for answers in answered]
+    """(use, candidates) of a problem that is sometimes right."""
+    samples = [answer for answers in graded for answer in answers]
+    chosen = [_distinct(a for a in answers if a.verdict.correct) for answers in graded]
     wrong = [
-        _distinct(a for a in answers if a.option and not a.verdict.correct) for answers in answered
+        _distinct(a for a in answers if a.option and not a.verdict.correct) for answers in graded
     ]
     if not any(chosen):
         return "no_well_formed_right_answer", []
     if not any(wrong):
         return "no_well_formed_wrong_answer", []
-    both = [number for number in range(len(asked)) if chosen[number] and wrong[number]]
+    both = [number for number in range(len(prompts)) if chosen[number] and wrong[number]]
     if not both:
         return "never_right_and_wrong_in_one_order", []
-    if luck_z is not None:
-        guess = len(asked[0].problem.answers) / max(1, len(asked[0].problem.choices))
-        both = [n for n in both if _borne_out([*rates[:n], *rates[n + 1 :]], guess, luck_z)]
+    if consistency_z is not None:
+        guess = len(prompts[0].problem.answers) / max(1, len(prompts[0].problem.choices))
+        both = [n for n in both if _consistent([*rates[:n], *rates[n + 1 :]], guess, consistency_z)]
         if not both:
-            return "right_by_luck", []
+            return "position_inconsistent", []
 
-    middle = statistics.median(answer.length for answer in everything if answer.option)
-    wrong_votes = Counter(a.option for a in everything if a.option and not a.verdict.correct)
-    found = []
+    middle = statistics.median(answer.length for answer in samples if answer.option)
+    wrong_votes = Counter(a.option for a in samples if a.option and not a.verdict.correct)
+    candidates = []
     for number in both:
         near = sorted(
             chosen[number], key=lambda a: (abs(a.length - middle), a.length, a.sample.index)
@@ -168,73 +170,75 @@ def _candidates(
         for rejected in wrong[number]:
             fit = tuple(a for a in near if _ratio(a.length, rejected.length) <= max_length_ratio)
             if fit:
-                found.append(Candidate(asked[number], rejected, fit, hard=False))
-    if not found:
+                candidates.append(Candidate(prompts[number], rejected, fit, hard=False))
+    if not candidates:
         return "lengths_too_different", []
-    return "pairs", _hardest_first(found, wrong_votes, pool_share)
+    return "pairs", _hardest_first(candidates, wrong_votes, pool_share)
 
 
 def _hardest_first(
-    found: Sequence[Candidate], wrong_votes: Mapping[str, int], pool_share: float
+    candidates: Sequence[Candidate], wrong_votes: Mapping[str, int], pool_share: float
 ) -> list[Candidate]:
     """The candidates by hardness, those of the pool marked."""
-    shares = _z_scores([wrong_votes[one.rejected.option] for one in found])
-    likelihoods = _z_scores([one.rejected.sample.logprob / one.rejected.length for one in found])
+    shares = _z_scores([wrong_votes[c.rejected.option] for c in candidates])
+    likelihoods = _z_scores([c.rejected.sample.logprob / c.rejected.length for c in candidates])
     hardness = [share + likely for share, likely in zip(shares, likelihoods, strict=True)]
 
     def rank(number: int) -> tuple[float, Order, int]:
-        sample = found[number].rejected.sample
+        sample = candidates[number].rejected.sample
         return -round(hardness[number], 9), sample.permutation, sample.index
 
-    pool = math.ceil(pool_share * len(found))
+    pool = math.ceil(pool_share * len(candidates))
     return [
-        Candidate(found[n].asked, found[n].rejected, found[n].partners, hard=place < pool)
-        for place, n in enumerate(sorted(range(len(found)), key=rank))
+        Candidate(
+            candidates[n].source, candidates[n].rejected, candidates[n].partners, hard=place < pool
+        )
+        for place, n in enumerate(sorted(range(len(candidates)), key=rank))
     ]
 
 
-def _answers(asked: Asked, max_repetition: float) -> list[Answered]:
+def _graded(prompt: SampledPrompt, max_repetition: float) -> list[GradedSample]:
     answers = []
-    for sample in sorted(asked.samples, key=lambda s: s.index):
-        verdict = grade(asked.problem, sample.text, sample.finish_reason)
+    for sample in sorted(prompt.samples, key=lambda s: s.index):
+        verdict = grade(prompt.problem, sample.text, sample.finish_reason)
         answers.append(
-            Answered(
+            GradedSample(
                 sample,
                 verdict,
-                option=_option(verdict.answer, asked),
+                option=_option(verdict.answer, prompt),
                 well_formed=verdict.answer is not None
                 and sample.finish_reason == "stop"
                 and repetition(sample.token_ids) <= max_repetition
-                and not han_leak(sample.text, asked.prompt.text).leaks
-                and quotes_its_choice(asked.problem, sample.text),
+                and not han_leak(sample.text, prompt.prompt.text).leaks
+                and quotes_its_choice(prompt.problem, sample.text),
             )
         )
     return answers
 
 
-def _option(answer: str | None, asked: Asked) -> str:
+def _option(answer: str | None, prompt: SampledPrompt) -> str:
     """A choice by its number in the problem as it stands, any other answer by its folded text."""
     if answer is None:
         return ""
-    if not asked.problem.choices:
+    if not prompt.problem.choices:
         return fold(answer) or "(nothing)"
-    order = asked.prompt.permutation
+    order = prompt.prompt.permutation
     return str(order[int(answer) - 1] + 1) if order else answer
 
 
-def _distinct(answers: Iterable[Answered]) -> list[Answered]:
-    """The well-formed ones, of each text the first drawn."""
-    first: dict[str, Answered] = {}
+def _distinct(answers: Iterable[GradedSample]) -> list[GradedSample]:
+    """The well-formed samples, of equal texts the first drawn."""
+    first: dict[str, GradedSample] = {}
     for answer in answers:
         if answer.well_formed:
             first.setdefault(answer.sample.text, answer)
     return list(first.values())
 
 
-def _borne_out(others: Sequence[OrderRate], guess: float, luck_z: float) -> bool:
-    """Whether the problem is right under each other order more often than by guessing."""
+def _consistent(others: Sequence[OrderRate], guess: float, consistency_z: float) -> bool:
+    """Whether every other order beats guessing by more than `consistency_z` standard errors."""
     return all(
-        rate.right / rate.n > guess + luck_z * math.sqrt(guess * (1 - guess) / rate.n)
+        rate.right / rate.n > guess + consistency_z * math.sqrt(guess * (1 - guess) / rate.n)
         for rate in others
     )
 

@@ -1,7 +1,7 @@
-"""pairing: the candidates of all problems -> pairs that teach neither a length nor a place.
+"""pairing: the candidates of all problems -> pairs without a bias of length or position.
 
-What is dropped from the set is a Drop with its pair in words; the same pairs in any order and the
-same seed give the same set.
+Every pair that is left out becomes a Drop. The same pairs in any order and the same seed give the same
+set.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from koalign.mining.pairs.mining import Answered, Candidate
+from koalign.mining.pairs.mining import Candidate, GradedSample
 from koalign.records import Completion, Drop, Pair, content_hash
 
 MINED = ("hard", "random")
@@ -38,16 +38,16 @@ class PlacedPair:
 
     @cached_property
     def name(self) -> str:
-        """The hash of the pair: what two different pairs never share."""
+        """The hash of the pair."""
         return content_hash(self.pair.model_dump(mode="json"))
 
     def drop(self, reason: str) -> Drop:
         """The pair, set aside."""
         chosen, rejected = self.lengths
-        said = f"{self.pair.reason}: {chosen} tokens chosen, {rejected} rejected"
+        detail = f"{self.pair.reason}: {chosen} tokens chosen, {rejected} rejected"
         if self.choices:
-            said += f"; answers {self.places[0]} and {self.places[1]} of {self.choices}"
-        return Drop(stage="pairs", reason=reason, problem_id=self.pair.problem_id, detail=said)
+            detail += f"; answers {self.places[0]} and {self.places[1]} of {self.choices}"
+        return Drop(stage="pairs", reason=reason, problem_id=self.pair.problem_id, detail=detail)
 
 
 def pair_up(
@@ -55,14 +55,14 @@ def pair_up(
 ) -> list[PlacedPair]:
     """Up to `per_problem` pairs of each problem out of its candidates, the hardest first.
 
-    A share of the pairs is picked among the hard ones, the others at random among all; a rejected
-    sample is used once, a chosen one again when all others have been. Among the allowed the one is
-    taken whose two answers stand where the pairs so far have had the fewest.
+    `hard_share` of the pairs are drawn from the hard candidates, the others from all at random. A rejected
+    sample is used once; a chosen sample is reused when all others have been. Of the candidates offered,
+    the one is taken whose answers stand at the places that the pairs so far have used least.
     """
     stood: Counter[tuple[int, str, int]] = Counter()
 
-    def crowd(one: PlacedPair) -> int:
-        return sum(stood[cell] for cell in _cells(one))
+    def crowd(pair: PlacedPair) -> int:
+        return sum(stood[cell] for cell in _cells(pair))
 
     pairs = []
     for problem_id in sorted(candidates, key=lambda name: content_hash(seed, name)):
@@ -86,9 +86,9 @@ def pair_up(
 def without_near_identical(
     pairs: Sequence[PlacedPair], ches: Sequence[float], share: float
 ) -> tuple[list[PlacedPair], list[Drop]]:
-    """The pairs without the share of them that has the highest length-normalised CHES.
+    """Drop the `share` of pairs with the highest length-normalised CHES; `ches` in the order of `pairs`.
 
-    Of two sides that are nearly one inside the policy DPO lowers both (arXiv 2410.08847).
+    DPO lowers both sides where their hidden states are nearly equal (arXiv 2410.08847).
     """
     names = [pair.name for pair in pairs]
     highest = sorted(range(len(pairs)), key=lambda n: (-ches[n], names[n]))
@@ -106,7 +106,7 @@ def balanced(
     max_position_excess: float | None,
     seed: int,
 ) -> tuple[list[PlacedPair], list[Drop]]:
-    """The pairs that are left when neither side is longer on the whole or prefers a place."""
+    """Drop pairs until neither side is longer on the whole nor prefers a position; see `config.Pairs`."""
     kept = sorted(pairs, key=lambda pair: content_hash(seed, pair.name))
     dropped: list[Drop] = []
     before = -1
@@ -122,30 +122,30 @@ def balanced(
 
 
 def _pair(candidate: Candidate, used: Mapping[str, int], reason: str) -> PlacedPair:
-    """The candidate beside the right sample that has been chosen least."""
+    """The candidate with the right sample that has been chosen least."""
     chosen = min(candidate.partners, key=lambda one: used.get(one.sample.text, 0))
-    asked = candidate.asked
+    source = candidate.source
     pair = Pair(
-        problem_id=asked.prompt.problem_id,
-        prompt=asked.prompt.text,
-        prompt_ids=asked.prompt.token_ids,
+        problem_id=source.prompt.problem_id,
+        prompt=source.prompt.text,
+        prompt_ids=source.prompt.token_ids,
         chosen=_side(chosen),
         rejected=_side(candidate.rejected),
         reason=reason,
-        permutation=asked.prompt.permutation,
+        permutation=source.prompt.permutation,
     )
-    if not asked.problem.choices:
+    if not source.problem.choices:
         return PlacedPair(pair)
     places = (int(chosen.verdict.answer or 0), int(candidate.rejected.verdict.answer or 0))
-    return PlacedPair(pair, len(asked.problem.choices), places)
+    return PlacedPair(pair, len(source.problem.choices), places)
 
 
-def _side(answered: Answered) -> Completion:
-    return Completion(text=answered.sample.text, token_ids=answered.sample.token_ids)
+def _side(graded: GradedSample) -> Completion:
+    return Completion(text=graded.sample.text, token_ids=graded.sample.token_ids)
 
 
 def _cells(pair: PlacedPair) -> list[tuple[int, str, int]]:
-    """What of the balance of places a pair weighs on: (number of choices, side, place)."""
+    """The cells of the balance of positions that a pair counts in: (number of choices, side, place)."""
     if not pair.choices:
         return []
     chosen, rejected = pair.places
