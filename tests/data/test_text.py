@@ -12,7 +12,6 @@ from koalign.data.text.korean import (
     final_consonant,
     fold,
     han_leak,
-    number_of,
     oddities,
     strip_josa,
     unescape_literals,
@@ -131,24 +130,6 @@ def test_text_without_a_backslash_holds_no_literal_escape(text):
     assert unescape_literals(text) == text
 
 
-@pytest.mark.parametrize(
-    ("mark", "number"),
-    [
-        ("③", 3), ("➂", 3), ("❸", 3), ("⑶", 3), ("⒊", 3), ("➌", 3), ("⑳", 20), ("⓴", 20), ("❿", 10),
-        ("3", 3), ("３", 3), ("(3)", 3), ("（３）", 3), (" ③ ", 3), ("12", 12),
-    ],
-)  # fmt: skip
-def test_a_mark_shows_its_number(mark, number):
-    assert number_of(mark) == number
-
-
-@pytest.mark.parametrize(
-    "mark", ["", "0", "²", "٣", "(3", "3)", "ㄱ", "㉠", "B", "1945", "3번", "½"]
-)
-def test_what_is_no_mark_shows_no_number(mark):
-    assert number_of(mark) is None
-
-
 def test_the_marks_agree_with_unicode_about_their_numbers():
     assert all(unicodedata.numeric(mark) == number for mark, number in CHOICE_MARKS.items())
     assert {number: sum(n == number for n in CHOICE_MARKS.values()) for number in (1, 10, 11, 20)} == {
@@ -253,7 +234,7 @@ def test_the_han_ratio_counts_what_nothing_explains(text, prompt, ratio):
     [("因此选择②", "选择"), ("正确答案是", "确"), ("溫故知新", ""), ("分析", "")],
 )
 def test_simplified_characters_are_those_that_cp949_lacks(text, foreign):
-    assert han_leak(text).foreign == foreign
+    assert han_leak(text).not_in_cp949 == foreign
 
 
 LONG = (

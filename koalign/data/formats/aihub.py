@@ -37,12 +37,9 @@ def _documents(document: Document) -> Iterator[Row | Drop]:
 
 
 def _answered(row: Row) -> Problem:
-    return open_problem(
-        text(row, "question"),
-        text(inner(row, "answer"), "contents"),
-        key=optional(row, "data_id"),
-        subject=_category(row),
-    )
+    answer = text(inner(row, "answer"), "contents")
+    key, subject = optional(row, "data_id"), _category(row)
+    return open_problem(text(row, "question"), answer, key=key, subject=subject)
 
 
 def _question(row: Row) -> Problem:
@@ -51,21 +48,16 @@ def _question(row: Row) -> Problem:
 
 
 def _ranked(row: Row) -> Ranking:
-    answers = [
-        inner(row, name) for name in sorted(row.fields) if re.fullmatch("answer[0-9]+", name)
-    ]
+    names = sorted(name for name in row.fields if re.fullmatch("answer[0-9]+", name))
+    answers = [inner(row, name) for name in names]
     ranks = [_rank(answer) for answer in answers]
     if len(set(ranks)) < len(ranks):
         raise Refused("two_of_one_rank", f"the ranks are {ranks}")
     if sorted(ranks) != [*range(1, len(ranks) + 1)]:
         raise Refused("rank_missing", f"the ranks are {ranks}")
     by_rank = dict(zip(ranks, answers, strict=True))
-    problem = Problem(
-        question=text(row, "question"),
-        kind="long",
-        key=optional(row, "data_id"),
-        subject=_category(row),
-    )
+    key, subject = optional(row, "data_id"), _category(row)
+    problem = Problem(question=text(row, "question"), kind="long", key=key, subject=subject)
     return ranking(problem, [text(by_rank[rank], "contents") for rank in sorted(ranks)])
 
 
@@ -91,24 +83,15 @@ def _known_by(
 
 FORMATS = (
     Format(
-        "aihub-sft",
-        "AI Hub 71748, SFTlabel.json",
-        fits=_known_by(_labels, lambda first: isinstance(first.get("answer"), dict)),
-        problem=_answered,
-        rows=_labels,
+        "aihub-sft", "AI Hub 71748, SFTlabel.json",
+        _known_by(_labels, lambda first: isinstance(first.get("answer"), dict)), _answered, _labels,
     ),
     Format(
-        "aihub-rm",
-        "AI Hub 71748, RMlabel.json: five ranked answers",
-        fits=_known_by(_labels, lambda first: "answer01" in first),
-        problem=_ranked,
-        rows=_labels,
+        "aihub-rm", "AI Hub 71748, RMlabel.json: five ranked answers",
+        _known_by(_labels, lambda first: "answer01" in first), _ranked, _labels,
     ),
     Format(
-        "aihub-qa",
-        "AI Hub 71748, Other.zip",
-        fits=_known_by(_documents, lambda first: "answer" in first),
-        problem=_question,
-        rows=_documents,
+        "aihub-qa", "AI Hub 71748, Other.zip",
+        _known_by(_documents, lambda first: "answer" in first), _question, _documents,
     ),
-)
+)  # fmt: skip

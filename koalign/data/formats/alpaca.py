@@ -11,7 +11,7 @@ from __future__ import annotations
 from koalign.data.formats.completions import open_problem
 from koalign.data.formats.documents import Row
 from koalign.data.formats.fields import Refused, is_missing, optional, text
-from koalign.data.formats.format import Format
+from koalign.data.formats.format import Format, having
 from koalign.records import Problem
 
 
@@ -34,17 +34,7 @@ def _alpaca(row: Row) -> Problem:
 
 FORMATS = (
     Format(
-        "koalpaca",
-        "KoAlpaca v1.1a",
-        fits=lambda document: (
-            {"instruction", "output", "url"} <= document.columns and "input" not in document.columns
-        ),
-        problem=_koalpaca,
+        "koalpaca", "KoAlpaca v1.1a", having("instruction", "output", "url", without="input"), _koalpaca
     ),
-    Format(
-        "alpaca",
-        "instruction, input and output",
-        fits=lambda document: {"instruction", "output"} <= document.columns,
-        problem=_alpaca,
-    ),
-)
+    Format("alpaca", "instruction, input and output", having("instruction", "output"), _alpaca),
+)  # fmt: skip

@@ -16,17 +16,13 @@ from __future__ import annotations
 from koalign.data.formats.completions import open_problem, ranking
 from koalign.data.formats.documents import Row
 from koalign.data.formats.fields import Refused, as_text, is_missing, optional, text
-from koalign.data.formats.format import Format
+from koalign.data.formats.format import Format, having
 from koalign.data.formats.nested import objects
 from koalign.records import Problem, Ranking
 
 ROLES = {
-    "system": "system",
-    "user": "user",
-    "human": "user",
-    "assistant": "assistant",
-    "gpt": "assistant",
-}
+    "system": "system", "user": "user", "human": "user", "assistant": "assistant", "gpt": "assistant",
+}  # fmt: skip
 Turn = tuple[str, str]
 """Role and text."""
 
@@ -113,33 +109,23 @@ def _ranked(row: Row, question: str, texts: list[str]) -> Ranking:
 
 FORMATS = (
     Format(
-        "trl-preference",
-        "prompt, chosen and rejected, as TRL has them",
-        fits=lambda document: {"chosen", "rejected"} <= document.columns,
-        problem=_preference,
+        "trl-preference", "prompt, chosen and rejected, as TRL has them",
+        having("chosen", "rejected"), _preference,
     ),
     Format(
-        "trl-prompt-completion",
-        "prompt and completion, as TRL has them",
-        fits=lambda document: {"prompt", "completion"} <= document.columns,
-        problem=_prompt_completion,
+        "trl-prompt-completion", "prompt and completion, as TRL has them",
+        having("prompt", "completion"), _prompt_completion,
     ),
     Format(
-        "ms-swift",
-        "messages and a rejected response, as ms-swift has them",
-        fits=lambda document: {"messages", "rejected_response"} <= document.columns,
-        problem=_swift,
+        "ms-swift", "messages and a rejected response, as ms-swift has them",
+        having("messages", "rejected_response"), _swift,
     ),
     Format(
-        "messages",
-        "messages of role and content",
-        fits=lambda document: "messages" in document.columns,
-        problem=lambda row: _conversation(row, "messages"),
+        "messages", "messages of role and content",
+        having("messages"), lambda row: _conversation(row, "messages"),
     ),
     Format(
-        "sharegpt",
-        "conversations of from and value",
-        fits=lambda document: "conversations" in document.columns,
-        problem=lambda row: _conversation(row, "conversations"),
+        "sharegpt", "conversations of from and value",
+        having("conversations"), lambda row: _conversation(row, "conversations"),
     ),
-)
+)  # fmt: skip

@@ -76,12 +76,8 @@ def subject_by_id(name: str, question: str) -> str:
     """The subject that lm-eval-harness files a question under by its id; none for an id of no kind."""
     if "Kedu_16" in name and re.search("대화|발화|질의", question):
         return "Functional"
-    found = (
-        subject
-        for subject, pattern in _SUBJECT_BY_ID.items()
-        if re.search(pattern, name, re.IGNORECASE)
-    )
-    return next(found, "")
+    known = _SUBJECT_BY_ID.items()
+    return next((subject for subject, ids in known if re.search(ids, name, re.IGNORECASE)), "")
 
 
 FORMATS = (Format("click", "CLIcK: choices, and the answer as the text of one", fits, problem),)

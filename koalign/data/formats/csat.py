@@ -57,8 +57,4 @@ def _fits(document: Document) -> bool:
     return {"paragraph", "question", "choices"} <= document.columns and not click.fits(document)
 
 
-FORMATS = (
-    Format(
-        "csat", "수능형 CSV: id, paragraph, problems, question_plus", fits=_fits, problem=problem
-    ),
-)
+FORMATS = (Format("csat", "수능형 CSV: id, paragraph, problems, question_plus", _fits, problem),)

@@ -6,9 +6,9 @@ to `option#5`, `gold` (1 to 5), `category` (WR, GR, RCS, RCSS, RCH, LI) and `hum
 
 from __future__ import annotations
 
-from koalign.data.formats.documents import Document, Row
+from koalign.data.formats.documents import Row
 from koalign.data.formats.fields import columns, number, optional, text
-from koalign.data.formats.format import Format
+from koalign.data.formats.format import Format, having
 from koalign.records import Problem
 
 OPTIONS = tuple(f"option#{n}" for n in range(1, 6))
@@ -26,10 +26,9 @@ def problem(row: Row) -> Problem:
     )
 
 
-def _fits(document: Document) -> bool:
-    return {"question", "gold", *OPTIONS} <= document.columns
-
-
 FORMATS = (
-    Format("csat-qa", "CSAT-QA: context, question, option#1 to option#5, gold", _fits, problem),
-)
+    Format(
+        "csat-qa", "CSAT-QA: context, question, option#1 to option#5, gold",
+        having("question", "gold", *OPTIONS), problem,
+    ),
+)  # fmt: skip

@@ -257,10 +257,6 @@ def _stem(name: str) -> str:
 
 def _type_name(value: Any) -> str:
     names = {
-        dict: "an object",
-        list: "a list",
-        str: "text",
-        bool: "true or false",
-        type(None): "null",
-    }
+        dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null",
+    }  # fmt: skip
     return names.get(type(value), "a number")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from koalign.data.formats.documents import Row
 from koalign.data.formats.fields import choice_text, columns, optional, text
-from koalign.data.formats.format import Format
+from koalign.data.formats.format import Format, having
 from koalign.records import Problem
 
 QUESTION, CHOICE, ANSWER = "질문(Q_string)", "보기()E_string", "정답(A_ans)"
@@ -36,9 +36,6 @@ def _problem(row: Row) -> Problem:
 
 FORMATS = (
     Format(
-        "etri",
-        "ETRI/엑소브레인 퀴즈 QA, 객관식, 연상형 and 주관식",
-        fits=lambda document: {QUESTION, ANSWER} <= document.columns,
-        problem=_problem,
+        "etri", "ETRI/엑소브레인 퀴즈 QA, 객관식, 연상형 and 주관식", having(QUESTION, ANSWER), _problem
     ),
-)
+)  # fmt: skip

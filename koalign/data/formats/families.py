@@ -15,7 +15,6 @@ from koalign.data.formats import (
     kmmlu,
     kobest,
     korwikitq,
-    mmmlu,
     native,
     nikl,
     squad,
@@ -25,7 +24,7 @@ from koalign.data.formats.format import Format
 FORMATS: tuple[Format, ...] = tuple(
     one
     for family in (
-        csat, kice, csatqa, kmmlu, mmmlu, click, haerae, kobest, squad, nikl, aihub, etri,
+        csat, kice, csatqa, kmmlu, click, haerae, kobest, squad, nikl, aihub, etri,
         korwikitq, chat, alpaca, native,
     )
     for one in family.FORMATS

@@ -12,6 +12,11 @@ Columns = Mapping[str, str | Sequence[str]]
 """A user's map: field of a Problem -> its column, for choices also a list of columns."""
 
 
+def having(*columns: str, without: str = "") -> Callable[[Document], bool]:
+    """Whether a document has all these columns, and not that one."""
+    return lambda document: {*columns} <= document.columns and without not in document.columns
+
+
 def flat(document: Document) -> Iterator[Row | Drop]:
     """The rows of a file that has one problem a row."""
     return document.rows()

@@ -26,9 +26,9 @@ from __future__ import annotations
 
 import re
 
-from koalign.data.formats.documents import Document, Row
+from koalign.data.formats.documents import Row
 from koalign.data.formats.fields import LETTERS, letter, literal, text, texts
-from koalign.data.formats.format import Format
+from koalign.data.formats.format import Format, having
 from koalign.records import Problem
 
 _SUBJECTS = {
@@ -98,8 +98,9 @@ def _subject(place: str) -> str:
     return (_SUBJECTS.get(found[-1][1]) or found[-1][2]) if found else ""
 
 
-def _fits(document: Document) -> bool:
-    return {"query", "options", "answer"} <= document.columns
-
-
-FORMATS = (Format("haerae", "HAE-RAE Bench: query, options, answer `(A)`", _fits, problem),)
+FORMATS = (
+    Format(
+        "haerae", "HAE-RAE Bench: query, options, answer `(A)`",
+        having("query", "options", "answer"), problem,
+    ),
+)  # fmt: skip

@@ -1,4 +1,4 @@
-"""kmmlu: KMMLU, KMMLU-HARD, KMMLU-Redux and KMMLU-Pro -> Problems.
+"""kmmlu: KMMLU, KMMLU-HARD, KMMLU-Redux, KMMLU-Pro and MMMLU -> Problems.
 
 KMMLU and KMMLU-HARD: `question, answer, A, B, C, D, Category, Human Accuracy` in CSV or Parquet, read by
 name: in `math-test.csv` the last two columns are swapped. `answer` is 1 to 4. `Category` ("Criminal Law")
@@ -9,15 +9,18 @@ A choice that reads None, NA, nan or null is a text as any other; pandas loses i
 KMMLU-Redux and KMMLU-Pro: `question`, `options` (4 or 5; in CSV the text of a Python list), `solution`
 ("1" to "5") and `license_name`. Redux has a `category`. Pro has a `subject`, filed here under its licence
 (`변호사/민법`), because a licence is passed by the subject.
+
+MMMLU, the translation of MMLU by OpenAI (`mmlu_KO-KR.csv`, config `KO_KR`): a column without a name (number
+of the row, kept as key), `Question, A, B, C, D, Answer` (a letter) and `Subject`, one of 57.
 """
 
 from __future__ import annotations
 
 import re
 
-from koalign.data.formats.documents import Document, Row
-from koalign.data.formats.fields import columns, literal, number, optional, text, texts
-from koalign.data.formats.format import Format
+from koalign.data.formats.documents import Row
+from koalign.data.formats.fields import columns, letter, literal, number, optional, text, texts
+from koalign.data.formats.format import Format, having
 from koalign.records import Problem
 
 LETTERS = ("A", "B", "C", "D")
@@ -63,21 +66,32 @@ def _title(name: str) -> str:
     return "-".join(word if word == "and" else word.capitalize() for word in words)
 
 
-def _fits_kmmlu(document: Document) -> bool:
-    # A fifth letter, or a capital `Question`, is another of the many sets that descend from MMLU.
-    return {"question", "answer", *LETTERS} <= document.columns and "E" not in document.columns
+def mmmlu(row: Row) -> Problem:
+    """A row of MMMLU; raises Refused."""
+    choices = columns(row, LETTERS)
+    return Problem(
+        question=text(row, "Question"),
+        choices=choices,
+        answers=letter(row.fields.get("Answer"), len(choices), "Answer"),
+        key=optional(row, "Unnamed: 0"),
+        subject=optional(row, "Subject"),
+    )
 
 
-def _fits_redux(document: Document) -> bool:
-    return {"question", "options", "solution"} <= document.columns and not _fits_pro(document)
-
-
-def _fits_pro(document: Document) -> bool:
-    return {"question", "options", "solution", "license_name", "subject"} <= document.columns
-
-
+_PRO = ("question", "options", "solution", "license_name", "subject")
 FORMATS = (
-    Format("kmmlu", "KMMLU and KMMLU-HARD, CSV or Parquet", _fits_kmmlu, kmmlu),
-    Format("kmmlu-pro", "KMMLU-Pro: options, solution, license_name, subject", _fits_pro, pro),
-    Format("kmmlu-redux", "KMMLU-Redux: options, solution, category", _fits_redux, redux),
-)
+    # A fifth letter, or a capital `Question`, is another of the many sets that descend from MMLU.
+    Format(
+        "kmmlu", "KMMLU and KMMLU-HARD, CSV or Parquet",
+        having("question", "answer", *LETTERS, without="E"), kmmlu,
+    ),
+    Format("kmmlu-pro", "KMMLU-Pro: options, solution, license_name, subject", having(*_PRO), pro),
+    Format(
+        "kmmlu-redux", "KMMLU-Redux: options, solution, category",
+        having("question", "options", "solution"), redux,
+    ),
+    Format(
+        "mmmlu", "MMMLU, the Korean file: Question, A to D, Answer, Subject",
+        having("Question", "Answer", "Subject", *LETTERS), mmmlu,
+    ),
+)  # fmt: skip

@@ -59,14 +59,10 @@ def _cell(cell: Any) -> str:
     return said.replace("|", "\\|").replace("\n", "<br>")
 
 
+def _fits(document: Document) -> bool:
+    return mostly(_rows(document), lambda fields: {"TBL", "question"} <= set(fields))
+
+
 FORMATS = (
-    Format(
-        "korwikitq",
-        "KorWikiTQ: questions on tables of Wikipedia",
-        fits=lambda document: mostly(
-            _rows(document), lambda fields: {"TBL", "question"} <= set(fields)
-        ),
-        problem=_problem,
-        rows=_rows,
-    ),
+    Format("korwikitq", "KorWikiTQ: questions on tables of Wikipedia", _fits, _problem, _rows),
 )

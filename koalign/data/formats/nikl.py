@@ -55,6 +55,7 @@ def _question(row: Row) -> Problem | Ranking:
     said = row.fields.get("output")
     output = replace(row, fields={}) if is_missing(said) else inner(row, "output")
     answer = optional(output, "answer").strip()
+    written = (answer,) if answer else ()
     shared: dict[str, Any] = {
         "box": _information(given),
         "key": optional(row, "id"),
@@ -69,20 +70,13 @@ def _question(row: Row) -> Problem | Ranking:
             answers = number(answer, len(choices))
             problem = Problem(question=stem, choices=choices, answers=answers, **shared)
         case "단답형":
-            alternatives = dict.fromkeys(one.strip() for one in answer.split("#"))
-            answers = tuple(one for one in alternatives if one)
+            answers = tuple(filter(None, dict.fromkeys(map(str.strip, answer.split("#")))))
             problem = Problem(question=question, answers=answers, kind="short", **shared)
         case "서술형":
-            answers = (answer,) if answer else ()
-            problem = Problem(question=question, answers=answers, kind="long", **shared)
+            problem = Problem(question=question, answers=written, kind="long", **shared)
         case "선택형" | "교정형" as kind:
-            problem = Problem(
-                question=question,
-                answers=(answer,) if answer else (),
-                kind="long",
-                rationale=_reason(answer),
-                **{**shared, "subject": kind},
-            )
+            shared |= {"subject": kind, "rationale": _reason(answer)}
+            problem = Problem(question=question, answers=written, kind="long", **shared)
         case other:
             raise Refused("unknown_question_type", repr(other))
     return _with_rejected(problem, output)
@@ -176,34 +170,22 @@ def _known_by(known: Callable[[set[str]], bool]) -> Callable[[Document], bool]:
     return lambda document: mostly(document.rows(), looks)
 
 
+_ASKED = {"question_type", "question"}
 FORMATS = (
     Format(
-        "nikl-culture",
-        "국립국어원 한국문화 질의응답 2025",
-        fits=_known_by(
-            lambda given: {"question_type", "question"} <= given and bool(given & {*_INFORMATION})
-        ),
-        problem=_question,
+        "nikl-culture", "국립국어원 한국문화 질의응답 2025",
+        _known_by(lambda given: given >= _ASKED and not given.isdisjoint(_INFORMATION)), _question,
     ),
     Format(
-        "nikl-rule",
-        "국립국어원 어문 규범 기반 생성 2025",
-        fits=_known_by(
-            lambda given: {"question_type", "question"} <= given and not given & {*_INFORMATION}
-        ),
-        problem=_question,
+        "nikl-rule", "국립국어원 어문 규범 기반 생성 2025",
+        _known_by(lambda given: given >= _ASKED and given.isdisjoint(_INFORMATION)), _question,
     ),
     Format(
-        "nikl-inappropriate",
-        "국립국어원 대화 맥락 기반 부적절 발언 탐지 2025",
-        fits=_known_by(lambda given: "utterance" in given),
-        problem=_utterance,
-        rows=_utterances,
+        "nikl-inappropriate", "국립국어원 대화 맥락 기반 부적절 발언 탐지 2025",
+        _known_by(lambda given: "utterance" in given), _utterance, _utterances,
     ),
     Format(
-        "nikl-logic",
-        "국립국어원 문장 간 논리 관계 판별 2025",
-        fits=_known_by(lambda given: {"front", "back"} <= given),
-        problem=_relation,
+        "nikl-logic", "국립국어원 문장 간 논리 관계 판별 2025",
+        _known_by(lambda given: {"front", "back"} <= given), _relation,
     ),
-)
+)  # fmt: skip

@@ -107,8 +107,11 @@ def _tydiqa(row: Row) -> Problem:
     return problem
 
 
-def _known_by(known: Callable[[dict[str, Any], bool], bool]) -> Callable[[Document], bool]:
-    """Whether the first questions and their passages look like it; `nested` says how they were filed."""
+_Known = Callable[[dict[str, Any], bool], bool]
+"""Whether the fields of a question and its passage look like it; `nested` says how they were filed."""
+
+
+def _known_by(known: _Known) -> Callable[[Document], bool]:
 
     def fits(document: Document) -> bool:
         nested = isinstance(document.value, dict)
@@ -124,40 +127,27 @@ def _is(pattern: re.Pattern[str], value: Any) -> bool:
     return isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
+def _format(
+    name: str, about: str, known: _Known, problem: Callable[[Row], Problem] = _span
+) -> Format:
+    return Format(name, about, _known_by(known), problem, _rows)
+
+
 FORMATS = (
-    Format(
-        "klue-mrc",
-        "KLUE-MRC v1.1, nested or from the hub",
-        fits=_known_by(lambda first, nested: "guid" in first),
-        problem=_klue,
-        rows=_rows,
+    _format(
+        "klue-mrc", "KLUE-MRC v1.1, nested or from the hub", lambda first, nested: "guid" in first, _klue
     ),
-    Format(
-        "korquad-2",
-        "KorQuAD 2, its zip files too",
-        fits=_known_by(lambda first, nested: isinstance(first.get("answer"), dict)),
-        problem=_span,
-        rows=_rows,
+    _format(
+        "korquad-2", "KorQuAD 2, its zip files too",
+        lambda first, nested: isinstance(first.get("answer"), dict),
     ),
-    Format(
-        "tydiqa-ko",
-        "the Korean questions of TyDiQA GoldP",
-        fits=_known_by(lambda first, nested: _is(_TYDIQA_ID, first.get("id"))),
-        problem=_tydiqa,
-        rows=_rows,
+    _format(
+        "tydiqa-ko", "the Korean questions of TyDiQA GoldP",
+        lambda first, nested: _is(_TYDIQA_ID, first.get("id")), _tydiqa,
     ),
-    Format(
-        "korquad",
-        "KorQuAD 1.0",
-        fits=_known_by(lambda first, nested: _is(_KORQUAD_ID, first.get("id"))),
-        problem=_span,
-        rows=_rows,
+    _format("korquad", "KorQuAD 1.0", lambda first, nested: _is(_KORQUAD_ID, first.get("id"))),
+    _format(
+        "squad", "any data in the shape of SQuAD 1 or 2",
+        lambda first, nested: nested or isinstance(first.get("answers"), dict),
     ),
-    Format(
-        "squad",
-        "any data in the shape of SQuAD 1 or 2",
-        fits=_known_by(lambda first, nested: nested or isinstance(first.get("answers"), dict)),
-        problem=_span,
-        rows=_rows,
-    ),
-)
+)  # fmt: skip

@@ -1,4 +1,4 @@
-"""text: Korean text as it comes -> text in one form; and folding for matching only."""
+"""korean: Korean text as it comes -> text in one form; and folding for matching only."""
 
 from __future__ import annotations
 
@@ -105,15 +105,6 @@ def unescape_literals(text: str) -> str:
     return _LITERAL_ESCAPE.sub(lambda escape: {"n": "\n", "t": "\t"}[escape[0][1]], text)
 
 
-def number_of(mark: str) -> int | None:
-    """The number, 1 to 99, that a mark shows: `③`, `❸`, `3`, `３`, `(3)`, `（３）`; none for any other."""
-    mark = mark.strip()
-    if mark in CHOICE_MARKS:
-        return CHOICE_MARKS[mark]
-    digits = re.fullmatch(r"([1-9][0-9]?)|\(([1-9][0-9]?)\)", mark.translate(FULL_WIDTH))
-    return int(digits[1] or digits[2]) if digits else None
-
-
 def oddities(text: str) -> dict[str, int]:
     """How often a text holds what a data report should show; only what was found.
 
@@ -176,13 +167,20 @@ def _sounds_right(word: str, pair: str, joined: str) -> bool:
         return False
 
 
+MOST_HAN = 0.10
+"""Share of Han among letters: running Korean prose has next to none outside parentheses."""
+SIMPLIFIED, IN_A_ROW = 3, 4
+"""Characters outside cp949, which Korean text seldom has even one of; Han in a row, since Sino-Korean words
+are mostly of two. Rules of thumb of this project, not of a publication: one character proves nothing."""
+
+
 @dataclass(frozen=True)
 class HanLeak:
     """Chinese characters in a Korean completion that nothing in its prompt explains."""
 
     ratio: float
-    """Han / (Hangul + Han + Kana)."""
-    foreign: str
+    """Han / (Hangul + Han + Kana), from 0 to 1."""
+    not_in_cp949: str
     """The Han that cp949 cannot encode, simplified forms above all."""
     longest_run: int
     """Most Han in a row."""
@@ -191,12 +189,16 @@ class HanLeak:
 
     @property
     def leaks(self) -> bool:
-        """Whether it looks like Chinese: ratio above .10, 3 foreign Han, or 4 Han in a row.
+        """Whether it looks like Chinese: above MOST_HAN, SIMPLIFIED characters, or IN_A_ROW.
 
         Legitimate Korean text rarely meets this rule; a Hanja idiom can. Compare rates with those of
         the base model, and judge no single text by it.
         """
-        return self.ratio > 0.10 or len(self.foreign) >= 3 or self.longest_run >= 4
+        return (
+            self.ratio > MOST_HAN
+            or len(self.not_in_cp949) >= SIMPLIFIED
+            or self.longest_run >= IN_A_ROW
+        )
 
 
 def han_leak(text: str, prompt: str = "") -> HanLeak:
@@ -208,7 +210,7 @@ def han_leak(text: str, prompt: str = "") -> HanLeak:
     letters = len(han) + len(_HANGUL_OR_KANA.findall(text))
     return HanLeak(
         ratio=len(han) / letters if letters else 0.0,
-        foreign="".join(character for character in han if not _in_cp949(character)),
+        not_in_cp949="".join(character for character in han if not _in_cp949(character)),
         longest_run=max(map(len, runs), default=0),
         count=len(han),
     )

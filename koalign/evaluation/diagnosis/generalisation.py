@@ -15,16 +15,16 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
 
 from koalign.data.grading.grade import grade
-from koalign.data.grading.reasoning import (
+from koalign.data.prompting.orders import in_order
+from koalign.data.text.korean import han_leak, repetition
+from koalign.evaluation.diagnosis.contrasts import Term, against, contrast, fewest
+from koalign.evaluation.diagnosis.reasoning import (
     contradiction,
     copied,
     opening_of,
     phrases_in,
     rationale_of,
 )
-from koalign.data.prompting.orders import in_order
-from koalign.data.text.korean import han_leak, repetition
-from koalign.evaluation.diagnosis.contrasts import Term, against, contrast, fewest
 from koalign.evaluation.diagnosis.signs import MINIMUM, POINTS, SIGNS, TIMES, read
 from koalign.evaluation.stats.intervals import Figure, figure
 from koalign.records import Problem, Sample, Verdict

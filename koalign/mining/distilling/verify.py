@@ -9,11 +9,11 @@ from typing import Literal
 
 from koalign.data.grading.extract import readable, stated_numbers, stated_text
 from koalign.data.grading.grade import FinishReason, grade, quotes_its_choice
-from koalign.data.grading.reasoning import contradiction, rationale_of
 from koalign.data.prompting.choices import permute
 from koalign.data.prompting.orders import Order, in_order
 from koalign.data.prompting.prompts import Renderer
 from koalign.data.text.korean import han_leak, repetition
+from koalign.evaluation.diagnosis.reasoning import contradiction, rationale_of
 from koalign.mining.distilling.explaining import Language, says_it_was_told
 from koalign.mining.distilling.teacher_calls import Reply
 from koalign.records import Drop, Problem, Rationale, Sample, Verdict

@@ -1,4 +1,4 @@
-"""rationale_signs: completion -> its reasoning, whose phrases it uses, whether it contradicts itself."""
+"""reasoning: completion -> its reasoning, whose phrases it uses, whether it contradicts itself."""
 
 from __future__ import annotations
 

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from koalign.data.grading.reasoning import (
+from koalign.data.prompting.prompts import Renderer, load_template
+from koalign.evaluation.diagnosis.reasoning import (
     LETTERS,
     contradiction,
     copied,
@@ -12,7 +13,6 @@ from koalign.data.grading.reasoning import (
     phrases_in,
     rationale_of,
 )
-from koalign.data.prompting.prompts import Renderer, load_template
 from koalign.records import Problem
 
 PROBLEM = Problem(
