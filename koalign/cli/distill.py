@@ -18,6 +18,7 @@ from koalign.cli.options import (
     refuse_existing,
     refuse_other_suffix,
 )
+from koalign.cli.stages import execute_each
 
 
 def distill(
@@ -39,16 +40,14 @@ def distill(
     from koalign.jsonl import read_json
     from koalign.mining.distilling.explaining import REASONING
     from koalign.renderer import open_renderer
-    from koalign.reports.views import describe
-    from koalign.run import execute, locked
+    from koalign.run import locked
     from koalign.stages.distill import stage_for
     from koalign.stages.pipeline import stages_of
 
     config = load_config(files or [], settings or [])
     with locked(run_dir):
         stage = stage_for(config, run_dir)
-        for needed in (*stages_of("prepare", config), stage):
-            typer.echo(describe(*execute(needed, config, run_dir, force)))
+        execute_each((*stages_of("prepare", config), stage), config, run_dir, force)
         folder = run_dir / stage.name
         if out is not None:
             out.parent.mkdir(parents=True, exist_ok=True)

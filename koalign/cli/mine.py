@@ -17,6 +17,7 @@ from koalign.cli.options import (
     refuse_existing,
     refuse_other_suffix,
 )
+from koalign.cli.stages import execute_each
 from koalign.records import KoalignError
 
 FOLDS = 5
@@ -82,7 +83,7 @@ def mine(
     from koalign.mining.mistakes.mistakes import mine as mined_from
     from koalign.reports.mistakes import mined_page, print_mined
     from koalign.reports.views import describe
-    from koalign.run import execute, locked
+    from koalign.run import locked
     from koalign.stages import sft
     from koalign.stages.mine import cross_fit, judged, open_embedding, read_folds
     from koalign.stages.pipeline import stages_of
@@ -94,8 +95,7 @@ def mine(
         answered, notes = judged(predictions, problems or "", run_dir)
     else:
         with locked(run_dir):
-            for stage in stages_of("prepare", config):
-                typer.echo(describe(*execute(stage, config, run_dir, force)))
+            execute_each(stages_of("prepare", config), config, run_dir, force)
             for made, ran in cross_fit(config, run_dir, folds or FOLDS, sft.STAGE, force):
                 typer.echo(describe(made, ran))
             answered = read_folds(run_dir, folds or FOLDS)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from koalign.cli.options import DEFAULT_RUN, Files, Force, RunDir, Settings
 from koalign.jsonl import parse_record, read_json
+
+if TYPE_CHECKING:
+    from koalign.config.sections import Config
+    from koalign.run import Stage
 
 
 def stage_command(command: str) -> Callable[..., None]:
@@ -26,6 +31,16 @@ def stage_command(command: str) -> Callable[..., None]:
     return run
 
 
+def execute_each(stages: Sequence[Stage], config: Config, run_dir: Path, force: bool) -> None:
+    """Run the stages that are not done; each is announced, and what came out of it is a line."""
+    from koalign.reports.views import describe
+    from koalign.run import execute
+
+    for number, stage in enumerate(stages, start=1):
+        title = f"stage {number} of {len(stages)}: {stage.name}"
+        typer.echo(describe(*execute(stage, config, run_dir, force, partial(typer.echo, title))))
+
+
 def run_stages(
     command: str,
     files: list[Path] | None,
@@ -35,17 +50,13 @@ def run_stages(
 ) -> None:
     """Run what is not done of the stages of a command, and show what they found."""
     from koalign.config.files import load_config
-    from koalign.reports.views import describe, print_results
-    from koalign.run import execute, locked
+    from koalign.reports.views import print_results
+    from koalign.run import locked
     from koalign.stages.pipeline import stages_of
 
     config = load_config(files or [], settings or [])
     with locked(run_dir):
-        stages = stages_of(command, config)
-        for number, stage in enumerate(stages, start=1):
-            title = f"stage {number} of {len(stages)}: {stage.name}"
-            manifest, ran = execute(stage, config, run_dir, force, partial(typer.echo, title))
-            typer.echo(describe(manifest, ran))
+        execute_each(stages_of(command, config), config, run_dir, force)
     if command == "prepare":
         from koalign.reports.data import print_dataset
 
