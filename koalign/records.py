@@ -208,7 +208,7 @@ class Pair(Record):
     rejected: Completion
     reason: str
     """Why this rejected completion was chosen: hard or random; ranked (an annotator's ranking that the
-    rule confirms); native (an annotator's ranking alone); lift (of two hints, the one that helps more)."""
+    rule confirms); native (an annotator's ranking alone)."""
     permutation: tuple[int, ...] = ()
     """The order in which the prompt shows the choices; empty: as they stand."""
 
@@ -236,14 +236,6 @@ class Count(Record):
         return self.right / self.n
 
 
-class Tried(Record):
-    """A hint of one problem tried on another."""
-
-    problem_id: str
-    bare: Count
-    hinted: Count
-
-
 class Abstraction(Record):
     """A hint and what every screen said of it."""
 
@@ -251,11 +243,8 @@ class Abstraction(Record):
     text: str
     counts: dict[str, Count]
     """What a screen counted -> right answers; nothing where it was not asked so far."""
-    neighbours: tuple[Tried, ...] = ()
-    """The training problems nearest to its own, and what it does there."""
     score: float | None = None
-    """What ranks the kept hints of a problem: its lift on fresh draws, and half of what it lifts the
-    neighbours; none where it is not kept."""
+    """Its uplift on the replication draws, which ranks the kept hints of a problem; none: not kept."""
     verdicts: dict[str, str]
     """Screen name -> `pass` or the reason of the refusal, in the order in which they were asked."""
     kept: bool

@@ -169,18 +169,15 @@ class Dpo(Optimization):
 
 class Hints(Sampling):
     n: int = Field(default=16, ge=4)
-    """Answers drawn with each hint, and again afresh for the hints that pass, over all orders together."""
+    """Answers sampled with each hint, and as many new ones to replicate its uplift, over all orders."""
     bare_n: int = Field(default=32, ge=4)
     """Answers to each problem without any, at the same temperature, length and orders; and of each kind
     with the question hidden, where a hint that helps is a leak."""
     permutations: int = Field(default=2, ge=1)
     """Orders of the choices that all of these are drawn under, the gold answer elsewhere in each."""
     z: float = Field(default=1.28, ge=0)
-    """How many standard errors the hinted rate must lie above the bare one: one useless hint in ten does,
-    and the fresh answers leave 8 in 100 of them."""
-    reuse: int = Field(default=4, ge=0)
-    """Try each kept hint on so many of the nearest training problems of other passages, `n` answers each;
-    the lift there ranks the hints of a problem (`abstraction.per_problem`), and refuses none; 0: none."""
+    """Standard errors by which the hinted rate must lie above the bare one. One useless hint in ten passes
+    that, and with the replication 8 in 100 of all do."""
     min_characters: int = Field(default=8, ge=1)
     max_characters: int = Field(default=1200, ge=1)
     limit: int | None = Field(default=None, ge=1)
@@ -214,10 +211,6 @@ class Abstraction(Optimization):
     epochs: float = Field(default=3, gt=0)
     per_problem: int = Field(default=4, ge=1)
     """At most so many kept hints of one problem, those of the highest score."""
-    dpo: bool = False
-    """Then prefer, of two hints of one problem, the kept one with which the policy is right more often by
-    `dpo_gap` or more, at the settings of `dpo`; in as many new ranks."""
-    dpo_gap: float = Field(default=0.25, gt=0, le=1)
 
 
 class Answer(Optimization):
@@ -229,8 +222,8 @@ class Answer(Optimization):
     bare_share: float = Field(default=0.125, ge=0, lt=1)
     """Share of the rows without any hint, which say what the policy says most often, right or wrong, so
     that the adapter answers alone as the policy does."""
-    foreign_share: float = Field(default=0.2, ge=0, lt=1)
-    """Share of the hinted rows that carry another problem's hint and what the policy says without any."""
+    mismatched_share: float = Field(default=0.2, ge=0, lt=1)
+    """Share of the hinted rows that carry a mismatched hint (another problem's) and a bare answer."""
 
 
 class Solve(Sampling):

@@ -1,4 +1,4 @@
-"""answer: the policy's own answers, right ones under kept hints -> the adapter that answers with a hint."""
+"""answer: the policy's own samples with and without kept hints -> the adapter that answers with a hint."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from koalign.data.prompting.orders import render_in_order
 from koalign.data.prompting.tokens import prompt_ids
 from koalign.guard import within_context
 from koalign.jsonl import parse_record, read_json, read_jsonl
-from koalign.mining.hints.traces import Trace, answer_rows
+from koalign.mining.hints.traces import Trace, answer_traces
 from koalign.records import Abstraction, Base, KoalignError, Problem, Sample
 from koalign.renderer import open_renderer
 from koalign.run import WORK, Stage, StageResult, hash_path
@@ -23,15 +23,15 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     problems = {p.id: p for p in read_jsonl(inputs["prepare/train.jsonl"], Problem)}
     section = config.answer
     renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
-    traces = answer_rows(
+    traces = answer_traces(
         problems,
         [h for h in read_jsonl(inputs["hints/abstractions.jsonl"], Abstraction) if h.kept],
         hinted=read_jsonl(inputs["hints/hinted.jsonl"], Sample)
-        + read_jsonl(inputs["hints/fresh.jsonl"], Sample),
+        + read_jsonl(inputs["hints/replication.jsonl"], Sample),
         bare=read_jsonl(inputs["hints/bare.jsonl"], Sample),
         traces=section.traces,
         bare_share=section.bare_share,
-        foreign_share=section.foreign_share,
+        mismatched_share=section.mismatched_share,
         seed=config.seed,
     )
     if not traces:
@@ -54,41 +54,29 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     from koalign.training.sft import teach
 
     tokenizer = load_tokenizer(config.model)
-    asked = [
+    prompts = [
         render_in_order(renderer, problems[trace.problem_id], trace.permutation, trace.hint)
         for trace in traces
     ]
-    read = prompt_ids(tokenizer, asked)
-    rows = [(ids, trace.token_ids) for ids, trace in zip(read, traces, strict=True)]
+    rows = [
+        (ids, trace.token_ids)
+        for ids, trace in zip(prompt_ids(tokenizer, prompts), traces, strict=True)
+    ]
     names = [trace.problem_id for trace in traces]
     fitting = within_context(rows, names, base, config.training.too_long, out)
     dropped, rows = len(rows) - len(fitting), [rows[number] for number in fitting]
     counts = {**_count([traces[number] for number in fitting]), "dropped_too_long": dropped}
-    return StageResult(
-        counts,
-        teach(
-            partial(
-                masked_stack,
-                config.model,
-                inputs["dpo/adapter"],
-                section.rank,
-                config.seed,
-                out / WORK,
-            ),
-            tokenizer,
-            rows,
-            card,
-            section,
-            config.training,
-            config.tracking,
-            config.seed,
-            out,
-        ),
+    build = partial(
+        masked_stack, config.model, inputs["dpo/adapter"], section.rank, config.seed, out / WORK
     )
+    metrics = teach(
+        build, tokenizer, rows, card, section, config.training, config.tracking, config.seed, out
+    )
+    return StageResult(counts, metrics)
 
 
 def _count(traces: Sequence[Trace]) -> dict[str, int]:
-    kinds = ("hinted", "foreign", "bare")
+    kinds = ("hinted", "mismatched", "bare")
     return {
         "examples": len(traces),
         **{kind: sum(trace.kind == kind for trace in traces) for kind in kinds},
@@ -107,7 +95,7 @@ STAGE = Stage(
         "hints/abstractions.jsonl",
         "hints/bare.jsonl",
         "hints/hinted.jsonl",
-        "hints/fresh.jsonl",
+        "hints/replication.jsonl",
         "dpo/adapter",
     ),
     version=3,

@@ -1,4 +1,4 @@
-"""hints: candidate hints -> abstractions: those that give nothing away and measurably help. Dear."""
+"""hints: candidate hints -> abstractions: those that tell no answer and measurably help. Expensive."""
 
 from __future__ import annotations
 
@@ -23,22 +23,26 @@ from koalign.engines.engine import Engine
 from koalign.engines.opening import open_engine
 from koalign.guard import HELD_OUT, refuse_leaking_texts
 from koalign.jsonl import parse_record, read_json, read_jsonl, write_jsonl
-from koalign.mining.hints.lift_screens import PER_PROBLEM, SCREENS, answers_for, refusal
 from koalign.mining.hints.static_screen import static_refusal
-from koalign.mining.hints.transfer import neighbours, worth
-from koalign.records import Abstraction, Base, Count, Drop, Hint, Problem, Sample, Tried
+from koalign.mining.hints.uplift_screens import (
+    PER_PROBLEM,
+    SCREENS,
+    hint_score,
+    refusal,
+    samples_for,
+)
+from koalign.records import Abstraction, Base, Count, Drop, Hint, Problem, Sample
 from koalign.renderer import open_renderer
 from koalign.run import Stage, StageResult
 
-Question = tuple[str, Hint | None]
-"""A problem, by its id, and the hint that it is asked with."""
+HintedProblem = tuple[str, Hint | None]
+"""The id of a problem, and the hint in its prompt."""
 
 
 def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
-    """The screens in order of cost; each asks only for the hints that passed the ones before.
+    """The screens in order of cost; each samples only for the hints that passed the ones before.
 
-    First the static one, which asks nobody, then those of `lift_screens`. With `reuse` what is kept
-    is tried on other problems, which ranks it.
+    First the static one, which needs no samples, then those of `uplift_screens`.
     """
     base = parse_record(Base, read_json(inputs["prepare/base.json"]), "prepare/base.json")
     problems = read_jsonl(inputs["prepare/train.jsonl"], Problem)
@@ -47,14 +51,12 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
     check_adapter(inputs["dpo/adapter"], base, renderer.hash)
     with open_engine(config.engine, config.model, base, [inputs["dpo/adapter"]]) as engine:
-        asking = _Asking(config, renderer, problems, inputs["dpo/adapter"], engine, out)
-        screening = _Screening(config.hints, asking, hints)
+        policy = _Policy(config, renderer, problems, inputs["dpo/adapter"], engine, out)
+        screening = _Screening(config.hints, policy, hints)
         screening.static()
         for screen in SCREENS:
             screening.screen(screen)
-        tried = _try_elsewhere(config.hints, asking, problems, screening.alive)
-    results = [screening.result(hint, tried.get(hint.id, ())) for hint in hints]
-    write_jsonl(out / "abstractions.jsonl", results)
+    write_jsonl(out / "abstractions.jsonl", map(screening.result, hints))
     dropped = [
         Drop(stage="hints", reason=reason, problem_id=hint.problem_id, detail=hint.text)
         for hint in hints
@@ -73,18 +75,18 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
 
 @dataclass(frozen=True)
 class _Share:
-    """What one order of the choices has of the draws of a question."""
+    """The samples of a hinted problem that are drawn under one order of its choices."""
 
-    question: int
-    """Its number."""
+    row: int
+    """Number of the hinted problem."""
     order: Order
     count: int
     start: int
-    """How many were drawn before, elsewhere."""
+    """Samples of this order in earlier files."""
 
 
-class _Asking:
-    """Puts problems to the policy, and counts its right answers."""
+class _Policy:
+    """Samples the policy, and counts its right answers."""
 
     def __init__(
         self,
@@ -105,37 +107,37 @@ class _Asking:
     def right(
         self,
         name: str,
-        questions: Sequence[Question],
+        rows: Sequence[HintedProblem],
         n: int,
         *,
         hidden: bool = False,
         first: int = 0,
     ) -> list[Count]:
-        """Of each question the right ones of `n` answers, shared out among the orders of its choices.
+        """Right answers among `n` samples of each row, shared out among the orders of its choices.
 
-        The answers are kept in the file `name`; the first `first` of each question are in another one.
+        The samples are appended to `name`.jsonl; the first `first` of each row are in another file.
         """
         shares = [
-            _Share(question, order, count, start)
-            for question, (problem_id, _) in enumerate(questions)
+            _Share(row, order, count, start)
+            for row, (problem_id, _) in enumerate(rows)
             for (order, count), (_, start) in zip(
                 shared_out(n, self._orders[problem_id]),
                 shared_out(first, self._orders[problem_id]),
                 strict=True,
             )
         ]
-        prompts, shown = [], []
+        prompts, hint_ids = [], []
         for share in shares:
-            problem_id, hint = questions[share.question]
+            problem_id, hint = rows[share.row]
             problem, text = self.problems[problem_id], hint.text if hint else ""
             prompts.append(
                 render_in_order(self._renderer, problem, share.order, text, hidden=hidden)
             )
-            shown.append(hint.id if hint else "")
-        requests = requests_for(self._engine, prompts, self._adapter, shown)
-        right = [0] * len(questions)
+            hint_ids.append(hint.id if hint else "")
+        requests = requests_for(self._engine, prompts, self._adapter, hint_ids)
+        right = [0] * len(rows)
         for size in sorted({(share.count, share.start) for share in shares}, reverse=True):
-            own = [number for number, one in enumerate(shares) if (one.count, one.start) == size]
+            own = [i for i, share in enumerate(shares) if (share.count, share.start) == size]
             drawn = draw(
                 self._engine,
                 [replace(requests[i], permutation=shares[i].order) for i in own],
@@ -146,9 +148,9 @@ class _Asking:
                 seed=self._config.seed,
                 first=size[1],
             )
-            for number, samples in zip(own, drawn, strict=True):
-                right[shares[number].question] += sum(map(self._is_right, samples))
-        return [Count(right=one, n=n) for one in right]
+            for i, samples in zip(own, drawn, strict=True):
+                right[shares[i].row] += sum(map(self._is_right, samples))
+        return [Count(right=count, n=n) for count in right]
 
     def _is_right(self, sample: Sample) -> bool:
         shown = in_order(self.problems[sample.problem_id], sample.permutation)
@@ -156,88 +158,67 @@ class _Asking:
 
 
 class _Screening:
-    """Who is still in, and what was counted of each hint so far."""
+    """The hints that passed so far, and the counts and verdicts of each hint."""
 
-    def __init__(self, section: Any, asking: _Asking, hints: Sequence[Hint]) -> None:
-        self._section, self._asking = section, asking
-        self.alive = list(hints)
+    def __init__(self, section: Any, policy: _Policy, hints: Sequence[Hint]) -> None:
+        self._section, self._policy = section, policy
+        self.passed = list(hints)
         self.counts: dict[str, dict[str, Count]] = {hint.id: {} for hint in hints}
         self._verdicts: dict[str, dict[str, str]] = {hint.id: {} for hint in hints}
         self.refusals: dict[str, str] = {}
 
     def static(self) -> None:
-        """Refuse what can be seen without asking."""
-        least, most = self._section.min_characters, self._section.max_characters
-        for hint in self.alive:
-            problem = self._asking.problems[hint.problem_id]
-            reason = static_refusal(problem, hint.text, min_characters=least, max_characters=most)
-            self._judge("static", hint, reason)
-        self._go_on()
+        """Refuse what can be seen without samples."""
+        lengths = {
+            "min_characters": self._section.min_characters,
+            "max_characters": self._section.max_characters,
+        }
+        reasons = [
+            static_refusal(self._policy.problems[hint.problem_id], hint.text, **lengths)
+            for hint in self.passed
+        ]
+        self._judge("static", reasons)
 
     def screen(self, name: str) -> None:
-        """Count what the screen needs of the hints that are still in, and refuse by that."""
+        """Sample what the screen counts for the hints that passed so far, and refuse by that."""
         for kind in SCREENS[name]:
             self._count(kind)
-        for hint in self.alive:
-            reason = refusal(name, self.counts[hint.id], self._section.n, self._section.z)
-            self._judge(name, hint, reason)
-        self._go_on()
+        n, z = self._section.n, self._section.z
+        self._judge(name, [refusal(name, self.counts[hint.id], n, z) for hint in self.passed])
 
-    def result(self, hint: Hint, tried: Sequence[Tried]) -> Abstraction:
-        """The hint and all that is known of it."""
+    def result(self, hint: Hint) -> Abstraction:
+        """The hint with its counts and verdicts."""
         counts, kept = self.counts[hint.id], hint.id not in self.refusals
         return Abstraction(
             problem_id=hint.problem_id,
             text=hint.text,
             counts=counts,
-            neighbours=tuple(tried),
-            score=worth(counts["fresh"].rate - counts["bare"].rate, tried) if kept else None,
+            score=hint_score(counts) if kept else None,
             verdicts=self._verdicts[hint.id],
             kept=kept,
         )
 
     def _count(self, kind: str) -> None:
-        hidden, first = kind.startswith("hidden"), self._section.n if kind == "fresh" else 0
-        n = answers_for(kind, self._section.n, self._section.bare_n)
-        if kind in PER_PROBLEM:
-            names = list(dict.fromkeys(hint.problem_id for hint in self.alive))
-            questions: list[Question] = [(name, None) for name in names]
-            found = self._asking.right(kind, questions, n, hidden=hidden)
-            of_problem = dict(zip(names, found, strict=True))
-            counted = [of_problem[hint.problem_id] for hint in self.alive]
-        else:
-            questions = [(hint.problem_id, hint) for hint in self.alive]
-            counted = self._asking.right(kind, questions, n, hidden=hidden, first=first)
-        for hint, count in zip(self.alive, counted, strict=True):
-            self.counts[hint.id][kind] = count
+        n = samples_for(kind, self._section.n, self._section.bare_n)
+        hinted = [(hint.problem_id, None if kind in PER_PROBLEM else hint) for hint in self.passed]
+        rows = list(dict.fromkeys(hinted))
+        counts = self._policy.right(
+            kind,
+            rows,
+            n,
+            hidden=kind.startswith("hidden"),
+            first=self._section.n if kind == "replication" else 0,
+        )
+        of_row = dict(zip(rows, counts, strict=True))
+        for hint, row in zip(self.passed, hinted, strict=True):
+            self.counts[hint.id][kind] = of_row[row]
 
-    def _judge(self, screen: str, hint: Hint, reason: str | None) -> None:
-        self._verdicts[hint.id][screen] = reason or "pass"
-        if reason:
-            self.refusals[hint.id] = reason
-
-    def _go_on(self) -> None:
-        self.alive = [hint for hint in self.alive if hint.id not in self.refusals]
-
-
-def _try_elsewhere(
-    section: Any, asking: _Asking, problems: Sequence[Problem], kept: Sequence[Hint]
-) -> dict[str, list[Tried]]:
-    """What each kept hint does on the nearest other problems, by the id of the hint."""
-    if not section.reuse:
-        return {}
-    near = neighbours(problems, sorted({hint.problem_id for hint in kept}), section.reuse)
-    asked: list[Question] = [(name, hint) for hint in kept for name in near[hint.problem_id]]
-    names = list(dict.fromkeys(name for name, _ in asked))
-    bare = asking.right("neighbours_bare", [(name, None) for name in names], section.n)
-    of_problem = dict(zip(names, bare, strict=True))
-    found: dict[str, list[Tried]] = {hint.id: [] for hint in kept}
-    for (name, hint), count in zip(
-        asked, asking.right("neighbours", asked, section.n), strict=True
-    ):
-        if hint is not None:
-            found[hint.id].append(Tried(problem_id=name, bare=of_problem[name], hinted=count))
-    return found
+    def _judge(self, screen: str, reasons: Sequence[str | None]) -> None:
+        for hint, reason in zip(self.passed, reasons, strict=True):
+            self._verdicts[hint.id][screen] = reason or "pass"
+            if reason:
+                self.refusals[hint.id] = reason
+        self.passed = [hint for hint in self.passed if hint.id not in self.refusals]
 
 
 STAGE = Stage(
@@ -254,5 +235,5 @@ STAGE = Stage(
         "engine.script",
     ),
     looks_at=HELD_OUT,
-    version=2,
+    version=3,
 )

@@ -7,9 +7,9 @@ import pytest
 from support.problems import exam
 
 from koalign.config.sections import Hints
-from koalign.mining.hints.lift_screens import SCREENS, answers_for, refusal
 from koalign.mining.hints.static_screen import static_refusal
-from koalign.records import Count
+from koalign.mining.hints.uplift_screens import SCREENS, best_hints, refusal, samples_for
+from koalign.records import Abstraction, Count
 
 SECTION = Hints()
 RATES = (0.05, 0.1, 0.25, 0.5, 0.6)
@@ -20,7 +20,7 @@ def screened(rates: dict[str, float], rng: random.Random, n: int, bare_n: int) -
     counts: dict[str, Count] = {}
     for screen, kinds in SCREENS.items():
         for kind in kinds:
-            drawn = answers_for(kind, n, bare_n)
+            drawn = samples_for(kind, n, bare_n)
             right = sum(rng.random() < rates[kind] for _ in range(drawn))
             counts[kind] = Count(right=right, n=drawn)
         if reason := refusal(screen, counts, n, SECTION.z):
@@ -33,10 +33,10 @@ def passing(rates: dict[str, float], n: int, bare_n: int, tries: int = 3000) -> 
     return sum(screened(rates, rng, n, bare_n) is None for _ in range(tries)) / tries
 
 
-def rates_of(bare: float, lift: float, told: float = 0.25) -> dict[str, float]:
-    hinted = min(1.0, bare + lift)
+def rates_of(bare: float, uplift: float, told: float = 0.25) -> dict[str, float]:
+    hinted = min(1.0, bare + uplift)
     return {
-        "bare": bare, "hinted": hinted, "fresh": hinted,
+        "bare": bare, "hinted": hinted, "replication": hinted,
         "hidden_bare": 0.25, "hidden_hinted": told,
     }  # fmt: skip
 
@@ -83,17 +83,17 @@ def test_of_200_hints_that_say_the_answer_in_words_none_passes():
         assert static_refusal(problem, text, min_characters=8, max_characters=1200), text
 
 
-def test_what_has_no_room_could_not_have_passed():
+def test_what_has_no_headroom_could_not_have_passed():
     n, bare_n = SECTION.n, SECTION.bare_n
     for right in range(bare_n + 1):
         counts = {"bare": Count(right=right, n=bare_n)}
         best = {**counts, "hinted": Count(right=n, n=n)}
-        refused = refusal("room", counts, n, SECTION.z) is not None
-        assert refused == (refusal("lift", best, n, SECTION.z) is not None)
+        refused = refusal("headroom", counts, n, SECTION.z) is not None
+        assert refused == (refusal("uplift", best, n, SECTION.z) is not None)
 
 
 def exact_null(bare: float, n: int, bare_n: int) -> float:
-    """The probability that a useless hint passes lift and fresh, summed over all counts."""
+    """The probability that a useless hint passes uplift and replication, summed over all counts."""
 
     def at(right: int, out_of: int) -> float:
         return comb(out_of, right) * bare**right * (1 - bare) ** (out_of - right)
@@ -109,12 +109,34 @@ def exact_null(bare: float, n: int, bare_n: int) -> float:
                     screen, {**counts, SCREENS[screen][0]: Count(right=right, n=n)}, n, SECTION.z
                 )
             )
-            for screen in ("lift", "fresh")
+            for screen in ("uplift", "replication")
         }
-        total += at(alone, bare_n) * passes["lift"] * passes["fresh"]
+        total += at(alone, bare_n) * passes["uplift"] * passes["replication"]
     return total
 
 
-def test_a_useless_hint_passes_lift_and_fresh_in_eight_of_a_hundred_at_any_rate():
+def test_a_useless_hint_passes_uplift_and_replication_in_eight_of_a_hundred_at_any_rate():
     worst = max(exact_null(rate / 50, SECTION.n, SECTION.bare_n) for rate in range(51))
     assert 0.07 < worst < 0.08
+
+
+def kept(problem_id: str, text: str, score: float | None) -> Abstraction:
+    return Abstraction(
+        problem_id=problem_id,
+        text=text,
+        counts={},
+        verdicts={},
+        score=score,
+        kept=score is not None,
+    )
+
+
+def test_of_each_problem_the_best_hints_are_taken_and_never_a_refused_one():
+    hints = [
+        kept("p", "둘째", 0.3),
+        kept("p", "첫째", 0.6),
+        kept("p", "없음", None),
+        kept("q", "하나", 0.5),
+    ]
+    assert [hint.text for hint in best_hints(hints, 1)] == ["첫째", "하나"]
+    assert [hint.text for hint in best_hints(hints, 4)] == ["둘째", "첫째", "하나"]

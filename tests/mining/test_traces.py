@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from koalign.mining.hints.traces import Trace, answer_rows
+from koalign.mining.hints.traces import Trace, answer_traces
 from koalign.records import Abstraction, Problem, Sample
 
 CHOICES = ("서울", "부산", "대구", "광주")
@@ -43,15 +43,18 @@ BARE = [sample(name, i % 4 + 1, i) for name in NAMES for i in range(6)]
 
 def rows(**changes: object) -> list[Trace]:
     given = {
-        "hinted": HINTED, "bare": BARE, "traces": 2, "bare_share": 0.125, "foreign_share": 0.2, "seed": 0,
+        "hinted": HINTED, "bare": BARE, "traces": 2, "bare_share": 0.125, "mismatched_share": 0.2,
+        "seed": 0,
     }  # fmt: skip
-    return answer_rows(PROBLEMS, KEPT, **{**given, **changes})
+    return answer_traces(PROBLEMS, KEPT, **{**given, **changes})
 
 
-def test_a_fifth_of_the_hinted_rows_is_foreign_and_an_eighth_of_all_is_bare():
+def test_a_fifth_of_the_hinted_rows_is_mismatched_and_an_eighth_of_all_is_bare():
     kinds = Counter(row.kind for row in rows())
     assert kinds["hinted"] == 60
-    assert kinds["foreign"] / (kinds["hinted"] + kinds["foreign"]) == pytest.approx(0.2, abs=0.01)
+    assert kinds["mismatched"] / (kinds["hinted"] + kinds["mismatched"]) == pytest.approx(
+        0.2, abs=0.01
+    )
     assert kinds["bare"] / kinds.total() == pytest.approx(0.125, abs=0.01)
 
 
@@ -64,13 +67,13 @@ def test_a_hinted_row_is_a_right_answer_drawn_with_that_hint():
     assert rows(hinted=wrong) == []
 
 
-def test_a_foreign_row_carries_the_hint_of_another_problem_and_an_answer_given_without_it():
+def test_a_mismatched_row_carries_the_hint_of_another_problem_and_an_answer_given_without_it():
     own = {(s.problem_id, s.token_ids) for s in BARE}
-    foreign = [row for row in rows() if row.kind == "foreign"]
-    for row in foreign:
+    mismatched = [row for row in rows() if row.kind == "mismatched"]
+    for row in mismatched:
         assert row.hint and not row.hint.startswith(row.problem_id)
         assert (row.problem_id, row.token_ids) in own
-    assert len({row.problem_id for row in foreign}) == len(foreign)
+    assert len({row.problem_id for row in mismatched}) == len(mismatched)
 
 
 def test_a_bare_row_says_what_the_policy_says_most_right_or_wrong():

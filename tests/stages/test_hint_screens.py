@@ -13,7 +13,7 @@ from koalign.data.formats.sources import read_source
 from koalign.data.grading.grade import grade
 from koalign.data.prompting.orders import in_order
 from koalign.jsonl import read_jsonl
-from koalign.mining.hints.lift_screens import SCREENS, answers_for, refusal
+from koalign.mining.hints.uplift_screens import SCREENS, hint_score, refusal, samples_for
 from koalign.records import Abstraction, Drop, Problem, Sample
 from koalign.run import execute, read_manifest
 from koalign.stages.pipeline import stages_of
@@ -77,7 +77,7 @@ def run_to_the_hints(
         "data": {"train": "train.jsonl", "test": "test.jsonl", "hints": "hints.jsonl"},
         "engine": {"backend": "scripted", "script": "script.yaml"},
         "sample": {"n": 8},
-        "hints": {"n": N, "bare_n": BARE_N, "reuse": 2, **settings},
+        "hints": {"n": N, "bare_n": BARE_N, **settings},
     }
     (folder / "koalign.yaml").write_text(yaml.safe_dump(config), "utf-8")
     read = load_config([folder / "koalign.yaml"], [])
@@ -118,12 +118,12 @@ def test_useful_hints_are_kept_and_each_other_kind_goes_for_its_reason(rows, pro
         if one.text.startswith("답은"):
             expected = {"static": "states_the_answer"}
         elif solved(one, problems):
-            expected = {"static": "pass", "room": "no_room"}
+            expected = {"static": "pass", "headroom": "no_headroom"}
         elif one.text.startswith("몰래"):
             expected = {
                 "static": "pass",
-                "room": "pass",
-                "lift": "pass",
+                "headroom": "pass",
+                "uplift": "pass",
                 "leak": "tells_the_answer_alone",
             }
         else:
@@ -136,11 +136,11 @@ def test_useful_hints_are_kept_and_each_other_kind_goes_for_its_reason(rows, pro
     assert {list(one.verdicts.values())[-1] for one in alarms} <= {"tells_the_answer_alone"}
 
 
-def test_useless_hints_go_for_want_of_lift_or_because_it_did_not_repeat(rows, problems):
+def test_useless_hints_go_for_want_of_uplift_or_because_it_did_not_replicate(rows, problems):
     useless = [one for one in rows if "읽어" in one.text and not solved(one, problems)]
     last = Counter(list(one.verdicts.values())[-1] for one in useless)
     assert len(useless) == 23 * len(USELESS)
-    assert last["no_lift"] > 0.8 * len(useless) and last["lift_did_not_repeat"] > 0
+    assert last["no_uplift"] > 0.8 * len(useless) and last["uplift_did_not_replicate"] > 0
     assert last["pass"] <= 0.10 * len(useless)
 
 
@@ -152,15 +152,15 @@ def test_every_verdict_follows_from_the_counts_beside_it(rows):
         kinds = [kind for screen in asked for kind in SCREENS[screen]]
         assert list(one.counts) == kinds
         assert {kind: count.n for kind, count in one.counts.items()} == {
-            kind: answers_for(kind, N, BARE_N) for kind in kinds
+            kind: samples_for(kind, N, BARE_N) for kind in kinds
         }
 
 
 def test_a_refused_hint_is_asked_nothing_more(run, rows):
     refused_by = {one.id: list(one.verdicts)[-1] for one in rows if not one.kept}
     for file, screens in (
-        ("hinted", {"static", "room"}),
-        ("fresh", {"static", "room", "lift", "leak"}),
+        ("hinted", {"static", "headroom"}),
+        ("replication", {"static", "headroom", "uplift", "leak"}),
     ):
         drawn = read_jsonl(run / "hints" / f"{file}.jsonl", Sample)
         assert not [s for s in drawn if refused_by.get(s.abstraction_id) in screens]
@@ -168,50 +168,41 @@ def test_a_refused_hint_is_asked_nothing_more(run, rows):
 
 def test_the_counts_are_those_of_the_samples_on_disk(run, rows, problems):
     right: Counter[tuple[str, str]] = Counter()
-    for kind in ("bare", "hinted", "fresh"):
+    for kind in ("bare", "hinted", "replication"):
         for s in read_jsonl(run / "hints" / f"{kind}.jsonl", Sample):
             shown = in_order(problems[s.problem_id], s.permutation)
             name = s.abstraction_id or s.problem_id
             right[kind, name] += grade(shown, s.text, s.finish_reason).correct
     for one in rows:
-        for kind in ("bare", "hinted", "fresh"):
+        for kind in ("bare", "hinted", "replication"):
             if kind in one.counts:
                 name = one.problem_id if kind == "bare" else one.id
                 assert one.counts[kind].right == right[kind, name]
 
 
-def test_hinted_and_bare_answers_share_orders_evenly_and_fresh_ones_are_new(run):
+def test_hinted_and_bare_answers_share_orders_evenly_and_replications_are_new(run):
     orders: dict[str, dict[tuple[str, str], Counter]] = {}
     indices = {}
-    for kind in ("bare", "hinted", "fresh"):
+    for kind in ("bare", "hinted", "replication"):
         orders[kind], indices[kind] = {}, {}
         for s in read_jsonl(run / "hints" / f"{kind}.jsonl", Sample):
             key = s.problem_id, s.abstraction_id
             orders[kind].setdefault(key, Counter())[s.permutation] += 1
             indices[kind].setdefault(key, set()).add((s.permutation, s.index))
-    for kind, n in (("bare", BARE_N), ("hinted", N), ("fresh", N)):
+    for kind, n in (("bare", BARE_N), ("hinted", N), ("replication", N)):
         for (problem_id, _), counted in orders[kind].items():
             assert set(counted.values()) == {n // 2}
             assert set(counted) == set(orders["bare"][problem_id, ""])
-    for key, drawn in indices["fresh"].items():
+    for key, drawn in indices["replication"].items():
         assert not drawn & indices["hinted"][key]
 
 
-def test_a_kept_hint_is_ranked_by_its_lift_and_half_of_what_it_lifts_its_neighbours(rows, problems):
+def test_only_a_kept_hint_has_a_score_and_it_is_the_uplift_of_its_replication(rows):
     for one in rows:
-        assert bool(one.neighbours) == one.kept == (one.score is not None)
-        if one.kept:
-            assert len({tried.problem_id for tried in one.neighbours}) == 2
-            own = problems[one.problem_id]
-            assert all(problems[tried.problem_id].group != own.group for tried in one.neighbours)
-            lifts = [tried.hinted.rate - tried.bare.rate for tried in one.neighbours]
-            lift = one.counts["fresh"].rate - one.counts["bare"].rate
-            assert one.score == pytest.approx(lift + 0.5 * sum(lifts) / 2)
-    elsewhere = [t for one in rows if "고을" in one.text for t in one.neighbours]
-    same = [t for t in elsewhere if t.hinted.rate == 1]
-    assert same and len(same) < len(
-        elsewhere
-    )  # it names a place, which is another problem's by luck
+        assert one.score == (hint_score(one.counts) if one.kept else None)
+    scored = next(one for one in rows if one.kept)
+    uplift = scored.counts["replication"].rate - scored.counts["bare"].rate
+    assert scored.score == uplift > 0
 
 
 def test_every_drop_is_counted_with_its_reason(run, rows):
@@ -225,15 +216,15 @@ def test_every_drop_is_counted_with_its_reason(run, rows):
     }
     assert counts["candidates"] == counts["kept"] + len(drops)
     assert set(reasons) == {
-        "states_the_answer", "no_room", "no_lift", "tells_the_answer_alone", "lift_did_not_repeat",
+        "states_the_answer", "no_headroom", "no_uplift", "tells_the_answer_alone", "uplift_did_not_replicate",
     }  # fmt: skip
 
 
-def test_one_order_and_no_neighbours_can_be_asked_for(tmp_path, monkeypatch):
+def test_one_order_can_be_asked_for(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    run_to_the_hints(tmp_path, permutations=1, reuse=0, limit=26)
+    run_to_the_hints(tmp_path, permutations=1, limit=26)
     rows = read_jsonl(tmp_path / RUN / "hints" / "abstractions.jsonl", Abstraction)
-    assert len(rows) == 26 and not any(one.neighbours for one in rows)
+    assert len(rows) == 26
     drawn = read_jsonl(tmp_path / RUN / "hints" / "bare.jsonl", Sample)
     assert {s.permutation for s in drawn} == {()}
     assert all(one.score is not None for one in rows if one.kept)

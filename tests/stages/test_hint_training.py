@@ -1,6 +1,5 @@
-"""Hints through real engines and trainings: killed screens go on, and hints of one problem are preferred."""
+"""Hints through real engines and trainings: killed screens go on."""
 
-import json
 import shutil
 from functools import partial
 from pathlib import Path
@@ -11,9 +10,7 @@ from support.command import koalign
 from support.kills import content, kill_when, lines_in
 from support.problems import exam, write_lines
 
-from koalign.adapters.cards import read_card
-from koalign.jsonl import read_jsonl, write_jsonl
-from koalign.records import Abstraction, Count, Pair
+from koalign.jsonl import write_jsonl
 
 pytestmark = pytest.mark.slow
 
@@ -45,7 +42,7 @@ def policy(tmp_path_factory) -> Path:
         "dpo": small,
         "probe": {"problems": 0},
         "candidates": {"per_problem": 2, "max_tokens": 24},
-        "hints": {"n": 4, "bare_n": 8, "reuse": 1, "z": 0, **draws},
+        "hints": {"n": 4, "bare_n": 8, "z": 0, **draws},
         "abstraction": {**small, "rank": 4},
         "answer": {**small, "rank": 4},
         "solve": {"hints": 1, "bare": 0, **draws},
@@ -66,7 +63,7 @@ def test_screens_that_are_killed_again_and_again_end_in_the_same_bytes(policy, t
     shutil.copytree(policy, folder)
     for stage in ("hints", "abstraction", "answer"):
         shutil.rmtree(folder / RUN / stage)
-    for file, enough in (("bare", 20), ("hinted", 40), ("neighbours", 5)):
+    for file, enough in (("bare", 20), ("hinted", 40), ("replication", 5)):
         kill_when(["abstractions"], folder, partial(written, folder, file, enough))
         assert not (folder / RUN / "hints" / "manifest.json").exists()
     done = koalign("abstractions", cwd=folder)
@@ -75,37 +72,3 @@ def test_screens_that_are_killed_again_and_again_end_in_the_same_bytes(policy, t
     for path in whole.glob("*.jsonl"):
         assert content(folder / RUN / "hints" / path.name) == content(path)
     assert content(folder / RUN / "answer/adapter") == content(policy / RUN / "answer/adapter")
-
-
-def test_preferred_hints_are_learned_in_ranks_on_top_of_what_was_taught(policy, tmp_path):
-    folder = tmp_path / "preferred"
-    shutil.copytree(policy, folder)
-    for stage in ("abstraction", "answer"):
-        shutil.rmtree(folder / RUN / stage)
-    path = folder / RUN / "hints" / "abstractions.jsonl"
-    rows = read_jsonl(path, Abstraction)
-    first = {row.problem_id: row.id for row in reversed(rows)}
-    judged = [
-        row.model_copy(update={
-            "kept": first[row.problem_id] == row.id,
-            "score": 0.5 if first[row.problem_id] == row.id else None,
-            "counts": {"hinted": Count(right=4 if first[row.problem_id] == row.id else 1, n=4)},
-        })
-        for row in rows
-    ]  # fmt: skip
-    write_jsonl(path, judged)
-    asked = ["abstractions", "-s", "abstraction.dpo=true", "-s", "abstraction.per_problem=1"]
-    made = folder / RUN / "abstraction"
-    kill_when(asked, folder, (made / "taught" / "adapter").exists)
-    taught = content(made / "taught" / "adapter")
-    kill_when(asked, folder, (made / "manifest.json").exists)
-    assert content(made / "taught" / "adapter") == taught
-    pairs = read_jsonl(made / "pairs.jsonl", Pair)
-    assert len(pairs) == len(rows) - len(first) and {pair.reason for pair in pairs} == {"lift"}
-    below, card = read_card(made / "taught" / "adapter"), read_card(made / "adapter")
-    assert card.role == "abstraction" and card.rank == below.rank + 4 == card.frozen_rank + 4
-    assert [part.id for part in card.parents] == [below.id]
-    logged = [json.loads(line) for line in (made / "metrics.jsonl").read_text("utf-8").splitlines()]
-    steps = [one for one in logged if "rewards/margins" in one]
-    assert steps[0]["rewards/margins"] == pytest.approx(0, abs=1e-4)
-    assert steps[-1]["rewards/margins"] > 0
