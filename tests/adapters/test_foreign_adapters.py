@@ -8,7 +8,7 @@ import torch
 from peft import IA3Config, get_peft_model
 from safetensors.torch import load_file, save_file
 from support.adapter_folders import plain
-from support.command import koalign
+from support.command import koalign, koalign_process
 from support.problems import problem, write_lines
 from support.tiny_models import tiny
 from support.training_helpers import MODEL, RENDERER, base_of_tests
@@ -294,11 +294,13 @@ def test_a_hub_id_is_an_adapter_too(mine, tmp_path):
     (store / "snapshots").mkdir()
     mine.rename(store / "snapshots" / "0123abcd")
     offline = {"HF_HUB_CACHE": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1"}
-    shown = koalign("adapters", "show", "owner/some-lora", "--json", cwd=tmp_path, **offline)
+    shown = koalign_process(
+        "adapters", "show", "owner/some-lora", "--json", cwd=tmp_path, **offline
+    )
     assert shown.returncode == 0, shown.stderr
     facts = json.loads(shown.stdout)
     assert (facts["name"], facts["role"], facts["rank"]) == ("owner/some-lora", "unknown", 4)
-    other = koalign("adapters", "show", "owner/other", cwd=tmp_path, **offline)
+    other = koalign_process("adapters", "show", "owner/other", cwd=tmp_path, **offline)
     assert other.returncode == 2 and other.stderr.count("\n") == 1
     assert "'owner/other' is neither a folder here nor to be had from the hub" in other.stderr
 

@@ -1,25 +1,67 @@
-"""The koalign command as a user runs it."""
+"""The koalign command: in this process, or as a user runs it in a process of its own."""
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
+import traceback
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
+from unittest import mock
+
+from koalign.cli.app import main
 
 ROOT = Path(__file__).parents[2]
 KOALIGN = [sys.executable, "-c", "from koalign.cli.app import main; main()"]
+WIDE = {"COLUMNS": "160"}
 
 
 def koalign(
     *arguments: str, cwd: Path | None = None, **changes: str
 ) -> subprocess.CompletedProcess:
-    """The command as a user runs it, in a process of its own."""
+    """The command in this process, with empty caches as in a new one.
+
+    Libraries stay imported, so what they read from the environment at import needs `koalign_process`.
+    """
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    clear_caches()
+    with (
+        chdir(cwd or "."),
+        mock.patch.dict(os.environ, {**WIDE, **changes}),
+        mock.patch.object(sys, "argv", ["koalign", *arguments]),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+        except Exception:
+            traceback.print_exc()
+            code = 1
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+
+def koalign_process(
+    *arguments: str, cwd: Path | None = None, **changes: str
+) -> subprocess.CompletedProcess:
+    """The command in a process of its own, for tests of start-up, of the console and of signals."""
     return subprocess.run(
         [*KOALIGN, *arguments],
         cwd=cwd,
-        env={**os.environ, "COLUMNS": "160", **changes},
+        env={**os.environ, **WIDE, **changes},
         capture_output=True,
         text=True,
         encoding="utf-8",
     )
+
+
+def clear_caches() -> None:
+    """Forget templates read before and messages said once."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("koalign."):
+            for value in list(vars(module).values()):
+                if hasattr(value, "cache_clear"):
+                    value.cache_clear()

@@ -15,7 +15,7 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
-from support.command import KOALIGN, koalign
+from support.command import KOALIGN, koalign, koalign_process
 from support.kills import RUN, content
 from support.problems import exam
 from support.process_tasks import die_in, fail_in, places, refuse_in
@@ -245,7 +245,7 @@ def whole(tmp_path_factory) -> Path:
         "sft": {"batch_size": 8, "gradient_accumulation_steps": 1, "save_steps": 3, "learning_rate": 3e-3, "epochs": 4},
     }  # fmt: skip
     (folder / "koalign.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
-    done = koalign("sft", cwd=folder)
+    done = koalign_process("sft", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("policy = base + sft (learning, rank 32)") == 1
     assert "Traceback" not in done.stderr and "process group" not in done.stderr
@@ -316,7 +316,7 @@ def test_a_training_stopped_by_ctrl_c_and_a_kill_leaves_nobody_and_ends_in_the_s
         found, said, left = interrupted(folder, stop)
         assert found == code and line in said and "Traceback" not in said and not left
         assert not (folder / RUN / "sft" / "manifest.json").exists()
-    done = koalign("sft", cwd=folder)
+    done = koalign_process("sft", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert content(folder / RUN / "sft/adapter") == content(whole / RUN / "sft/adapter")
 
