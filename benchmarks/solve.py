@@ -48,13 +48,13 @@ def work(part: str, run: Path, engine: str, count: int, folder: Path) -> None:
     from koalign.engines.drawing import draw, requests_for
     from koalign.engines.opening import open_engine
     from koalign.evaluation.solving.voting import solve_by_vote, uses_of
-    from koalign.jsonl import parse_record, read_json, read_jsonl
+    from koalign.jsonl import read_jsonl, read_record
     from koalign.records import Base, Problem, Sample
     from koalign.renderer import open_renderer
 
     greedy = ("hints=1", "answers=1", "bare=0", "temperature=0", "hint_temperature=0")
     config = load_config([], [f"solve.{one}" for one in greedy])
-    base = parse_record(Base, read_json(run / "prepare" / "base.json"), "base.json")
+    base = read_record(run / "prepare" / "base.json", Base)
     renderer = open_renderer(config.prompt, run / "prepare" / "shots.jsonl")
     problems = read_jsonl(run / "prepare" / "dev.jsonl", Problem)[:count]
     abstraction, answer = (run / name / "adapter" for name in ("abstraction", "answer"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import reprlib
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -48,7 +49,7 @@ def iter_json_lines(path: Path) -> Iterator[tuple[int, Any]]:
 
 
 def parse_record(record: type[R], value: Any, place: str) -> R:
-    """The record in a JSON value; raises KoalignError that names the place and the field."""
+    """The record in a JSON value; raises KoalignError with the place, the field and its value."""
     try:
         return record.model_validate(value, strict=False)
     except ValidationError as error:
@@ -58,6 +59,8 @@ def parse_record(record: type[R], value: Any, place: str) -> R:
         if first["type"] == "extra_forbidden":
             near = get_close_matches(field, record.model_fields, n=1)
             message = "unknown key" + (f"; did you mean {near[0]!r}?" if near else "")
+        elif first["type"] not in {"missing", "value_error"}:
+            message += f", found {reprlib.repr(first['input'])}"
         raise KoalignError(f"{place}: {field + ': ' if field else ''}{message}") from None
 
 
@@ -81,6 +84,11 @@ def read_json(path: Path) -> Any:
         raise KoalignError(
             f"{path}: is not the JSON that koalign wrote ({error}); make it again with --force"
         ) from None
+
+
+def read_record(path: Path, record: type[R]) -> R:
+    """The record in a JSON file; raises KoalignError with the file, the field and its value."""
+    return parse_record(record, read_json(path), str(path))
 
 
 def write_json(path: Path, value: Any) -> None:

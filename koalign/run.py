@@ -16,7 +16,7 @@ import koalign
 from koalign.config.inputs import Section
 from koalign.config.sections import Config, resolve_path
 from koalign.data.formats.files import contents
-from koalign.jsonl import read_json, write_json
+from koalign.jsonl import read_record, write_json
 from koalign.provenance import git_commit, measured, package_versions
 from koalign.records import KoalignError, Record, content_hash
 from koalign.renderer import open_renderer
@@ -139,7 +139,7 @@ def execute(
     )
     out = run_dir / stage.name
     if (out / "plan.json").exists():
-        made = Plan.model_validate(read_json(out / "plan.json"))
+        made = read_record(out / "plan.json", Plan)
         unfinished = not (out / "manifest.json").exists()
         if unfinished and not stage.continues:
             shutil.rmtree(out)
@@ -192,7 +192,7 @@ def _clear(folder: Path, keeps: Sequence[str]) -> None:
 def read_manifest(folder: Path) -> Manifest | None:
     """The manifest of a stage folder; none if the stage is not whole."""
     path = folder / "manifest.json"
-    return Manifest.model_validate(read_json(path)) if path.exists() else None
+    return read_record(path, Manifest) if path.exists() else None
 
 
 def hash_path(path: Path) -> str:

@@ -19,7 +19,7 @@ from koalign.adapters.foreign import (
     refuse_without_weights,
 )
 from koalign.adapters.model_card import model_card
-from koalign.jsonl import parse_record, read_json, write_atomically, write_json
+from koalign.jsonl import read_record, write_atomically, write_json
 from koalign.records import Base, KoalignError, content_hash
 from koalign.run import hash_path
 
@@ -49,7 +49,7 @@ def read_card(folder: Path, *, keep: bool = True) -> AdapterCard:
     KoalignError where there is no adapter, and where a file is broken.
     """
     if (folder / CARD).exists():
-        return parse_record(AdapterCard, read_json(folder / CARD), str(folder / CARD))
+        return read_record(folder / CARD, AdapterCard)
     if not (folder / CONFIG).exists():
         raise KoalignError(
             f"{folder}: no adapter here (neither {CARD} nor {CONFIG}); "

@@ -17,7 +17,7 @@ from koalign.adapters.lineage import located, run_of
 from koalign.adapters.lora import Lora, read_lora
 from koalign.adapters.stack import ERROR, Matrices, compare, summed
 from koalign.config.sections import resolve_path
-from koalign.jsonl import parse_record, read_json
+from koalign.jsonl import read_record
 from koalign.records import KoalignError, Record
 from koalign.run import WORK, Manifest, hash_path
 
@@ -114,7 +114,7 @@ def _own_files(folder: Path) -> Iterator[Check]:
     if not path.exists():
         return
     try:
-        recorded = parse_record(Manifest, read_json(path), str(path)).outputs
+        recorded = read_record(path, Manifest).outputs
     except KoalignError as error:  # broken, or some other program's
         yield _unknown("manifest", str(error))
         return

@@ -12,7 +12,7 @@ import typer
 
 from koalign.cli.options import DEFAULT_RUN, Files, Force, RunDir, Settings
 from koalign.cli.stages import run_stages
-from koalign.jsonl import parse_record, read_json, read_jsonl
+from koalign.jsonl import read_jsonl, read_record
 from koalign.records import Base, KoalignError
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def _solve_file(
     base_file = run_dir / "prepare" / "base.json"
     if not base_file.exists():
         raise KoalignError(f"{run_dir}: no run here; run `koalign sft` first (or `koalign run`)")
-    base = parse_record(Base, read_json(base_file), str(base_file))
+    base = read_record(base_file, Base)
     asked = read_problems(problems or run_dir / "prepare" / "test.jsonl")
     if not asked:
         raise KoalignError(f"{problems or 'the test split'}: holds no problem")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from koalign.cli.options import DEFAULT_RUN, Files, Force, RunDir, Settings
-from koalign.jsonl import parse_record, read_json
+from koalign.jsonl import read_json, read_record
 
 if TYPE_CHECKING:
     from koalign.config.sections import Config
@@ -74,6 +74,6 @@ def run_stages(
         evaluated = run_dir / "evaluate"
         print_results(read_json(evaluated / "results.json"))
         said = evaluated / "solving.json"
-        print_report(parse_record(SolvingReport, read_json(said), str(said)))
+        print_report(read_record(said, SolvingReport))
         typer.echo(f"the same as a page: {evaluated / 'solving.html'}")
         typer.echo(f"the run is in {run_dir}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from koalign.jsonl import parse_record, read_json, read_jsonl
+from koalign.jsonl import read_jsonl, read_record
 from koalign.records import KoalignError, Record
 
 RESULTS = "results.json"
@@ -115,7 +115,7 @@ def read_evaluation(folder: Path) -> tuple[Evaluation, list[Prediction]]:
             "no evaluation here; `koalign benchmark PROTOCOL --out FOLDER` makes one")
         )  # fmt: skip
     path = folder / RESULTS
-    evaluation = parse_record(Evaluation, read_json(path), str(path))
+    evaluation = read_record(path, Evaluation)
     predictions = read_jsonl(folder / PREDICTIONS, Prediction)
     if len(predictions) != evaluation.n or len({p.id for p in predictions}) != evaluation.n:
         raise KoalignError(

@@ -10,7 +10,7 @@ from typing import Any
 from koalign.adapters.cards import stacked_card, write_card
 from koalign.data.prompting import tokens
 from koalign.guard import within_context
-from koalign.jsonl import parse_record, read_json, read_jsonl
+from koalign.jsonl import read_jsonl, read_record
 from koalign.mining.hints.uplift_screens import best_hints
 from koalign.records import Abstraction, Base, KoalignError, Problem
 from koalign.renderer import open_renderer
@@ -18,7 +18,7 @@ from koalign.run import WORK, Stage, StageResult, hash_path
 
 
 def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
-    base = parse_record(Base, read_json(inputs["prepare/base.json"]), "prepare/base.json")
+    base = read_record(inputs["prepare/base.json"], Base)
     problems = {p.id: p for p in read_jsonl(inputs["prepare/train.jsonl"], Problem)}
     hints = read_jsonl(inputs["hints/abstractions.jsonl"], Abstraction)
     kept = best_hints(hints, config.abstraction.per_problem)

@@ -11,7 +11,7 @@ from koalign.adapters.cards import stacked_card, write_card
 from koalign.data.prompting.orders import render_in_order
 from koalign.data.prompting.tokens import prompt_ids
 from koalign.guard import within_context
-from koalign.jsonl import parse_record, read_json, read_jsonl
+from koalign.jsonl import read_jsonl, read_record
 from koalign.mining.hints.traces import Trace, answer_traces
 from koalign.records import Abstraction, Base, KoalignError, Problem, Sample
 from koalign.renderer import open_renderer
@@ -19,7 +19,7 @@ from koalign.run import WORK, Stage, StageResult, hash_path
 
 
 def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
-    base = parse_record(Base, read_json(inputs["prepare/base.json"]), "prepare/base.json")
+    base = read_record(inputs["prepare/base.json"], Base)
     problems = {p.id: p for p in read_jsonl(inputs["prepare/train.jsonl"], Problem)}
     section = config.answer
     renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])

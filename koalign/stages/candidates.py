@@ -13,7 +13,7 @@ from koalign.engines.drawing import draw, requests_for
 from koalign.engines.engine import Engine
 from koalign.engines.opening import open_engine
 from koalign.guard import HELD_OUT, refuse_leaks, telling
-from koalign.jsonl import parse_record, read_json, read_jsonl, write_jsonl
+from koalign.jsonl import read_jsonl, read_record, write_jsonl
 from koalign.mining.distilling.teacher_calls import PAID, REPLIES, Call
 from koalign.mining.hints import writing as drafts
 from koalign.mining.hints.writing import Own, Written
@@ -84,7 +84,7 @@ def _ask_policy(
     config: Any, inputs: Mapping[str, Path], out: Path, asked: Asked
 ) -> tuple[list[Written], list[Drop], dict[str, float]]:
     """What the DPO policy writes; own answers are left out where the context does not hold them all."""
-    base = parse_record(Base, read_json(inputs["prepare/base.json"]), "prepare/base.json")
+    base = read_record(inputs["prepare/base.json"], Base)
     renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
     adapter = inputs["dpo/adapter"]
     check_adapter(adapter, base, renderer.hash)

@@ -18,7 +18,7 @@ from koalign.engines.judging import DRAWS, ENOUGH, calls_to_judge, judged_by, ri
 from koalign.engines.opening import open_engine, tokenizer_of
 from koalign.engines.teacher import TeacherResult, ask_teacher
 from koalign.guard import HELD_OUT, refuse_leaks, telling
-from koalign.jsonl import parse_record, read_json, read_jsonl, write_json, write_jsonl
+from koalign.jsonl import read_jsonl, read_record, write_json, write_jsonl
 from koalign.mining.distilling.explaining import REASONING, ask_for_rationale, in_another_order
 from koalign.mining.distilling.mixture import mixture, with_rationales
 from koalign.mining.distilling.report import chosen_by_teacher, describe_distillation
@@ -44,7 +44,7 @@ POLICY = "sft/adapter"
 
 def run(config: Any, inputs: Mapping[str, Path], out: Path, *, asks: bool = True) -> StageResult:
     """Ask, unless there is no teacher, verify every completion on its own, then make the set."""
-    base = parse_record(Base, read_json(inputs["prepare/base.json"]), "prepare/base.json")
+    base = read_record(inputs["prepare/base.json"], Base)
     problems = read_jsonl(inputs["prepare/train.jsonl"], Problem)[: config.distill.limit]
     refuse_leaks(problems, inputs)
     renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from koalign.adapters.cards import check_adapter, part, write_card
-from koalign.jsonl import parse_record, read_json, read_jsonl
+from koalign.jsonl import read_jsonl, read_record
 from koalign.mining.pairs.logps import read_logps
 from koalign.records import Base, Pair, Problem
 from koalign.renderer import open_renderer
@@ -16,7 +16,7 @@ from koalign.run import Stage, StageResult, hash_path
 
 
 def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
-    base = parse_record(Base, read_json(inputs["prepare/base.json"]), "prepare/base.json")
+    base = read_record(inputs["prepare/base.json"], Base)
     pairs = read_jsonl(inputs["pairs/pairs.jsonl"], Pair)
     renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
     parent = check_adapter(inputs["sft/adapter"], base, renderer.hash)

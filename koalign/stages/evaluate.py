@@ -22,7 +22,7 @@ from koalign.evaluation.results import Prediction
 from koalign.evaluation.solving.report import solving_report
 from koalign.evaluation.solving.voting import Attempt, Written, drawn_for, spent, vote_of
 from koalign.evaluation.stats.intervals import macro_f1, paired_difference, share_figure
-from koalign.jsonl import parse_record, read_json, read_jsonl, write_json
+from koalign.jsonl import read_json, read_jsonl, read_record, write_json
 from koalign.provenance import measured
 from koalign.records import Base, KoalignError, Problem
 from koalign.renderer import open_renderer
@@ -46,7 +46,7 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
         raise KoalignError(
             f"evaluate needs data.test with answers; {len(without_gold)} of {len(problems)} lack one"
         )
-    base = parse_record(Base, read_json(inputs["prepare/base.json"]), "prepare/base.json")
+    base = read_record(inputs["prepare/base.json"], Base)
     benchmark = _benchmark(config, inputs, problems)
     adapters = {"base": None} | {name: inputs[f"{name}/adapter"] for name in ("sft", "dpo", *SOLVE)}
     cards = {

@@ -22,7 +22,7 @@ from koalign.engines.drawing import draw, requests_for
 from koalign.engines.engine import Engine
 from koalign.engines.opening import open_engine
 from koalign.guard import HELD_OUT, refuse_leaking_texts
-from koalign.jsonl import parse_record, read_json, read_jsonl, write_jsonl
+from koalign.jsonl import read_jsonl, read_record, write_jsonl
 from koalign.mining.hints.static_screen import static_refusal
 from koalign.mining.hints.uplift_screens import (
     PER_PROBLEM,
@@ -44,7 +44,7 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
 
     First the static one, which needs no samples, then those of `uplift_screens`.
     """
-    base = parse_record(Base, read_json(inputs["prepare/base.json"]), "prepare/base.json")
+    base = read_record(inputs["prepare/base.json"], Base)
     problems = read_jsonl(inputs["prepare/train.jsonl"], Problem)
     hints = read_jsonl(inputs["candidates/hints.jsonl"], Hint)[: config.hints.limit]
     refuse_leaking_texts([(hint.problem_id, hint.text) for hint in hints], inputs)

@@ -25,7 +25,7 @@ from koalign.data.preparing.splits import split_by_group
 from koalign.engines.drawing import draw, requests_for
 from koalign.engines.opening import open_engine
 from koalign.evaluation.results import Prediction, read_evaluation
-from koalign.jsonl import parse_record, read_json, read_jsonl, write_jsonl
+from koalign.jsonl import read_json, read_jsonl, read_record, write_jsonl
 from koalign.mining.mistakes.mistakes import Answered, matched, refuse_test
 from koalign.records import Base, KoalignError, Problem, Sample, content_hash
 from koalign.renderer import open_renderer
@@ -218,7 +218,7 @@ def _cut(config: Any, inputs: Mapping[str, Path], out: Path, *, folds: int) -> S
 def _answer(
     config: Any, inputs: Mapping[str, Path], out: Path, *, numbers: Sequence[int]
 ) -> StageResult:
-    base = parse_record(Base, read_json(inputs["prepare/base.json"]), "prepare/base.json")
+    base = read_record(inputs["prepare/base.json"], Base)
     greedy = config.solve.model_copy(update={"temperature": 0.0, "top_p": 1.0})
     problems: list[Problem] = []
     requests = []

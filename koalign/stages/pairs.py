@@ -10,14 +10,7 @@ from typing import Any
 from koalign.data.prompting.orders import in_order
 from koalign.engines.opening import tokenizer_of
 from koalign.guard import HELD_OUT, refuse_leaks
-from koalign.jsonl import (
-    parse_record,
-    read_json,
-    read_jsonl,
-    write_atomically,
-    write_json,
-    write_jsonl,
-)
+from koalign.jsonl import read_jsonl, read_record, write_atomically, write_json, write_jsonl
 from koalign.mining.pairs.mining import Candidate, Item, SampledPrompt, mine_candidates
 from koalign.mining.pairs.pairing import (
     MINED,
@@ -36,7 +29,7 @@ from koalign.run import Stage, StageResult
 
 def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     """Mine, add the rankings, drop near-identical pairs, then balance lengths and positions."""
-    base = parse_record(Base, read_json(inputs["prepare/base.json"]), "prepare/base.json")
+    base = read_record(inputs["prepare/base.json"], Base)
     problems = {p.id: p for p in read_jsonl(inputs["prepare/train.jsonl"], Problem)}
     rankings = read_jsonl(inputs["prepare/rankings.jsonl"], Ranking)
     sampled = _sampled_prompts(problems, inputs)

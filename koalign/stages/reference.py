@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from koalign.adapters.cards import check_adapter
-from koalign.jsonl import parse_record, read_json, read_jsonl
+from koalign.jsonl import read_jsonl, read_record
 from koalign.mining.pairs.logps import Logps, write_logps
 from koalign.records import Base, KoalignError, Pair
 from koalign.renderer import open_renderer
@@ -17,7 +17,7 @@ from koalign.run import Stage, StageResult
 def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     """Computed once for any number of trainings: another base, policy, tokenizer, template, or other
     pairs make it stale as they make any stage."""
-    base = parse_record(Base, read_json(inputs["prepare/base.json"]), "prepare/base.json")
+    base = read_record(inputs["prepare/base.json"], Base)
     check_adapter(inputs["sft/adapter"], base, open_renderer(config.prompt).hash)
     pairs = read_jsonl(inputs["pairs/pairs.jsonl"], Pair)
     for number, pair in enumerate(pairs, start=1):

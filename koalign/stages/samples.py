@@ -13,7 +13,7 @@ from koalign.data.prompting.tokens import prompt_texts
 from koalign.engines.drawing import draw, refuse_no_room, requests_for
 from koalign.engines.opening import open_engine
 from koalign.guard import HELD_OUT, refuse_leaks
-from koalign.jsonl import parse_record, read_json, read_jsonl, write_jsonl
+from koalign.jsonl import read_jsonl, read_record, write_jsonl
 from koalign.records import Base, Problem, PromptTokens
 from koalign.renderer import open_renderer
 from koalign.run import Stage, StageResult
@@ -21,7 +21,7 @@ from koalign.run import Stage, StageResult
 
 def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     """The `n` samples of a problem are shared out evenly among the orders of its choices."""
-    base = parse_record(Base, read_json(inputs["prepare/base.json"]), "prepare/base.json")
+    base = read_record(inputs["prepare/base.json"], Base)
     problems = read_jsonl(inputs["prepare/train.jsonl"], Problem)[: config.sample.limit]
     refuse_leaks(problems, inputs)
     renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])

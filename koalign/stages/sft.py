@@ -12,14 +12,14 @@ from koalign.adapters.card import AdapterCard
 from koalign.adapters.cards import base_of, write_card
 from koalign.data.prompting import tokens
 from koalign.guard import HELD_OUT, refuse_leaks, within_context
-from koalign.jsonl import parse_record, read_json, read_jsonl
+from koalign.jsonl import read_jsonl, read_record
 from koalign.records import Base, Problem
 from koalign.renderer import open_renderer
 from koalign.run import Stage, StageResult, hash_path
 
 
 def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
-    base = parse_record(Base, read_json(inputs["prepare/base.json"]), "prepare/base.json")
+    base = read_record(inputs["prepare/base.json"], Base)
     problems = read_jsonl(inputs["prepare/train.jsonl"], Problem)[: config.sft.limit]
     refuse_leaks(problems, inputs)
     renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])

@@ -19,7 +19,7 @@ from koalign.evaluation.solving.voting import (
     figures_of,
     solve_by_vote,
 )
-from koalign.jsonl import JsonlAppender, parse_record, read_json, read_jsonl, to_json_line
+from koalign.jsonl import JsonlAppender, read_jsonl, read_record, to_json_line
 from koalign.records import Base, KoalignError, Problem
 from koalign.renderer import open_renderer
 from koalign.run import Stage, StageResult
@@ -39,7 +39,7 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
             f"solve.adapters: the run solves its test split with {ROLES}, and not "
             f"{config.solve.adapters}; to compare others give `koalign solve` a file and -o"
         )
-    base = parse_record(Base, read_json(inputs["prepare/base.json"]), "prepare/base.json")
+    base = read_record(inputs["prepare/base.json"], Base)
     steps = [inputs["abstraction/adapter"], inputs["answer/adapter"]]
     renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
     for adapter in steps:

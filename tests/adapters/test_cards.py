@@ -94,7 +94,7 @@ def test_another_base_tokenizer_or_template_is_refused_with_both(changed, templa
         ("{}", "name: Field required"),
         ({"role": "boss"}, "role: Input should be 'policy', 'abstraction', 'answer', 'stack' or 'unknown'"),
         ({"colour": "red"}, "colour: unknown key"),
-        ({"rank": "many"}, "rank: Input should be a valid integer"),
+        ({"rank": "many"}, "rank: Input should be a valid integer, unable to parse string as an integer, found 'many'"),
         ({"parents": [{"id": "x"}]}, "parents.0.name: Field required"),
     ],
 )  # fmt: skip

@@ -40,7 +40,7 @@ def test_records_cannot_be_changed():
         ('{"problem_id": "a", "stage": "b"}', "reason: Field required"),
         (
             '{"problem_id": "a", "stage": "b", "reason": 3}',
-            "reason: Input should be a valid string",
+            "reason: Input should be a valid string, found 3",
         ),
         ('{"problem_id": "a", "stage": "b", "reason": "c", "x": 1}', "x: unknown key"),
         ('{"problem_id": "a",', "not a line of JSON"),
