@@ -120,6 +120,11 @@ class Problem(Record):
         """Sixteen hex digits: the hash of question, passage, box, choices and kind."""
         return content_hash(self.question, self.passage, self.box, self.choices, self.kind)
 
+    @property
+    def cluster(self) -> str:
+        """The key of the problems that are right and wrong together: the group, else its own id."""
+        return f"{self.source}/{self.group}" if self.group else self.id
+
 
 class Ranking(Record):
     """Completions of one problem in somebody's order of preference; no rule has verified them."""
@@ -283,8 +288,3 @@ class Drop(Record):
     """File and line or row, where it never became a problem."""
     detail: str = ""
     """What was found there."""
-
-
-def passage_of(problem: Problem) -> str:
-    """What makes problems right and wrong together: their passage, else nothing but themselves."""
-    return f"{problem.source}/{problem.group}" if problem.group else problem.id

@@ -13,7 +13,7 @@ from koalign.evaluation.benchmark import Benchmark
 from koalign.evaluation.item_scores import ItemScore
 from koalign.evaluation.items import subject_of
 from koalign.evaluation.results import Prediction
-from koalign.records import Base, passage_of
+from koalign.records import Base
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,6 @@ def prediction_of(benchmark: Benchmark, number: int, score: ItemScore, **others:
         why=score.why,
         scores=score.scores,
         subject=subject_of(benchmark.protocol, problem),
-        passage=passage_of(problem),
+        passage=problem.cluster,
         **others,
     )

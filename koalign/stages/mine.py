@@ -255,7 +255,7 @@ def _prediction(problem: Problem, sample: Sample, prompt_tokens: int) -> Predict
         why=verdict.why,
         scores={"accuracy": float(verdict.correct)},
         subject=problem.subject,
-        passage=f"{problem.source}/{problem.group}" if problem.group else problem.id,
+        passage=problem.cluster,
         prompt_tokens=prompt_tokens,
         completion_tokens=len(sample.token_ids),
     )

@@ -20,7 +20,7 @@ from koalign.evaluation.item_scores import score_choice, score_text
 from koalign.evaluation.items import candidates_of, subject_of
 from koalign.evaluation.protocols import load_protocol
 from koalign.evaluation.results import Prediction
-from koalign.records import Problem, passage_of
+from koalign.records import Problem
 
 pytestmark = pytest.mark.slow
 
@@ -159,7 +159,7 @@ def answered(protocol, problem, rng):
         why=score.why,
         scores=score.scores,
         subject=subject_of(protocol, problem),
-        passage=passage_of(problem),
+        passage=problem.cluster,
     )
     return prediction, results
 

@@ -15,7 +15,7 @@ from koalign.data.prompting.prompts import TEMPLATES, Renderer, load_template, t
 from koalign.data.text.korean import clean
 from koalign.evaluation.items import candidates_of, shots_of, subject_of
 from koalign.evaluation.protocols import Protocol, in_mode, load_protocol, protocol_names
-from koalign.records import KoalignError, Problem, passage_of
+from koalign.records import KoalignError, Problem
 
 NAMES = [
     "click", "click@lm-eval", "csat", "csatqa@lm-eval", "haerae@lm-eval", "kice", "klue-mrc",
@@ -339,5 +339,5 @@ def test_a_shot_without_gold_is_refused():
 
 def test_problems_on_one_passage_are_one_cluster_and_others_are_their_own():
     first, second = kmmlu(1, group="g"), kmmlu(2, group="g")
-    assert passage_of(first) == passage_of(second) != passage_of(kmmlu(2, group="g", source="csat"))
-    assert passage_of(kmmlu(1)) == kmmlu(1).id
+    assert first.cluster == second.cluster != kmmlu(2, group="g", source="csat").cluster
+    assert kmmlu(1).cluster == kmmlu(1).id

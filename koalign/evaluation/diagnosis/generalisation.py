@@ -80,7 +80,7 @@ def generalisation(
     and then one differs by chance.
     """
     phrases = phrases_in([text for text in map(rationale_of, taught) if text])
-    passages = [f"{p.source}/{p.group}" if p.group else p.id for _, p in items]
+    passages = [p.cluster for _, p in items]
     models = {
         name: _Model(items, answers, phrases)
         for name, answers in (("base", base), ("system", system))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from koalign.evaluation.solving.voting import Attempt, Written
-from koalign.records import Problem, passage_of
+from koalign.records import Problem
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def foreign_hints(
         others = (
             hint.text
             for other in [*circle[place + 1 :], *circle[:place]]
-            if passage_of(problems[other]) != passage_of(problems[number])
+            if problems[other].cluster != problems[number].cluster
             for hint in used[other]
             if hint.text not in own
         )

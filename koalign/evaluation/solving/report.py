@@ -17,7 +17,7 @@ from koalign.evaluation.stats.intervals import (
     share_figure,
     wilson_interval,
 )
-from koalign.records import Problem, Record, passage_of
+from koalign.records import Problem, Record
 
 SURE = 0.05
 """A p below this, and an interval without 0, decide."""
@@ -100,7 +100,7 @@ def solving_report(
         foreign = controls.foreign[row], controls.foreign_prompt[row]
         for name, way in _ways(problem, attempt, controls.bare[row], *foreign).items():
             ways[name][row] = way
-    passages = [passage_of(problem) for problem in problems]
+    passages = [problem.cluster for problem in problems]
     columns = {
         name: _column(name, found, ways["bare"], passages) for name, found in ways.items() if found
     }
