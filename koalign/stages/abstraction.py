@@ -43,8 +43,9 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
         return StageResult(counts)
 
     from koalign.adapters.base import load_tokenizer
+    from koalign.training.fit import Job
     from koalign.training.policy import masked_stack
-    from koalign.training.sft import teach
+    from koalign.training.sft import train_sft
 
     tokenizer = load_tokenizer(config.model)
     prompts = [renderer.render(problems[hint.problem_id], "abstraction") for hint in kept]
@@ -57,8 +58,9 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     build = partial(
         masked_stack, config.model, inputs["dpo/adapter"], section.rank, config.seed, out / WORK
     )
-    metrics = teach(
-        build, tokenizer, rows, card, section, config.training, config.tracking, config.seed, out
+    metrics = train_sft(
+        Job(build, tokenizer, card, section, config.training, config.tracking, config.seed, out),
+        rows,
     )
     return StageResult(counts, metrics)
 

@@ -34,7 +34,8 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
 
     from koalign.adapters.base import load_tokenizer
     from koalign.engines.probe import open_probe
-    from koalign.training.dpo import sharpen
+    from koalign.training.dpo import train_dpo
+    from koalign.training.fit import Job
     from koalign.training.guards import Watch
     from koalign.training.policy import continued_policy
 
@@ -43,18 +44,20 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     trained = [p for p in read_jsonl(inputs["prepare/train.jsonl"], Problem) if p.id in paired]
     held_out = read_jsonl(inputs["prepare/dev.jsonl"], Problem)
     probe = open_probe("dpo", config.probe, renderer, tokenizer, base, trained, held_out)
-    metrics = sharpen(
-        partial(continued_policy, config.model, inputs["sft/adapter"]),
-        tokenizer,
+    metrics = train_dpo(
+        Job(
+            partial(continued_policy, config.model, inputs["sft/adapter"]),
+            tokenizer,
+            card,
+            config.dpo,
+            config.training,
+            config.tracking,
+            config.seed,
+            out,
+            Watch(config.probe, out / "probe.json", probe, config.dpo),
+        ),
         pairs,
         read_logps(inputs["reference/logps.safetensors"]),
-        card,
-        config.dpo,
-        config.training,
-        config.tracking,
-        config.seed,
-        out,
-        Watch(config.probe, out / "probe.json", probe, config.dpo),
     )
     return StageResult(counts, metrics)
 

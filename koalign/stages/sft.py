@@ -42,9 +42,10 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
 
     from koalign.adapters.base import load_tokenizer
     from koalign.engines.probe import open_probe
+    from koalign.training.fit import Job
     from koalign.training.guards import Watch
     from koalign.training.policy import fresh_policy
-    from koalign.training.sft import teach
+    from koalign.training.sft import train_sft
 
     tokenizer = load_tokenizer(config.model)
     asked = [renderer.render(problem, "answer") for problem, _ in taught]
@@ -58,17 +59,19 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     counts |= {"examples": len(rows), "dropped_too_long": dropped}
     held_out = read_jsonl(inputs["prepare/dev.jsonl"], Problem)
     probe = open_probe("sft", config.probe, renderer, tokenizer, base, problems, held_out)
-    metrics = teach(
-        partial(fresh_policy, config.model, config.sft.rank, config.sft.alpha, config.seed),
-        tokenizer,
+    metrics = train_sft(
+        Job(
+            partial(fresh_policy, config.model, config.sft.rank, config.sft.alpha, config.seed),
+            tokenizer,
+            card,
+            config.sft,
+            config.training,
+            config.tracking,
+            config.seed,
+            out,
+            Watch(config.probe, out / "probe.json", probe),
+        ),
         rows,
-        card,
-        config.sft,
-        config.training,
-        config.tracking,
-        config.seed,
-        out,
-        Watch(config.probe, out / "probe.json", probe),
     )
     return StageResult(counts, metrics)
 

@@ -1,4 +1,4 @@
-"""dpo: preference pairs -> the policy, sharpened; the reference is the adapter it starts from."""
+"""dpo: preference pairs -> the policy, trained by DPO; the reference is the adapter it starts from."""
 
 from __future__ import annotations
 
@@ -15,15 +15,13 @@ from trl import DPOConfig, DPOTrainer
 from trl.trainer.dpo_trainer import DataCollatorForPreference
 from trl.trainer.utils import FusedCausalLMOutput
 
-from koalign.adapters.card import AdapterCard
-from koalign.config.sections import Dpo, Tracking, Training
+from koalign.config.sections import Dpo, Training
 from koalign.engines.groups import Group, pack, rows_of
 from koalign.mining.pairs.logps import Logps
 from koalign.records import Pair
 from koalign.run import WORK
-from koalign.training.fit import fit_and_save, on_one_gpu, trl_settings
-from koalign.training.guards import Watch
-from koalign.training.policy import Start, described, unrounded
+from koalign.training.fit import Job, fit_and_save, on_one_gpu, trl_settings
+from koalign.training.policy import described, unrounded
 from koalign.training.processes import in_processes
 from koalign.training.rows import RowByRow, row_settings
 from koalign.training.scoring import group_sides, share_prompts_of
@@ -33,49 +31,28 @@ PAIR_KEYS = (
 )  # fmt: skip
 
 
-def sharpen(
-    start: Start,
-    tokenizer: Any,
-    pairs: Sequence[Pair],
-    reference: Sequence[Logps],
-    card: AdapterCard,
-    section: Dpo,
-    training: Training,
-    tracking: Tracking,
-    seed: int,
-    out: Path,
-    watch: Watch | None = None,
-) -> dict[str, float]:
-    """Fit the policy's adapter, or go on fitting it, and save it as `out`/adapter.
+def train_dpo(job: Job, pairs: Sequence[Pair], reference: Sequence[Logps]) -> dict[str, float]:
+    """Train the adapter on the pairs and save it as `job.out`/adapter.
 
-    In `training.processes` processes. Returns the last logged metrics of TRL's DPOTrainer.
+    `reference`: for each pair the log-probabilities of the tokens of its two sides before training. In
+    `training.processes` processes. Returns the last logged metrics of TRL's DPOTrainer.
     """
+    card = job.card
     print(
         f"{card.name}: policy = {described(card)}, reference = {described(card, marked=False)} "
         "as it starts (frozen, log-probs computed once)",
         file=sys.stderr,
     )
-    return in_processes(
-        card.name, training.processes,
-        _sharpen, start, tokenizer, pairs, reference, card, section, training, tracking, seed, out, watch,
+    return in_processes(card.name, job.training.processes, _train_dpo, job, pairs, reference)
+
+
+def _train_dpo(job: Job, pairs: Sequence[Pair], reference: Sequence[Logps]) -> dict[str, float]:
+    assert isinstance(job.section, Dpo)
+    trainer = dpo_trainer(
+        job.start(), job.tokenizer, pairs, reference, job.section, job.training, job.out / WORK,
+        job.seed,
     )  # fmt: skip
-
-
-def _sharpen(
-    start: Start,
-    tokenizer: Any,
-    pairs: Sequence[Pair],
-    reference: Sequence[Logps],
-    card: AdapterCard,
-    section: Dpo,
-    training: Training,
-    tracking: Tracking,
-    seed: int,
-    out: Path,
-    watch: Watch | None,
-) -> dict[str, float]:
-    trainer = dpo_trainer(start(), tokenizer, pairs, reference, section, training, out / WORK, seed)
-    return fit_and_save(trainer, card, section, tracking, out, watch)
+    return fit_and_save(trainer, job)
 
 
 def dpo_trainer(

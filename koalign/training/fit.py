@@ -1,4 +1,4 @@
-"""fit: what SFT and DPO share: settings for TRL, the training itself, its logs, the saved adapter."""
+"""fit: what SFT and DPO share: the job, settings for TRL, the training, its logs, the saved adapter."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 from koalign import progress
 from koalign.adapters.card import AdapterCard
 from koalign.adapters.cards import write_card
-from koalign.config.sections import Optimization, Tracking
+from koalign.config.sections import Optimization, Tracking, Training
 from koalign.jsonl import read_json, write_json
 from koalign.tracking import Log, open_log
 from koalign.training import processes
@@ -38,17 +39,37 @@ from koalign.training.checkpoints import (
     remove_cut_off,
 )
 from koalign.training.guards import Guard, Watch, kept_step, reason_to_stop, report
-from koalign.training.policy import in_bfloat16
+from koalign.training.policy import Start, in_bfloat16
 
 if not sys.stderr.isatty():  # bars of other libraries are for terminals too
     os.environ["TQDM_DISABLE"] = "1"
     datasets.disable_progress_bars()
 
 
+@dataclass(frozen=True)
+class Job:
+    """One training; picklable where `training.processes` is more than 1."""
+
+    start: Start
+    """Makes the policy that the training begins with."""
+    tokenizer: Any
+    card: AdapterCard
+    """Of the adapter to be trained."""
+    section: Optimization
+    """Optimizer settings; of DPO a `Dpo`."""
+    training: Training
+    tracking: Tracking
+    seed: int
+    out: Path
+    """The stage's folder: checkpoints, metrics.jsonl, and at the end adapter/."""
+    watch: Watch | None = None
+    """Evaluates while training; None: the last checkpoint is kept."""
+
+
 def trl_settings(
     section: Optimization, policy: PeftModel, work: Path, rows: int, seed: int
 ) -> dict[str, Any]:
-    """A section of koalign.yaml in the words of transformers.TrainingArguments."""
+    """A section of koalign.yaml as keyword arguments of transformers.TrainingArguments."""
     on_cpu = not torch.cuda.is_available()
     per_step = section.batch_size * section.gradient_accumulation_steps
     steps = math.ceil(math.ceil(rows / per_step) * section.epochs)
@@ -90,25 +111,17 @@ def on_one_gpu(args: TrainingArguments) -> TrainingArguments:
     return args
 
 
-def fit_and_save(
-    trainer: Trainer,
-    card: AdapterCard,
-    section: Optimization,
-    tracking: Tracking,
-    out: Path,
-    watch: Watch | None = None,
-) -> dict[str, float]:
-    """Fit the adapter that the card tells of, and save what is kept as `out`/adapter; see `fit`.
+def fit_and_save(trainer: Trainer, job: Job) -> dict[str, float]:
+    """Fit the adapter and save the kept checkpoint as `job.out`/adapter; see `fit`.
 
     Of several processes the first alone logs and saves.
     """
     if processes.number():
-        return fit(trainer, card, _say_nothing, watch)
-    with open_log(tracking, card.name, section.model_dump(), out) as log:
-        metrics = fit(trainer, card, log, watch)
-    save_adapter(
-        trainer.model, out / "adapter", card.model_copy(update={"metrics": lasting(metrics)})
-    )
+        return fit(trainer, job.card, lambda metrics, step: None, job.watch)
+    with open_log(job.tracking, job.card.name, job.section.model_dump(), job.out) as log:
+        metrics = fit(trainer, job.card, log, job.watch)
+    card = job.card.model_copy(update={"metrics": lasting(metrics)})
+    save_adapter(trainer.model, job.out / "adapter", card)
     return metrics
 
 
@@ -158,10 +171,6 @@ def fit(
 def _start(work: Path) -> Path | None:
     remove_cut_off(work)
     return last_whole(work)
-
-
-def _say_nothing(metrics: Mapping[str, float], step: int) -> None:
-    """The log of a process that is not the first."""
 
 
 def _train(trainer: Trainer, title: str, start: Path | None, watch: Watch | None) -> None:

@@ -1,4 +1,4 @@
-"""sft: prompts and completions -> an adapter that writes the completions."""
+"""sft: prompts and completions -> an adapter, by TRL's SFTTrainer on groups."""
 
 from __future__ import annotations
 
@@ -14,13 +14,11 @@ from peft import PeftModel
 from trl import SFTConfig, SFTTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
-from koalign.adapters.card import AdapterCard
-from koalign.config.sections import Optimization, Tracking, Training
+from koalign.config.sections import Optimization, Training
 from koalign.engines.groups import Group, pack, rows_of
 from koalign.run import WORK
-from koalign.training.fit import fit_and_save, on_one_gpu, trl_settings
-from koalign.training.guards import Watch
-from koalign.training.policy import Start, described, unrounded
+from koalign.training.fit import Job, fit_and_save, on_one_gpu, trl_settings
+from koalign.training.policy import described, unrounded
 from koalign.training.processes import in_processes
 from koalign.training.rows import RowByRow, row_settings
 from koalign.training.scoring import IGNORED, share_prompts_of
@@ -29,43 +27,20 @@ Row = tuple[Sequence[int], Sequence[int]]
 """Token ids of the prompt, and of the completion with its end of turn."""
 
 
-def teach(
-    start: Start,
-    tokenizer: Any,
-    rows: Sequence[Row],
-    card: AdapterCard,
-    section: Optimization,
-    training: Training,
-    tracking: Tracking,
-    seed: int,
-    out: Path,
-    watch: Watch | None = None,
-) -> dict[str, float]:
-    """Fit the policy's adapter, or go on fitting it, and save it as `out`/adapter.
+def train_sft(job: Job, rows: Sequence[Row]) -> dict[str, float]:
+    """Train the adapter on the completions of `rows` and save it as `job.out`/adapter.
 
     In `training.processes` processes. Returns the last logged metrics of TRL's SFTTrainer.
     """
-    print(f"{card.name}: policy = {described(card)}", file=sys.stderr)
-    return in_processes(
-        card.name, training.processes,
-        _teach, start, tokenizer, rows, card, section, training, tracking, seed, out, watch,
-    )  # fmt: skip
+    print(f"{job.card.name}: policy = {described(job.card)}", file=sys.stderr)
+    return in_processes(job.card.name, job.training.processes, _train_sft, job, rows)
 
 
-def _teach(
-    start: Start,
-    tokenizer: Any,
-    rows: Sequence[Row],
-    card: AdapterCard,
-    section: Optimization,
-    training: Training,
-    tracking: Tracking,
-    seed: int,
-    out: Path,
-    watch: Watch | None,
-) -> dict[str, float]:
-    trainer = sft_trainer(start(), tokenizer, rows, section, training, out / WORK, seed)
-    return fit_and_save(trainer, card, section, tracking, out, watch)
+def _train_sft(job: Job, rows: Sequence[Row]) -> dict[str, float]:
+    trainer = sft_trainer(
+        job.start(), job.tokenizer, rows, job.section, job.training, job.out / WORK, job.seed
+    )
+    return fit_and_save(trainer, job)
 
 
 def sft_trainer(

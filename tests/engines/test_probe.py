@@ -19,9 +19,10 @@ from koalign.engines.drawing import requests_for
 from koalign.engines.opening import open_engine
 from koalign.engines.probe import Probe, open_probe
 from koalign.records import Problem
+from koalign.training.fit import Job
 from koalign.training.guards import Watch
 from koalign.training.policy import fresh_policy
-from koalign.training.sft import teach
+from koalign.training.sft import train_sft
 
 FEW = Probing(problems=12, max_tokens=16, batch_size=5)
 
@@ -168,11 +169,20 @@ def test_what_is_trained_with_a_probe_is_what_is_trained_without_one(
 
     for name, watched in (("with", measure), ("without", None)):
         out: Path = tmp_path / name
-        teach(
-            partial(fresh_policy, PRECISIONS[precision], 8, 8, seed=0), tokenizer, rows, card("sft", 8),
-            section, training, Tracking(), 0, out,
-            watch=Watch(probing, out / "probe.json", watched),
-        )  # fmt: skip
+        train_sft(
+            Job(
+                partial(fresh_policy, PRECISIONS[precision], 8, 8, seed=0),
+                tokenizer,
+                card("sft", 8),
+                section,
+                training,
+                Tracking(),
+                0,
+                out,
+                watch=Watch(probing, out / "probe.json", watched),
+            ),
+            rows,
+        )
     assert len(asked) == 3 and asked[0] != asked[-1]
     # The card tells of the probe; the id is of the weights and their configuration.
     assert adapter_id(tmp_path / "with" / "adapter") == adapter_id(tmp_path / "without" / "adapter")

@@ -23,8 +23,8 @@ from koalign.config.inputs import Model
 from koalign.config.sections import Dpo, Training
 from koalign.records import Completion
 from koalign.run import hash_path
-from koalign.training.dpo import dpo_trainer, sharpen
-from koalign.training.fit import fit
+from koalign.training.dpo import dpo_trainer, train_dpo
+from koalign.training.fit import Job, fit
 from koalign.training.policy import continued_policy
 from koalign.training.scoring import token_logps
 
@@ -179,17 +179,10 @@ def test_dpo_changes_the_policy_and_neither_reference_nor_base(
     reference_bytes, base_bytes = hash_path(sft_adapter), hash_path(base_folder(MODEL))
     policy = continued_policy(MODEL, sft_adapter)
     before = tensors(policy)
-    sharpen(
-        lambda: policy,
-        tokenizer,
+    train_dpo(
+        Job(lambda: policy, tokenizer, card("dpo", 8), QUICK_DPO, TRAINING, OFF, 0, tmp_path),
         pairs,
         reference,
-        card("dpo", 8),
-        QUICK_DPO,
-        TRAINING,
-        OFF,
-        0,
-        tmp_path,
     )
     after = tensors(policy)
     expected = {name for name in before if ".default." in name}

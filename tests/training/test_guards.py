@@ -29,11 +29,12 @@ from koalign.jsonl import read_json
 from koalign.records import KoalignError, Pair
 from koalign.run import WORK, hash_path
 from koalign.training.checkpoints import WHOLE, last_whole, remove_cut_off
-from koalign.training.dpo import sharpen
+from koalign.training.dpo import train_dpo
+from koalign.training.fit import Job
 from koalign.training.guards import Watch, displacement, evaluations, kept_step, reason_to_stop
 from koalign.training.policy import continued_policy, fresh_policy, masked_stack
 from koalign.training.scoring import token_logps
-from koalign.training.sft import teach
+from koalign.training.sft import train_sft
 
 OFF = Tracking()
 EIGHT = QUICK.model_copy(update={"epochs": 2})
@@ -163,17 +164,19 @@ def learn(
     """SFT of the tiny model with these accuracies found."""
     policy = policy or fresh_policy(MODEL, 8, 8, seed=0)
     found = watch(measure=measure, report=out / "probe.json", **settings)
-    return teach(
-        lambda: policy,
-        tokenizer,
+    return train_sft(
+        Job(
+            lambda: policy,
+            tokenizer,
+            described or card("sft", 8),
+            section,
+            Training(),
+            OFF,
+            0,
+            out,
+            watch=found,
+        ),
         rows,
-        described or card("sft", 8),
-        section,
-        Training(),
-        OFF,
-        0,
-        out,
-        watch=found,
     )
 
 
@@ -184,10 +187,13 @@ def prefer(tokenizer, pairs, adapter, out, measure=None, **settings):
     policy = continued_policy(MODEL, adapter)
     reference = token_logps(policy, pairs, Training())
     found = watch(measure=measure, dpo=section, report=out / "probe.json")
-    return sharpen(
-        lambda: policy, tokenizer, pairs, reference, card("dpo", 8), section, Training(), OFF, 0, out,
-        watch=found,
-    )  # fmt: skip
+    return train_dpo(
+        Job(
+            lambda: policy, tokenizer, card("dpo", 8), section, Training(), OFF, 0, out, watch=found
+        ),
+        pairs,
+        reference,
+    )
 
 
 def saved(folder: Path) -> dict[str, torch.Tensor]:

@@ -42,12 +42,13 @@ from koalign.jsonl import read_json, write_jsonl
 from koalign.records import KoalignError
 from koalign.run import WORK
 from koalign.training.checkpoints import last_whole
-from koalign.training.dpo import sharpen
+from koalign.training.dpo import train_dpo
+from koalign.training.fit import Job
 from koalign.training.guards import Watch
 from koalign.training.policy import continued_policy, masked_stack
 from koalign.training.processes import in_processes
 from koalign.training.scoring import token_logps
-from koalign.training.sft import teach
+from koalign.training.sft import train_sft
 
 pytestmark = pytest.mark.slow
 
@@ -83,19 +84,38 @@ def learn(tokenizer, parent: Path, out: Path, count: int) -> dict:
         "answer", probing, RENDERER, tokenizer, base_of_tests(), problems, exam("dev")[:12]
     )
     watch = Watch(probing, out / "probe.json", probe)
-    return teach(
-        partial(masked_stack, MODEL, parent, 4, 0, out / WORK), tokenizer,
-        rows_of(tokenizer, problems), STACK, QUICK.model_copy(update=SECTION), shared(count), OFF,
-        0, out, watch,
-    )  # fmt: skip
+    return train_sft(
+        Job(
+            partial(masked_stack, MODEL, parent, 4, 0, out / WORK),
+            tokenizer,
+            STACK,
+            QUICK.model_copy(update=SECTION),
+            shared(count),
+            OFF,
+            0,
+            out,
+            watch,
+        ),
+        rows_of(tokenizer, problems),
+    )
 
 
 def prefer(tokenizer, pairs, reference, parent: Path, out: Path, count: int) -> dict:
     """DPO of a masked stack against its parent, likewise."""
-    return sharpen(
-        partial(masked_stack, MODEL, parent, 4, 0, out / WORK), tokenizer, pairs, reference, STACK,
-        QUICK_DPO.model_copy(update=SECTION), shared(count), OFF, 0, out,
-    )  # fmt: skip
+    return train_dpo(
+        Job(
+            partial(masked_stack, MODEL, parent, 4, 0, out / WORK),
+            tokenizer,
+            STACK,
+            QUICK_DPO.model_copy(update=SECTION),
+            shared(count),
+            OFF,
+            0,
+            out,
+        ),
+        pairs,
+        reference,
+    )
 
 
 def saved(out: Path) -> dict[str, torch.Tensor]:

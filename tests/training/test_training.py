@@ -28,9 +28,9 @@ from koalign.data.prompting.tokens import completion_ids, prompt_ids, prompt_tex
 from koalign.jsonl import read_json, write_json
 from koalign.records import KoalignError, Problem
 from koalign.run import hash_path
-from koalign.training.fit import fit, on_one_gpu
+from koalign.training.fit import Job, fit, on_one_gpu
 from koalign.training.policy import fresh_policy, masked_stack
-from koalign.training.sft import sft_trainer, teach
+from koalign.training.sft import sft_trainer, train_sft
 
 pytestmark = pytest.mark.slow
 
@@ -63,8 +63,8 @@ def logits(model, rows) -> torch.Tensor:
 def test_sft_changes_every_adapter_tensor_and_nothing_else(tokenizer, rows, tmp_path):
     policy = fresh_policy(MODEL, 8, 8, seed=0)
     before = tensors(policy)
-    metrics = teach(
-        lambda: policy, tokenizer, rows, card("sft", 8), QUICK, TRAINING, OFF, 0, tmp_path
+    metrics = train_sft(
+        Job(lambda: policy, tokenizer, card("sft", 8), QUICK, TRAINING, OFF, 0, tmp_path), rows
     )
     assert moved(before, tensors(policy)) == {n for n in before if ".lora_" in n}
     assert metrics["train_loss"] > 0
@@ -72,7 +72,9 @@ def test_sft_changes_every_adapter_tensor_and_nothing_else(tokenizer, rows, tmp_
 
 def test_a_saved_adapter_loads_to_the_same_logits(tokenizer, rows, tmp_path):
     policy = fresh_policy(MODEL, 8, 8, seed=0)
-    teach(lambda: policy, tokenizer, rows, card("sft", 8), QUICK, TRAINING, OFF, 0, tmp_path)
+    train_sft(
+        Job(lambda: policy, tokenizer, card("sft", 8), QUICK, TRAINING, OFF, 0, tmp_path), rows
+    )
     again = PeftModel.from_pretrained(load_base(MODEL, quantized=False), tmp_path / "adapter")
     assert torch.equal(logits(policy.eval(), rows), logits(again.eval(), rows))
     assert not torch.equal(logits(again, rows), logits(load_base(MODEL, quantized=False), rows))
@@ -117,7 +119,9 @@ def test_a_machine_with_several_gpus_has_no_larger_batches(tmp_path):
 def test_the_same_seed_saves_the_same_bytes(tokenizer, rows, tmp_path):
     for name in ("a", "b"):
         start = partial(fresh_policy, MODEL, 8, 8, seed=0)
-        teach(start, tokenizer, rows, card("sft", 8), QUICK, TRAINING, OFF, 0, tmp_path / name)
+        train_sft(
+            Job(start, tokenizer, card("sft", 8), QUICK, TRAINING, OFF, 0, tmp_path / name), rows
+        )
     assert hash_path(tmp_path / "a" / "adapter") == hash_path(tmp_path / "b" / "adapter")
 
 
@@ -128,16 +132,18 @@ def test_a_masked_stack_starts_as_its_parent_and_keeps_the_parents_slice_bit_for
     policy = masked_stack(MODEL, sft_adapter, 4, 0, tmp_path / "work")
     assert torch.allclose(logits(policy, rows), logits(parent, rows), atol=1e-5)
     before = tensors(policy)
-    teach(
-        lambda: policy,
-        tokenizer,
+    train_sft(
+        Job(
+            lambda: policy,
+            tokenizer,
+            card("answer", 12, frozen_rank=8),
+            QUICK,
+            TRAINING,
+            OFF,
+            0,
+            tmp_path,
+        ),
         rows,
-        card("answer", 12, frozen_rank=8),
-        QUICK,
-        TRAINING,
-        OFF,
-        0,
-        tmp_path,
     )
     after = tensors(policy)
     for name in (n for n in before if ".lora_A." in n):
@@ -154,16 +160,18 @@ def test_plain_peft_loads_a_stack_to_the_logits_of_both_deltas_active(
 ):
     """The parent, and the new ranks alone as a second adapter, both active in stock PEFT."""
     policy = masked_stack(MODEL, sft_adapter, 4, 0, tmp_path / "work")
-    teach(
-        lambda: policy,
-        tokenizer,
+    train_sft(
+        Job(
+            lambda: policy,
+            tokenizer,
+            card("answer", 12, frozen_rank=8),
+            QUICK,
+            TRAINING,
+            OFF,
+            0,
+            tmp_path,
+        ),
         rows,
-        card("answer", 12, frozen_rank=8),
-        QUICK,
-        TRAINING,
-        OFF,
-        0,
-        tmp_path,
     )
     stack = PeftModel.from_pretrained(load_base(MODEL, quantized=False), tmp_path / "adapter")
 
