@@ -54,12 +54,11 @@ def fewest_items_apart(flips: int, level: float = 0.05) -> int:
 
     Fewer than six flips are taken as six: nothing below them can do it.
     """
+    from scipy.stats import binom
+
     flips = max(flips, FEWEST_FLIPS)
-    term, tail, lost = 1, 1, 0
-    while 2 * tail / 2**flips < level:
-        term = term * (flips - lost) // (lost + 1)
-        tail, lost = tail + term, lost + 1
-    return flips - 2 * (lost - 1)
+    most_lost = int(binom.ppf(level / 2, flips, 0.5)) - 1
+    return flips - 2 * most_lost
 
 
 def holm(ps: Sequence[float | None]) -> list[float | None]:

@@ -12,6 +12,7 @@ from koalign.evaluation.choice_bias import Asked, order_bias, position_bias
 from koalign.evaluation.results import Prediction
 from koalign.evaluation.stats.intervals import difference_interval, require_same_ids
 from koalign.evaluation.stats.tables import quantiles
+from koalign.evaluation.stats.wording import interval, p_value, percent
 from koalign.records import Problem
 
 UNREAD = ("no_answer", "ambiguous", "truncated")
@@ -146,16 +147,6 @@ def _hints(predictions: Sequence[Prediction]) -> dict[str, Any]:
     return found
 
 
-def between(low: float | None, high: float | None) -> str:
-    """An interval of shares, for people."""
-    return "interval unknown" if None in (low, high) else f"{percent(low)} to {percent(high)}"
-
-
-def percent(share: float | None) -> str:
-    """A share, for people; of none nothing."""
-    return "" if share is None else f"{100 * share:.1f} %"
-
-
 def _position_line(size: str, found: Mapping[str, Any]) -> str:
     answered, expected = (
         ", ".join(f"{n:,.0f}" for n in found[k]) for k in ("answered", "expected")
@@ -165,9 +156,10 @@ def _position_line(size: str, found: Mapping[str, Any]) -> str:
     )
     if found["p"] is not None:
         told = "uneven" if found["p"] < 0.05 else f"no bias that {found['n']:,} items can show"
-        line += f": {told} ({_p(found['p'])})"
+        line += f": {told} (p {p_value(found['p'])})"
     if found["rstd"] is not None:
-        line += f"; RStd {percent(found['rstd'])} ({between(found['rstd_low'], found['rstd_high'])}"
+        line += f"; RStd {percent(found['rstd'])} (95 %: "
+        line += interval(found["rstd_low"], found["rstd_high"])
         line += f"; chance alone up to {percent(found['rstd_by_chance'])})"
     return line
 
@@ -183,7 +175,7 @@ def _order_line(size: str, found: Mapping[str, Any]) -> str:
         f"choices turned, {size} orders, {found['turned']:,} items ({left}): same answer in all {same}; "
         f"right {plain} as they stand, {over} over the orders, {averaged_} by mean probability; PriDe "
         f"{percent(pride['debiased']['value'])} of all {pride['debiased']['n']:,} against "
-        f"{percent(pride['plain']['value'])} plain ({_p(pride['p'])}; prior "
+        f"{percent(pride['plain']['value'])} plain (p {p_value(pride['p'])}; prior "
         f"{' '.join(f'{share:.2f}' for share in found['prior'])} of {found['prior_items']} items)"
     )
 
@@ -199,7 +191,7 @@ def _calibration_line(found: Mapping[str, Any]) -> str:
     )
     return (
         f"calibration by {found['by']}: {told}: ECE {percent(found['ece'])} "
-        f"({between(found['ece_low'], found['ece_high'])}; chance alone up to "
+        f"(95 %: {interval(found['ece_low'], found['ece_high'])}; chance alone up to "
         f"{percent(found['ece_by_chance'])}), confidence {percent(found['confidence'])}, right "
         f"{percent(found['accuracy'])}, Brier {found['brier']:.3f}; right {', '.join(rights)}"
     )
@@ -217,16 +209,11 @@ def _unread_line(found: Mapping[str, Any]) -> list[str]:
 
 def _hint_line(found: Mapping[str, Any]) -> str:
     sides = (
-        f"{percent(found[side]['value'])} ({between(found[side]['low'], found[side]['high'])}) of "
-        f"{found[side]['n']:,} {side} a hint"
+        f"{percent(of['value'])} (95 %: {interval(of['low'], of['high'])}) of {of['n']:,} {side} a hint"
         for side in ("with", "without")
-        if side in found
+        if (of := found.get(side))
     )
     other = "; other items, so no effect of hints" if "without" in found else ""
     return (
         f"hints: right {', '.join(sides)}{other}; median {found['characters']['median']} characters"
     )
-
-
-def _p(value: float) -> str:
-    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"

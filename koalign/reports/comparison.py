@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from math import ceil, floor
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
-from markupsafe import Markup
 from rich.cells import cell_len, chop_cells
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from koalign.evaluation.compared import Compared, Comparison, Flip, Row, Subject
+from koalign.evaluation.stats.wording import hundredths, interval, p_value, percent, points
 from koalign.jsonl import write_atomically, write_json
+from koalign.reports.charts import Mark, differences
 from koalign.reports.page import Part, page
 from koalign.reports.spreadsheet import write_sheet
 from koalign.reports.views import console
@@ -32,28 +31,6 @@ LONGEST = 60
 NO_SUBJECT = "(none)"
 SUBJECT_HEAD = ("subject", "items", "points", "won", "lost", "p", "Holm")
 PLOTTED = "In points, with 95 % intervals; the mark is filled where the interval leaves out 0."
-
-_PLOT = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
-    """<svg xmlns="http://www.w3.org/2000/svg" width="860" height="{{ 22 * rows | length + 26 }}"
- font-size="13" role="img">
-{% for x, tick in ticks %}
-<line x1="{{ x }}" x2="{{ x }}" y1="0" y2="{{ 22 * rows | length + 4 }}"
- stroke="{{ '#888' if tick == 0 else '#e4e4e4' }}"/>
-<text x="{{ x }}" y="{{ 22 * rows | length + 20 }}" text-anchor="middle" fill="#555">
-{{- "%+g" | format(tick) if tick else 0 }}</text>
-{% endfor %}
-{% for row in rows %}
-{% set y = 22 * loop.index0 + 12 %}
-<text x="250" y="{{ y + 4 }}" text-anchor="end">{{ row.name }}<title>{{ row.title }}</title></text>
-{% if row.low is not none %}
-<line x1="{{ row.low }}" x2="{{ row.high }}" y1="{{ y }}" y2="{{ y }}" stroke="#4472a8"
- stroke-width="2"/>
-{% endif %}
-<circle cx="{{ row.at }}" cy="{{ y }}" r="4" stroke="#4472a8" stroke-width="2"
- fill="{{ '#4472a8' if row.sure else '#fff' }}"/>
-{% endfor %}
-</svg>"""
-)
 
 
 def print_comparison(found: Compared) -> None:
@@ -103,7 +80,7 @@ def comparison_page(found: Compared) -> str:
     parts = [
         Part("Warnings", [(warning,) for warning in found.warnings]),
         Part("Evaluations", rows, head, "Differences are in points, with 95 % intervals."),
-        Part("Differences", [(_plot(whole),)], note=PLOTTED),
+        Part("Differences", chart=differences(_marks(whole)), note=PLOTTED),
     ]
     for name, one in whole:
         flips = [flip for flip in found.flips if (flip.a, flip.b) == (one.a, one.b)]
@@ -120,11 +97,15 @@ def comparison_page(found: Compared) -> str:
             for f in flips[:FLIPS_ON_PAGE]
         ]
         parts += [
-            Part(f"{name}, by subject", [(_plot(subjects),)] if subjects else [], note=PLOTTED),
+            Part(
+                f"{name}, by subject",
+                chart=differences(_marks(subjects)) if subjects else "",
+                note=PLOTTED,
+            ),
             Part(
                 f"{name}: subjects",
                 [
-                    (*_subject_row(part), f"{100 * part.value_b:.1f}", f"{100 * part.value_a:.1f}")
+                    (*_subject_row(part), hundredths(part.value_b), hundredths(part.value_a))
                     for part in one.subjects
                 ],
                 (*SUBJECT_HEAD, f"{one.b}, %", f"{one.a}, %"),
@@ -165,7 +146,7 @@ def _evaluations(found: Compared, join: str) -> tuple[list[str], list[list[str |
         [
             row.name,
             *(getattr(row, key) for key in keys),
-            f"{100 * row.value:.1f}{_range(row, '')}",
+            f"{hundredths(row.value)}{_range(row, hundredths)}",
             *(pairs.get((row.name, name), "") for name in against),
         ]
         for row in found.evaluations
@@ -173,30 +154,18 @@ def _evaluations(found: Compared, join: str) -> tuple[list[str], list[list[str |
 
 
 def _versus(one: Comparison, join: str) -> str:
-    lines = [_points(one), f"won {one.won:,}, lost {one.lost:,}", f"agree {one.agreement:.1%}"]
+    lines = [_gain(one), f"won {one.won:,}, lost {one.lost:,}", f"agree {percent(one.agreement)}"]
     if one.p is not None:
-        lines += [f"p {_shown_p(one.p)}", f"Holm {_shown_p(one.p_holm)}"]
+        lines += [f"p {p_value(one.p)}", f"Holm {p_value(one.p_holm)}"]
     return join.join(lines)
 
 
-def _points(one: Comparison | Subject) -> str:
-    return f"{_signed(one.difference)}{_range(one, '+')}"
+def _gain(one: Comparison | Subject) -> str:
+    return points(one.difference) + _range(one, points)
 
 
-def _signed(share: float) -> str:
-    return f"{round(100 * share, 1) + 0.0:+.1f}"  # never -0.0
-
-
-def _range(one: Row | Comparison | Subject, sign: str) -> str:
-    """In per cent or points; empty where there is no interval."""
-    if one.low is None or one.high is None:
-        return ""
-    low, high = (f"{round(100 * end, 1) + 0.0:{sign}.1f}" for end in (one.low, one.high))
-    return f" ({low} to {high})"
-
-
-def _shown_p(p: float | None) -> str:
-    return "" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
+def _range(one: Row | Comparison | Subject, show: Callable[[float], str]) -> str:
+    return "" if one.low is None else f" ({interval(one.low, one.high, show)})"
 
 
 def _subject_table(one: Comparison) -> Table:
@@ -214,11 +183,11 @@ def _subject_row(part: Subject) -> list[str | int]:
     return [
         part.subject or NO_SUBJECT,
         part.n,
-        _points(part),
+        _gain(part),
         part.won,
         part.lost,
-        _shown_p(part.p),
-        _shown_p(part.p_holm),
+        p_value(part.p),
+        p_value(part.p_holm),
     ]
 
 
@@ -247,26 +216,8 @@ def _cut(text: str, longest: int) -> str:
     return line if cell_len(line) <= longest else f"{chop_cells(line, longest - 1)[0]}…"
 
 
-def _plot(named: Sequence[tuple[str, Comparison | Subject]]) -> Markup:
-    """Each difference in points as a mark on its 95 % interval, beside its name, as SVG."""
-    ends = [x for _, one in named for x in (one.difference, one.low, one.high) if x is not None]
-    left, right = 100 * min(0, *ends), 100 * max(0, *ends)
-    step = next((s for s in (1, 2, 5, 10, 20) if right - left <= 10 * s), 50)
-    first, last = floor(left / step), max(ceil(right / step), floor(left / step) + 1)
-
-    def place(points: float) -> float:
-        return round(270 + 570 * (points / step - first) / (last - first), 1)
-
-    rows = [
-        {
-            "name": _cut(name, 34),
-            "title": f"{name}: {_points(one)}",
-            "at": place(100 * one.difference),
-            "low": None if one.low is None else place(100 * one.low),
-            "high": None if one.high is None else place(100 * one.high),
-            "sure": one.low is not None and one.high is not None and one.low * one.high > 0,
-        }
+def _marks(named: Sequence[tuple[str, Comparison | Subject]]) -> list[Mark]:
+    return [
+        Mark(_cut(name, 34), f"{name}: {_gain(one)}", one.difference, one.low, one.high)
         for name, one in named
     ]
-    ticks = [(place(n * step), n * step) for n in range(first, last + 1)]
-    return Markup(_PLOT.render(rows=rows, ticks=ticks))

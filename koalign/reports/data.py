@@ -9,9 +9,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from koalign.data.preparing.preparation import FoundLeak
+from koalign.evaluation.stats.wording import hundredths, percent
 from koalign.mining.pairs.pairing import PlacedPair
 from koalign.records import Problem
-from koalign.reports.page import Part, bars, page
+from koalign.reports.charts import bars, histogram
+from koalign.reports.page import Part, page
 from koalign.reports.views import console
 
 EXAMPLES = 3
@@ -145,7 +147,7 @@ def print_pairs(report: Mapping[str, Any]) -> None:
     out = console()
     found = [f"{report['pairs']:,} pairs ({_listed(report['reasons'])})"]
     found.append(f"of {report['problems_with_pairs']:,} problems")
-    rates = ", ".join(f"{key} {100 * report[key]:.1f} %" for key in PER_CENT)
+    rates = ", ".join(f"{key} {percent(report[key])}" for key in PER_CENT)
     found.append(f"{report['problems']:,} sampled {report['n']} times: {rates}")
     if report["unverified"]:
         found.append(f"{report['unverified']:,} pairs unverified: an annotator's word, no rule's")
@@ -185,7 +187,7 @@ def pairs_page(report: Mapping[str, Any], pairs: Sequence[PlacedPair]) -> str:
             Part(
                 "Totals",
                 [
-                    *((f"{key}, %", f"{100 * report[key]:.1f}") for key in PER_CENT),
+                    *((f"{key}, %", hundredths(report[key])) for key in PER_CENT),
                     *((key.replace("_", " "), report[key]) for key in totals),
                 ],
                 note="yield: share of the sampled problems that give a pair. Problems sampled in one "
@@ -213,7 +215,7 @@ def pairs_page(report: Mapping[str, Any], pairs: Sequence[PlacedPair]) -> str:
                 list(report["ches"]),
                 "The highest are two sides that are nearly one inside the policy.",
             ),
-            *(_histogram(f"Tokens: {side}", report["histograms"][side]) for side in lengths),
+            *(histogram(f"Tokens: {side}", report["histograms"][side]) for side in lengths),
             *(
                 Part(
                     f"Places of the answers among {size}",
@@ -249,12 +251,6 @@ def _side_by_side(number: int, one: PlacedPair) -> Part:
     )
 
 
-def _histogram(title: str, counted: Sequence[Mapping[str, int]], note: str = "") -> Part:
-    ranges = [(bar["from"], bar["to"] - 1, bar["count"]) for bar in counted]
-    named = {f"{a:,} to {b:,}" if a < b else f"{a:,}": count for a, b, count in ranges}
-    return bars(title, named, note)
-
-
 def _split_parts(
     name: str, split: Mapping[str, Any], context: int, problems: Sequence[Problem]
 ) -> list[Part]:
@@ -270,7 +266,7 @@ def _split_parts(
             bars(f"{name}: position of the gold answer among {size}", places)
             for size, places in split["gold_positions"].items()
         ),
-        _histogram(
+        histogram(
             f"{name}: tokens of prompt and answer",
             split["tokens_histogram"],
             f"The model reads {context:,} tokens.",

@@ -10,10 +10,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from koalign.evaluation.calibration import confidence
-from koalign.evaluation.report import between, findings, percent
+from koalign.evaluation.report import findings
 from koalign.evaluation.results import RESULTS, Evaluation, Prediction
+from koalign.evaluation.stats.wording import interval, percent
 from koalign.jsonl import write_atomically
-from koalign.reports.page import Part, bars, page
+from koalign.reports.charts import bars, curve
+from koalign.reports.page import Part, page
 from koalign.reports.spreadsheet import write_sheet
 from koalign.reports.views import console
 
@@ -156,8 +158,8 @@ def _with_interval(entry: Entry, metric: str) -> tuple[str, str]:
     value, low, high = (entry.get(metric + end) for end in ("", "_low", "_high"))
     if value is None:
         return "none", ""
-    shown = _points if metric == "points" else percent
-    return shown(value), "unknown" if None in (low, high) else f"{shown(low)} to {shown(high)}"
+    shown = "{:.1f}".format if metric == "points" else percent
+    return shown(value), interval(low, high, shown)
 
 
 def _surest(predictions: Sequence[Prediction]) -> list[tuple[float, Prediction]]:
@@ -184,8 +186,9 @@ def _calibration_parts(found: Entry) -> Iterator[Part]:
         ("confidence from", "to", "items", "mean confidence", "right"),
         "Below the diagonal it is too sure. Bins of equal mass; equal confidences stay together. "
         f"{found['without']:,} items without an answer or a confidence stand in no bin.",
-        curve=[(b["confidence"], b["accuracy"]) for b in found["bins"]],
-        axes=("confidence", "right"),
+        chart=curve(
+            [(b["confidence"], b["accuracy"]) for b in found["bins"]], ("confidence", "right")
+        ),
     )
     yield Part(
         "Right where it is surest",
@@ -199,7 +202,7 @@ def _places(size: str, found: Entry) -> Iterator[Part]:
     yield Part(
         f"Places of {size} choices",
         [
-            (str(place), gold, f"{expected:,.1f}", answered, "" if r is None else percent(r))
+            (str(place), gold, f"{expected:,.1f}", answered, percent(r))
             for place, (gold, expected, answered, r) in enumerate(shown, start=1)
         ],
         ("place", "gold", "answers expected", "answered", "recall"),
@@ -242,8 +245,4 @@ def _length_parts(lengths: Mapping[str, Sequence[Entry]]) -> Iterator[Part]:
 
 
 def _row(entry: Entry) -> tuple[int, str, str]:
-    return entry["n"], percent(entry["value"]), between(entry["low"], entry["high"])
-
-
-def _points(value: float) -> str:
-    return f"{value:.1f}"
+    return entry["n"], percent(entry["value"]), interval(entry["low"], entry["high"])

@@ -8,7 +8,9 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from koalign.reports.page import Part, bars, page
+from koalign.evaluation.stats.wording import interval, percent, points
+from koalign.reports.charts import bars
+from koalign.reports.page import Part, page
 from koalign.reports.views import console
 
 _COLOURS = {"worse": "bold red", "better": "green"}
@@ -101,15 +103,12 @@ def _row(sign: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
     return sign["title"], base, system, difference, sign["reading"]
 
 
-def _shown(found: Mapping[str, Any] | None, unit: str, *, signed: bool) -> str:
+def _shown(figure: Mapping[str, Any] | None, unit: str, *, signed: bool) -> str:
     """`75.0 %`, and of a difference `+12.0 (+3.1 to +20.9)` in points; lengths in tokens."""
-    if found is None:
+    if figure is None:
         return ""
-    scale, digits = (100, 1) if unit == "share" else (1, 0)
+    value, low, high = (figure[name] for name in ("value", "low", "high"))
     if not signed:
-        return f"{scale * found['value']:.{digits}f}" + ("\u00a0%" if unit == "share" else "")
-    value, low, high = (found[name] for name in ("value", "low", "high"))
-    text = f"{scale * value:+.{digits}f}"
-    if low is None:
-        return text
-    return f"{text} ({scale * low:+.{digits}f} to {scale * high:+.{digits}f})"
+        return percent(value) if unit == "share" else f"{value:.0f}"
+    show = points if unit == "share" else "{:+.0f}".format
+    return show(value) + (f" ({interval(low, high, show)})" if low is not None else "")

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from rich.markup import escape as plain
 from rich.table import Table
 
-from koalign.mining.mistakes.mistakes import Answered, Mined, Mining, Spot
-from koalign.reports.page import Part, bars, page
+from koalign.mining.mistakes.mistakes import Answered, Mined, Mining
+from koalign.reports.charts import bars, colour, scatter
+from koalign.reports.page import Part, page
 from koalign.reports.views import console
 
-COLOURS = (
-    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a6d00",
-    "#56b4e9", "#7a3b00", "#5f4b8b", "#5a9a1f", "#555555",
-)  # fmt: skip
-"""Told apart by the colour-blind too (after Okabe and Ito); the eleventh cluster begins again."""
 SPOTS = 3000
 """Mistakes in the picture, all medoids and picked ones before others."""
 EXAMPLES = 20
 """Medoids shown whole."""
-WIDTH, HEIGHT, MARGIN = 760, 480, 28
 SHOWN = 60
 """Letters of a question in the terminal."""
 UNNAMED = "(no subject)"
@@ -66,7 +61,7 @@ def mined_page(mining: Mining) -> str:
         )
         for one in mined.clusters
     ]
-    shown = min(len(mining.spots), SPOTS)
+    shown = sorted(mining.spots, key=lambda spot: (not spot.medoid, not spot.picked))[:SPOTS]
     told = f" (mean silhouette {mined.silhouette:.2f})" if mined.silhouette is not None else ""
     return page(
         "Mistakes",
@@ -76,12 +71,10 @@ def mined_page(mining: Mining) -> str:
                 f"{len(rows)} clusters{told}",
                 rows,
                 ("cluster", "wrong", "picked", "subjects", "about", "the mistake in its middle"),
-                note=_map(mining.spots)
-                + escape(
-                    f"{shown:,} of {len(mining.spots):,} mistakes, in the two directions in which they "
-                    "differ most: what lies apart is unlike, what lies together may be. Filled: picked. "
-                    "Ringed and numbered: the middle of a cluster. Point at one to read it."
-                ),
+                f"{len(shown):,} of {len(mining.spots):,} mistakes, in the two directions in which they "
+                "differ most: what lies apart is unlike, what lies together may be. Filled: picked. "
+                "Ringed and numbered: the middle of a cluster. Point at one to read it.",
+                chart=scatter(shown[::-1]) if shown else "",
             ),
             Part(
                 "Subjects",
@@ -116,56 +109,8 @@ def _summary(mined: Mined) -> list[str]:
     return [*lines, taken]
 
 
-def _map(spots: Sequence[Spot]) -> Markup:
-    """A picture of the spots as SVG, the picked ones on top and the medoids on top of them."""
-    if not spots:
-        return Markup()
-    first = sorted(spots, key=lambda spot: (not spot.medoid, not spot.picked))[:SPOTS]
-    across = [spot.x for spot in first]
-    up = [spot.y for spot in first]
-    marks = [
-        _mark(
-            spot,
-            _scaled(spot.x, min(across), max(across), WIDTH),
-            _scaled(-spot.y, -max(up), -min(up), HEIGHT),
-        )
-        for spot in reversed(first)
-    ]
-    return Markup(
-        '<svg viewBox="0 0 {} {}" role="img" style="max-width: {}px; display: block; '
-        'border: 1px solid #ddd; margin: .6em 0">{}</svg>'
-    ).format(WIDTH, HEIGHT, WIDTH, Markup("\n").join(marks))
-
-
-def _mark(spot: Spot, x: float, y: float) -> Markup:
-    colour = _colour(spot.cluster)
-    fill = Markup('fill="{}"').format(colour) if spot.picked else Markup('fill="none"')
-    dot = Markup('<circle cx="{:.1f}" cy="{:.1f}" r="{}" {} stroke="{}" opacity="{}"/>').format(
-        x, y, 4 if spot.picked else 3, fill, colour, 0.9 if spot.picked else 0.5
-    )
-    if spot.medoid:
-        dot += Markup(
-            '<circle cx="{:.1f}" cy="{:.1f}" r="9" fill="none" stroke="#222" stroke-width="2"/>'
-            '<text x="{:.1f}" y="{:.1f}" font-size="15" font-weight="bold" fill="#222" '
-            'stroke="#fff" stroke-width="3" paint-order="stroke">{}</text>'
-        ).format(x, y, x + 11, y + 5, spot.cluster)
-    problem = spot.answered.problem
-    told = f"{spot.cluster}: {problem.question[:200]} ({problem.id})"
-    return Markup("<g><title>{}</title>{}</g>").format(told, dot)
-
-
-def _scaled(value: float, low: float, high: float, size: int) -> float:
-    """Into the picture; into its middle where all values are one."""
-    share = (value - low) / (high - low) if high - low > 1e-9 else 0.5
-    return MARGIN + share * (size - 2 * MARGIN)
-
-
 def _number(cluster: int) -> Markup:
-    return Markup('<b style="color: {}">{}</b>').format(_colour(cluster), cluster)
-
-
-def _colour(cluster: int) -> str:
-    return COLOURS[(cluster - 1) % len(COLOURS)]
+    return Markup('<b style="color: {}">{}</b>').format(colour(cluster), cluster)
 
 
 def _whole(one: Answered) -> tuple[str, str, str]:

@@ -1,8 +1,8 @@
-"""page: tables, bars, curves and texts side by side -> one self-contained HTML page, without scripts."""
+"""page: tables, bars, pictures and texts side by side -> one self-contained HTML page, without scripts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import jinja2
@@ -35,22 +35,7 @@ svg.curve polyline { fill: none; stroke: #4472a8; stroke-width: 2; } svg.curve c
 {% if part.note %}
 <p>{{ part.note }}</p>
 {% endif %}
-{% if part.curve %}
-<svg class="curve" viewBox="-45 -10 265 250" role="img" aria-label="{{ part.title }}">
-<rect width="200" height="200"/><path d="M0 200L200 0"/>
-{% for share in (0, 50, 100) %}
-<text x="-6" y="{{ 204 - 2 * share }}" text-anchor="end">{{ share }}</text>
-<text x="{{ 2 * share }}" y="214" text-anchor="middle">{{ share }}</text>
-{% endfor %}
-<text x="100" y="232" text-anchor="middle">{{ part.axes[0] }}, %</text>
-<text transform="translate(-32 100) rotate(-90)" text-anchor="middle">{{ part.axes[1] }}, %</text>
-<polyline points="
-{%- for x, y in part.curve %}{{ (200 * x) | round(1) }},{{ (200 - 200 * y) | round(1) }} {% endfor %}"/>
-{% for x, y in part.curve %}
-<circle cx="{{ (200 * x) | round(1) }}" cy="{{ (200 - 200 * y) | round(1) }}" r="4"/>
-{% endfor %}
-</svg>
-{% endif %}
+{{ part.chart }}
 <table>
 {% if part.head %}
 <tr>{% for cell in part.head %}<th>{{ cell }}</th>{% endfor %}</tr>
@@ -79,17 +64,15 @@ class Part:
     """A titled table of a page."""
 
     title: str
-    rows: Sequence[Sequence[str | float]]
+    rows: Sequence[Sequence[str | float]] = ()
     head: Sequence[str] = ()
     note: str = ""
     bars: bool = False
     """Whether each row ends in a bar as long as its last cell says."""
     texts: bool = False
     """Whether the cells are texts to read side by side."""
-    curve: Sequence[tuple[float, float]] = ()
-    """Shares against shares, drawn above the table with the diagonal where both are equal."""
-    axes: tuple[str, str] = ("", "")
-    """What the curve shows across and upwards."""
+    chart: str = ""
+    """Markup of a picture above the table (`charts.py`)."""
 
     @property
     def longest(self) -> float:
@@ -97,11 +80,6 @@ class Part:
         return max([1e-9, *(float(row[-1]) for row in self.rows)])
 
 
-def bars(title: str, counts: Mapping[str, float], note: str = "") -> Part:
-    """A bar for each name."""
-    return Part(title, [(name, count) for name, count in counts.items()], note=note, bars=True)
-
-
 def page(title: str, parts: Sequence[Part]) -> str:
-    """The page; parts without rows are left out."""
-    return _PAGE.render(title=title, parts=[part for part in parts if part.rows])
+    """The page; parts without rows and chart are left out."""
+    return _PAGE.render(title=title, parts=[part for part in parts if part.rows or part.chart])

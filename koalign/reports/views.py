@@ -17,6 +17,7 @@ from rich.text import Text
 import koalign
 from koalign.data.prompting.prompts import Renderer
 from koalign.data.prompting.tokens import completion_ids, prompt_ids
+from koalign.evaluation.stats.wording import interval, p_value, percent, points
 from koalign.jsonl import read_json
 from koalign.provenance import PACKAGES
 from koalign.records import KoalignError, Problem
@@ -87,16 +88,18 @@ def print_run(summary: Mapping[str, Any]) -> None:
 
 def print_results(results: Mapping[str, Mapping[str, Any]]) -> None:
     """Accuracy of each step, its 95 % interval, and the paired test against the step before."""
-    table = Table("step", "accuracy", "95 % interval", "against the row above", "p", "problems")
+    table = Table(
+        "step", "accuracy", "95 % interval", "points above the row before", "p", "problems"
+    )
     for name, entry in results.items():
-        p, gain = entry["p_value"], entry["difference"]
-        interval = f"{entry['difference_low'] or 0:+.1%} to {entry['difference_high'] or 0:+.1%}"
+        gain, low, high = (entry[f"difference{end}"] for end in ("", "_low", "_high"))
+        span = "" if low is None else f" ({interval(low, high, points)})"
         table.add_row(
             ENTRY_TITLES[name],
-            f"{entry['accuracy']:.1%}",
-            "" if entry["ci_low"] is None else f"{entry['ci_low']:.1%} to {entry['ci_high']:.1%}",
-            "" if gain is None else f"{gain:+.1%} ({interval})" if gain else "0",
-            "" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}",
+            percent(entry["accuracy"]),
+            interval(entry["ci_low"], entry["ci_high"], unknown=""),
+            "" if gain is None else f"{points(gain)}{span}" if gain else "0",
+            p_value(entry["p_value"]),
             f"{entry['n']:,}",
         )
     console().print(table)

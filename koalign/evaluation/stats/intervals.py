@@ -1,4 +1,4 @@
-"""metrics: answers and verdicts -> shares and F1 with their intervals, and tests between two systems."""
+"""intervals: answers and verdicts -> shares and F1 with their intervals, and tests between two systems."""
 
 from __future__ import annotations
 
@@ -74,8 +74,11 @@ def macro_f1(
     return fmean(scores)
 
 
-def wilson_interval(right: int, n: int, z: float = Z_95) -> tuple[float, float]:
-    """The Wilson score interval of a share (Wilson 1927), 95 % by default; n must be positive."""
+def wilson_interval(right: float, n: int, z: float = Z_95) -> tuple[float, float]:
+    """The Wilson score interval of a share (Wilson 1927), 95 % by default; n must be positive.
+
+    `right` may be a fraction, as where clusters stand for items; scipy's takes whole counts only.
+    """
     share = right / n
     middle = share + z * z / (2 * n)
     half = z * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
@@ -198,12 +201,10 @@ def mcnemar_p(first: Sequence[bool], second: Sequence[bool]) -> float:
 
 
 def sign_test_p(won: int, lost: int) -> float:
-    """Two-sided exact p of so many flips each way, were either way as likely."""
-    flips, term, tail = won + lost, 1, 0
-    for k in range(min(won, lost) + 1):
-        tail += term
-        term = term * (flips - k) // (k + 1)
-    return min(1.0, 2 * tail / 2**flips)
+    """Two-sided exact p of so many flips each way, were either way as likely; 1 of no flip."""
+    from scipy.stats import binomtest
+
+    return float(binomtest(min(won, lost), won + lost).pvalue) if won + lost else 1.0
 
 
 def rate_z(right: int, n: int, base_right: int, base_n: int) -> float:
