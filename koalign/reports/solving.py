@@ -9,8 +9,9 @@ from typing import get_args
 from rich.table import Table
 from rich.text import Text
 
-from koalign.evaluation.solving.report import Column, Name, SolvingReport, points, shown_p
+from koalign.evaluation.solving.report import Column, Name, SolvingReport
 from koalign.evaluation.solving.voting import NoAnswer, Solution, count_solutions, figures_of
+from koalign.evaluation.stats.wording import interval, p_value, percent, points
 from koalign.jsonl import write_atomically, write_json
 from koalign.reports.page import Part, page
 from koalign.reports.views import console
@@ -60,7 +61,7 @@ def write_report(report: SolvingReport, data: Path, html: Path) -> None:
 def report_page(report: SolvingReport) -> str:
     """The same as HTML, with what each row means."""
     bars = [
-        (TITLES[one.name], f"{one.accuracy:.1%}", round(100 * one.accuracy, 1))
+        (TITLES[one.name], percent(one.accuracy), round(100 * one.accuracy, 1))
         for one in report.columns
     ]
     return page(
@@ -81,19 +82,15 @@ def report_page(report: SolvingReport) -> str:
 
 
 def _row(one: Column) -> Sequence[str]:
-    against = interval = ""
-    if one.low is not None and one.high is not None:
-        interval = f"{one.low:.1%} to {one.high:.1%}"
-    if one.difference is not None:
-        against = points(one.difference)
-        if one.difference_low is not None and one.difference_high is not None:
-            against += f" ({points(one.difference_low)} to {points(one.difference_high)})"
+    against = "" if one.difference is None else points(one.difference)
+    if span := interval(one.difference_low, one.difference_high, points, unknown=""):
+        against += f" ({span})"
     return (
         TITLES[one.name],
-        f"{one.accuracy:.1%}",
-        interval,
+        percent(one.accuracy),
+        interval(one.low, one.high, unknown=""),
         against,
-        shown_p(one.p).removeprefix("p "),
+        p_value(one.p),
         f"{one.samples:,.3g}",
         f"{one.generated:,.1f}",
         f"{one.prompt:,.1f}",

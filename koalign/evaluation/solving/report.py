@@ -17,6 +17,7 @@ from koalign.evaluation.stats.intervals import (
     share_figure,
     wilson_interval,
 )
+from koalign.evaluation.stats.wording import interval, p_value, points
 from koalign.records import Problem, Record
 
 SURE = 0.05
@@ -233,7 +234,7 @@ def _verdict(vote: Column) -> tuple[Verdict, str]:
     """What the numbers decide, and the sentence that says so."""
     low, high = vote.difference_low, vote.difference_high
     assert vote.difference is not None and vote.p is not None
-    said = f"{points(vote.difference)} points at equal tokens ({span(low, high)}{shown_p(vote.p)})"
+    said = f"{points(vote.difference)} points at equal tokens ({_tested(low, high, vote.p)})"
     if low is not None and low > 0 and vote.p < SURE:
         return "pays", f"abstractions pay for themselves here: {said}"
     if high is not None and high < MATTERS:
@@ -256,7 +257,7 @@ def _notes(columns: Mapping[Name, Column], regression: Regression | None) -> lis
         beats = low is not None and low > 0
         notes.append(
             f"control: another problem's hints {'beat' if beats else 'do not beat'} bare: "
-            f"{points(gain)} points ({span(low, foreign.difference_high)}{shown_p(foreign.p)})"
+            f"{points(gain)} points ({_tested(low, foreign.difference_high, foreign.p)})"
             + ("; so much of the gain is not what the hints say" if beats else "")
         )
     elif "hint_average" in columns:
@@ -265,24 +266,15 @@ def _notes(columns: Mapping[Name, Column], regression: Regression | None) -> lis
         notes.append(
             f"greedily and without a hint the policy is right on {regression.policy:.1%} and the answer "
             f"adapter on {regression.answer:.1%}: {points(regression.difference)} points "
-            f"({span(regression.low, regression.high)}{shown_p(regression.p)})"
+            f"({_tested(regression.low, regression.high, regression.p)})"
         )
     return notes
 
 
-def points(share: float) -> str:
-    """A difference of shares in points: `+1.2`, and never `-0.0`."""
-    return f"{round(100 * share, 1) + 0.0:+.1f}"
-
-
-def span(low: float | None, high: float | None) -> str:
-    """An interval in points with a comma behind it; of one passage alone there is none."""
-    return "" if low is None or high is None else f"{points(low)} to {points(high)}, "
-
-
-def shown_p(p: float | None) -> str:
-    """`p 0.012`."""
-    return "" if p is None else "p < 0.001" if p < 0.001 else f"p {p:.3f}"
+def _tested(low: float | None, high: float | None, p: float | None) -> str:
+    """`+1.2 to +3.4, p 0.012`; of one passage alone there is no interval."""
+    test = "" if p is None else f"p {p_value(p)}"
+    return ", ".join(filter(None, (interval(low, high, points, unknown=""), test)))
 
 
 def _right(problem: Problem, written: Written) -> bool:
