@@ -36,7 +36,7 @@ def benchmark(
         typer.Option("--data", help="Files of the benchmark. Without: what the run has prepared."),
     ] = None,
     split: Annotated[
-        Literal["test", "dev", "train"], typer.Option("--split", help="Which split is chosen.")
+        Literal["test", "dev", "train"], typer.Option("--split", help="Which split is evaluated.")
     ] = "test",
     model: Annotated[
         str | None,
