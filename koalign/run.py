@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import koalign
@@ -44,8 +43,8 @@ class Stage:
     """Also the folder below the run."""
     command: str
     """The koalign command that a user is told to run for it."""
-    run: Callable[[Any, Mapping[str, Path], Path], StageResult]
-    """(the declared config sections, the inputs by name, the folder to write) -> result."""
+    run: Callable[[Config, Mapping[str, Path], Path], StageResult]
+    """(the config with the declared sections alone, the inputs by name, the folder to write) -> result."""
     sections: tuple[str, ...]
     """Config sections that the stage may read; a change in one makes its result stale."""
     inputs: tuple[str, ...]
@@ -156,9 +155,7 @@ def execute(
     (out / "manifest.json").unlink(missing_ok=True)
     write_json(out / "plan.json", plan.model_dump(mode="json"))
     # The stage sees the sections it declared and no others, so that a plan cannot miss a setting.
-    visible = SimpleNamespace(
-        tracking=config.tracking, **{name: getattr(config, name) for name in stage.sections}
-    )
+    visible = config.only({"tracking", *stage.sections})
     announce()
     with measured() as cost:
         result = stage.run(visible, {**inputs, **looked_at}, out)

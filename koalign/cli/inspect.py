@@ -6,13 +6,17 @@ import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from koalign.cli.options import DEFAULT_RUN, AsJson, Files, Force, Settings, refuse_existing
 from koalign.jsonl import write_jsonl
 from koalign.records import KoalignError
+
+if TYPE_CHECKING:
+    from koalign.config.sections import Config
+    from koalign.records import Problem
 
 
 def show(
@@ -53,7 +57,7 @@ def preview(
     print_tokens(tokenizer, renderer, problems[number - 1])
 
 
-def _problems_of(config: Any, split: str) -> list[Any]:
+def _problems_of(config: Config, split: str) -> list[Problem]:
     from koalign.config.sections import resolve_path
     from koalign.data.formats.sources import read_source
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -157,9 +156,6 @@ def _solve_file(
     for step in steps:
         if step is not None:
             check_adapter(step, base, None if any_template else renderer.hash)
-    visible = SimpleNamespace(
-        model=config.model, engine=config.engine, solve=config.solve, seed=config.seed
-    )
     # The same question continues in the same folder; another one never meets its samples.
     name = content_hash(
         [problem.id for problem in asked],
@@ -180,9 +176,9 @@ def _solve_file(
                 raise KoalignError(
                     f"{out} is there already; take another -o, or --force to replace it"
                 )
-        solutions = solve_problems(visible, base, renderer, asked, steps, work / ATTEMPTS, out)
+        solutions = solve_problems(config, base, renderer, asked, steps, work / ATTEMPTS, out)
         if report:
-            _report(visible, base, renderer, asked, steps, policy, work, out)
+            _report(config, base, renderer, asked, steps, policy, work, out)
         shutil.rmtree(work)
     typer.echo(f"{out}: {summary(solutions, time.monotonic() - started)}")
 

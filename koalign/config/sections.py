@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -295,6 +296,13 @@ class Config(Section):
     solve: Solve = Solve()
     tracking: Tracking = Tracking()
     seed: int = Field(default=0, ge=0)
+
+    def only(self, sections: Iterable[str]) -> Config:
+        """This config without its other sections; to read one of those is an AttributeError."""
+        part = self.model_copy()
+        for name in type(self).model_fields.keys() - set(sections):
+            del part.__dict__[name]
+        return part
 
     @model_validator(mode="after")
     def _scripted_has_a_script(self) -> Config:

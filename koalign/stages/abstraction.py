@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from koalign.adapters.cards import stacked_card, write_card
+from koalign.config.sections import Config
 from koalign.data.prompting import tokens
 from koalign.guard import within_context
 from koalign.jsonl import read_jsonl, read_record
@@ -17,7 +17,7 @@ from koalign.renderer import open_renderer
 from koalign.run import WORK, Stage, StageResult, hash_path
 
 
-def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
+def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
     base = read_record(inputs["prepare/base.json"], Base)
     problems = {p.id: p for p in read_jsonl(inputs["prepare/train.jsonl"], Problem)}
     hints = read_jsonl(inputs["hints/abstractions.jsonl"], Abstraction)

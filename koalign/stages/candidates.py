@@ -6,9 +6,9 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from koalign.adapters.cards import check_adapter
+from koalign.config.sections import Config
 from koalign.engines.drawing import draw, requests_for
 from koalign.engines.engine import Engine
 from koalign.engines.opening import open_engine
@@ -24,7 +24,7 @@ from koalign.run import Stage, StageResult
 Asked = list[tuple[Problem, list[Own]]]
 
 
-def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
+def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
     """A file's hints as they stand; else `per_problem` for each problem that is not always right."""
     given = read_jsonl(inputs["prepare/hints.jsonl"], Hint)
     source = config.candidates.source
@@ -58,7 +58,7 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     return _written(out, hints, drops, {"asked": len(asked)}, metrics)
 
 
-def _worth_asking(config: Any, inputs: Mapping[str, Path]) -> tuple[Asked, list[Drop]]:
+def _worth_asking(config: Config, inputs: Mapping[str, Path]) -> tuple[Asked, list[Drop]]:
     """The first `limit` problems that the policy does not always solve, with some of its answers."""
     problems = [p for p in read_jsonl(inputs["prepare/train.jsonl"], Problem) if p.answers]
     refuse_leaks(problems, inputs)
@@ -81,7 +81,7 @@ def _worth_asking(config: Any, inputs: Mapping[str, Path]) -> tuple[Asked, list[
 
 
 def _ask_policy(
-    config: Any, inputs: Mapping[str, Path], out: Path, asked: Asked
+    config: Config, inputs: Mapping[str, Path], out: Path, asked: Asked
 ) -> tuple[list[Written], list[Drop], dict[str, float]]:
     """What the DPO policy writes; own answers are left out where the context does not hold them all."""
     base = read_record(inputs["prepare/base.json"], Base)
@@ -125,7 +125,7 @@ def _first_that_fits(engine: Engine, tries: Sequence[Prompt], room: int) -> Prom
 
 
 def _ask_teacher(
-    config: Any, inputs: Mapping[str, Path], out: Path, asked: Asked
+    config: Config, inputs: Mapping[str, Path], out: Path, asked: Asked
 ) -> tuple[list[Written], list[Drop], dict[str, float]]:
     """What the teacher writes; it is never shown a problem of dev or test."""
     from koalign.engines.teacher import ask_teacher

@@ -42,7 +42,7 @@ SAMPLES = "samples/samples.jsonl"
 POLICY = "sft/adapter"
 
 
-def run(config: Any, inputs: Mapping[str, Path], out: Path, *, asks: bool = True) -> StageResult:
+def run(config: Config, inputs: Mapping[str, Path], out: Path, *, asks: bool = True) -> StageResult:
     """Ask, unless there is no teacher, verify every completion on its own, then make the set."""
     base = read_record(inputs["prepare/base.json"], Base)
     problems = read_jsonl(inputs["prepare/train.jsonl"], Problem)[: config.distill.limit]
@@ -98,7 +98,7 @@ class _Distillation:
 
     def __init__(
         self,
-        config: Any,
+        config: Config,
         inputs: Mapping[str, Path],
         out: Path,
         base: Base,

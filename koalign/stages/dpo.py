@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from koalign.adapters.cards import check_adapter, part, write_card
+from koalign.config.sections import Config
 from koalign.jsonl import read_jsonl, read_record
 from koalign.mining.pairs.logps import read_logps
 from koalign.records import Base, Pair, Problem
@@ -15,7 +15,7 @@ from koalign.renderer import open_renderer
 from koalign.run import Stage, StageResult, hash_path
 
 
-def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
+def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
     base = read_record(inputs["prepare/base.json"], Base)
     pairs = read_jsonl(inputs["pairs/pairs.jsonl"], Pair)
     renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])

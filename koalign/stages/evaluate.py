@@ -14,6 +14,7 @@ from koalign.answering.evaluate import answer
 from koalign.answering.results import conclude
 from koalign.answering.solving import Solver
 from koalign.answering.system import Answers, System, prediction_of
+from koalign.config.sections import Config, Solve
 from koalign.engines.opening import open_engine, precision_of
 from koalign.evaluation.benchmark import Benchmark
 from koalign.evaluation.item_scores import score_text
@@ -39,7 +40,7 @@ ENTRIES = ("base", "sft", "dpo", "solve_bare", "solve")
 that they cost at least as many tokens as `solve`, hints included."""
 
 
-def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
+def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
     problems = read_jsonl(inputs[TEST], Problem)
     without_gold = [p for p in problems if not p.answers]
     if not problems or without_gold:
@@ -120,7 +121,9 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     )
 
 
-def _benchmark(config: Any, inputs: Mapping[str, Path], problems: Sequence[Problem]) -> Benchmark:
+def _benchmark(
+    config: Config, inputs: Mapping[str, Path], problems: Sequence[Problem]
+) -> Benchmark:
     """The test split under the run's own prompts, answered greedily and as long as `solve` answers."""
     renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
     settings = {"temperature": 0.0, "top_p": 1.0, "max_tokens": config.solve.max_tokens}
@@ -135,7 +138,7 @@ def _benchmark(config: Any, inputs: Mapping[str, Path], problems: Sequence[Probl
     )
 
 
-def _refuse_other_solutions(inputs: Mapping[str, Path], section: Any) -> None:
+def _refuse_other_solutions(inputs: Mapping[str, Path], section: Solve) -> None:
     """Raises KoalignError if the run solved another test split, or with other settings."""
     made = read_json(inputs["solve/answers.jsonl"].parent / "plan.json")
     test = hash_path(inputs[TEST])

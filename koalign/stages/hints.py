@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from koalign.adapters.cards import check_adapter
+from koalign.config.sections import Config, Hints
 from koalign.data.grading.grade import grade
 from koalign.data.prompting.orders import (
     Order,
@@ -39,7 +39,7 @@ HintedProblem = tuple[str, Hint | None]
 """The id of a problem, and the hint in its prompt."""
 
 
-def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
+def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
     """The screens in order of cost; each samples only for the hints that passed the ones before.
 
     First the static one, which needs no samples, then those of `uplift_screens`.
@@ -90,7 +90,7 @@ class _Policy:
 
     def __init__(
         self,
-        config: Any,
+        config: Config,
         renderer: Renderer,
         problems: Sequence[Problem],
         adapter: Path,
@@ -160,7 +160,7 @@ class _Policy:
 class _Screening:
     """The hints that passed so far, and the counts and verdicts of each hint."""
 
-    def __init__(self, section: Any, policy: _Policy, hints: Sequence[Hint]) -> None:
+    def __init__(self, section: Hints, policy: _Policy, hints: Sequence[Hint]) -> None:
         self._section, self._policy = section, policy
         self.passed = list(hints)
         self.counts: dict[str, dict[str, Count]] = {hint.id: {} for hint in hints}

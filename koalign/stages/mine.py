@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from koalign.adapters.cards import check_adapter
-from koalign.config.sections import resolve_path
+from koalign.config.sections import Config, resolve_path
 from koalign.data.formats.documents import open_documents
 from koalign.data.formats.read import read
 from koalign.data.grading.grade import grade
@@ -79,7 +78,7 @@ def judged(folder: Path, problems: str, run_dir: Path) -> tuple[list[Answered], 
 
 
 def cross_fit(
-    config: Any, run_dir: Path, folds: int, sft: Stage, force: bool
+    config: Config, run_dir: Path, folds: int, sft: Stage, force: bool
 ) -> Iterator[tuple[Manifest, bool]]:
     """Make the folds of a prepared run, or find them made; see `execute`. `sft` teaches a fold."""
     home = folds_folder(run_dir, folds)
@@ -182,7 +181,7 @@ def _of_policy(run: Path) -> tuple[list[Prediction], str]:
     return read_evaluation(folder / POLICY)[1], POLICY
 
 
-def _cut(config: Any, inputs: Mapping[str, Path], out: Path, *, folds: int) -> StageResult:
+def _cut(config: Config, inputs: Mapping[str, Path], out: Path, *, folds: int) -> StageResult:
     problems = read_jsonl(inputs["prepare/train.jsonl"], Problem)
     shots = read_jsonl(inputs["prepare/shots.jsonl"], Problem)
     overlap = read_json(inputs["prepare/leaks.json"])["overlap"]
@@ -216,7 +215,7 @@ def _cut(config: Any, inputs: Mapping[str, Path], out: Path, *, folds: int) -> S
 
 
 def _answer(
-    config: Any, inputs: Mapping[str, Path], out: Path, *, numbers: Sequence[int]
+    config: Config, inputs: Mapping[str, Path], out: Path, *, numbers: Sequence[int]
 ) -> StageResult:
     base = read_record(inputs["prepare/base.json"], Base)
     greedy = config.solve.model_copy(update={"temperature": 0.0, "top_p": 1.0})

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
+from koalign.config.sections import Config
 from koalign.data.prompting.orders import in_order
 from koalign.engines.opening import tokenizer_of
 from koalign.guard import HELD_OUT, refuse_leaks
@@ -27,7 +27,7 @@ from koalign.reports.data import pairs_page
 from koalign.run import Stage, StageResult
 
 
-def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
+def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
     """Mine, add the rankings, drop near-identical pairs, then balance lengths and positions."""
     base = read_record(inputs["prepare/base.json"], Base)
     problems = {p.id: p for p in read_jsonl(inputs["prepare/train.jsonl"], Problem)}
@@ -85,7 +85,7 @@ def _sampled_prompts(
 
 
 def _mine(
-    config: Any, sampled: Mapping[str, Sequence[SampledPrompt]]
+    config: Config, sampled: Mapping[str, Sequence[SampledPrompt]]
 ) -> tuple[list[Item], dict[str, list[Candidate]]]:
     items, candidates = [], {}
     for name in sorted(sampled):
@@ -103,7 +103,7 @@ def _mine(
 
 
 def _native(
-    config: Any, base: Base, rankings: Sequence[Ranking], inputs: Mapping[str, Path]
+    config: Config, base: Base, rankings: Sequence[Ranking], inputs: Mapping[str, Path]
 ) -> tuple[list[PlacedPair], list[Drop]]:
     if not rankings:
         return [], []
@@ -117,7 +117,7 @@ def _native(
 
 
 def _screened(
-    config: Any, base: Base, pairs: Sequence[PlacedPair], policy: Path
+    config: Config, base: Base, pairs: Sequence[PlacedPair], policy: Path
 ) -> tuple[list[PlacedPair], list[Drop], list[float]]:
     """The pairs kept, the drops, and the CHES where they were computed."""
     kept, drops, ches = list(pairs), [], []

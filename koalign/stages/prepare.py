@@ -13,7 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from koalign.config.sections import resolve_path
+from koalign.config.inputs import Source
+from koalign.config.sections import Config, resolve_path
 from koalign.data.formats.read import OTHER_SPLIT, Reading
 from koalign.data.formats.sources import read_source, reasons
 from koalign.data.grading.grade import grade
@@ -36,7 +37,7 @@ READ_BACK = 200
 """Training problems whose gold completion is graded, to see that the grader reads the template."""
 
 
-def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
+def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
     renderer = open_renderer(config.prompt)
     base, tokenizer = describe_base(config.engine, config.model)
     prepared = Preparation()
@@ -94,7 +95,7 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
     )
 
 
-def _read(prepared: Preparation, name: str, source: Any) -> dict[str, Any]:
+def _read(prepared: Preparation, name: str, source: Source) -> dict[str, Any]:
     """Read one source into a split; returns what the report says of it."""
     reading = read_source(
         resolve_path(source.path),

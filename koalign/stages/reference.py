@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from koalign.adapters.cards import check_adapter
+from koalign.config.sections import Config
 from koalign.jsonl import read_jsonl, read_record
 from koalign.mining.pairs.logps import Logps, write_logps
 from koalign.records import Base, KoalignError, Pair
@@ -14,7 +14,7 @@ from koalign.renderer import open_renderer
 from koalign.run import Stage, StageResult
 
 
-def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
+def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
     """Computed once for any number of trainings: another base, policy, tokenizer, template, or other
     pairs make it stale as they make any stage."""
     base = read_record(inputs["prepare/base.json"], Base)

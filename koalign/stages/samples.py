@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from koalign.adapters.cards import check_adapter
+from koalign.config.sections import Config
 from koalign.data.prompting.orders import choice_orders, render_in_order, shared_out
 from koalign.data.prompting.tokens import prompt_texts
 from koalign.engines.drawing import draw, refuse_no_room, requests_for
@@ -19,7 +19,7 @@ from koalign.renderer import open_renderer
 from koalign.run import Stage, StageResult
 
 
-def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
+def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
     """The `n` samples of a problem are shared out evenly among the orders of its choices."""
     base = read_record(inputs["prepare/base.json"], Base)
     problems = read_jsonl(inputs["prepare/train.jsonl"], Problem)[: config.sample.limit]

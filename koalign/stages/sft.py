@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import koalign
 from koalign.adapters.card import AdapterCard
 from koalign.adapters.cards import base_of, write_card
+from koalign.config.sections import Config
 from koalign.data.prompting import tokens
 from koalign.guard import HELD_OUT, refuse_leaks, within_context
 from koalign.jsonl import read_jsonl, read_record
@@ -18,7 +18,7 @@ from koalign.renderer import open_renderer
 from koalign.run import Stage, StageResult, hash_path
 
 
-def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
+def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
     base = read_record(inputs["prepare/base.json"], Base)
     problems = read_jsonl(inputs["prepare/train.jsonl"], Problem)[: config.sft.limit]
     refuse_leaks(problems, inputs)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from koalign.adapters.cards import check_adapter
 from koalign.answering.controls import draw_controls, right_alone
 from koalign.answering.solving import Solver
+from koalign.config.sections import Config
 from koalign.data.prompting.prompts import Renderer
 from koalign.engines.opening import open_engine
 from koalign.evaluation.solving.report import SolvingReport, solving_report
@@ -30,7 +30,7 @@ ATTEMPTS = "attempts.jsonl"
 ANSWERS = "answers.jsonl"
 
 
-def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
+def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
     problems = read_jsonl(inputs["prepare/test.jsonl"], Problem)
     if not problems:
         raise KoalignError("solve without a file solves the test split; set data.test, or give one")
@@ -49,7 +49,7 @@ def run(config: Any, inputs: Mapping[str, Path], out: Path) -> StageResult:
 
 
 def solve(
-    config: Any,
+    config: Config,
     base: Base,
     renderer: Renderer,
     problems: Sequence[Problem],
@@ -99,7 +99,7 @@ def goes_on(problems: Sequence[Problem], attempts: Path, answers: Path) -> bool:
 
 
 def report_on(
-    config: Any,
+    config: Config,
     base: Base,
     renderer: Renderer,
     problems: Sequence[Problem],

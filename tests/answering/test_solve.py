@@ -3,7 +3,6 @@
 import json
 from itertools import groupby, product
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -14,8 +13,8 @@ from koalign.answering.controls import draw_controls
 from koalign.answering.solving import Solver
 from koalign.cli.solve import _budget_settings
 from koalign.config.files import load_config
-from koalign.config.inputs import Engine, Model
-from koalign.config.sections import Solve
+from koalign.config.inputs import Data, Engine, Model
+from koalign.config.sections import Config, Solve
 from koalign.data.formats.sources import read_source
 from koalign.data.prompting.prompts import DEFAULT, Renderer, load_template
 from koalign.engines.scripted import SCRIPTED_BASE, ScriptedEngine
@@ -149,11 +148,10 @@ def test_a_hint_that_leaves_no_room_for_an_answer_is_not_used(folder):
 
 def solved(folder: Path, problems, work: Path, batches: int = 10**6, monkeypatch=None) -> bytes:
     script = script_of(folder, HINTS)
-    section = SimpleNamespace(
-        engine=Engine(backend="scripted", script=str(script)), model=Model(path="none"), solve=Solve(), seed=0
-    )  # fmt: skip
+    engine = Engine(backend="scripted", script=str(script))
+    config = Config(engine=engine, model=Model(path="none"), data=Data(train="none"))
     monkeypatch.setattr(stage, "open_engine", lambda *_: Watched(script, batches))
-    stage.solve(section, SCRIPTED_BASE, RENDERER, problems, TWO, work / ATTEMPTS, work / ANSWERS)
+    stage.solve(config, SCRIPTED_BASE, RENDERER, problems, TWO, work / ATTEMPTS, work / ANSWERS)
     return (work / ANSWERS).read_bytes()
 
 

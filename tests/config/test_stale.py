@@ -62,7 +62,7 @@ def test_what_is_hidden_from_a_stage_cannot_change_its_result_unseen(scripted):
         return StageResult(counts={"beta": int(config.dpo.beta)})
 
     stage = Stage("nosy", "nosy", nosy, sections=("sft",), inputs=())
-    with pytest.raises(AttributeError):
+    with pytest.raises(AttributeError, match="dpo"):
         execute(stage, load_config([Path("koalign.yaml")]), RUN)
 
 
