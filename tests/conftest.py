@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import yaml
+from hypothesis import settings
 from support.command import koalign
 from support.problems import CITIES, problem, write_lines
 
 from koalign.data.formats.sources import read_source
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+settings.register_profile("koalign", max_examples=50, deadline=None, database=None)
+settings.load_profile("koalign")
 
 
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
@@ -39,6 +44,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST)
         )
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_fsync() -> Iterator[None]:
+    """No test cuts the power; a killed process loses nothing that the system has."""
+    with mock.patch.object(os, "fsync"):
+        yield
 
 
 @pytest.fixture

@@ -121,9 +121,7 @@ def test_adding_matrices_one_by_one_is_another_function(tmp_path):
 names = st.sampled_from(sorted(LAYERS))
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     wanted=st.lists(
         st.tuples(

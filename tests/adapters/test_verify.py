@@ -79,9 +79,7 @@ def test_what_is_whole_is_ok_in_every_check(run):
     assert {one for checks in found.values() for one in checks.values()} == {"ok"}
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(where=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_any_flipped_bit_of_the_weights_is_found(where, bit, run):
     for folder in (run / "sum", run / "answer" / "adapter"):

@@ -145,21 +145,22 @@ BYTES: dict[str, Corruption] = {
     "utf-8 twice": lambda data, chance: data.decode("latin-1").encode("utf-8"),
     "packed": lambda data, chance: gzip.compress(data),
 }  # fmt: skip
-CASES = [(format, corruption) for format in FILES for corruption in BYTES]
+DECODERS = {
+    "csat": "CSV", "etri": "CSV in cp949", "kobest": "TSV", "click": "JSON", "klue-mrc": "JSON in an object",
+    "native": "JSON lines", "korquad-2": "zip", "kmmlu-pro": "Parquet",
+}  # fmt: skip
+"""A format of each decoder; the others are broken by `test_no_edit_of_bytes_ends_in_a_traceback`."""
 
 
-def test_there_are_enough_corruptions_to_believe_it():
-    assert len(CASES) >= 500
-
-
-@pytest.mark.parametrize(("format", "corruption"), CASES)
+@pytest.mark.parametrize("corruption", BYTES)
+@pytest.mark.parametrize("format", DECODERS)
 def test_corrupt_bytes_end_in_counted_rows_or_in_one_line(format, corruption, here):
     file = FILES[format]
     data = BYTES[corruption](file.data(file.rows()), random.Random(format + corruption))
     through_every_door(written(here, file, data), format)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(data=st.data(), format=st.sampled_from(sorted(FILES)))
 def test_no_edit_of_bytes_ends_in_a_traceback(data, format, here):
     file = FILES[format]

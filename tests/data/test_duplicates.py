@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import koalign
@@ -217,7 +217,6 @@ SHORT_PROBLEMS = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=60)
 @given(st.lists(SHORT_PROBLEMS, max_size=12), st.sampled_from((0.5, 0.8, 1.0)))
 def test_near_duplicates_are_those_that_comparing_every_pair_finds(rows, threshold):
     def grams(problem: Problem) -> set[str]:

@@ -4,7 +4,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import koalign
@@ -174,7 +174,6 @@ PROBLEMS = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     st.lists(PROBLEMS, max_size=5), st.lists(PROBLEMS, max_size=5), st.sampled_from((0.5, 0.8, 1.0))
 )

@@ -51,15 +51,15 @@ def test_what_may_pass_is_tried_again_until_the_reply_is_there(server, log, faul
     assert server.count("1번 문제") == 1 + 3 and server.count("2번 문제") == 1 + 1
 
 
-@pytest.mark.parametrize("fault", ["silent:9", "trickle:9"])
+@pytest.mark.parametrize("fault", ["silent:4", "trickle:4"])
 def test_a_reply_that_is_not_whole_in_time_is_tried_again(server, log, fault):
     server.fault = faulty(fault, only="1번", times=1)
-    result = ask(server, calls(3), log, timeout=1.5)
+    result = ask(server, calls(3), log, timeout=0.8)
     assert all(result.replies)
-    assert server.arrivals[-1].at - server.arrivals[0].at < 7  # and not when the server is done
+    assert server.arrivals[-1].at - server.arrivals[0].at < 3  # and not when the server is done
     assert result.estimated == 1  # it may have been paid for
     (lost,) = read_jsonl(failures_beside(log), Failure)
-    assert "no whole answer within 1.5 s" in lost.error and lost.estimated
+    assert "no whole answer within 0.8 s" in lost.error and lost.estimated
 
 
 def test_a_good_answer_under_a_wrong_content_type_is_a_reply(server, log):
@@ -142,26 +142,26 @@ def test_a_server_that_is_not_there_is_one_line_and_costs_nothing(log):
 
 
 @pytest.mark.parametrize(
-    "after", ["1.2", "+2.2"], ids=["seconds", "date"]
+    "after", ["0.8", "+2"], ids=["seconds", "date"]
 )  # a date has whole seconds
 def test_retry_after_is_honoured_by_all_calls(server, log, after):
-    server.fault = faulty(f"status:429:{after}", only="0번", times=1)
+    server.fault = faulty(f"status:429:{after}", only="17번", times=1)
     server.seconds = 0.01
     ask(server, calls(60), log, concurrency=2)
     refused, again = [
-        at for at, arrival in enumerate(server.arrivals) if arrival.asked == "0번 문제"
+        at for at, arrival in enumerate(server.arrivals) if arrival.asked == "17번 문제"
     ]
-    assert server.arrivals[again].at - server.arrivals[refused].at > 1.1
+    assert server.arrivals[again].at - server.arrivals[refused].at > 0.75
     assert again - refused < 20  # without the rest nearly all others would be in between
 
 
 def test_those_that_wait_for_their_turn_rest_too(server, log):
-    server.fault = faulty("status:429:2", only="0번", times=1)
-    ask(server, calls(8), log, concurrency=8, requests_per_minute=300)
+    server.fault = faulty("status:429:1", only="0번", times=1)
+    ask(server, calls(8), log, concurrency=8, requests_per_minute=600)
     refused = next(arrival.at for arrival in server.arrivals if arrival.asked == "0번 문제")
     since = sorted(arrival.at - refused for arrival in server.arrivals)
-    assert not [at for at in since if 0.8 < at < 1.9] and len(since) == 9
-    assert since[-1] > 2 + 5 * 0.2  # and are spaced as before
+    assert not [at for at in since if 0.5 < at < 0.95] and len(since) == 9
+    assert since[-1] > 1 + 5 * 0.1  # and are spaced as before
 
 
 def test_a_server_that_wants_to_be_left_alone_for_long_is(server, log):
@@ -223,9 +223,7 @@ wild = st.recursive(
 )
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     fault=st.one_of(
         st.text(max_size=30).map(lambda text: f"raw:{text}"),

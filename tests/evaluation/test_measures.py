@@ -21,7 +21,7 @@ SAID = st.sampled_from(["1", "2", "3", "4", "5", None])
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 5)), min_size=1, max_size=60))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_interval_of_a_mean_is_that_of_metrics(pairs):
     scores, clusters = zip(*pairs, strict=True)
     measure = mean_score(scores, [""] * len(scores), macro=False)
@@ -34,7 +34,7 @@ def test_the_interval_of_a_mean_is_that_of_metrics(pairs):
 
 
 @given(st.lists(st.tuples(ANSWERS, SAID), min_size=1, max_size=40))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_macro_f1_is_that_of_metrics_and_so_is_its_interval(pairs):
     gold, said = zip(*pairs, strict=True)
     (found,) = measured([macro_f1_measure(gold, said)], range(len(gold)))
@@ -48,7 +48,6 @@ def test_macro_f1_is_that_of_metrics_and_so_is_its_interval(pairs):
 
 @pytest.mark.slow
 @given(st.lists(st.tuples(ANSWERS, ANSWERS, st.sampled_from("ab")), min_size=1, max_size=40))
-@settings(deadline=None)
 def test_f1_of_tasks_is_the_mean_of_scikit_learns_over_the_labels_that_are_seen(rows):
     sklearn = pytest.importorskip("sklearn.metrics")
     gold, said, subjects = zip(*rows, strict=True)

@@ -6,7 +6,7 @@ from statistics import fmean, variance
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -80,7 +80,6 @@ def means(first, second, subjects=None):
 
 
 @given(ITEMS)
-@settings(max_examples=60, deadline=None)
 def test_values_are_the_plain_mean_the_mean_over_subjects_and_macro_f1(items):
     gold, first, second, subjects, passages = zip(*items, strict=True)
     right = [[g == a for g, a in zip(gold, answers, strict=True)] for answers in (first, second)]
@@ -100,7 +99,6 @@ def test_values_are_the_plain_mean_the_mean_over_subjects_and_macro_f1(items):
 
 
 @given(ITEMS)
-@settings(max_examples=60, deadline=None)
 def test_exchanging_the_systems_flips_every_sign(items):
     gold, first, second, subjects, passages = zip(*items, strict=True)
     right = [[g == a for g, a in zip(gold, answers, strict=True)] for answers in (first, second)]

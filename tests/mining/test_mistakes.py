@@ -85,7 +85,7 @@ def test_a_choice_taken_stands_for_text_where_none_was_written_and_only_the_head
 SUBJECTS = st.dictionaries(st.sampled_from(list(TOPICS)), st.integers(1, 20), min_size=1)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=12)
 @given(SUBJECTS, st.integers(0, 20), st.integers(1, 70), st.sampled_from([0.0, 0.1, 0.25, 0.5]), st.integers(0, 3), st.randoms(use_true_random=False))  # fmt: skip
 def test_never_more_than_asked_for_nothing_twice_and_the_order_of_the_answers_is_nothing(
     sizes, right, take, replay, seed, rng
