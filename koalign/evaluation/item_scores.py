@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from koalign.data.grading.extract import forms, readable, stated_text
+from koalign.data.grading.extract import extract_texts, forms, visible_text
 from koalign.data.grading.grade import FinishReason, grade
 from koalign.evaluation.items import candidates_of, subject_of
 from koalign.evaluation.metrics.reading_metrics import (
@@ -81,7 +81,7 @@ def score_text(
 
 def without_thought(text: str) -> str:
     """What follows the last thought: no official script knows of thoughts; one without end is all of it."""
-    if readable(text) is None:
+    if visible_text(text) is None:
         return ""
     for end in _THOUGHT_ENDS:
         text = text.rpartition(end)[2]
@@ -176,7 +176,7 @@ def _span(
     """The official script on the last statement, of two readings (사이다, 사이다입니다) on the better."""
     verdict = grade(problem.model_copy(update={"answers": ("",)}), text, finish_reason)
     statements = [""] if verdict.correct else _AFTER_THE_KEY.findall(without_thought(text))
-    statements = statements or stated_text(text)
+    statements = statements or extract_texts(text)
     names = protocol.metrics
     if not statements:
         return _unread(finish_reason, dict.fromkeys(names, 0.0))

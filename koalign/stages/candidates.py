@@ -12,7 +12,7 @@ from koalign.config.sections import Config
 from koalign.engines.drawing import draw, requests_for
 from koalign.engines.engine import Engine
 from koalign.engines.opening import open_engine
-from koalign.guard import HELD_OUT, refuse_leaks, telling
+from koalign.guard import HELD_OUT, leaking_texts, refuse_leaks
 from koalign.jsonl import read_jsonl, read_record, write_jsonl
 from koalign.mining.distilling.teacher_calls import PAID, REPLIES, Call
 from koalign.mining.hints import writing as drafts
@@ -46,7 +46,7 @@ def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
     ask = _ask_policy if source == "policy" else _ask_teacher
     written, failed, metrics = ask(config, inputs, out, asked)
     hints, unfit = drafts.candidates(written)
-    leaks = telling([hint.text for hint in hints], inputs)
+    leaks = leaking_texts([hint.text for hint in hints], inputs)
     drops += [*failed, *unfit]
     drops += [_drop(hints[n].problem_id, "says_a_held_out_problem") for n in sorted(leaks)]
     hints = [hint for number, hint in enumerate(hints) if number not in leaks]

@@ -17,7 +17,7 @@ from koalign.data.prompting.tokens import completion_ids, prompt_ids
 from koalign.engines.judging import DRAWS, ENOUGH, calls_to_judge, judged_by, right_replies
 from koalign.engines.opening import open_engine, tokenizer_of
 from koalign.engines.teacher import TeacherResult, ask_teacher
-from koalign.guard import HELD_OUT, refuse_leaks, telling
+from koalign.guard import HELD_OUT, leaking_texts, refuse_leaks
 from koalign.jsonl import read_jsonl, read_record, write_json, write_jsonl
 from koalign.mining.distilling.explaining import REASONING, ask_for_rationale, in_another_order
 from koalign.mining.distilling.mixture import mixture, with_rationales
@@ -141,7 +141,7 @@ class _Distillation:
 
     def drop_leaks(self) -> None:
         """Take out what says a problem of dev or test."""
-        leaking = telling([one.rationale for one in self.found], self._inputs)
+        leaking = leaking_texts([one.rationale for one in self.found], self._inputs)
         for number in sorted(leaking):
             self.drops.append(self.found[number].written.drop("says_an_evaluated_problem"))
         self.found = [one for number, one in enumerate(self.found) if number not in leaking]

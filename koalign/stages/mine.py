@@ -196,15 +196,15 @@ def _cut(config: Config, inputs: Mapping[str, Path], out: Path, *, folds: int) -
         others = [problem for problem in problems if problem.id not in held_out]
         said = [taught_text(problem) for problem in others]
         leaks = find_leaks(others, part, overlap) + texts_leak(said, part, overlap)
-        telling = {leak.trained for leak in leaks}
-        taught = [problem for n, problem in enumerate(others) if n not in telling]
+        leaking = {leak.trained for leak in leaks}
+        taught = [problem for n, problem in enumerate(others) if n not in leaking]
         if not taught:
             raise KoalignError(
                 f"fold {number}: every other training problem says one of its {len(part)}; "
                 "nothing is left to learn from"
             )
-        hidden = held_out | {others[n].id for n in telling}
-        left_out += len(telling)
+        hidden = held_out | {others[n].id for n in leaking}
+        left_out += len(leaking)
         write_jsonl(out / str(number) / "train.jsonl", taught)
         write_jsonl(out / str(number) / "test.jsonl", part)
         # What is shown with its answer before a question has been seen as well.

@@ -15,7 +15,7 @@ from support.grading_vectors import (
     WRONG,
 )
 
-from koalign.data.grading.extract import comparable, stated_numbers, stated_text
+from koalign.data.grading.extract import comparable, extract_numbers, extract_texts
 from koalign.data.grading.grade import GradeLine, grade, quotes_its_choice, regrade
 from koalign.data.prompting.prompts import DEFAULT, Renderer, load_template, template_names
 
@@ -52,10 +52,10 @@ def test_what_every_template_teaches_grades_as_right(name, problem):
 
 
 def test_statements_are_listed_in_order():
-    assert stated_numbers("정답: 1\n정답은 2번 또는 3번\nB가 정답이다") == [(1,), (2, 3), (2,)]
-    assert stated_numbers("③이 옳다") == [(3,)]
-    assert stated_numbers("고을의 이름을 보라.") == []
-    assert stated_text("정답: 가야\n정답은 신라입니다.") == ["가야", "신라입니다."]
+    assert extract_numbers("정답: 1\n정답은 2번 또는 3번\nB가 정답이다") == [(1,), (2, 3), (2,)]
+    assert extract_numbers("③이 옳다") == [(3,)]
+    assert extract_numbers("고을의 이름을 보라.") == []
+    assert extract_texts("정답: 가야\n정답은 신라입니다.") == ["가야", "신라입니다."]
 
 
 def test_comparison_ignores_emphasis_enclosing_quotes_and_a_final_full_stop():

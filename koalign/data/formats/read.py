@@ -1,4 +1,4 @@
-"""formats: exam files -> Problems, Rankings and Drops, one file a family; rows in = what comes out."""
+"""read: exam files -> Problems, Rankings and Drops, one file a family; rows in = what comes out."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""stated: completion -> the answers that it states, in order. Says nothing of right and wrong.
+"""extract: completion -> the answers that it states, in order. Says nothing of right and wrong.
 
-What can be seen comes first (`readable`: no thoughts, one way of writing). Patterns then find keys
+What can be seen comes first (`visible_text`: no thoughts, one way of writing). Patterns then find keys
 (`정답은`, `Answer:`), labels (`③`, `3번`, `(B)`) and formats (JSON, boxed, tags). A label is stated
 where a key stands right before it, or `이 정답이다` right after it.
 """
@@ -33,7 +33,7 @@ _LINE, _SHORT_LINE = 300, 100
 """Characters that are read of a line after a key; and of a line that is an answer without one."""
 
 
-def readable(text: str) -> str | None:
+def visible_text(text: str) -> str | None:
     """What can be seen of a completion, written in one way; none while a thought has not ended.
 
     Full width and Markdown emphasis are undone, white space is squeezed; case and line ends stay.
@@ -45,10 +45,10 @@ def readable(text: str) -> str | None:
 
 def comparable(answer: str) -> str:
     """An answer folded for comparison only: emphasis, enclosing quotes and final full stop ignored."""
-    return fold(bare(_plain(answer)))
+    return fold(unquoted(_plain(answer)))
 
 
-def bare(phrase: str) -> str:
+def unquoted(phrase: str) -> str:
     """A phrase without a full stop at its end and without quotes around it."""
     phrase = phrase.strip().rstrip(".。 ")
     quoted = re.fullmatch(r"""(["'「『《])(.+)(["'」』》])""", phrase, re.DOTALL)
@@ -58,10 +58,10 @@ def bare(phrase: str) -> str:
 def forms(phrase: str) -> tuple[str, ...]:
     """A phrase as it stands, and without `입니다` and what follows it: 사이다 is a drink, too."""
     copula = patterns.COPULA.match(phrase)
-    return (bare(phrase), bare(copula[1])) if copula else (bare(phrase),)
+    return (unquoted(phrase), unquoted(copula[1])) if copula else (unquoted(phrase),)
 
 
-def stated_numbers(
+def extract_numbers(
     text: str, choices: Sequence[str] = (), *, wrong_is_asked: bool = False
 ) -> list[tuple[int, ...]]:
     """The choice numbers of each statement, in order; more than one number: offered together.
@@ -71,7 +71,7 @@ def stated_numbers(
     answer is stated, all that is called right (`③이 옳다`) counts; what is called wrong, if
     `wrong_is_asked`.
     """
-    seen = readable(text) or ""
+    seen = visible_text(text) or ""
     folded = [comparable(choice) for choice in choices]
     found = [
         (match.start(), numbers)
@@ -104,13 +104,13 @@ def stated_numbers(
     return [claimed] if claimed else []
 
 
-def stated_text(text: str) -> list[str]:
+def extract_texts(text: str) -> list[str]:
     """The free-text answers that a completion states, in order, each to the end of its line.
 
     After `정답:`, as `정답은 …입니다`, or in a format. Only where there is none of these, any text
     after `정답은`, and only where there is no key, the whole text if it is one short line.
     """
-    seen = readable(text) or ""
+    seen = visible_text(text) or ""
     found = [(match.start(), without_key(value)) for match, value in _formatted(seen)]
     for pattern in patterns.FORMATS:
         seen = pattern.sub(lambda match: "\n" * len(match[0]), seen)

@@ -1,4 +1,4 @@
-"""grading: completion -> Verdict, by rule. An answer that cannot be read is no answer, never a guess."""
+"""grade: completion -> Verdict, by rule. An answer that cannot be read is no answer, never a guess."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any, Literal
 from pydantic import field_validator
 
 from koalign.data.grading.extract import (
-    bare,
     comparable,
+    extract_numbers,
+    extract_texts,
     forms,
-    readable,
-    stated_numbers,
-    stated_text,
+    unquoted,
+    visible_text,
     without_key,
 )
 from koalign.data.text.korean import strip_josa
@@ -75,7 +75,7 @@ def grade(problem: Problem, text: str, finish_reason: FinishReason = "stop") -> 
     equals the gold folded: no rule can verify it, and a mismatch says little.
     """
     golds = [part for gold in problem.answers for part in _alternatives(gold)]
-    seen = readable(text)
+    seen = visible_text(text)
     if seen is None:
         offered: list[str] = []
     elif problem.kind == "choice":
@@ -108,7 +108,7 @@ def quotes_its_choice(problem: Problem, text: str) -> bool:
 
     A right number under another choice's text is luck: no example to learn from.
     """
-    seen = readable(text) or ""
+    seen = visible_text(text) or ""
     offered = _offered_numbers(problem, text) if problem.choices else []
     _, quote, rest = seen.rpartition(_QUOTE)
     if not quote or len(offered) != 1:
@@ -119,7 +119,7 @@ def quotes_its_choice(problem: Problem, text: str) -> bool:
 
 def _offered_numbers(problem: Problem, text: str) -> list[str]:
     asked = bool(_WRONG_IS_ASKED.search(problem.question))
-    statements = stated_numbers(text, problem.choices, wrong_is_asked=asked)
+    statements = extract_numbers(text, problem.choices, wrong_is_asked=asked)
     numbers = sorted(set(statements[-1])) if statements else []
     if len(numbers) == 1 and not 1 <= numbers[0] <= len(problem.choices):
         # `정답: 30`: no choice has a number of two digits, and one may say just that.
@@ -134,20 +134,20 @@ def _offered_texts(problem: Problem, text: str, golds: Sequence[str]) -> list[st
     A long answer is the whole text. `또는` joins alternatives, and so does a comma where no gold
     holds one; all of them right is one right answer.
     """
-    seen = readable(text) or ""
+    seen = visible_text(text) or ""
     if problem.kind == "long":
         return [without_key(seen)] if seen else []
     lenient = problem.kind == "span"
-    statements = stated_text(text)
+    statements = extract_texts(text)
     if not statements:
         return []
     readings = forms(statements[-1])
     for reading in readings:
         if _is_gold(reading, golds, lenient=lenient):
             return [reading]
-    parts = [bare(part) for part in _OR.split(readings[-1])]
+    parts = [unquoted(part) for part in _OR.split(readings[-1])]
     if golds and not any("," in gold for gold in golds):
-        parts = [bare(piece) for part in parts for piece in _COMMA.split(part)]
+        parts = [unquoted(piece) for part in parts for piece in _COMMA.split(part)]
     distinct = list({comparable(part): part for part in parts if part}.values())
     if len(distinct) > 1 and all(_is_gold(part, golds, lenient=lenient) for part in distinct):
         return distinct[:1]

@@ -1,6 +1,6 @@
-"""answer_patterns: the words and marks in which Korean and English answers are stated, as patterns.
+"""patterns: the words and marks in which Korean and English answers are stated, as patterns.
 
-For text in which every white space is one character, as `stated` makes it: one optional space is
+For text in which every white space is one character, as `visible_text` makes it: one optional space is
 enough, every repetition is bounded, and a search takes time linear in the text.
 """
 

@@ -1,4 +1,4 @@
-"""report: the problems of a split -> what a person wants to know of them before anything is trained."""
+"""describe: the problems of a split -> what a person wants to know of them before anything is trained."""
 
 from __future__ import annotations
 

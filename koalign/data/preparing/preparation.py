@@ -142,7 +142,7 @@ class Preparation:
         given = list(given)
         evaluated = [*self.splits["dev"], *self.splits["test"]]
         leaks = texts_leak([hint.text for _, hint in given], evaluated, overlap)
-        telling = {leak.trained for leak in leaks}
+        leaking = {leak.trained for leak in leaks}
         if leaks and stop:
             said = evaluated[leaks[0].evaluated]
             raise KoalignError(
@@ -153,7 +153,7 @@ class Preparation:
         gone = {drop.problem_id for drop in self.dropped if drop.problem_id}
         hints: dict[str, Hint] = {}
         for number, (place, hint) in enumerate(given):
-            if number in telling:
+            if number in leaking:
                 self._drop_hint(hint, "hint_says_an_evaluated_problem", place)
             elif hint.id in hints:
                 self._drop_hint(hint, "hint_given_twice", place)

@@ -1,10 +1,10 @@
-"""rationales: a rationale and new numbers of the choices -> the same words about the same choices."""
+"""renumber: a rationale and new numbers of the choices -> the same words about the same choices."""
 
 from __future__ import annotations
 
 import re
 
-from koalign.data.grading.extract import stated_numbers
+from koalign.data.grading.extract import extract_numbers
 from koalign.data.text.korean import CHOICE_MARKS, FULL_WIDTH
 from koalign.records import Problem
 
@@ -88,7 +88,9 @@ def renumbered(problem: Problem, new_number: dict[int, int]) -> str:
         old = _DIGITS.find(label) + 1 or _LETTERS.find(label) + 1
         if match.start("label") not in places and old in new_number:
             raise ValueError(f"the rationale may name a choice or not: {match[0]!r}")
-    before = [{new_number.get(n) for n in numbers} for numbers in stated_numbers(problem.rationale)]
-    if before != [set(numbers) for numbers in stated_numbers(moved)]:
+    before = [
+        {new_number.get(n) for n in numbers} for numbers in extract_numbers(problem.rationale)
+    ]
+    if before != [set(numbers) for numbers in extract_numbers(moved)]:
         raise ValueError("the rationale states its answer in a way that cannot be moved")
     return moved

@@ -1,1 +1,1 @@
-"""Korean text as measured: scripts, n-grams and TF-IDF vectors."""
+"""Korean text as measured: scripts and n-grams."""

@@ -1,4 +1,4 @@
-"""similarity: texts -> sets of character n-grams, and the pairs of texts that may be alike."""
+"""ngrams: texts -> sets of character n-grams, and the pairs of texts that may be alike."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from koalign.data.grading.extract import readable, stated_numbers
+from koalign.data.grading.extract import extract_numbers, visible_text
 from koalign.data.grading.grade import FinishReason, grade
 from koalign.data.grading.patterns import KEY
 from koalign.data.text.korean import CHOICE_MARKS, fold
@@ -112,7 +112,7 @@ def _apart(text: str) -> tuple[str, bool]:
         said = [v for k, v in fields.items() if not _ANSWER_FIELD.fullmatch(k)]
         return "\n".join(v for v in said if isinstance(v, str)), len(said) < len(fields)
     kept, stands_apart = [], False
-    for line in (readable(_THOUGHT_TAG.sub("\n", text)) or "").split("\n"):
+    for line in (visible_text(_THOUGHT_TAG.sub("\n", text)) or "").split("\n"):
         if _states_answer(line):
             stands_apart = True
             line = " ".join(_SENTENCE_ENDS.split(line, maxsplit=1)[1:])
@@ -122,7 +122,7 @@ def _apart(text: str) -> tuple[str, bool]:
 
 def _quoted(problem: Problem, text: str) -> str | None:
     """The number of the choice that is written out before it is numbered; none where it is no choice's."""
-    quotes = _QUOTE.findall(readable(text) or "")
+    quotes = _QUOTE.findall(visible_text(text) or "")
     return grade(problem, f"정답: {quotes[-1]}").answer if quotes else None
 
 
@@ -143,7 +143,7 @@ def _states_answer(line: str) -> bool:
     key = KEY.match(line[hence.end() :] if hence else line)
     if key is None:
         return False
-    return bool(key["quote"] or key["sep"] or key["is"] or stated_numbers(line))
+    return bool(key["quote"] or key["sep"] or key["is"] or extract_numbers(line))
 
 
 def _concluded(problem: Problem, rationale: str) -> str | None:

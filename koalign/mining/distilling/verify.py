@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from koalign.data.grading.extract import readable, stated_numbers, stated_text
+from koalign.data.grading.extract import extract_numbers, extract_texts, visible_text
 from koalign.data.grading.grade import FinishReason, grade, quotes_its_choice
 from koalign.data.prompting.choices import permute
 from koalign.data.prompting.orders import Order, in_order
@@ -179,16 +179,16 @@ def reasoning_of(text: str, *, in_thoughts: bool) -> str:
     for line in said.strip().split("\n"):
         left = rationale_of(line)
         # What holds no statement of the answer stays as it was written, emphasis and all.
-        lines.append(line if left == (readable(line) or "") else left)
+        lines.append(line if left == (visible_text(line) or "") else left)
     return "\n".join(lines).strip()
 
 
 def _states_one(problem: Problem, text: str) -> bool:
     """Whether all statements of the answer are one and the same."""
     if problem.choices:
-        statements = stated_numbers(text, problem.choices)
+        statements = extract_numbers(text, problem.choices)
         return len({number for numbers in statements for number in numbers}) <= 1
-    said = [grade(problem, f"정답: {phrase}").correct for phrase in stated_text(text)]
+    said = [grade(problem, f"정답: {phrase}").correct for phrase in extract_texts(text)]
     return len(set(said)) <= 1
 
 

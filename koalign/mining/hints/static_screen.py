@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from koalign.data.grading import patterns as patterns
-from koalign.data.grading.extract import comparable, readable, stated_numbers, stated_text
+from koalign.data.grading.extract import comparable, extract_numbers, extract_texts, visible_text
 from koalign.data.text.korean import CHOICE_MARKS, strip_josa
 from koalign.data.text.ngrams import character_ngrams
 from koalign.records import Problem
@@ -63,10 +63,10 @@ def static_refusal(
 
 def _states_the_answer(problem: Problem, text: str) -> bool:
     """Whether it names a choice by number or letter, or says after `답은` what may be the answer."""
-    seen = readable(text) or text
-    if stated_numbers(text, problem.choices) or _CHOICE.search(seen):
+    seen = visible_text(text) or text
+    if extract_numbers(text, problem.choices) or _CHOICE.search(seen):
         return True
-    keyed = stated_text(text) if patterns.KEY.search(seen) else []
+    keyed = extract_texts(text) if patterns.KEY.search(seen) else []
     secrets = [secret for secret in map(comparable, _secrets(problem)) if secret]
     return any(
         comparable(phrase).startswith(secret) or _is_named(secret, comparable(phrase))
@@ -78,7 +78,7 @@ def _states_the_answer(problem: Problem, text: str) -> bool:
 def _names_an_option(problem: Problem, text: str) -> bool:
     """Whether it says an option, or a gold answer, that the question itself does not name, or of the
     options the right one alone."""
-    seen = readable(text) or text
+    seen = visible_text(text) or text
     if (sets := _statement_sets(problem)) is not None:
         every = frozenset().union(*sets)
         named = frozenset(seen) & every

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from koalign.data.grading.extract import readable
+from koalign.data.grading.extract import visible_text
 from koalign.data.grading.grade import grade
 from koalign.data.prompting.orders import in_order
 from koalign.data.prompting.prompts import Renderer, Template
@@ -118,7 +118,7 @@ def candidates(written: Sequence[Written]) -> tuple[list[Hint], list[Drop]]:
     hints: list[Hint] = []
     drops: list[Drop] = []
     for one in written:
-        seen = readable(one.text)
+        seen = visible_text(one.text)
         if one.finish_reason != "stop" or seen is None:
             drops.append(Drop(stage=STAGE, reason="unfinished", problem_id=one.problem_id))
         elif not (text := _LABEL.sub("", seen).strip()):

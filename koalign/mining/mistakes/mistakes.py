@@ -14,9 +14,9 @@ from fractions import Fraction
 import numpy as np
 
 from koalign.data.preparing.leaks import find_leaks
-from koalign.data.text.tfidf import Weights, plane, reduced, telling_terms, weigh
 from koalign.evaluation.results import Prediction
 from koalign.mining.mistakes.clusters import Clusters, cluster, shares_by_size
+from koalign.mining.mistakes.tfidf import Weights, distinctive_terms, plane, reduced, weigh
 from koalign.records import KoalignError, Problem, Record, content_hash
 
 FEWEST = 10
@@ -37,7 +37,7 @@ class MinedCluster(Record):
     subjects: dict[str, int]
     """Of its mistakes, the most frequent first."""
     terms: tuple[str, ...]
-    """Beginnings of words that set it apart, the most telling first."""
+    """Beginnings of words that set it apart, the heaviest first."""
     medoid: str
     """Id of the mistake in its middle, the first to be picked."""
     question: str
@@ -259,7 +259,7 @@ def _described(
             size=len(rows),
             picked=sum(problems[row].id in chosen for row in rows),
             subjects=_counted(problems[row].subject for row in rows),
-            terms=telling_terms(weights, rows, TERMS),
+            terms=distinctive_terms(weights, rows, TERMS),
             medoid=problems[medoid].id,
             question=problems[medoid].question,
             ids=tuple(problems[row].id for row in rows),

@@ -1,4 +1,4 @@
-"""embedding: texts -> unit vectors that lie close where the texts are alike, by character TF-IDF.
+"""tfidf: texts -> unit vectors that lie close where the texts are alike, by character TF-IDF.
 
 Character n-grams within words need no morphological analyser: of `세포막은` and `세포막에서` they share
 the stem and not the josa.
@@ -74,19 +74,19 @@ def plane(vectors: np.ndarray) -> np.ndarray:
     return flat
 
 
-def telling_terms(weights: Weights, members: Sequence[int], count: int) -> tuple[str, ...]:
-    """How the words begin that weigh more in the member texts than in the others, most telling first.
+def distinctive_terms(weights: Weights, members: Sequence[int], count: int) -> tuple[str, ...]:
+    """How the words begin that weigh more in the member texts than in the others, the heaviest first.
 
     Beginnings only, for those are stems: of `세포막은`, `포막` says nothing to a reader. Of beginnings of
     one another (`세포막`, `세포`) the first stands for both.
     """
     inside = np.zeros(weights.matrix.shape[0], bool)
     inside[list(members)] = True
-    telling = _mean(weights.matrix[inside]) - _mean(weights.matrix[~inside])
+    excess = _mean(weights.matrix[inside]) - _mean(weights.matrix[~inside])
     # Equal to the ninth digit is equal: then the longer one, which says more.
     order = sorted(
-        (n for n in np.flatnonzero(telling > 0) if weights.terms[n][0] == " "),
-        key=lambda n: (-round(telling[n], 9), -len(weights.terms[n]), weights.terms[n]),
+        (n for n in np.flatnonzero(excess > 0) if weights.terms[n][0] == " "),
+        key=lambda n: (-round(excess[n], 9), -len(weights.terms[n]), weights.terms[n]),
     )
     found: list[str] = []
     for number in order:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from koalign.data.text.tfidf import DIMENSIONS, plane, reduced, telling_terms, weigh
+from koalign.mining.mistakes.tfidf import DIMENSIONS, distinctive_terms, plane, reduced, weigh
 
 CELLS = [f"세포막은 물질을 {what}" for what in ("거른다", "나른다", "막는다", "통과시킨다")]
 KINGS = [f"임금이 신하를 {what}" for what in ("불렀다", "벌했다", "칭찬했다", "보냈다")]
@@ -82,7 +82,7 @@ def test_equal_texts_have_equal_vectors_even_where_nothing_sets_any_apart():
 
 def test_terms_are_stems_of_what_sets_the_members_apart():
     weights = weigh([f"{text} 정답: 3" for text in CELLS + KINGS])
-    cells, kings = (telling_terms(weights, rows, 6) for rows in (range(4), range(4, 8)))
+    cells, kings = (distinctive_terms(weights, rows, 6) for rows in (range(4), range(4, 8)))
     assert "세포막은"[: len(cells[0])] == cells[0] or "물질을"[: len(cells[0])] == cells[0]
     assert {term[0] for term in cells} <= set("세물거나막통") and {t[0] for t in kings} <= set(
         "임신불벌칭보"
@@ -91,9 +91,9 @@ def test_terms_are_stems_of_what_sets_the_members_apart():
 
 
 def test_one_word_gives_one_term():
-    terms = telling_terms(weigh(CELLS + KINGS), range(4), 20)
+    terms = distinctive_terms(weigh(CELLS + KINGS), range(4), 20)
     assert not [(a, b) for a in terms for b in terms if a != b and a.startswith(b)]
-    assert len(telling_terms(weigh(CELLS + KINGS), range(4), 2)) == 2
+    assert len(distinctive_terms(weigh(CELLS + KINGS), range(4), 2)) == 2
 
 
 def test_the_picture_keeps_the_distances_that_lie_in_a_plane():
