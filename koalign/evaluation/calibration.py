@@ -15,9 +15,12 @@ if TYPE_CHECKING:
     import numpy as np
 
 BINS, BIN_SIZE = 10, 20
-"""At most so many bins, and at least so many items in each: the ECE of fuller bins lies less."""
+"""At most 10 bins (10 to 15 are usual; Guo et al. 2017 take 15), with at least 20 items each:
+the bias of the ECE grows with the number of bins and falls with the items of a bin (Kumar et al. 2019)."""
 COVERAGES = (0.5, 0.8, 1.0)
+"""Shares of the items, surest first, whose accuracy is reported."""
 RESAMPLES = 1000
+"""Draws of an interval and of the bound by chance, which are rounded to four places."""
 
 
 def confidence(prediction: Prediction) -> float | None:
@@ -45,11 +48,15 @@ def log_softmax(logprobs: Sequence[float]) -> list[float]:
 def calibrate(predictions: Sequence[Prediction], seed: int = 0) -> dict[str, Any]:
     """Reliability table, ECE, Brier score, NLL and selective accuracy; empty if no confidence is known.
 
-    The expected calibration error is that of bins of equal mass (Nguyen and O'Connor 2015). Being a sum
-    of absolute differences it is above 0 for a calibrated model too: `ece_by_chance` is what 95 % of
-    calibrated models with these confidences stay below (Bröcker and Smith 2007). `brier` is the mean
-    square of confidence minus right (1) or wrong (0); `nll` is of the gold answers, in nats, of scored
-    candidates only. Items without an answer are counted, and stand last in the selective accuracy.
+    All figures are shares of 1 but `nll` (nats) and the counts `n` and `without`.
+
+    - `ece`: expected calibration error over bins of equal mass (Nguyen and O'Connor 2015), with a 95 %
+      interval. As a sum of absolute differences it is above 0 for a calibrated model too:
+      `ece_by_chance` is what 95 % of calibrated models with these confidences stay below (Bröcker and
+      Smith 2007).
+    - `brier`: mean of (confidence - right)^2. `nll`: of the gold answers, of scored candidates only.
+    - `bins`: confidence from, to, its mean, accuracy and n. `coverage`: accuracy of the surest; items
+      without an answer are the least sure.
     """
     every = [(confidence(p), p) for p in predictions]
     known = [(c, p) for c, p in every if c is not None]
@@ -106,7 +113,7 @@ def equal_mass(values: Sequence[float], bins: int) -> list[list[int]]:
 
 
 def described(values: Sequence[float], clusters: Sequence[Hashable]) -> dict[str, Any]:
-    """n, value, low and high of a mean of numbers from 0 to 1, as `metrics.share_figure` has them."""
+    """n, value, low and high of a mean of numbers from 0 to 1, as `share_figure` has them."""
     found = share_figure(values, clusters)
     ends = {"low": found.low, "high": found.high}
     return {

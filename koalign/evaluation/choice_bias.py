@@ -23,12 +23,14 @@ from koalign.records import Problem
 if TYPE_CHECKING:
     import numpy as np
 
-Asked = Mapping[Order, Sequence[float]]
-"""Log-probabilities of the candidates of one problem, in the order shown, for each order asked."""
+ByOrder = Mapping[Order, Sequence[float]]
+"""For each order of its choices: the log-probabilities (nats) of a problem's candidates, as shown."""
 
 SIMULATIONS = 9999
+"""Draws behind a p value and the bound by chance: the smallest p is 1 / 10,000."""
 PRIOR_SHARE, PRIOR_FLOOR = 0.05, 20
-"""PriDe's share of the items that the prior is estimated from, and no fewer items than these."""
+"""Share of the items that the prior is estimated from (PriDe, arXiv 2309.03882), and this
+project's minimum: the mean of fewer than 20 softmaxes is mostly noise."""
 
 
 def cyclic_orders(problem: Problem) -> list[Order]:
@@ -43,16 +45,18 @@ def cyclic_orders(problem: Problem) -> list[Order]:
 
 
 def position_bias(size: int, predictions: Sequence[Prediction], seed: int = 0) -> dict[str, Any]:
-    """How often each of `size` places is gold, answered, to be expected and found, and RStd.
+    """Whether a model prefers places: its answers at each of `size` places, recalls, RStd and a test.
 
-    `recall` is the share of the items with gold at a place that are answered right; RStd the standard
-    deviation of the recalls (Zheng et al., arXiv 2309.03882; population, as their code has it), over
-    the places that are gold at all. Of a model whose answers do not see places right answers fall
-    evenly on all items and wrong ones evenly on the other choices: `expected` is where its answers
-    stand, `rstd_by_chance` what the RStd of 95 % of such models stays below, and `p` how many of them
-    have answers as far from `expected` (chi-square statistic). Both are simulated with the right and
-    wrong counted here, so they hold for a handful of items too. Items with several gold answers are
-    counted as `several_gold` and nowhere else, items without an answer are not found.
+    All predictions are of problems with `size` choices. Of each place, in lists of length `size`:
+    `gold` and `answered` items, `expected` answers, and `recall`, the share of its gold items answered
+    right. `rstd` is the standard deviation (population) of the recalls of places that are gold at all
+    (Zheng et al., arXiv 2309.03882), a share of 1, with a 95 % interval.
+
+    The null is a model as often right whose answers do not see places: right answers fall evenly on
+    all items, wrong ones evenly on the other choices. `expected` is where its answers stand,
+    `rstd_by_chance` the 95th percentile of its RStd, and `p` its share of simulations as far from
+    `expected` (chi-square statistic). Items with several gold answers are counted in `several_gold`
+    only; items without an answer in `unanswered`.
     """
     import numpy as np
 
@@ -96,26 +100,29 @@ def position_bias(size: int, predictions: Sequence[Prediction], seed: int = 0) -
 def order_bias(
     problems: Sequence[Problem],
     predictions: Sequence[Prediction],
-    asked: Sequence[Asked],
+    scored: Sequence[ByOrder],
     seed: int = 0,
 ) -> dict[str, Any]:
-    """What stays of the answers when the choices are turned, and PriDe's answers beside the plain ones.
+    """How answers change when the choices are turned, and PriDe's answers beside the plain ones.
 
-    Problems with one number of choices, the prediction of each, and its log-probabilities in each
-    order: in all that `cyclic_orders` names, or as it stands alone (`one_order`; `order_dependent`
-    if it cannot be turned). Of the `turned`: `plain` is the accuracy as they stand, `over_orders` its
-    mean over the orders, `consistency` the share with one content answered in all orders, `averaged`
-    the accuracy of the mean probability of each content over the orders. PriDe (arXiv 2309.03882)
-    estimates the prior of the places from 5 % of the items, those with the lowest ids, which are
-    answered by `averaged`; the others by log-probability minus log prior; what was not turned
-    because it cannot be keeps its plain answer. `pride` holds both accuracies over all items.
-    Raises ValueError where an item was asked in other orders.
+    `scored` has one mapping a problem, all with one number of choices: either all orders of
+    `cyclic_orders` or the plain order `()` alone. Shares are of 1, with 95 % intervals.
+
+    - Counts: `turned`; `order_dependent`, which cannot be turned; `one_order`, which were not.
+    - Of the turned: `plain` accuracy; `over_orders`, its mean over orders; `consistency`, the share
+      with one content answered in all orders; `averaged`, accuracy of the mean probability of each
+      content.
+    - `pride`, of all items (arXiv 2309.03882): the `prior` of places is estimated from `prior_items`,
+      5 % with the lowest ids, answered by `averaged`; others by log-probability minus log prior;
+      order-dependent ones keep their plain answer.
+
+    Raises ValueError where an item was scored in other orders.
     """
     turned, fixed = [], []
-    for number, (problem, orders) in enumerate(zip(problems, asked, strict=True)):
+    for number, (problem, orders) in enumerate(zip(problems, scored, strict=True)):
         wanted = cyclic_orders(problem)
         if set(orders) not in ({()}, set(wanted)):
-            raise ValueError(f"problem {problem.id}: asked in {sorted(orders)}, not in {wanted}")
+            raise ValueError(f"problem {problem.id}: scored in {sorted(orders)}, not in {wanted}")
         if len(orders) > 1:
             turned.append(number)
         fixed.append(len(wanted) == 1)
@@ -126,18 +133,18 @@ def order_bias(
     }
     if not turned:
         return counts
-    contents = {n: [_content(order, logs) for order, logs in asked[n].items()] for n in turned}
+    contents = {n: [_content(order, logs) for order, logs in scored[n].items()] for n in turned}
     gold = [{int(number) - 1 for number in p.gold} for p in predictions]
-    plain = [_highest(orders[()]) for orders in asked]
-    averages = {n: _highest(averaged(asked[n])) for n in turned}
+    plain = [_highest(orders[()]) for orders in scored]
+    averages = {n: _highest(averaged(scored[n])) for n in turned}
     clusters = [p.cluster for p in predictions]
     of_turned = [clusters[n] for n in turned]
     size = max(PRIOR_FLOOR, ceil(PRIOR_SHARE * (len(problems) - sum(fixed))))
     estimated = sorted(turned, key=lambda n: problems[n].id)[:size]
-    prior = prior_of([asked[n] for n in estimated])
+    prior = prior_of([scored[n] for n in estimated])
     answers = [
         place if stays else _highest(debiased(orders[()], prior))
-        for place, stays, orders in zip(plain, fixed, asked, strict=True)
+        for place, stays, orders in zip(plain, fixed, scored, strict=True)
     ]
     for number in estimated:
         answers[number] = averages[number]
@@ -164,15 +171,15 @@ def order_bias(
     }
 
 
-def prior_of(asked: Sequence[Asked]) -> list[float]:
-    """The probability that a model gives each place whatever stands there (PriDe, arXiv 2309.03882).
+def prior_of(scored: Sequence[ByOrder]) -> list[float]:
+    """The probability of each place whatever stands there (PriDe, arXiv 2309.03882); sums to 1.
 
     Of each item the softmax of the mean, over its orders, of the log-probability of a place; then the
     mean over items. Exact where an observed probability is prior times content, normalised, and each
     content stands equally often at each place. Needs an item.
     """
     priors = []
-    for orders in asked:
+    for orders in scored:
         logs = [log_softmax(logprobs) for logprobs in orders.values()]
         priors.append([exp(v) for v in log_softmax([fmean(at) for at in zip(*logs, strict=True)])])
     return [fmean(at) for at in zip(*priors, strict=True)]
@@ -184,7 +191,7 @@ def debiased(logprobs: Sequence[float], prior: Sequence[float]) -> list[float]:
     return log_softmax([v - log(max(at, 1e-300)) for v, at in zip(logs, prior, strict=True)])
 
 
-def averaged(orders: Asked) -> list[float]:
+def averaged(orders: ByOrder) -> list[float]:
     """The mean probability of each choice over the orders, the choices as the problem has them."""
     sums = [0.0] * len(orders[()])
     for order, logprobs in orders.items():

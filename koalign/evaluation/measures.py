@@ -22,12 +22,13 @@ class Measure:
     """A metric of some items, a share of what is possible."""
 
     tallies: np.ndarray
-    """Of each item a row: what it adds to the sums."""
+    """(items, sums): what each item adds to each sum."""
     value: Callable[[np.ndarray], np.ndarray]
-    """Sums in the last axis -> the share; NaN where a draw holds nothing to measure."""
+    """(..., sums) -> (...): the share of 1; NaN where a draw holds nothing to measure."""
     n: int
     """Items that are measured; the others add nothing."""
     stderr: float | None = None
+    """Standard error of the share; none where it is not known."""
     possible: float = 1.0
     """What all right gives."""
 
@@ -67,37 +68,41 @@ def mean_score(
     return Measure(tallies.reshape(len(scores), -1), _mean_of_shares, n, stderr)
 
 
-def macro_f1_measure(gold: Sequence[str], said: Sequence[str | None]) -> Measure:
-    """`metrics.macro_f1`: over the classes that are gold."""
+def macro_f1_measure(gold: Sequence[str], predicted: Sequence[str | None]) -> Measure:
+    """`intervals.macro_f1`: over the classes that are gold."""
 
     def value(sums: np.ndarray) -> np.ndarray:
-        found, is_gold, is_said = np.split(sums, 3, axis=-1)
-        return _f1(found, is_gold, is_said, is_gold > 0)
+        both, is_gold, is_predicted = np.split(sums, 3, axis=-1)
+        return _f1(both, is_gold, is_predicted, is_gold > 0)
 
-    return Measure(_f1_tallies(gold, said, sorted({*gold})), value, len(gold))
+    return Measure(_f1_tallies(gold, predicted, sorted({*gold})), value, len(gold))
 
 
 def task_f1_measure(
-    gold: Sequence[str], said: Sequence[str | None], subjects: Sequence[str], *, macro: bool
+    gold: Sequence[str], predicted: Sequence[str | None], subjects: Sequence[str], *, macro: bool
 ) -> Measure:
     """`f1` of lm-eval-harness: of each task scikit-learn's macro F1, over the labels that are gold or
-    said, and of several tasks the mean of these, by their sizes unless `macro`."""
+    predicted, and of several tasks the mean of these, by their sizes unless `macro`."""
     blocks = []
     for subject in dict.fromkeys(subjects):
         own = np.array([one == subject for one in subjects])
         pairs = [
-            pair for pair, is_own in zip(zip(gold, said, strict=True), own, strict=True) if is_own
+            pair
+            for pair, is_own in zip(zip(gold, predicted, strict=True), own, strict=True)
+            if is_own
         ]
         labels = sorted({one for pair in pairs for one in pair if one is not None})
-        tallies = np.concatenate([_f1_tallies(gold, said, labels), np.ones((len(gold), 1))], axis=1)
+        tallies = np.concatenate(
+            [_f1_tallies(gold, predicted, labels), np.ones((len(gold), 1))], axis=1
+        )
         blocks.append(tallies * own[:, None])
     ends = np.cumsum([block.shape[1] for block in blocks])[:-1]
 
     def value(sums: np.ndarray) -> np.ndarray:
         scores, sizes = [], []
         for block in np.split(sums, ends, axis=-1):
-            found, is_gold, is_said = np.split(block[..., :-1], 3, axis=-1)
-            scores.append(_f1(found, is_gold, is_said, is_gold + is_said > 0))
+            both, is_gold, is_predicted = np.split(block[..., :-1], 3, axis=-1)
+            scores.append(_f1(both, is_gold, is_predicted, is_gold + is_predicted > 0))
             sizes.append(np.minimum(block[..., -1], 1) if macro else block[..., -1])
         return np.nansum(np.array(scores) * sizes, axis=0) / np.sum(sizes, axis=0)
 
@@ -118,7 +123,7 @@ def measured(measures: Sequence[Measure], clusters: Sequence[Hashable]) -> list[
     """The measures of the same items with their intervals.
 
     The 95 % percentiles of draws of whole clusters (`resampling.py`), as far as they say something
-    (`metrics.honest_interval`).
+    (`honest_interval`).
     """
     rows = []
     for measure, (low, high) in zip(measures, _intervals(measures, clusters), strict=True):
@@ -165,15 +170,18 @@ def _mean_of_those_there(values: np.ndarray) -> np.ndarray:
 
 
 def _f1_tallies(
-    gold: Sequence[str], said: Sequence[str | None], classes: Sequence[str]
+    gold: Sequence[str], predicted: Sequence[str | None], classes: Sequence[str]
 ) -> np.ndarray:
-    """Of each item, side by side for all classes: found, is gold, is said; no answer is no class."""
+    """(items, 3 * classes) of 0 and 1: right, is gold, is predicted; no answer is no class."""
     is_gold = np.array([[one == name for name in classes] for one in gold], float)
-    is_said = np.array([[one == name for name in classes] for one in said], float)
-    return np.concatenate([is_gold * is_said, is_gold, is_said], axis=1)
+    is_predicted = np.array([[one == name for name in classes] for one in predicted], float)
+    return np.concatenate([is_gold * is_predicted, is_gold, is_predicted], axis=1)
 
 
-def _f1(found: np.ndarray, gold: np.ndarray, said: np.ndarray, seen: np.ndarray) -> np.ndarray:
+def _f1(
+    both: np.ndarray, gold: np.ndarray, predicted: np.ndarray, counted: np.ndarray
+) -> np.ndarray:
+    """(..., classes) counts -> (...): the mean F1 of the classes that are counted."""
     with np.errstate(invalid="ignore"):
-        scores = np.where(found > 0, 2 * found / (gold + said), 0.0)
-    return _mean_of_those_there(np.where(seen, scores, np.nan))
+        scores = np.where(both > 0, 2 * both / (gold + predicted), 0.0)
+    return _mean_of_those_there(np.where(counted, scores, np.nan))

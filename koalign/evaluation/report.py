@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from koalign.evaluation.calibration import calibrate, described, equal_mass
-from koalign.evaluation.choice_bias import Asked, order_bias, position_bias
+from koalign.evaluation.choice_bias import ByOrder, order_bias, position_bias
 from koalign.evaluation.results import Prediction
 from koalign.evaluation.stats.intervals import difference_interval, require_same_ids
 from koalign.evaluation.stats.tables import quantiles
@@ -21,20 +21,20 @@ UNREAD = ("no_answer", "ambiguous", "truncated")
 def report_of(
     problems: Sequence[Problem],
     predictions: Sequence[Prediction],
-    orders: Mapping[str, Asked] | None = None,
+    orders: Mapping[str, ByOrder] | None = None,
 ) -> dict[str, Any]:
     """The `report` of an Evaluation, as one JSON value.
 
-    `orders` holds, for each scored problem by id, its log-probabilities in each order it was asked in
+    `orders` holds, for each scored problem by id, its log-probabilities in each order
     (`choice_bias.cyclic_orders`). What cannot be told is an empty list or object. Needs an item; raises
     KoalignError unless each problem has its prediction.
     """
     require_same_ids([p.id for p in problems], [p.id for p in predictions])
     problem_of = {problem.id: problem for problem in problems}
-    asked = [problem_of[prediction.id] for prediction in predictions]
+    items = [problem_of[prediction.id] for prediction in predictions]
     sizes = sorted({len(problem.choices) for problem in problems if problem.choices})
     members = {
-        size: [n for n, problem in enumerate(asked) if len(problem.choices) == size]
+        size: [n for n, problem in enumerate(items) if len(problem.choices) == size]
         for size in sizes
     }
     turned = {
@@ -48,14 +48,14 @@ def report_of(
         },
         "orders": {
             str(size): order_bias(
-                [asked[n] for n in of_size],
+                [items[n] for n in of_size],
                 [predictions[n] for n in of_size],
                 [(orders or {})[predictions[n].id] for n in of_size],
             )
             for size, of_size in turned.items()
             if of_size
         },
-        "lengths": _lengths(asked, predictions),
+        "lengths": _lengths(items, predictions),
         "answers": _answers(predictions),
         "hints": _hints(predictions),
     }

@@ -18,7 +18,6 @@ from koalign.config.sections import Config, resolve_path
 from koalign.data.formats.read import OTHER_SPLIT, Reading
 from koalign.data.formats.sources import read_source, reasons
 from koalign.data.grading.grade import grade
-from koalign.data.preparing.describe import describe
 from koalign.data.preparing.preparation import SPLITS, FoundLeak, Preparation
 from koalign.data.prompting import tokens
 from koalign.data.prompting.prompts import Renderer
@@ -27,6 +26,7 @@ from koalign.jsonl import iter_json_lines, parse_record, write_atomically, write
 from koalign.records import Hint, KoalignError, Problem
 from koalign.renderer import open_renderer
 from koalign.reports.data import dataset_page, leaks_page
+from koalign.reports.describe import describe
 from koalign.run import Stage, StageResult
 
 LISTED = 5

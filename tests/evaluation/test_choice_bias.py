@@ -262,7 +262,7 @@ def test_the_order_of_the_items_does_not_matter():
 def test_other_orders_than_the_cyclic_ones_are_an_error_and_none_is_no_figure():
     problems, predictions, asked = planted(8, reader)
     half = [{order: o[order] for order in list(o)[:2]} for o in asked]
-    with pytest.raises(ValueError, match=f"problem {problems[0].id}: asked in"):
+    with pytest.raises(ValueError, match=f"problem {problems[0].id}: scored in"):
         order_bias(problems, predictions, half)
     bare = order_bias(problems, predictions, [{(): o[()]} for o in asked])
     assert bare == {"turned": 0, "order_dependent": 0, "one_order": 8}

@@ -14,21 +14,22 @@ if TYPE_CHECKING:
     import numpy as np
 
 Column = Sequence[float | None]
-"""One value an item, from 0 to 1; none: it says nothing of this item."""
+"""One value an item, from 0 to 1; none where it was not measured."""
 Term = tuple[int, Column]
 """A column, and 1 or -1: whether its mean is added or taken away."""
 
 RARE = 5
-"""Fewer cases of yes, or of no, than this, and a bootstrap says too much of a share."""
+"""With fewer cases of yes, or of no, the bootstrap interval of a share is too short: np >= 5 is the usual
+rule for approximations of a binomial."""
 
 
 def contrast(terms: Sequence[Term], clusters: Sequence[Hashable], seed: int = 0) -> Figure | None:
-    """The means of the terms, added and taken away; none where a column says nothing at all.
+    """The signed sum of the means of the terms, with a 95 % interval; none where a column is empty.
 
-    All columns are of the same items, so what stands in one row is resampled together, and so are the
-    rows of a cluster (percentile bootstrap, 95 %). Where a yes or no has fewer than RARE cases, or nothing
-    varies, the Wilson intervals of the terms are combined instead (Newcombe 1998, method 10; for more
-    than two terms and correlated ones Zou and Donner 2008), each with as many cases as clusters.
+    Columns have one entry an item, and `clusters` the cluster of each. Rows are resampled together,
+    whole clusters at a time (percentile bootstrap). Where a yes or no has fewer than RARE cases, or
+    nothing varies, the Wilson intervals of the terms are combined instead, each with as many cases as
+    clusters: Newcombe 1998, method 10; for several correlated terms Zou and Donner 2008.
     """
     if not fewest(terms):
         return None
@@ -69,7 +70,7 @@ def _resampled(
 def _combined(
     terms: Sequence[Term], means: Sequence[float], cases: Sequence[int]
 ) -> tuple[float, float]:
-    """How far the ends of the interval lie below and above, from the Wilson intervals of the terms."""
+    """How far the ends of the interval lie below and above the value."""
     import numpy as np
 
     to_low, to_high = [], []
@@ -84,40 +85,39 @@ def _combined(
 
 
 def _correlations(columns: Sequence[Column]) -> np.ndarray:
-    """Of each two columns over the items of both; 0 where one of them does not vary."""
+    """(terms, terms): Pearson's r over the items of both columns; 0 where one of them does not vary."""
     import numpy as np
 
-    found = np.eye(len(columns))
-    for a, one in enumerate(columns):
+    matrix = np.eye(len(columns))
+    for a, column in enumerate(columns):
         for b, other in enumerate(columns[:a]):
-            both = [
-                (x, y) for x, y in zip(one, other, strict=True) if x is not None and y is not None
-            ]
+            rows = zip(column, other, strict=True)
+            both = [(x, y) for x, y in rows if x is not None and y is not None]
             if both and all(len(set(values)) > 1 for values in zip(*both, strict=True)):
-                found[a, b] = found[b, a] = np.corrcoef(np.array(both).T)[0, 1]
-    return found
+                matrix[a, b] = matrix[b, a] = np.corrcoef(np.array(both).T)[0, 1]
+    return matrix
 
 
 def fewest(terms: Sequence[Term]) -> int:
-    """How many items the column speaks of that speaks of the fewest."""
+    """The number of items in the shortest column."""
     return min(sum(value is not None for value in column) for _, column in terms)
 
 
 def against(terms: Sequence[Term], others: Sequence[Term]) -> list[Term]:
-    """The terms minus others of the same shape; where both speak of the same items, by gains and losses.
+    """The terms minus others of the same shape; by gains and losses where both have the same items.
 
-    Gains and losses have the same difference of means as the two columns, and say of two models that
-    they hardly differ what two shares do not: few items are flipped.
+    Gains and losses have the same difference of means as the two columns, and show how few items
+    two models that hardly differ flip, which two shares do not.
     """
-    found: list[Term] = []
+    difference: list[Term] = []
     for (sign, column), (_, other) in zip(terms, others, strict=True):
         if [v is None for v in column] == [v is None for v in other]:
             pairs = list(zip(column, other, strict=True))
-            found += [(sign, [_excess(a, b) for a, b in pairs])]
-            found += [(-sign, [_excess(b, a) for a, b in pairs])]
+            difference += [(sign, [_excess(a, b) for a, b in pairs])]
+            difference += [(-sign, [_excess(b, a) for a, b in pairs])]
         else:
-            found += [(sign, column), (-sign, other)]
-    return found
+            difference += [(sign, column), (-sign, other)]
+    return difference
 
 
 def _excess(value: float | None, other: float | None) -> float | None:

@@ -9,8 +9,10 @@ from typing import Any
 
 from koalign.data.prompting.choices import gold_positions
 from koalign.data.text.korean import han_leak, oddities
+from koalign.evaluation.stats.tables import histogram, quantiles
 from koalign.records import Problem
 
+RANKS = {"min": 0.0, "median": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
 _HAN = re.compile("[\u3400-\u9fff\uf900-\ufaff]")
 
 
@@ -41,8 +43,8 @@ def describe(problems: Sequence[Problem], lengths: Sequence[int]) -> dict[str, A
             str(size): {str(place): count for place, count in places.items()}
             for size, places in sorted(gold_positions(problems).items())
         },
-        "tokens": _quantiles(lengths),
-        "tokens_histogram": _histogram(lengths),
+        "tokens": quantiles(lengths, RANKS),
+        "tokens_histogram": histogram(lengths, start=min(lengths, default=0)),
         "with_han": han,
         "answers_leaking_han": leaks,
         "oddities": dict(sorted(marks.items())),
@@ -51,25 +53,3 @@ def describe(problems: Sequence[Problem], lengths: Sequence[int]) -> dict[str, A
 
 def _counted(values: Iterable[str]) -> dict[str, int]:
     return dict(sorted(Counter(values).items(), key=lambda item: (-item[1], item[0])))
-
-
-def _quantiles(lengths: Sequence[int]) -> dict[str, int]:
-    """By nearest rank: each value is a length that occurs."""
-    if not lengths:
-        return {}
-    ordered = sorted(lengths)
-    ranks = {"min": 0.0, "median": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
-    return {name: ordered[round(share * (len(ordered) - 1))] for name, share in ranks.items()}
-
-
-def _histogram(lengths: Sequence[int], bars: int = 20) -> list[dict[str, int]]:
-    """Bars of one width, in tokens: from (inclusive), to (exclusive), count."""
-    if not lengths:
-        return []
-    low, high = min(lengths), max(lengths)
-    width = max(1, -(-(high + 1 - low) // bars))
-    places = Counter((length - low) // width for length in lengths)
-    return [
-        {"from": low + n * width, "to": low + (n + 1) * width, "count": places[n]}
-        for n in range(max(places) + 1)
-    ]
