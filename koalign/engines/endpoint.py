@@ -11,22 +11,27 @@ from urllib.parse import urldefrag
 
 from koalign.config.inputs import Sampling
 from koalign.data.prompting.tokens import continued_text
-from koalign.engines.calls import one_line
+from koalign.engines.chat import RequestError, open_client, request_error, served_models
 from koalign.engines.engine import Question, Request, before_stop, sample_seed
 from koalign.records import Base, KoalignError, Sample, content_hash
 
 AT_ONCE = 16
 """Requests under way together."""
 KEY = "OPENAI_API_KEY"
+TIMEOUT, RETRIES = 600.0, 4
+"""Seconds without a byte, and retries by the openai client."""
 
 
 def describe_endpoint(model: str) -> Base:
-    """What is known of a model behind a server: `http://host:8000/v1#name`; no weights, no tokenizer.
+    """The base behind a server, `http://host:8000/v1#name`; it has no weights and no tokenizer here.
 
     Without a name the server must serve one model. Raises KoalignError where it cannot be reached.
     """
     url, name = urldefrag(model)
-    served = _names(url)
+    try:
+        served = served_models(url, _key(), TIMEOUT, RETRIES)
+    except RequestError as error:
+        raise KoalignError(f"{url}: {error}") from None
     if not name and len(served) != 1:
         raise KoalignError(
             f"{url}: serves {len(served)} models; name one: {url}#{served[0] if served else 'NAME'}"
@@ -52,7 +57,7 @@ class EndpointEngine:
     def __init__(self, base: Base) -> None:
         self.base = base
         self._url, self._name = urldefrag(base.path)
-        self._client = _client(self._url)
+        self._client = open_client(self._url, _key(), TIMEOUT, RETRIES)
 
     def __enter__(self) -> EndpointEngine:
         return self
@@ -88,7 +93,7 @@ class EndpointEngine:
         first: int,
         stop: Sequence[str] = (),
     ) -> list[list[Sample]]:
-        """See Engine.generate; that the same seed gives the same samples is the server's affair."""
+        """See Engine.generate; whether the same seed gives the same samples depends on the server."""
         draws = [(request, first + i) for request in requests for i in range(n)]
         with ThreadPoolExecutor(AT_ONCE) as pool:
             samples = list(pool.map(lambda d: self._sample(*d, sampling, seed, stop), draws))
@@ -135,33 +140,9 @@ class EndpointEngine:
             chosen = self._client.completions.create(prompt=text, **settings).choices[0]
             return chosen.text, chosen.finish_reason
         except OpenAIError as error:
-            raise _refused(self._url, error) from None
+            reason = request_error(error, TIMEOUT, _key())
+            raise KoalignError(f"{self._url}: {reason}") from None
 
 
-def _client(url: str) -> Any:
-    try:
-        from openai import OpenAI
-    except ImportError:
-        raise KoalignError(
-            "an endpoint needs the openai client; pip install 'koalign[endpoint]'"
-        ) from None
-    return OpenAI(base_url=url, api_key=os.environ.get(KEY, "none"), timeout=600, max_retries=4)
-
-
-def _names(url: str) -> list[str]:
-    client = _client(url)
-    from openai import OpenAIError
-
-    try:
-        return sorted(model.id for model in client.models.list())
-    except OpenAIError as error:
-        raise _refused(url, error) from None
-
-
-def _refused(url: str, error: Exception) -> KoalignError:
-    from openai import APIConnectionError
-
-    reason = one_line(str(error), os.environ.get(KEY, ""))
-    if isinstance(error, APIConnectionError):
-        reason += " Is a server up at this address?"
-    return KoalignError(f"{url}: {type(error).__name__}: {reason}")
+def _key() -> str:
+    return os.environ.get(KEY, "")

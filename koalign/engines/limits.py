@@ -1,4 +1,4 @@
-"""limits: what was spent and sent -> whether and when the next call may go out."""
+"""limits: the budget and the rate limits of a teacher -> whether and when the next call may be sent."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ NOTHING = Tokens()
 
 
 @dataclass
-class Purse:
-    """Whole tokens spent and promised, so that no rounding adds up; money is computed from their sum."""
+class Budget:
+    """Tokens spent and reserved; money is computed from their sums, so that no rounding adds up."""
 
     section: Teacher
     spent: Tokens = field(default_factory=Tokens)
-    promised: Tokens = field(default_factory=Tokens)
+    reserved: Tokens = field(default_factory=Tokens)
     """The most that calls under way can cost."""
 
     def cost(self, tokens: Tokens) -> float:
@@ -39,28 +39,28 @@ class Purse:
         prices = self.section.price_in, self.section.price_out
         return (tokens.prompt * prices[0] + tokens.completion * prices[1]) / 1e6
 
-    def promise(self, most: Tokens) -> bool:
-        """Set the most that a call can cost aside, if that still fits below `teacher.max_cost`."""
+    def reserve(self, most: Tokens) -> bool:
+        """Reserve the most that a call can use; False where that may pass `teacher.max_cost`."""
         cap = self.section.max_cost
-        if cap is not None and self.cost(self.spent + self.promised + most) > cap:
+        if cap is not None and self.cost(self.spent + self.reserved + most) > cap:
             return False
-        self.promised += most
+        self.reserved += most
         return True
 
     def settle(self, most: Tokens, used: Tokens) -> None:
-        """What was set aside for a call becomes what it used."""
-        self.promised -= most
+        """Replace the reservation of a call by what it used."""
+        self.reserved -= most
         self.spent += used
 
 
-class Pace:
+class RateLimiter:
     """Spaces requests evenly, so that no minute sees more than the limits allow."""
 
     def __init__(self, section: Teacher) -> None:
         self._section = section
         self._next = 0.0
         self.rests = 0
-        """How often the server asked for a rest; who waits for a turn then takes another one."""
+        """Retry-After headers so far; a call that waits for its turn takes a new one after each."""
 
     def wait(self, tokens: int) -> float:
         """Seconds to wait before sending a request that is at most so many tokens; takes that place.
@@ -77,6 +77,6 @@ class Pace:
         return turn - now
 
     def rest(self, seconds: float) -> None:
-        """Send nothing for so long: the server asked for it."""
+        """Send nothing for so many seconds (Retry-After)."""
         self._next = max(self._next, time.monotonic() + seconds)
         self.rests += 1

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from koalign.config.inputs import Teacher
-from koalign.engines.asking import Asking, only_model
-from koalign.engines.calls import read_key
+from koalign.engines.call_queue import CallQueue, only_model
+from koalign.engines.chat import read_key
 from koalign.jsonl import JsonlAppender
 from koalign.mining.distilling.teacher_alarms import alarms
 from koalign.mining.distilling.teacher_calls import Call, Failure, Reply, call_id, failures_beside
@@ -20,28 +20,28 @@ from koalign.records import KoalignError
 
 @dataclass(frozen=True)
 class TeacherResult:
-    """What came of the calls.
+    """The replies, failures and costs of a sequence of calls.
 
     Cost and tokens are those of the whole log, with the failures that may have been paid for, so that
     they are the same sum however often the work was interrupted.
     """
 
     replies: tuple[Reply | None, ...]
-    """As the calls stand; none: it failed."""
+    """In the order of the calls; None: it failed."""
     failures: tuple[Failure, ...]
-    """Of this run, as the calls stand; the next run asks them again."""
+    """Of this run, in the order of the calls; the next run sends them again."""
     cost: float
     """In the currency of `teacher.price_in` and `teacher.price_out`."""
     prompt_tokens: int
     completion_tokens: int
     estimated: int
-    """Tries that are counted at the most that they can have cost, since their answer was lost."""
+    """Tries whose answer was lost; counted at the most that they can have cost."""
     unknown: int
     """Replies that came without a count of tokens; they are not in the cost."""
     from_log: int
     """Different calls whose reply was in the log already."""
     alarms: tuple[str, ...]
-    """What is suspicious about the replies taken together."""
+    """See `teacher_alarms`."""
 
 
 def ask_teacher(
@@ -62,72 +62,72 @@ def ask_teacher(
         JsonlAppender(log, Reply) as replies,
         JsonlAppender(failures_beside(log), Failure) as failures,
     ):
-        asking = Asking(section, replies, failures)
-        model = section.model or asyncio.run(only_model(section, read_key(section)))
+        queue = CallQueue(section, replies, failures)
+        model = section.model or only_model(section, read_key(section))
         ids = [call_id(call, model, _settings(section)) for call in calls]
         known = {reply.id for reply in replies.done}
         missing = {name: call for name, call in zip(ids, calls, strict=True) if name not in known}
         from_log = len({*ids} & known)
         if missing:
-            _refuse_unknown_cost(asking, log)
+            _refuse_unknown_cost(queue, log)
             more = f", {from_log} more are in the log" if from_log else ""
-            _say(f"{title}: {len(missing)} calls to {model} at {section.url}{more}")
-            asyncio.run(asking.run(missing, model, read_key(section), title))
-    result = _result(asking, ids, from_log, short)
-    if asking.ended:
+            _print(f"{title}: {len(missing)} calls to {model} at {section.url}{more}")
+            asyncio.run(queue.run(missing, model, read_key(section), title))
+    result = _result(queue, ids, from_log, short)
+    if queue.ended:
         done = len({reply.id for reply in result.replies if reply})
         raise KoalignError(
-            f"{title}: {asking.ended}. {done} of {len({*ids})} calls are answered, at a cost of "
+            f"{title}: {queue.ended}. {done} of {len({*ids})} calls are answered, at a cost of "
             f"{result.cost:.4f}; the same command goes on from there"
         )
-    _say_oddities(result, title)
+    _warn(result, title)
     return result
 
 
-def _refuse_unknown_cost(asking: Asking, log: Path) -> None:
-    if asking.section.max_cost is not None and (silent := _unknown(asking.lines)):
+def _refuse_unknown_cost(queue: CallQueue, log: Path) -> None:
+    if queue.section.max_cost is not None and (silent := _unknown(queue.lines)):
         raise KoalignError(
-            f"{log}: nobody knows what {silent} replies of this log cost, so that teacher.max_cost "
+            f"{log}: {silent} replies of this log have no count of tokens, so that teacher.max_cost "
             "cannot be kept; set it to null"
         )
 
 
 def _settings(section: Teacher) -> dict[str, Any]:
-    """What of the section goes out with a call and may change the reply."""
-    asked = {"temperature", "top_p", "max_tokens", "seed", "extra"}
-    return section.model_dump(mode="json", include=asked)
+    """The settings that are sent with a call and may change the reply."""
+    keys = {"temperature", "top_p", "max_tokens", "seed", "extra"}
+    return section.model_dump(mode="json", include=keys)
 
 
-def _result(asking: Asking, ids: Sequence[str], from_log: int, short: bool) -> TeacherResult:
-    by_id = {line.id: line for line in asking.lines if isinstance(line, Reply)}
+def _result(queue: CallQueue, ids: Sequence[str], from_log: int, short: bool) -> TeacherResult:
+    by_id = {line.id: line for line in queue.lines if isinstance(line, Reply)}
     replies = tuple(by_id.get(name) for name in ids)
-    spent = asking.purse.spent
+    spent = queue.budget.spent
     return TeacherResult(
         replies=replies,
-        failures=tuple(asking.failures[n] for n in dict.fromkeys(ids) if n in asking.failures),
-        cost=asking.purse.cost(spent),
+        failures=tuple(queue.failures[n] for n in dict.fromkeys(ids) if n in queue.failures),
+        cost=queue.budget.cost(spent),
         prompt_tokens=spent.prompt,
         completion_tokens=spent.completion,
-        estimated=sum(isinstance(line, Failure) and line.estimated for line in asking.lines),
-        unknown=_unknown(asking.lines),
+        estimated=sum(isinstance(line, Failure) and line.estimated for line in queue.lines),
+        unknown=_unknown(queue.lines),
         from_log=from_log,
         alarms=() if short else tuple(alarms(replies)),
     )
 
 
-def _say_oddities(result: TeacherResult, title: str) -> None:
+def _warn(result: TeacherResult, title: str) -> None:
     if result.failures:
         first = result.failures[0]
-        _say(f"{title}: {len(result.failures)} calls failed, the first: {first.error}")
+        _print(f"{title}: {len(result.failures)} calls failed, the first: {first.error}")
     if result.unknown:
-        _say(f"{title}: {result.unknown} replies came without a count of tokens; cost is unknown")
+        _print(f"{title}: {result.unknown} replies came without a count of tokens; cost is unknown")
     for alarm in result.alarms:
-        _say(f"{title}: suspicious: {alarm}")
+        _print(f"{title}: suspicious: {alarm}")
 
 
 def _unknown(lines: Sequence[Reply | Failure]) -> int:
     return sum(line.prompt_tokens is None for line in lines)
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     print(line, file=sys.stderr, flush=True)

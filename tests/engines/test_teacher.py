@@ -9,7 +9,7 @@ from support.faulty_server import Server, answer_to, faulty_server
 from support.teacher_helpers import ask, call, calls, faulty
 
 from koalign.config.inputs import Teacher
-from koalign.engines import asking
+from koalign.engines import call_queue
 from koalign.engines.teacher import ask_teacher
 from koalign.jsonl import read_jsonl
 from koalign.mining.distilling.teacher_calls import Reply, call_id
@@ -18,7 +18,7 @@ from koalign.records import KoalignError, Message
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch):
-    monkeypatch.setattr(asking, "FIRST_WAIT", 0.02)
+    monkeypatch.setattr(call_queue, "FIRST_WAIT", 0.02)
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
 
 

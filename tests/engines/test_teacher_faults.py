@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from support.faulty_server import Server, answer_to, faulty_server
 from support.teacher_helpers import ask, call, calls, faulty
 
-from koalign.engines import asking
+from koalign.engines import call_queue
 from koalign.jsonl import read_jsonl
 from koalign.mining.distilling.teacher_calls import Failure, Reply, failures_beside
 from koalign.records import KoalignError
@@ -16,7 +16,7 @@ from koalign.records import KoalignError
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch):
-    monkeypatch.setattr(asking, "FIRST_WAIT", 0.02)
+    monkeypatch.setattr(call_queue, "FIRST_WAIT", 0.02)
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
 
 

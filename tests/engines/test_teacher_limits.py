@@ -11,8 +11,8 @@ from support.teacher_helpers import ask, call, calls, faulty
 
 from koalign.config.files import load_config
 from koalign.config.inputs import Teacher
-from koalign.engines import asking
-from koalign.engines.calls import one_line
+from koalign.engines import call_queue
+from koalign.engines.chat import one_line
 from koalign.engines.teacher import ask_teacher
 from koalign.jsonl import read_jsonl
 from koalign.mining.distilling.teacher_calls import Failure, Reply, failures_beside, most_tokens
@@ -24,7 +24,7 @@ PRICES = {"price_in": 3.0, "price_out": 10.0}
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch):
-    monkeypatch.setattr(asking, "FIRST_WAIT", 0.02)
+    monkeypatch.setattr(call_queue, "FIRST_WAIT", 0.02)
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
 
 
@@ -110,7 +110,7 @@ def test_replies_without_a_count_are_said_to_be_of_unknown_cost(server, log, cap
     result = ask(server, calls(3), log)
     assert result.unknown == 3 and result.replies[0].prompt_tokens is None
     assert "3 replies came without a count of tokens" in capfd.readouterr().err
-    with pytest.raises(KoalignError, match="nobody knows what 3 replies of this log cost"):
+    with pytest.raises(KoalignError, match="3 replies of this log have no count"):
         ask(server, calls(4), log, **PRICES, max_cost=1)
     assert len(server.arrivals) == 3
 

@@ -1,0 +1,267 @@
+"""chat: the one door to OpenAI-compatible servers: clients, models served, a reply or its error."""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import ipaddress
+import math
+import os
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from koalign.config.inputs import Teacher
+from koalign.engines.limits import NOTHING, Tokens
+from koalign.records import KoalignError
+
+NO_KEY = "none"
+"""Sent to a server on this machine where there is no key."""
+RETRIED = frozenset({408, 409, 429})
+"""With those from 500 on: HTTP statuses after which the same request may succeed."""
+FATAL = frozenset({401, 402, 403, 404})
+"""HTTP statuses that every other request would get: key, money, permission, address or model."""
+SHARED = 8
+"""A message holds no piece of the key of so many characters."""
+
+
+class RequestError(Exception):
+    """A request without a usable reply."""
+
+    def __init__(
+        self,
+        error: str,
+        then: Literal["again", "next", "stop"],
+        *,
+        status: int | None = None,
+        rest: float = 0,
+        used: Tokens | None = NOTHING,
+    ) -> None:
+        super().__init__(error)
+        self.error = error
+        self.then = then
+        """again: retry; next: this call failed for good; stop: every other call would fail too."""
+        self.status = status
+        self.rest = rest
+        """Seconds of Retry-After."""
+        self.used = used
+        """Tokens billed for it; None: unknown."""
+
+
+@dataclass(frozen=True)
+class ChatReply:
+    """A complete reply."""
+
+    text: str
+    finish_reason: Literal["stop", "length"]
+    used: Tokens | None
+    """None: the server sent no usage."""
+    model: str
+
+
+class _Lenient(BaseModel):
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+
+class _Message(_Lenient):
+    content: str | None = None
+    refusal: str | None = None
+
+
+class _Choice(_Lenient):
+    message: _Message
+    finish_reason: str | None = None
+
+
+class _Body(_Lenient):
+    choices: list[_Choice] = Field(min_length=1)
+    usage: Any = None
+    model: Any = None
+
+
+class _Usage(_Lenient):
+    prompt_tokens: int = Field(ge=0)
+    completion_tokens: int = Field(ge=0)
+
+
+class _Served(_Lenient):
+    id: str
+
+
+class _Models(_Lenient):
+    data: list[_Served]
+
+
+def read_key(section: Teacher) -> str:
+    """The key from the environment; a server on this machine needs none. Raises KoalignError."""
+    key = os.environ.get(section.key_env, "").strip()
+    if not key:
+        if _on_this_machine(section.url or ""):
+            return ""
+        raise KoalignError(
+            f"teacher.key_env: the environment variable {section.key_env} is not set, and "
+            f"{section.url} needs a key; export it there, or name the one that holds it"
+        )
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise KoalignError(
+            f"teacher.key_env: what {section.key_env} holds cannot be a key (a space, a line end or a "
+            "character that is not ASCII is in it); export it again"
+        )
+    return key
+
+
+def open_client(url: str, key: str, timeout: float, retries: int) -> Any:
+    """openai.OpenAI, which retries by itself; timeout in seconds of silence."""
+    return _openai().OpenAI(
+        base_url=url, api_key=key or NO_KEY, timeout=timeout, max_retries=retries
+    )
+
+
+def open_async_client(url: str, key: str, timeout: float) -> Any:
+    """openai.AsyncOpenAI without retries: each try must pass the budget and the rate limits."""
+    return _openai().AsyncOpenAI(
+        base_url=url, api_key=key or NO_KEY, timeout=timeout, max_retries=0
+    )
+
+
+def served_models(url: str, key: str, timeout: float, retries: int) -> list[str]:
+    """The names of the models that the server serves; raises RequestError."""
+    with open_client(url, key, timeout, retries) as client:
+        try:
+            body = client.models.with_raw_response.list().http_response.content
+            return sorted(model.id for model in _Models.model_validate_json(body).data)
+        except ValidationError as error:
+            raise RequestError(_invalid(error, body, key), "again", status=200) from None
+        except _openai().OpenAIError as error:
+            raise request_error(error, timeout, key) from None
+
+
+async def complete(client: Any, request: Mapping[str, Any], timeout: float, key: str) -> ChatReply:
+    """Send one request for a chat completion; raises RequestError for anything but a whole reply."""
+    create = client.chat.completions.with_raw_response.create
+    body = await _send(create(**request), timeout, key)
+    try:
+        parsed = _Body.model_validate_json(body)
+    except ValidationError as error:
+        raise RequestError(_invalid(error, body, key), "again", status=200, used=None) from None
+    used = _used(parsed.usage)
+    choice = parsed.choices[0]
+    text, reason = choice.message.content or "", choice.finish_reason
+
+    def failed(why: str) -> RequestError:
+        return RequestError(one_line(why, key), "next", status=200, used=used)
+
+    if choice.message.refusal:
+        raise failed(f"the model refused: {choice.message.refusal}")
+    if reason not in ("stop", "length"):
+        raise failed(f"finish_reason {reason!r}, neither stop nor length")
+    if not text.strip():
+        more = "; raise teacher.max_tokens" if reason == "length" else ""
+        raise failed(f"an empty reply (finish_reason {reason}){more}")
+    if key and key in text:
+        raise failed("the reply holds the key")
+    model = parsed.model if isinstance(parsed.model, str) and parsed.model else request["model"]
+    return ChatReply(text, reason, used, one_line(model, key))
+
+
+async def _send(request: Any, timeout: float, key: str) -> bytes:
+    """The body of a successful response, complete within `timeout` seconds; raises RequestError."""
+    try:
+        # The client's own timeout is one of silence; a server that trickles is never silent.
+        response = await asyncio.wait_for(request, timeout)
+    except (TimeoutError, _openai().OpenAIError) as error:
+        raise request_error(error, timeout, key) from None
+    return response.http_response.content
+
+
+def request_error(error: Exception, timeout: float, key: str) -> RequestError:
+    """An error of the openai client, or of asyncio.wait_for, as a RequestError."""
+    openai, cause = _openai(), error.__cause__
+    if isinstance(error, openai.APIStatusError):
+        return _status_error(error, key)
+    # Without a connection nothing can have been paid for.
+    reached = type(cause).__name__ not in ("ConnectError", "ConnectTimeout")
+    reason = str(cause or error) or type(cause or error).__name__
+    if isinstance(error, TimeoutError | openai.APITimeoutError):
+        text = f"no {'whole answer' if reached else 'connection'} within {timeout:g} s"
+    elif isinstance(error, openai.APIConnectionError):
+        text = "the connection broke off" if reached else "no connection; is a server up there?"
+        text += f" ({reason})"
+    else:
+        text = f"{type(error).__name__}: {reason}"
+    return RequestError(one_line(text, key), "again", used=None if reached else NOTHING)
+
+
+def _status_error(error: Any, key: str) -> RequestError:
+    status = error.status_code
+    # The body of a 401 repeats the key or parts of it.
+    body = "" if status == 401 else one_line(error.response.text, key)
+    reason = f"HTTP {status}" + (f": {body}" if body else "")
+    if status in FATAL or error.code == "insufficient_quota":
+        return RequestError(reason, "stop", status=status)
+    if status in RETRIED or status >= 500:
+        return RequestError(reason, "again", status=status, rest=_rest(error.response.headers))
+    return RequestError(reason, "next", status=status)
+
+
+def _rest(headers: Mapping[str, str]) -> float:
+    """Seconds of a Retry-After header, a number or an HTTP date (RFC 9110, 10.2.3); 0: none to be read."""
+    value = headers.get("retry-after", "").strip()
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
+        except (ValueError, TypeError, OverflowError):
+            return 0
+    return 0 if math.isnan(seconds) else max(0, seconds)
+
+
+def _used(usage: Any) -> Tokens | None:
+    try:
+        counts = _Usage.model_validate(usage)
+    except ValidationError:
+        return None
+    return Tokens(counts.prompt_tokens, counts.completion_tokens)
+
+
+def _invalid(error: ValidationError, body: bytes, key: str) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    reason = f"{place + ': ' if place else ''}{first['msg']}"
+    return one_line(f"not a completion ({reason}): {body.decode('utf-8', 'replace')}", key)
+
+
+def _openai() -> ModuleType:
+    try:
+        import openai
+    except ImportError:
+        raise KoalignError(
+            "an OpenAI-compatible server needs the openai client; pip install 'koalign[endpoint]'"
+        ) from None
+    return openai
+
+
+def _on_this_machine(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def one_line(text: str, key: str) -> str:
+    """At most 300 characters of a message in one line, without the key or a piece of it."""
+    text = text[:4096]
+    if key:
+        size = min(SHARED, len(key))
+        pieces = [key, *(key[start : start + size] for start in range(len(key) - size + 1))]
+        text = re.sub("|".join(map(re.escape, pieces)), "***", text)
+    text = " ".join(text.split())
+    return text if len(text) <= 300 else text[:299] + "…"
