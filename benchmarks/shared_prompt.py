@@ -9,6 +9,7 @@ The same prompts, sampling parameters and rows at once; seconds for a completion
 import argparse
 import json
 import time
+from dataclasses import replace
 
 import torch
 from rich.console import Console
@@ -60,11 +61,11 @@ def main() -> None:
     results = {}
     with HfEngine(Engine(batch_size=ROWS), MODEL, identify(MODEL)) as engine:
         for n in (1, 4, 16):
-            some = asked[: ROWS // n]
+            some = [replace(request, n=n) for request in asked[: ROWS // n]]
             times: dict[str, list[float]] = {"koalign": [], "transformers": []}
             for round_number in range(args.rounds + 1):
                 started = time.perf_counter()
-                engine.generate(some, SAMPLING, n=n, seed=round_number, first=0)
+                engine.generate(some, SAMPLING, seed=round_number)
                 middle = time.perf_counter()
                 plain(model, tokenizer, some, n)
                 if round_number:  # the first round warms up

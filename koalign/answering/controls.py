@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from koalign.answering.solving import Solver, hinted_requests, name_of, written_of
 from koalign.config.inputs import Sampling
 from koalign.data.grading.grade import grade
 from koalign.engines.drawing import draw, requests_for
-from koalign.engines.engine import Request
 from koalign.evaluation.solving.controls import Controls, foreign_hints, samples_at_equal_tokens
 from koalign.evaluation.solving.voting import Attempt, Written, spent
 from koalign.records import Problem
@@ -48,10 +48,8 @@ def _bare(
     n, enough = section.budget, False
     while not enough:
         have = len(drawn[0])
-        more = draw(
-            engine, requests, sampling, path,
-            title="bare at equal tokens", n=n - have, seed=solver.seed, first=have,
-        )  # fmt: skip
+        further = [replace(request, n=n - have, first=have) for request in requests]
+        more = draw(engine, further, sampling, path, title="bare at equal tokens", seed=solver.seed)
         drawn = [
             [*one, *map(written_of, samples)] for one, samples in zip(drawn, more, strict=True)
         ]
@@ -66,23 +64,24 @@ def _foreign(
     lent = foreign_hints(problems, attempts, solver.seed)
     pairs = [(p, hint) for p, hints in zip(problems, lent, strict=True) for hint, _ in hints]
     requests = hinted_requests(solver.engine, solver.renderer, pairs, solver.steps[-1])
-    by_count: dict[int, list[Request]] = {}
-    counts = (n for hints in lent for _, n in hints)
+    counts = [n for hints in lent for _, n in hints]
     room = solver.engine.base.context - solver.section.max_tokens
-    for request, n in zip(requests, counts, strict=True):
-        if len(request.prompt_ids) <= room:
-            by_count.setdefault(n, []).append(request)
+    fitting = [
+        replace(request, n=n)
+        for request, n in zip(requests, counts, strict=True)
+        if len(request.prompt_ids) <= room
+    ]
+    fitting.sort(key=lambda request: request.n)
+    drawn = draw(
+        solver.engine, fitting, solver.section, path, title="hints of other problems",
+        seed=solver.seed,
+    )  # fmt: skip
     found: dict[tuple[str, str], list[Written]] = {}
     prompt_tokens: dict[tuple[str, str], int] = {}
-    for n, some in sorted(by_count.items()):
-        drawn = draw(
-            solver.engine, some, solver.section, path,
-            title=f"hints of other problems, {n} answers each", n=n, seed=solver.seed,
-        )  # fmt: skip
-        for request, samples in zip(some, drawn, strict=True):
-            key = request.problem_id, request.abstraction_id
-            found[key] = [written_of(sample) for sample in samples]
-            prompt_tokens[key] = len(request.prompt_ids)
+    for request, samples in zip(fitting, drawn, strict=True):
+        key = request.problem_id, request.abstraction_id
+        found[key] = [written_of(sample) for sample in samples]
+        prompt_tokens[key] = len(request.prompt_ids)
     keys = [
         [(p.id, name_of(hint)) for hint, _ in hints]
         for p, hints in zip(problems, lent, strict=True)

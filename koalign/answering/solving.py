@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from koalign import progress
@@ -12,13 +11,10 @@ from koalign.config.inputs import Sampling
 from koalign.config.sections import Solve
 from koalign.data.prompting.prompts import Purpose, Renderer
 from koalign.engines.drawing import refuse_no_room, requests_for
-from koalign.engines.engine import Engine, Request
+from koalign.engines.engine import Engine, Request, batches
 from koalign.evaluation.solving.voting import Attempt, TriedHint, Written, times_drawn, uses_of
 from koalign.jsonl import JsonlAppender
 from koalign.records import KoalignError, Problem, Sample, content_hash
-
-Asked = tuple[Request, int]
-"""A prompt, and how many samples of it."""
 
 
 @dataclass(frozen=True)
@@ -80,21 +76,23 @@ class Solver:
         drawn: list[list[Sample]] = [[] for _ in problems]
         if hinting:
             drawn = self.engine.generate(
-                hinting, self.section.for_hints, n=self.hints, seed=self.seed, first=0
+                [replace(request, n=self.hints) for request in hinting],
+                self.section.for_hints,
+                seed=self.seed,
             )
         shown = self._shown(problems, drawn)
         tried: list[list[TriedHint]] = []
-        asked: list[Asked] = []
+        answering: list[Request] = []
         for problem, samples, requests, without in zip(problems, drawn, shown, bare, strict=True):
             fits = [self._fits(request) for request in requests]
             uses = uses_of(problem, samples, fits)
             with_hint = [
-                (requests[number], times * self.section.answers)
+                replace(requests[number], n=times * self.section.answers)
                 for number, times in times_drawn(samples, uses).items()
             ]
             # Bare answers stand in for those of unusable hints: every problem has the same budget.
-            left = self.section.budget - sum(n for _, n in with_hint)
-            asked += [*with_hint, *([(without, left)] if left else [])]
+            left = self.section.budget - sum(request.n for request in with_hint)
+            answering += [*with_hint, *([replace(without, n=left)] if left else [])]
             tried.append(
                 [
                     TriedHint(
@@ -106,7 +104,7 @@ class Solver:
                     for sample, use, request in zip(samples, uses, requests, strict=True)
                 ]
             )
-        written = write(self.engine, asked, self.section, self.seed)
+        written = write(self.engine, answering, self.section, self.seed)
         return [
             Attempt(
                 id=problem.id,
@@ -156,22 +154,16 @@ def name_of(hint: str) -> str:
 
 
 def write(
-    engine: Engine, asked: Sequence[Asked], sampling: Sampling, seed: int
+    engine: Engine, requests: Sequence[Request], sampling: Sampling, seed: int
 ) -> dict[tuple[str, str], tuple[Written, ...]]:
-    """Problem and hint -> its answers; prompts with as many samples share the engine's calls."""
-    by_count: defaultdict[int, list[Request]] = defaultdict(list)
-    for request, n in asked:
-        by_count[n].append(request)
-    found = {}
-    for n, requests in sorted(by_count.items()):
-        size = engine.requests_at_once(n)
-        for start in range(0, len(requests), size):
-            part = requests[start : start + size]
-            drawn = engine.generate(part, sampling, n=n, seed=seed, first=0)
-            for request, samples in zip(part, drawn, strict=True):
-                key = request.problem_id, request.abstraction_id
-                found[key] = tuple(written_of(sample) for sample in samples)
-    return found
+    """(problem id, hint id) -> its answers."""
+    answers = {}
+    for batch in batches(engine, sorted(requests, key=lambda request: request.n)):
+        drawn = engine.generate(batch, sampling, seed=seed)
+        for request, samples in zip(batch, drawn, strict=True):
+            key = request.problem_id, request.abstraction_id
+            answers[key] = tuple(written_of(sample) for sample in samples)
+    return answers
 
 
 def written_of(sample: Sample) -> Written:

@@ -53,6 +53,7 @@ def write(
         [benchmark.prompt(n, hint=hints[n]) for n in items],
         system.steps[-1],
         [content_hash(hint) if hint else "" for hint in hints],
+        n=benchmark.samples,
     )
     drawn = draw(
         engine,
@@ -60,7 +61,6 @@ def write(
         warm if benchmark.samples > 1 else greedy,
         out / "samples.jsonl",
         title=f"evaluate: {system.adapters}",
-        n=benchmark.samples,
         seed=benchmark.seed,
         stop=protocol.stop,
     )

@@ -1,4 +1,4 @@
-"""engines: prompt token ids in, samples out. hf, vllm and scripted behind one door."""
+"""drawing: requests -> samples, appended to a file as they come and not drawn twice."""
 
 from __future__ import annotations
 
@@ -9,24 +9,27 @@ from pathlib import Path
 from koalign import progress
 from koalign.config.inputs import Sampling
 from koalign.data.prompting.tokens import prompt_ids
-from koalign.engines.engine import Engine, Request
+from koalign.engines.engine import Engine, Request, batches
 from koalign.jsonl import JsonlAppender
 from koalign.records import KoalignError, Prompt, Sample
 
 
 def requests_for(
     engine: Engine,
-    asked: Sequence[Prompt],
+    prompts: Sequence[Prompt],
     adapter: Path | None,
     abstraction_ids: Sequence[str] | None = None,
+    *,
+    n: int = 1,
+    first: int = 0,
 ) -> list[Request]:
-    """One request a prompt, all to one adapter, each under the id of the hint that it shows."""
+    """One request a prompt, all to one adapter, each with the id of the hint that it shows."""
     known = engine.tokenizer is not None
-    ids = prompt_ids(engine.tokenizer, asked) if known else [[] for _ in asked]
-    hints = abstraction_ids or [""] * len(asked)
+    ids = prompt_ids(engine.tokenizer, prompts) if known else [[] for _ in prompts]
+    hints = abstraction_ids or [""] * len(prompts)
     return [
-        Request(prompt.problem_id, tuple(tokens), adapter, hint, prompt=prompt)
-        for prompt, tokens, hint in zip(asked, ids, hints, strict=True)
+        Request(prompt.problem_id, tuple(tokens), adapter, hint, prompt=prompt, n=n, first=first)
+        for prompt, tokens, hint in zip(prompts, ids, hints, strict=True)
     ]
 
 
@@ -37,22 +40,22 @@ def draw(
     path: Path,
     *,
     title: str,
-    n: int = 1,
     seed: int = 0,
-    first: int = 0,
     stop: Sequence[str] = (),
 ) -> list[list[Sample]]:
-    """For each request its n samples, appended to a JSONL file as they come.
+    """For each request its samples, appended to a JSONL file as they come; without requests no file.
 
     Samples already in the file are not drawn again. The requests go to the engine in the same
     batches on every call, and a batch that is not whole in the file is computed whole again, so that
     a killed and continued run ends in the same bytes as an uninterrupted one.
     """
-    keys = [
-        (r.problem_id, r.abstraction_id, engine.adapter_id(r.adapter), r.permutation)
+    if not requests:
+        return []
+    keys = {
+        id(r): (r.problem_id, r.abstraction_id, engine.adapter_id(r.adapter), r.permutation)
         for r in requests
-    ]
-    if len(set(keys)) != len(keys):
+    }
+    if len(set(keys.values())) != len(requests):
         raise ValueError("two requests would have the same name in the file of samples")
     refuse_no_room(engine, requests, sampling, title)
     drawn: dict[tuple[str, str, str, tuple[int, ...]], dict[int, Sample]] = defaultdict(dict)
@@ -60,22 +63,22 @@ def draw(
         for sample in file.done:
             key = (sample.problem_id, sample.abstraction_id, sample.adapter, sample.permutation)
             drawn[key][sample.index] = sample
-        indices = range(first, first + n)
-        size = engine.requests_at_once(n)
         with progress.bar(title, len(requests)) as advance:
-            for start in range(0, len(requests), size):
-                batch, batch_keys = requests[start : start + size], keys[start : start + size]
-                if not all(index in drawn[key] for key in batch_keys for index in indices):
-                    answers = engine.generate(
-                        batch, sampling, n=n, seed=seed, first=first, stop=stop
-                    )
+            for batch in batches(engine, requests):
+                if not all(i in drawn[keys[id(r)]] for r in batch for i in _indices(r)):
                     new = []
-                    for key, samples in zip(batch_keys, answers, strict=True):
-                        new += [s for s in samples if s.index not in drawn[key]]
-                        drawn[key].update({s.index: s for s in samples})
+                    answers = engine.generate(batch, sampling, seed=seed, stop=stop)
+                    for request, samples in zip(batch, answers, strict=True):
+                        own = drawn[keys[id(request)]]
+                        new += [s for s in samples if s.index not in own]
+                        own.update({s.index: s for s in samples})
                     file.append(new)
                 advance(len(batch))
-    return [[drawn[key][index] for index in indices] for key in keys]
+    return [[drawn[keys[id(r)]][i] for i in _indices(r)] for r in requests]
+
+
+def _indices(request: Request) -> range:
+    return range(request.first, request.first + request.n)
 
 
 def refuse_no_room(

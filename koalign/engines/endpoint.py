@@ -88,16 +88,14 @@ class EndpointEngine:
         requests: Sequence[Request],
         sampling: Sampling,
         *,
-        n: int,
         seed: int,
-        first: int,
         stop: Sequence[str] = (),
     ) -> list[list[Sample]]:
         """See Engine.generate; whether the same seed gives the same samples depends on the server."""
-        draws = [(request, first + i) for request in requests for i in range(n)]
+        draws = [(request, request.first + i) for request in requests for i in range(request.n)]
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            samples = list(pool.map(lambda d: self._sample(*d, sampling, seed, stop), draws))
-        return [samples[i : i + n] for i in range(0, len(samples), n)]
+            samples = pool.map(lambda d: self._sample(*d, sampling, seed, stop), draws)
+            return [[next(samples) for _ in range(request.n)] for request in requests]
 
     def _sample(
         self, request: Request, index: int, sampling: Sampling, seed: int, stop: Sequence[str]

@@ -1,9 +1,10 @@
-"""engine: what every engine is asked and gives: requests -> samples, questions -> log-probabilities."""
+"""engine: the interface of all engines: requests -> samples, questions -> log-probabilities."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,7 +14,7 @@ from koalign.records import Base, Prompt, Sample, content_hash
 
 @dataclass(frozen=True)
 class Request:
-    """One prompt, and the adapter that is to answer it."""
+    """One prompt, the adapter to sample from, and how many samples to draw."""
 
     problem_id: str
     prompt_ids: tuple[int, ...]
@@ -23,12 +24,16 @@ class Request:
     permutation: tuple[int, ...] = ()
     """The order in which the prompt shows the choices; empty: as they stand."""
     prompt: Prompt | None = None
-    """What the token ids say, for an engine that takes text."""
+    """The prompt as text, for an engine that takes text."""
+    n: int = 1
+    """Samples to draw."""
+    first: int = 0
+    """Index of the first of them; a sample's seed depends on its index."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """One prompt, and the candidates whose log-probabilities are asked for."""
+    """One prompt, and the candidates to be scored after it."""
 
     prompt_ids: tuple[int, ...]
     candidates: tuple[tuple[int, ...], ...]
@@ -38,9 +43,9 @@ class Question:
 
 
 def stems(question: Question) -> dict[tuple[int, ...], list[int]]:
-    """What the candidates are but for their last token -> the last tokens that follow it.
+    """Candidates without their last token -> the last tokens that follow.
 
-    Candidates of one token share the empty stem: one state tells them all.
+    Candidates of one token share the empty stem: one hidden state scores them all.
     """
     found: dict[tuple[int, ...], list[int]] = {}
     for candidate in dict.fromkeys(question.candidates):
@@ -68,12 +73,10 @@ class Engine(Protocol):
         requests: Sequence[Request],
         sampling: Sampling,
         *,
-        n: int,
         seed: int,
-        first: int,
         stop: Sequence[str] = (),
     ) -> list[list[Sample]]:
-        """For each request n samples, numbered from `first`.
+        """For each request its `n` samples, numbered from `first`.
 
         The same requests with the same seed give the same samples, whatever was generated before. A
         completion ends before the first of the texts `stop`, or at the end of the turn.
@@ -84,6 +87,14 @@ class Engine(Protocol):
 
         In nats, summed over the tokens of a candidate, under the untempered model.
         """
+
+
+def batches(engine: Engine, requests: Sequence[Request]) -> Iterator[list[Request]]:
+    """The requests in their order, in batches of equal `n` and `first` that fill one call of `generate`."""
+    for (n, _), members in groupby(requests, key=lambda request: (request.n, request.first)):
+        group, size = list(members), engine.requests_at_once(n)
+        for start in range(0, len(group), size):
+            yield group[start : start + size]
 
 
 def before_stop(text: str, stop: Sequence[str]) -> str:

@@ -89,21 +89,18 @@ class HfEngine:
         requests: Sequence[Request],
         sampling: Sampling,
         *,
-        n: int,
         seed: int,
-        first: int,
         stop: Sequence[str] = (),
     ) -> list[list[Sample]]:
         """See Engine.generate."""
         answers: dict[int, list[Sample]] = {}
-        numbered = sorted(enumerate(requests), key=lambda item: str(item[1].adapter))
-        for adapter, members in groupby(numbered, key=lambda item: item[1].adapter):
-            group = list(members)
-            model = self._with_adapter(adapter)
-            rows = self._generate(
-                model, [request for _, request in group], sampling, n, seed, first, stop
-            )
-            answers.update(zip([number for number, _ in group], rows, strict=True))
+        numbered = sorted(enumerate(requests), key=lambda item: (str(item[1].adapter), item[1].n))
+        for (adapter, _), members in groupby(
+            numbered, key=lambda item: (item[1].adapter, item[1].n)
+        ):
+            numbers, group = zip(*members, strict=True)
+            rows = self._generate(self._with_adapter(adapter), group, sampling, seed, stop)
+            answers.update(zip(numbers, rows, strict=True))
         return [answers[number] for number in range(len(requests))]
 
     def _with_adapter(self, adapter: Path | None) -> Any:
@@ -125,11 +122,10 @@ class HfEngine:
         model: Any,
         requests: Sequence[Request],
         sampling: Sampling,
-        n: int,
         seed: int,
-        first: int,
         stop: Sequence[str],
     ) -> list[list[Sample]]:
+        n = requests[0].n  # of all of them
         pad, ends = self.tokenizer.pad_token_id, stop_ids(self.tokenizer)
         width = max(len(request.prompt_ids) for request in requests)
         gaps = [width - len(request.prompt_ids) for request in requests]
@@ -154,7 +150,7 @@ class HfEngine:
             [
                 sample_seed(seed, r, adapter, index)
                 for r in requests
-                for index in range(first, first + n)
+                for index in range(r.first, r.first + n)
             ],
         )
         sequences = model.generate(
@@ -183,7 +179,7 @@ class HfEngine:
             samples.append(
                 Sample(
                     problem_id=request.problem_id,
-                    index=first + row % n,
+                    index=request.first + row % n,
                     adapter=adapter,
                     text=shown,
                     token_ids=tuple(tokens[:length]),

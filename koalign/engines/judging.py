@@ -1,4 +1,4 @@
-"""judging: problems with a rationale each -> how often a model that reads it answers right."""
+"""judging: problems with rationales -> how many of DRAWS answers are right with the rationale shown."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from koalign.mining.distilling.teacher_calls import Call, Reply
 from koalign.records import Problem, content_hash
 
 DRAWS, ENOUGH = 8, 6
-"""Answers by which a rationale is judged, and how many of them must be right."""
+"""Answers drawn with each rationale, and how many of them must be right: 6 of 8 by guessing one of four
+choices has a probability of 0.4 %."""
 
 
 def calls_to_judge(problems: Sequence[Problem]) -> list[Call]:
-    """What a teacher is asked: DRAWS calls for each problem, one problem after the other."""
+    """DRAWS calls to a teacher for each problem, problem by problem."""
     return [call for problem in problems for call in ask_by_rationale(problem, DRAWS)]
 
 
@@ -47,14 +48,17 @@ def judged_by(
 ) -> list[int]:
     """For each problem how many of DRAWS samples of the adapter are right, its rationale shown as a hint.
 
-    The samples are appended to `path`. Where prompt and answer do not fit the context, none is.
+    The samples are appended to `path`. 0 where prompt and answer do not fit the
+    context.
     """
-    asked = [renderer.render(problem, "answer", hint=problem.rationale) for problem in problems]
+    prompts = [renderer.render(problem, "answer", hint=problem.rationale) for problem in problems]
     names = [content_hash(problem.id, problem.rationale) for problem in problems]
     room = engine.base.context - sampling.max_tokens
     requests = {
         name: replace(request, abstraction_id=name)
-        for name, request in zip(names, requests_for(engine, asked, adapter), strict=True)
+        for name, request in zip(
+            names, requests_for(engine, prompts, adapter, n=DRAWS), strict=True
+        )
         if len(request.prompt_ids) <= room
     }
     drawn = draw(
@@ -63,7 +67,6 @@ def judged_by(
         sampling,
         path,
         title="distill: judged by the policy",
-        n=DRAWS,
         seed=seed,
     )
     samples = dict(zip(requests, drawn, strict=True))

@@ -67,7 +67,7 @@ class Probe:
         for room, together in groupby(requests, self._room):
             for batch in _batches(list(together), self.batch_size):
                 greedy = Sampling(temperature=0, max_tokens=room)
-                answered |= self._verdicts(engine.generate(batch, greedy, n=1, seed=0, first=0))
+                answered |= self._verdicts(engine.generate(batch, greedy, seed=0))
         return answered
 
     def _room(self, request: Request) -> int:

@@ -111,16 +111,14 @@ class ScriptedEngine:
         requests: Sequence[Request],
         sampling: Sampling,
         *,
-        n: int,
         seed: int,
-        first: int,
         stop: Sequence[str] = (),
     ) -> list[list[Sample]]:
         """See Engine.generate."""
         return [
             [
                 self._sample(request, sampling, seed, index, stop)
-                for index in range(first, first + n)
+                for index in range(request.first, request.first + request.n)
             ]
             for request in requests
         ]

@@ -134,15 +134,13 @@ class VllmEngine:
         requests: Sequence[Request],
         sampling: Sampling,
         *,
-        n: int,
         seed: int,
-        first: int,
         stop: Sequence[str] = (),
     ) -> list[list[Sample]]:
         """See Engine.generate."""
         answers: dict[int, list[Sample]] = {}
         for part in _apart(requests):
-            rows = self._generate([requests[i] for i in part], sampling, n, seed, first, stop)
+            rows = self._generate([requests[i] for i in part], sampling, seed, stop)
             answers.update(zip(part, rows, strict=True))
         return [answers[i] for i in range(len(requests))]
 
@@ -150,9 +148,7 @@ class VllmEngine:
         self,
         requests: Sequence[Request],
         sampling: Sampling,
-        n: int,
         seed: int,
-        first: int,
         stop: Sequence[str],
     ) -> list[list[Sample]]:
         from vllm import SamplingParams
@@ -162,7 +158,7 @@ class VllmEngine:
         self._llm.reset_prefix_cache()
         names = [self.adapter_id(request.adapter) for request in requests]
         loras = [self._lora(request.adapter) for request in requests]
-        draws = [(number, first + i) for number in range(len(requests)) for i in range(n)]
+        draws = [(number, r.first + i) for number, r in enumerate(requests) for i in range(r.n)]
         outputs = self._llm.generate(
             [{"prompt_token_ids": list(requests[number].prompt_ids)} for number, _ in draws],
             [
@@ -181,10 +177,10 @@ class VllmEngine:
             lora_request=[loras[number] for number, _ in draws],
             use_tqdm=False,
         )
-        samples = []
+        samples: list[list[Sample]] = [[] for _ in requests]
         for (number, index), output in zip(draws, outputs, strict=True):
             done = output.outputs[0]
-            samples.append(
+            samples[number].append(
                 Sample(
                     problem_id=requests[number].problem_id,
                     index=index,
@@ -199,7 +195,7 @@ class VllmEngine:
                     permutation=requests[number].permutation,
                 )
             )
-        return [samples[i : i + n] for i in range(0, len(samples), n)]
+        return samples
 
 
 def _apart(asked: Sequence[Request] | Sequence[Question]) -> list[list[int]]:

@@ -106,11 +106,10 @@ def _ask_policy(
                 fitting.append(prompt)
         drawn = draw(
             engine,
-            requests_for(engine, fitting, adapter),
+            requests_for(engine, fitting, adapter, n=section.per_problem),
             section,
             out / "samples.jsonl",
             title="candidates",
-            n=section.per_problem,
             seed=config.seed,
         )
     written = [Written(s.problem_id, s.text, s.finish_reason) for one in drawn for s in one]

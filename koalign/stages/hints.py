@@ -126,6 +126,7 @@ class _Policy:
                 strict=True,
             )
         ]
+        shares.sort(key=lambda share: (share.count, share.start), reverse=True)
         prompts, hint_ids = [], []
         for share in shares:
             problem_id, hint = rows[share.row]
@@ -134,22 +135,23 @@ class _Policy:
                 render_in_order(self._renderer, problem, share.order, text, hidden=hidden)
             )
             hint_ids.append(hint.id if hint else "")
-        requests = requests_for(self._engine, prompts, self._adapter, hint_ids)
-        right = [0] * len(rows)
-        for size in sorted({(share.count, share.start) for share in shares}, reverse=True):
-            own = [i for i, share in enumerate(shares) if (share.count, share.start) == size]
-            drawn = draw(
-                self._engine,
-                [replace(requests[i], permutation=shares[i].order) for i in own],
-                self._config.hints,
-                self._out / f"{name}.jsonl",
-                title=f"hints: {name}",
-                n=size[0],
-                seed=self._config.seed,
-                first=size[1],
+        requests = [
+            replace(request, permutation=share.order, n=share.count, first=share.start)
+            for request, share in zip(
+                requests_for(self._engine, prompts, self._adapter, hint_ids), shares, strict=True
             )
-            for i, samples in zip(own, drawn, strict=True):
-                right[shares[i].row] += sum(map(self._is_right, samples))
+        ]
+        drawn = draw(
+            self._engine,
+            requests,
+            self._config.hints,
+            self._out / f"{name}.jsonl",
+            title=f"hints: {name}",
+            seed=self._config.seed,
+        )
+        right = [0] * len(rows)
+        for share, samples in zip(shares, drawn, strict=True):
+            right[share.row] += sum(map(self._is_right, samples))
         return [Count(right=count, n=n) for count in right]
 
     def _is_right(self, sample: Sample) -> bool:

@@ -1,4 +1,4 @@
-"""samples: training problems -> n completions of each by the SFT policy, as they come. Dear."""
+"""samples: training problems -> n completions of each by the SFT policy. Expensive: samples the model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from koalign.adapters.cards import check_adapter
 from koalign.config.sections import Config
 from koalign.data.prompting.orders import choice_orders, render_in_order, shared_out
 from koalign.data.prompting.tokens import prompt_texts
-from koalign.engines.drawing import draw, refuse_no_room, requests_for
+from koalign.engines.drawing import draw, requests_for
 from koalign.engines.opening import open_engine
 from koalign.guard import HELD_OUT, refuse_leaks
 from koalign.jsonl import read_jsonl, read_record, write_jsonl
@@ -35,39 +35,40 @@ def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
         for order, share in shared_out(n, own)
     ]
     with open_engine(config.engine, config.model, base, [adapter]) as engine:
-        asked = [render_in_order(renderer, problem, order) for problem, order, _ in shares]
+        prompts = [render_in_order(renderer, problem, order) for problem, order, _ in shares]
         requests = [
-            replace(request, permutation=order)
-            for request, (_, order, _) in zip(
-                requests_for(engine, asked, adapter), shares, strict=True
+            replace(request, permutation=order, n=share)
+            for request, (_, order, share) in zip(
+                requests_for(engine, prompts, adapter), shares, strict=True
             )
         ]
-        read = [
+        texts = prompt_texts(engine.tokenizer, prompts)
+        tokens = [
             PromptTokens(
                 problem_id=request.problem_id,
                 text=text,
                 token_ids=request.prompt_ids,
                 permutation=request.permutation,
             )
-            for request, text in zip(requests, prompt_texts(engine.tokenizer, asked), strict=True)
+            for request, text in zip(requests, texts, strict=True)
         ]
-        write_jsonl(out / "prompts.jsonl", read)
-        refuse_no_room(engine, requests, config.sample, "samples")
-        samples = 0
-        for share in sorted({share for _, _, share in shares}, reverse=True):
-            drawn = draw(
-                engine,
-                [r for r, (_, _, own) in zip(requests, shares, strict=True) if own == share],
-                config.sample,
-                out / "samples.jsonl",
-                title=f"samples, {share} a prompt",
-                n=share,
-                seed=config.seed,
-            )
-            samples += sum(map(len, drawn))
+        write_jsonl(out / "prompts.jsonl", tokens)
+        requests.sort(key=lambda request: -request.n)
+        drawn = draw(
+            engine,
+            requests,
+            config.sample,
+            out / "samples.jsonl",
+            title="samples",
+            seed=config.seed,
+        )
     reordered = sum(len(own) > 1 for own in orders)
     return StageResult(
-        counts={"problems": len(problems), "in_several_orders": reordered, "samples": samples}
+        counts={
+            "problems": len(problems),
+            "in_several_orders": reordered,
+            "samples": sum(map(len, drawn)),
+        }
     )
 
 

@@ -66,7 +66,7 @@ def test_vllm_is_hf_for_the_base_each_adapter_and_each_stack(adapters, prompts):
             written, scored = {}, {}
             for adapter in (None, *adapters):
                 requests = [Request(name, tuple(ids), adapter) for name, ids in prompts]
-                rows = engine.generate(requests, GREEDY, n=1, seed=0, first=0)
+                rows = engine.generate(requests, GREEDY, seed=0)
                 written[adapter] = [row[0].token_ids for row in rows]
                 candidates = ((5,), (6, 8), tuple(range(30, 40)))
                 questions = [Question(tuple(ids), candidates, adapter) for _, ids in prompts]

@@ -77,9 +77,7 @@ def test_an_endpoint_answers_what_the_engine_answers_from_the_weights(server, ch
     for model in (Model(path=server), MODEL):
         base, _ = describe_base(Engine(backend="hf"), model)
         with open_engine(Engine(backend="hf"), model, base, [None]) as engine:
-            drawn = engine.generate(
-                requests_for(engine, asked, None), GREEDY, n=1, seed=0, first=0, stop=("번",)
-            )
+            drawn = engine.generate(requests_for(engine, asked, None), GREEDY, seed=0, stop=("번",))
         found[model.path] = [(one.text, one.finish_reason) for (one,) in drawn]
     assert found[server] == found[MODEL.path]
     assert any(text for text, _ in found[server])
@@ -115,7 +113,7 @@ def test_a_teacher_behind_vllm_writes_what_the_engine_writes_and_is_asked_once(s
     base, _ = describe_base(Engine(backend="hf"), MODEL)
     prompts = [RENDERER.render(problem, "answer") for problem in exam("dev")[:6]]
     with open_engine(Engine(backend="hf"), MODEL, base, [None]) as engine:
-        drawn = engine.generate(requests_for(engine, prompts, None), GREEDY, n=1, seed=0, first=0)
+        drawn = engine.generate(requests_for(engine, prompts, None), GREEDY, seed=0)
     expected = [(one.text, one.finish_reason) for (one,) in drawn for _ in range(2)]
     assert [(reply.text, reply.finish_reason) for reply in first.replies] == expected
     read = [len(ids) for ids in prompt_ids(load_tokenizer(MODEL), prompts) for _ in range(2)]

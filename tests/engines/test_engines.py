@@ -1,6 +1,7 @@
 """The engines agree: token ids in, the same greedy tokens out, each adapter alone, seeds that hold."""
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,8 @@ def tokens(answers: list[list[Sample]]) -> list[tuple[int, ...]]:
 
 
 def ask(engine, requests, sampling=GREEDY, n=1, seed=0, first=0):
-    return engine.generate(requests, sampling, n=n, seed=seed, first=first)
+    drawn = [replace(request, n=n, first=first) for request in requests]
+    return engine.generate(drawn, sampling, seed=seed)
 
 
 def test_hf_greedy_is_what_transformers_writes_prompt_by_prompt(hf, requests):
@@ -153,13 +155,14 @@ def test_a_finished_sample_ends_with_the_end_of_turn_and_a_cut_one_does_not(hf, 
 def test_draw_goes_on_from_a_file_cut_at_any_line_and_ends_in_the_same_bytes(
     hf, requests, tmp_path
 ):
+    threefold = [replace(request, n=3) for request in requests]
     whole = tmp_path / "whole.jsonl"
-    draw(hf, requests, WARM, whole, title="t", n=3)
+    draw(hf, threefold, WARM, whole, title="t")
     lines = whole.read_bytes().splitlines(keepends=True)
     for kept in (0, 1, 7, 40):
         part = tmp_path / f"{kept}.jsonl"
         part.write_bytes(b"".join(lines[:kept]) + lines[kept][:25])
-        draw(hf, requests, WARM, part, title="t", n=3)
+        draw(hf, threefold, WARM, part, title="t")
         assert part.read_bytes() == whole.read_bytes()
 
 

@@ -93,7 +93,7 @@ def test_a_probe_finds_what_the_engine_serves_from_the_saved_adapter(tokenizer, 
             asked = [RENDERER.render(problem, "answer") for problem in problems]
             drawn = engine.generate(
                 requests_for(engine, asked, tmp_path / "adapter"),
-                Sampling(temperature=0, max_tokens=16), n=1, seed=0, first=0,
+                Sampling(temperature=0, max_tokens=16), seed=0,
             )  # fmt: skip
             right = [
                 grade(problem, sample.text, sample.finish_reason).correct

@@ -103,12 +103,13 @@ def engine_of(folder: Path) -> ScriptedEngine:
 def test_draw_goes_on_from_a_file_cut_at_any_line_whatever_the_orders(tmp_path):
     engine = engine_of(tmp_path)
     requests = [
-        Request(f"p{n}", (65 + n,), permutation=order) for n in range(9) for order in ((), (1, 0))
+        Request(f"p{n}", (65 + n,), permutation=order, n=count)
+        for order, count in (((), 3), ((1, 0), 2))
+        for n in range(9)
     ]
 
     def draw_all(path: Path) -> bytes:
-        for n, own in ((3, requests[::2]), (2, requests[1::2])):
-            draw(engine, own, Sampling(), path, title="t", n=n)
+        draw(engine, requests, Sampling(), path, title="t")
         return path.read_bytes()
 
     whole = draw_all(tmp_path / "whole.jsonl")
