@@ -9,7 +9,8 @@ from typing import Any
 
 from koalign import progress
 from koalign.config.inputs import Teacher
-from koalign.engines.chat import ChatReply, RequestError, complete, open_async_client, served_models
+from koalign.engines import chat
+from koalign.engines.chat import ChatReply, RequestError, served_models
 from koalign.engines.limits import NOTHING, Budget, RateLimiter, Tokens
 from koalign.jsonl import JsonlAppender
 from koalign.mining.distilling.teacher_calls import Call, Failure, Reply, most_tokens
@@ -45,7 +46,7 @@ class CallQueue:
         section, self._model, self._key = self.section, model, key
         self._stopped, self._settled = asyncio.Event(), asyncio.Event()
         queue = iter(calls.items())
-        async with open_async_client(section.url or "", key, section.timeout) as self._client:
+        async with chat.open_async_client(section.url or "", key, section.timeout) as self._client:
             with progress.bar(title, len(calls)) as self._advance:
                 workers = range(min(self.section.concurrency, len(calls)))
                 await asyncio.gather(*(self._work(queue) for _ in workers))
@@ -63,7 +64,7 @@ class CallQueue:
             if not await self._may_send(most):
                 return
             try:
-                reply = await complete(
+                reply = await chat.complete(
                     self._client, self._request(name, call), self.section.timeout, self._key
                 )
             except RequestError as error:
