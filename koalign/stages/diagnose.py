@@ -5,14 +5,14 @@ For one step: an adapter that answers alone. What a hint before the answer does,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from koalign.adapters.cards import read_card
 from koalign.config.inputs import Sampling
-from koalign.data.prompting.orders import Order, choice_orders, in_order
+from koalign.data.prompting.orders import choice_orders, render_in_order
 from koalign.data.prompting.prompts import Renderer
 from koalign.engines.drawing import draw, refuse_no_room, requests_for
 from koalign.engines.engine import Engine, Request
@@ -78,19 +78,20 @@ def diagnose(
             f"{TITLE}: {len(twice)} held-out problems were trained on, such as {min(twice)}; "
             "hold others out"
         )
-    asked = _prompts(engine, renderer, items, seed)
+    questions = _questions(engine, renderer, [problem for _, problem in items], seed)
     greedy = Sampling(temperature=0, top_p=1, max_tokens=sampling.max_tokens)
-    for requests, _ in asked.values():
-        refuse_no_room(engine, requests, greedy, TITLE)
-    _refuse_other(out, engine, adapter, asked, greedy)
-    known = {problem.id: problem for _, problem in items}
-    answered = []
-    for name, model in (("base", None), ("system", adapter)):
-        replies = {
-            kind: _draw(engine, *prompts, model, greedy, out, f"{name}, {kind}", stop, known)
-            for kind, prompts in asked.items()
-        }
-        answered.append(Answers(**replies))
+    for shown in questions.values():
+        refuse_no_room(engine, [question.request for question in shown], greedy, TITLE)
+    _refuse_other(out, engine, adapter, questions, greedy)
+    base, system = (
+        Answers(
+            **{
+                kind: _draw(engine, shown, model, greedy, out, kind, name, stop)
+                for kind, shown in questions.items()
+            }
+        )
+        for name, model in (("base", None), ("system", adapter))
+    )
     learned = [problem for problem in trained if renderer.can_teach(problem)]
     taught = [target for problem in learned for target in renderer.targets(problem)]
     report = {
@@ -105,9 +106,9 @@ def diagnose(
         "problems": {
             "train": sum(side == "train" for side, _ in items),
             "held_out": sum(side == "held_out" for side, _ in items),
-            **{kind: len(requests) for kind, (requests, _) in asked.items()},
+            **{kind: len(shown) for kind, shown in questions.items()},
         },
-        **generalisation(items, *answered, taught, seed),
+        **generalisation(items, base, system, taught, seed),
     }
     write_json(out / DIAGNOSIS, report)
     write_atomically(out / "diagnosis.html", diagnosis_page(report))
@@ -116,57 +117,57 @@ def diagnose(
 
 def _some(side: str, problems: Sequence[Problem], renderer: Renderer, count: int) -> list[Problem]:
     """Those with the lowest ids, as by lot, that a rule can verify: the same as the probe takes."""
-    asked = [p for p in problems if p.answers and p.kind in renderer.template.kinds]
-    asked = sorted((p for p in asked if p.kind != "long"), key=lambda problem: problem.id)
-    if not asked:
+    kinds = {*renderer.template.kinds} - {"long"}
+    able = sorted((p for p in problems if p.answers and p.kind in kinds), key=lambda p: p.id)
+    if not able:
         raise KoalignError(
             f"{TITLE}: none of the {len(problems)} problems {side} has an answer that a rule can "
             f"verify and that template {renderer.template.name} asks for; give some that have"
         )
-    return asked[:count]
+    return able[:count]
 
 
-Asked = dict[str, tuple[list[Request], dict[str, Prompt]]]
-"""Kind of prompt -> requests to no adapter, and their prompts by problem."""
+class _Question(NamedTuple):
+    request: Request
+    """To no adapter."""
+    problem: Problem
+    """With its choices as they stand."""
+    prompt: Prompt
 
 
-def _prompts(engine: Engine, renderer: Renderer, items: Sequence[Item], seed: int) -> Asked:
-    problems = [problem for _, problem in items]
-    orders = {
-        problem.id: own[1]
-        for problem, own in zip(problems, choice_orders(problems, 2, seed), strict=True)
-        if len(own) > 1
+def _questions(
+    engine: Engine, renderer: Renderer, problems: Sequence[Problem], seed: int
+) -> dict[str, list[_Question]]:
+    """Every problem as it stands, and in another order where its choices may change places."""
+    orders = list(zip(problems, choice_orders(problems, 2, seed), strict=True))
+    kinds = {
+        "plain": [(problem, own[0]) for problem, own in orders],
+        "shuffled": [(problem, own[1]) for problem, own in orders if len(own) > 1],
     }
-    plain = {problem.id: renderer.render(problem, "answer") for problem in problems}
-    moved = {
-        p.id: _in_order(renderer, p, orders[p.id], plain[p.id]) for p in problems if p.id in orders
-    }
-    return {
-        "plain": (_requests(engine, plain, {}), plain),
-        "shuffled": (_requests(engine, moved, orders), moved),
-    }
+    questions = {}
+    for kind, shown in kinds.items():
+        prompts = [render_in_order(renderer, problem, order) for problem, order in shown]
+        requests = requests_for(engine, prompts, None)
+        made = [
+            _Question(replace(request, permutation=order), problem, prompt)
+            for request, (problem, order), prompt in zip(requests, shown, prompts, strict=True)
+        ]
+        # Those of like length side by side: a batch is as long as its longest.
+        questions[kind] = sorted(made, key=lambda q: (len(q.request.prompt_ids), q.problem.id))
+    return questions
 
 
-def _in_order(renderer: Renderer, problem: Problem, order: Order, asked: Prompt) -> Prompt:
-    """The prompt that shows the choices in this order, after the same shots as in the other."""
-    question = renderer.render(in_order(problem, order), "answer").messages[-1]
-    return asked.model_copy(update={"messages": (*asked.messages[:-1], question)})
-
-
-def _requests(
-    engine: Engine, prompts: dict[str, Prompt], orders: dict[str, Order]
-) -> list[Request]:
-    """Those of like length side by side, since a batch is as long as its longest."""
-    requests = [
-        replace(request, permutation=orders.get(request.problem_id, ()))
-        for request in requests_for(engine, list(prompts.values()), None)
+def _refuse_other(
+    out: Path,
+    engine: Engine,
+    adapter: Path,
+    questions: Mapping[str, Sequence[_Question]],
+    greedy: Sampling,
+) -> None:
+    """Write the plan of a diagnosis; raises KoalignError if samples of another are there."""
+    read = [
+        (kind, q.problem.id, q.request.prompt_ids) for kind in questions for q in questions[kind]
     ]
-    return sorted(requests, key=lambda request: (len(request.prompt_ids), request.problem_id))
-
-
-def _refuse_other(out: Path, engine: Engine, adapter: Path, asked: Asked, greedy: Sampling) -> None:
-    """Write down what is asked of whom; raises KoalignError if samples of something else are there."""
-    read = [(kind, r.problem_id, r.prompt_ids) for kind in asked for r in asked[kind][0]]
     plan = {
         "base": engine.base.weight_hash,
         "adapter": engine.adapter_id(adapter),
@@ -185,32 +186,27 @@ def _refuse_other(out: Path, engine: Engine, adapter: Path, asked: Asked, greedy
 
 def _draw(
     engine: Engine,
-    requests: Sequence[Request],
-    prompts: dict[str, Prompt],
+    questions: Sequence[_Question],
     adapter: Path | None,
     greedy: Sampling,
     out: Path,
-    title: str,
+    kind: str,
+    model: str,
     stop: Sequence[str],
-    known: dict[str, Problem],
 ) -> dict[str, Reply]:
     """The replies by problem; base and system share a file of samples, which name their adapter."""
-    kind = title.partition(", ")[2].replace(" ", "-")
+    asked = {question.problem.id: question for question in questions}
     drawn: Iterable[Sequence[Sample]] = draw(
         engine,
-        [replace(request, adapter=adapter) for request in requests],
+        [replace(question.request, adapter=adapter) for question in questions],
         greedy,
         out / f"samples-{kind}.jsonl",
-        title=f"{TITLE}: {title}",
+        title=f"{TITLE}: {model}, {kind}",
         stop=stop,
     )
-    return {
-        sample.problem_id: Reply(
-            known[sample.problem_id], _text(prompts[sample.problem_id]), sample
-        )
-        for (sample,) in drawn
-    }
-
-
-def _text(prompt: Prompt) -> str:
-    return "\n".join(message.text for message in prompt.messages)
+    replies = {}
+    for (sample,) in drawn:
+        _, problem, prompt = asked[sample.problem_id]
+        text = "\n".join(message.text for message in prompt.messages)
+        replies[problem.id] = Reply(problem, text, sample)
+    return replies

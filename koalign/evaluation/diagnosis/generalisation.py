@@ -106,7 +106,7 @@ def generalisation(
                 "title": sign.title,
                 "about": sign.about,
                 "unit": sign.unit,
-                **{name: _json(found) for name, found in figures.items()},
+                **{name: _json(value) for name, value in figures.items()},
                 "verdict": verdict,
                 "reading": reading,
                 "counts": {name: model.counts(sign.key) for name, model in models.items()},
@@ -133,18 +133,18 @@ class _Text:
 
 
 class _Model:
-    """What one model's answers show, a row of values an item."""
+    """The columns of one model's answers, a row an item."""
 
     def __init__(self, items: Sequence[Item], answers: Answers, phrases: np.ndarray) -> None:
         self._answers = answers
         self._texts = {
-            problem.id: _look_at(answers.plain[problem.id], phrases)
+            problem.id: _text_of(answers.plain[problem.id], phrases)
             for side, problem in items
             if side == "held_out"
         }
         self._openings = Counter(t.opening for t in self._texts.values() if t.opening)
         self._rows = [
-            {**self._right(side, p.id), **(self._shown(p.id) if side == "held_out" else {})}
+            {**self._right(side, p.id), **(self._held_out(p.id) if side == "held_out" else {})}
             for side, p in items
         ]
 
@@ -154,29 +154,29 @@ class _Model:
         return [(sign, [row.get(name) for row in self._rows]) for name, sign in parts.items()]
 
     def _right(self, side: Side, name: str) -> dict[str, float | None]:
-        """Whether it is right as it is asked, and lost or won in another order."""
+        """Whether a problem is right as it stands, and lost or won in another order."""
         right = self._answers.plain[name].verdict.correct
         moved = self._answers.shuffled.get(name)
-        found: dict[str, float | None] = {side: float(right)}
+        row: dict[str, float | None] = {side: float(right)}
         if moved is not None:
-            found[f"lost_{side}"] = float(right and not moved.verdict.correct)
-            found[f"won_{side}"] = float(moved.verdict.correct and not right)
-        return found
+            row[f"lost_{side}"] = float(right and not moved.verdict.correct)
+            row[f"won_{side}"] = float(moved.verdict.correct and not right)
+        return row
 
-    def _shown(self, name: str) -> dict[str, float | None]:
-        """What only held-out problems are looked at for."""
+    def _held_out(self, name: str) -> dict[str, float | None]:
+        """The columns that only held-out problems have."""
         text = self._texts[name]
-        found: dict[str, float | None] = {}
+        row: dict[str, float | None] = {}
         reply, sample = text.reply, text.reply.sample
         moved = self._answers.shuffled.get(name)
         if moved is not None and reply.choice is not None and moved.choice is not None:
-            found["stays"] = float(reply.choice == moved.choice)
+            row["stays"] = float(reply.choice == moved.choice)
         if text.opening is not None:
-            found["opening"] = float(text.opening == _commonest(self._openings)[0][0])
+            row["opening"] = float(text.opening == _commonest(self._openings)[0][0])
         if text.contradicts is not None:
-            found["contradiction"] = float(text.contradicts)
+            row["contradiction"] = float(text.contradicts)
         return {
-            **found,
+            **row,
             "teacher_phrases": text.copied,
             "han": float(han_leak(sample.text, reply.prompt).leaks),
             "cut": float(sample.finish_reason == "length"),
@@ -185,7 +185,7 @@ class _Model:
         }
 
     def counts(self, key: str) -> dict[str, Any]:
-        """What stands behind the figure of a sign, where that is more than the figure."""
+        """The counts behind the figure of a sign, where there are more than the figure."""
         texts = list(self._texts.values())
         match key:
             case "opening" if self._openings:
@@ -205,7 +205,7 @@ class _Model:
         return {}
 
     def examples(self) -> dict[str, Any]:
-        """What a person wants to read: openings, copied phrases, texts that contradict themselves."""
+        """Examples to read: openings, copied phrases, texts that contradict themselves."""
         texts = self._texts.values()
         phrases = Counter(phrase for text in texts for phrase in set(text.phrases))
         longest = sorted(phrases.items(), key=lambda item: (-item[1] * len(item[0]), item[0]))
@@ -230,7 +230,7 @@ _PARTS = {
 """Sign -> its columns, where it is not one column of the same name."""
 
 
-def _look_at(reply: Reply, phrases: np.ndarray) -> _Text:
+def _text_of(reply: Reply, phrases: np.ndarray) -> _Text:
     sample = reply.sample
     rationale = rationale_of(sample.text)
     share, found = copied(rationale, reply.prompt, phrases) if len(phrases) else (None, [])
@@ -249,7 +249,7 @@ def _lengths(
 ) -> tuple[dict[str, Figure], int]:
     """Median tokens of both and the difference of the medians; and how many held-out texts there are."""
     rows = [
-        (*(len(one.plain[problem.id].sample.token_ids) for one in (base, system)), passage)
+        (*(len(model.plain[problem.id].sample.token_ids) for model in (base, system)), passage)
         for (side, problem), passage in zip(items, passages, strict=True)
         if side == "held_out"
     ]
@@ -271,18 +271,18 @@ def _commonest(openings: Counter[str]) -> list[tuple[str, int]]:
     return sorted(openings.items(), key=lambda item: (-item[1], item[0]))
 
 
-def _json(found: Figure | None) -> dict[str, float | int | None] | None:
-    if found is None:
+def _json(figure: Figure | None) -> dict[str, float | int | None] | None:
+    if figure is None:
         return None
-    values = {name: getattr(found, name) for name in ("value", "low", "high")}
-    return {n: v if v is None else round(float(v), 4) for n, v in values.items()} | {"n": found.n}
+    values = {name: getattr(figure, name) for name in ("value", "low", "high")}
+    return {n: v if v is None else round(float(v), 4) for n, v in values.items()} | {"n": figure.n}
 
 
 def _summary(signs: Sequence[Mapping[str, Any]]) -> list[str]:
     """The two accuracies first, then each sign that is worse than the base's."""
-    said = {sign["key"]: f"{sign['title']}: {sign['reading']}" for sign in signs}
+    lines = {sign["key"]: f"{sign['title']}: {sign['reading']}" for sign in signs}
     accuracies = ("train_accuracy", "held_out_accuracy")
     worse = [s["key"] for s in signs if s["verdict"] == "worse" and s["key"] not in accuracies]
-    return [said[key] for key in (*accuracies, *worse)] + (
+    return [lines[key] for key in (*accuracies, *worse)] + (
         [] if worse else ["no sign is worse than the base's"]
     )
