@@ -1,4 +1,4 @@
-"""controls: what solving is measured against is drawn: the policy alone, and hints of other problems."""
+"""controls: attempts -> the answers they are compared with: the policy alone, and mismatched hints."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from koalign.answering.solving import Solver, hinted_requests, name_of, written_of
+from koalign.answering.solving import Solver, answer_of, hint_id, hinted_requests
 from koalign.config.inputs import Sampling
 from koalign.data.grading.grade import grade
 from koalign.engines.drawing import draw, requests_for
-from koalign.evaluation.solving.controls import Controls, foreign_hints, samples_at_equal_tokens
-from koalign.evaluation.solving.voting import Attempt, Written, spent
+from koalign.evaluation.solving.controls import (
+    Controls,
+    mismatched_hints,
+    samples_at_equal_tokens,
+)
+from koalign.evaluation.solving.voting import Answer, Attempt, spent
 from koalign.records import Problem
 
 
@@ -24,71 +28,75 @@ def draw_controls(
 ) -> Controls:
     """The controls of these attempts, appended sample by sample below `out`.
 
-    Sampled as solving samples its answers; where that is greedy, bare answers are drawn with the
+    Sampled as solving samples its answers. Where that is greedy, bare answers are drawn with the
     defaults of `Sampling`, since all greedy ones would be the same.
     """
-    bare = _bare(solver, problems, attempts, policy, out / "bare_samples.jsonl")
-    foreign, prompts = _foreign(solver, problems, attempts, out / "foreign_samples.jsonl")
-    return Controls(bare, foreign, prompts)
+    bare = _bare_answers(solver, problems, attempts, policy, out / "bare_samples.jsonl")
+    mismatched = _mismatched_answers(solver, problems, attempts, out / "mismatched_samples.jsonl")
+    return Controls(bare, *mismatched)
 
 
-def _bare(
+def _bare_answers(
     solver: Solver,
     problems: Sequence[Problem],
     attempts: Sequence[Attempt],
     policy: Path | None,
     path: Path,
-) -> list[list[Written]]:
+) -> list[list[Answer]]:
     engine, section = solver.engine, solver.section
-    asked = [solver.renderer.render(problem, "answer") for problem in problems]
-    requests = requests_for(engine, asked, policy)
+    prompts = [solver.renderer.render(problem, "answer") for problem in problems]
+    requests = requests_for(engine, prompts, policy)
     sampling = section if section.temperature else Sampling(max_tokens=section.max_tokens)
     tokens = sum(spent(attempt).generated for attempt in attempts)
-    drawn: list[list[Written]] = [[] for _ in problems]
+    answers: list[list[Answer]] = [[] for _ in problems]
     n, enough = section.budget, False
     while not enough:
-        have = len(drawn[0])
-        further = [replace(request, n=n - have, first=have) for request in requests]
-        more = draw(engine, further, sampling, path, title="bare at equal tokens", seed=solver.seed)
-        drawn = [
-            [*one, *map(written_of, samples)] for one, samples in zip(drawn, more, strict=True)
-        ]
-        n, enough = samples_at_equal_tokens(tokens, drawn)
-    return [samples[:n] for samples in drawn]
+        first = len(answers[0])
+        further = [replace(request, n=n - first, first=first) for request in requests]
+        drawn = draw(
+            engine, further, sampling, path, title="bare at equal tokens", seed=solver.seed
+        )
+        for of_problem, samples in zip(answers, drawn, strict=True):
+            of_problem.extend(map(answer_of, samples))
+        n, enough = samples_at_equal_tokens(tokens, answers)
+    return [of_problem[:n] for of_problem in answers]
 
 
-def _foreign(
+def _mismatched_answers(
     solver: Solver, problems: Sequence[Problem], attempts: Sequence[Attempt], path: Path
-) -> tuple[list[list[Written]], list[int]]:
-    """Answers with hints of other problems, and the tokens of the prompts that show them."""
-    lent = foreign_hints(problems, attempts, solver.seed)
-    pairs = [(p, hint) for p, hints in zip(problems, lent, strict=True) for hint, _ in hints]
-    requests = hinted_requests(solver.engine, solver.renderer, pairs, solver.steps[-1])
-    counts = [n for hints in lent for _, n in hints]
-    room = solver.engine.base.context - solver.section.max_tokens
-    fitting = [
+) -> tuple[list[list[Answer]], list[int]]:
+    """Answers with hints of other problems, and the tokens of the prompts with them."""
+    hints = mismatched_hints(problems, attempts, solver.seed)
+    rows = [(p, hint, n) for p, own in zip(problems, hints, strict=True) for hint, n in own]
+    requests = [
         replace(request, n=n)
-        for request, n in zip(requests, counts, strict=True)
-        if len(request.prompt_ids) <= room
+        for request, (_, _, n) in zip(
+            hinted_requests(
+                solver.engine, solver.renderer, [(p, hint) for p, hint, _ in rows], solver.steps[-1]
+            ),
+            rows,
+            strict=True,
+        )
+        if solver.fits(request)
     ]
-    fitting.sort(key=lambda request: request.n)
+    requests.sort(key=lambda request: request.n)
     drawn = draw(
-        solver.engine, fitting, solver.section, path, title="hints of other problems",
-        seed=solver.seed,
-    )  # fmt: skip
-    found: dict[tuple[str, str], list[Written]] = {}
-    prompt_tokens: dict[tuple[str, str], int] = {}
-    for request, samples in zip(fitting, drawn, strict=True):
-        key = request.problem_id, request.abstraction_id
-        found[key] = [written_of(sample) for sample in samples]
-        prompt_tokens[key] = len(request.prompt_ids)
-    keys = [
-        [(p.id, name_of(hint)) for hint, _ in hints]
-        for p, hints in zip(problems, lent, strict=True)
+        solver.engine, requests, solver.section, path, title="mismatched hints", seed=solver.seed
+    )
+    answers = {
+        (request.problem_id, request.abstraction_id): (
+            [answer_of(sample) for sample in samples],
+            len(request.prompt_ids),
+        )
+        for request, samples in zip(requests, drawn, strict=True)
+    }
+    of_problems = [
+        [answers[key] for hint, _ in own if (key := (problem.id, hint_id(hint))) in answers]
+        for problem, own in zip(problems, hints, strict=True)
     ]
     return (
-        [[one for key in some for one in found.get(key, [])] for some in keys],
-        [sum(prompt_tokens.get(key, 0) for key in some) for some in keys],
+        [[answer for of_hint, _ in own for answer in of_hint] for own in of_problems],
+        [sum(tokens for _, tokens in own) for own in of_problems],
     )
 
 
@@ -96,16 +104,16 @@ def right_alone(
     solver: Solver, problems: Sequence[Problem], adapter: Path | None, path: Path
 ) -> list[bool]:
     """Whether the adapter answers each problem right, greedily and without a hint."""
-    asked = [solver.renderer.render(problem, "answer") for problem in problems]
+    prompts = [solver.renderer.render(problem, "answer") for problem in problems]
     drawn = draw(
         solver.engine,
-        requests_for(solver.engine, asked, adapter),
+        requests_for(solver.engine, prompts, adapter),
         Sampling(temperature=0, top_p=1, max_tokens=solver.section.max_tokens),
         path,
         title="greedy answers",
         seed=solver.seed,
     )
     return [
-        grade(problem, one.text, one.finish_reason).correct
-        for problem, (one,) in zip(problems, drawn, strict=True)
+        grade(problem, sample.text, sample.finish_reason).correct
+        for problem, (sample,) in zip(problems, drawn, strict=True)
     ]

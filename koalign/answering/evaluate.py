@@ -1,14 +1,14 @@
-"""answering: a system and the items of a benchmark -> a folder with what it answered and earned."""
+"""evaluate: a system and a benchmark -> a folder with predictions and results."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
 
-from koalign.answering.results import conclude
-from koalign.answering.scored import choose
+from koalign.answering.generated import generate_answers
+from koalign.answering.results import write_results
+from koalign.answering.scored import score_choices
 from koalign.answering.system import Answers, System
-from koalign.answering.written import write
 from koalign.config.inputs import Sampling
 from koalign.config.sections import Config
 from koalign.engines.engine import Engine
@@ -18,7 +18,7 @@ from koalign.provenance import measured
 
 
 def evaluate(config: Config, benchmark: Benchmark, system: System, out: Path) -> None:
-    """Evaluate into a folder; what an interrupted evaluation left there is gone on from, item by item."""
+    """Evaluate into a folder; an interrupted evaluation continues there, item by item."""
     started = time.monotonic()
     with (
         measured() as cost,
@@ -29,7 +29,7 @@ def evaluate(config: Config, benchmark: Benchmark, system: System, out: Path) ->
         ran = time.monotonic()
         dtype = precision_of(config.engine, config.model)
     seconds = {"load": round(loaded - started, 2), "run": round(ran - loaded, 2)}
-    conclude(
+    write_results(
         benchmark, system, answers, out,
         engine=engine.name, dtype=dtype, seconds=seconds, peak_memory_mb=cost["peak_memory_mb"],
     )  # fmt: skip
@@ -38,7 +38,7 @@ def evaluate(config: Config, benchmark: Benchmark, system: System, out: Path) ->
 def answer(
     engine: Engine, several: Sampling, benchmark: Benchmark, system: System, out: Path
 ) -> Answers:
-    """The answers of a system, appended below `out` as they come; `several` is for several samples."""
+    """The answers of a system, appended below `out` as they come; `several`: how several are sampled."""
     if benchmark.protocol.mode == "choice":
-        return choose(engine, benchmark, system, out)
-    return write(engine, several, benchmark, system, out)
+        return score_choices(engine, benchmark, system, out)
+    return generate_answers(engine, several, benchmark, system, out)

@@ -1,4 +1,4 @@
-"""results: what a system answered -> predictions.jsonl, and results.json last."""
+"""results: the answers of a system -> predictions.jsonl, and results.json last."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from koalign.provenance import git_commit, package_versions
 from koalign.records import content_hash
 
 
-def conclude(
+def write_results(
     benchmark: Benchmark,
     system: System,
     answers: Answers,
@@ -29,7 +29,7 @@ def conclude(
     seconds: dict[str, float],
     peak_memory_mb: float,
 ) -> None:
-    """What the answers come to: predictions.jsonl, and results.json last."""
+    """Write predictions.jsonl, and results.json with all figures last."""
     protocol, predictions = benchmark.protocol, answers.predictions
     results, notes = results_of(protocol, benchmark.problems, predictions, _scorers())
     first = {problem.id: n for n, problem in reversed(list(enumerate(benchmark.problems)))}
@@ -73,16 +73,16 @@ def conclude(
 
 
 def _tokens(predictions: Sequence[Prediction]) -> dict[str, int]:
-    if not any(one.prompt_tokens for one in predictions):
+    if not any(p.prompt_tokens for p in predictions):
         return {}
     return {
-        "prompt": sum(one.prompt_tokens for one in predictions),
-        "generated": sum(one.completion_tokens for one in predictions),
+        "prompt": sum(p.prompt_tokens for p in predictions),
+        "generated": sum(p.completion_tokens for p in predictions),
     }
 
 
 def _scorers() -> dict[str, Scorer]:
-    """What can be scored of descriptive answers here."""
+    """The scorers of descriptive answers whose libraries are installed."""
     there = all(importlib.util.find_spec(name) for name in ("mecab", "rouge_score"))
     return {"rouge_1": rouge_1} if there else {}
 
@@ -90,11 +90,13 @@ def _scorers() -> dict[str, Scorer]:
 def _notes(benchmark: Benchmark, system: System, engine: str, once: int) -> list[str]:
     notes = []
     if engine == "endpoint":
-        notes.append("an endpoint's tokens are not counted, and what it holds is its own word")
+        notes.append("an endpoint's tokens are not counted, and its model name is not verified")
     if again := len(benchmark.ids) - once:
-        notes.append(f"{again} rows stand in the data a second time, and are counted as often")
+        notes.append(f"{again} rows are duplicates of others, and are counted as often")
     if len(benchmark.ids) < benchmark.of:
-        notes.append(f"{len(benchmark.ids):,} of {benchmark.of:,} problems: no figure of the whole")
+        notes.append(
+            f"{len(benchmark.ids):,} of {benchmark.of:,} problems: the figures are of a part"
+        )
     for card in system.cards:
         if card.template_hash != benchmark.renderer.hash:
             notes.append(

@@ -18,11 +18,11 @@ from koalign.jsonl import JsonlAppender
 from koalign.records import KoalignError, Record
 
 AT_ONCE = 64
-"""Scored items between two writes."""
+"""Items between two writes."""
 
 
-class Scored(Record):
-    """One line of scores.jsonl: the candidates of an item in one order of its choices."""
+class ItemLogprobs(Record):
+    """One line of scores.jsonl: log-probabilities of an item's candidates in one order of its choices."""
 
     id: str
     order: Order
@@ -30,30 +30,30 @@ class Scored(Record):
     prompt_tokens: int
 
 
-def choose(engine: Engine, benchmark: Benchmark, system: System, out: Path) -> Answers:
+def score_choices(engine: Engine, benchmark: Benchmark, system: System, out: Path) -> Answers:
     """The likeliest candidate of every item; raises KoalignError where a prompt is too long."""
     scored = _score(engine, benchmark, system, out)
     orders: dict[str, dict[Order, Sequence[float]]] = {}
-    for one in scored.values():
-        orders.setdefault(one.id, {})[one.order] = one.logprobs
-    return Answers([_chosen(benchmark, n, scored) for n in range(len(benchmark.ids))], orders)
+    for item in scored.values():
+        orders.setdefault(item.id, {})[item.order] = item.logprobs
+    return Answers([_prediction(benchmark, n, scored) for n in range(len(benchmark.ids))], orders)
 
 
 def _score(
     engine: Engine, benchmark: Benchmark, system: System, out: Path
-) -> dict[tuple[str, Order], Scored]:
+) -> dict[tuple[str, Order], ItemLogprobs]:
     """The log-probabilities of every item in every order, by item and order."""
     adapter = system.steps[-1]
-    with JsonlAppender(out / "scores.jsonl", Scored) as file:
-        known = {(one.id, one.order): one for one in file.done}
-        asked = [
+    with JsonlAppender(out / "scores.jsonl", ItemLogprobs) as file:
+        known = {(item.id, item.order): item for item in file.done}
+        missing = [
             (number, order)
             for number, orders in enumerate(benchmark.orders)
             for order in orders
             if (benchmark.ids[number], order) not in known
         ]
-        prompts = [benchmark.prompt(number, order) for number, order in asked]
-        texts = [candidates_of(benchmark.protocol, benchmark.problems[n]) for n, _ in asked]
+        prompts = [benchmark.prompt(number, order) for number, order in missing]
+        texts = [candidates_of(benchmark.protocol, benchmark.problems[n]) for n, _ in missing]
         ids = prompt_ids(engine.tokenizer, prompts)
         questions = [
             Question(tuple(prompt), candidates, adapter)
@@ -62,18 +62,18 @@ def _score(
             )
         ]
         _refuse_no_room(engine, questions)
-        new: list[Scored] = []
-        with progress.bar(f"evaluate: {system.adapters}", len(asked)) as advance:
+        new: list[ItemLogprobs] = []
+        with progress.bar(f"evaluate: {system.adapters}", len(missing)) as advance:
             for place, logprobs in engine.score(questions):
-                number, order = asked[place]
-                one = Scored(
+                number, order = missing[place]
+                item = ItemLogprobs(
                     id=benchmark.ids[number],
                     order=order,
                     logprobs=tuple(round(value, 6) for value in logprobs),
                     prompt_tokens=len(questions[place].prompt_ids),
                 )
-                known[one.id, order] = one
-                new.append(one)
+                known[item.id, order] = item
+                new.append(item)
                 advance(1)
                 if len(new) == AT_ONCE:
                     file.append(new)
@@ -84,8 +84,7 @@ def _score(
 
 def _refuse_no_room(engine: Engine, questions: Sequence[Question]) -> None:
     lengths = [
-        len(one.prompt_ids) + max(len(candidate) for candidate in one.candidates)
-        for one in questions
+        len(question.prompt_ids) + max(map(len, question.candidates)) for question in questions
     ]
     if long := [length for length in lengths if length > engine.base.context]:
         raise KoalignError(
@@ -95,11 +94,11 @@ def _refuse_no_room(engine: Engine, questions: Sequence[Question]) -> None:
         )
 
 
-def _chosen(
-    benchmark: Benchmark, number: int, scored: Mapping[tuple[str, Order], Scored]
+def _prediction(
+    benchmark: Benchmark, number: int, scored: Mapping[tuple[str, Order], ItemLogprobs]
 ) -> Prediction:
-    one = scored[benchmark.ids[number], ()]
-    score = score_choice(benchmark.protocol, benchmark.problems[number], one.logprobs)
+    item = scored[benchmark.ids[number], ()]
+    score = score_choice(benchmark.protocol, benchmark.problems[number], item.logprobs)
     return prediction_of(
-        benchmark, number, score, logprobs=one.logprobs, prompt_tokens=one.prompt_tokens
+        benchmark, number, score, logprobs=item.logprobs, prompt_tokens=item.prompt_tokens
     )

@@ -1,4 +1,4 @@
-"""solving: problems -> attempts: all hints of a batch, then all of its answers, appended batch by batch."""
+"""solving: problems -> attempts: the hints of a batch, then its answers, appended batch by batch."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from koalign import progress
-from koalign.config.inputs import Sampling
 from koalign.config.sections import Solve
 from koalign.data.prompting.prompts import Purpose, Renderer
 from koalign.engines.drawing import refuse_no_room, requests_for
 from koalign.engines.engine import Engine, Request, batches
-from koalign.evaluation.solving.voting import Attempt, TriedHint, Written, times_drawn, uses_of
+from koalign.evaluation.solving.voting import Answer, Attempt, SampledHint, times_drawn, uses_of
 from koalign.jsonl import JsonlAppender
 from koalign.records import KoalignError, Problem, Sample, content_hash
 
@@ -25,7 +24,7 @@ class Solver:
     section: Solve
     renderer: Renderer
     steps: Sequence[Path | None]
-    """Of two the first writes hints; with one alone all answers are bare."""
+    """Of two the first generates hints; with one alone all answers are bare."""
     seed: int
 
     def attempts(self, problems: Sequence[Problem], path: Path) -> Iterator[list[Attempt]]:
@@ -65,27 +64,28 @@ class Solver:
     def _requests(
         self, problems: Sequence[Problem], purpose: Purpose, adapter: Path | None
     ) -> list[Request]:
-        asked = [self.renderer.render(problem, purpose) for problem in problems]
-        requests = requests_for(self.engine, asked, adapter)
+        prompts = [self.renderer.render(problem, purpose) for problem in problems]
+        requests = requests_for(self.engine, prompts, adapter)
         refuse_no_room(self.engine, requests, self.section, f"solve: {purpose}")
         return requests
 
     def _batch(
         self, problems: Sequence[Problem], hinting: Sequence[Request], bare: Sequence[Request]
     ) -> list[Attempt]:
-        drawn: list[list[Sample]] = [[] for _ in problems]
+        hint_samples: list[list[Sample]] = [[] for _ in problems]
         if hinting:
-            drawn = self.engine.generate(
+            hint_samples = self.engine.generate(
                 [replace(request, n=self.hints) for request in hinting],
                 self.section.for_hints,
                 seed=self.seed,
             )
-        shown = self._shown(problems, drawn)
-        tried: list[list[TriedHint]] = []
+        hinted = self._hinted(problems, hint_samples)
+        hints: list[list[SampledHint]] = []
         answering: list[Request] = []
-        for problem, samples, requests, without in zip(problems, drawn, shown, bare, strict=True):
-            fits = [self._fits(request) for request in requests]
-            uses = uses_of(problem, samples, fits)
+        for problem, samples, requests, without in zip(
+            problems, hint_samples, hinted, bare, strict=True
+        ):
+            uses = uses_of(problem, samples, [self.fits(request) for request in requests])
             with_hint = [
                 replace(requests[number], n=times * self.section.answers)
                 for number, times in times_drawn(samples, uses).items()
@@ -93,9 +93,9 @@ class Solver:
             # Bare answers stand in for those of unusable hints: every problem has the same budget.
             left = self.section.budget - sum(request.n for request in with_hint)
             answering += [*with_hint, *([replace(without, n=left)] if left else [])]
-            tried.append(
+            hints.append(
                 [
-                    TriedHint(
+                    SampledHint(
                         text=sample.text.strip(),
                         use=use,
                         tokens=len(sample.token_ids),
@@ -104,36 +104,47 @@ class Solver:
                     for sample, use, request in zip(samples, uses, requests, strict=True)
                 ]
             )
-        written = write(self.engine, answering, self.section, self.seed)
+        answers = self._answers(answering)
         return [
             Attempt(
                 id=problem.id,
                 hints=tuple(
-                    hint.model_copy(update={"answers": written[problem.id, name_of(hint.text)]})
+                    hint.model_copy(update={"answers": answers[problem.id, hint_id(hint.text)]})
                     if hint.use == "used"
                     else hint
-                    for hint in hints
+                    for hint in own
                 ),
-                bare=written.get((problem.id, ""), ()),
+                bare=answers.get((problem.id, ""), ()),
                 hint_prompt_tokens=len(hinting[number].prompt_ids) if hinting else 0,
                 bare_prompt_tokens=len(bare[number].prompt_ids),
             )
-            for number, (problem, hints) in enumerate(zip(problems, tried, strict=True))
+            for number, (problem, own) in enumerate(zip(problems, hints, strict=True))
         ]
 
-    def _shown(
-        self, problems: Sequence[Problem], drawn: Sequence[Sequence[Sample]]
+    def _hinted(
+        self, problems: Sequence[Problem], hints: Sequence[Sequence[Sample]]
     ) -> list[list[Request]]:
-        """For each problem the prompts that show its hints."""
+        """For each problem the prompts with its hints."""
         pairs = [
-            (problem, sample.text.strip())
-            for problem, samples in zip(problems, drawn, strict=True)
-            for sample in samples
+            (problem, hint.text.strip())
+            for problem, own in zip(problems, hints, strict=True)
+            for hint in own
         ]
         requests = iter(hinted_requests(self.engine, self.renderer, pairs, self.steps[-1]))
-        return [[next(requests) for _ in samples] for samples in drawn]
+        return [[next(requests) for _ in own] for own in hints]
 
-    def _fits(self, request: Request) -> bool:
+    def _answers(self, requests: Sequence[Request]) -> dict[tuple[str, str], tuple[Answer, ...]]:
+        """(problem id, hint id) -> its answers."""
+        answers = {}
+        for batch in batches(self.engine, sorted(requests, key=lambda request: request.n)):
+            drawn = self.engine.generate(batch, self.section, seed=self.seed)
+            for request, samples in zip(batch, drawn, strict=True):
+                key = request.problem_id, request.abstraction_id
+                answers[key] = tuple(answer_of(sample) for sample in samples)
+        return answers
+
+    def fits(self, request: Request) -> bool:
+        """Whether the prompt leaves room for an answer of `max_tokens` in the context."""
         return len(request.prompt_ids) + self.section.max_tokens <= self.engine.base.context
 
 
@@ -143,32 +154,19 @@ def hinted_requests(
     pairs: Sequence[tuple[Problem, str]],
     adapter: Path | None,
 ) -> list[Request]:
-    """The prompt of each problem with a hint."""
-    asked = [renderer.render(problem, "answer", hint=hint) for problem, hint in pairs]
-    return requests_for(engine, asked, adapter, [name_of(hint) for _, hint in pairs])
+    """One request for each (problem, hint)."""
+    prompts = [renderer.render(problem, "answer", hint=hint) for problem, hint in pairs]
+    return requests_for(engine, prompts, adapter, [hint_id(hint) for _, hint in pairs])
 
 
-def name_of(hint: str) -> str:
-    """The id that samples carry which were written with this hint; of no hint empty."""
-    return content_hash(hint) if hint else ""
+def hint_id(text: str) -> str:
+    """The `abstraction_id` of samples with this hint; empty: no hint."""
+    return content_hash(text) if text else ""
 
 
-def write(
-    engine: Engine, requests: Sequence[Request], sampling: Sampling, seed: int
-) -> dict[tuple[str, str], tuple[Written, ...]]:
-    """(problem id, hint id) -> its answers."""
-    answers = {}
-    for batch in batches(engine, sorted(requests, key=lambda request: request.n)):
-        drawn = engine.generate(batch, sampling, seed=seed)
-        for request, samples in zip(batch, drawn, strict=True):
-            key = request.problem_id, request.abstraction_id
-            answers[key] = tuple(written_of(sample) for sample in samples)
-    return answers
-
-
-def written_of(sample: Sample) -> Written:
-    """What voting needs of a sample."""
-    return Written(
+def answer_of(sample: Sample) -> Answer:
+    """The fields of a sample that voting needs."""
+    return Answer(
         text=sample.text,
         tokens=len(sample.token_ids),
         logprob=sample.logprob,

@@ -1,4 +1,4 @@
-"""system: what answers a benchmark, and what it answered."""
+"""system: a base with adapters, and its answers to a benchmark."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from koalign.records import Base
 
 @dataclass(frozen=True)
 class System:
-    """What answers."""
+    """A base with the adapters of each step."""
 
     base: Base
     adapters: str
     """As the user names them."""
     steps: Sequence[Path | None]
-    """The adapters; of two the first writes a hint."""
+    """The adapters; of two the first generates a hint."""
     cards: Sequence[AdapterCard]
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What a system answered to every item, in their order."""
+    """A prediction for each item, in their order."""
 
     predictions: Sequence[Prediction]
     orders: Mapping[str, Mapping[Order, Sequence[float]]] = field(default_factory=dict)
-    """Of scored items, by id, the log-probabilities in each order asked."""
+    """Item id -> order of the choices -> log-probabilities of its candidates; of scored items only."""
 
 
 def prediction_of(benchmark: Benchmark, number: int, score: ItemScore, **others: Any) -> Prediction:
-    """The prediction of an item that earned this; `others` are its further fields."""
+    """The prediction of an item with its score; `others` are its further fields."""
     problem = benchmark.problems[number]
     return Prediction(
         id=benchmark.ids[number],

@@ -1,4 +1,4 @@
-"""solving: what solving came to -> a line, a table in a terminal, and one HTML page."""
+"""solving: the solutions and the report of solving -> a line, a table in a terminal, one HTML page."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ TITLES: dict[Name, str] = {
     "hint_average": "hint average",
     "vote": "vote: what solve answers",
     "oracle": "oracle best (not attainable)",
-    "foreign_average": "control: others' hints, average",
-    "foreign_vote": "control: others' hints, vote",
+    "mismatched_average": "control: mismatched hints, average",
+    "mismatched_vote": "control: mismatched hints, vote",
 }
 MEANINGS: dict[Name, str] = {
     "bare_average": "mean over single answers of the policy, no hint",
-    "bare": "majority of so many answers of the policy alone that they cost as many tokens",
+    "bare": "majority of answers of the policy alone, as many as cost the same tokens",
     "hint_average": "mean over single answers with a hint",
     "vote": "majority of all answers, hinted and bare",
-    "oracle": "any of these answers is right; nobody can pick it without knowing",
-    "foreign_average": "the same answer adapter with hints of problems on other passages",
-    "foreign_vote": "their majority, with the same bare answers",
+    "oracle": "any of these answers is right; to pick it one must know the answer",
+    "mismatched_average": "the same answer adapter with hints of problems on other passages",
+    "mismatched_vote": "their majority, with the same bare answers",
 }
 HEAD = (
-    "answered by", "accuracy", "95 % interval", "against bare", "p", "answers", "tokens written",
-    "tokens read",
+    "answered by", "accuracy", "95 % interval", "against bare", "p", "answers", "tokens generated",
+    "tokens in prompts",
 )  # fmt: skip
 
 
 def print_report(report: SolvingReport) -> None:
-    """The verdict, the ways to answer side by side, and what to know of them."""
+    """The ways to answer side by side, notes, and the verdict last."""
     out = console()
     table = Table(*HEAD, title=f"{report.problems:,} problems")
     for column in report.columns:
@@ -59,10 +59,11 @@ def write_report(report: SolvingReport, data: Path, html: Path) -> None:
 
 
 def report_page(report: SolvingReport) -> str:
-    """The same as HTML, with what each row means."""
+    """The same as HTML, with the meaning of each row."""
+    columns = report.columns
     bars = [
-        (TITLES[one.name], percent(one.accuracy), round(100 * one.accuracy, 1))
-        for one in report.columns
+        (TITLES[column.name], percent(column.accuracy), round(100 * column.accuracy, 1))
+        for column in columns
     ]
     return page(
         "Do abstractions pay for themselves?",
@@ -70,42 +71,42 @@ def report_page(report: SolvingReport) -> str:
             Part("Verdict", [(report.sentence,)]),
             Part(
                 "Ways to answer",
-                [(*_row(one), MEANINGS[one.name]) for one in report.columns],
-                (*HEAD, "what it is"),
-                f"{report.problems:,} problems; {report.without_hint:,} had no hint that could be "
-                "used. Tokens are per problem, hints included; a prompt counts once.",
+                [(*_row(column), MEANINGS[column.name]) for column in columns],
+                (*HEAD, "meaning"),
+                f"{report.problems:,} problems; {report.without_hint:,} had no usable hint. Tokens are "
+                "per problem, hints included; a prompt counts once.",
             ),
             Part("Accuracy", bars, bars=True, note="In per cent."),
-            Part("To know", [(note,) for note in report.notes]),
+            Part("Notes", [(note,) for note in report.notes]),
         ],
     )
 
 
-def _row(one: Column) -> Sequence[str]:
-    against = "" if one.difference is None else points(one.difference)
-    if span := interval(one.difference_low, one.difference_high, points, unknown=""):
+def _row(column: Column) -> Sequence[str]:
+    against = "" if column.difference is None else points(column.difference)
+    if span := interval(column.difference_low, column.difference_high, points, unknown=""):
         against += f" ({span})"
     return (
-        TITLES[one.name],
-        percent(one.accuracy),
-        interval(one.low, one.high, unknown=""),
+        TITLES[column.name],
+        percent(column.accuracy),
+        interval(column.low, column.high, unknown=""),
         against,
-        p_value(one.p),
-        f"{one.samples:,.3g}",
-        f"{one.generated:,.1f}",
-        f"{one.prompt:,.1f}",
+        p_value(column.p),
+        f"{column.samples:,.3g}",
+        f"{column.generated:,.1f}",
+        f"{column.prompt:,.1f}",
     )
 
 
 def summary(solutions: Sequence[Solution], seconds: float) -> str:
-    """One line: how many problems, answers and hints, how the votes agree, and what it cost."""
+    """One line: problems, answers and hints, agreement of the votes, tokens and seconds."""
     figures, counts = figures_of(solutions), count_solutions(solutions)
     why = ", ".join(f"{name} {counts[name]:,}" for name in get_args(NoAnswer) if name in counts)
     return (
         f"{counts['problems']:,} problems, {counts['answered']:,} answered"
         f"{f' ({why})' if why else ''}, {counts['with_hint']:,} with a hint; "
-        f"agreement {figures['agreement']:.0%}; {figures['generated_tokens']:,.0f} tokens written a "
-        f"problem (hints {figures['hints_tokens']:,.0f}, answers with them "
-        f"{figures['answers_tokens']:,.0f}, bare {figures['bare_tokens']:,.0f}), "
-        f"{figures['prompt_tokens']:,.0f} read; {seconds:,.0f} s"
+        f"agreement {figures['agreement']:.0%}; {figures['generated_tokens']:,.0f} tokens generated "
+        f"per problem (hints {figures['hints_tokens']:,.0f}, hinted answers "
+        f"{figures['answers_tokens']:,.0f}, bare answers {figures['bare_tokens']:,.0f}), "
+        f"{figures['prompt_tokens']:,.0f} in prompts; {seconds:,.0f} s"
     )

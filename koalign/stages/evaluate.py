@@ -11,7 +11,7 @@ from typing import Any
 from koalign.adapters.cards import check_adapter
 from koalign.answering.controls import draw_controls
 from koalign.answering.evaluate import answer
-from koalign.answering.results import conclude
+from koalign.answering.results import write_results
 from koalign.answering.solving import Solver
 from koalign.answering.system import Answers, System, prediction_of
 from koalign.config.sections import Config, Solve
@@ -21,7 +21,7 @@ from koalign.evaluation.item_scores import score_text
 from koalign.evaluation.protocols import load_protocol
 from koalign.evaluation.results import Prediction
 from koalign.evaluation.solving.report import solving_report
-from koalign.evaluation.solving.voting import Attempt, Written, drawn_for, spent, vote_of
+from koalign.evaluation.solving.voting import Answer, Attempt, answers_of, spent, vote_of
 from koalign.evaluation.stats.intervals import macro_f1, paired_difference, share_figure
 from koalign.jsonl import read_json, read_jsonl, read_record, write_json
 from koalign.provenance import measured
@@ -66,14 +66,14 @@ def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
                 answers = answer(engine, config.solve, benchmark, system, out / name)
             seconds = {"run": round(time.monotonic() - started, 2)}
             memory = cost["peak_memory_mb"]
-            conclude(
+            write_results(
                 benchmark, system, answers, out / name,
                 seconds=seconds, peak_memory_mb=memory, **facts,
             )  # fmt: skip
             predictions[name] = answers.predictions
         _refuse_other_solutions(inputs, config.solve)
-        found = {one.id: one for one in read_jsonl(inputs["solve/attempts.jsonl"], Attempt)}
-        attempts = [found[problem.id] for problem in problems]
+        by_id = {a.id: a for a in read_jsonl(inputs["solve/attempts.jsonl"], Attempt)}
+        attempts = [by_id[problem.id] for problem in problems]
         solver = Solver(
             engine,
             config.solve,
@@ -102,7 +102,7 @@ def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
     ):  # fmt: skip
         predictions[name] = voted
         several = replace(benchmark, samples=max(len(one.votes) for one in voted))
-        conclude(
+        write_results(
             several, system, Answers(voted), out / name,
             seconds={"run": seconds}, peak_memory_mb=memory, **facts,
         )  # fmt: skip
@@ -154,12 +154,12 @@ def _votes(benchmark: Benchmark, attempts: Sequence[Attempt]) -> list[Prediction
     found = []
     for number, attempt in enumerate(attempts):
         cost = spent(attempt)
-        found.append(_voted(benchmark, number, drawn_for(attempt), cost.prompt, cost.generated))
+        found.append(_voted(benchmark, number, answers_of(attempt), cost.prompt, cost.generated))
     return found
 
 
 def _bare_votes(
-    benchmark: Benchmark, attempts: Sequence[Attempt], bare: Sequence[Sequence[Written]]
+    benchmark: Benchmark, attempts: Sequence[Attempt], bare: Sequence[Sequence[Answer]]
 ) -> list[Prediction]:
     """What the policy alone answered to every item."""
     return [
@@ -177,7 +177,7 @@ def _bare_votes(
 def _voted(
     benchmark: Benchmark,
     number: int,
-    drawn: Sequence[tuple[str, Written]],
+    drawn: Sequence[tuple[str, Answer]],
     prompt_tokens: int,
     generated: int,
 ) -> Prediction:
@@ -240,5 +240,5 @@ STAGE = Stage(
         "solve/attempts.jsonl",
         "engine.script",
     ),
-    version=3,
+    version=4,
 )

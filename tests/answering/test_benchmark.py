@@ -111,7 +111,7 @@ def test_a_problem_that_the_data_holds_twice_counts_twice_and_is_said(folder, qu
     rows = [problem(n) for n in range(16)]
     write_lines(questions, [*rows, rows[2], rows[1]])
     found, predictions = asked(Path("out"), "direct", "--data", str(questions))
-    assert found.n == 18 and any("second time" in note for note in found.notes)
+    assert found.n == 18 and any("duplicates" in note for note in found.notes)
     again = [p for p in predictions if p.id.endswith("#2")]
     assert sorted(p.correct for p in again) == [False, True]
     assert all(any(p.id == one.problem_id for p in predictions) for one in again)

@@ -18,7 +18,7 @@ from koalign.config.sections import Config, Solve
 from koalign.data.formats.sources import read_source
 from koalign.data.prompting.prompts import DEFAULT, Renderer, load_template
 from koalign.engines.scripted import SCRIPTED_BASE, ScriptedEngine
-from koalign.evaluation.solving.voting import Attempt, Solution, drawn_for, solve_by_vote, spent
+from koalign.evaluation.solving.voting import Attempt, Solution, answers_of, solve_by_vote, spent
 from koalign.jsonl import read_jsonl
 from koalign.records import KoalignError
 from koalign.stages import solve as stage
@@ -80,7 +80,7 @@ def test_every_problem_has_the_whole_budget_whatever_becomes_of_its_hints(folder
         len({sum(hint.use == "used" for hint in one.hints) for one in found}) > 1
         or not section.hints
     )
-    assert {len(drawn_for(one)) for one in found} == {section.budget}
+    assert {len(answers_of(one)) for one in found} == {section.budget}
     assert {len(one.hints) for one in found} == {section.hints}
 
 
@@ -143,7 +143,7 @@ def test_a_hint_that_leaves_no_room_for_an_answer_is_not_used(folder):
     found = attempts_of(engine, Solve(max_tokens=2500), problems_of(folder, 20), folder / "a.jsonl")
     uses = {hint.use for one in found for hint in one.hints}
     assert "unfinished" in uses or "too_long" in uses
-    assert {len(drawn_for(one)) for one in found} == {8}
+    assert {len(answers_of(one)) for one in found} == {8}
 
 
 def solved(folder: Path, problems, work: Path, batches: int = 10**6, monkeypatch=None) -> bytes:
@@ -185,7 +185,7 @@ def test_bare_answers_at_equal_tokens_cost_no_less_and_one_of_each_fewer_would(f
     assert cost >= tokens > cost - last
     assert {len(samples) for samples in controls.bare} == {len(controls.bare[0])}
     own = [sum(len(hint.answers) for hint in one.hints) for one in attempts]
-    assert [len(some) for some in controls.foreign] == own
+    assert [len(some) for some in controls.mismatched] == own
 
 
 def test_the_command_streams_refuses_to_overwrite_and_says_what_it_spent(scripted):
@@ -194,7 +194,7 @@ def test_the_command_streams_refuses_to_overwrite_and_says_what_it_spent(scripte
     done = koalign(*said)
     assert done.returncode == 0, done.stderr
     assert "16 problems, 16 answered, 16 with a hint; agreement" in done.stdout
-    assert "tokens written a problem (hints" in done.stdout
+    assert "tokens generated per problem (hints" in done.stdout
     lines = read_jsonl(Path("o.jsonl"), Solution)
     assert len(lines) == 16 and {sum(one.votes.values()) for one in lines} == {8}
     assert not list(Path("runs/default/solving").iterdir())

@@ -5,9 +5,9 @@ from html import escape
 
 import pytest
 
-from koalign.evaluation.solving.controls import Controls, foreign_hints, samples_at_equal_tokens
+from koalign.evaluation.solving.controls import Controls, mismatched_hints, samples_at_equal_tokens
 from koalign.evaluation.solving.report import SolvingReport, solving_report
-from koalign.evaluation.solving.voting import Attempt, TriedHint, Written
+from koalign.evaluation.solving.voting import Answer, Attempt, SampledHint
 from koalign.records import Problem
 from koalign.reports.solving import TITLES, print_report, report_page
 
@@ -20,13 +20,13 @@ def problem(number: int, group: str = "") -> Problem:
     )  # fmt: skip
 
 
-def said(right: bool, tokens: int = 10, logprob: float = -1.0) -> Written:
+def said(right: bool, tokens: int = 10, logprob: float = -1.0) -> Answer:
     text = RIGHT if right else WRONG
-    return Written(text=text, tokens=tokens, logprob=logprob, finish_reason="stop")
+    return Answer(text=text, tokens=tokens, logprob=logprob, finish_reason="stop")
 
 
 def attempt(one: Problem, hinted: list[bool], bare: list[bool], hint: str = "") -> Attempt:
-    tried = TriedHint(
+    tried = SampledHint(
         text=hint or f"{one.question} 실마리", use="used", tokens=20, prompt_tokens=50,
         answers=tuple(map(said, hinted)),
     )  # fmt: skip
@@ -39,12 +39,12 @@ def attempt(one: Problem, hinted: list[bool], bare: list[bool], hint: str = "") 
 def report(
     hinted: list[list[bool]],
     bare: list[list[bool]],
-    foreign: list[list[bool]] | None = None,
+    mismatched: list[list[bool]] | None = None,
     own_bare: list[bool] = (),
 ) -> SolvingReport:
     problems = [problem(n) for n in range(len(hinted))]
     attempts = [attempt(p, some, list(own_bare)) for p, some in zip(problems, hinted, strict=True)]
-    lent = foreign or [[] for _ in problems]
+    lent = mismatched or [[] for _ in problems]
     controls = Controls(
         [list(map(said, some)) for some in bare],
         [list(map(said, some)) for some in lent],
@@ -108,7 +108,7 @@ def test_oracle_best_is_right_where_any_sample_is_and_is_called_not_attainable()
 
 def test_means_over_samples_have_an_interval_and_no_test_and_bare_is_what_they_stand_against():
     found = report([[True, False]] * 20, [[False, False]] * 20, [[True, False]] * 20)
-    for name in ("bare_average", "hint_average", "foreign_average"):
+    for name in ("bare_average", "hint_average", "mismatched_average"):
         assert column(found, name).p is None and column(found, name).difference is not None
     bare = column(found, "bare")
     assert bare.difference is bare.p is None and bare.accuracy == 0
@@ -125,8 +125,8 @@ def test_what_was_spent_counts_hints_and_every_prompt_once():
 def test_a_control_that_gains_as_much_is_told():
     hinted, bare = [[True]] * 50, [[False]] * 40 + [[True]] * 10
     gains, harmless = report(hinted, bare, hinted), report(hinted, bare, bare)
-    assert any("another problem's hints beat bare" in note for note in gains.notes)
-    assert any("another problem's hints do not beat bare" in note for note in harmless.notes)
+    assert any("mismatched hints beat bare" in note for note in gains.notes)
+    assert any("mismatched hints do not beat bare" in note for note in harmless.notes)
 
 
 def test_problems_without_a_hint_are_solved_bare_and_no_part_of_the_hints_mean():
@@ -161,7 +161,7 @@ def test_equal_tokens_are_never_fewer_than_solving_spent_and_not_a_sample_too_ma
 def test_no_problem_gets_a_hint_of_its_own_or_of_its_passage_and_each_as_many_as_its_own(count):
     problems = [problem(n, group=f"g{n // 2}" if count == 17 else "") for n in range(count)]
     attempts = [attempt(p, [True] * (1 + n % 3), [True]) for n, p in enumerate(problems)]
-    lent = foreign_hints(problems, attempts, seed=0)
+    lent = mismatched_hints(problems, attempts, seed=0)
     owner = {one.hints[0].text: n for n, one in enumerate(attempts)}
     for number, hints in enumerate(lent):
         ((text, answers),) = hints
@@ -175,16 +175,16 @@ def test_whose_hint_is_lent_does_not_depend_on_the_order_of_the_file():
     problems = [problem(n) for n in range(12)]
     attempts = [attempt(p, [True], []) for p in problems]
     order = random.Random(1).sample(range(12), 12)
-    lent = foreign_hints(problems, attempts, seed=3)
-    again = foreign_hints([problems[n] for n in order], [attempts[n] for n in order], seed=3)
+    lent = mismatched_hints(problems, attempts, seed=3)
+    again = mismatched_hints([problems[n] for n in order], [attempts[n] for n in order], seed=3)
     assert again == [lent[n] for n in order]
-    assert foreign_hints(problems, attempts, seed=4) != lent
+    assert mismatched_hints(problems, attempts, seed=4) != lent
 
 
 def test_one_hint_that_all_problems_share_cannot_be_a_control():
     problems = [problem(n) for n in range(4)]
     attempts = [attempt(p, [True], [], hint="기록을 천천히 읽는다.") for p in problems]
-    assert foreign_hints(problems, attempts, seed=0) == [[]] * 4
+    assert mismatched_hints(problems, attempts, seed=0) == [[]] * 4
 
 
 def test_the_table_and_the_page_show_all_columns_and_the_sentence(capsys, monkeypatch):
@@ -195,4 +195,4 @@ def test_the_table_and_the_page_show_all_columns_and_the_sentence(capsys, monkey
     for one in found.columns:
         assert TITLES[one.name] in shown
     assert found.sentence in shown and escape(found.sentence) in html
-    assert "others&#39; hints, vote" in html and len(found.columns) == len(TITLES)
+    assert "mismatched hints, vote" in html and len(found.columns) == len(TITLES)

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 from koalign.data.grading.grade import grade
 from koalign.evaluation.solving.voting import (
+    Answer,
     Attempt,
     Ballot,
-    TriedHint,
-    Written,
+    SampledHint,
+    answers_of,
     count_votes,
-    drawn_for,
     elect,
     solve_by_vote,
     times_drawn,
@@ -26,8 +26,8 @@ CITY = Problem(
 WORD = Problem(question="수도는?", answers=("서울",), kind="short")
 
 
-def said(text: str, logprob: float = -1.0, tokens: int = 10, reason: str = "stop") -> Written:
-    return Written(text=text, tokens=tokens, logprob=logprob, finish_reason=reason)
+def said(text: str, logprob: float = -1.0, tokens: int = 10, reason: str = "stop") -> Answer:
+    return Answer(text=text, tokens=tokens, logprob=logprob, finish_reason=reason)
 
 
 def drawn(text: str, reason: str = "stop") -> Sample:
@@ -38,7 +38,7 @@ def drawn(text: str, reason: str = "stop") -> Sample:
 
 
 def attempt(bare=(), hinted=(), problem: Problem = CITY) -> Attempt:
-    hint = TriedHint(
+    hint = SampledHint(
         text="기록을 본다.", use="used", tokens=5, prompt_tokens=40, answers=tuple(hinted)
     )
     return Attempt(
@@ -195,4 +195,4 @@ def test_what_an_unusable_hint_says_again_is_judged_by_itself():
 
 def test_bare_answers_stand_last_whatever_the_hints():
     one = attempt([said("정답: 1")], [said("정답: 2")])
-    assert [hint for hint, _ in drawn_for(one)] == ["기록을 본다.", ""]
+    assert [hint for hint, _ in answers_of(one)] == ["기록을 본다.", ""]

@@ -1,4 +1,4 @@
-"""controls: what solving wrote -> what it is measured against: how many bare answers, and whose hints."""
+"""controls: the attempts of solving -> how many bare answers and which mismatched hints to compare with."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
-from koalign.evaluation.solving.voting import Attempt, Written
+from koalign.evaluation.solving.voting import Answer, Attempt
 from koalign.records import Problem
 
 
 @dataclass(frozen=True)
 class Controls:
-    """What solving is measured against, in the order of the problems."""
+    """The answers that solving is compared with, in the order of the problems."""
 
-    bare: Sequence[Sequence[Written]]
-    """Answers of the policy alone, of each problem equally many, which cost at least as many tokens."""
-    foreign: Sequence[Sequence[Written]]
-    """Answers with hints of other problems, as many as with its own; empty: there was no other."""
-    foreign_prompt: Sequence[int]
-    """Tokens of the prompts of the latter."""
+    bare: Sequence[Sequence[Answer]]
+    """Answers of the policy alone, equally many for each problem, with at least as many tokens in total."""
+    mismatched: Sequence[Sequence[Answer]]
+    """Answers with mismatched hints, as many as with its own hints; empty: no other problem had one."""
+    mismatched_prompt: Sequence[int]
+    """Prompt tokens of the latter."""
 
 
-def foreign_hints(
+def mismatched_hints(
     problems: Sequence[Problem], attempts: Sequence[Attempt], seed: int
 ) -> list[list[tuple[str, int]]]:
-    """For each problem hints of others, each with its number of answers: as many as of its own.
+    """For each problem (hint of another problem, number of answers), as many as it has used hints.
 
-    The problems stand in a circle in random order, and each takes the hints of the next ones on other
-    passages; never a hint that is also one of its own. Fewer where the circle holds no more.
+    The problems stand in a circle in random order. Each takes the hints of the next ones of other
+    clusters, never one that is also its own. Fewer where the circle holds no more.
     """
     circle = sorted(range(len(problems)), key=lambda n: problems[n].id)
     random.Random(seed).shuffle(circle)
     used = [[hint for hint in attempt.hints if hint.use == "used"] for attempt in attempts]
-    found: list[list[tuple[str, int]]] = [[] for _ in problems]
+    mismatched: list[list[tuple[str, int]]] = [[] for _ in problems]
     for place, number in enumerate(circle):
         own = {hint.text for hint in attempts[number].hints}
         others = (
@@ -49,19 +49,19 @@ def foreign_hints(
             text = next((text for text in others if text not in taken), None)
             if text is not None:
                 taken[text] = len(hint.answers)
-        found[number] = list(taken.items())
-    return found
+        mismatched[number] = list(taken.items())
+    return mismatched
 
 
-def samples_at_equal_tokens(tokens: int, drawn: Sequence[Sequence[Written]]) -> tuple[int, bool]:
-    """How many bare answers of each problem cost at least so many tokens, and whether they are drawn.
+def samples_at_equal_tokens(tokens: int, answers: Sequence[Sequence[Answer]]) -> tuple[int, bool]:
+    """Bare answers per problem that cost at least `tokens` in total, and whether they are sampled yet.
 
-    Where those that are drawn cost less, the number is what the mean so far leads to expect.
+    Where the answers so far cost less, the number is extrapolated from their mean cost.
     """
-    n, total = 1, sum(samples[0].tokens for samples in drawn)
+    n, total = 1, sum(samples[0].tokens for samples in answers)
     while total < tokens:
-        if n == len(drawn[0]):
+        if n == len(answers[0]):
             return n + max(1, ceil((tokens - total) / (total / n))), False
-        total += sum(samples[n].tokens for samples in drawn)
+        total += sum(samples[n].tokens for samples in answers)
         n += 1
     return n, True

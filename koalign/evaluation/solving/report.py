@@ -1,4 +1,4 @@
-"""solving_report: what solving and its controls wrote -> whether abstractions earn their tokens."""
+"""report: the answers of solving and of its controls -> whether abstractions pay for their tokens."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from koalign.data.grading.grade import grade
 from koalign.evaluation.solving.controls import Controls
-from koalign.evaluation.solving.voting import Attempt, Written, spent, vote_of
+from koalign.evaluation.solving.voting import Answer, Attempt, spent, vote_of
 from koalign.evaluation.stats.intervals import (
     Figure,
     figure,
@@ -20,15 +20,21 @@ from koalign.evaluation.stats.intervals import (
 from koalign.evaluation.stats.wording import interval, p_value, points
 from koalign.records import Problem, Record
 
-SURE = 0.05
-"""A p below this, and an interval without 0, decide."""
-ALIKE = 1e-12
-"""Draws that differ by less differ by rounding."""
-MATTERS = 0.01
-"""A gain that is surely smaller than this share of the problems is none."""
+SIGNIFICANT = 0.05
+"""The usual level: abstractions pay where p is below it and the interval lies above 0."""
+ROUNDING = 1e-12
+"""An interval narrower than this has only rounding in it: all resamples are equal."""
+RELEVANT = 0.01
+"""One percentage point. Abstractions do not pay where the interval lies below it."""
 
 Name = Literal[
-    "bare_average", "bare", "hint_average", "vote", "oracle", "foreign_average", "foreign_vote"
+    "bare_average",
+    "bare",
+    "hint_average",
+    "vote",
+    "oracle",
+    "mismatched_average",
+    "mismatched_vote",
 ]
 NAMES: tuple[Name, ...] = get_args(Name)
 Verdict = Literal["pays", "does not pay", "not decided"]
@@ -40,24 +46,24 @@ class Column(Record):
     name: Name
     accuracy: float
     low: float | None
-    """The 95 % interval over passages, as of all figures here."""
+    """The 95 % interval over clusters (passages), as of all figures here."""
     high: float | None
     difference: float | None
-    """Against `bare` on the same problems; none of `bare` itself."""
+    """Against `bare` on the same problems; None for `bare`."""
     difference_low: float | None
     difference_high: float | None
     p: float | None
-    """McNemar's exact test against `bare`; none of means over samples, which are right in part."""
+    """McNemar's exact test against `bare`; None for means over samples, which are right in part."""
     n: int
-    """Problems; those without a hint are no part of what hints come to."""
+    """Problems; the columns of hints leave out problems without a usable one."""
     samples: float
-    """Answers a problem."""
+    """Answers per problem."""
     generated: float
-    """Tokens written a problem, those of the hints among them."""
+    """Generated tokens per problem, hints included."""
     prompt: float
-    """Tokens read a problem, each prompt once."""
+    """Prompt tokens per problem, each prompt once."""
     attainable: bool
-    """Whether one can answer so without knowing the gold answer."""
+    """False where one must know the gold answer to answer so."""
 
 
 class Regression(Record):
@@ -76,7 +82,7 @@ class SolvingReport(Record):
 
     problems: int
     without_hint: int
-    """Problems none of whose hints could be used: solved bare, and no part of `hint_average`."""
+    """Problems without a usable hint: solved bare, left out of `hint_average`."""
     columns: tuple[Column, ...]
     regression: Regression | None
     """None: not measured."""
@@ -96,20 +102,22 @@ def solving_report(
 
     `policy` and `answer`: whether the policy and the answer adapter are right greedily and alone.
     """
-    ways: dict[Name, dict[int, _Way]] = {name: {} for name in NAMES}
+    outcomes: dict[Name, dict[int, _Outcome]] = {name: {} for name in NAMES}
     for row, (problem, attempt) in enumerate(zip(problems, attempts, strict=True)):
-        foreign = controls.foreign[row], controls.foreign_prompt[row]
-        for name, way in _ways(problem, attempt, controls.bare[row], *foreign).items():
-            ways[name][row] = way
-    passages = [problem.cluster for problem in problems]
+        mismatched = controls.mismatched[row], controls.mismatched_prompt[row]
+        for name, outcome in _outcomes(problem, attempt, controls.bare[row], *mismatched).items():
+            outcomes[name][row] = outcome
+    clusters = [problem.cluster for problem in problems]
     columns = {
-        name: _column(name, found, ways["bare"], passages) for name, found in ways.items() if found
+        name: _column(name, of_name, outcomes["bare"], clusters)
+        for name, of_name in outcomes.items()
+        if of_name
     }
-    regression = _regression(policy, answer, passages) if policy else None
+    regression = _regression(policy, answer, clusters) if policy else None
     verdict, sentence = _verdict(columns["vote"])
     return SolvingReport(
         problems=len(problems),
-        without_hint=len(problems) - len(ways["hint_average"]),
+        without_hint=len(problems) - len(outcomes["hint_average"]),
         columns=tuple(columns.values()),
         regression=regression,
         verdict=verdict,
@@ -119,73 +127,80 @@ def solving_report(
 
 
 @dataclass(frozen=True)
-class _Way:
-    """How one problem was answered in one way, and what that cost."""
+class _Outcome:
+    """One problem answered in one way, and its cost."""
 
     right: float
+    """0 or 1, or the share of right samples."""
     samples: int
     generated: float
     prompt: float
 
 
-def _ways(
+def _outcomes(
     problem: Problem,
     attempt: Attempt,
-    bare: Sequence[Written],
-    foreign: Sequence[Written],
-    foreign_prompt: int,
-) -> dict[Name, _Way]:
+    bare: Sequence[Answer],
+    mismatched: Sequence[Answer],
+    mismatched_prompt: int,
+) -> dict[Name, _Outcome]:
     hints = [hint for hint in attempt.hints if hint.answers]
-    hinted = [one for hint in hints for one in hint.answers]
-    every = [*hinted, *attempt.bare]
+    hinted = [answer for hint in hints for answer in hint.answers]
+    sampled = [*hinted, *attempt.bare]
     cost, bare_prompt = spent(attempt), attempt.bare_prompt_tokens
-    right = {one: _right(problem, one) for one in {*every, *bare, *foreign}}
+    right = {
+        answer: grade(problem, answer.text, answer.finish_reason).correct
+        for answer in {*sampled, *bare, *mismatched}
+    }
 
-    def vote(written: Sequence[Written]) -> bool:
-        _, elected = vote_of(problem, written)
-        return right[written[elected.place]]
+    def average(answers: Sequence[Answer], prompt: float, hint: float = 0) -> _Outcome:
+        tokens = fmean(answer.tokens for answer in answers)
+        return _Outcome(fmean(right[answer] for answer in answers), 1, hint + tokens, prompt)
 
-    found: dict[Name, _Way] = {
-        "bare_average": _Way(fmean(right[o] for o in bare), 1, _mean_tokens(bare), bare_prompt),
-        "bare": _Way(vote(bare), len(bare), _tokens(bare), bare_prompt),
-        "vote": _Way(vote(every), len(every), cost.generated, cost.prompt),
-        "oracle": _Way(any(right[o] for o in every), len(every), cost.generated, cost.prompt),
+    def vote(answers: Sequence[Answer], prompt: float, hints: int = 0) -> _Outcome:
+        _, elected = vote_of(problem, answers)
+        tokens = sum(answer.tokens for answer in answers)
+        return _Outcome(right[answers[elected.place]], len(answers), hints + tokens, prompt)
+
+    outcomes: dict[Name, _Outcome] = {
+        "bare_average": average(bare, bare_prompt),
+        "bare": vote(bare, bare_prompt),
+        "vote": vote(sampled, cost.prompt, cost.hints),
+        "oracle": _Outcome(
+            any(right[answer] for answer in sampled), len(sampled), cost.generated, cost.prompt
+        ),
     }
     if hinted:
-        one_hint = fmean(hint.tokens for hint in attempt.hints)
-        found["hint_average"] = _Way(
-            fmean(right[one] for one in hinted),
-            1,
-            one_hint + _mean_tokens(hinted),
-            attempt.hint_prompt_tokens + fmean(hint.prompt_tokens for hint in hints),
+        prompt, hint = attempt.hint_prompt_tokens, fmean(hint.tokens for hint in attempt.hints)
+        outcomes["hint_average"] = average(
+            hinted, prompt + fmean(hint.prompt_tokens for hint in hints), hint
         )
-        if foreign:
-            found["foreign_average"] = _Way(
-                fmean(right[one] for one in foreign),
-                1,
-                one_hint + _mean_tokens(foreign),
-                attempt.hint_prompt_tokens + foreign_prompt / len(hints),
+        if mismatched:
+            outcomes["mismatched_average"] = average(
+                mismatched, prompt + mismatched_prompt / len(hints), hint
             )
-            found["foreign_vote"] = _Way(
-                vote([*foreign, *attempt.bare]),
-                len(foreign) + len(attempt.bare),
-                cost.hints + _tokens(foreign) + cost.bare,
-                attempt.hint_prompt_tokens + foreign_prompt + bare_prompt * bool(attempt.bare),
+            outcomes["mismatched_vote"] = vote(
+                [*mismatched, *attempt.bare],
+                prompt + mismatched_prompt + bare_prompt * bool(attempt.bare),
+                cost.hints,
             )
-    return found
+    return outcomes
 
 
 def _column(
-    name: Name, ways: Mapping[int, _Way], bare: Mapping[int, _Way], passages: Sequence[str]
+    name: Name,
+    outcomes: Mapping[int, _Outcome],
+    bare: Mapping[int, _Outcome],
+    clusters_of_rows: Sequence[str],
 ) -> Column:
-    rows = list(ways)
-    clusters = [passages[row] for row in rows]
-    right = [ways[row].right for row in rows]
+    rows = list(outcomes)
+    clusters = [clusters_of_rows[row] for row in rows]
+    right = [outcomes[row].right for row in rows]
     against = [bare[row].right for row in rows]
     accuracy = share_figure(right, clusters=clusters)
     difference = _difference(right, against, clusters)
     itself, whole = name == "bare", not name.endswith("_average")
-    p = mcnemar_p([one == 1 for one in right], [one == 1 for one in against])
+    p = mcnemar_p([share == 1 for share in right], [share == 1 for share in against])
     return Column(
         name=name,
         accuracy=accuracy.value,
@@ -196,72 +211,72 @@ def _column(
         difference_high=None if itself else difference.high,
         p=p if whole and not itself else None,
         n=len(rows),
-        samples=round(fmean(way.samples for way in ways.values()), 2),
-        generated=round(fmean(way.generated for way in ways.values()), 2),
-        prompt=round(fmean(way.prompt for way in ways.values()), 2),
+        samples=round(fmean(outcome.samples for outcome in outcomes.values()), 2),
+        generated=round(fmean(outcome.generated for outcome in outcomes.values()), 2),
+        prompt=round(fmean(outcome.prompt for outcome in outcomes.values()), 2),
         attainable=name != "oracle",
     )
 
 
 def _regression(
-    policy: Sequence[bool], answer: Sequence[bool], passages: Sequence[str]
+    policy: Sequence[bool], answer: Sequence[bool], clusters: Sequence[str]
 ) -> Regression:
-    found = _difference(answer, policy, passages)
+    difference = _difference(answer, policy, clusters)
     return Regression(
         policy=fmean(policy),
         answer=fmean(answer),
-        difference=found.value,
-        low=found.low,
-        high=found.high,
+        difference=difference.value,
+        low=difference.low,
+        high=difference.high,
         p=mcnemar_p(answer, policy),
     )
 
 
 def _difference(first: Sequence[float], second: Sequence[float], clusters: Sequence[str]) -> Figure:
-    """The mean of first minus second with its interval over clusters.
+    """The mean of first minus second with its bootstrap interval over clusters.
 
-    Where all items differ by the same no draw differs from another, and the share of clusters that
-    could yet do otherwise, by Wilson, is the interval: three problems without a flip decide nothing.
+    Where all items differ by the same, all resamples are equal. Then Wilson's bound on the share of
+    clusters that could still differ is the interval: three problems without a flip decide nothing.
     """
-    found = figure([a - b for a, b in zip(first, second, strict=True)], clusters=clusters)
-    if found.low is None or found.high is None or found.high - found.low > ALIKE:
-        return found
+    mean = figure([a - b for a, b in zip(first, second, strict=True)], clusters=clusters)
+    if mean.low is None or mean.high is None or mean.high - mean.low > ROUNDING:
+        return mean
     _, unseen = wilson_interval(0, len(set(clusters)))
-    return replace(found, low=max(-1.0, found.value - unseen), high=min(1.0, found.value + unseen))
+    return replace(mean, low=max(-1.0, mean.value - unseen), high=min(1.0, mean.value + unseen))
 
 
 def _verdict(vote: Column) -> tuple[Verdict, str]:
-    """What the numbers decide, and the sentence that says so."""
+    """Whether abstractions pay, and the sentence for people."""
     low, high = vote.difference_low, vote.difference_high
     assert vote.difference is not None and vote.p is not None
-    said = f"{points(vote.difference)} points at equal tokens ({_tested(low, high, vote.p)})"
-    if low is not None and low > 0 and vote.p < SURE:
-        return "pays", f"abstractions pay for themselves here: {said}"
-    if high is not None and high < MATTERS:
-        return "does not pay", f"abstractions do not pay for themselves here: {said}"
-    return "not decided", f"not decided whether abstractions pay for themselves here: {said}"
+    figures = f"{points(vote.difference)} points at equal tokens ({_tested(low, high, vote.p)})"
+    if low is not None and low > 0 and vote.p < SIGNIFICANT:
+        return "pays", f"abstractions pay for themselves here: {figures}"
+    if high is not None and high < RELEVANT:
+        return "does not pay", f"abstractions do not pay for themselves here: {figures}"
+    return "not decided", f"not decided whether abstractions pay for themselves here: {figures}"
 
 
 def _notes(columns: Mapping[Name, Column], regression: Regression | None) -> list[str]:
     bare, vote = columns["bare"], columns["vote"]
     notes = [
-        f"equal tokens: solving writes {vote.generated:,.1f} tokens a problem, hints among them; bare is "
-        f"the policy alone with {bare.samples:,.0f} answers and {bare.generated:,.1f} tokens. Read as "
-        f"prompts, each once: {vote.prompt:,.1f} against {bare.prompt:,.1f}",
-        f"oracle best, {columns['oracle'].accuracy:.1%}, is not attainable: to pick the right one of the "
-        "samples one must know the answer",
+        f"equal tokens: solving generates {vote.generated:,.1f} tokens per problem, hints included; "
+        f"bare is the policy alone with {bare.samples:,.0f} answers and {bare.generated:,.1f} tokens. "
+        f"Prompt tokens, each prompt once: {vote.prompt:,.1f} against {bare.prompt:,.1f}",
+        f"oracle best, {columns['oracle'].accuracy:.1%}, is not attainable: one must know the answer to "
+        "pick the right sample",
     ]
-    if "foreign_vote" in columns:
-        foreign = columns["foreign_vote"]
-        gain, low = foreign.difference or 0.0, foreign.difference_low
+    if "mismatched_vote" in columns:
+        control = columns["mismatched_vote"]
+        gain, low = control.difference or 0.0, control.difference_low
         beats = low is not None and low > 0
         notes.append(
-            f"control: another problem's hints {'beat' if beats else 'do not beat'} bare: "
-            f"{points(gain)} points ({_tested(low, foreign.difference_high, foreign.p)})"
-            + ("; so much of the gain is not what the hints say" if beats else "")
+            f"control: mismatched hints {'beat' if beats else 'do not beat'} bare: "
+            f"{points(gain)} points ({_tested(low, control.difference_high, control.p)})"
+            + ("; so much of the gain is not from what the hints say" if beats else "")
         )
     elif "hint_average" in columns:
-        notes.append("no control: no problem on another passage has a hint to lend")
+        notes.append("no control: no problem on another passage has a hint to take")
     if regression is not None:
         notes.append(
             f"greedily and without a hint the policy is right on {regression.policy:.1%} and the answer "
@@ -275,15 +290,3 @@ def _tested(low: float | None, high: float | None, p: float | None) -> str:
     """`+1.2 to +3.4, p 0.012`; of one passage alone there is no interval."""
     test = "" if p is None else f"p {p_value(p)}"
     return ", ".join(filter(None, (interval(low, high, points, unknown=""), test)))
-
-
-def _right(problem: Problem, written: Written) -> bool:
-    return grade(problem, written.text, written.finish_reason).correct
-
-
-def _tokens(written: Sequence[Written]) -> int:
-    return sum(one.tokens for one in written)
-
-
-def _mean_tokens(written: Sequence[Written]) -> float:
-    return fmean(one.tokens for one in written)

@@ -1,4 +1,4 @@
-"""voting: what was written for a problem -> which hints are used, and the answer of most samples."""
+"""voting: the hints and answers sampled for a problem -> which hints are used, and the majority answer."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ Use = Literal["used", "repeated", "unfinished", "empty", "too_long", "states_an_
 NoAnswer = Literal["no_answer", "ambiguous", "truncated"]
 
 
-class Written(Record):
-    """What was written in one draw."""
+class Answer(Record):
+    """One sampled answer."""
 
     text: str
     tokens: int
-    """Generated, the end of the turn among them."""
+    """Generated tokens, end of turn included."""
     logprob: float
     """Sum over the tokens, in nats, under the untempered model."""
     finish_reason: FinishReason
 
 
-class TriedHint(Record):
-    """A hint that was drawn, and what was answered with it."""
+class SampledHint(Record):
+    """A sampled hint, and the answers with it."""
 
     text: str
     use: Use
-    """used; repeated: it says what an earlier one says, which is answered with once more in its place;
-    else why nothing was answered with it, and as often without any hint instead."""
+    """used; repeated: like an earlier hint, which gets one more answer in its place; else why it has no
+    answers, and as many bare answers are sampled instead."""
     tokens: int
     prompt_tokens: int = 0
     """Of the prompt that shows it."""
-    answers: tuple[Written, ...] = ()
+    answers: tuple[Answer, ...] = ()
 
 
 class Attempt(Record):
-    """All that was written for a problem: one line of `attempts.jsonl`."""
+    """The hints and answers sampled for a problem: one line of `attempts.jsonl`."""
 
     id: str
     """Id of the problem."""
-    hints: tuple[TriedHint, ...]
-    bare: tuple[Written, ...]
+    hints: tuple[SampledHint, ...]
+    bare: tuple[Answer, ...]
     """Answers without a hint."""
     hint_prompt_tokens: int
     bare_prompt_tokens: int
@@ -60,16 +60,16 @@ class Spent(Record):
     """Tokens that a problem cost."""
 
     prompt: int
-    """Of all prompts that were read, each once however many samples it had."""
+    """Of all prompts, each once however many samples it had."""
     hints: int
     answers: int
-    """Of the answers with a hint."""
+    """Of the hinted answers."""
     bare: int
-    """Of those without."""
+    """Of the bare answers."""
 
     @property
     def generated(self) -> int:
-        """What was written."""
+        """Generated tokens."""
         return self.hints + self.answers + self.bare
 
 
@@ -89,36 +89,36 @@ class Solution(Record):
     """What its source calls it."""
     hints: tuple[ShownHint, ...]
     votes: dict[str, int]
-    """Answer -> samples that gave it; samples without a readable answer do not vote."""
+    """Answer -> samples that gave it; samples without an extracted answer do not vote."""
     agreement: float | None
-    """Share of the votes that the answer got; none: nobody voted."""
+    """Share of the votes for the answer; None: no sample votes."""
     answer: str | None
-    """Of a choice problem the number of the choice; none: `why` says why."""
+    """Of a choice problem the number of the choice; None: `why` says why."""
     abstraction: str
-    """The hint that the text below was written with; empty: none."""
+    """The hint in the prompt of `text`; empty: none."""
     text: str
-    """The likeliest of the completions that give the answer, whole."""
+    """The likeliest completion that gives the answer, whole."""
     tokens: Spent
     why: NoAnswer | None
 
 
 @dataclass(frozen=True)
 class Ballot:
-    """One sample as it votes."""
+    """The vote of one sample."""
 
     answer: str | None
     """None: it does not vote."""
     logprob: float
-    """Mean over its tokens, in nats: a sum would prefer what is short."""
+    """Mean over its tokens, in nats: a sum would prefer short samples."""
     place: int
-    """Its number among the samples: the last word among equals, whatever order they come in."""
+    """Its number among the samples, which decides between equals."""
 
 
 def elect(ballots: Sequence[Ballot], same: Callable[[str], str] = str) -> Ballot:
-    """The ballot that speaks for the majority; needs one ballot.
+    """The likeliest ballot of the majority answer; needs at least one ballot.
 
-    Answers that `same` makes equal are one. Of answers with equally many votes wins that of the
-    likeliest sample, and then that of the first; where nobody votes, the likeliest sample stands for all.
+    Answers that `same` makes equal are one. Ties go to the likeliest sample, then to the first. Where no
+    sample votes the likeliest one is elected.
     """
     votes = count_votes(ballots, same)
     most = max(votes.values(), default=0)
@@ -127,52 +127,53 @@ def elect(ballots: Sequence[Ballot], same: Callable[[str], str] = str) -> Ballot
 
 
 def count_votes(ballots: Sequence[Ballot], same: Callable[[str], str] = str) -> Counter[str]:
-    """How many ballots each answer has, as `same` writes it."""
+    """Votes by answer, as `same` writes it."""
     return Counter(same(ballot.answer) for ballot in ballots if ballot.answer is not None)
 
 
 def sameness(problem: Problem) -> Callable[[str], str]:
-    """What makes two answers to the problem one: of a choice its number, else the folded text."""
+    """The key by which two answers to the problem are one: the choice number, else the folded text."""
     return str if problem.choices else comparable
 
 
-def vote_of(problem: Problem, written: Sequence[Written]) -> tuple[list[Ballot], Ballot]:
-    """How completions vote, each once, and the ballot that is elected; needs one completion."""
+def vote_of(problem: Problem, answers: Sequence[Answer]) -> tuple[list[Ballot], Ballot]:
+    """The ballots of the answers and the elected one; needs at least one answer."""
     ballots = [
         Ballot(
-            _read(problem, one.text, one.finish_reason).answer,
-            one.logprob / max(1, one.tokens),
+            _verdict(problem, answer.text, answer.finish_reason).answer,
+            answer.logprob / max(1, answer.tokens),
             place,
         )
-        for place, one in enumerate(written)
+        for place, answer in enumerate(answers)
     ]
     return ballots, elect(ballots, sameness(problem))
 
 
-def drawn_for(attempt: Attempt) -> list[tuple[str, Written]]:
-    """All answers to a problem beside their hints, the bare ones last."""
-    hinted = [(hint.text, one) for hint in attempt.hints for one in hint.answers]
-    return [*hinted, *(("", one) for one in attempt.bare)]
+def answers_of(attempt: Attempt) -> list[tuple[str, Answer]]:
+    """All answers to a problem as (hint, answer), the bare ones last with an empty hint."""
+    hinted = [(hint.text, answer) for hint in attempt.hints for answer in hint.answers]
+    return [*hinted, *(("", answer) for answer in attempt.bare)]
 
 
 def solve_by_vote(problem: Problem, attempt: Attempt) -> Solution:
-    """What the samples of a problem come to, each with one vote, hinted or bare."""
-    drawn = drawn_for(attempt)
-    ballots, elected = vote_of(problem, [one for _, one in drawn])
+    """The majority answer of all samples, hinted or bare, each with one vote."""
+    answers = answers_of(attempt)
+    ballots, elected = vote_of(problem, [answer for _, answer in answers])
     same = sameness(problem)
     votes = count_votes(ballots, same)
-    hint, written = drawn[elected.place]
-    answer = elected.answer
-    why = _read(problem, written.text, written.finish_reason).why
+    hint, chosen = answers[elected.place]
+    why = _verdict(problem, chosen.text, chosen.finish_reason).why
     return Solution(
         id=problem.id,
         key=problem.key,
-        hints=tuple(ShownHint(text=one.text, use=one.use) for one in attempt.hints),
+        hints=tuple(ShownHint(text=hint.text, use=hint.use) for hint in attempt.hints),
         votes=dict(sorted(votes.items(), key=lambda vote: (-vote[1], vote[0]))),
-        agreement=None if answer is None else round(votes[same(answer)] / votes.total(), 4),
-        answer=answer,
+        agreement=None
+        if elected.answer is None
+        else round(votes[same(elected.answer)] / votes.total(), 4),
+        answer=elected.answer,
         abstraction=hint,
-        text=written.text,
+        text=chosen.text,
         tokens=spent(attempt),
         why=why if why in ("no_answer", "ambiguous", "truncated") else None,
     )
@@ -187,21 +188,21 @@ def spent(attempt: Attempt) -> Spent:
     return Spent(
         prompt=sum(prompts),
         hints=sum(hint.tokens for hint in attempt.hints),
-        answers=sum(one.tokens for hint in answered for one in hint.answers),
-        bare=sum(one.tokens for one in attempt.bare),
+        answers=sum(answer.tokens for hint in answered for answer in hint.answers),
+        bare=sum(answer.tokens for answer in attempt.bare),
     )
 
 
-def _read(problem: Problem, text: str, finish_reason: FinishReason) -> Verdict:
-    """What a completion answers; the gold answer has no say in how it is read."""
+def _verdict(problem: Problem, text: str, finish_reason: FinishReason) -> Verdict:
+    """The answer of a completion, extracted without knowledge of the gold answer."""
     return grade(problem.model_copy(update={"answers": ()}), text, finish_reason)
 
 
 def uses_of(problem: Problem, hints: Sequence[Sample], fits: Sequence[bool]) -> list[Use]:
-    """Which of a problem's hints are worth an answer; `fits`: whether their prompts leave room for one.
+    """How each hint of a problem is used; `fits`: whether the prompt with it leaves room for an answer.
 
-    Needs no gold answer. A hint that reads as an answer is none: it would make the answer adapter
-    repeat what another adapter guessed.
+    Needs no gold answer. A hint from which an answer can be extracted is refused: the answer adapter
+    would repeat the guess of the hint adapter.
     """
     texts = [hint.text.strip() for hint in hints]
     grams = character_ngrams(texts, 5)
@@ -213,7 +214,7 @@ def uses_of(problem: Problem, hints: Sequence[Sample], fits: Sequence[bool]) -> 
             uses.append("empty")
         elif not fits[number]:
             uses.append("too_long")
-        elif _reads_as_an_answer(problem, text):
+        elif problem.kind != "long" and _verdict(problem, text, "stop").why != "no_answer":
             uses.append("states_an_answer")
         elif any(
             use == "used" and jaccard(grams[earlier], grams[number]) >= ALIKE
@@ -225,12 +226,8 @@ def uses_of(problem: Problem, hints: Sequence[Sample], fits: Sequence[bool]) -> 
     return uses
 
 
-def _reads_as_an_answer(problem: Problem, text: str) -> bool:
-    return problem.kind != "long" and _read(problem, text, "stop").why != "no_answer"
-
-
 def times_drawn(hints: Sequence[Sample], uses: Sequence[Use]) -> dict[int, int]:
-    """Number of each used hint -> how often it was drawn: once, and once for each that repeats it."""
+    """Number of each used hint -> how often it was sampled: itself and the hints that repeat it."""
     grams = character_ngrams([hint.text.strip() for hint in hints], 5)
     times = {number: 1 for number, use in enumerate(uses) if use == "used"}
     for number, use in enumerate(uses):
@@ -240,7 +237,7 @@ def times_drawn(hints: Sequence[Sample], uses: Sequence[Use]) -> dict[int, int]:
 
 
 def count_solutions(solutions: Sequence[Solution]) -> dict[str, int]:
-    """How many problems were answered, why the others were not, and what became of the hints."""
+    """Problems that were answered, reasons why others were not, and uses of the hints."""
     uses = Counter(hint.use for solution in solutions for hint in solution.hints)
     why = Counter(solution.why for solution in solutions if solution.why)
     return {
@@ -255,12 +252,12 @@ def count_solutions(solutions: Sequence[Solution]) -> dict[str, int]:
 
 
 def figures_of(solutions: Sequence[Solution]) -> dict[str, float]:
-    """Agreement of the votes, and tokens a problem: means over the problems."""
-    agreements = [one.agreement for one in solutions if one.agreement is not None]
+    """Means over the problems: agreement of the votes (0 to 1) and tokens by kind."""
+    agreements = [s.agreement for s in solutions if s.agreement is not None]
     return {
         "agreement": round(fmean(agreements), 4) if agreements else 0.0,
         **{
-            f"{name}_tokens": round(fmean(getattr(one.tokens, name) for one in solutions), 2)
+            f"{name}_tokens": round(fmean(getattr(s.tokens, name) for s in solutions), 2)
             for name in ("generated", "hints", "answers", "bare", "prompt")
         },
     }

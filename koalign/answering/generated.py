@@ -1,4 +1,4 @@
-"""written: the prompts of the items -> completions, appended to samples.jsonl; the majority answers."""
+"""generated: the items -> samples, appended to samples.jsonl; the majority answers."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from koalign.evaluation.solving.voting import Ballot, elect
 from koalign.records import Sample, content_hash
 
 
-def write(
+def generate_answers(
     engine: Engine, several: Sampling, benchmark: Benchmark, system: System, out: Path
 ) -> Answers:
-    """An answer to every item, with a hint before it where the system has two steps.
+    """An answer to every item, with a hint in its prompt where the system has two steps.
 
-    One sample is drawn as the protocol says, several with the temperature and top_p of `several`.
+    One sample is drawn with the protocol's settings, several with temperature and top_p of `several`.
     """
     protocol, items = benchmark.protocol, range(len(benchmark.ids))
     greedy = Sampling(
@@ -32,22 +32,22 @@ def write(
     )
     hints = [""] * len(items)
     if len(system.steps) == 2:
-        asked = [
+        prompts = [
             benchmark.renderer.render(benchmark.problems[n], "abstraction").model_copy(
                 update={"problem_id": benchmark.ids[n]}
             )
             for n in items
         ]
-        written = draw(
+        drawn = draw(
             engine,
-            requests_for(engine, asked, system.steps[0]),
+            requests_for(engine, prompts, system.steps[0]),
             greedy,
             out / "hint_samples.jsonl",
             title=f"evaluate: {system.adapters}: hints",
             seed=benchmark.seed,
         )
         # A hint that did not end is no hint; an empty one renders the bare prompt.
-        hints = [one.text.strip() if one.finish_reason == "stop" else "" for (one,) in written]
+        hints = [hint.text.strip() if hint.finish_reason == "stop" else "" for (hint,) in drawn]
     requests = requests_for(
         engine,
         [benchmark.prompt(n, hint=hints[n]) for n in items],
@@ -66,24 +66,25 @@ def write(
     )
     return Answers(
         [
-            _answered(benchmark, n, samples, hints[n], len(requests[n].prompt_ids))
+            _prediction(benchmark, n, samples, hints[n], len(requests[n].prompt_ids))
             for n, samples in enumerate(drawn)
         ]
     )
 
 
-def _answered(
+def _prediction(
     benchmark: Benchmark, number: int, samples: Sequence[Sample], hint: str, prompt_tokens: int
 ) -> Prediction:
-    """The answer of most samples; of equally many, the one that the model finds likelier a token."""
+    """The majority answer; a tie goes to the sample of the higher log-probability per token."""
     problem = benchmark.problems[number]
     scores = [
-        score_text(benchmark.protocol, problem, one.text, one.finish_reason) for one in samples
+        score_text(benchmark.protocol, problem, sample.text, sample.finish_reason)
+        for sample in samples
     ]
     best = elect(
         [
-            Ballot(score.answer, one.logprob / max(1, len(one.token_ids)), place)
-            for place, (score, one) in enumerate(zip(scores, samples, strict=True))
+            Ballot(score.answer, sample.logprob / max(1, len(sample.token_ids)), place)
+            for place, (score, sample) in enumerate(zip(scores, samples, strict=True))
         ]
     ).place
     return prediction_of(
@@ -94,5 +95,5 @@ def _answered(
         hint=hint,
         votes=tuple(score.answer for score in scores) if len(samples) > 1 else (),
         prompt_tokens=prompt_tokens,
-        completion_tokens=sum(len(one.token_ids) for one in samples),
+        completion_tokens=sum(len(sample.token_ids) for sample in samples),
     )
