@@ -10,7 +10,7 @@ from koalign.evaluation.results import Evaluation, Prediction, read_evaluation
 from koalign.records import KoalignError
 
 BASE = "base"
-"""What `adapters` says of the model alone."""
+"""`adapters` of the model alone."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def read_evaluations(folders: Sequence[Path]) -> list[Evaluated]:
         if folder in whole[:place]:
             raise KoalignError(f"{folders[place]}: stands twice; name each evaluation once")
     return [
-        Evaluated(name, str(folder), evaluation, sorted(predictions, key=lambda one: one.id))
+        Evaluated(name, str(folder), evaluation, sorted(predictions, key=lambda p: p.id))
         for name, folder in zip(_names(whole), folders, strict=True)
         for evaluation, predictions in [read_evaluation(folder)]
     ]
@@ -51,78 +51,83 @@ def _names(folders: Sequence[Path]) -> list[str]:
     return ["/".join(folder.parts[-depth:]) for folder in folders]
 
 
-def on_the_same_items(read: Sequence[Evaluated], common: bool = False) -> list[Evaluated]:
+def on_the_same_items(systems: Sequence[Evaluated], common: bool = False) -> list[Evaluated]:
     """The evaluations as they are where all have the same items; with `common`, on those all have.
 
     Raises KoalignError where items differ, and where nothing is left.
     """
-    first, *others = read
-    asked = {p.id for p in first.predictions}
-    ids = set(asked)
+    first, *others = systems
+    wanted = {p.id for p in first.predictions}
+    ids = set(wanted)
     for other in others:
         theirs = {p.id for p in other.predictions}
         ids &= theirs
-        if theirs != asked and not common:
+        if theirs != wanted and not common:
             raise KoalignError(
-                f"{other.folder}: lacks {len(asked - theirs):,} items of {first.folder} and has "
-                f"{len(theirs - asked):,} others, the first {min(theirs ^ asked)!r}; evaluate both "
+                f"{other.folder}: lacks {len(wanted - theirs):,} items of {first.folder} and has "
+                f"{len(theirs - wanted):,} others, the first {min(theirs ^ wanted)!r}; evaluate both "
                 "on the same data, or compare on the items that all have with --common"
             )
     if not ids:
         raise KoalignError(f"{first.folder}: no item that all have; evaluate all on the same data")
-    return [replace(one, predictions=[p for p in one.predictions if p.id in ids]) for one in read]
+    return [
+        replace(system, predictions=[p for p in system.predictions if p.id in ids])
+        for system in systems
+    ]
 
 
 _EQUAL: dict[str, Callable[[Evaluation], str]] = {
-    "protocol": lambda one: one.protocol,
-    "headline": lambda one: f"{one.metric}, {one.average}",
-    "mode": lambda one: one.mode,
-    "template": lambda one: one.template,
-    "hash of the data": lambda one: " ".join(sorted(one.data.values())),
-    "samples a problem": lambda one: str(one.samples),
-    "dtype": lambda one: one.dtype,
-    "engine": lambda one: one.engine,
+    "protocol": lambda e: e.protocol,
+    "headline": lambda e: f"{e.metric}, {e.average}",
+    "mode": lambda e: e.mode,
+    "template": lambda e: e.template,
+    "hash of the data": lambda e: " ".join(sorted(e.data.values())),
+    "samples a problem": lambda e: str(e.samples),
+    "dtype": lambda e: e.dtype,
+    "engine": lambda e: e.engine,
 }
-"""What a reader takes to be equal, and how it is said."""
+"""What a reader takes to be equal, as text."""
 
 
-def doubts(read: Sequence[Evaluated]) -> list[str]:
+def doubts(systems: Sequence[Evaluated]) -> list[str]:
     """One line for each thing that differs, or is missing, where a reader would not expect it.
 
     Shots, model and adapters stand in every row and may differ. Needs the same items in all.
     """
-    found: list[str] = []
-    for what, said in _EQUAL.items():
-        found += _differs(what, {one.name: said(one.evaluation) for one in read})
+    lines: list[str] = []
+    for what, show in _EQUAL.items():
+        lines += _differs(what, {system.name: show(system.evaluation) for system in systems})
     by_shots: dict[int, dict[str, str]] = {}  # the hash covers the number of shots
     by_model: dict[str, dict[str, str]] = {}
-    for one in read:
-        by_shots.setdefault(one.evaluation.shots, {})[one.name] = one.evaluation.template_hash
-        by_model.setdefault(one.evaluation.model, {})[one.name] = one.evaluation.weight_hash
+    for system in systems:
+        evaluation = system.evaluation
+        by_shots.setdefault(evaluation.shots, {})[system.name] = evaluation.template_hash
+        by_model.setdefault(evaluation.model, {})[system.name] = evaluation.weight_hash
     for shots, hashes in by_shots.items():
-        found += _differs(f"hash of the prompt with {shots} shots", hashes)
+        lines += _differs(f"hash of the prompt with {shots} shots", hashes)
     for model, hashes in by_model.items():
-        found += _differs(f"hash of the weights of {model}", hashes)
-    for one in read:
-        if one.evaluation.n < one.evaluation.of:
-            found.append(
-                f"{one.name}: {one.evaluation.n:,} of {one.evaluation.of:,} items were evaluated; "
-                "these are not the figures of the whole data"
+        lines += _differs(f"hash of the weights of {model}", hashes)
+    for system in systems:
+        if system.evaluation.n < system.evaluation.of:
+            lines.append(
+                f"{system.name}: {system.evaluation.n:,} of {system.evaluation.of:,} items were "
+                "evaluated; these are not the figures of the whole data"
             )
-    return [*found, *_other_gold(read), *_missing_baselines([one.evaluation for one in read])]
+    lines += _other_gold(systems)
+    return [*lines, *_missing_baselines([system.evaluation for system in systems])]
 
 
-def _differs(what: str, said: Mapping[str, str]) -> Iterator[str]:
+def _differs(what: str, values: Mapping[str, str]) -> Iterator[str]:
     names: dict[str, list[str]] = {}
-    for name, value in said.items():
+    for name, value in values.items():
         names.setdefault(value, []).append(name)
     if len(names) > 1:
         listed = (f"{value or 'none'} ({', '.join(who)})" for value, who in names.items())
         yield f"{what} differs: {'; '.join(listed)}"
 
 
-def _other_gold(read: Sequence[Evaluated]) -> Iterator[str]:
-    first, *others = read
+def _other_gold(systems: Sequence[Evaluated]) -> Iterator[str]:
+    first, *others = systems
     for other in others:
         both = zip(first.predictions, other.predictions, strict=True)
         ids = [a.id for a, b in both if set(a.gold) != set(b.gold)]
@@ -135,8 +140,8 @@ def _other_gold(read: Sequence[Evaluated]) -> Iterator[str]:
 
 def _missing_baselines(evaluations: Sequence[Evaluation]) -> Iterator[str]:
     """A tuned model is reported against its base model without shots, and with them."""
-    tuned = [one for one in evaluations if one.adapters != BASE]
-    for weights, model in {one.weight_hash: one.model for one in tuned}.items():
+    tuned = [e for e in evaluations if e.adapters != BASE]
+    for weights, model in {e.weight_hash: e.model for e in tuned}.items():
         shots = sorted(
             {e.shots for e in evaluations if e.adapters == BASE and e.weight_hash == weights}
         )

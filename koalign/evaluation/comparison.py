@@ -26,27 +26,27 @@ _SURE = 0.05
 _ROUNDED = 5e-4
 
 
-def compare_evaluations(read: Sequence[Evaluated], common: bool = False) -> Compared:
+def compare_evaluations(systems: Sequence[Evaluated], common: bool = False) -> Compared:
     """Each evaluation against the first, and against its base model alone where that is among them.
 
     Subjects, passages and the average are those of the first. Raises KoalignError where the items
     are not the same; with `common` those are compared that all have.
     """
-    kept = on_the_same_items(read, common)
+    kept = on_the_same_items(systems, common)
     scale, pairs = _scale(kept), _pairs(kept)
     comparisons = _corrected([_comparison(scale, a, b) for a, b in pairs])
     rows, warnings = [], doubts(kept)
-    for one in kept:
-        row, doubt = _row(scale, one)
+    for system in kept:
+        row, doubt = _row(scale, system)
         rows.append(row)
         warnings += doubt
-    for (a, b), found in zip(pairs, comparisons, strict=True):
-        warnings += _unsure(a, b, found)
+    for (a, b), comparison in zip(pairs, comparisons, strict=True):
+        warnings += _unsure(a, b, comparison)
     return Compared(
         metric=scale.metric,
         average=scale.average,
         n=len(kept[0].predictions),
-        common=any(_restricted(one) for one in kept),
+        common=any(_restricted(system) for system in kept),
         evaluations=rows,
         comparisons=comparisons,
         warnings=warnings,
@@ -66,29 +66,30 @@ class _Scale:
     subjects: Sequence[str]
     passages: Sequence[str]
 
-    def earned(self, one: Evaluated) -> list[float]:
+    def earned(self, system: Evaluated) -> list[float]:
         return [
-            p.scores[self.metric] if self.from_scores else float(p.correct) for p in one.predictions
+            p.scores[self.metric] if self.from_scores else float(p.correct)
+            for p in system.predictions
         ]
 
     def measure(
-        self, one: Evaluated, earned: Sequence[float], places: Sequence[int] | None = None
+        self, system: Evaluated, earned: Sequence[float], places: Sequence[int] | None = None
     ) -> Measure:
         """The metric as results.json has it, of the items at these places or of all."""
         places = range(len(earned)) if places is None else places
         macro, subjects = self.average == "macro", [self.subjects[n] for n in places]
         if self.metric in FROM_ANSWERS and not self.from_scores:
-            gold = [one.predictions[n].gold[0] for n in places]
-            said = [one.predictions[n].answer for n in places]
+            gold = [system.predictions[n].gold[0] for n in places]
+            predicted = [system.predictions[n].answer for n in places]
             if self.metric == "f1":
-                return task_f1_measure(gold, said, subjects, macro=macro)
-            return macro_f1_measure(gold, said)
+                return task_f1_measure(gold, predicted, subjects, macro=macro)
+            return macro_f1_measure(gold, predicted)
         return mean_score([earned[n] for n in places], subjects, macro=macro)
 
 
-def _scale(read: Sequence[Evaluated]) -> _Scale:
+def _scale(systems: Sequence[Evaluated]) -> _Scale:
     """The headline of the first, where the items of all give it; else the share right."""
-    first, predictions = read[0], [p for one in read for p in one.predictions]
+    first, predictions = systems[0], [p for system in systems for p in system.predictions]
     metric = first.evaluation.metric
     from_scores = all(metric in p.scores for p in predictions)
     from_answers = metric in FROM_ANSWERS and all(
@@ -103,12 +104,12 @@ def _scale(read: Sequence[Evaluated]) -> _Scale:
     )
 
 
-def _pairs(read: Sequence[Evaluated]) -> list[tuple[Evaluated, Evaluated]]:
+def _pairs(systems: Sequence[Evaluated]) -> list[tuple[Evaluated, Evaluated]]:
     """(a, b): b is the first, or the model of a without adapters."""
     pairs = []
-    for place, a in enumerate(read[1:], start=1):
-        pairs.append((a, read[0]))
-        for other, b in enumerate(read[1:], start=1):
+    for place, a in enumerate(systems[1:], start=1):
+        pairs.append((a, systems[0]))
+        for other, b in enumerate(systems[1:], start=1):
             alone = b.evaluation.adapters == BASE
             same = b.evaluation.weight_hash == a.evaluation.weight_hash
             if alone and same and (a.evaluation.adapters != BASE or other < place):
@@ -117,21 +118,21 @@ def _pairs(read: Sequence[Evaluated]) -> list[tuple[Evaluated, Evaluated]]:
 
 
 def _comparison(scale: _Scale, a: Evaluated, b: Evaluated) -> Comparison:
-    mine, theirs = scale.earned(a), scale.earned(b)
-    graded = any(score not in (0, 1) for score in (*mine, *theirs))
+    earned_a, earned_b = scale.earned(a), scale.earned(b)
+    graded = any(score not in (0, 1) for score in (*earned_a, *earned_b))
 
     def compared(places: Sequence[int]) -> dict[str, Any]:
-        measures = scale.measure(a, mine, places), scale.measure(b, theirs, places)
-        found = difference(*measures, [scale.passages[n] for n in places])
-        won = sum(mine[n] > theirs[n] for n in places)
-        lost = sum(mine[n] < theirs[n] for n in places)
+        measures = scale.measure(a, earned_a, places), scale.measure(b, earned_b, places)
+        gap = difference(*measures, [scale.passages[n] for n in places])
+        won = sum(earned_a[n] > earned_b[n] for n in places)
+        lost = sum(earned_a[n] < earned_b[n] for n in places)
         return {
             "n": len(places),
-            "value_a": found.first,
-            "value_b": found.second,
-            "difference": found.difference,
-            "low": found.low,
-            "high": found.high,
+            "value_a": gap.first,
+            "value_b": gap.second,
+            "difference": gap.difference,
+            "low": gap.low,
+            "high": gap.high,
             "won": won,
             "lost": lost,
             "p": None if graded else sign_test_p(won, lost),
@@ -141,7 +142,7 @@ def _comparison(scale: _Scale, a: Evaluated, b: Evaluated) -> Comparison:
     by_subject: dict[str, list[int]] = {}
     for place, subject in enumerate(scale.subjects):
         by_subject.setdefault(subject, []).append(place)
-    whole = compared(range(len(mine)))
+    whole = compared(range(len(earned_a)))
     subjects = [
         Subject(subject=name, **compared(places))
         for name, places in by_subject.items()
@@ -154,90 +155,91 @@ def _comparison(scale: _Scale, a: Evaluated, b: Evaluated) -> Comparison:
         **whole,
         needed=None if graded else fewest_items_apart(whole["won"] + whole["lost"]),
         agreement=sum(same) / len(same),
-        subjects=sorted(subjects, key=lambda one: (one.difference, one.subject)),
+        subjects=sorted(subjects, key=lambda subject: (subject.difference, subject.subject)),
     )
 
 
 def _corrected(comparisons: Sequence[Comparison]) -> list[Comparison]:
     """With `p_holm`: the comparisons are one family of tests, all their subjects another."""
-    whole = holm([one.p for one in comparisons])
-    parts = iter(holm([part.p for one in comparisons for part in one.subjects]))
+    whole = holm([comparison.p for comparison in comparisons])
+    parts = iter(holm([part.p for comparison in comparisons for part in comparison.subjects]))
     return [
-        one.model_copy(
+        comparison.model_copy(
             update={
                 "p_holm": p,
                 "subjects": [
-                    part.model_copy(update={"p_holm": next(parts)}) for part in one.subjects
+                    part.model_copy(update={"p_holm": next(parts)}) for part in comparison.subjects
                 ],
             }
         )
-        for one, p in zip(comparisons, whole, strict=True)
+        for comparison, p in zip(comparisons, whole, strict=True)
     ]
 
 
-def _row(scale: _Scale, one: Evaluated) -> tuple[Row, list[str]]:
+def _row(scale: _Scale, system: Evaluated) -> tuple[Row, list[str]]:
     """With the figures of results.json; with those of the compared items where these are others."""
-    measure, doubt = scale.measure(one, scale.earned(one)), []
+    measure, doubt = scale.measure(system, scale.earned(system)), []
     value = float(measure.value(measure.tallies.sum(axis=0)))
-    own = scale.metric == one.evaluation.metric and not _restricted(one)
-    stored = next(iter(one.evaluation.results.values()), {}) if own else {}
-    said = stored.get(scale.metric)
-    if said is not None and abs(said - value) < _ROUNDED:
+    own = scale.metric == system.evaluation.metric and not _restricted(system)
+    stored = next(iter(system.evaluation.results.values()), {}) if own else {}
+    stored_value = stored.get(scale.metric)
+    if stored_value is not None and abs(stored_value - value) < _ROUNDED:
         value, low, high = (stored.get(f"{scale.metric}{end}") for end in ("", "_low", "_high"))
     else:
-        (found,) = measured([measure], scale.passages)
-        low, high = found.low, found.high
-        if said is not None:
+        (figure,) = measured([measure], scale.passages)
+        low, high = figure.low, figure.high
+        if stored_value is not None:
             doubt.append(
-                f"{one.name}: results.json says {said:.4f} {scale.metric}, and its items give "
+                f"{system.name}: results.json says {stored_value:.4f} {scale.metric}, and its items give "
                 f"{value:.4f}; the latter is compared"
             )
     row = Row(
-        name=one.name,
-        folder=one.folder,
-        **one.evaluation.model_dump(
+        name=system.name,
+        folder=system.folder,
+        **system.evaluation.model_dump(
             include={"protocol", "shots", "samples", "model", "adapters", "of"}
         ),
         metric=scale.metric,
         value=value,
         low=low,
         high=high,
-        n=len(one.predictions),
+        n=len(system.predictions),
     )
     return row, doubt
 
 
-def _restricted(one: Evaluated) -> bool:
-    return len(one.predictions) < one.evaluation.n
+def _restricted(system: Evaluated) -> bool:
+    return len(system.predictions) < system.evaluation.n
 
 
-def _unsure(a: Evaluated, b: Evaluated, found: Comparison) -> Iterator[str]:
+def _unsure(a: Evaluated, b: Evaluated, comparison: Comparison) -> Iterator[str]:
     """Whether the two may be one system, and how large a difference so many items would show."""
-    against, flips = f"{found.a} against {found.b}", found.won + found.lost
-    if found.agreement == 1:
+    against, flips = f"{comparison.a} against {comparison.b}", comparison.won + comparison.lost
+    if comparison.agreement == 1:
         yield f"{against}: every answer is the same; were both the systems that they should be?"
-    elif found.needed is not None and found.p >= _SURE:
-        said = f"{flips:,} of {found.n:,} items flipped, {found.won:,} won and {found.lost:,} lost"
-        seen = f"p < {_SURE} needs a difference of {found.needed:,} items"
+    elif comparison.needed is not None and comparison.p >= _SURE:
+        flipped = f"{flips:,} of {comparison.n:,} items flipped, {comparison.won:,} won and "
+        flipped += f"{comparison.lost:,} lost"
+        enough = f"p < {_SURE} needs a difference of {comparison.needed:,} items"
         if flips < FEWEST_FLIPS:
-            seen = f"p < {_SURE} needs {FEWEST_FLIPS} flips, all one way"
-        yield f"{against}: {said}; {seen} ({100 * found.needed / found.n:.1f} points)"
+            enough = f"p < {_SURE} needs {FEWEST_FLIPS} flips, all one way"
+        yield f"{against}: {flipped}; {enough} ({100 * comparison.needed / comparison.n:.1f} points)"
 
 
 def _notes(
     scale: _Scale, kept: Sequence[Evaluated], comparisons: Sequence[Comparison]
 ) -> Iterator[str]:
     n, passages = len(scale.passages), len(set(scale.passages))
-    if any(_restricted(one) for one in kept):
-        had = ", ".join(f"{one.name} {one.evaluation.n:,}" for one in kept)
+    if any(_restricted(system) for system in kept):
+        had = ", ".join(f"{system.name} {system.evaluation.n:,}" for system in kept)
         yield f"compared on the {n:,} items that all have, of {had}"
     if scale.metric == CORRECT:
         yield f"compared by the share of right answers: not all items have {kept[0].evaluation.metric}"
     yield "intervals: 95 %, bootstrap over passages with both systems' scores"
-    if any(one.p is None for one in comparisons):
+    if any(comparison.p is None for comparison in comparisons):
         yield f"no p: {scale.metric} is graded, and McNemar tests scores of 0 and 1; read the interval"
         return
-    tests = sum(len(one.subjects) for one in comparisons)
+    tests = sum(len(comparison.subjects) for comparison in comparisons)
     yield f"p: exact McNemar; Holm corrects for {len(comparisons)} of these, and for {tests} of subjects"
     if passages < n:
         yield f"p counts {n:,} items, which stand on {passages:,} passages: believe the interval"
@@ -248,17 +250,17 @@ def _notes(
 def _flips(scale: _Scale, a: Evaluated, b: Evaluated) -> Iterator[Flip]:
     scores = zip(scale.earned(a), scale.earned(b), strict=True)
     answers = zip(a.predictions, b.predictions, scale.subjects, strict=True)
-    for (score, other), (mine, theirs, subject) in zip(scores, answers, strict=True):
+    for (score, other), (item_a, item_b, subject) in zip(scores, answers, strict=True):
         if score != other:
             yield Flip(
                 a=a.name,
                 b=b.name,
-                id=mine.id,
+                id=item_a.id,
                 subject=subject,
                 flip="won" if score > other else "lost",
-                answer_a=mine.answer,
-                answer_b=theirs.answer,
-                gold=mine.gold,
+                answer_a=item_a.answer,
+                answer_b=item_b.answer,
+                gold=item_a.gold,
                 score_a=score,
                 score_b=other,
             )

@@ -55,25 +55,25 @@ def results_of(
     ]
     if other := next((i for i in items if i.problem.id != i.prediction.problem_id), None):
         raise ValueError(f"{other.prediction.id} is no prediction of {other.problem.id}")
-    found = list(dict.fromkeys(item.subject for item in items))
+    present = list(dict.fromkeys(item.subject for item in items))
     if protocol.grading in ("nikl-culture", "nikl-rule"):
         return _nikl(protocol, items, scorers or {})
-    counted, notes = _counted(protocol, items, found)
+    counted, notes = _counted(protocol, items, present)
     results = {protocol.name: _row(protocol, counted)}
     notes += _without_points(protocol, counted)
     for group, subjects in protocol.groups.items():
-        absent = [subject for subject in subjects if subject not in found]
+        absent = [subject for subject in subjects if subject not in present]
         if not absent:
             results[group] = _row(protocol, [item for item in items if item.subject in subjects])
         elif len(absent) < len(subjects):
             notes.append(f"{group}: no figure, for no item of {', '.join(absent)} was evaluated")
-    for subject in filter(None, found):
+    for subject in filter(None, present):
         results[subject] = _row(protocol, [item for item in items if item.subject == subject])
     return results, notes
 
 
 def _counted(
-    protocol: Protocol, items: list[_Item], found: Sequence[str]
+    protocol: Protocol, items: list[_Item], present: Sequence[str]
 ) -> tuple[list[_Item], list[str]]:
     """The items that the figure of the whole is of, and what is to be said of the others."""
     covers, name = protocol.covers, protocol.name
@@ -83,9 +83,9 @@ def _counted(
     if not inside:
         return items, [f"{name}: no item is of a subject of the benchmark; the figure is of all"]
     notes = []
-    if absent := [subject for subject in covers if subject not in found]:
+    if absent := [subject for subject in covers if subject not in present]:
         notes.append(f"{name}: {len(covers) - len(absent)} of its {len(covers)} subjects evaluated")
-    if outside := [subject or "no subject" for subject in found if subject not in covers]:
+    if outside := [subject or "no subject" for subject in present if subject not in covers]:
         notes.append(
             f"{name}: the figure leaves out {len(items) - len(inside)} items of {', '.join(outside)}, "
             "which are no part of it"
@@ -99,8 +99,8 @@ def _row(protocol: Protocol, items: Sequence[_Item]) -> Row:
     able = {metric: measure for metric, measure in measures.items() if measure is not None}
     clusters = [item.prediction.cluster for item in items]
     row: Row = dict.fromkeys(f"{protocol.metrics[0]}{end}" for end in _ENDS)
-    for metric, one in zip(able, measured(list(able.values()), clusters), strict=True):
-        values = (one.value, one.stderr, one.low, one.high)
+    for metric, figure in zip(able, measured(list(able.values()), clusters), strict=True):
+        values = (figure.value, figure.stderr, figure.low, figure.high)
         row |= dict(zip((f"{metric}{end}" for end in _ENDS), values, strict=True))
     return {**row, "n": len(items)}
 
@@ -108,17 +108,17 @@ def _row(protocol: Protocol, items: Sequence[_Item]) -> Row:
 def _measure(protocol: Protocol, metric: str, items: Sequence[_Item]) -> Measure | None:
     """None where no item can be measured so."""
     gold = [item.problem.answers[0] for item in items]
-    said = [item.prediction.answer for item in items]
+    predicted = [item.prediction.answer for item in items]
     subjects = [item.subject for item in items]
     macro = protocol.average == "macro"
     if metric == "macro_f1":
-        return macro_f1_measure(gold, said)
+        return macro_f1_measure(gold, predicted)
     if metric == "points":
         points = [item.problem.points for item in items]
         return points_measure(points, [item.prediction.correct for item in items])
     scores = [item.prediction.scores.get(metric) for item in items]
     if metric == "f1" and not any(score is not None for score in scores):
-        return task_f1_measure(gold, said, subjects, macro=macro)
+        return task_f1_measure(gold, predicted, subjects, macro=macro)
     return mean_score(scores, subjects, macro=macro)
 
 
@@ -139,8 +139,9 @@ def _nikl(
     texts = {item.problem.id: without_thought(item.prediction.text).strip() for item in items}
     score: NiklScore = score_of([item.problem for item in items], texts, scorers)
     row: Row = {}
-    for name, one in {"final": score.final, **score.figures}.items():
-        values = (None, None, None, None) if one is None else (one.value, None, one.low, one.high)
+    for name, figure in {"final": score.final, **score.figures}.items():
+        ends = (figure.low, figure.high) if figure else (None, None)
+        values = (figure and figure.value, None, *ends)
         row |= dict(zip((f"{name}{end}" for end in _ENDS), values, strict=True))
     notes = []
     if score.missing:

@@ -47,9 +47,9 @@ def score_choice(protocol: Protocol, problem: Problem, logprobs: Sequence[float]
     answer = _largest(logprobs)
     per_character = [total / len(text) for total, text in zip(logprobs, candidates, strict=True)]
     correct = answer in problem.answers
-    found = {"acc": correct, "acc_norm": _largest(per_character) in problem.answers}
+    earned = {"acc": correct, "acc_norm": _largest(per_character) in problem.answers}
     return ItemScore(
-        answer, correct, "match" if correct else "mismatch", _measured(protocol, problem, found)
+        answer, correct, "match" if correct else "mismatch", _measured(protocol, problem, earned)
     )
 
 
@@ -61,7 +61,7 @@ def score_text(
     The text ends before the first of the protocol's `stop`, whether or not the engine ended it there.
     """
     stopped = text[
-        : min([text.find(one) for one in protocol.stop if one in text], default=len(text))
+        : min([text.find(stop) for stop in protocol.stop if stop in text], default=len(text))
     ]
     if len(stopped) < len(text):
         finish_reason = "stop"
@@ -94,14 +94,14 @@ def _largest(values: Sequence[float]) -> str:
 
 
 def _measured(
-    protocol: Protocol, problem: Problem, found: dict[str, float | bool]
+    protocol: Protocol, problem: Problem, earned: dict[str, float | bool]
 ) -> dict[str, float]:
-    """Of what was found, the protocol's metrics that are taken of this subject."""
+    """The protocol's metrics that are taken of this subject."""
     subject = subject_of(protocol, problem)
     return {
-        metric: float(found[metric])
+        metric: float(earned[metric])
         for metric in protocol.metrics
-        if metric in found and subject in protocol.measured.get(metric, (subject,))
+        if metric in earned and subject in protocol.measured.get(metric, (subject,))
     }
 
 
@@ -130,9 +130,9 @@ def _letter(
     protocol: Protocol, problem: Problem, text: str, finish_reason: FinishReason
 ) -> ItemScore:
     """`exact_match` of lm-eval-harness without case, ASCII punctuation and spaces; a line end counts."""
-    said = text.replace(" ", "").lower().translate(_WITHOUT_PUNCTUATION)
+    written = text.replace(" ", "").lower().translate(_WITHOUT_PUNCTUATION)
     letters = {label.lower(): label for label in candidates_of(protocol, problem)}
-    return _numbered(protocol, problem, letters.get(said, ""), finish_reason)
+    return _numbered(protocol, problem, letters.get(written, ""), finish_reason)
 
 
 # simple-evals (mmlu_eval.py, common.py): what is taken out of a response, in this order; the keys, of
@@ -175,24 +175,24 @@ def _span(
 ) -> ItemScore:
     """The official script on the last statement, of two readings (사이다, 사이다입니다) on the better."""
     verdict = grade(problem.model_copy(update={"answers": ("",)}), text, finish_reason)
-    statements = [""] if verdict.correct else _AFTER_THE_KEY.findall(without_thought(text))
-    statements = statements or extract_texts(text)
+    answers = [""] if verdict.correct else _AFTER_THE_KEY.findall(without_thought(text))
+    answers = answers or extract_texts(text)
     names = protocol.metrics
-    if not statements:
+    if not answers:
         return _unread(finish_reason, dict.fromkeys(names, 0.0))
-    readings = (statements[-1].strip(), *forms(statements[-1])[1:])
-    scored = [(_official(protocol, problem, said), said) for said in readings]
-    score, said = max(scored, key=lambda one: (one[0].exact_match, one[0].overlap))
+    readings = (answers[-1].strip(), *forms(answers[-1])[1:])
+    scored = [(_official(protocol, problem, answer), answer) for answer in readings]
+    score, answer = max(scored, key=lambda pair: (pair[0].exact_match, pair[0].overlap))
     correct = score.exact_match == 1
     scores = dict(zip(names, (score.exact_match, score.overlap), strict=True))
-    return ItemScore(said, correct, "match" if correct else "mismatch", scores)
+    return ItemScore(answer, correct, "match" if correct else "mismatch", scores)
 
 
-def _official(protocol: Protocol, problem: Problem, said: str) -> SpanScore:
+def _official(protocol: Protocol, problem: Problem, answer: str) -> SpanScore:
     if protocol.grading == "klue-mrc":
-        return klue_mrc_score(said, problem.answers)
+        return klue_mrc_score(answer, problem.answers)
     script = korquad_2_score if problem.source == "korquad-2" else korquad_1_score
-    return script(said, problem.answers)
+    return script(answer, problem.answers)
 
 
 def _nikl(problem: Problem, text: str, finish_reason: FinishReason) -> ItemScore:

@@ -26,7 +26,7 @@ def report_of(
     """The `report` of an Evaluation, as one JSON value.
 
     `orders` holds, for each scored problem by id, its log-probabilities in each order
-    (`choice_bias.cyclic_orders`). What cannot be told is an empty list or object. Needs an item; raises
+    (`choice_bias.cyclic_orders`). What is not known is an empty list or object. Needs an item; raises
     KoalignError unless each problem has its prediction.
     """
     require_same_ids([p.id for p in problems], [p.id for p in predictions])
@@ -63,8 +63,8 @@ def report_of(
 
 def findings(report: Mapping[str, Any]) -> list[str]:
     """One line for each thing that the report says: bias, orders, calibration, unread answers, hints."""
-    lines = [_position_line(size, found) for size, found in report["positions"].items()]
-    lines += [_order_line(size, found) for size, found in report["orders"].items()]
+    lines = [_position_line(size, figures) for size, figures in report["positions"].items()]
+    lines += [_order_line(size, figures) for size, figures in report["orders"].items()]
     lines += [_calibration_line(report["calibration"])] if report["calibration"] else []
     lines += _unread_line(report["answers"])
     lines += [_hint_line(report["hints"])] if report["hints"] else []
@@ -82,14 +82,14 @@ def _lengths(
     """What items earned by quarters of their length; passages in characters, their absence by itself."""
     passages = [len(problem.passage) for problem in problems]
     without = [n for n, length in enumerate(passages) if not length]
-    bare = _by_length([passages[n] for n in without], [predictions[n] for n in without])
+    absent = _by_length([passages[n] for n in without], [predictions[n] for n in without])
     there = [n for n, length in enumerate(passages) if length]
-    read = _by_length([passages[n] for n in there], [predictions[n] for n in there])
+    present = _by_length([passages[n] for n in there], [predictions[n] for n in there])
     written = [p for p in predictions if p.completion_tokens]
     prompts = [p for p in predictions if p.prompt_tokens]
     return {
         "prompt_tokens": _by_length([p.prompt_tokens for p in prompts], prompts),
-        "passage_characters": [*bare, *read] if there else [],
+        "passage_characters": [*absent, *present] if there else [],
         "completion_tokens": _by_length(
             [round(p.completion_tokens / max(1, len(p.votes))) for p in written], written
         ),
@@ -113,107 +113,107 @@ def _by_length(lengths: Sequence[int], predictions: Sequence[Prediction]) -> lis
 def _answers(predictions: Sequence[Prediction]) -> dict[str, Any]:
     """Why items are right and wrong, and how much of what was generated could not be read."""
     counts = Counter(p.why for p in predictions)
-    found: dict[str, Any] = {"why": dict(sorted(counts.items(), key=lambda c: (-c[1], c[0])))}
+    figures: dict[str, Any] = {"why": dict(sorted(counts.items(), key=lambda c: (-c[1], c[0])))}
     generated = [p for p in predictions if not p.logprobs]
     if generated:
-        found["parse_fail_rate"] = round(fmean(p.why in UNREAD for p in generated), 4)
-        found["cut_off"] = round(fmean(p.why == "truncated" for p in generated), 4)
+        figures["parse_fail_rate"] = round(fmean(p.why in UNREAD for p in generated), 4)
+        figures["cut_off"] = round(fmean(p.why == "truncated" for p in generated), 4)
     votes = [vote for p in generated for vote in p.votes]
     if votes:
-        found["samples_without_answer"] = round(fmean(vote is None for vote in votes), 4)
-    return found
+        figures["samples_without_answer"] = round(fmean(vote is None for vote in votes), 4)
+    return figures
 
 
 def _hints(predictions: Sequence[Prediction]) -> dict[str, Any]:
     """Accuracy of the items with a hint and of those without: other items, so no effect of hints."""
     hinted = [p for p in predictions if p.hint]
-    bare = [p for p in predictions if not p.hint]
+    unhinted = [p for p in predictions if not p.hint]
     if not hinted:
         return {}
     sides = {
         name: described([p.correct for p in side], [p.cluster for p in side])
-        for name, side in (("with", hinted), ("without", bare))
+        for name, side in (("with", hinted), ("without", unhinted))
         if side
     }
-    found: dict[str, Any] = {**sides, "characters": quantiles([len(p.hint) for p in hinted])}
-    if bare:
-        rights = [sum(p.correct for p in side) for side in (hinted, bare)]
-        low, high = difference_interval(rights[0], len(hinted), rights[1], len(bare))
-        found["difference"] = {
-            "value": round(rights[0] / len(hinted) - rights[1] / len(bare), 4),
+    figures: dict[str, Any] = {**sides, "characters": quantiles([len(p.hint) for p in hinted])}
+    if unhinted:
+        rights = [sum(p.correct for p in side) for side in (hinted, unhinted)]
+        low, high = difference_interval(rights[0], len(hinted), rights[1], len(unhinted))
+        figures["difference"] = {
+            "value": round(rights[0] / len(hinted) - rights[1] / len(unhinted), 4),
             "low": round(low, 4),
             "high": round(high, 4),
         }
-    return found
+    return figures
 
 
-def _position_line(size: str, found: Mapping[str, Any]) -> str:
+def _position_line(size: str, figures: Mapping[str, Any]) -> str:
     answered, expected = (
-        ", ".join(f"{n:,.0f}" for n in found[k]) for k in ("answered", "expected")
+        ", ".join(f"{n:,.0f}" for n in figures[k]) for k in ("answered", "expected")
     )
     line = (
         f"answers at places 1 to {size}: {answered}; expected of a model blind to places {expected}"
     )
-    if found["p"] is not None:
-        told = "uneven" if found["p"] < 0.05 else f"no bias that {found['n']:,} items can show"
-        line += f": {told} (p {p_value(found['p'])})"
-    if found["rstd"] is not None:
-        line += f"; RStd {percent(found['rstd'])} (95 %: "
-        line += interval(found["rstd_low"], found["rstd_high"])
-        line += f"; chance alone up to {percent(found['rstd_by_chance'])})"
+    if figures["p"] is not None:
+        reading = (
+            "uneven" if figures["p"] < 0.05 else f"no bias that {figures['n']:,} items can show"
+        )
+        line += f": {reading} (p {p_value(figures['p'])})"
+    if figures["rstd"] is not None:
+        line += f"; RStd {percent(figures['rstd'])} (95 %: "
+        line += interval(figures["rstd_low"], figures["rstd_high"])
+        line += f"; chance alone up to {percent(figures['rstd_by_chance'])})"
     return line
 
 
-def _order_line(size: str, found: Mapping[str, Any]) -> str:
-    left = f"{found['order_dependent']:,} must stay, {found['one_order']:,} were not turned"
-    if not found["turned"]:
+def _order_line(size: str, figures: Mapping[str, Any]) -> str:
+    left = f"{figures['order_dependent']:,} must stay, {figures['one_order']:,} were not turned"
+    if not figures["turned"]:
         return f"choices turned, {size} orders: no item; {left}"
     shares = ("consistency", "plain", "over_orders", "averaged")
-    same, plain, over, averaged_ = (percent(found[key]["value"]) for key in shares)
-    pride = found["pride"]
+    same, plain, over, averaged_ = (percent(figures[key]["value"]) for key in shares)
+    pride = figures["pride"]
     return (
-        f"choices turned, {size} orders, {found['turned']:,} items ({left}): same answer in all {same}; "
+        f"choices turned, {size} orders, {figures['turned']:,} items ({left}): same answer in all {same}; "
         f"right {plain} as they stand, {over} over the orders, {averaged_} by mean probability; PriDe "
         f"{percent(pride['debiased']['value'])} of all {pride['debiased']['n']:,} against "
         f"{percent(pride['plain']['value'])} plain (p {p_value(pride['p'])}; prior "
-        f"{' '.join(f'{share:.2f}' for share in found['prior'])} of {found['prior_items']} items)"
+        f"{' '.join(f'{share:.2f}' for share in figures['prior'])} of {figures['prior_items']} items)"
     )
 
 
-def _calibration_line(found: Mapping[str, Any]) -> str:
-    if found["ece"] <= found["ece_by_chance"]:
-        told = f"nothing wrong that {found['n']:,} items can show"
+def _calibration_line(figures: Mapping[str, Any]) -> str:
+    if figures["ece"] <= figures["ece_by_chance"]:
+        reading = f"nothing wrong that {figures['n']:,} items can show"
     else:
-        told = "too sure" if found["confidence"] > found["accuracy"] else "not sure enough"
+        reading = "too sure" if figures["confidence"] > figures["accuracy"] else "not sure enough"
     rights = (
         f"{percent(c['value'])} of the surest {100 * c['coverage']:.0f} %"
-        for c in found["coverage"]
+        for c in figures["coverage"]
     )
     return (
-        f"calibration by {found['by']}: {told}: ECE {percent(found['ece'])} "
-        f"(95 %: {interval(found['ece_low'], found['ece_high'])}; chance alone up to "
-        f"{percent(found['ece_by_chance'])}), confidence {percent(found['confidence'])}, right "
-        f"{percent(found['accuracy'])}, Brier {found['brier']:.3f}; right {', '.join(rights)}"
+        f"calibration by {figures['by']}: {reading}: ECE {percent(figures['ece'])} "
+        f"(95 %: {interval(figures['ece_low'], figures['ece_high'])}; chance alone up to "
+        f"{percent(figures['ece_by_chance'])}), confidence {percent(figures['confidence'])}, right "
+        f"{percent(figures['accuracy'])}, Brier {figures['brier']:.3f}; right {', '.join(rights)}"
     )
 
 
-def _unread_line(found: Mapping[str, Any]) -> list[str]:
-    if "parse_fail_rate" not in found:
+def _unread_line(figures: Mapping[str, Any]) -> list[str]:
+    if "parse_fail_rate" not in figures:
         return []
-    line = f"no answer could be read of {percent(found['parse_fail_rate'])} of the items"
-    line += f", cut off {percent(found['cut_off'])}"
-    if "samples_without_answer" in found:
-        line += f"; of the samples {percent(found['samples_without_answer'])}"
+    line = f"no answer could be read of {percent(figures['parse_fail_rate'])} of the items"
+    line += f", cut off {percent(figures['cut_off'])}"
+    if "samples_without_answer" in figures:
+        line += f"; of the samples {percent(figures['samples_without_answer'])}"
     return [line]
 
 
-def _hint_line(found: Mapping[str, Any]) -> str:
+def _hint_line(figures: Mapping[str, Any]) -> str:
     sides = (
         f"{percent(of['value'])} (95 %: {interval(of['low'], of['high'])}) of {of['n']:,} {side} a hint"
         for side in ("with", "without")
-        if (of := found.get(side))
+        if (of := figures.get(side))
     )
-    other = "; other items, so no effect of hints" if "without" in found else ""
-    return (
-        f"hints: right {', '.join(sides)}{other}; median {found['characters']['median']} characters"
-    )
+    other = "; other items, so no effect of hints" if "without" in figures else ""
+    return f"hints: right {', '.join(sides)}{other}; median {figures['characters']['median']} characters"

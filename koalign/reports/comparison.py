@@ -33,57 +33,57 @@ SUBJECT_HEAD = ("subject", "items", "points", "won", "lost", "p", "Holm")
 PLOTTED = "In points, with 95 % intervals; the mark is filled where the interval leaves out 0."
 
 
-def print_comparison(found: Compared) -> None:
+def print_comparison(compared: Compared) -> None:
     """The evaluations and what each is compared with, subjects, flips, and at last what to doubt."""
     out = console()
-    head, rows = _evaluations(found, "\n")
-    table = Table(*map(escape, head), title=escape(_title(found)))
+    head, rows = _evaluations(compared, "\n")
+    table = Table(*map(escape, head), title=escape(_title(compared)))
     for row in rows:
         table.add_row(*(escape(str(cell)) for cell in row))
     out.print(table)
-    for one in found.comparisons:
+    for one in compared.comparisons:
         if one.subjects:
             out.print(_subject_table(one))
         for flip in ("won", "lost"):
-            flips = [f for f in found.flips if (f.a, f.b, f.flip) == (one.a, one.b, flip)]
+            flips = [f for f in compared.flips if (f.a, f.b, f.flip) == (one.a, one.b, flip)]
             if flips:
                 told = _some_flips(f"{one.a} against {one.b}: {flip}", flips)
                 out.print(Text(told), soft_wrap=True)
-    for note in found.notes:
+    for note in compared.notes:
         out.print(Text(f"note: {note}"), soft_wrap=True)
-    for warning in found.warnings:
+    for warning in compared.warnings:
         out.print(Text(f"warning: {warning}", style="bold yellow"), soft_wrap=True)
 
 
-def write_comparison(folder: Path, found: Compared) -> None:
+def write_comparison(folder: Path, compared: Compared) -> None:
     """comparison.json, comparison.html, subjects.csv and flips.csv."""
     subjects = [
         {"a": one.a, "b": one.b, **part.model_dump()}
-        for one in found.comparisons
+        for one in compared.comparisons
         for part in one.subjects
     ]
-    flips = [{**flip.model_dump(), "gold": " / ".join(flip.gold)} for flip in found.flips]
+    flips = [{**flip.model_dump(), "gold": " / ".join(flip.gold)} for flip in compared.flips]
     _sheet(folder / "subjects.csv", ["a", "b", *Subject.model_fields], subjects)
     _sheet(folder / "flips.csv", list(Flip.model_fields), flips)
-    write_atomically(folder / PAGE, comparison_page(found))
-    write_json(folder / JSON, found.model_dump(mode="json"))
+    write_atomically(folder / PAGE, comparison_page(compared))
+    write_json(folder / JSON, compared.model_dump(mode="json"))
 
 
 def _sheet(path: Path, head: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
     write_sheet(path, [head, *([row[name] for name in head] for row in rows)])
 
 
-def comparison_page(found: Compared) -> str:
+def comparison_page(compared: Compared) -> str:
     """The same with plots of the differences and more of the flips, as HTML."""
-    head, rows = _evaluations(found, "; ")
-    whole = [(f"{one.a} against {one.b}", one) for one in found.comparisons]
+    head, rows = _evaluations(compared, "; ")
+    whole = [(f"{one.a} against {one.b}", one) for one in compared.comparisons]
     parts = [
-        Part("Warnings", [(warning,) for warning in found.warnings]),
+        Part("Warnings", [(warning,) for warning in compared.warnings]),
         Part("Evaluations", rows, head, "Differences are in points, with 95 % intervals."),
         Part("Differences", chart=differences(_marks(whole)), note=PLOTTED),
     ]
     for name, one in whole:
-        flips = [flip for flip in found.flips if (flip.a, flip.b) == (one.a, one.b)]
+        flips = [flip for flip in compared.flips if (flip.a, flip.b) == (one.a, one.b)]
         subjects = [(part.subject or NO_SUBJECT, part) for part in one.subjects]
         shown = [
             (
@@ -117,31 +117,31 @@ def comparison_page(found: Compared) -> str:
                 f"{len(shown):,} of {len(flips):,}; flips.csv has all.",
             ),
         ]
-    return page(_title(found), [*parts, Part("Notes", [(note,) for note in found.notes])])
+    return page(_title(compared), [*parts, Part("Notes", [(note,) for note in compared.notes])])
 
 
-def _title(found: Compared) -> str:
-    first, varying = found.evaluations[0], _varying(found)
+def _title(compared: Compared) -> str:
+    first, varying = compared.evaluations[0], _varying(compared)
     shared = [str(getattr(first, key)) for key in ("protocol", "model") if key not in varying]
-    items = "items that all have" if found.common else "items"
-    return ", ".join([*shared, f"{found.average} {found.metric} on {found.n:,} {items}"])
+    items = "items that all have" if compared.common else "items"
+    return ", ".join([*shared, f"{compared.average} {compared.metric} on {compared.n:,} {items}"])
 
 
-def _varying(found: Compared) -> list[str]:
+def _varying(compared: Compared) -> list[str]:
     """What stands in every row: shots and adapters, and what is not the same in all of them."""
     return [
         key
         for key in ("protocol", "model", "samples", "shots", "adapters")
-        if key in ("shots", "adapters") or len({getattr(r, key) for r in found.evaluations}) > 1
+        if key in ("shots", "adapters") or len({getattr(r, key) for r in compared.evaluations}) > 1
     ]
 
 
-def _evaluations(found: Compared, join: str) -> tuple[list[str], list[list[str | int]]]:
+def _evaluations(compared: Compared, join: str) -> tuple[list[str], list[list[str | int]]]:
     """Head and rows: what an evaluation is, its figure, and how it compares with others."""
-    keys = _varying(found)
-    against = list(dict.fromkeys(one.b for one in found.comparisons))
-    pairs = {(one.a, one.b): _versus(one, join) for one in found.comparisons}
-    head = ["evaluation", *keys, f"{found.metric}, %", *(f"against {name}" for name in against)]
+    keys = _varying(compared)
+    against = list(dict.fromkeys(one.b for one in compared.comparisons))
+    pairs = {(one.a, one.b): _versus(one, join) for one in compared.comparisons}
+    head = ["evaluation", *keys, f"{compared.metric}, %", *(f"against {name}" for name in against)]
     return head, [
         [
             row.name,
@@ -149,7 +149,7 @@ def _evaluations(found: Compared, join: str) -> tuple[list[str], list[list[str |
             f"{hundredths(row.value)}{_range(row, hundredths)}",
             *(pairs.get((row.name, name), "") for name in against),
         ]
-        for row in found.evaluations
+        for row in compared.evaluations
     ]
 
 

@@ -30,7 +30,7 @@ Entry = Mapping[str, Any]
 def print_evaluation(evaluation: Evaluation, predictions: Sequence[Prediction]) -> None:
     """What was asked of what, how well it did, its worst subjects, and how far to trust the figure."""
     out = console()
-    lines = [_headline(evaluation), *(f"{name}: {what}" for name, what in _asked(evaluation))]
+    lines = [_headline(evaluation), *(f"{name}: {what}" for name, what in _facts(evaluation))]
     for line in lines:
         out.print(line, highlight=False, markup=False, soft_wrap=True)
     ranked = _worst_first(evaluation)
@@ -51,11 +51,11 @@ def write_page(folder: Path, evaluation: Evaluation, predictions: Sequence[Predi
     report = evaluation.report
     parts = [
         Part("Result", [(_headline(evaluation),), *((n,) for n in evaluation.notes)]),
-        Part("What was asked", _asked(evaluation)),
-        Part("What that says", [(line,) for line in findings(report)]),
+        Part("Model, prompt and data", _facts(evaluation)),
+        Part("Findings", [(line,) for line in findings(report)]),
         *_calibration_parts(report["calibration"]),
-        *(part for size, found in report["positions"].items() for part in _places(size, found)),
-        *(part for size, found in report["orders"].items() for part in _orders(size, found)),
+        *(part for size, figures in report["positions"].items() for part in _places(size, figures)),
+        *(part for size, figures in report["orders"].items() for part in _orders(size, figures)),
         *_length_parts(report["lengths"]),
         bars("Why items are right or wrong", report["answers"]["why"]),
         Part(
@@ -118,7 +118,7 @@ def _headline(evaluation: Evaluation) -> str:
     )
 
 
-def _asked(evaluation: Evaluation) -> list[tuple[str, str]]:
+def _facts(evaluation: Evaluation) -> list[tuple[str, str]]:
     drawn = f", {evaluation.samples} samples voting" if evaluation.samples > 1 else ""
     how = "candidates scored" if evaluation.mode == "choice" else f"answers generated{drawn}"
     seconds = ", ".join(f"{name} {value:,.1f}" for name, value in evaluation.seconds.items())
@@ -169,36 +169,36 @@ def _surest(predictions: Sequence[Prediction]) -> list[tuple[float, Prediction]]
 
 
 def _surest_line(predictions: Sequence[Prediction]) -> list[str]:
-    said = [
-        f"{p.id} (said {p.answer}, gold {' / '.join(p.gold)}, sure {sure:.0%})"
+    items = [
+        f"{p.id} (answered {p.answer}, gold {' / '.join(p.gold)}, sure {sure:.0%})"
         for sure, p in _surest(predictions)[: SUREST["line"]]
     ]
-    return ["surest wrong answers: " + ", ".join(said)] if said else []
+    return ["surest wrong answers: " + ", ".join(items)] if items else []
 
 
-def _calibration_parts(found: Entry) -> Iterator[Part]:
-    if not found:
+def _calibration_parts(figures: Entry) -> Iterator[Part]:
+    if not figures:
         return
     keys = ("from", "to", "n", "confidence", "accuracy")
     yield Part(
         "Reliability",
-        [[b[key] if key == "n" else percent(b[key]) for key in keys] for b in found["bins"]],
+        [[b[key] if key == "n" else percent(b[key]) for key in keys] for b in figures["bins"]],
         ("confidence from", "to", "items", "mean confidence", "right"),
         "Below the diagonal it is too sure. Bins of equal mass; equal confidences stay together. "
-        f"{found['without']:,} items without an answer or a confidence stand in no bin.",
+        f"{figures['without']:,} items without an answer or a confidence stand in no bin.",
         chart=curve(
-            [(b["confidence"], b["accuracy"]) for b in found["bins"]], ("confidence", "right")
+            [(b["confidence"], b["accuracy"]) for b in figures["bins"]], ("confidence", "right")
         ),
     )
     yield Part(
         "Right where it is surest",
-        [(percent(c["coverage"]), percent(c["at_least"]), *_row(c)) for c in found["coverage"]],
+        [(percent(c["coverage"]), percent(c["at_least"]), *_row(c)) for c in figures["coverage"]],
         ("share of the items", "sure at least", "items", "right", "95 % interval"),
     )
 
 
-def _places(size: str, found: Entry) -> Iterator[Part]:
-    shown = zip(*(found[k] for k in ("gold", "expected", "answered", "recall")), strict=True)
+def _places(size: str, figures: Entry) -> Iterator[Part]:
+    shown = zip(*(figures[k] for k in ("gold", "expected", "answered", "recall")), strict=True)
     yield Part(
         f"Places of {size} choices",
         [
@@ -207,13 +207,13 @@ def _places(size: str, found: Entry) -> Iterator[Part]:
         ],
         ("place", "gold", "answers expected", "answered", "recall"),
         "Expected are the answers of a model as often right whose answers do not see places. "
-        f"{found['unanswered']:,} of {found['n']:,} items have no answer; {found['several_gold']:,} "
+        f"{figures['unanswered']:,} of {figures['n']:,} items have no answer; {figures['several_gold']:,} "
         "more have several gold answers and are not counted.",
     )
 
 
-def _orders(size: str, found: Entry) -> Iterator[Part]:
-    if not found["turned"]:
+def _orders(size: str, figures: Entry) -> Iterator[Part]:
+    if not figures["turned"]:
         return
     names = {
         "consistency": "one answer in all orders",
@@ -224,14 +224,14 @@ def _orders(size: str, found: Entry) -> Iterator[Part]:
     yield Part(
         f"{size} choices, turned",
         [
-            *((name, *_row(found[key])) for key, name in names.items()),
-            ("all items, right as they stand", *_row(found["pride"]["plain"])),
-            ("all items, right by PriDe", *_row(found["pride"]["debiased"])),
+            *((name, *_row(figures[key])) for key, name in names.items()),
+            ("all items, right as they stand", *_row(figures["pride"]["plain"])),
+            ("all items, right by PriDe", *_row(figures["pride"]["debiased"])),
         ],
         ("", "items", "share", "95 % interval"),
-        f"PriDe's prior of the places: {', '.join(map(percent, found['prior']))}, of "
-        f"{found['prior_items']:,} items, which it answers by their mean probability; "
-        f"{found['order_dependent']:,} whose choices must stay keep their answer.",
+        f"PriDe's prior of the places: {', '.join(map(percent, figures['prior']))}, of "
+        f"{figures['prior_items']:,} items, which it answers by their mean probability; "
+        f"{figures['order_dependent']:,} whose choices must stay keep their answer.",
     )
 
 

@@ -106,7 +106,7 @@ def regrade(lines: Iterable[GradeLine]) -> Iterator[Graded]:
 def quotes_its_choice(problem: Problem, text: str) -> bool:
     """Whether the choice that the completion writes out, if it does, is the one that it numbers.
 
-    A right number under another choice's text is luck: no example to learn from.
+    A right number under another choice's text is no example to learn from.
     """
     seen = visible_text(text) or ""
     offered = _offered_numbers(problem, text) if problem.choices else []
