@@ -25,14 +25,10 @@ def test_choices_that_speak_of_other_choices_stay_in_their_order(last):
 @pytest.mark.parametrize(
     "choices",
     [
-        ("1592년", "1597년", "1636년"),
-        ("１,０００명", "900명", "80.5명"),
-        ("1919년 3월", "1919년 4월 11일", "1945년"),
-        ("3세기", "4세기", "5세기"),
-        ("약 10분", "약 20분", "약 30분"),
-        ("10~19세", "20~29세", "30~39세"),
+        ("1592년", "1597년", "1636년"), ("１,０００명", "900명", "80.5명"), ("1919년 3월", "1919년 4월 11일", "1945년"),
+        ("3세기", "4세기", "5세기"), ("약 10분", "약 20분", "약 30분"), ("10~19세", "20~29세", "30~39세"),
     ],
-)
+)  # fmt: skip
 def test_amounts_and_dates_in_order_stay_in_their_order(choices):
     assert order_dependent(problem(*choices)) == "the choices are amounts or dates in order"
 
@@ -40,12 +36,10 @@ def test_amounts_and_dates_in_order_stay_in_their_order(choices):
 @pytest.mark.parametrize(
     ("question", "passage"),
     [
-        ("①~④ 중 옳은 것은?", ""),
-        ("옳은 것은?", "밑줄 친 ① 금일과 ② 명일"),
-        ("3번 보기와 뜻이 같은 것은?", ""),
+        ("①~④ 중 옳은 것은?", ""), ("옳은 것은?", "밑줄 친 ① 금일과 ② 명일"), ("3번 보기와 뜻이 같은 것은?", ""),
         ("두 번째 선택지와 다른 것은?", ""),
     ],
-)
+)  # fmt: skip
 def test_a_question_that_numbers_like_its_choices_keeps_their_order(question, passage):
     assert order_dependent(problem("갑", "을", question=question, passage=passage)) is not None
 
@@ -53,17 +47,11 @@ def test_a_question_that_numbers_like_its_choices_keeps_their_order(question, pa
 @pytest.mark.parametrize(
     "choices",
     [
-        ("ㄱ", "ㄴ", "ㄱ, ㄴ", "ㄴ, ㄷ"),
-        ("㉠", "㉡", "㉢", "㉠, ㉡"),
-        ("1597년", "1592년", "1636년"),
-        ("1592년", "임진왜란"),
-        ("30분", "1시간", "2일"),
-        ("위기에 답한다", "국민 모두가 나선다", "없애야 한다", "이상을 좇는다"),
-        ("3번 염색체", "61번 국도", "2번째 임금", "1회"),
-        ("세종", "영조", "정조"),
-        ("위", "간", "이상", "심장"),
+        ("ㄱ", "ㄴ", "ㄱ, ㄴ", "ㄴ, ㄷ"), ("㉠", "㉡", "㉢", "㉠, ㉡"), ("1597년", "1592년", "1636년"),
+        ("1592년", "임진왜란"), ("30분", "1시간", "2일"), ("위기에 답한다", "국민 모두가 나선다", "없애야 한다", "이상을 좇는다"),
+        ("3번 염색체", "61번 국도", "2번째 임금", "1회"), ("세종", "영조", "정조"), ("위", "간", "이상", "심장"),
     ],
-)
+)  # fmt: skip
 def test_other_choices_are_free(choices):
     assert order_dependent(problem(*choices)) is None
 
@@ -106,22 +94,11 @@ def test_every_reference_in_the_rationale_gets_its_new_number_at_once(rationale,
 @pytest.mark.parametrize(
     "rationale",
     [
-        "",
-        "1443년에 3개의 글자를 더했다.",
-        "2번째 임금은 3회 행차했다.",
-        "총 3번 옮겼고 2번 만에 이루었다.",
-        "3.1 운동은 1919년이다.",
-        "정답은 3.1운동과 관계있다.",
-        "정답은 1919년이다.",
-        "정답은 3개이다.",
-        "정답은 1,000명이다.",
-        "정답은 4·19 혁명이다.",
-        "f(2) = 4, x = 3-2",
-        "10번 국도와 21번",
-        "ㄱ은 옳고 ㉡은 그르다.",
-        "1~3세기의 일이다.",
+        "", "1443년에 3개의 글자를 더했다.", "2번째 임금은 3회 행차했다.", "총 3번 옮겼고 2번 만에 이루었다.", "3.1 운동은 1919년이다.",
+        "정답은 3.1운동과 관계있다.", "정답은 1919년이다.", "정답은 3개이다.", "정답은 1,000명이다.", "정답은 4·19 혁명이다.",
+        "f(2) = 4, x = 3-2", "10번 국도와 21번", "ㄱ은 옳고 ㉡은 그르다.", "1~3세기의 일이다.",
     ],
-)
+)  # fmt: skip
 def test_years_counts_and_quantities_in_the_rationale_stay(rationale):
     before = FREE.model_copy(update={"rationale": rationale})
     assert permute(before, REVERSED).rationale == rationale
@@ -130,26 +107,11 @@ def test_years_counts_and_quantities_in_the_rationale_stay(rationale):
 @pytest.mark.parametrize(
     "rationale",
     [
-        "1~3번은 틀리다",
-        "①~③은 틀리다",
-        "(1)~(3)은 틀리다",
-        "정답은 1~3",
-        "1, 3번은 틀리다",
-        "정답은 1과 3",
-        "3번 이겼다",
-        "3번의 전쟁",
-        "정답은 5번이다",
-        "⑤는 없다",
-        "⑮",
-        "정답은 3 훈민정음",
-        "두 번째 선택지가 옳다",
-        "마지막 보기가 옳다",
-        "1. 갑은 옳다. 2. 을은 그르다.",
-        "1) 먼저 센다\n2) 더한다",
-        "A: 옳다 B: 그르다",
-        "표(2)를 보라",
+        "1~3번은 틀리다", "①~③은 틀리다", "(1)~(3)은 틀리다", "정답은 1~3", "1, 3번은 틀리다", "정답은 1과 3", "3번 이겼다",
+        "3번의 전쟁", "정답은 5번이다", "⑤는 없다", "⑮", "정답은 3 훈민정음", "두 번째 선택지가 옳다", "마지막 보기가 옳다",
+        "1. 갑은 옳다. 2. 을은 그르다.", "1) 먼저 센다\n2) 더한다", "A: 옳다 B: 그르다", "표(2)를 보라",
     ],
-)
+)  # fmt: skip
 def test_a_rationale_that_may_mean_two_things_is_refused(rationale):
     with pytest.raises(ValueError, match="rationale"):
         permute(FREE.model_copy(update={"rationale": rationale}), REVERSED)
@@ -158,11 +120,9 @@ def test_a_rationale_that_may_mean_two_things_is_refused(rationale):
 @pytest.mark.parametrize(
     ("passage", "rationale"),
     [
-        ("(2) 을이 왔다.", "(2)는 옳다"),
-        ("2번 버스가 왔다.", "2번은 옳다"),
-        ("사람 A와 B가 왔다.", "A가 옳다"),
+        ("(2) 을이 왔다.", "(2)는 옳다"), ("2번 버스가 왔다.", "2번은 옳다"), ("사람 A와 B가 왔다.", "A가 옳다"),
     ],
-)
+)  # fmt: skip
 def test_a_number_that_the_question_uses_too_is_refused(passage, rationale):
     before = FREE.model_copy(update={"passage": passage, "rationale": rationale})
     with pytest.raises(ValueError, match="which is meant"):
@@ -251,19 +211,11 @@ def test_shuffling_spreads_the_gold_over_all_places():
 @pytest.mark.parametrize(
     "rationale",
     [
-        "A와 B는 오답이므로 C가 정답이다.",
-        "1에서 세종은 틀림. 3이 옳다.",
-        "정답이 3이다.",
-        "정답으로 3을 골랐다.",
-        "옳은 것은 3이다.",
-        "\\boxed{3}",
-        '{"정답": 3}',
-        "<answer>3</answer>",
-        "Option 3 is correct.",
-        "세 번째가 옳다.",
+        "A와 B는 오답이므로 C가 정답이다.", "1에서 세종은 틀림. 3이 옳다.", "정답이 3이다.", "정답으로 3을 골랐다.", "옳은 것은 3이다.",
+        "\\boxed{3}", '{"정답": 3}', "<answer>3</answer>", "Option 3 is correct.", "세 번째가 옳다.",
         "첫째는 틀리고 셋째가 옳다.",
     ],
-)
+)  # fmt: skip
 def test_a_rationale_never_goes_on_naming_the_old_number(rationale):
     """Moved or refused: none may come back as it was, for its number means another choice now."""
     problem = Problem(

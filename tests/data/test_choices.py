@@ -137,15 +137,10 @@ def test_of_several_lists_the_choices_are_taken(text, choices):
 @pytest.mark.parametrize(
     "text",
     [
-        "",
-        "조선을 세운 사람은?",
-        "1. 하나뿐인 항목",
-        "밑줄 친 ①~⑤ 중 알맞은 것은?",
-        "2. 을 3. 병",
-        "옳은 것은? 1. 2. 3.",
+        "", "조선을 세운 사람은?", "1. 하나뿐인 항목", "밑줄 친 ①~⑤ 중 알맞은 것은?", "2. 을 3. 병", "옳은 것은? 1. 2. 3.",
         "3.1 운동과 1.5배와 2.5배",
     ],
-)
+)  # fmt: skip
 def test_a_question_without_choices_has_none(text):
     assert split_choices(text) is None
 
@@ -153,11 +148,8 @@ def test_a_question_without_choices_has_none(text):
 @pytest.mark.parametrize(
     "text",
     [
-        "1. 갑 2. 을 2. 병 3. 정",
-        "① ①, ② ② ②, ③ ③ ①, ③",
-        "1. 갑 2. 을 4. 정",
-        "1. 갑 2. 1592. 3. 병",
+        "1. 갑 2. 을 2. 병 3. 정", "① ①, ② ② ②, ③ ③ ①, ③", "1. 갑 2. 을 4. 정", "1. 갑 2. 1592. 3. 병",
     ],
-)
+)  # fmt: skip
 def test_marks_that_can_be_read_in_two_ways_or_have_a_gap_are_refused(text):
     assert split_choices(text) is None

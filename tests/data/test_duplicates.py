@@ -25,11 +25,9 @@ QUESTION = (
     "이 제도가 나라 안의 장시와 수공업에 미친 영향에 대한 설명으로 가장 알맞은 것을 고르면?"
 )
 CHOICES = (
-    "공인이라 불리는 상인이 나타나 상품 화폐 경제가 발달하였다",
-    "토지를 가진 사람의 부담이 줄고 소작농의 부담이 늘어났다",
-    "왕실에 바치는 진상이 모두 폐지되어 지방 관청이 넉넉해졌다",
-    "장시가 크게 줄고 관청에 딸린 수공업자의 수가 늘어났다",
-)
+    "공인이라 불리는 상인이 나타나 상품 화폐 경제가 발달하였다", "토지를 가진 사람의 부담이 줄고 소작농의 부담이 늘어났다",
+    "왕실에 바치는 진상이 모두 폐지되어 지방 관청이 넉넉해졌다", "장시가 크게 줄고 관청에 딸린 수공업자의 수가 늘어났다",
+)  # fmt: skip
 PASSAGE = (
     "영의정이 아뢰었다. 각 고을에서 바치는 공물은 방납하는 무리가 값을 몇 곱절이나 올려 백성의 "
     "괴로움이 크니, 따로 관청을 두고 봄가을로 쌀을 거두어 물건값으로 내어 주는 것이 옳습니다."
@@ -86,12 +84,10 @@ def test_a_row_that_differs_a_little_is_near(changes):
 @pytest.mark.parametrize(
     "question",
     [
-        QUESTION.replace("알맞은", "알맞지 않은"),
-        QUESTION.replace("알맞은", "틀린"),
-        QUESTION.replace("미친 영향", "미친 바 없는 영향"),
-        QUESTION.replace("이 제도", "1608년 이 제도"),
+        QUESTION.replace("알맞은", "알맞지 않은"), QUESTION.replace("알맞은", "틀린"),
+        QUESTION.replace("미친 영향", "미친 바 없는 영향"), QUESTION.replace("이 제도", "1608년 이 제도"),
     ],
-)
+)  # fmt: skip
 def test_another_number_or_a_negation_makes_another_problem(question):
     assert find_duplicates([problem(), problem(question=question)], 0.5) == []
 
@@ -174,13 +170,9 @@ def test_a_duplicate_with_another_gold_answer_is_a_conflict(changes, conflict):
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ("토산물", "특산물"),
-        ("㉠에", "㉡에"),
-        ("10kW", "10MW"),
-        ("90%와 80%", "80%와 90%"),
-        ("최대", "최소"),
+        ("토산물", "특산물"), ("㉠에", "㉡에"), ("10kW", "10MW"), ("90%와 80%", "80%와 90%"), ("최대", "최소"),
     ],
-)
+)  # fmt: skip
 def test_alike_with_other_golds_or_other_marks_are_two_problems(one, other):
     rows = [
         problem(question=f"{QUESTION} {word} 대한 설명이다.", answers=(str(number),))

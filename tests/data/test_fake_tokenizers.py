@@ -13,13 +13,9 @@ from hypothesis import strategies as st
 from support.fake_tokenizers import EMPTY, FAMILIES, OPEN, TEMPLATES, fake_tokenizer
 
 ORIGINALS = {
-    "qwen2.5": "qwen2_5",
-    "qwen3": "qwen3",
-    "qwen3.5": "qwen3_5_think",
-    "kanana-1.5": "llama3",
-    "gemma-2": "gemma",
-    "gemma-3": "gemma3",
-}
+    "qwen2.5": "qwen2_5", "qwen3": "qwen3", "qwen3.5": "qwen3_5_think", "kanana-1.5": "llama3",
+    "gemma-2": "gemma", "gemma-3": "gemma3",
+}  # fmt: skip
 """Family -> the chat template of its own that TRL carries."""
 
 SYSTEM = {"role": "system", "content": "국어 시험이다."}
@@ -223,13 +219,9 @@ def test_bos_stands_once_where_the_template_writes_it_and_twice_where_encode_add
 
 
 NUMBERS = {
-    "qwen": (4, 2, 1),
-    "exaone": (4, 2, 1),
-    "llama3": (2, 2, 1),
-    "gpt2": (2, 1, 1),
-    "gemma": (4, 2, 1),
+    "qwen": (4, 2, 1), "exaone": (4, 2, 1), "llama3": (2, 2, 1), "gpt2": (2, 1, 1), "gemma": (4, 2, 1),
     "llama2": (5, 3, 2),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -24,13 +24,11 @@ WIC = {"word": "양분", "context_1": "[양분]이 많다.", "context_2": "둘�
 @pytest.mark.parametrize(
     ("row", "task", "choices", "answer"),
     [
-        (BOOLQ, "boolq", ("아니오", "예"), "2"),
-        (COPA, "copa", ("해가 났다.", "길이 젖었다."), "2"),
-        (HELLASWAG, "hellaswag", tuple(FOUR), "4"),
-        (SENTINEG, "sentineg", ("부정", "긍정"), "1"),
+        (BOOLQ, "boolq", ("아니오", "예"), "2"), (COPA, "copa", ("해가 났다.", "길이 젖었다."), "2"),
+        (HELLASWAG, "hellaswag", tuple(FOUR), "4"), (SENTINEG, "sentineg", ("부정", "긍정"), "1"),
         (WIC, "wic", ("아니오", "예"), "1"),
     ],
-)
+)  # fmt: skip
 def test_the_five_tasks_of_kobest_on_the_hub_count_from_zero(row, task, choices, answer):
     problem = only(read_as("kobest", "test.jsonl", hub(row)))
     assert (problem.subject, problem.choices, problem.answers) == (task, choices, (answer,))

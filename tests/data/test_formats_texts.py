@@ -38,22 +38,8 @@ def test_every_row_says_where_it_comes_from(format):
 
 
 GARBAGE = (
-    None,
-    float("nan"),
-    3,
-    -1.5,
-    True,
-    "",
-    "\ud800",
-    "x",
-    [],
-    {},
-    [None],
-    ["x"],
-    [[]],
-    [{}],
-    {"x": 1},
-)
+    None, float("nan"), 3, -1.5, True, "", "\ud800", "x", [], {}, [None], ["x"], [[]], [{}], {"x": 1},
+)  # fmt: skip
 
 
 def spoiled(value: Any) -> Iterator[Any]:

@@ -49,13 +49,10 @@ def test_five_ranked_answers_become_one_ranking_the_best_first():
 @pytest.mark.parametrize(
     ("ranks", "reason"),
     [
-        ((1, 2, 2, 4, 5), "two_of_one_rank"),
-        ((1, 2, None, 4, 5), "rank_missing"),
-        ((1, 2, 3, 4, 6), "rank_missing"),
-        ((0, 1, 2, 3, 4), "rank_missing"),
-        ((1,), "nothing_to_rank"),
+        ((1, 2, 2, 4, 5), "two_of_one_rank"), ((1, 2, None, 4, 5), "rank_missing"),
+        ((1, 2, 3, 4, 6), "rank_missing"), ((0, 1, 2, 3, 4), "rank_missing"), ((1,), "nothing_to_rank"),
     ],
-)
+)  # fmt: skip
 def test_ranks_that_are_no_order_are_refused(ranks, reason):
     assert refusal(infos(ranked(*ranks)), "aihub-rm") == reason
 

@@ -55,17 +55,11 @@ def test_a_gold_list_is_one_answer_and_its_order_counts():
 @pytest.mark.parametrize(
     ("text", "correct"),
     [
-        ("정답: 세종대왕", True),
-        ("“세종대왕”", True),
-        ("정답: 세종대왕은", True),
-        ("정답: 세종대왕이", True),
-        ("정답: 세종대왕입니다.", True),
-        ("정답: 세종", False),
-        ("정답: 조선의 세종대왕", False),
-        ("정답: 세종대왕는", False),
+        ("정답: 세종대왕", True), ("“세종대왕”", True), ("정답: 세종대왕은", True), ("정답: 세종대왕이", True),
+        ("정답: 세종대왕입니다.", True), ("정답: 세종", False), ("정답: 조선의 세종대왕", False), ("정답: 세종대왕는", False),
         ("답 없음", False),
     ],
-)
+)  # fmt: skip
 def test_a_span_may_carry_one_josa_and_nothing_else(text, correct):
     assert grade(SPAN, text).correct is correct
 
@@ -98,14 +92,10 @@ def test_a_long_answer_is_right_only_letter_by_letter():
 @pytest.mark.parametrize(
     "text",
     [
-        "답을 찾을 수 없습니다.",
-        "지문에서 답을 찾을 수 없습니다.",
-        "주어진 지문으로는 알 수 없습니다.",
-        "답변할 수 없습니다.",
-        "본문에 언급되지 않았습니다.",
+        "답을 찾을 수 없습니다.", "지문에서 답을 찾을 수 없습니다.", "주어진 지문으로는 알 수 없습니다.", "답변할 수 없습니다.", "본문에 언급되지 않았습니다.",
         "정답: 지문에 답이 없습니다.",
     ],
-)
+)  # fmt: skip
 def test_the_usual_ways_to_say_that_the_passage_holds_no_answer(text):
     assert grade(NOWHERE, text).correct
     assert not grade(SPAN, text).correct

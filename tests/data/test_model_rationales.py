@@ -67,13 +67,9 @@ def test_a_line_of_them_is_read_again_as_it_was_written(folder: Path):
 @pytest.mark.parametrize(
     "broken",
     [
-        [{"text": "", "by": "own"}],
-        [{"text": "풀이", "by": "me"}],
-        ["풀이"],
-        "풀이",
-        [{"by": "own"}],
+        [{"text": "", "by": "own"}], [{"text": "풀이", "by": "me"}], ["풀이"], "풀이", [{"by": "own"}],
     ],
-)
+)  # fmt: skip
 def test_broken_ones_are_a_drop_with_the_field(folder: Path, broken):
     write_lines(folder / "made.jsonl", [problem(1), problem(2, rationales=broken)])
     reading = read_source("made.jsonl", "train")

@@ -79,13 +79,10 @@ def test_what_a_reader_takes_to_be_equal_and_is_not_is_one_line(changes, said):
 @pytest.mark.parametrize(
     "changes",
     [
-        {},
-        {"shots": 5},
-        {"model": "other/model", "weight_hash": "v"},
-        {"data": {"elsewhere/test.csv": "d"}},
-        {"seed": 7},
+        {}, {"shots": 5}, {"model": "other/model", "weight_hash": "v"},
+        {"data": {"elsewhere/test.csv": "d"}}, {"seed": 7},
     ],
-)
+)  # fmt: skip
 def test_what_may_differ_is_not_doubted(changes):
     assert doubted({}, changes) == []
 

@@ -146,13 +146,10 @@ def test_what_is_stated_earns_what_the_script_of_klue_gives(said, gold, em, roug
 @pytest.mark.parametrize(
     "text",
     [
-        "글에 따르면 세종대왕이다.\n정답: 세종대왕",
-        "정답: 문종\n정답: 세종대왕",
-        "**정답: 세종대왕**",
-        "세종대왕",
+        "글에 따르면 세종대왕이다.\n정답: 세종대왕", "정답: 문종\n정답: 세종대왕", "**정답: 세종대왕**", "세종대왕",
         "<think>\n정답: 문종\n</think>\n\n정답: 세종대왕\n",
     ],
-)
+)  # fmt: skip
 def test_the_last_statement_of_a_span_counts(text):
     assert score_text(load_protocol("klue-mrc"), SPAN, text).scores == {"em": 1.0, "rouge_w": 1.0}
 
@@ -204,12 +201,10 @@ def test_what_cannot_be_read_earns_nothing_and_says_why(name, finish_reason, why
 @pytest.mark.parametrize(
     ("text", "answer", "why"),
     [
-        ("정답: 2", "2", "match"),
-        ("정답: ③", "3", "mismatch"),
-        ("2번 또는 3번", None, "ambiguous"),
+        ("정답: 2", "2", "match"), ("정답: ③", "3", "mismatch"), ("2번 또는 3번", None, "ambiguous"),
         ("모른다", None, "no_answer"),
     ],
-)
+)  # fmt: skip
 def test_a_template_is_graded_by_the_rule_of_koalign(text, answer, why):
     found = score_text(load_protocol("direct"), FOUR, f"정답은 {text}" if "또는" in text else text)
     assert (found.answer, found.why, found.scores) == (answer, why, {"acc": float(why == "match")})

@@ -78,15 +78,9 @@ def test_a_choice_is_right_only_if_it_is_the_very_string(text, right):
 @pytest.mark.parametrize(
     "text, right",
     [
-        ("만 6세", 1),
-        (" 6살\n", 1),
-        ("여섯살", 1),
-        ("여섯 살", 0),
-        ("6세", 0),
-        ("만 6세#6살", 0),
-        ("만 6세입니다", 0),
+        ("만 6세", 1), (" 6살\n", 1), ("여섯살", 1), ("여섯 살", 0), ("6세", 0), ("만 6세#6살", 0), ("만 6세입니다", 0),
     ],
-)
+)  # fmt: skip
 @pytest.mark.parametrize(
     "answers", [("만 6세#만6세#6살# 여섯살 ",), ("만 6세", "만6세", "6살", "여섯살")]
 )

@@ -165,11 +165,9 @@ def test_a_problem_with_more_choices_than_labels_has_no_candidates():
 @pytest.mark.parametrize(
     ("key", "choices", "labels"),
     [
-        ("CSAT_korean_22_3", 5, "ABCDE"),
-        ("CSAT_korean_22_3", 4, "ABCDE"),
-        ("KIIP_law_3", 4, "ABCD"),
+        ("CSAT_korean_22_3", 5, "ABCDE"), ("CSAT_korean_22_3", 4, "ABCDE"), ("KIIP_law_3", 4, "ABCD"),
     ],
-)
+)  # fmt: skip
 def test_click_scores_a_fifth_letter_where_the_id_says_csat(key, choices, labels):
     problem = Problem(
         question="?", choices=tuple("가나다라마"[:choices]), answers=("1",), source="click", key=key

@@ -98,12 +98,8 @@ KMMLU_HEADER = ["question", "answer", "A", "B", "C", "D", "Category", "Human Acc
 # --- kmmlu-redux, kmmlu-pro
 
 PRO = {
-    "question": "옳은 것은?",
-    "options": FIVE,
-    "solution": "5",
-    "license_name": "변호사",
-    "subject": "민법",
-}
+    "question": "옳은 것은?", "options": FIVE, "solution": "5", "license_name": "변호사", "subject": "민법",
+}  # fmt: skip
 
 
 # --- mmmlu
@@ -148,9 +144,6 @@ def csatqa(**changes: object) -> dict:
 
 
 COPA = {
-    "premise": "비가 왔다.",
-    "question": "결과",
-    "alternative_1": "해가 났다.",
-    "alternative_2": "길이 젖었다.",
+    "premise": "비가 왔다.", "question": "결과", "alternative_1": "해가 났다.", "alternative_2": "길이 젖었다.",
     "label": 1,
-}
+}  # fmt: skip

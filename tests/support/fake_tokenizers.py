@@ -35,11 +35,9 @@ CL100K = (
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 SPLITS = {
-    "qwen": (CL100K.replace("{1,3}", ""),),
-    "llama3": (CL100K,),
-    "exaone": (r"\p{N}", GPT2),
+    "qwen": (CL100K.replace("{1,3}", ""),), "llama3": (CL100K,), "exaone": (r"\p{N}", GPT2),
     "gpt2": (GPT2,),
-}
+}  # fmt: skip
 """How byte-level families cut text, in turns, before they merge (ggml-org/llama.cpp,
 src/llama-vocab.cpp)."""
 

@@ -14,18 +14,11 @@ from typing import Any
 LM_EVAL_SEED = 1234
 
 CLICK_IDS = {
-    "Economy": "KIIP_economy_{}",
-    "Geography": "KIIP_geography_{}",
-    "History": "KHB_{}_1",
-    "Law": "PSAT_2020_{}",
-    "Politics": "KIIP_politics_{}",
-    "Popular": "Kpop_popular_{}",
-    "Society": "KIIP_society_{}",
-    "Tradition": "KIIP_tradition_{}",
-    "Textual": "CSAT_korean_22_{}",
-    "Functional": "PSE_korean_{}",
-    "Grammar": "Kedu_1_{}",
-}
+    "Economy": "KIIP_economy_{}", "Geography": "KIIP_geography_{}", "History": "KHB_{}_1",
+    "Law": "PSAT_2020_{}", "Politics": "KIIP_politics_{}", "Popular": "Kpop_popular_{}",
+    "Society": "KIIP_society_{}", "Tradition": "KIIP_tradition_{}", "Textual": "CSAT_korean_22_{}",
+    "Functional": "PSE_korean_{}", "Grammar": "Kedu_1_{}",
+}  # fmt: skip
 """Subject -> the shape of an id that lm-eval sorts there."""
 
 TASKS: dict[str, dict[str, str]] = {
@@ -80,16 +73,8 @@ TASKS: dict[str, dict[str, str]] = {
 """Protocol -> subject as koalign calls it -> lm-eval's task file."""
 
 _WORDS = (
-    "신라",
-    "고려 ",
-    " 조선",
-    "발해, 거란",
-    '"가야"',
-    "甲은 乙에게",
-    "㉠과 ㉡",
-    "None",
-    "3.1 운동",
-)
+    "신라", "고려 ", " 조선", "발해, 거란", '"가야"', "甲은 乙에게", "㉠과 ㉡", "None", "3.1 운동",
+)  # fmt: skip
 
 
 def make_task_data(protocol: str, folder: Path, n: int) -> Path:
