@@ -5,94 +5,48 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import grading_vectors as vectors
 from support.grading_vectors import (
-    DENIED,
     ESSAY,
     FIVE,
-    FORMATS,
     FOUR,
-    LAST_COUNTS,
     LETTERS,
     LONG,
     MARKED,
-    NO_LABELS,
     NOWHERE,
-    ON_CHOICES,
-    OUT_OF_RANGE,
-    PHRASES,
     SHORT,
     SPAN,
-    THOUGHTS,
-    TOGETHER,
-    WHOLE_TEXTS,
-    WRITTEN_OTHERWISE,
     WRONG,
 )
 
 from koalign.data.grading.grade import grade, quotes_its_choice
 from koalign.records import Problem
 
-
-@pytest.mark.parametrize(("text", "answer"), PHRASES)
-def test_an_answer_in_a_phrase_is_read(text, answer):
-    assert grade(FOUR, text).answer == answer
-
-
-@pytest.mark.parametrize(("text", "answer"), WRITTEN_OTHERWISE)
-def test_marks_width_spaces_and_emphasis_do_not_hide_an_answer(text, answer):
-    assert grade(FOUR, text).answer == answer
-
-
-@pytest.mark.parametrize(("text", "answer"), FORMATS)
-def test_an_answer_in_json_latex_or_a_tag_is_read(text, answer):
-    assert grade(FOUR, text).answer == answer
+ON_FOUR = [
+    *vectors.PHRASES, *vectors.WRITTEN_OTHERWISE, *vectors.FORMATS, *vectors.WHOLE_TEXTS, *vectors.THOUGHTS,
+    *vectors.LAST_COUNTS, *vectors.DENIED, *vectors.NO_LABELS, *vectors.OUT_OF_RANGE,
+]  # fmt: skip
+VECTORS = [
+    *((FOUR, text, answer) for text, answer in ON_FOUR),
+    *((FIVE, text, "3") for text in vectors.SAYS_3),
+    *vectors.ON_CHOICES,
+]
 
 
-@pytest.mark.parametrize(("text", "answer"), WHOLE_TEXTS)
-def test_a_bare_label_is_an_answer_only_if_it_is_the_whole_text(text, answer):
-    assert grade(FOUR, text).answer == answer
-
-
-@pytest.mark.parametrize(("text", "answer"), THOUGHTS)
-def test_what_is_thought_is_not_said(text, answer):
-    assert grade(FOUR, text).answer == answer
-
-
-@pytest.mark.parametrize(("text", "answer"), LAST_COUNTS)
-def test_a_later_statement_corrects_an_earlier_one(text, answer):
-    assert grade(FOUR, text).answer == answer
-
-
-@pytest.mark.parametrize(("text", "answer"), DENIED)
-def test_what_is_denied_or_doubted_is_not_stated(text, answer):
-    assert grade(FOUR, text).answer == answer
-
-
-@pytest.mark.parametrize(("text", "answer"), NO_LABELS)
-def test_years_counts_and_words_are_no_choice_numbers(text, answer):
-    assert grade(FOUR, text).answer == answer
-    assert grade(FOUR, text).why == "no_answer"
-
-
-@pytest.mark.parametrize(("text", "answer"), OUT_OF_RANGE)
-def test_a_number_that_is_no_choice_is_no_answer(text, answer):
-    assert grade(FOUR, text).why == "no_answer"
-
-
-@pytest.mark.parametrize("text", TOGETHER)
-def test_two_answers_offered_together_are_ambiguous(text):
-    verdict = grade(FOUR, text)
-    assert (verdict.answer, verdict.correct, verdict.why) == (None, False, "ambiguous")
-
-
-@pytest.mark.parametrize(("problem", "text", "answer"), ON_CHOICES)
-def test_the_text_of_one_choice_alone_is_its_number(problem, text, answer):
+@pytest.mark.parametrize(("problem", "text", "answer"), VECTORS)
+def test_an_answer_is_read_as_it_is_stated_and_none_where_none_is(problem, text, answer):
     assert grade(problem, text).answer == answer
 
 
-def test_the_tables_hold_well_over_a_hundred_vectors():
-    tables = (PHRASES, WRITTEN_OTHERWISE, FORMATS, WHOLE_TEXTS, THOUGHTS, LAST_COUNTS, DENIED, NO_LABELS, OUT_OF_RANGE, TOGETHER, ON_CHOICES)  # fmt: skip
-    assert sum(map(len, tables)) >= 200
+@pytest.mark.parametrize("text", [text for text, _ in vectors.NO_LABELS + vectors.OUT_OF_RANGE])
+def test_what_is_no_number_of_a_choice_is_no_answer(text):
+    assert grade(FOUR, text).why == "no_answer"
+
+
+@pytest.mark.parametrize("text", vectors.TOGETHER)
+def test_two_answers_offered_together_are_ambiguous(text):
+    verdict = grade(FOUR, text)
+    assert (verdict.answer, verdict.correct, verdict.why) == (None, False, "ambiguous")
 
 
 def test_the_reason_of_a_missing_answer_is_said():
@@ -180,23 +134,6 @@ def test_shuffling_the_choices_keeps_the_verdict(order, answered):
 HOSTILE = ["정답:", "정답은 ", "①,", "1 ", "A와 B또는 ", "*가 ", '"정답":"', "<answer>", "\\boxed{{a", " ", "\n", "(", "정답(((((", "아니라 ①", "고른 답: ", "3. ", "<think"]  # fmt: skip
 
 
-OTHERS_SPOKEN_OF = [
-    "정답: ③\n\n해설\n① 세종 - 오답\n② 태조 - 오답\n③ 정조 - 정답\n④ 영조 - 오답", "정답: ③\n③ 정조 (정답)\n④ 영조",
-    "정답: 3\n3. 정조 → **정답**\n4. 영조 → 오답", "정답: 3번\n3번: 정답\n4번: 오답", "정답: ③ (가장 적절한 답)\n① 세종은",
-    "정답은 ③이다. ①이 정답이 되려면 태조여야 한다.", "정답: ③\n\n①을 정답으로 생각할 수 있으나 틀리다.", "정답은 ③이다. ②를 정답으로 착각하기 쉽다",
-    "정답은 ③. ②를 정답으로 선택하면 안 된다", "정답은 3번이다. 1번을 정답으로 고른 학생이 많았다.", "정답은 ③이다. ②가 정답이라는 주장은 틀리다.",
-    "정답은 ③이다. 만약 왕이 달랐다면 정답은 ②였을 것이다", "정답은 3번. 1번이 답이라고 하기에는 근거가 부족하다", "정답은 ③이다. 정답이 1번이라고 착각하기 쉽다",
-    "정답은 ③이다. ②도 정답이 될 것 같지만 아닙니다", '{"정답": 3, "이유": "②가 정답이라고 보기 쉽지만 아니다"}',
-    '{"정답": "3", "해설": "많은 학생이 정답을 1번으로 고르지만 틀리다."}', "①이 정답이라고 가정하자. 그러면 모순이다. 따라서 ③이 옳다.",
-    "처음에는 정답이 1번이라고 생각했지만 다시 검토하면 3번이 맞다.",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("text", OTHERS_SPOKEN_OF)
-def test_what_is_said_of_other_choices_beside_the_answer_does_not_count(text):
-    assert grade(FIVE, text).answer == "3"
-
-
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_grading_time_grows_no_faster_than_the_text(piece):
     def seconds(length: int) -> float:
@@ -208,26 +145,3 @@ def test_grading_time_grows_no_faster_than_the_text(piece):
 
     # Quadratic work would take a hundred times as long; what is linear takes about ten times.
     assert seconds(100_000) < 40 * max(seconds(10_000), 0.005)
-
-
-TENS = Problem(question="값은?", choices=("10", "20", "30", "40"), answers=("3",))
-
-
-@pytest.mark.parametrize(
-    ("text", "answer"),
-    [
-        ("정답: 30", "3"), ("\\boxed{30}", "3"), ("정답은 $30$이다", "3"), ("정답: 60", None), ("정답: 3", "3"),
-    ],
-)  # fmt: skip
-def test_a_number_of_two_digits_is_the_choice_that_says_it(text, answer):
-    assert grade(TENS, text).answer == answer
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "정답은 선지 ③이다", "3번 선지가 정답이다", "따라서 ③번 선택지가 정답입니다.", "3번 보기가 정답입니다.",
-    ],
-)  # fmt: skip
-def test_a_choice_may_be_called_what_exams_call_it(text):
-    assert grade(FIVE, text).answer == "3"
