@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import unicodedata
-import zipfile
 
 import pytest
+from support.exam_files import FILES
 from support.text_rows import (
-    FILES,
-    HILL,
+    ETRI,
     QUIZ,
     RIVER,
     flat_qa,
@@ -106,13 +105,11 @@ def test_questions_on_one_passage_are_one_group():
 
 
 def test_korquad_2_is_read_from_its_zip_and_from_the_hub_with_its_tags(tmp_path):
-    name, value = FILES["korquad-2"]
-    with zipfile.ZipFile(tmp_path / "KorQuAD_2.1_dev_00.zip", "w") as archive:
-        archive.writestr(name, json.dumps(value))
-    reading = read(open_documents(tmp_path / "KorQuAD_2.1_dev_00.zip"), "korquad-2")
-    assert [problem.key for problem in reading.problems] == ["한강", "남산"]
-    assert reading.problems[0].passage.startswith("<h1>한강</h1>")
-    article = value["data"][0]
+    file = FILES["korquad-2"]
+    reading = read(open_documents(file.write(tmp_path)), "korquad-2")
+    assert [problem.key for problem in reading.problems] == ["0", "1", "2", "3"]
+    assert reading.problems[0].passage == "<p>한강 고을0</p>"
+    article = file.row(0)
     flat = {**{k: v for k, v in article.items() if k != "qas"}, **article["qas"][0]}
     assert one([flat], "korquad-2").id == reading.problems[0].id
 
@@ -126,7 +123,7 @@ def test_tydiqa_keeps_the_korean_questions_and_counts_the_others():
 
 def test_a_list_of_questions_that_is_no_list_is_one_drop_at_its_place():
     value = squad(qa())
-    value["data"].append({"title": "남산", "paragraphs": [{"context": HILL, "qas": "없음"}]})
+    value["data"].append({"title": "남산", "paragraphs": [{"context": RIVER, "qas": "없음"}]})
     (drop,) = reading_of(value).drops
     assert drop.place == "made_up.json: data[1].paragraphs[0].qas"
     assert drop.detail == "a list expected, found text"
@@ -137,7 +134,7 @@ def test_a_list_of_questions_that_is_no_list_is_one_drop_at_its_place():
 
 @pytest.mark.parametrize("encoding", ["cp949", "utf-8-sig"])
 def test_etri_choices_stand_in_four_columns_of_one_name(encoding, tmp_path):
-    (tmp_path / "객관식.csv").write_bytes(FILES["etri"][1].encode(encoding))
+    (tmp_path / "객관식.csv").write_bytes(ETRI.encode(encoding))
     first, second = read(open_documents(tmp_path)).problems
     assert first.choices == ("낙동강", "한강", "금강", "섬진강")
     assert (first.answers, second.answers) == (("1",), ("1",))

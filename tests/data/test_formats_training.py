@@ -7,8 +7,8 @@ import zipfile
 
 import pytest
 from support.text_rows import (
-    FILES,
     INSTRUCTION,
+    SWIFT,
     aihub,
     ask,
     document,
@@ -87,7 +87,7 @@ def test_questions_on_one_document_are_one_group():
 
 
 def test_koalpaca_keeps_the_page_as_its_key():
-    problem = one([FILES["koalpaca"][1][0]], name="x.jsonl")
+    problem = one([{**INSTRUCTION, "url": "https://example.org/1"}], name="x.jsonl")
     assert (problem.question, problem.answers) == ("물은 왜 어는가?", ("열을 잃기 때문이다.",))
     assert (problem.key, problem.source) == ("https://example.org/1", "koalpaca")
 
@@ -157,7 +157,7 @@ def test_what_is_not_one_question_and_one_answer_is_refused(row, reason):
             "chosen": [ask(), tell()],
             "rejected": [ask(), tell("모른다.")],
         },
-        {"messages": [ask(), tell()], "rejected_response": "모른다."},
+        SWIFT,
     ],
 )
 def test_every_way_to_write_a_preference_is_the_same_ranking(row):
@@ -172,6 +172,6 @@ def test_preferences_between_numbers_are_read():
 
 
 def test_an_ms_swift_row_without_a_rejected_response_is_an_example():
-    first, second = FILES["ms-swift"][1]
-    reading = reading_of([first, {**second, "rejected_response": None}])
+    bare = {"messages": [ask("바다는?"), tell("푸르다.")], "rejected_response": None}
+    reading = reading_of([SWIFT, bare])
     assert (len(reading.rankings), len(reading.problems)) == (1, 1)

@@ -10,7 +10,6 @@ from koalign.data.formats.read import Reading, read
 from koalign.records import Problem, Ranking
 
 RIVER = "한강은 서울을 지난다. 길이는 494km이고, 서해로 흐른다."
-HILL = "남산은 서울 한가운데에 있다. 높이는 270m이다."
 
 
 def squad(*qas: dict, context: str = RIVER, **article: Any) -> dict:
@@ -150,90 +149,8 @@ def table(**changes: Any) -> dict:
 INSTRUCTION = {"instruction": "물은 왜 어는가?", "output": "열을 잃기 때문이다."}
 QUIZ = "질문(Q_string),보기()E_string,보기()E_string,보기()E_string,보기()E_string,정답(A_ans),위키피디아 제목(AP_title)"
 
-# Of each format two rows in the shape that its files have.
-FILES: dict[str, tuple[str, Any]] = {
-    "klue-mrc": (
-        "klue-mrc-v1.1_train.json",
-        squad(klue(0), klue(1), news_category="사회", source="made_up"),
-    ),
-    "korquad": ("KorQuAD_v1.0_dev.json", squad(qa(), qa(id="7-0-1", question="어느 도시를 지나는가?"))),
-    "korquad-2": (
-        "korquad2.1_train_00.json",
-        {
-            "version": "made_up",
-            "data": [
-                {
-                    "title": title,
-                    "url": "https://example.org",
-                    "context": f"<h1>{title}</h1><p>{text}</p>",
-                    "raw_html": "<html></html>",
-                    "qas": [
-                        {
-                            "id": title,
-                            "question": "어디에 있는가?",
-                            "answer": {"text": "서울", "answer_start": 0, "html_answer_start": 0},
-                        }
-                    ],
-                }
-                for title, text in (("한강", RIVER), ("남산", HILL))
-            ],
-        },
-    ),
-    "tydiqa-ko": (
-        "tydiqa-goldp-v1.1-train.json",
-        squad(qa(id="korean-1-0"), qa(id="korean-2-0", question="어느 도시인가?")),
-    ),
-    "squad": ("dev.json", squad(qa(id="a1"), qa(id="a2", question="어느 도시인가?"))),
-    "nikl-culture": (
-        "korean_culture_qa_V1.0_train+.json",
-        [culture("선다형", CHOICE, "1"), culture("단답형", "첫 생일의 이름은?", "돌#첫돌")],
-    ),
-    "nikl-rule": ("korean_language_rag_V1.0_train.json", [RULE, rule("교정형", "고치세요.", "가 옳다.")]),
-    "nikl-inappropriate": ("au-dev.json", [dialogue(), dialogue(id="au-2")]),
-    "nikl-logic": ("sr-dev.json", [logic(), logic("순접")]),
-    "aihub-sft": ("SFTlabel.json", infos(sft(), sft("다른 답이다."))),
-    "aihub-rm": ("RMlabel.json", infos(ranked(3, 1, 2, 5, 4), ranked(1, 2, 3, 4, 5))),
-    "aihub-qa": (
-        "qa.json",
-        [
-            document({"question": "무엇을 보고했는가?", "answer": "면적을 보고했다."}),
-            document({"question": "누가 했는가?", "answer": "국장이 했다."}),
-        ],
-    ),
-    "koalpaca": (
-        "KoAlpaca_v1.1a.jsonl",
-        [{**INSTRUCTION, "url": "https://example.org/1"}, {**INSTRUCTION, "url": "https://example.org/2"}],
-    ),
-    "alpaca": ("alpaca.json", [{**INSTRUCTION, "input": ""}, {**INSTRUCTION, "input": "한 줄로."}]),
-    "sharegpt": (
-        "sharegpt.json",
-        [{"conversations": [{"from": "human", "value": q}, {"from": "gpt", "value": "예."}]} for q in "가나"],
-    ),
-    "trl-prompt-completion": (
-        "completions.jsonl",
-        [{"prompt": "하늘은", "completion": " 파랗다."}, {"prompt": [ask()], "completion": [tell()]}],
-    ),
-    "trl-preference": (
-        "pairs.jsonl",
-        [
-            {"prompt": "정답:", "chosen": "2", "rejected": "4"},
-            {"prompt": [ask()], "chosen": [tell()], "rejected": [tell("모른다.")]},
-        ],
-    ),
-    "ms-swift": (
-        "swift.jsonl",
-        [
-            {"messages": [ask(), tell()], "rejected_response": "모른다."},
-            {"messages": [ask("바다는?"), tell("푸르다.")], "rejected_response": "모른다."},
-        ],
-    ),
-    "messages": ("messages.jsonl", [{"messages": [ask(), tell()]}, {"messages": [ask("바다는?"), tell("예.")]}]),
-    "etri": (
-        "객관식.csv",
-        f"{QUIZ}\r\n가장 긴 강은?,낙동강,한강,금강,섬진강,낙동강,낙동강\r\n옛 서울은?,한양,평양,경주,공주,한양,서울\r\n",
-    ),
-    "korwikitq": ("KorWikiTQ_ko_train.json", {"data": [table(), table(T="높은 산")]}),
-}  # fmt: skip
+ETRI = f"{QUIZ}\r\n가장 긴 강은?,낙동강,한강,금강,섬진강,낙동강,낙동강\r\n옛 서울은?,한양,평양,경주,공주,한양,서울\r\n"
+SWIFT = {"messages": [ask(), tell()], "rejected_response": "모른다."}
 
 
 def to_bytes(name: str, value: Any) -> bytes:
