@@ -16,6 +16,7 @@ fast: .venv/all lint  ## what needs neither training nor an engine: a minute on 
 lint: .venv/all
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 docs: .venv/runtime  ## the pages that come from the code: configuration, cli, architecture
 	$(BIN)/python scripts/make_docs.py

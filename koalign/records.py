@@ -16,6 +16,9 @@ from pydantic import (
     model_validator,
 )
 
+Why = Literal["match", "mismatch", "no_answer", "ambiguous", "truncated", "no_gold"]
+"""Why a completion is right, or not."""
+
 
 class KoalignError(Exception):
     """What the user can put right: the message names the place, what was found and what to do."""
@@ -114,7 +117,7 @@ class Problem(Record):
             raise ValueError(f"a problem of kind {self.kind!r} has no choices")
         return self
 
-    @computed_field
+    @computed_field  # type: ignore[prop-decorator]  # pydantic's own way; mypy issue 14461
     @property
     def id(self) -> str:
         """Sixteen hex digits: the hash of question, passage, box, choices and kind."""
@@ -182,7 +185,7 @@ class Verdict(Record):
 
     answer: str | None
     correct: bool
-    why: Literal["match", "mismatch", "no_answer", "ambiguous", "truncated", "no_gold"]
+    why: Why
 
 
 class PromptTokens(Record):

@@ -167,7 +167,7 @@ async def complete(client: Any, request: Mapping[str, Any], timeout: float, key:
     if key and key in text:
         raise failed("the reply holds the key")
     model = parsed.model if isinstance(parsed.model, str) and parsed.model else request["model"]
-    return ChatReply(text, reason, used, one_line(model, key))
+    return ChatReply(text, "length" if reason == "length" else "stop", used, one_line(model, key))
 
 
 async def _send(request: Any, timeout: float, key: str) -> bytes:

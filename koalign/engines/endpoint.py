@@ -94,7 +94,7 @@ class EndpointEngine:
         """See Engine.generate; whether the same seed gives the same samples depends on the server."""
         draws = [(request, request.first + i) for request in requests for i in range(request.n)]
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            samples = pool.map(lambda d: self._sample(*d, sampling, seed, stop), draws)
+            samples = pool.map(lambda d: self._sample(d[0], d[1], sampling, seed, stop), draws)
             return [[next(samples) for _ in range(request.n)] for request in requests]
 
     def _sample(

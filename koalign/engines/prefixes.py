@@ -27,7 +27,7 @@ class Shared:
     """Longer beginnings that go on from here."""
 
 
-def shared_prefixes(sequences: Sequence[Sequence[int]]) -> Shared:
+def shared_prefixes(sequences: Sequence[tuple[int, ...]]) -> Shared:
     """The tree of beginnings worth keeping, from the empty one; every sequence is a member once.
 
     A member always has a token of its own left, even where two sequences are equal. Sequences must not

@@ -62,7 +62,7 @@ class Probe:
         engine = HfEngine.around(model.get_base_model(), self.tokenizer, self.base, self.batch_size)
         requests = [r for side in self.sides.values() for r in side]
         requests.sort(key=lambda r: (len(r.prompt_ids), r.problem_id))
-        answered = {}
+        answered: dict[str, tuple[Sample, Verdict]] = {}
         # Those that the context leaves equal room: nobody is cut for a longer neighbour's sake.
         for room, together in groupby(requests, self._room):
             for batch in _batches(list(together), self.batch_size):

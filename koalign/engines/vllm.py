@@ -198,7 +198,7 @@ class VllmEngine:
         return samples
 
 
-def _apart(asked: Sequence[Request] | Sequence[Question]) -> list[list[int]]:
+def _apart(asked: Sequence[Request | Question]) -> list[list[int]]:
     """The numbers of what goes to the bare base, and of what goes to adapters, where there are any.
 
     Beside LoRA requests, vLLM 0.32 on the CPU answers a request for the bare base with an adapter's

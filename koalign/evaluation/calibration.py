@@ -202,8 +202,8 @@ def _calibration_error(
     ]
     by_chance = float(np.quantile(chance, 0.95)) / len(sure)
     low, high = distance_interval(value, resampled(rows, clusters, error, seed), by_chance)
-    ends = (None if end is None else round(end, 4) for end in (low, high))
-    return round(value, 4), *ends, round(by_chance, 4)
+    low, high = (None if end is None else round(end, 4) for end in (low, high))
+    return round(value, 4), low, high, round(by_chance, 4)
 
 
 def _surprise(prediction: Prediction) -> float:

@@ -84,7 +84,9 @@ class _Scale:
             if self.metric == "f1":
                 return task_f1_measure(gold, predicted, subjects, macro=macro)
             return macro_f1_measure(gold, predicted)
-        return mean_score([earned[n] for n in places], subjects, macro=macro)
+        mean = mean_score([earned[n] for n in places], subjects, macro=macro)
+        assert mean is not None  # every item has earned a score
+        return mean
 
 
 def _scale(systems: Sequence[Evaluated]) -> _Scale:
@@ -184,7 +186,8 @@ def _row(scale: _Scale, system: Evaluated) -> tuple[Row, list[str]]:
     stored = next(iter(system.evaluation.results.values()), {}) if own else {}
     stored_value = stored.get(scale.metric)
     if stored_value is not None and abs(stored_value - value) < _ROUNDED:
-        value, low, high = (stored.get(f"{scale.metric}{end}") for end in ("", "_low", "_high"))
+        value = stored_value
+        low, high = (stored.get(f"{scale.metric}{end}") for end in ("_low", "_high"))
     else:
         (figure,) = measured([measure], scale.passages)
         low, high = figure.low, figure.high
@@ -217,7 +220,7 @@ def _unsure(a: Evaluated, b: Evaluated, comparison: Comparison) -> Iterator[str]
     against, flips = f"{comparison.a} against {comparison.b}", comparison.won + comparison.lost
     if comparison.agreement == 1:
         yield f"{against}: every answer is the same; were both the systems that they should be?"
-    elif comparison.needed is not None and comparison.p >= _SURE:
+    elif comparison.needed is not None and comparison.p is not None and comparison.p >= _SURE:
         flipped = f"{flips:,} of {comparison.n:,} items flipped, {comparison.won:,} won and "
         flipped += f"{comparison.lost:,} lost"
         enough = f"p < {_SURE} needs a difference of {comparison.needed:,} items"

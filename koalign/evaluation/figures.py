@@ -140,8 +140,7 @@ def _nikl(
     score: NiklScore = score_of([item.problem for item in items], texts, scorers)
     row: Row = {}
     for name, figure in {"final": score.final, **score.figures}.items():
-        ends = (figure.low, figure.high) if figure else (None, None)
-        values = (figure and figure.value, None, *ends)
+        values = (figure.value, None, figure.low, figure.high) if figure else (None,) * 4
         row |= dict(zip((f"{name}{end}" for end in _ENDS), values, strict=True))
     notes = []
     if score.missing:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from koalign.data.grading.extract import extract_texts, forms, visible_text
 from koalign.data.grading.grade import FinishReason, grade
@@ -18,10 +17,9 @@ from koalign.evaluation.metrics.reading_metrics import (
     korquad_2_score,
 )
 from koalign.evaluation.protocols import Protocol
-from koalign.records import Problem
+from koalign.records import Problem, Why
 
 _THOUGHT_ENDS = ("</think>", "</thought>")
-Why = Literal["match", "mismatch", "no_answer", "ambiguous", "truncated"]
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,7 @@ def _largest(values: Sequence[float]) -> str:
 
 
 def _measured(
-    protocol: Protocol, problem: Problem, earned: dict[str, float | bool]
+    protocol: Protocol, problem: Problem, earned: Mapping[str, float]
 ) -> dict[str, float]:
     """The protocol's metrics that are taken of this subject."""
     subject = subject_of(protocol, problem)

@@ -140,10 +140,11 @@ def _intervals(
     if len(set(clusters)) < 2 or not measures:
         return [(None, None)] * len(measures)
     tallies = np.concatenate([measure.tallies for measure in measures], axis=1)
-    ends = np.cumsum([measure.tallies.shape[1] for measure in measures])[:-1]
-    parts = np.split(resampled_sums(tallies, clusters), ends, axis=1)
+    edges = np.cumsum([measure.tallies.shape[1] for measure in measures])[:-1]
+    parts = np.split(resampled_sums(tallies, clusters), edges, axis=1)
     found = [measure.value(part) for measure, part in zip(measures, parts, strict=True)]
-    return [tuple(map(float, np.nanquantile(values, [0.025, 0.975]))) for values in found]
+    ends = [np.nanquantile(values, [0.025, 0.975]) for values in found]
+    return [(float(low), float(high)) for low, high in ends]
 
 
 def _stderr(strata: Sequence[Sequence[float]], macro: bool) -> float | None:

@@ -188,8 +188,8 @@ class _Distillation:
         """Every check that needs one completion only."""
         self.written += written
         passed = []
-        for one in written:
-            result = explained(one, self._config.distill.language, self._taught)
+        for draft in written:
+            result = explained(draft, self._config.distill.language, self._taught)
             if isinstance(result, Drop):
                 self.drops.append(result)
             else:

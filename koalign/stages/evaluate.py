@@ -90,7 +90,7 @@ def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
     solving = System(
         base, ",".join(SOLVE), [adapters[name] for name in SOLVE], [*cards[SOLVE[0]], *cards[SOLVE[1]]]
     )  # fmt: skip
-    for name, system, voted, seconds, memory in (
+    for name, system, voted, took, memory in (
         (
             "solve_bare", systems["dpo"], _bare_votes(benchmark, attempts, controls.bare),
             seconds_of_controls, cost["peak_memory_mb"],
@@ -104,7 +104,7 @@ def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
         several = replace(benchmark, samples=max(len(one.votes) for one in voted))
         write_results(
             several, system, Answers(voted), out / name,
-            seconds={"run": seconds}, peak_memory_mb=memory, **facts,
+            seconds={"run": took}, peak_memory_mb=memory, **facts,
         )  # fmt: skip
     policy, alone = ([one.correct for one in predictions[name]] for name in ("dpo", "answer_alone"))
     report = solving_report(problems, attempts, controls, policy, alone)

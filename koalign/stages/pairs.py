@@ -120,7 +120,9 @@ def _screened(
     config: Config, base: Base, pairs: Sequence[PlacedPair], policy: Path
 ) -> tuple[list[PlacedPair], list[Drop], list[float]]:
     """The pairs kept, the drops, and the CHES where they were computed."""
-    kept, drops, ches = list(pairs), [], []
+    kept = list(pairs)
+    drops: list[Drop] = []
+    ches: list[float] = []
     if config.pairs.ches_drop and kept and not base.scripted:
         from koalign.training.scoring import ln_ches
 

@@ -74,7 +74,7 @@ def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
     write_jsonl(out / "dropped.jsonl", dropped)
     write_jsonl(out / "shots.jsonl", shots)
     write_json(out / "base.json", base.model_dump(mode="json"))
-    report = {
+    report: dict[str, Any] = {
         "sources": sources,
         "splits": {name: describe(splits[name], lengths[name]) for name in SPLITS},
         "rankings": len(prepared.rankings),

@@ -105,7 +105,7 @@ def group_pairs(pairs: Sequence[Pair], reference: Sequence[Logps]) -> list[dict[
     """One example a prompt, in the order of first appearance: its distinct completions, the pairs as
     numbers of completions, and the reference's log-probabilities of each completion's tokens."""
     groups, places = group_sides(pairs)
-    examples = [
+    examples: list[dict[str, Any]] = [
         {
             "prompt_ids": group.prompt,
             "completion_ids": group.completions,
@@ -138,6 +138,8 @@ class TokenizedDPOTrainer(DPOTrainer):
 class GroupedDPOTrainer(RowByRow, TokenizedDPOTrainer):
     """The same, on rows of groups: a forward pass gives every completion once, and TRL's loss reads
     from it the two sides of every pair as if it had computed them."""
+
+    loss_weights: list[Any]  # TRL's, a weight a loss
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool) -> Any:
         pairing = {key: inputs[key] for key in PAIR_KEYS}

@@ -105,7 +105,7 @@ def in_processes(title: str, wanted: int, work: Callable[..., T], *arguments: An
     try:
         for n, device in enumerate(devices):
             ours, theirs = context.Pipe(duplex=False)
-            process = context.Process(
+            process: BaseProcess = context.Process(
                 target=_work, args=(theirs, n, wanted, store.port, device, task), daemon=True
             )
             process.start()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from transformers import Trainer
 
 from koalign.training import processes
 
 
-class RowByRow:
+class RowByRow(Trainer):
     """Mix-in for TRL's trainers: a batch is all groups of an optimizer step, as
     {"rows": [...], "shares": [weight of a row in the means of the step]}.
 
@@ -17,6 +18,8 @@ class RowByRow:
     groups were laid into rows, nor on who computed which: `row_tokens` and `processes` are memory
     against speed and no hyper-parameters. Of N processes, each computes every N-th row.
     """
+
+    _total_train_tokens: float  # TRL's
 
     def training_step(
         self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None

@@ -1,9 +1,11 @@
 """What is done is done once; what would come out otherwise is stale, and refused until it is made again."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from support.command import koalign
+from support.command import ROOT, koalign
 from support.problems import problem, write_lines
 
 RUN = Path("runs/default")
@@ -64,6 +66,17 @@ def test_what_is_hidden_from_a_stage_cannot_change_its_result_unseen(scripted):
     stage = Stage("nosy", "nosy", nosy, sections=("sft",), inputs=())
     with pytest.raises(AttributeError, match="dpo"):
         execute(stage, load_config([Path("koalign.yaml")]), RUN)
+
+
+def test_the_type_checker_refuses_a_section_or_key_that_does_not_exist(tmp_path):
+    keys = ["sft.learning_rate", "sft.learing_rate", "stf.rank"]
+    code = ["from koalign.config.sections import Config", "def run(config: Config) -> None:"]
+    stage = tmp_path / "stage.py"
+    stage.write_text("\n".join(code + [f"    config.{key}" for key in keys]), encoding="utf-8")
+    command = [sys.executable, "-m", "mypy", "--config-file", "pyproject.toml", stage]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
+    errors = [line.split(":")[1] for line in done.stdout.splitlines() if "has no attribute" in line]
+    assert errors == ["4", "5"], done.stdout + done.stderr
 
 
 def test_a_changed_template_file_makes_what_was_rendered_with_it_stale(scripted):

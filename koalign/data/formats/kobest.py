@@ -50,6 +50,7 @@ def problem(row: Row) -> Problem:
     task, names = found
     label, words = row.fields[names[-1]], [text(row, name) for name in names[:-1]]
     first = 1 if task == "copa" and names == _GITHUB[task] else 0
+    choices: tuple[str, ...]
     match task:
         case "boolq":
             passage, question, choices = words[0], words[1], _NO_YES

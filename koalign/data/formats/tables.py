@@ -43,7 +43,7 @@ class Table:
             if cells and not self._is_whole(cells):
                 end = next((n for n in range(place + 1, end) if self._begins_a_record(n)), end)
             if cells:
-                yield place + 1, self._wrong(cells, end - place) or list(cells)
+                yield place + 1, self._checked(cells, end - place)
             place = end
 
     def _record(self, place: int) -> tuple[list[str] | csv.Error, int]:
@@ -74,7 +74,7 @@ class Table:
     def _is_whole(self, cells: list[str] | csv.Error) -> bool:
         return isinstance(cells, list) and len(cells) == len(self._names)
 
-    def _wrong(self, cells: list[str] | csv.Error, lines: int) -> str:
+    def _checked(self, cells: list[str] | csv.Error, lines: int) -> list[str] | str:
         over = f", over {lines} lines" if lines > 1 else ""
         if isinstance(cells, csv.Error):
             return f"no line of CSV ({cells}){over}"
@@ -82,7 +82,7 @@ class Table:
             return f"{len(cells)} fields, and the header names {len(self._names)}{over}"
         # As where one file was appended to another, perhaps with its byte order mark.
         again = [cells[0].lstrip("\ufeff"), *cells[1:]] == self._names
-        return "the header again" if again else ""
+        return "the header again" if again else cells
 
 
 def _unique(header: list[str]) -> list[str]:

@@ -226,7 +226,7 @@ def _whole(phrase: str, folded: Sequence[str]) -> tuple[int, ...]:
     phrase = without_key(phrase.strip())
     if not patterns.NUMBER_ONLY.fullmatch(phrase) and (number := _number_of_text(phrase, folded)):
         return (number,)
-    start = patterns.BEFORE_LABEL.match(phrase).end()
+    start = before.end() if (before := patterns.BEFORE_LABEL.match(phrase)) else 0
     group = next(iter(_label_groups(phrase[: 2 * _LINE], {start}, folded)), None)
     if group is None or group.start != start:
         return ()

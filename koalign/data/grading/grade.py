@@ -18,7 +18,7 @@ from koalign.data.grading.extract import (
     without_key,
 )
 from koalign.data.text.korean import strip_josa
-from koalign.records import Problem, Record, Verdict
+from koalign.records import Problem, Record, Verdict, Why
 
 FinishReason = Literal["stop", "length"]
 
@@ -62,7 +62,7 @@ class Graded(Record):
     """Id of the problem."""
     answer: str | None
     correct: bool
-    why: Literal["match", "mismatch", "no_answer", "ambiguous", "truncated", "no_gold"]
+    why: Why
 
 
 def grade(problem: Problem, text: str, finish_reason: FinishReason = "stop") -> Verdict:

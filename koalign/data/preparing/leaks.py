@@ -182,10 +182,11 @@ def _quotable(problems: Sequence[Problem]) -> _Sought:
     bounds = [0]
     rows: list[tuple[int, int, Kind]] = []
     for number, problem in enumerate(problems):
-        for kind, parts in (
-            ("passage", [problem.passage]),
-            ("overlap", [problem.box, problem.question, *problem.choices]),
-        ):
+        sought: dict[Kind, list[str]] = {
+            "passage": [problem.passage],
+            "overlap": [problem.box, problem.question, *problem.choices],
+        }
+        for kind, parts in sought.items():
             rows.append((len(bounds) - 1, number, kind))
             texts += parts
             bounds.append(len(texts))

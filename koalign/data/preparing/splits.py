@@ -28,6 +28,7 @@ def split_by_group(
 
 def _draw(problem: Problem, seed: int) -> float:
     """A number in [0, 1), the same for all of a group."""
+    group: tuple[str, ...]
     if problem.group:
         group = ("group", problem.source, problem.group)
     elif problem.passage:

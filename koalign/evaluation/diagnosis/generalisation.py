@@ -87,13 +87,12 @@ def generalisation(
     }
     signs = []
     for sign in SIGNS:
+        figures: dict[str, Figure | None]
         if sign.unit == "tokens":
             figures, few = _lengths(items, base, system, passages, seed)
         else:
             terms = {name: model.terms(sign.key) for name, model in models.items()}
-            figures: dict[str, Figure | None] = {
-                name: contrast(own, passages, seed) for name, own in terms.items()
-            }
+            figures = {name: contrast(own, passages, seed) for name, own in terms.items()}
             both = against(terms["system"], terms["base"])
             figures["difference"] = contrast(both, passages, seed)
             few = fewest(both)
@@ -246,7 +245,7 @@ def _text_of(reply: Reply, phrases: np.ndarray) -> _Text:
 
 def _lengths(
     items: Sequence[Item], base: Answers, system: Answers, passages: Sequence[str], seed: int
-) -> tuple[dict[str, Figure], int]:
+) -> tuple[dict[str, Figure | None], int]:
     """Median tokens of both and the difference of the medians; and how many held-out texts there are."""
     rows = [
         (*(len(model.plain[problem.id].sample.token_ids) for model in (base, system)), passage)
@@ -254,7 +253,7 @@ def _lengths(
         if side == "held_out"
     ]
     clusters = [passage for *_, passage in rows]
-    figures = {
+    figures: dict[str, Figure | None] = {
         "base": figure([row[0] for row in rows], median, clusters, seed),
         "system": figure([row[1] for row in rows], median, clusters, seed),
         "difference": figure(

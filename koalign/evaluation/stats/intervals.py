@@ -101,7 +101,7 @@ def difference_interval(right: int, n: int, other_right: int, other_n: int) -> t
 
 def bootstrap_interval(
     values: Sequence[T],
-    statistic: Callable[[Sequence[T]], float] = fmean,
+    statistic: Callable[..., float] = fmean,
     clusters: Sequence[Hashable] | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -142,7 +142,7 @@ def _by_cluster(values: Sequence[T], clusters: Sequence[Hashable] | None) -> lis
 
 def figure(
     values: Sequence[T],
-    statistic: Callable[[Sequence[T]], float] = fmean,
+    statistic: Callable[..., float] = fmean,
     clusters: Sequence[Hashable] | None = None,
     seed: int = 0,
 ) -> Figure:
@@ -172,7 +172,7 @@ def honest_interval(
     """
     if share in (0, 1):
         return wilson_interval(round(share * n), n)
-    if low is None or high - low < _ALIKE:
+    if low is None or high is None or high - low < _ALIKE:
         return None, None
     return low, high
 

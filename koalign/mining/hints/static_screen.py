@@ -87,10 +87,10 @@ def _names_an_option(problem: Problem, text: str) -> bool:
         return bool(_JUDGED.search(seen)) or (named != every and named in gold)
     said, asked = comparable(_LIST_MARK.sub("", seen)), comparable(problem.question)
     secrets = [comparable(secret) for secret in _secrets(problem)]
-    named = [number for number, secret in enumerate(secrets, 1) if _is_named(secret, said)]
-    if any(not _is_named(secrets[number - 1], asked) for number in named):
+    numbers = [number for number, secret in enumerate(secrets, 1) if _is_named(secret, said)]
+    if any(not _is_named(secrets[number - 1], asked) for number in numbers):
         return True
-    return bool(problem.choices and named) and {*map(str, named)} == {*problem.answers}
+    return bool(problem.choices and numbers) and {*map(str, numbers)} == {*problem.answers}
 
 
 def _secrets(problem: Problem) -> list[str]:

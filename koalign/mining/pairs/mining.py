@@ -108,14 +108,15 @@ def mine_candidates(
         for prompt, answers in zip(prompts, graded, strict=True)
     )
     problem = prompts[0].problem
+    candidates: list[Candidate] = []
     if problem.kind == "long":
-        use, candidates = "no_rule_verifies_it", []
+        use = "no_rule_verifies_it"
     elif not readable:
-        use, candidates = "unreadable", []
+        use = "unreadable"
     elif right == len(samples):
-        use, candidates = "all_right", []
+        use = "all_right"
     elif not right:
-        use, candidates = "all_wrong", []
+        use = "all_wrong"
     else:
         use, candidates = _candidates(
             prompts, graded, rates, consistency_z, pool_share, max_length_ratio

@@ -164,9 +164,9 @@ def _without_length_bias(
         middle = _median(differences, low, high)
         if abs(middle) <= limit * _median(lengths, 0, len(lengths)):
             break
-        gone = high - 1 if middle > 0 else low
+        heavy = high - 1 if middle > 0 else low
         low, high = (low, high - 1) if middle > 0 else (low + 1, high)
-        for length in ordered[gone].lengths:
+        for length in ordered[heavy].lengths:
             lengths.pop(bisect_left(lengths, length))
     gone = [*ordered[:low], *ordered[high:]]
     names = {id(pair) for pair in gone}
