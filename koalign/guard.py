@@ -37,7 +37,7 @@ def refuse_leaking_texts(texts: Sequence[tuple[str, str]], inputs: Mapping[str, 
 
 
 def leaking_texts(texts: Sequence[str], inputs: Mapping[str, Path]) -> set[int]:
-    """The numbers of the texts that say a problem of the run's dev or test split."""
+    """The numbers of the texts that contain a problem of the run's dev or test split."""
     evaluated, overlap = _held_out(inputs)
     return {leak.trained for leak in texts_leak(texts, evaluated, overlap)}
 

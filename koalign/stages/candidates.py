@@ -1,4 +1,4 @@
-"""candidates: training problems -> hints that a file, the policy itself or a teacher has for them. Dear."""
+"""candidates: training problems -> hints from a file, the policy itself or a teacher. Expensive."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from koalign.engines.opening import open_engine
 from koalign.guard import HELD_OUT, leaking_texts, refuse_leaks
 from koalign.jsonl import read_jsonl, read_record, write_jsonl
 from koalign.mining.distilling.teacher_calls import PAID, REPLIES, Call
-from koalign.mining.hints import writing as drafts
-from koalign.mining.hints.writing import Own, Written
+from koalign.mining.hints import writing
+from koalign.mining.hints.writing import HintDraft, OwnAnswer
 from koalign.records import Base, Drop, Hint, KoalignError, Problem, Prompt, Sample
 from koalign.renderer import open_renderer
 from koalign.run import Stage, StageResult
 
-Asked = list[tuple[Problem, list[Own]]]
+Unsolved = list[tuple[Problem, list[OwnAnswer]]]
+"""Problems that the policy does not always solve, with some of its answers."""
 
 
 def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
@@ -29,77 +30,77 @@ def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
     given = read_jsonl(inputs["prepare/hints.jsonl"], Hint)
     source = config.candidates.source
     if source == "file":
-        hints, drops = drafts.unlike_each_other(given)
+        hints, drops = writing.distinct_hints(given)
         if not hints:
             raise KoalignError(
                 "abstractions needs candidate hints; set data.hints to a JSONL file, or "
                 "candidates.source to policy or teacher"
             )
-        return _written(out, hints, drops, {}, {})
+        return _result(out, hints, drops, {}, {})
     if given:
         print(
             f"candidates: {len(given):,} hints of data.hints are left aside, since "
             f"candidates.source is {source}",
             file=sys.stderr,
         )
-    asked, drops = _worth_asking(config, inputs)
-    ask = _ask_policy if source == "policy" else _ask_teacher
-    written, failed, metrics = ask(config, inputs, out, asked)
-    hints, unfit = drafts.candidates(written)
+    unsolved, drops = _unsolved(config, inputs)
+    sample = _sample_policy if source == "policy" else _sample_teacher
+    drafts, failed, metrics = sample(config, inputs, out, unsolved)
+    hints, unfit = writing.candidates(drafts)
     leaks = leaking_texts([hint.text for hint in hints], inputs)
     drops += [*failed, *unfit]
     drops += [_drop(hints[n].problem_id, "says_a_held_out_problem") for n in sorted(leaks)]
     hints = [hint for number, hint in enumerate(hints) if number not in leaks]
     if not hints:
         raise KoalignError(
-            f"candidates: nothing of {len(written)} hints for {len(asked)} problems can be screened; "
+            f"candidates: none of {len(drafts)} hints for {len(unsolved)} problems can be screened; "
             f"see {out}"
         )
-    return _written(out, hints, drops, {"asked": len(asked)}, metrics)
+    return _result(out, hints, drops, {"asked": len(unsolved)}, metrics)
 
 
-def _worth_asking(config: Config, inputs: Mapping[str, Path]) -> tuple[Asked, list[Drop]]:
-    """The first `limit` problems that the policy does not always solve, with some of its answers."""
+def _unsolved(config: Config, inputs: Mapping[str, Path]) -> tuple[Unsolved, list[Drop]]:
+    """The first `limit` problems that the policy does not always solve."""
     problems = [p for p in read_jsonl(inputs["prepare/train.jsonl"], Problem) if p.answers]
     refuse_leaks(problems, inputs)
     drawn: dict[str, list[Sample]] = defaultdict(list)
     for sample in read_jsonl(inputs["samples/samples.jsonl"], Sample):
         drawn[sample.problem_id].append(sample)
-    asked: Asked = []
+    unsolved: Unsolved = []
     drops = []
     for problem in problems:
-        if len(asked) == config.candidates.limit:
+        if len(unsolved) == config.candidates.limit:
             break
         samples = drawn[problem.id]
-        if drafts.pass_rate(problem, samples) == 1:
+        if writing.pass_rate(problem, samples) == 1:
             drops.append(_drop(problem.id, "always_right"))
         else:
-            asked.append(
-                (problem, drafts.own_answers(problem, samples, config.candidates.own_answers))
+            unsolved.append(
+                (problem, writing.own_answers(problem, samples, config.candidates.own_answers))
             )
-    return asked, drops
+    return unsolved, drops
 
 
-def _ask_policy(
-    config: Config, inputs: Mapping[str, Path], out: Path, asked: Asked
-) -> tuple[list[Written], list[Drop], dict[str, float]]:
-    """What the DPO policy writes; own answers are left out where the context does not hold them all."""
+def _sample_policy(
+    config: Config, inputs: Mapping[str, Path], out: Path, unsolved: Unsolved
+) -> tuple[list[HintDraft], list[Drop], dict[str, float]]:
+    """Drafts of the DPO policy; own answers are left out where the context is too short for all."""
     base = read_record(inputs["prepare/base.json"], Base)
     renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
     adapter = inputs["dpo/adapter"]
     check_adapter(adapter, base, renderer.hash)
     section = config.candidates
     with open_engine(config.engine, config.model, base, [adapter]) as engine:
-        room = base.context - section.max_tokens
+        budget = base.context - section.max_tokens
         fitting, drops = [], []
-        for problem, own in asked:
+        for problem, own in unsolved:
             tries = [
-                drafts.ask_for_hint(problem, own[:count]).model_copy(
+                writing.ask_for_hint(problem, own[:count]).model_copy(
                     update={"thinking": renderer.thinking}
                 )
                 for count in range(len(own), -1, -1)
             ]
-            prompt = _first_that_fits(engine, tries, room)
+            prompt = _first_that_fits(engine, tries, budget)
             if prompt is None:
                 drops.append(_drop(problem.id, "too_long"))
             else:
@@ -112,35 +113,35 @@ def _ask_policy(
             title="candidates",
             seed=config.seed,
         )
-    written = [Written(s.problem_id, s.text, s.finish_reason) for one in drawn for s in one]
-    return written, drops, {}
+    drafts = [HintDraft(s.problem_id, s.text, s.finish_reason) for own in drawn for s in own]
+    return drafts, drops, {}
 
 
-def _first_that_fits(engine: Engine, tries: Sequence[Prompt], room: int) -> Prompt | None:
+def _first_that_fits(engine: Engine, tries: Sequence[Prompt], budget: int) -> Prompt | None:
     for prompt in tries:
-        if len(requests_for(engine, [prompt], None)[0].prompt_ids) <= room:
+        if len(requests_for(engine, [prompt], None)[0].prompt_ids) <= budget:
             return prompt
     return None
 
 
-def _ask_teacher(
-    config: Config, inputs: Mapping[str, Path], out: Path, asked: Asked
-) -> tuple[list[Written], list[Drop], dict[str, float]]:
-    """What the teacher writes; it is never shown a problem of dev or test."""
+def _sample_teacher(
+    config: Config, inputs: Mapping[str, Path], out: Path, unsolved: Unsolved
+) -> tuple[list[HintDraft], list[Drop], dict[str, float]]:
+    """Drafts of the teacher, which never sees a problem of dev or test."""
     from koalign.engines.teacher import ask_teacher
 
     calls = [
         Call(
             problem_id=problem.id,
-            messages=drafts.ask_for_hint(problem, own).messages,
+            messages=writing.ask_for_hint(problem, own).messages,
             index=index,
             purpose="hint",
         )
-        for problem, own in asked
+        for problem, own in unsolved
         for index in range(config.candidates.per_problem)
     ]
     result = ask_teacher(config.teacher, calls, out / REPLIES, title="candidates")
-    written = [Written(r.problem_id, r.text, r.finish_reason) for r in result.replies if r]
+    drafts = [HintDraft(r.problem_id, r.text, r.finish_reason) for r in result.replies if r]
     drops = [_drop(f.problem_id, "no_reply", f.error) for f in result.failures]
     metrics = {
         "cost": result.cost,
@@ -148,10 +149,10 @@ def _ask_teacher(
         "completion_tokens": float(result.completion_tokens),
         "alarms": float(len(result.alarms)),
     }
-    return written, drops, metrics
+    return drafts, drops, metrics
 
 
-def _written(
+def _result(
     out: Path,
     hints: Sequence[Hint],
     drops: Sequence[Drop],
@@ -167,7 +168,7 @@ def _written(
 
 
 def _drop(problem_id: str, reason: str, detail: str = "") -> Drop:
-    return Drop(stage=drafts.STAGE, reason=reason, problem_id=problem_id, detail=detail)
+    return Drop(stage=writing.STAGE, reason=reason, problem_id=problem_id, detail=detail)
 
 
 STAGE = Stage(

@@ -1,4 +1,4 @@
-"""distill: a teacher's solutions, the policy's own -> verified rationales for `data.train`. Dear."""
+"""distill: a teacher's solutions, the policy's own -> verified rationales for `data.train`. Expensive."""
 
 from __future__ import annotations
 

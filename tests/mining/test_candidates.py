@@ -12,8 +12,8 @@ from support.problems import CITIES, write_lines
 
 from koalign.jsonl import read_jsonl
 from koalign.mining.hints.writing import (
-    Own,
-    Written,
+    HintDraft,
+    OwnAnswer,
     ask_for_hint,
     candidates,
     own_answers,
@@ -34,13 +34,13 @@ def sample(text: str, index: int = 0, finish: str = "stop", order: tuple[int, ..
     )  # fmt: skip
 
 
-def written(*texts: str, finish: str = "stop") -> list[Written]:
-    return [Written("p", text, finish) for text in texts]
+def written(*texts: str, finish: str = "stop") -> list[HintDraft]:
+    return [HintDraft("p", text, finish) for text in texts]
 
 
 def test_the_writer_sees_problem_answer_explanation_and_own_answers_and_what_not_to_say():
     explained = PROBLEM.model_copy(update={"rationale": "지문의 첫 문장을 보면 안다."})
-    own = [Own("정답: 2", True), Own("정답: 4", False)]
+    own = [OwnAnswer("정답: 2", True), OwnAnswer("정답: 4", False)]
     (turn,) = ask_for_hint(explained, own).messages
     for part in (
         "민수는 부산에 산다.", "민수가 사는 곳은?", "1. 서울", "4. 광주", "[정답]\n2. 부산",
@@ -64,7 +64,11 @@ def test_own_answers_are_one_right_and_different_wrong_ones_the_commonest_first(
         sample("정답: 2입니다", 6, order=(1, 0, 2, 3)),
     ]
     found = own_answers(PROBLEM, samples, 3)
-    assert found == [Own("정답: 2", True), Own("정답: 4", False), Own("정답: 1", False)]
+    assert found == [
+        OwnAnswer("정답: 2", True),
+        OwnAnswer("정답: 4", False),
+        OwnAnswer("정답: 1", False),
+    ]
     assert own_answers(PROBLEM, samples[::-1], 3) == found
     assert own_answers(PROBLEM, samples, 0) == []
     # In another order of the choices the same number is another answer.
@@ -93,7 +97,7 @@ def test_what_did_not_end_is_empty_or_says_the_same_again_is_no_candidate():
 
 def test_another_problem_may_have_the_same_hint():
     same = "먼저 사람을 찾고 그 사람이 사는 곳을 찾는다."
-    kept, drops = candidates([Written("p", same, "stop"), Written("q", same, "stop")])
+    kept, drops = candidates([HintDraft("p", same, "stop"), HintDraft("q", same, "stop")])
     assert [hint.problem_id for hint in kept] == ["p", "q"] and drops == []
 
 
@@ -193,9 +197,7 @@ def test_a_hint_that_says_a_held_out_problem_is_dropped(policy):
             "-s", "candidates.limit=3",
         )  # fmt: skip
     assert done.returncode == 2 and "can be screened" in done.stderr
-    assert (
-        done.stderr.strip().splitlines()[-1].startswith("koalign: candidates: nothing of 12 hints")
-    )
+    assert done.stderr.strip().splitlines()[-1].startswith("koalign: candidates: none of 12 hints")
 
 
 def test_without_a_source_of_hints_both_ways_out_are_named(scripted):

@@ -1,4 +1,4 @@
-"""candidates: a problem with its answer -> what a writer of hints is asked; what it wrote -> candidates."""
+"""writing: a problem with its answer -> the prompt for hint drafts; drafts -> candidate hints."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from koalign.records import Drop, Hint, Problem, Prompt, Sample
 
 STAGE = "candidates"
 ALIKE = 0.9
-"""Jaccard of character 5-grams from which on two hints of a problem are one, as of problems."""
+"""Jaccard of character 5-grams from which two hints of a problem are duplicates, as for problems."""
 
 _WRITER = Template(
     name="hint",
@@ -56,7 +56,7 @@ _LABEL = re.compile(r"^[\W_]{0,4}(?:실마리|힌트|hint)[\W_]{0,4}\s*[:：][\s
 
 
 @dataclass(frozen=True)
-class Own:
+class OwnAnswer:
     """One answer of the policy to a training problem."""
 
     text: str
@@ -64,8 +64,8 @@ class Own:
 
 
 @dataclass(frozen=True)
-class Written:
-    """What somebody wrote when asked for a hint."""
+class HintDraft:
+    """A completion of the hint prompt, by the policy or a teacher."""
 
     problem_id: str
     text: str
@@ -79,58 +79,66 @@ def pass_rate(problem: Problem, samples: Sequence[Sample]) -> float | None:
     return sum(_is_right(problem, sample) for sample in samples) / len(samples)
 
 
-def own_answers(problem: Problem, samples: Sequence[Sample], count: int) -> list[Own]:
-    """At most `count` different answers to the problem as it stands, to learn from what goes wrong.
+def own_answers(problem: Problem, samples: Sequence[Sample], count: int) -> list[OwnAnswer]:
+    """At most `count` different answers to the problem as it stands, which show what goes wrong.
 
     The shortest right one, then the shortest wrong ones, those of the commonest wrong answer first and
     each wrong answer once as long as there are others.
     """
     ended = [s for s in samples if not s.permutation and s.finish_reason == "stop"]
     ended = sorted({s.text: s for s in ended}.values(), key=lambda s: (len(s.text), s.text))
-    right = [Own(s.text, True) for s in ended if _is_right(problem, s)]
+    right = [OwnAnswer(s.text, True) for s in ended if _is_right(problem, s)]
     answers = Counter(_answer(problem, s) for s in samples if not s.permutation)
-    by_answer: dict[str | None, list[Own]] = defaultdict(list)
+    by_answer: dict[str | None, list[OwnAnswer]] = defaultdict(list)
     for sample in ended:
         if not _is_right(problem, sample):
-            by_answer[_answer(problem, sample)].append(Own(sample.text, False))
+            by_answer[_answer(problem, sample)].append(OwnAnswer(sample.text, False))
     common = sorted(by_answer, key=lambda answer: (-answers[answer], str(answer)))
     wrong = [by_answer[answer].pop(0) for answer in common]
     wrong += [own for answer in common for own in by_answer[answer]]
     return [*right[:1], *wrong, *right[1:]][:count]
 
 
-def ask_for_hint(problem: Problem, own: Sequence[Own]) -> Prompt:
+def ask_for_hint(problem: Problem, own: Sequence[OwnAnswer]) -> Prompt:
     """The prompt that shows the problem, its gold answer and explanation, and some own answers.
 
-    The writer may know the answer: what its hint gives away the screens find.
+    The writer may see the answer: the screens refuse hints that give it away.
     """
     parts = [f"[정답]\n{_gold(problem)}"]
-    explanation = problem.rationale or next((one.text for one in problem.rationales), "")
+    explanation = problem.rationale or next(
+        (rationale.text for rationale in problem.rationales), ""
+    )
     if explanation:
         parts.append(f"[해설]\n{explanation}")
-    parts += [f"[학생의 {'맞은' if one.right else '틀린'} 풀이]\n{one.text.strip()}" for one in own]
+    parts += [
+        f"[학생의 {'맞은' if answer.right else '틀린'} 풀이]\n{answer.text.strip()}"
+        for answer in own
+    ]
     return Renderer(_WRITER).render(problem, "abstraction", hint="\n\n".join(parts))
 
 
-def candidates(written: Sequence[Written]) -> tuple[list[Hint], list[Drop]]:
-    """What can be screened, in the order in which it was written: ended, not empty, unlike the others
-    of its problem; and what cannot. Thoughts, emphasis and a label `실마리:` are taken off."""
+def candidates(drafts: Sequence[HintDraft]) -> tuple[list[Hint], list[Drop]]:
+    """The drafts that can be screened, in their order, and the others as drops.
+
+    A candidate has ended, is not empty and no near duplicate within its problem. Thoughts, emphasis and
+    a label `실마리:` are taken off.
+    """
     hints: list[Hint] = []
     drops: list[Drop] = []
-    for one in written:
-        seen = visible_text(one.text)
-        if one.finish_reason != "stop" or seen is None:
-            drops.append(Drop(stage=STAGE, reason="unfinished", problem_id=one.problem_id))
+    for draft in drafts:
+        seen = visible_text(draft.text)
+        if draft.finish_reason != "stop" or seen is None:
+            drops.append(Drop(stage=STAGE, reason="unfinished", problem_id=draft.problem_id))
         elif not (text := _LABEL.sub("", seen).strip()):
-            drops.append(Drop(stage=STAGE, reason="empty", problem_id=one.problem_id))
+            drops.append(Drop(stage=STAGE, reason="empty", problem_id=draft.problem_id))
         else:
-            hints.append(Hint(problem_id=one.problem_id, text=text))
-    unlike, alike = unlike_each_other(hints)
-    return unlike, drops + alike
+            hints.append(Hint(problem_id=draft.problem_id, text=text))
+    distinct, duplicates = distinct_hints(hints)
+    return distinct, drops + duplicates
 
 
-def unlike_each_other(hints: Sequence[Hint]) -> tuple[list[Hint], list[Drop]]:
-    """The hints without those that nearly say what an earlier one of their problem says, and these."""
+def distinct_hints(hints: Sequence[Hint]) -> tuple[list[Hint], list[Drop]]:
+    """The hints without near duplicates of an earlier one of their problem, and these as drops."""
     grams = character_ngrams([hint.text for hint in hints], 5)
     kept: dict[str, list[int]] = defaultdict(list)
     drops = []
