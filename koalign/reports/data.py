@@ -28,9 +28,8 @@ PER_CENT = ("yield", "pass@1", "pass@n")
 def print_dataset(report: Mapping[str, Any]) -> None:
     """What was read from where, what became of it, and how long it is."""
     out = console()
-    read = Table(
-        "split", "source", "read as", "rows", "problems", "rankings", "dropped", title="sources"
-    )
+    head = "split", "source", "read as", "rows", "problems", "rankings", "dropped"
+    read = Table(*head, title="sources")
     for source in report["sources"]:
         read.add_row(
             source["split"],
@@ -40,15 +39,8 @@ def print_dataset(report: Mapping[str, Any]) -> None:
             _listed(source["dropped"]),
         )
     out.print(read)
-    kept = Table(
-        "split",
-        "problems",
-        "passages",
-        "choices",
-        "gold positions",
-        "tokens median / p99 / max",
-        title="splits",
-    )
+    head = "split", "problems", "passages", "choices", "gold positions", "tokens median / p99 / max"
+    kept = Table(*head, title="splits")
     for name, split in report["splits"].items():
         tokens = split["tokens"]
         kept.add_row(
@@ -57,18 +49,19 @@ def print_dataset(report: Mapping[str, Any]) -> None:
             f"{split['groups']:,}",
             _listed(split["choices"]),
             "; ".join(
-                " ".join(f"{n:,}" for n in p.values()) for p in split["gold_positions"].values()
+                " ".join(map("{:,}".format, p.values())) for p in split["gold_positions"].values()
             ),
             f"{tokens['median']:,} / {tokens['p99']:,} / {tokens['max']:,}" if tokens else "",
         )
     out.print(kept)
-    if report["dropped"]:
-        lost = Table("dropped because", "rows", title="dropped")
-        for reason, count in report["dropped"].items():
-            lost.add_row(reason, f"{count:,}")
-        out.print(lost)
-    else:
-        out.print("nothing was dropped")
+    out.print(_counts("dropped because", "rows", report["dropped"]) or "nothing was dropped")
+
+
+def _counts(what: str, unit: str, counts: Mapping[str, int]) -> Table | None:
+    table = Table(what, unit)
+    for name, count in counts.items():
+        table.add_row(name, f"{count:,}")
+    return table if counts else None
 
 
 def dataset_page(report: Mapping[str, Any], splits: Mapping[str, Sequence[Problem]]) -> str:
@@ -78,18 +71,13 @@ def dataset_page(report: Mapping[str, Any], splits: Mapping[str, Sequence[Proble
             "Sources",
             [
                 (
-                    source["split"],
-                    source["path"],
-                    _read_as(source),
-                    source["rows"],
-                    source["problems"],
-                    source["rankings"],
-                    sum(source["dropped"].values()),
-                    source["of_other_splits"],
+                    *(source["split"], source["path"], _read_as(source)),
+                    *(source["rows"], source["problems"], source["rankings"]),
+                    *(sum(source["dropped"].values()), source["of_other_splits"]),
                 )
                 for source in report["sources"]
             ],
-            (
+            [
                 "split",
                 "source",
                 "read as",
@@ -98,16 +86,12 @@ def dataset_page(report: Mapping[str, Any], splits: Mapping[str, Sequence[Proble
                 "rankings",
                 "dropped",
                 "other splits",
-            ),
+            ],
             "Rows are problems, rankings and dropped rows together; files and rows of other splits beside.",
         ),
         Part(
             "Not read",
-            [
-                (name, why)
-                for source in report["sources"]
-                for name, why in source["not_read"].items()
-            ],
+            [pair for source in report["sources"] for pair in source["not_read"].items()],
         ),
         bars("Dropped, by reason", report["dropped"], "Each row is a line of dropped.jsonl."),
         bars("Leaks found", report["leaks"]),
@@ -120,15 +104,14 @@ def dataset_page(report: Mapping[str, Any], splits: Mapping[str, Sequence[Proble
 
 def _read_as(source: Mapping[str, Any]) -> str:
     """The formats and encodings of the files of a source."""
-    return ", ".join(
-        sorted({f"{f['format']} ({f['encoding'] or 'binary'})" for f in source["files"]})
-    )
+    read = {f"{file['format']} ({file['encoding'] or 'binary'})" for file in source["files"]}
+    return ", ".join(sorted(read))
 
 
-def leaks_page(found: Sequence[FoundLeak]) -> str:
+def leaks_page(leaks: Sequence[FoundLeak]) -> str:
     """The first leaks, what is learned from on the left and what is evaluated on the right, as HTML."""
     parts = []
-    for number, leak in enumerate(found[:LEAKS], start=1):
+    for number, leak in enumerate(leaks[:LEAKS], start=1):
         sides = (leak.learned, leak.evaluated)
         title = f"{number}. {leak.kind}, {leak.share:.0%} alike"
         parts.append(
@@ -139,19 +122,19 @@ def leaks_page(found: Sequence[FoundLeak]) -> str:
                 texts=True,
             )
         )
-    return page(f"{len(found):,} leaks, the first {len(parts)}", parts)
+    return page(f"{len(leaks):,} leaks, the first {len(parts)}", parts)
 
 
 def print_pairs(report: Mapping[str, Any]) -> None:
     """How many pairs there are, of what, and why there are no more."""
     out = console()
-    found = [f"{report['pairs']:,} pairs ({_listed(report['reasons'])})"]
-    found.append(f"of {report['problems_with_pairs']:,} problems")
+    facts = [f"{report['pairs']:,} pairs ({_listed(report['reasons'])})"]
+    facts.append(f"of {report['problems_with_pairs']:,} problems")
     rates = ", ".join(f"{key} {percent(report[key])}" for key in PER_CENT)
-    found.append(f"{report['problems']:,} sampled {report['n']} times: {rates}")
+    facts.append(f"{report['problems']:,} sampled {report['n']} times: {rates}")
     if report["unverified"]:
-        found.append(f"{report['unverified']:,} pairs unverified: an annotator's word, no rule's")
-    out.print("; ".join(found), highlight=False)
+        facts.append(f"{report['unverified']:,} pairs unverified: an annotator's word, no rule's")
+    out.print("; ".join(facts), highlight=False)
     sides = Table("side", "tokens min / median / max", "answers at place 1, 2, …")
     for side, lengths in report["lengths"].items():
         places = (
@@ -162,16 +145,13 @@ def print_pairs(report: Mapping[str, Any]) -> None:
         shown = " / ".join(f"{lengths[key]:,}" for key in ("min", "median", "max"))
         sides.add_row(side, shown, "; ".join(places))
     out.print(sides)
-    lost = Table("no pair, or one fewer, because", "times")
-    for reason, count in report["dropped"].items():
-        lost.add_row(reason, f"{count:,}")
-    if lost.row_count:
+    if lost := _counts("no pair, or one fewer, because", "times", report["dropped"]):
         out.print(lost)
 
 
 def pairs_page(report: Mapping[str, Any], pairs: Sequence[PlacedPair]) -> str:
     """The same and more, with plots and a few pairs side by side, as HTML."""
-    totals = (
+    totals = [
         "n",
         "problems",
         "samples",
@@ -179,7 +159,7 @@ def pairs_page(report: Mapping[str, Any], pairs: Sequence[PlacedPair]) -> str:
         "pairs",
         "problems_with_pairs",
         "unverified",
-    )
+    ]
     lengths = report["lengths"]
     return page(
         "Pairs",

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -27,6 +27,7 @@ DEFAULT = "quote-then-number"
 HIDDEN_STEM = "알맞은 것은?"
 Thinking = Literal["off", "on", "auto"]
 Purpose = Literal["answer", "abstraction"]
+Kind = Literal["choice", "short", "long", "span"]
 
 _JINJA = ImmutableSandboxedEnvironment(
     undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -60,12 +61,7 @@ class Template(Record):
     """Without chat: what stands between shots."""
     needs_rationale: bool = False
     """Whether a problem without a rationale cannot be taught."""
-    kinds: tuple[Literal["choice", "short", "long", "span"], ...] = (
-        "choice",
-        "short",
-        "long",
-        "span",
-    )
+    kinds: tuple[Kind, ...] = get_args(Kind)
     """The kinds of problems that it can ask."""
     abstractions: bool = True
     """Whether it can ask for an abstraction and show one."""
