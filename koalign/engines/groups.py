@@ -1,6 +1,6 @@
 """groups: a prompt and its completions in one sequence, so that the prompt is computed once.
 
-Two completions a and b of a prompt p, and what each token of the row is told:
+Two completions a and b of a prompt p, with the position and the visible tokens of each token:
 
     token     p0  p1  p2 | a0  a1  a2 | b0  b1
     position   0   1   2 |  3   4   5 |  3   4     each completion goes on where the prompt ends
@@ -35,7 +35,10 @@ from koalign.records import KoalignError
 ATTENTION = "koalign_groups"
 """Name of the attention in transformers; without a layout it is plain SDPA."""
 LAYERS = {"full_attention", "sliding_attention"}
-"""Kinds of layers in which what a token sees is all that one token knows of another."""
+"""Kinds of layers whose only exchange between tokens is attention under a mask."""
+TOLERANCE, ROUGH_TOLERANCE = 1e-3, 0.1
+"""Allowed difference, in nats, of a token's log-probability between a row of groups and its completion
+alone: the largest in float32; the mean in half precision or 4 bits, where rounding moves single tokens."""
 _PROMPT = -1
 
 
@@ -48,7 +51,7 @@ class Group:
 
     @property
     def tokens(self) -> int:
-        """Length in a row."""
+        """Tokens in a row: the prompt and all completions."""
         return len(self.prompt) + sum(map(len, self.completions))
 
 
@@ -65,18 +68,18 @@ class Span:
 
 @dataclass(frozen=True)
 class Layout:
-    """A row's groups; what the model is told beside ids and positions. Masks are made once a row."""
+    """The groups of a row, passed to the model beside ids and positions. Masks are made once a row."""
 
     spans: tuple[Span, ...]
     kept: int = 0
-    """Tokens in the KV cache that every group goes on from."""
+    """Tokens in the KV cache that all groups of the row share."""
     _masks: dict[tuple[str, Span, int | None], torch.Tensor | None] = field(
         default_factory=dict, compare=False, repr=False
     )
 
     @cached_property
     def predictors(self) -> list[int]:
-        """For each completion token, in order, the place in the row whose state predicts it."""
+        """(N,): for each completion token, in order, the place in the row that predicts it."""
         places = []
         for span in self.spans:
             start = span.split
@@ -181,6 +184,14 @@ def share_prompts(model: Any) -> None:
         )
     causal.set_attn_implementation(ATTENTION)
     causal.base_model.register_forward_hook(_keep_predictors, with_kwargs=True)
+
+
+def inexactness(model: Any, packed: torch.Tensor, alone: torch.Tensor) -> float | None:
+    """The difference of log-probabilities per token (N,) beyond the tolerance; None: packing is exact."""
+    differences = (packed - alone).abs()
+    float32 = all(p.dtype == torch.float32 for p in model.parameters())
+    difference = float(differences.max() if float32 else differences.mean())
+    return None if difference <= (TOLERANCE if float32 else ROUGH_TOLERANCE) else difference
 
 
 def group_attention(

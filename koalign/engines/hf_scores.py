@@ -1,4 +1,4 @@
-"""hf_scores: prompts and candidates -> log-probabilities, on transformers; what prompts share, once."""
+"""hf_scores: prompts and candidates -> log-probabilities on transformers; shared prefixes once."""
 
 from __future__ import annotations
 
@@ -10,24 +10,20 @@ import torch
 from transformers import DynamicCache
 
 from koalign.engines.engine import Question, stems
-from koalign.engines.groups import Group, pack, rows_of, share_prompts
+from koalign.engines.groups import Group, inexactness, pack, rows_of, share_prompts
 from koalign.engines.prefixes import Shared, shared_prefixes
 from koalign.records import KoalignError
 
 ROW_TOKENS = 4096
-"""Most tokens in one forward pass."""
-TOLERANCE = 1e-3
-"""Largest difference of a log-probability between a row and a prompt alone, in float32; in half
-precision, where rounding alone moves more, ROUGH."""
-ROUGH = 0.25
+"""Tokens in one forward pass; a longer prompt has one of its own."""
 
 
 class Scorer:
-    """Scores on one base with whatever adapter is on.
+    """Scores candidates on one base with its active adapter.
 
-    The beginnings that prompts share (the shots of a subject) stand in a KV cache while those that go on
-    from there are computed in rows of groups (`groups.py`). A model on which that is not exact, or not
-    known to be, computes one prompt at a time, and a line says so.
+    Prefixes that prompts share, such as the shots of a subject, stay in a KV cache (DynamicCache, batch of
+    one row) while the rest is computed in rows of groups (`groups.py`). Where that is not exact on the
+    longest question (`groups.inexactness`), prompts are computed one at a time, and stderr says so.
     """
 
     def __init__(self) -> None:
@@ -38,7 +34,10 @@ class Scorer:
     def scores(
         self, model: Any, questions: Sequence[Question]
     ) -> Iterator[tuple[int, list[float]]]:
-        """The number of each question and the log-probabilities of its candidates, as they come."""
+        """(number of the question, log-probability of each candidate) as they are computed.
+
+        In nats, summed over the tokens of a candidate.
+        """
         if not questions:
             return
         self._model = model
@@ -79,7 +78,7 @@ class Scorer:
 
     def _can_share(self, questions: Sequence[Question]) -> bool:
         """Whether the longest question has the same scores in a row behind a cache as alone."""
-        question = max(questions, key=lambda one: len(one.prompt_ids))
+        question = max(questions, key=lambda question: len(question.prompt_ids))
         alone = self._alone(question)  # before the model's attention is another
         try:
             share_prompts(self._model)
@@ -92,13 +91,15 @@ class Scorer:
             self._forward([Group(question.prompt_ids[:half], ())], cache, 0)
         logits = self._forward([_group(question, half)], cache, half)
         (together,) = _read(logits, [question])
-        exact = all(p.dtype == torch.float32 for p in self._model.parameters())
-        found = max(abs(a - b) for a, b in zip(alone, together, strict=True))
-        if found <= (TOLERANCE if exact else ROUGH):
+        lengths = torch.tensor([len(candidate) for candidate in question.candidates])
+        difference = inexactness(
+            self._model, torch.tensor(together) / lengths, torch.tensor(alone) / lengths
+        )
+        if difference is None:
             return True
         print(
             "engine: hf computes one prompt at a time: in a row behind a cache this model's "
-            f"log-probabilities differ by {found:.2g}",
+            f"log-probabilities differ by {difference:.2g} a token",
             file=sys.stderr,
         )
         return False
@@ -119,18 +120,18 @@ def _group(question: Question, kept: int) -> Group:
 
 
 def _read(logits: torch.Tensor, questions: Sequence[Question]) -> Iterator[list[float]]:
-    """The summed log-probabilities of the candidates; logits (N, vocabulary), the stems one by one."""
+    """The log-probabilities of each question's candidates; logits (N, vocabulary), stem after stem."""
     start = 0
     for question in questions:
-        found: dict[tuple[int, ...], float] = {}
+        sums: dict[tuple[int, ...], float] = {}
         for stem, nexts in stems(question).items():
             own = logits[start : start + len(stem) + 1].float()
             start += len(stem) + 1
             norms = own.logsumexp(dim=-1)
             begun = sum(float(own[i, token] - norms[i]) for i, token in enumerate(stem))
             for token in nexts:
-                found[(*stem, token)] = begun + float(own[-1, token] - norms[-1])
-        yield [found[candidate] for candidate in question.candidates]
+                sums[(*stem, token)] = begun + float(own[-1, token] - norms[-1])
+        yield [sums[candidate] for candidate in question.candidates]
 
 
 def _copied(cache: DynamicCache) -> DynamicCache:

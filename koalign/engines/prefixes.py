@@ -1,4 +1,4 @@
-"""prefixes: token sequences -> the beginnings that several share, as a tree; each is computed once."""
+"""prefixes: token sequences -> the tree of their shared prefixes; each is computed once."""
 
 from __future__ import annotations
 
@@ -8,30 +8,31 @@ from itertools import pairwise
 
 import numpy as np
 
-WORTH = 256
-"""Tokens that keeping a beginning must save in all: many small batches cost more than they spare."""
-STEP = 16
-"""Tokens by which a beginning inside another must be longer."""
+MIN_SAVED = 256
+"""Tokens that a cached prefix must save over all its sequences; for fewer, the smaller batches cost more.
+A rule of thumb, not tuned."""
+MIN_LONGER = 16
+"""Tokens by which a prefix inside another must be longer. A rule of thumb."""
 
 
 @dataclass
 class Shared:
-    """A beginning of `length` tokens."""
+    """A shared prefix of `length` tokens."""
 
     length: int
     example: int
-    """The number of a sequence that begins so."""
+    """Index of a sequence that begins with it."""
     members: list[int] = field(default_factory=list)
-    """The numbers of the sequences that go on from here by themselves."""
+    """Indices of the sequences whose longest kept prefix this is."""
     inside: list[Shared] = field(default_factory=list)
-    """Longer beginnings that go on from here."""
+    """Longer prefixes that begin with this one."""
 
 
 def shared_prefixes(sequences: Sequence[tuple[int, ...]]) -> Shared:
-    """The tree of beginnings worth keeping, from the empty one; every sequence is a member once.
+    """The tree of prefixes worth caching, from the empty one. Every sequence is a member of one node.
 
-    A member always has a token of its own left, even where two sequences are equal. Sequences must not
-    be empty.
+    A member has at least one token after the prefix, even where two sequences are equal. Sequences must
+    not be empty.
     """
     order = sorted(range(len(sequences)), key=lambda number: sequences[number])
     common = np.zeros(len(order), dtype=np.int64)  # with the one before
@@ -51,7 +52,7 @@ def _grow(order: list[int], common: np.ndarray, low: int, high: int, length: int
         inner = common[low + 1 : high]
         shortest = int(inner.min())
         longer = shortest - length
-        if longer >= STEP and longer * (high - low - 1) >= WORTH:
+        if longer >= MIN_LONGER and longer * (high - low - 1) >= MIN_SAVED:
             node.inside.append(_grow(order, common, low, high, shortest))
             continue
         cuts = [low, *(low + 1 + np.flatnonzero(inner == shortest)).tolist(), high]

@@ -1,7 +1,7 @@
-"""scoring: log-probabilities and states of completions under a policy that does not learn.
+"""scoring: log-probabilities and hidden states of completions under a fixed policy.
 
 Computed as in training: the prompt once for all of its completions, or, with `packing: trl`, one completion
-at a time as any transformers model does it.
+at a time.
 """
 
 from __future__ import annotations
@@ -16,17 +16,12 @@ from trl.trainer.utils import add_fused_lm_head
 
 from koalign.config.inputs import Model
 from koalign.config.sections import Training
-from koalign.engines.groups import Group, pack, rows_of, share_prompts
+from koalign.engines.groups import Group, inexactness, pack, rows_of, share_prompts
 from koalign.mining.pairs.logps import Logps
 from koalign.records import KoalignError, Pair
 from koalign.training.policy import autocast, continued_policy
 
 IGNORED = -100
-TOLERANCE = 1e-3
-"""Largest difference of a token's log-probability between a group and one completion alone, in float32."""
-ROUGH_TOLERANCE = 0.1
-"""Largest mean difference on a base in half precision or in 4 bits, where single tokens move further by
-rounding alone."""
 
 Read = Callable[[PeftModel, dict[str, Any]], torch.Tensor]
 """(policy, a row) -> something of every predicted token, (N, ...)."""
@@ -43,7 +38,7 @@ def token_logps(policy: PeftModel, pairs: Sequence[Pair], training: Training) ->
 
 
 def ln_ches(adapter: Path, model: Model, pairs: Sequence[Pair], training: Training) -> list[float]:
-    """For each pair the length-normalised CHES of the policy `adapter`: how alike its sides look inside.
+    """For each pair the length-normalised CHES under `adapter`: the similarity of its sides' hidden states.
 
     With s the sum over a completion's tokens of the last hidden states that predict them:
     <s+, s-> / (|y+| |y-|) - |s+|^2 / |y+|^2 (Razin et al., arXiv 2410.08847, Definition 2 and its
@@ -81,26 +76,23 @@ def group_sides(pairs: Sequence[Pair]) -> tuple[list[Group], list[tuple[int, int
 
 
 def share_prompts_of(policy: PeftModel, groups: Sequence[Group]) -> None:
-    """Make a policy ready for these groups, and see that packing is exact on it.
+    """Make a policy read rows of groups, and verify on the longest group that packing is exact.
 
-    Raises KoalignError if the longest group gives other log-probabilities than its completions alone.
-    Packing is exact by construction for the layers it accepts; a model may still look at places or
-    neighbours in a way of its own, and would train on nonsense without a word.
+    Raises KoalignError where the group's log-probabilities differ from those of its completions alone
+    (`groups.inexactness`): a model may use positions or neighbours in a way of its own.
     """
     add_fused_lm_head(policy.get_base_model())
     share_prompts(policy)
     policy.eval()
-    group = max(groups, key=lambda one: one.tokens)
+    group = max(groups, key=lambda group: group.tokens)
     with torch.no_grad(), autocast(policy):
         together = torch.cat(list(_packed(policy, [group], _logps)))
         alone = torch.cat([_alone(policy, group.prompt, one, _logps) for one in group.completions])
-    differences = (together - alone).abs()
-    exact = all(p.dtype == torch.float32 for p in policy.parameters())
-    found = float(differences.max() if exact else differences.mean())
-    if not found <= (TOLERANCE if exact else ROUGH_TOLERANCE):
+    difference = inexactness(policy, together, alone)
+    if difference is not None:
         raise KoalignError(
             "training.packing: groups is not exact on this model (log-probabilities differ by "
-            f"{found:.2g}); set training.packing: trl"
+            f"{difference:.2g}); set training.packing: trl"
         )
 
 
@@ -124,7 +116,7 @@ def _scored(
 
 
 def _packed(policy: PeftModel, groups: Sequence[Group], read: Read) -> Iterator[torch.Tensor]:
-    """What `read` makes of each completion of a row, in order."""
+    """The values of `read` for each completion of a row, (T, ...), in order."""
     row = pack(groups)
     row = {
         key: value.to(policy.device) if torch.is_tensor(value) else value

@@ -11,7 +11,7 @@ from support.tiny_models import CONFIGS, VOCABULARY, tiny
 from koalign.engines import hf_scores
 from koalign.engines.engine import Question, stems
 from koalign.engines.hf_scores import Scorer
-from koalign.engines.prefixes import STEP, WORTH, Shared, shared_prefixes
+from koalign.engines.prefixes import MIN_LONGER, MIN_SAVED, Shared, shared_prefixes
 
 
 def alone(model, question: Question) -> list[float]:
@@ -55,7 +55,7 @@ CANDIDATES = {
 @pytest.fixture(autouse=True)
 def _small_rows(monkeypatch):
     monkeypatch.setattr(hf_scores, "ROW_TOKENS", 30)
-    monkeypatch.setattr("koalign.engines.prefixes.WORTH", 64)
+    monkeypatch.setattr("koalign.engines.prefixes.MIN_SAVED", 64)
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -138,7 +138,7 @@ def test_each_sequence_stands_once_below_beginnings_that_are_its_own(some, repea
             assert some[number][: node.length] == begun and len(some[number]) > node.length
             seen.append(number)
         for inner in node.inside:
-            assert inner.length >= node.length + STEP
+            assert inner.length >= node.length + MIN_LONGER
             check(inner, begun)
 
     check(shared_prefixes(some), ())
@@ -149,4 +149,4 @@ def test_five_shots_are_kept_once_for_a_subject():
     shots = tuple(range(500))
     tree = shared_prefixes([(*shots, 1000 + n, 1, 2) for n in range(50)])
     assert not tree.members and [node.length for node in tree.inside] == [500]
-    assert WORTH < 500 * 49
+    assert MIN_SAVED < 500 * 49

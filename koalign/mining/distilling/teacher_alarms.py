@@ -1,4 +1,4 @@
-"""teacher_alarms: replies of a teacher, taken together -> signs that it did not read the problems."""
+"""teacher_alarms: the replies of a teacher -> signs that it did not read the problems."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from koalign.mining.distilling.teacher_calls import Reply
 from koalign.records import Record
 
 FEWEST, SHARE = 5, 0.05
-"""Problems, and share of all problems, from which on one text for all of them is an alarm."""
+"""An alarm needs one text for at least so many problems, and this share of all. A rule of thumb: refusals
+and stock phrases repeat, solutions of different problems do not."""
 Z = 4.0
-"""Standard errors above chance from which on a choice number is an alarm."""
+"""Standard errors above chance that make a choice number an alarm: one-sided p = 0.00003 by the normal
+approximation, so that a stage of five choices raises a false alarm once in 6,000 times."""
 BEGINNING = 60
-"""Characters of a text that are shown."""
+"""Characters of a text that an alarm shows."""
 
 
 class Chosen(Record):
-    """What one reply answers, as it was parsed."""
+    """The choice that one reply answers."""
 
     problem_id: str
     number: int
@@ -46,29 +48,29 @@ def _one_text(replies: Sequence[Reply | None]) -> list[str]:
     return [
         f"the same text for {count} of {total} problems: {text[:BEGINNING]}"
         f"{'…' if len(text) > BEGINNING else ''}"
-        for text, count in sorted(many.items(), key=lambda one: (-one[1], one[0]))
+        for text, count in sorted(many.items(), key=lambda item: (-item[1], item[0]))
     ]
 
 
 def _one_number(chosen: Sequence[Chosen]) -> list[str]:
-    """The number that is chosen far more often than by chance, if the problems are unlike each other.
+    """An alarm for each choice number that is far more frequent than by chance, with independent problems.
 
     Draws of one problem are one observation, the share of them that chose the number; its variance is
     at most p(1 - p) with p = 1 / choices, and with that the test is the binomial one (normal
     approximation) or stricter.
     """
     draws: dict[tuple[str, int], list[int]] = defaultdict(list)
-    for one in chosen:
-        draws[one.problem_id, one.choices].append(one.number)
+    for choice in chosen:
+        draws[choice.problem_id, choice.choices].append(choice.number)
     found = []
     for number in range(1, max((choices for _, choices in draws), default=0) + 1):
-        asked = {key: numbers for key, numbers in draws.items() if key[1] >= number}
-        share = sum(numbers.count(number) / len(numbers) for numbers in asked.values())
-        chances = [1 / choices for _, choices in asked]
+        problems = {key: numbers for key, numbers in draws.items() if key[1] >= number}
+        share = sum(numbers.count(number) / len(numbers) for numbers in problems.values())
+        chances = [1 / choices for _, choices in problems]
         error = sqrt(sum(p * (1 - p) for p in chances))
         if error and (z := (share - sum(chances)) / error) > Z:
             found.append(
-                f"choice {number} for {share:.0f} of {len(asked)} problems, by chance "
+                f"choice {number} for {share:.0f} of {len(problems)} problems, by chance "
                 f"{sum(chances):.0f} (z = {z:.1f})"
             )
     return found
