@@ -80,7 +80,7 @@ def mine(
 
     from koalign.config.files import load_config
     from koalign.jsonl import write_atomically, write_json, write_jsonl
-    from koalign.mining.mistakes.mistakes import mine as mined_from
+    from koalign.mining.mistakes.mistakes import select_mistakes
     from koalign.reports.mistakes import mined_page, print_mined
     from koalign.reports.views import describe
     from koalign.run import locked
@@ -99,7 +99,7 @@ def mine(
             for made, ran in cross_fit(config, run_dir, folds or FOLDS, sft.STAGE, force):
                 typer.echo(describe(made, ran))
             answered = read_folds(run_dir, folds or FOLDS)
-    mining = mined_from(
+    mining = select_mistakes(
         answered, take=take, clusters=clusters, replay=replay, seed=config.seed, vectors=vectors
     )
     mined = mining.mined.model_copy(update={"notes": (*mining.mined.notes, *notes)})

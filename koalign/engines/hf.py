@@ -1,4 +1,4 @@
-"""hf: the engine that runs anywhere, on transformers. The prompt is computed once for its n samples."""
+"""hf: the transformers engine; runs anywhere. A prompt is prefilled once for all of its samples."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from koalign.records import Base, Sample
 
 
 class HfEngine:
-    """transformers.generate on one shared prefill a prompt; adapters through PEFT."""
+    """transformers.generate on one prefill per prompt; adapters through PEFT."""
 
     name = "hf"
 
@@ -39,9 +39,9 @@ class HfEngine:
 
     @classmethod
     def around(cls, loaded: Any, tokenizer: Any, base: Base, batch_size: int) -> HfEngine:
-        """An engine on a transformers model in memory, in eval mode and with whatever adapter is on.
+        """An engine on a loaded transformers model in eval mode, with its active adapter.
 
-        Requests to it name no adapter.
+        Requests must not name an adapter.
         """
         engine = cls.__new__(cls)
         engine._hold(loaded, tokenizer, base, batch_size)
@@ -125,7 +125,12 @@ class HfEngine:
         seed: int,
         stop: Sequence[str],
     ) -> list[list[Sample]]:
-        n = requests[0].n  # of all of them
+        """Samples of R requests to one adapter with equal `n`.
+
+        ids, mask and positions (R, W), padded on the left; the KV cache holds (R, heads, W - 1, d) after
+        the prefill and (R n, heads, W - 1 + max_tokens, d) while sampling; log-probabilities (R n, T).
+        """
+        n = requests[0].n
         pad, ends = self.tokenizer.pad_token_id, stop_ids(self.tokenizer)
         width = max(len(request.prompt_ids) for request in requests)
         gaps = [width - len(request.prompt_ids) for request in requests]
@@ -168,9 +173,9 @@ class HfEngine:
             stopping_criteria=StoppingCriteriaList([_StopTexts(self.tokenizer, stop, width)]),
         )
         logprobs = torch.stack(sampler.logprobs, dim=1)
-        written = sequences[:, width:]
+        generated = sequences[:, width:]
         samples = []
-        for row, tokens in enumerate(written.tolist()):
+        for row, tokens in enumerate(generated.tolist()):
             length = next((n for n, t in enumerate(tokens, start=1) if t in ends), len(tokens))
             request = requests[row // n]
             text = self.tokenizer.decode(tokens[:length], skip_special_tokens=True)
@@ -193,11 +198,12 @@ class HfEngine:
 
 
 class _SeededSampler(LogitsProcessor):
-    """Draws each row's token by inverse CDF from the row's own stream of uniform numbers.
+    """Samples each row's token by inverse CDF from the row's own seeded stream of uniforms.
 
-    So a sample depends on its own seed and not on its neighbours in the batch. Nucleus: the fewest
-    likeliest tokens whose mass reaches top_p (Holtzman et al. 2020). Returns scores in which only the
-    drawn token is finite, and keeps its log-probability under the untempered model.
+    A sample does not depend on its neighbours in the batch. Nucleus: the fewest likeliest tokens whose
+    mass reaches top_p (Holtzman et al. 2020). Maps scores (rows, vocabulary) to scores that are finite
+    for the sampled token only. `logprobs`: for each step (rows,) log-probabilities of the sampled tokens,
+    in nats at temperature 1.
     """
 
     def __init__(self, sampling: Sampling, seeds: Sequence[int]) -> None:
@@ -213,7 +219,7 @@ class _SeededSampler(LogitsProcessor):
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
         scores = scores.float()
         if self._sampling.temperature == 0:
-            drawn = scores.argmax(dim=-1, keepdim=True)
+            token = scores.argmax(dim=-1, keepdim=True)
         else:
             probs, tokens = (
                 (scores / self._sampling.temperature).softmax(dim=-1).sort(descending=True)
@@ -224,13 +230,13 @@ class _SeededSampler(LogitsProcessor):
             uniform = self._uniform[:, len(self.logprobs), None].to(scores.device)
             place = (mass <= uniform * reach).sum(dim=-1, keepdim=True)
             place = place.minimum(kept.sum(dim=-1, keepdim=True) - 1)
-            drawn = tokens.gather(-1, place)
-        self.logprobs.append(scores.log_softmax(dim=-1).gather(-1, drawn).squeeze(-1))
-        return torch.full_like(scores, -torch.inf).scatter(-1, drawn, 0.0)
+            token = tokens.gather(-1, place)
+        self.logprobs.append(scores.log_softmax(dim=-1).gather(-1, token).squeeze(-1))
+        return torch.full_like(scores, -torch.inf).scatter(-1, token, 0.0)
 
 
 class _StopTexts(StoppingCriteria):
-    """Says which rows have written one of the stop texts since the prompt."""
+    """(rows,) bool: whether a row has generated a stop text after the prompt of `width` tokens."""
 
     def __init__(self, tokenizer: Any, stop: Sequence[str], width: int) -> None:
         self._tokenizer = tokenizer
@@ -241,5 +247,5 @@ class _StopTexts(StoppingCriteria):
         done = [False] * len(input_ids)
         if self._stop:
             texts = self._tokenizer.batch_decode(input_ids[:, self._width :])
-            done = [any(one in text for one in self._stop) for text in texts]
+            done = [any(stop in text for stop in self._stop) for text in texts]
         return torch.tensor(done, device=input_ids.device)

@@ -1,4 +1,4 @@
-"""hf_cache: the KV cache of prompts -> one for their samples, with room for the tokens to come."""
+"""hf_cache: the KV cache of prompts -> the cache of their samples, allocated for max_tokens more."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from transformers import Cache, DynamicLayer
 
 
 class RoomyLayer(DynamicLayer):
-    """Each row of a layer several times, with room for so many more tokens.
+    """Each row of a layer `repeats` times, allocated for `more` further tokens.
 
-    A token is written into its place; transformers' own layer copies all that was before it, token by
-    token (`torch.cat` in `DynamicLayer.update`). Keys and values are views of the part that is filled.
+    Keys and values (rows, heads, length, d) are views of the filled part. transformers' own layer copies
+    the whole cache for every token (`torch.cat` in `DynamicLayer.update`).
     """
 
     def __init__(self, layer: DynamicLayer, repeats: int, more: int) -> None:
@@ -40,7 +40,7 @@ class RoomyLayer(DynamicLayer):
 def for_samples(cache: Cache, n: int, more: int) -> None:
     """Make each row of a prefilled cache `n` rows that go on for up to `more` tokens each, in place.
 
-    What is no plain layer, such as a sliding window, grows as transformers has it.
+    Other kinds of layers, such as sliding windows, stay as transformers has them.
     """
     for number, layer in enumerate(cache.layers):
         if type(layer) is DynamicLayer and layer.is_initialized:

@@ -1,4 +1,4 @@
-"""probe: a model that is learning answers a fixed sample of what it learns from and of dev, greedily."""
+"""probe: greedy accuracy of a model in training, on fixed samples of its training problems and of dev."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from koalign.records import Base, Problem, Sample, Verdict
 
 @dataclass(frozen=True)
 class Probe:
-    """The questions, and how they are asked. Called with a PEFT model, it measures its active adapter."""
+    """Problems and settings of the probe. Called with a PEFT model, it measures the active adapter."""
 
     tokenizer: Any
     base: Base
@@ -29,14 +29,14 @@ class Probe:
     problems: Mapping[str, Problem]
     """By id."""
     sides: Mapping[str, Sequence[Request]]
-    """Those of `train` and of `held_out`."""
+    """Requests of `train` and of `held_out`."""
 
     def __call__(self, model: Any) -> dict[str, float]:
-        """Shares of right answers in `train` (of `train_n`) and `held_out` (of `held_out_n`).
+        """Accuracies `train` (of `train_n` problems) and `held_out` (of `held_out_n`), from 0 to 1.
 
-        And over both the mean length `tokens`, and the shares that were `cut` at `max_tokens` and that
-        no answer could be read from (`unreadable`). Leaves the model as it was: mode, adapter, weights,
-        random numbers.
+        Over both: the mean length `tokens`, the share `cut` at `max_tokens`, and the share `unreadable`,
+        without an extractable answer. Mode, adapter, weights and random state of the model stay as
+        they were.
         """
         modes = {module: module.training for module in model.modules()}
         model.eval()
@@ -45,12 +45,12 @@ class Probe:
         finally:
             for module, training in modes.items():
                 module.training = training
-        found: dict[str, float] = {}
+        measures: dict[str, float] = {}
         for side, requests in self.sides.items():
             right = sum(answered[r.problem_id][1].correct for r in requests)
-            found |= {side: right / len(requests), f"{side}_n": float(len(requests))}
+            measures |= {side: right / len(requests), f"{side}_n": float(len(requests))}
         samples, verdicts = zip(*answered.values(), strict=True)
-        return found | {
+        return measures | {
             "tokens": sum(len(s.token_ids) for s in samples) / len(samples),
             "cut": sum(s.finish_reason == "length" for s in samples) / len(samples),
             "unreadable": sum(v.answer is None for v in verdicts) / len(samples),

@@ -95,14 +95,14 @@ class ScriptedEngine:
         return 16
 
     def score(self, questions: Sequence[Question]) -> Iterator[tuple[int, list[float]]]:
-        """See Engine.score; likelier by far is what the greedy completion begins with."""
+        """See Engine.score; the candidate that the greedy completion begins with is far likelier."""
         for number, question in enumerate(questions):
-            said = self._texts(question.prompt_ids, question.adapter)[0].strip()
+            greedy = self._texts(question.prompt_ids, question.adapter)[0].strip()
             yield (
                 number,
                 [
-                    -0.1 if said.startswith(self.tokenizer.decode(one).strip()) else -9.0
-                    for one in question.candidates
+                    -0.1 if greedy.startswith(self.tokenizer.decode(ids).strip()) else -9.0
+                    for ids in question.candidates
                 ],
             )
 

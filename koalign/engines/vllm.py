@@ -93,30 +93,30 @@ class VllmEngine:
     def _score(self, questions: Sequence[Question]) -> list[list[float]]:
         from vllm import SamplingParams
 
-        asked: list[tuple[int, tuple[int, ...]]] = []
+        prefixes: list[tuple[int, tuple[int, ...]]] = []
         params = []
         for number, question in enumerate(questions):
-            for begun, nexts in _steps(question).items():
-                asked.append((number, begun))
+            for prefix, nexts in _steps(question).items():
+                prefixes.append((number, prefix))
                 params.append(
                     SamplingParams(
                         temperature=0, max_tokens=1, logprob_token_ids=nexts, detokenize=False
                     )
                 )
         outputs = self._llm.generate(
-            [{"prompt_token_ids": [*questions[n].prompt_ids, *begun]} for n, begun in asked],
+            [{"prompt_token_ids": [*questions[n].prompt_ids, *prefix]} for n, prefix in prefixes],
             params,
-            lora_request=[self._lora(questions[n].adapter) for n, _ in asked],
+            lora_request=[self._lora(questions[n].adapter) for n, _ in prefixes],
             use_tqdm=False,
         )
-        told = {
-            (number, begun): output.outputs[0].logprobs[0]
-            for (number, begun), output in zip(asked, outputs, strict=True)
+        logprobs = {
+            (number, prefix): output.outputs[0].logprobs[0]
+            for (number, prefix), output in zip(prefixes, outputs, strict=True)
         }
         return [
             [
-                sum(told[n, one[:i]][token].logprob for i, token in enumerate(one))
-                for one in question.candidates
+                sum(logprobs[n, ids[:i]][token].logprob for i, token in enumerate(ids))
+                for ids in question.candidates
             ]
             for n, question in enumerate(questions)
         ]
@@ -198,25 +198,25 @@ class VllmEngine:
         return samples
 
 
-def _apart(asked: Sequence[Request | Question]) -> list[list[int]]:
-    """The numbers of what goes to the bare base, and of what goes to adapters, where there are any.
+def _apart(requests: Sequence[Request | Question]) -> list[list[int]]:
+    """Indices of the requests to the bare base, and of those to adapters, where there are any.
 
     Beside LoRA requests, vLLM 0.32 on the CPU answers a request for the bare base with an adapter's
     weights; apart it does not.
     """
     parts: tuple[list[int], list[int]] = ([], [])
-    for number, one in enumerate(asked):
-        parts[one.adapter is not None].append(number)
+    for number, request in enumerate(requests):
+        parts[request.adapter is not None].append(number)
     return [part for part in parts if part]
 
 
 def _steps(question: Question) -> dict[tuple[int, ...], list[int]]:
-    """Each beginning of a candidate, from the empty one -> the tokens that may follow it."""
-    found: dict[tuple[int, ...], dict[int, None]] = {}
+    """Each proper prefix of a candidate, the empty one included -> the tokens that follow it."""
+    steps: dict[tuple[int, ...], dict[int, None]] = {}
     for candidate in question.candidates:
         for length, token in enumerate(candidate):
-            found.setdefault(candidate[:length], {})[token] = None
-    return {begun: list(nexts) for begun, nexts in found.items()}
+            steps.setdefault(candidate[:length], {})[token] = None
+    return {prefix: list(nexts) for prefix, nexts in steps.items()}
 
 
 def allowed_rank(rank: int) -> int:

@@ -8,7 +8,7 @@ from markupsafe import Markup
 from rich.markup import escape as plain
 from rich.table import Table
 
-from koalign.mining.mistakes.mistakes import Answered, Mined, Mining
+from koalign.mining.mistakes.mistakes import AnsweredProblem, Mined, Mining
 from koalign.reports.charts import bars, colour, scatter
 from koalign.reports.page import Part, page
 from koalign.reports.views import console
@@ -113,7 +113,7 @@ def _number(cluster: int) -> Markup:
     return Markup('<b style="color: {}">{}</b>').format(colour(cluster), cluster)
 
 
-def _whole(one: Answered) -> tuple[str, str, str]:
+def _whole(one: AnsweredProblem) -> tuple[str, str, str]:
     problem, prediction = one.problem, one.prediction
     lines = [f"{n}. {choice}" for n, choice in enumerate(problem.choices, start=1)]
     asked = "\n".join(filter(None, (problem.passage, problem.box, problem.question, *lines)))

@@ -1,4 +1,4 @@
-"""distill: a teacher's solutions, the policy's own -> verified rationales for `data.train`. Expensive."""
+"""distill: solutions by a teacher and the policy -> verified rationales for `data.train`. Expensive."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from koalign.mining.distilling.teacher_alarms import alarms
 from koalign.mining.distilling.teacher_calls import PAID, REPLIES, Call, Reply
 from koalign.mining.distilling.verify import (
     By,
-    Explained,
-    Written,
+    Solution,
+    VerifiedSolution,
     drop_of,
-    explained,
     fits,
     replied,
     sampled,
+    verified,
 )
 from koalign.records import Base, Drop, KoalignError, Problem, Sample
 from koalign.renderer import open_renderer
@@ -75,7 +75,7 @@ def run(config: Config, inputs: Mapping[str, Path], out: Path, *, asks: bool = T
     )
     report = {
         "problems": len(problems),
-        **describe_distillation(work.written, work.found, kept, drops),
+        **describe_distillation(work.solutions, work.found, kept, drops),
         "own_per_teacher_wanted": config.distill.own_per_teacher,
         "teacher": work.of_teacher(),
     }
@@ -94,7 +94,7 @@ def run(config: Config, inputs: Mapping[str, Path], out: Path, *, asks: bool = T
 
 
 class _Distillation:
-    """What was written so far, what of it passed, and what was dropped."""
+    """The solutions so far, those that passed, and the drops."""
 
     def __init__(
         self,
@@ -113,8 +113,8 @@ class _Distillation:
         self._taught = renderer if reasons else Renderer(load_template(REASONING))
         self._alarms: list[str] = []
         self.asked: TeacherResult | None = None
-        self.written: list[Written] = []
-        self.found: list[Explained] = []
+        self.solutions: list[Solution] = []
+        self.found: list[VerifiedSolution] = []
         self.drops: list[Drop] = []
 
     def take_own(self) -> None:
@@ -127,14 +127,14 @@ class _Distillation:
     def ask(self) -> None:
         """The teacher's solutions, without the answer in the prompt."""
         replies = self._draws(self._problems, "teacher")
-        chosen = chosen_by_teacher(self.written)
+        chosen = chosen_by_teacher(self.solutions)
         self._alarms = alarms(replies, chosen)
         for alarm in alarms([], chosen):  # those of texts are said where they are asked
             print(f"distill: suspicious: {alarm}", file=sys.stderr)
 
     def rationalize(self) -> None:
         """Those that no draw got right once more, with the answer; then the check of what came of it."""
-        right = {one.problem.id for one in self.written if one.verdict.correct}
+        right = {one.problem.id for one in self.solutions if one.verdict.correct}
         before = len(self.found)
         self._draws([p for p in self._problems if p.id not in right], "rationalized")
         self.found[before:] = self._leading(self.found[before:])
@@ -143,14 +143,14 @@ class _Distillation:
         """Take out what says a problem of dev or test."""
         leaking = leaking_texts([one.rationale for one in self.found], self._inputs)
         for number in sorted(leaking):
-            self.drops.append(self.found[number].written.drop("says_an_evaluated_problem"))
+            self.drops.append(self.found[number].solution.drop("says_an_evaluated_problem"))
         self.found = [one for number, one in enumerate(self.found) if number not in leaking]
 
     def of_teacher(self) -> dict[str, Any] | None:
         """Tokens, cost and alarms; none without a teacher."""
         if self.asked is None:
             return None
-        models = Counter(one.model for one in self.written if one.by != "own")
+        models = Counter(one.model for one in self.solutions if one.by != "own")
         return {
             "models": dict(sorted(models.items())),
             "prompt_tokens": self.asked.prompt_tokens,
@@ -168,28 +168,30 @@ class _Distillation:
             for problem in problems
             for call in ask_for_rationale(problem, section.language, section.n, told=told)
         ]
-        replies = self._teach([call for _, call in calls], f"distill: {by}")
-        written = []
+        replies = self._ask_teacher([call for _, call in calls], f"distill: {by}")
+        solutions = []
         for (problem, call), reply in zip(calls, replies, strict=True):
             if reply is None:
                 self.drops.append(drop_of(problem.id, "no_reply", f"{by} {call.index}"))
             else:
-                written.append(replied(problem, reply, by))
-        self._screen(written)
+                solutions.append(replied(problem, reply, by))
+        self._screen(solutions)
         return replies
 
-    def _teach(self, calls: Sequence[Call], title: str, short: bool = False) -> list[Reply | None]:
-        """The replies; all calls of the stage are in one log, so that one purse pays them."""
+    def _ask_teacher(
+        self, calls: Sequence[Call], title: str, short: bool = False
+    ) -> list[Reply | None]:
+        """The replies; all calls of the stage are in one log, so that one budget pays for them."""
         log = self._out / REPLIES
         self.asked = ask_teacher(self._config.teacher, calls, log, title=title, short=short)
         return list(self.asked.replies)
 
-    def _screen(self, written: Sequence[Written]) -> None:
+    def _screen(self, solutions: Sequence[Solution]) -> None:
         """Every check that needs one completion only."""
-        self.written += written
+        self.solutions += solutions
         passed = []
-        for draft in written:
-            result = explained(draft, self._config.distill.language, self._taught)
+        for solution in solutions:
+            result = verified(solution, self._config.distill.language, self._taught)
             if isinstance(result, Drop):
                 self.drops.append(result)
             else:
@@ -209,14 +211,14 @@ class _Distillation:
             else:
                 self.found.append(one)
 
-    def _leading(self, told: Sequence[Explained]) -> list[Explained]:
+    def _leading(self, told: Sequence[VerifiedSolution]) -> list[VerifiedSolution]:
         """Those that lead a model which was not told, its choices in another order, to the answer."""
         moved = []
         for one in told:
             try:
                 moved.append((one, in_another_order(one.problem, self._config.seed)))
             except ValueError as error:
-                self.drops.append(one.written.drop("names_choices_unclearly", str(error)))
+                self.drops.append(one.solution.drop("names_choices_unclearly", str(error)))
         kept = []
         for (one, _), right in zip(
             moved, self._judged([problem for _, problem in moved]), strict=True
@@ -225,7 +227,7 @@ class _Distillation:
                 kept.append(one)
             else:
                 reached = f"{right} of {DRAWS} right"
-                self.drops.append(one.written.drop("does_not_lead_to_the_answer", reached))
+                self.drops.append(one.solution.drop("does_not_lead_to_the_answer", reached))
         return kept
 
     def _judged(self, shown: Sequence[Problem]) -> list[int]:
@@ -233,7 +235,7 @@ class _Distillation:
         if POLICY not in self._inputs:
             calls = calls_to_judge(shown)
             return right_replies(
-                shown, self._teach(calls, "distill: judged by the teacher", short=True)
+                shown, self._ask_teacher(calls, "distill: judged by the teacher", short=True)
             )
         config, adapter = self._config, self._inputs[POLICY]
         check_adapter(adapter, self._base, self._renderer.hash)

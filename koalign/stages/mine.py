@@ -25,7 +25,7 @@ from koalign.engines.drawing import draw, requests_for
 from koalign.engines.opening import open_engine
 from koalign.evaluation.results import Prediction, read_evaluation
 from koalign.jsonl import read_json, read_jsonl, read_record, write_jsonl
-from koalign.mining.mistakes.mistakes import Answered, matched, refuse_test
+from koalign.mining.mistakes.mistakes import AnsweredProblem, matched, refuse_test
 from koalign.records import Base, KoalignError, Problem, Sample, content_hash
 from koalign.renderer import open_renderer
 from koalign.run import Manifest, Stage, StageResult, execute, read_manifest
@@ -36,7 +36,7 @@ _OWN = ("train", "test", "shots")
 """Files of `prepare` that every fold has its own of; the others are the run's."""
 
 
-def judged(folder: Path, problems: str, run_dir: Path) -> tuple[list[Answered], list[str]]:
+def judged(folder: Path, problems: str, run_dir: Path) -> tuple[list[AnsweredProblem], list[str]]:
     """What an evaluation asked and was answered, and what the user must know of it.
 
     Raises KoalignError where a problem is of a test split, by its own word or by that of the run, and
@@ -117,7 +117,7 @@ def folds_folder(run_dir: Path, folds: int) -> Path:
     return run_dir / "mine" / f"{folds}-folds"
 
 
-def read_folds(run_dir: Path, folds: int) -> list[Answered]:
+def read_folds(run_dir: Path, folds: int) -> list[AnsweredProblem]:
     """The training set of the run, each problem with the answer of a model that had not seen it."""
     answers = folds_folder(run_dir, folds) / "answers" / "predictions.jsonl"
     problems = read_jsonl(run_dir / "prepare" / "train.jsonl", Problem)

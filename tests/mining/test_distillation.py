@@ -16,12 +16,12 @@ from koalign.mining.distilling.explaining import (
 from koalign.mining.distilling.mixture import with_rationales
 from koalign.mining.distilling.report import describe_distillation
 from koalign.mining.distilling.verify import (
-    Explained,
-    Written,
-    explained,
+    Solution,
+    VerifiedSolution,
     fits,
     hangul_share,
     reasoning_of,
+    verified,
 )
 from koalign.records import Drop, Problem, Rationale
 
@@ -36,12 +36,12 @@ REASONING = Renderer(load_template("reasoning"))
 GOOD = "민수는 태호와 같은 곳에 산다. 태호는 부산에 산다."
 
 
-def wrote(text: str, by: str = "teacher", **changes) -> Written:
-    return replace(Written(PROBLEM, text, "stop", by, "m", 0), **changes)
+def wrote(text: str, by: str = "teacher", **changes) -> Solution:
+    return replace(Solution(PROBLEM, text, "stop", by, "m", 0), **changes)
 
 
-def judged(text: str, language: str = "korean", **changes) -> Explained | Drop:
-    return explained(wrote(text, **changes), language, REASONING)
+def judged(text: str, language: str = "korean", **changes) -> VerifiedSolution | Drop:
+    return verified(wrote(text, **changes), language, REASONING)
 
 
 # What a rationale is.
@@ -73,7 +73,7 @@ def test_what_is_taught_is_the_rationale_and_the_answer_in_the_form_of_the_templ
     found = judged(f"{GOOD}\n따라서 정답은 ②번이다.")
     assert REASONING.target(found.problem) == f"{GOOD}\n\n정답: 2"
     thinking = Renderer(load_template("direct"), thinking="on")
-    found = explained(wrote(f"{GOOD}\n정답: 2"), "korean", thinking)
+    found = verified(wrote(f"{GOOD}\n정답: 2"), "korean", thinking)
     assert thinking.target(found.problem) == f"<think>\n{GOOD}\n</think>\n\n정답: 2"
     assert found.record == Rationale(text=GOOD, by="teacher", model="m")
 
@@ -103,19 +103,19 @@ def test_each_fault_is_a_drop_with_its_reason(text, changes, reason):
 
 def test_what_the_template_would_teach_wrong_is_dropped():
     silent = REASONING.template.model_copy(update={"target": "{{ rationale }}"})
-    found = explained(wrote(f"{GOOD}\n정답: 2"), "korean", Renderer(silent))
+    found = verified(wrote(f"{GOOD}\n정답: 2"), "korean", Renderer(silent))
     assert isinstance(found, Drop) and found.reason == "target_not_right"
 
 
 def test_a_teacher_that_was_not_told_may_speak_of_given_answers():
-    assert isinstance(judged(f"주어진 답 가운데 고른다. {GOOD}\n정답: 2"), Explained)
+    assert isinstance(judged(f"주어진 답 가운데 고른다. {GOOD}\n정답: 2"), VerifiedSolution)
 
 
 def test_short_answers_are_verified_too_and_two_different_ones_are_refused():
     written = replace(wrote("한글은 왕이 만들었다.\n정답: 세종"), problem=SHORT)
-    assert explained(written, "korean", REASONING).rationale == "한글은 왕이 만들었다."
+    assert verified(written, "korean", REASONING).rationale == "한글은 왕이 만들었다."
     twice = replace(written, text="정답: 세조\n다시 보니 왕이 만들었다.\n정답: 세종")
-    assert explained(twice, "korean", REASONING).reason == "several_answers"
+    assert verified(twice, "korean", REASONING).reason == "several_answers"
 
 
 @pytest.mark.parametrize(
@@ -129,9 +129,9 @@ def test_the_share_of_hangul_is_of_the_letters(text, share):
 def test_mixed_rationales_keep_some_korean_and_not_much():
     english = "Minsu lives in the same place as his boss, who is named in the passage. "
     some, none, much = (f"{english}{korean}\n정답: 2" for korean in ("부산이다", "Busan", GOOD))
-    assert isinstance(judged(some, "mixed"), Explained)
+    assert isinstance(judged(some, "mixed"), VerifiedSolution)
     assert judged(none, "mixed").reason == judged(much, "mixed").reason == "wrong_language"
-    assert isinstance(judged(f"{GOOD}\n정답: 2", "mixed", by="own"), Explained)
+    assert isinstance(judged(f"{GOOD}\n정답: 2", "mixed", by="own"), VerifiedSolution)
     assert judged(none, "mixed", by="own").reason == "wrong_language"
 
 
@@ -213,7 +213,7 @@ def test_an_honest_rationale_is_not(text):
 def test_problems_carry_what_is_kept_and_nothing_they_had_before():
     had = PROBLEM.model_copy(update={"rationales": (Rationale(text="옛것", by="own"),)})
     other = PROBLEM.model_copy(update={"question": "다른 문제?"})
-    kept = [Explained(replace(wrote("", by="own"), problem=had), GOOD)]
+    kept = [VerifiedSolution(replace(wrote("", by="own"), problem=had), GOOD)]
     (problem,) = with_rationales([other, had], kept)
     assert problem.id == PROBLEM.id and [r.text for r in problem.rationales] == [GOOD]
     assert REASONING.targets(problem) == [f"{GOOD}\n\n정답: 2"]
@@ -222,8 +222,8 @@ def test_problems_carry_what_is_kept_and_nothing_they_had_before():
 def test_the_report_counts_every_draw_once():
     texts = [f"{GOOD}\n정답: 2", f"{GOOD}\n정답: 3", f"{GOOD} 또.\n정답: 2", "모른다."]
     written = [wrote(text, index=number % 2) for number, text in enumerate(texts)]
-    results = [explained(w, "korean", REASONING) for w in written]
-    found = [r for r in results if isinstance(r, Explained)]
+    results = [verified(w, "korean", REASONING) for w in written]
+    found = [r for r in results if isinstance(r, VerifiedSolution)]
     drops = [r for r in results if isinstance(r, Drop)]
     report = describe_distillation(written, found, found[:1], drops)
     assert report["yield"]["teacher"] == {

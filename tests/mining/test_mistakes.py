@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from support.problems import CITIES
 
 from koalign.evaluation.results import Prediction
-from koalign.mining.mistakes.mistakes import Answered, matched, mine, refuse_test, said
+from koalign.mining.mistakes.mistakes import (
+    AnsweredProblem,
+    matched,
+    mistake_text,
+    refuse_test,
+    select_mistakes,
+)
 from koalign.records import KoalignError, Problem
 
 TOPICS = {
@@ -20,7 +26,9 @@ TOPICS = {
 }
 
 
-def answered(number: int, *, right: bool = False, text: str = "", **changes: object) -> Answered:
+def answered(
+    number: int, *, right: bool = False, text: str = "", **changes: object
+) -> AnsweredProblem:
     subject = changes.get("subject", "")
     question = changes.pop("question", f"{number}번 사람이 사는 곳은?")
     problem = Problem(
@@ -30,10 +38,10 @@ def answered(number: int, *, right: bool = False, text: str = "", **changes: obj
         id=problem.id, answer="1" if right else "2", gold=problem.answers, correct=right, text=text,
         why="match" if right else "mismatch", scores={"accuracy": float(right)}, subject=subject,
     )  # fmt: skip
-    return Answered(problem, prediction)
+    return AnsweredProblem(problem, prediction)
 
 
-def exam(sizes: dict[str, int], right: int = 0) -> list[Answered]:
+def exam(sizes: dict[str, int], right: int = 0) -> list[AnsweredProblem]:
     """So many mistakes on each topic, under its name as the subject, and some right answers."""
     wrong = [
         answered(n, question=TOPICS[topic].format(n), subject=topic)
@@ -48,7 +56,9 @@ def settings_of(**changes: object) -> dict:
 
 
 def test_planted_topics_are_the_clusters_and_their_terms_name_them():
-    found = mine(exam({"생물": 24, "역사": 16, "물리": 12}), **settings_of(take=13)).mined
+    found = select_mistakes(
+        exam({"생물": 24, "역사": 16, "물리": 12}), **settings_of(take=13)
+    ).mined
     assert [one.subjects for one in found.clusters] == [{"생물": 24}, {"역사": 16}, {"물리": 12}]
     assert [one.picked for one in found.clusters] == [6, 4, 3]
     assert [one.cluster for one in found.clusters] == [1, 2, 3]
@@ -70,16 +80,16 @@ def test_what_the_model_wrote_sets_mistakes_on_one_question_apart():
         answered(n, question="다음을 계산하면 얼마인가?" + " " * n, text=ways[n % 2])
         for n in range(20)
     ]
-    found = mine(answers, **settings_of()).mined
+    found = select_mistakes(answers, **settings_of()).mined
     odd = {one.problem.id for one in answers[1::2]}
     assert sorted(len(set(one.ids) & odd) for one in found.clusters) == [0, 10]
 
 
 def test_a_choice_taken_stands_for_text_where_none_was_written_and_only_the_head_of_a_passage_is_read():
-    assert said(answered(1)).endswith(CITIES[1])
-    assert said(answered(1, text="생각해 보니 부산")).endswith("생각해 보니 부산")
+    assert mistake_text(answered(1)).endswith(CITIES[1])
+    assert mistake_text(answered(1, text="생각해 보니 부산")).endswith("생각해 보니 부산")
     long = answered(1, passage="가" * 300 + "나" * 5000)
-    assert "가" in said(long) and "나" not in said(long)
+    assert "가" in mistake_text(long) and "나" not in mistake_text(long)
 
 
 SUBJECTS = st.dictionaries(st.sampled_from(list(TOPICS)), st.integers(1, 20), min_size=1)
@@ -92,7 +102,7 @@ def test_never_more_than_asked_for_nothing_twice_and_the_order_of_the_answers_is
 ):
     answers = exam(sizes, right)
     asked = settings_of(take=take, replay=replay, seed=seed)
-    mining = mine(answers, **asked)
+    mining = select_mistakes(answers, **asked)
     ids = [problem.id for problem in mining.problems]
     wrong = {one.problem.id for one in answers if not one.prediction.correct}
     mined = mining.mined
@@ -104,12 +114,12 @@ def test_never_more_than_asked_for_nothing_twice_and_the_order_of_the_answers_is
         assert sum(one.picked for one in mined.clusters) == mined.picked
         medoids = [one.medoid for one in mined.clusters]
         assert sum(name in ids for name in medoids) == min(len(medoids), mined.picked)
-    mixed = mine(rng.sample(answers, len(answers)), **asked)
+    mixed = select_mistakes(rng.sample(answers, len(answers)), **asked)
     assert mixed == mining
 
 
 def test_without_a_number_every_mistake_is_taken_and_the_replay_is_its_share():
-    mining = mine(exam({"생물": 15, "역사": 15}, right=40), **settings_of(replay=0.25))
+    mining = select_mistakes(exam({"생물": 15, "역사": 15}, right=40), **settings_of(replay=0.25))
     assert (mining.mined.picked, mining.mined.replayed) == (30, 10)
     assert mining.mined.notes == ()
 
@@ -127,7 +137,7 @@ def test_without_a_number_every_mistake_is_taken_and_the_replay_is_its_share():
 def test_the_share_of_replays_is_exact_and_what_is_missing_is_said(
     take, replay, right, picked, replayed
 ):
-    mined = mine(
+    mined = select_mistakes(
         exam({"생물": 15, "역사": 15}, right), **settings_of(take=take, replay=replay)
     ).mined
     assert (mined.picked, mined.replayed) == (picked, replayed)
@@ -142,7 +152,7 @@ def test_in_a_cluster_the_subjects_take_turns():
         answered(n, question=TOPICS["생물"].format(n), subject="가" if n % 10 else "나")
         for n in range(60)
     ]
-    mined = mine(rows, **settings_of(take=12, clusters=1)).mined
+    mined = select_mistakes(rows, **settings_of(take=12, clusters=1)).mined
     assert mined.subjects["나"]["picked"] in (5, 6, 7) and len(mined.clusters) == 1
     assert mined.subjects["나"] == {
         "wrong": 6,
@@ -153,7 +163,7 @@ def test_in_a_cluster_the_subjects_take_turns():
 
 def test_replays_are_even_over_subjects_too():
     right = [answered(n, right=True, subject="가" if n % 10 else "나") for n in range(100)]
-    mined = mine(exam({"물리": 20}) + right, **settings_of(replay=0.5)).mined
+    mined = select_mistakes(exam({"물리": 20}) + right, **settings_of(replay=0.5)).mined
     assert {name: counts["replayed"] for name, counts in mined.subjects.items()} == {
         "물리": 0,
         "가": 10,
@@ -163,7 +173,9 @@ def test_replays_are_even_over_subjects_too():
 
 def test_another_seed_picks_others_but_keeps_the_medoids():
     rows = exam({"생물": 30, "역사": 30})
-    first, other = (mine(rows, **settings_of(take=10, clusters=2, seed=seed)) for seed in (0, 1))
+    first, other = (
+        select_mistakes(rows, **settings_of(take=10, clusters=2, seed=seed)) for seed in (0, 1)
+    )
     ids = [{p.id for p in mining.problems} for mining in (first, other)]
     assert ids[0] != ids[1]
     assert {one.medoid for one in first.mined.clusters} <= ids[0] & ids[1]
@@ -171,7 +183,7 @@ def test_another_seed_picks_others_but_keeps_the_medoids():
 
 @pytest.mark.parametrize(("wrong", "clustered"), [(9, False), (10, True)])
 def test_fewer_than_ten_mistakes_are_not_clustered_and_all_are_taken(wrong, clustered):
-    mining = mine(exam({"생물": wrong}, right=9), **settings_of(replay=0.25))
+    mining = select_mistakes(exam({"생물": wrong}, right=9), **settings_of(replay=0.25))
     assert mining.mined.picked == wrong and bool(mining.mined.clusters) == clustered == bool(
         mining.spots
     )
@@ -181,31 +193,31 @@ def test_fewer_than_ten_mistakes_are_not_clustered_and_all_are_taken(wrong, clus
 
 
 def test_where_nothing_is_wrong_nothing_is_taken_not_even_replays():
-    mining = mine(exam({}, right=30), **settings_of(replay=0.5))
+    mining = select_mistakes(exam({}, right=30), **settings_of(replay=0.5))
     assert mining.problems == () and (mining.mined.wrong, mining.mined.right) == (0, 30)
 
 
 def test_what_no_rule_can_judge_is_neither_wrong_nor_right_and_is_counted():
     one = answered(99)
-    unknown = Answered(one.problem.model_copy(update={"answers": ()}), one.prediction)
+    unknown = AnsweredProblem(one.problem.model_copy(update={"answers": ()}), one.prediction)
     essay = Problem(question="논하시오.", answers=("그렇다.",), kind="long")
-    long = Answered(essay, one.prediction.model_copy(update={"id": essay.id}))
-    mined = mine([*exam({"생물": 3}, right=2), unknown, long], **settings_of()).mined
+    long = AnsweredProblem(essay, one.prediction.model_copy(update={"id": essay.id}))
+    mined = select_mistakes([*exam({"생물": 3}, right=2), unknown, long], **settings_of()).mined
     assert (mined.answered, mined.wrong, mined.right, mined.unjudged) == (7, 3, 2, 2)
     assert mined.why == {"mismatch": 3}
 
 
 def test_what_is_written_is_for_training_and_keeps_source_and_key():
-    (one,) = mine([answered(7, split="dev", group="g")], **settings_of()).problems
+    (one,) = select_mistakes([answered(7, split="dev", group="g")], **settings_of()).problems
     assert (one.split, one.source, one.key, one.group) == ("train", "s", "k7", "g")
     assert one.id == answered(7).problem.id
 
 
 def test_more_clusters_than_mistakes_are_refused_and_more_than_there_are_texts_are_said():
     with pytest.raises(KoalignError, match="--clusters 21: there are 20 mistakes"):
-        mine(exam({"생물": 20}), **settings_of(clusters=21))
+        select_mistakes(exam({"생물": 20}), **settings_of(clusters=21))
     same = [answered(0, passage=" " * n, question="같은 물음") for n in range(12)]
-    mined = mine(same, **settings_of(clusters=4)).mined
+    mined = select_mistakes(same, **settings_of(clusters=4)).mined
     assert len(mined.clusters) == 1 and mined.notes == (
         "--clusters 4: 1 made, no more texts differ",
     )
@@ -213,16 +225,16 @@ def test_more_clusters_than_mistakes_are_refused_and_more_than_there_are_texts_a
 
 def test_vectors_of_ones_own_decide_the_clusters():
     rows = exam({"생물": 12, "역사": 12})
-    mining = mine(
+    mining = select_mistakes(
         rows, **settings_of(vectors=lambda texts: np.array([[len(t) % 2, 1.0] for t in texts]))
     )
     for one in mining.mined.clusters:
-        assert len({len(said(r)) % 2 for r in rows if r.problem.id in one.ids}) == 1
+        assert len({len(mistake_text(r)) % 2 for r in rows if r.problem.id in one.ids}) == 1
     assert len(mining.mined.clusters) == 2
 
 
 def test_every_mistake_has_its_spot():
-    mining = mine(exam({"생물": 20, "역사": 14}, right=5), **settings_of(take=9))
+    mining = select_mistakes(exam({"생물": 20, "역사": 14}, right=5), **settings_of(take=9))
     assert Counter(s.cluster for s in mining.spots) == {1: 20, 2: 14}
     assert sum(s.picked for s in mining.spots) == 9 and sum(s.medoid for s in mining.spots) == 2
     assert all(s.picked for s in mining.spots if s.medoid)

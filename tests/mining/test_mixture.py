@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from koalign.mining.distilling.mixture import mixture
 from koalign.mining.distilling.verify import (
-    Explained,
-    Written,
+    Solution,
+    VerifiedSolution,
 )
 from koalign.records import Problem
 
@@ -20,9 +20,9 @@ PROBLEM = Problem(
 )
 
 
-def one(number: int, by: str, text: str, index: int = 0) -> Explained:
+def one(number: int, by: str, text: str, index: int = 0) -> VerifiedSolution:
     problem = PROBLEM.model_copy(update={"question": f"{number}번 사람이 사는 곳은?"})
-    return Explained(Written(problem, "", "stop", by, "m", index), text)
+    return VerifiedSolution(Solution(problem, "", "stop", by, "m", index), text)
 
 
 OPTIONS = {"traces": 4, "own_per_teacher": 4.0, "rationalized_share": 0.2, "seed": 0}
@@ -44,13 +44,13 @@ def test_the_set_keeps_every_share_and_every_loss_is_counted(found, ratio, share
     kept, drops = mixture(found, **{**OPTIONS, **options})
     assert len(kept) + len(drops) == len(found)
     assert not {id(o) for o in kept} - {id(o) for o in found}
-    counts = Counter(o.written.by for o in kept)
+    counts = Counter(o.solution.by for o in kept)
     others = counts["teacher"] + counts["rationalized"]
     assert counts["own"] >= ratio * others
     assert counts["rationalized"] <= share * len(kept) + 1e-9
     texts = Counter(o.rationale for o in kept)
     assert not texts or max(texts.values()) == 1
-    assert all(n <= traces for n in Counter(o.written.problem.id for o in kept).values())
+    assert all(n <= traces for n in Counter(o.solution.problem.id for o in kept).values())
     if not ratio and share:  # nothing asks for a cut: no honest rationale goes but for the limit
         assert "over_teacher_share" not in {drop.reason for drop in drops}
 
@@ -58,7 +58,7 @@ def test_the_set_keeps_every_share_and_every_loss_is_counted(found, ratio, share
 @given(MANY, st.randoms(use_true_random=False))
 def test_the_set_does_not_depend_on_the_order_of_the_draws(found, rng):
     unique = list(
-        {(o.written.problem.id, o.written.by, o.written.index): o for o in found}.values()
+        {(o.solution.problem.id, o.solution.by, o.solution.index): o for o in found}.values()
     )
     shuffled = rng.sample(unique, len(unique))
     before, after = (mixture(several, **OPTIONS)[0] for several in (unique, shuffled))
@@ -69,7 +69,7 @@ def test_the_teachers_are_cut_to_the_share_and_stay_where_the_policy_is_weak():
     own = [one(n, "own", f"내 풀이 {n} {k}", k) for n in range(4) for k in range(n)]  # 0, 1, 2, 3
     teacher = [one(n, "teacher", f"선생의 풀이 {n}") for n in range(4)]
     kept, drops = mixture([*own, *teacher], **{**OPTIONS, "own_per_teacher": 3.0})
-    left = [o.rationale for o in kept if o.written.by == "teacher"]
+    left = [o.rationale for o in kept if o.solution.by == "teacher"]
     assert sorted(left) == ["선생의 풀이 0", "선생의 풀이 1"]
     assert [drop.reason for drop in drops] == ["over_teacher_share"] * 2
     kept, drops = mixture(teacher, **{**OPTIONS, "own_per_teacher": 0})

@@ -151,7 +151,7 @@ def test_the_page_draws_no_more_than_it_can_hold_and_every_picked_one(monkeypatc
         Prediction(id=p.id, answer="2", gold=p.answers, correct=False, why="mismatch", scores={})
         for p in asked
     ]
-    mining = mistakes.mine(
+    mining = mistakes.select_mistakes(
         mistakes.matched(known, asked, ""), take=20, clusters=3, replay=0.0, seed=0
     )
     monkeypatch.setattr("koalign.reports.mistakes.SPOTS", 25)

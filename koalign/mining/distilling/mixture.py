@@ -7,18 +7,18 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from koalign.data.text.korean import fold
-from koalign.mining.distilling.verify import Explained
+from koalign.mining.distilling.verify import VerifiedSolution
 from koalign.records import Drop, Problem, content_hash
 
 
 def mixture(
-    found: Sequence[Explained],
+    found: Sequence[VerifiedSolution],
     *,
     traces: int,
     own_per_teacher: float,
     rationalized_share: float,
     seed: int,
-) -> tuple[list[Explained], list[Drop]]:
+) -> tuple[list[VerifiedSolution], list[Drop]]:
     """What is kept, by problem in the order of `found`, own before the teacher's; and what is not, and why.
 
     A text that stands under two problems says nothing of either. Of one problem a text stands once, and
@@ -30,30 +30,30 @@ def mixture(
     distinct, drops = _distinct(found)
     own, others = [], []
     for several in _by_problem(distinct).values():
-        mine = [one for one in several if one.written.by == "own"]
-        taken = [*mine, *(one for one in several if one.written.by != "own")]
-        drops += [one.written.drop("over_traces") for one in taken[traces:]]
-        own += [one for one in taken[:traces] if one.written.by == "own"]
-        others += [one for one in taken[:traces] if one.written.by != "own"]
+        own_first = [one for one in several if one.solution.by == "own"]
+        taken = [*own_first, *(one for one in several if one.solution.by != "own")]
+        drops += [one.solution.drop("over_traces") for one in taken[traces:]]
+        own += [one for one in taken[:traces] if one.solution.by == "own"]
+        others += [one for one in taken[:traces] if one.solution.by != "own"]
     others = _most_wanted_first(own, others, seed)
     if own_per_teacher:
         quota = math.floor(len(own) / own_per_teacher + 1e-9)
-        drops += [one.written.drop("over_teacher_share") for one in others[quota:]]
+        drops += [one.solution.drop("over_teacher_share") for one in others[quota:]]
         others = others[:quota]
-    told = [one for one in others if one.written.by == "rationalized"]
+    told = [one for one in others if one.solution.by == "rationalized"]
     honest = len(own) + len(others) - len(told)
     quota = math.floor(honest * rationalized_share / (1 - rationalized_share) + 1e-9)
-    drops += [one.written.drop("over_rationalized_share") for one in told[quota:]]
+    drops += [one.solution.drop("over_rationalized_share") for one in told[quota:]]
     kept = {*map(id, own), *map(id, others)} - {*map(id, told[quota:])}
     listed = [one for several in _by_problem(found).values() for one in several if id(one) in kept]
     return listed, drops
 
 
-def with_rationales(problems: Sequence[Problem], kept: Sequence[Explained]) -> list[Problem]:
+def with_rationales(problems: Sequence[Problem], kept: Sequence[VerifiedSolution]) -> list[Problem]:
     """The problems that something is kept of, each with it and nothing that it had before."""
     records = defaultdict(list)
     for one in kept:
-        records[one.written.problem.id].append(one.record)
+        records[one.solution.problem.id].append(one.record)
     return [
         problem.model_copy(update={"rationales": tuple(records[problem.id])})
         for problem in problems
@@ -61,18 +61,18 @@ def with_rationales(problems: Sequence[Problem], kept: Sequence[Explained]) -> l
     ]
 
 
-def _distinct(found: Sequence[Explained]) -> tuple[list[Explained], list[Drop]]:
+def _distinct(found: Sequence[VerifiedSolution]) -> tuple[list[VerifiedSolution], list[Drop]]:
     problems: dict[str, set[str]] = defaultdict(set)
     for one in found:
-        problems[fold(one.rationale)].add(one.written.problem.id)
+        problems[fold(one.rationale)].add(one.solution.problem.id)
     kept, drops, seen = [], [], set()
     for one in _by_kind(found):
         text = fold(one.rationale)
         if len(problems[text]) > 1:
             detail = f"of {len(problems[text])} problems: {one.rationale[:60]}"
-            drops.append(one.written.drop("copy_of_another_problem", detail))
+            drops.append(one.solution.drop("copy_of_another_problem", detail))
         elif text in seen:
-            drops.append(one.written.drop("same_text_twice", one.rationale[:60]))
+            drops.append(one.solution.drop("same_text_twice", one.rationale[:60]))
         else:
             seen.add(text)
             kept.append(one)
@@ -80,32 +80,33 @@ def _distinct(found: Sequence[Explained]) -> tuple[list[Explained], list[Drop]]:
 
 
 def _most_wanted_first(
-    own: Sequence[Explained], others: Sequence[Explained], seed: int
-) -> list[Explained]:
+    own: Sequence[VerifiedSolution], others: Sequence[VerifiedSolution], seed: int
+) -> list[VerifiedSolution]:
     """Of a teacher that was not told before one that was; the first of a problem before its second; and
     those of problems with few own ones first."""
     have: dict[str, int] = defaultdict(int)
     for one in own:
-        have[one.written.problem.id] += 1
+        have[one.solution.problem.id] += 1
     keys = {}
     for several in _by_problem(others).values():
         for number, one in enumerate(several):
-            name = one.written.problem.id
-            told = one.written.by == "rationalized"
+            name = one.solution.problem.id
+            told = one.solution.by == "rationalized"
             keys[id(one)] = told, number, have[name], content_hash(seed, name)
     return sorted(others, key=lambda one: keys[id(one)])
 
 
-def _by_problem(found: Sequence[Explained]) -> dict[str, list[Explained]]:
+def _by_problem(found: Sequence[VerifiedSolution]) -> dict[str, list[VerifiedSolution]]:
     """The rationales of each problem, own ones first, in the order of their draws."""
-    problems: dict[str, list[Explained]] = {one.written.problem.id: [] for one in found}
+    problems: dict[str, list[VerifiedSolution]] = {one.solution.problem.id: [] for one in found}
     for one in _by_kind(found):
-        problems[one.written.problem.id].append(one)
+        problems[one.solution.problem.id].append(one)
     return problems
 
 
-def _by_kind(found: Sequence[Explained]) -> list[Explained]:
+def _by_kind(found: Sequence[VerifiedSolution]) -> list[VerifiedSolution]:
     kinds = ("own", "teacher", "rationalized")
     return sorted(
-        found, key=lambda one: (kinds.index(one.written.by), one.written.order, one.written.index)
+        found,
+        key=lambda one: (kinds.index(one.solution.by), one.solution.order, one.solution.index),
     )

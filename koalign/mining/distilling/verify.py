@@ -1,4 +1,4 @@
-"""distillation: what a model wrote to a training problem -> a rationale worth learning, or why not."""
+"""verify: a solution of a training problem -> a rationale to train on, or the reason why not."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _THOUGHT_END = re.compile(r"</(?:think|thinking|thought|추론)\s?>", re.IGNOREC
 
 
 @dataclass(frozen=True)
-class Written:
+class Solution:
     """One completion to a training problem."""
 
     problem: Problem
@@ -52,18 +52,18 @@ class Written:
 
     @property
     def verdict(self) -> Verdict:
-        """What the rule says of it."""
+        """The verdict of the grader."""
         return grade(self.shown, self.text, self.finish_reason)
 
     def drop(self, reason: str, detail: str = "") -> Drop:
-        """The completion, set aside."""
+        """A Drop of this solution."""
         draw = f"{self.by} {self.index}"
         return drop_of(self.problem.id, reason, f"{draw}: {detail}" if detail else draw)
 
 
-def sampled(problem: Problem, sample: Sample) -> Written:
+def sampled(problem: Problem, sample: Sample) -> Solution:
     """A sample of the policy."""
-    return Written(
+    return Solution(
         problem=problem,
         text=sample.text,
         finish_reason=sample.finish_reason,
@@ -74,34 +74,34 @@ def sampled(problem: Problem, sample: Sample) -> Written:
     )
 
 
-def replied(problem: Problem, reply: Reply, by: By) -> Written:
+def replied(problem: Problem, reply: Reply, by: By) -> Solution:
     """A reply of a teacher."""
-    return Written(problem, reply.text, reply.finish_reason, by, reply.model, reply.index)
+    return Solution(problem, reply.text, reply.finish_reason, by, reply.model, reply.index)
 
 
 @dataclass(frozen=True)
-class Explained:
+class VerifiedSolution:
     """A completion whose answer is verified, and its rationale."""
 
-    written: Written
+    solution: Solution
     rationale: str
     """About the choices as they stand in the run."""
 
     @property
     def problem(self) -> Problem:
         """The problem with this rationale as its own."""
-        return self.written.problem.model_copy(
+        return self.solution.problem.model_copy(
             update={"rationale": self.rationale, "rationales": ()}
         )
 
     @property
     def record(self) -> Rationale:
-        """What is kept of it."""
-        return Rationale(text=self.rationale, by=self.written.by, model=self.written.model)
+        """The record that is written to rationales.jsonl."""
+        return Rationale(text=self.rationale, by=self.solution.by, model=self.solution.model)
 
 
 def drop_of(problem_id: str, reason: str, detail: str) -> Drop:
-    """A draw, set aside; the detail begins with whose it is."""
+    """A dropped draw; the detail begins with its kind: own, teacher or rationalized."""
     return Drop(stage="distill", reason=reason, problem_id=problem_id, detail=detail[:200])
 
 
@@ -111,55 +111,57 @@ def hangul_share(text: str) -> float:
     return len(_HANGUL.findall(text)) / letters if letters else 0.0
 
 
-def explained(written: Written, language: Language, renderer: Renderer) -> Explained | Drop:
-    """The rationale of a completion, or the first of the rules that it breaks.
+def verified(solution: Solution, language: Language, renderer: Renderer) -> VerifiedSolution | Drop:
+    """The rationale of a solution, or a Drop with the first rule that it breaks.
 
     It has ended, states one answer, and that is right; it does not contradict itself; there is reasoning
     beside the answer, in the language asked for (own samples may be all Korean), without Chinese that
     leaked; what the template then teaches is itself graded right; and a teacher that was told the answer
     does not say so.
     """
-    shown, verdict = written.shown, written.verdict
-    if written.finish_reason != "stop":
-        return written.drop("cut_off")
-    if verdict.why == "ambiguous" or (verdict.answer and not _states_one(shown, written.text)):
-        return written.drop("several_answers", written.text[-60:])
+    shown, verdict = solution.shown, solution.verdict
+    if solution.finish_reason != "stop":
+        return solution.drop("cut_off")
+    if verdict.why == "ambiguous" or (verdict.answer and not _states_one(shown, solution.text)):
+        return solution.drop("several_answers", solution.text[-60:])
     if verdict.answer is None:
-        return written.drop("no_answer", written.text[-60:])
+        return solution.drop("no_answer", solution.text[-60:])
     if not verdict.correct:
-        return written.drop("wrong_answer", verdict.answer)
-    if contradiction(shown, written.text, "stop") or not quotes_its_choice(shown, written.text):
-        return written.drop("contradicts_itself")
-    rationale = reasoning_of(written.text, in_thoughts=renderer.thinking == "on")
+        return solution.drop("wrong_answer", verdict.answer)
+    if contradiction(shown, solution.text, "stop") or not quotes_its_choice(shown, solution.text):
+        return solution.drop("contradicts_itself")
+    rationale = reasoning_of(solution.text, in_thoughts=renderer.thinking == "on")
     if not rationale:
-        return written.drop("no_rationale")
+        return solution.drop("no_rationale")
     try:
-        rationale = _as_it_stands(shown, written.order, rationale)
+        rationale = _as_it_stands(shown, solution.order, rationale)
     except ValueError as error:
-        return written.drop("names_choices_of_another_order", str(error))
+        return solution.drop("names_choices_of_another_order", str(error))
     least, most = HANGUL_SHARES[language]
     share = hangul_share(rationale)
-    if not least <= share <= (1.0 if written.by == "own" else most):
-        return written.drop("wrong_language", f"{share:.0%} of the letters are Hangul")
+    if not least <= share <= (1.0 if solution.by == "own" else most):
+        return solution.drop("wrong_language", f"{share:.0%} of the letters are Hangul")
     prompt = "\n".join((shown.passage, shown.box, shown.question, *shown.choices))
     if han_leak(rationale, prompt).leaks:
-        return written.drop("chinese", rationale[:60])
-    if written.by == "rationalized" and says_it_was_told(written.text):
-        return written.drop("says_it_was_told", written.text[:60])
-    found = Explained(written, rationale)
-    taught = renderer.target(found.problem)
-    if not grade(written.problem, taught).correct:
-        return written.drop("target_not_right", taught[-60:])
-    return found
+        return solution.drop("chinese", rationale[:60])
+    if solution.by == "rationalized" and says_it_was_told(solution.text):
+        return solution.drop("says_it_was_told", solution.text[:60])
+    result = VerifiedSolution(solution, rationale)
+    taught = renderer.target(result.problem)
+    if not grade(solution.problem, taught).correct:
+        return solution.drop("target_not_right", taught[-60:])
+    return result
 
 
-def fits(one: Explained, prompt: Sequence[int], target: Sequence[int], context: int) -> Drop | None:
+def fits(
+    verified: VerifiedSolution, prompt: Sequence[int], target: Sequence[int], context: int
+) -> Drop | None:
     """Why a rationale cannot be taught as these token ids; none if it can."""
     if len(prompt) + len(target) > context:
         tokens = len(prompt) + len(target)
-        return one.written.drop("too_long", f"{tokens} tokens, and the context is {context}")
+        return verified.solution.drop("too_long", f"{tokens} tokens, and the context is {context}")
     if (share := repetition(target)) > MAX_REPETITION:
-        return one.written.drop("repeats_itself", f"{share:.0%} of its 4-grams")
+        return verified.solution.drop("repeats_itself", f"{share:.0%} of its 4-grams")
     return None
 
 
@@ -170,13 +172,13 @@ def reasoning_of(text: str, *, in_thoughts: bool) -> str:
     """
     ends = list(_THOUGHT_END.finditer(text))
     if ends and in_thoughts:
-        said = _THOUGHT.sub("", text[: ends[-1].start()])
+        rest = _THOUGHT.sub("", text[: ends[-1].start()])
     else:
-        said = text[ends[-1].end() :] if ends else text
-    if said.lstrip("`json \n").startswith("{"):
-        return rationale_of(said).strip()
+        rest = text[ends[-1].end() :] if ends else text
+    if rest.lstrip("`json \n").startswith("{"):
+        return rationale_of(rest).strip()
     lines = []
-    for line in said.strip().split("\n"):
+    for line in rest.strip().split("\n"):
         left = rationale_of(line)
         # What holds no statement of the answer stays as it was written, emphasis and all.
         lines.append(line if left == (visible_text(line) or "") else left)
@@ -188,8 +190,8 @@ def _states_one(problem: Problem, text: str) -> bool:
     if problem.choices:
         statements = extract_numbers(text, problem.choices)
         return len({number for numbers in statements for number in numbers}) <= 1
-    said = [grade(problem, f"정답: {phrase}").correct for phrase in extract_texts(text)]
-    return len(set(said)) <= 1
+    verdicts = [grade(problem, f"정답: {phrase}").correct for phrase in extract_texts(text)]
+    return len(set(verdicts)) <= 1
 
 
 def _as_it_stands(shown: Problem, order: Order, rationale: str) -> str:

@@ -1,1 +1,1 @@
-"""Wrong answers -> clusters of problems to train on next."""
+"""Wrong answers -> clusters, and the problems to train on next."""

@@ -1,7 +1,7 @@
-"""mistakes: answered problems -> the wrong ones by kind, and a few of each kind to learn from.
+"""mistakes: answered problems -> clusters of the wrong ones, and a training set selected from them.
 
-A kind is a cluster of what was asked and what the model wrote. From each come its medoid and others,
-in proportion to its size; then problems that were answered right, so that what is known stays known.
+A cluster holds similar questions and answers. Its medoid and others of it are selected, in proportion to
+its size; then problems that were answered right are replayed against forgetting.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from koalign.mining.mistakes.tfidf import Weights, distinctive_terms, plane, red
 from koalign.records import KoalignError, Problem, Record, content_hash
 
 FEWEST = 10
-"""Mistakes; of fewer no clusters are made."""
+"""Fewer mistakes than this are not clustered."""
 TERMS = 6
-"""Telling beginnings of words, of each cluster."""
+"""Word prefixes that describe a cluster, by TF-IDF."""
 _PASSAGE = 300
-"""Letters of a passage that are looked at: the whole of it would drown the question."""
+"""Characters of a passage in a mistake's text: the whole of it would outweigh the question."""
 
 
 class MinedCluster(Record):
@@ -47,7 +47,7 @@ class MinedCluster(Record):
 
 
 class Mined(Record):
-    """OUT.clusters.json: what was answered wrong, and what of it was picked."""
+    """OUT.clusters.json: the mistakes, their clusters and the selection."""
 
     answered: int
     wrong: int
@@ -66,12 +66,12 @@ class Mined(Record):
     """Mean over the mistakes, -1 to 1; near 0 the clusters are hardly more than a cut through a cloud."""
     clusters: tuple[MinedCluster, ...]
     notes: tuple[str, ...]
-    """What is otherwise than was asked for."""
+    """Where the set differs from the options."""
 
 
 @dataclass(frozen=True)
-class Answered:
-    """A problem and what was answered to it."""
+class AnsweredProblem:
+    """A problem and the prediction for it."""
 
     problem: Problem
     prediction: Prediction
@@ -87,12 +87,12 @@ class Spot:
     """From 1."""
     picked: bool
     medoid: bool
-    answered: Answered
+    answered: AnsweredProblem
 
 
 @dataclass(frozen=True)
 class Mining:
-    """The training set, and what is said of it."""
+    """The training set and its report."""
 
     problems: tuple[Problem, ...]
     mined: Mined
@@ -102,7 +102,7 @@ class Mining:
 
 def matched(
     predictions: Sequence[Prediction], problems: Iterable[Problem], place: str
-) -> list[Answered]:
+) -> list[AnsweredProblem]:
     """Each prediction with its problem; raises KoalignError if one is not among the problems.
 
     Of a problem that was evaluated twice the first prediction counts.
@@ -118,7 +118,7 @@ def matched(
             f"--problems: {len(unknown)} of the {len(predictions)} problems of {place} are not there, "
             f"the first: {unknown[0]}; give the file that was evaluated"
         )
-    return [Answered(known[prediction.id], prediction) for prediction in predictions]
+    return [AnsweredProblem(known[prediction.id], prediction) for prediction in predictions]
 
 
 def refuse_test(
@@ -137,8 +137,8 @@ def refuse_test(
         )
 
 
-def mine(
-    answered: Sequence[Answered],
+def select_mistakes(
+    answered: Sequence[AnsweredProblem],
     *,
     take: int | None,
     clusters: int | None,
@@ -153,7 +153,9 @@ def mine(
     and of a subject a problem drawn by lot. Raises KoalignError for more clusters than mistakes.
     """
     ordered = sorted(answered, key=lambda one: one.problem.id)  # ids are hashes: no order at all
-    judged = [one for one in ordered if one.problem.answers and one.problem.kind != "long"]
+    judged = [
+        answer for answer in ordered if answer.problem.answers and answer.problem.kind != "long"
+    ]
     wrong = [one for one in judged if not one.prediction.correct]
     right = [one.problem for one in judged if one.prediction.correct]
     asked = [one.problem for one in wrong]
@@ -166,7 +168,7 @@ def mine(
     else:
         if clusters is not None and clusters > len(wrong):
             raise KoalignError(f"--clusters {clusters}: there are {len(wrong)} mistakes; lower it")
-        texts = [said(one) for one in wrong]
+        texts = [mistake_text(one) for one in wrong]
         weights = weigh(texts)
         rows = vectors(texts) if vectors else reduced(weights, seed)
         groups = cluster(rows, clusters, seed)
@@ -194,14 +196,14 @@ def mine(
     return Mining(trained, mined, tuple(spots))
 
 
-def said(one: Answered) -> str:
-    """What a mistake is about: the question, where its passage begins, and what the model wrote.
+def mistake_text(answer: AnsweredProblem) -> str:
+    """The text a mistake is clustered by: question, start of the passage, 보기 and the model's output.
 
-    Where candidates were scored, the choice that it took stands for that.
+    Where candidates were scored, the chosen one is the output.
     """
-    problem, wrote = one.problem, one.prediction.text
-    if not wrote and problem.choices and one.prediction.answer:
-        wrote = problem.choices[int(one.prediction.answer) - 1]
+    problem, wrote = answer.problem, answer.prediction.text
+    if not wrote and problem.choices and answer.prediction.answer:
+        wrote = problem.choices[int(answer.prediction.answer) - 1]
     return "\n".join((problem.question, problem.passage[:_PASSAGE], problem.box, wrote))
 
 
@@ -271,7 +273,7 @@ def _described(
 
 
 def _spots(
-    wrong: Sequence[Answered], groups: Clusters, picked: Sequence[Problem], rows: np.ndarray
+    wrong: Sequence[AnsweredProblem], groups: Clusters, picked: Sequence[Problem], rows: np.ndarray
 ) -> list[Spot]:
     chosen = {problem.id for problem in picked}
     flat = plane(rows)
