@@ -1,4 +1,4 @@
-"""checkpoints: what a training leaves on its way -> the state it goes on from, checked as it is saved."""
+"""checkpoints: a training resumes from its last whole checkpoint; each is verified as it is saved."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def load_adapter(model: PeftModel, folder: Path) -> None:
 
 
 class Finite(TrainerCallback):
-    """Marks checkpoints as whole, and ends a training that has left the numbers, before it is saved.
+    """Marks checkpoints as whole, and stops a training that is no longer finite before it is saved.
 
     Raises KoalignError for a gradient, a loss or an adapter weight that is NaN or infinite.
     """

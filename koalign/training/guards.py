@@ -1,7 +1,7 @@
-"""guards: what a training shows of itself while it runs -> go on or stop, and which checkpoint to keep.
+"""guards: the log of a training -> stop or go on, and which checkpoint to keep.
 
-Every decision is a function of `TrainerState.log_history`, which transformers saves into each checkpoint:
-a training that was killed and goes on decides as if it had not been. transformers' own evaluation,
+Every decision is a function of `TrainerState.log_history`, which transformers saves into each checkpoint,
+so that a resumed training decides as an uninterrupted one. transformers' own evaluation,
 best checkpoint and early stopping are not taken: they want an evaluation data set, of which TRL would
 compute reference log-probabilities, and `save_steps` that evaluations divide; and a stop is forgotten
 when its checkpoint is resumed (`CallbackHandler.on_train_begin`).
@@ -33,7 +33,7 @@ PREFIX = "probe/"
 
 @dataclass(frozen=True)
 class Watch:
-    """What a training is watched by."""
+    """How a training is evaluated and when it stops."""
 
     section: Probing
     """evaluations and patience."""
@@ -48,14 +48,14 @@ class Watch:
 
 
 def evaluations(history: Sequence[Entry]) -> list[Entry]:
-    """The answers of the probe, the one before the first step at the head."""
+    """The probe's results in order, the first from before training."""
     return [entry for entry in history if PREFIX + "held_out" in entry]
 
 
 def kept_step(history: Sequence[Entry]) -> int | None:
     """The evaluated step with the best held-out accuracy, of equals the last; none: nothing evaluated.
 
-    Step 0 is no candidate: a stage whose adapter has learned nothing is worth a warning, not a result.
+    Step 0 is no candidate: an untrained adapter is no result of a stage.
     """
     trained = [entry for entry in evaluations(history) if entry["step"]]
     best = max(trained, key=lambda e: (e[PREFIX + "held_out"], e["step"]), default=None)
@@ -76,7 +76,10 @@ def displacement(history: Sequence[Entry], beta: float, steps: int) -> float:
 
 
 def reason_to_stop(title: str, watch: Watch, history: Sequence[Entry], steps: int) -> str | None:
-    """What was found and what to do about it, in a line; none: go on. `steps`: of the whole training."""
+    """One line with the reason to stop and the remedy; None: go on. `steps`: of the whole training.
+
+    Thresholds: `Dpo.max_displacement`, `Dpo.max_length_drift`, `Probing.patience`.
+    """
     section, dpo, answers = watch.section, watch.dpo, evaluations(history)
     if dpo is not None and dpo.max_displacement is not None:
         fallen = displacement(history, dpo.beta, steps)
@@ -106,10 +109,10 @@ def reason_to_stop(title: str, watch: Watch, history: Sequence[Entry], steps: in
 
 
 def report(title: str, watch: Watch, state: Any) -> dict[str, float]:
-    """Write the evaluations with their gaps, and what was kept and why; returns what a manifest says of it.
+    """Write the evaluations, gaps and the kept step with its reason; returns metrics for the manifest.
 
     `state` is the TrainerState at the end. The gap is the accuracy on what was trained on minus the
-    held-out one, with its 95 % interval (Newcombe 1998): what the model knows by heart.
+    held-out one, with its 95 % interval (Newcombe 1998): memorisation.
     """
     history = state.log_history
     kept, reason = kept_step(history), reason_to_stop(title, watch, history, state.max_steps)
@@ -121,27 +124,27 @@ def report(title: str, watch: Watch, state: Any) -> dict[str, float]:
             file=sys.stderr,
         )
     answers = [_with_gap(entry) for entry in evaluations(history)]
-    found: dict[str, float] = {
+    metrics: dict[str, float] = {
         "steps": float(state.global_step),
         "stopped_early": float(early),
         "kept_step": float(state.global_step if kept is None else kept),
     }
     if kept is not None:
         best = next(entry for entry in answers if entry["step"] == kept)
-        print(f"{title}: step {kept} is kept: {_said(best)}", file=sys.stderr)
+        print(f"{title}: step {kept} is kept: {_summary(best)}", file=sys.stderr)
         if best["held_out"] < answers[0]["held_out"]:
             print(
                 f"{title}: held-out accuracy was {answers[0]['held_out']:.1%} before this training: "
                 f"{best['held_out_n']:.0f} problems show no gain",
                 file=sys.stderr,
             )
-        found |= {PREFIX + name: value for name, value in best.items() if name != "step"}
+        metrics |= {PREFIX + name: value for name, value in best.items() if name != "step"}
     write_json(
         watch.report,
         {
             "evaluations": answers,
             "steps": state.max_steps,
-            "kept_step": int(found["kept_step"]),
+            "kept_step": int(metrics["kept_step"]),
             "kept_because": "the last"
             if kept is None
             else "best held-out accuracy, of equals the last",
@@ -149,13 +152,13 @@ def report(title: str, watch: Watch, state: Any) -> dict[str, float]:
             "reason": reason,
         },
     )
-    return found
+    return metrics
 
 
 class Guard(TrainerCallback):
-    """Asks the probe when it is due, and stops the training where there is a reason.
+    """Runs the probe when it is due, and stops the training where there is a reason.
 
-    At each such step a checkpoint is saved: the best is there to be kept, and a stop to be found again.
+    Each such step saves a checkpoint, so that the best can be kept and a stop survives a resume.
     """
 
     def __init__(self, title: str, watch: Watch, log: Log) -> None:
@@ -181,30 +184,33 @@ class Guard(TrainerCallback):
         done = evaluations(state.log_history)
         if self._watch.measure is None or (done and done[-1]["step"] == state.global_step):
             return
-        # The first process asks, since answers to rounding are no reason to part; all decide alike.
+        # Measured in the first process alone: rounding must not make the processes decide differently.
         measure = partial(self._watch.measure, model)
-        found = {PREFIX + name: value for name, value in from_first(measure).items()}
-        state.log_history.append({**found, "step": state.global_step})
-        # Which is how transformers knows what not to delete when it rotates checkpoints.
+        measures = {PREFIX + name: value for name, value in from_first(measure).items()}
+        state.log_history.append({**measures, "step": state.global_step})
+        # transformers does not delete this step when it rotates checkpoints.
         state.best_global_step = kept_step(state.log_history)
-        self._log(found, state.global_step)
-        said = _said(_with_gap(state.log_history[-1]))
-        print(f"{self._title}: step {state.global_step}: {said}", file=sys.stderr)
+        self._log(measures, state.global_step)
+        summary = _summary(_with_gap(state.log_history[-1]))
+        print(f"{self._title}: step {state.global_step}: {summary}", file=sys.stderr)
 
 
 def _with_gap(entry: Entry) -> dict[str, float]:
     # In an order of its own, since what transformers has saved and read again is sorted.
-    found = {name.removeprefix(PREFIX): entry[name] for name in ("step", *sorted(entry))}
-    train_n, held_out_n = round(found["train_n"]), round(found["held_out_n"])
+    values = {name.removeprefix(PREFIX): entry[name] for name in ("step", *sorted(entry))}
+    train_n, held_out_n = round(values["train_n"]), round(values["held_out_n"])
     low, high = difference_interval(
-        round(found["train"] * train_n), train_n, round(found["held_out"] * held_out_n), held_out_n
+        round(values["train"] * train_n),
+        train_n,
+        round(values["held_out"] * held_out_n),
+        held_out_n,
     )
-    return {**found, "gap": found["train"] - found["held_out"], "gap_low": low, "gap_high": high}
+    return {**values, "gap": values["train"] - values["held_out"], "gap_low": low, "gap_high": high}
 
 
-def _said(found: Entry) -> str:
+def _summary(entry: Entry) -> str:
     return (
-        f"held-out accuracy {found['held_out']:.1%} (of {found['held_out_n']:.0f}), "
-        f"on training problems {found['train']:.1%}, gap {found['gap']:+.1%} "
-        f"({found['gap_low']:+.1%} to {found['gap_high']:+.1%}), {found['tokens']:.0f} tokens"
+        f"held-out accuracy {entry['held_out']:.1%} (of {entry['held_out_n']:.0f}), "
+        f"on training problems {entry['train']:.1%}, gap {entry['gap']:+.1%} "
+        f"({entry['gap_low']:+.1%} to {entry['gap_high']:+.1%}), {entry['tokens']:.0f} tokens"
     )

@@ -60,7 +60,7 @@ def masked_stack(model: Model, parent: Path, extra_rank: int, seed: int, work: P
 
 
 def described(card: AdapterCard, *, marked: bool = True) -> str:
-    """What a policy is made of, from the card of what it becomes; `marked` with what learns in it."""
+    """The parts of a policy, from the card of what is trained; `marked`: with which part learns."""
     parts = [card.name] if card.frozen_rank or not card.parents else []
     known = [parent.name for parent in card.parents]
     if not marked:
@@ -73,7 +73,7 @@ def described(card: AdapterCard, *, marked: bool = True) -> str:
 
 @contextmanager
 def unrounded(policy: PeftModel) -> Iterator[None]:
-    """Adapters in float32 and to the bit as they were, whatever is done meanwhile.
+    """Restores the adapters in float32, bit for bit, after the block.
 
     TRL's trainers cast the adapters of a 4-bit base to bfloat16 when they are made: a policy so
     rounded is no longer its reference, and at the rates of DPO most of its entries never move.

@@ -1,4 +1,4 @@
-"""processes: one training -> the same work in several processes that meet at every step.
+"""processes: one training -> data-parallel processes that synchronise at every step.
 
 Each process holds the whole model, reads the same batches in the same order and computes its share of
 their rows (`rows.py`); gradients are sums, so all take the same step. transformers and accelerate believe
@@ -30,9 +30,10 @@ from koalign.records import KoalignError
 T = TypeVar("T")
 HERE = "127.0.0.1"
 PATIENCE = timedelta(days=1)
-"""How long one waits for another that is alive, say while the first asks the probe; the dead are seen."""
-LAST_WORDS_S = 2.0
-"""How long after a failure others may still fall by it, so that the cause is told from what it caused."""
+"""Timeout of collectives between live processes, say while the first runs the probe; dead ones are noticed
+at once."""
+GRACE_S = 2.0
+"""Seconds after a failure in which others may fail because of it; then the likeliest cause is reported."""
 CAUSES = ("refused", "killed", "failed", "aborted")
 """Ends of a process, the likelier cause first: one that is killed makes others fail, and NCCL abort."""
 
@@ -68,7 +69,7 @@ def sum_gradients(parameters: Sequence[torch.nn.Parameter]) -> None:
 
 
 def gathered(value: T) -> list[T]:
-    """What each process gives, in their order."""
+    """The value of each process, in their order."""
     if count() == 1:
         return [value]
     _meet()
@@ -78,7 +79,7 @@ def gathered(value: T) -> list[T]:
 
 
 def from_first(make: Callable[[], T]) -> T:
-    """What the first process makes, for all."""
+    """The value that the first process makes, in all processes."""
     if count() == 1:
         return make()
     _meet()
@@ -88,7 +89,7 @@ def from_first(make: Callable[[], T]) -> T:
 
 
 def in_processes(title: str, wanted: int, work: Callable[..., T], *arguments: Any) -> T:
-    """Do the work here, or where `wanted` is more than 1 in so many processes; what the first returns.
+    """Run `work` here, or in `wanted` > 1 processes; returns the result of the first.
 
     Everything given must be picklable. On GPUs each process sees one of them. When one fails or is
     killed, or this process is, all end. Raises what a process refused as KoalignError, KoalignError
@@ -136,7 +137,7 @@ def _devices(title: str, wanted: int) -> list[str | None]:
 def _work(
     answer: Connection, place: int, wanted: int, port: int, device: str | None, task: bytes
 ) -> None:
-    """What a process does from its start. The task is read last: what it imports may look for GPUs."""
+    """The main function of a process. The task is unpickled last: its imports may look for GPUs."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _Place.number, _Place.count, _Place.port = place, wanted, port
     if device is None:
@@ -144,7 +145,7 @@ def _work(
     else:
         os.environ["CUDA_VISIBLE_DEVICES"] = device
     with ExitStack() as quiet:
-        if place:  # what all would say the first says once
+        if place:  # only the first prints
             nowhere = quiet.enter_context(open(os.devnull, "w", encoding="utf-8"))
             quiet.enter_context(redirect_stderr(nowhere))
         quiet.enter_context(_Errors(answer))
@@ -201,37 +202,37 @@ def _meet() -> None:
 
 
 def _result(title: str, started: Sequence[tuple[BaseProcess, Connection]]) -> Any:
-    """What the first process returned, once all are done."""
+    """The result of the first process, once all are done."""
     places: dict[Any, int] = {ours: place for place, (_, ours) in enumerate(started)}
     returned: dict[int, Any] = {}
     fallen: list[tuple[str, int, str]] = []
     while places:
-        found = wait(list(places), timeout=LAST_WORDS_S if fallen else None)
-        if not found:
+        ready = wait(list(places), timeout=GRACE_S if fallen else None)
+        if not ready:
             break
-        for ours in found:
+        for ours in ready:
             place = places.pop(ours)
-            how, what = _last_words(started[place])
+            how, what = _outcome(started[place])
             if how == "done":
                 returned[place] = what
             else:
                 fallen.append((how, place, what))
     if not fallen:
         return returned[0]
-    how, place, what = min(fallen, key=lambda one: CAUSES.index(one[0]))
+    how, place, what = min(fallen, key=lambda end: CAUSES.index(end[0]))
     who = f"{title}: process {place + 1} of {len(started)}"
     if how == "refused":
         raise KoalignError(what)
     if how == "failed":
         raise RuntimeError(f"{who} failed:\n{what}")
     raise KoalignError(
-        f"{who} ended without a word ({what}); where memory ran out, lower training.row_tokens; "
+        f"{who} ended without an error ({what}); where memory ran out, lower training.row_tokens; "
         "the same command goes on from the last checkpoint"
     )
 
 
-def _last_words(one: tuple[BaseProcess, Connection]) -> tuple[str, Any]:
-    process, ours = one
+def _outcome(started: tuple[BaseProcess, Connection]) -> tuple[str, Any]:
+    process, ours = started
     try:
         return ours.recv()
     except EOFError:

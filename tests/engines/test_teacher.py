@@ -2,35 +2,18 @@
 
 import json
 import time
-from pathlib import Path
 
 import pytest
-from support.faulty_server import Server, answer_to, faulty_server
+from support.faulty_server import answer_to
 from support.teacher_helpers import ask, call, calls, faulty
 
 from koalign.config.inputs import Teacher
-from koalign.engines import call_queue
 from koalign.engines.teacher import ask_teacher
 from koalign.jsonl import read_jsonl
 from koalign.mining.distilling.teacher_calls import Reply, call_id
 from koalign.records import KoalignError, Message
 
-
-@pytest.fixture(autouse=True)
-def short_waits(monkeypatch):
-    monkeypatch.setattr(call_queue, "FIRST_WAIT", 0.02)
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-
-
-@pytest.fixture
-def server():
-    with faulty_server(Server()) as running:
-        yield running
-
-
-@pytest.fixture
-def log(tmp_path) -> Path:
-    return tmp_path / "log.jsonl"
+pytestmark = pytest.mark.usefixtures("short_waits")
 
 
 # What is asked, and how often

@@ -8,27 +8,11 @@ from hypothesis import strategies as st
 from support.faulty_server import Server, answer_to, faulty_server
 from support.teacher_helpers import ask, call, calls, faulty
 
-from koalign.engines import call_queue
 from koalign.jsonl import read_jsonl
 from koalign.mining.distilling.teacher_calls import Failure, Reply, failures_beside
 from koalign.records import KoalignError
 
-
-@pytest.fixture(autouse=True)
-def short_waits(monkeypatch):
-    monkeypatch.setattr(call_queue, "FIRST_WAIT", 0.02)
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-
-
-@pytest.fixture
-def server():
-    with faulty_server(Server()) as running:
-        yield running
-
-
-@pytest.fixture
-def log(tmp_path):
-    return tmp_path / "log.jsonl"
+pytestmark = pytest.mark.usefixtures("short_waits")
 
 
 MAY_PASS = [

@@ -11,32 +11,22 @@ from support.teacher_helpers import ask, call, calls, faulty
 
 from koalign.config.files import load_config
 from koalign.config.inputs import Teacher
-from koalign.engines import call_queue
 from koalign.engines.chat import one_line
 from koalign.engines.teacher import ask_teacher
 from koalign.jsonl import read_jsonl
 from koalign.mining.distilling.teacher_calls import Failure, Reply, failures_beside, most_tokens
 from koalign.records import KoalignError, Message
 
+pytestmark = pytest.mark.usefixtures("short_waits")
+
 KEY = "sk-koalign-Z9y8X7w6V5u4T3s2R1q0"
 PRICES = {"price_in": 3.0, "price_out": 10.0}
-
-
-@pytest.fixture(autouse=True)
-def short_waits(monkeypatch):
-    monkeypatch.setattr(call_queue, "FIRST_WAIT", 0.02)
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
 
 
 @pytest.fixture
 def server():
     with faulty_server(Server(text=lambda body: "한 둘 셋", seconds=0.02)) as running:
         yield running  # each reply is 10 prompt tokens and 3 of its own
-
-
-@pytest.fixture
-def log(tmp_path):
-    return tmp_path / "log.jsonl"
 
 
 def cost(prompt: int, completion: int) -> float:

@@ -239,7 +239,7 @@ def test_a_killed_process_ends_all_with_one_line_that_says_so(place):
     before = children()
     with pytest.raises(KoalignError) as raised:
         in_processes("sft", 2, die_in, place)
-    assert f"sft: process {place + 1} of 2 ended without a word (SIGKILL)" in str(raised.value)
+    assert f"sft: process {place + 1} of 2 ended without an error (SIGKILL)" in str(raised.value)
     assert "\n" not in str(raised.value) and children() == before
 
 
