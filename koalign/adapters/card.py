@@ -33,23 +33,23 @@ class AdapterCard(Record):
 
     name: str
     role: Literal["policy", "abstraction", "answer", "stack", "unknown"]
-    origin: Literal["trained", "stacked", "compressed", "foreign"]
-    """trained by koalign; the exact sum of its parents; their sum at a lower rank, with its error in
-    `metrics`; or found without a card."""
+    origin: Literal["trained", "stacked", "compressed", "external"]
+    """trained: by koalign; stacked: the exact sum of its parents; compressed: their sum at a lower rank,
+    with its error in `metrics`; external: not made by koalign."""
     base: AdapterBase
     parents: tuple[AdapterPart, ...]
     """The adapters that it contains: continued (DPO), below the new ranks (role adapters), or summed."""
     rank: int
-    """The highest of its modules."""
+    """The highest rank of its modules."""
     frozen_rank: int = 0
-    """Of a masked stack: the leading rank that belongs to the parent and was not trained."""
+    """Of a masked stack: the leading ranks, which are the parent's and were not trained."""
     template_hash: str | None
-    """Of the prompts that it was trained with; none: unknown."""
+    """Of the prompts that it was trained with; None: unknown."""
     data: dict[str, str]
     """Hashes of the files that it was trained on."""
     metrics: dict[str, float] = Field(default_factory=dict)
-    """Last logged metrics of its training; of a compressed one the error."""
+    """The last logged metrics of its training; of a compressed one the error."""
     koalign: str | None
-    """Version that made it; none: not koalign."""
+    """The version that made it; None: not koalign."""
     id: str | None = None
-    """Its id when this card was written, which writes it; none: nobody wrote it down."""
+    """Its id when this card was written; None: not recorded."""

@@ -1,4 +1,4 @@
-"""cards: what an adapter folder says of itself, checked before anything is loaded."""
+"""cards: the card of an adapter folder, read, written and checked before anything is loaded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal
 
 import koalign
 from koalign.adapters.card import AdapterBase, AdapterCard, AdapterPart
-from koalign.adapters.foreign import (
+from koalign.adapters.external import (
     CONFIG,
     WEIGHTS,
     lora_facts,
@@ -30,23 +30,23 @@ FUNCTION = (CONFIG, WEIGHTS)
 
 
 def base_of(base: Base) -> AdapterBase:
-    """What the card of an adapter on this base says of it."""
+    """The base as a card records it."""
     return AdapterBase(
         path=base.path, weight_hash=base.weight_hash, tokenizer_hash=base.tokenizer_hash
     )
 
 
 def write_card(folder: Path, card: AdapterCard) -> None:
-    """Put the card into an adapter folder, with the id that it has now, and its page for people."""
+    """Write the card with the adapter's current id, and its README for people."""
     _write_json_card(folder, card)
     write_atomically(folder / MODEL_CARD, model_card(card))
 
 
 def read_card(folder: Path, *, keep: bool = True) -> AdapterCard:
-    """The card of an adapter folder; of one without a card, what its PEFT files tell.
+    """The card of an adapter folder; an external one gets a card from its PEFT files.
 
-    That is written into the folder, where `keep` says so and the folder can be written to. Raises
-    KoalignError where there is no adapter, and where a file is broken.
+    That is written into the folder if `keep` and the folder is writable. Raises KoalignError where there
+    is no adapter, and where a file is broken.
     """
     if (folder / CARD).exists():
         return read_record(folder / CARD, AdapterCard)
@@ -55,7 +55,7 @@ def read_card(folder: Path, *, keep: bool = True) -> AdapterCard:
             f"{folder}: no adapter here (neither {CARD} nor {CONFIG}); "
             "give the folder of an adapter, such as RUN/dpo/adapter"
         )
-    card = _foreign_card(folder)
+    card = _external_card(folder)
     if keep:
         try:
             _write_json_card(folder, card)
@@ -67,11 +67,10 @@ def read_card(folder: Path, *, keep: bool = True) -> AdapterCard:
 
 
 def adapter_id(folder: Path) -> str:
-    """Sixteen hex digits: the hash of what the adapter computes, its weights and their configuration.
+    """Sixteen hex digits: the hash of the adapter's weights and their configuration.
 
-    The card and the words beside it change no id; where canned text stands in for a model the card is
-    all there is. An adapter whose weights were pruned keeps its id: the card knows it. Raises
-    KoalignError where there is no adapter.
+    Card and README do not change the id; without weights (the scripted engine) the card is hashed. A
+    pruned adapter keeps the id on its card. Raises KoalignError where there is no adapter.
     """
     if is_pruned(folder):
         return str(read_card(folder).id)
@@ -84,22 +83,22 @@ def adapter_id(folder: Path) -> str:
 
 
 def is_pruned(folder: Path) -> bool:
-    """Whether the weights of an adapter were removed to free disk; what it was is still known."""
+    """Whether the weights of an adapter were removed to free disk, and its card has the id."""
     if (folder / WEIGHTS).exists() or not (folder / CARD).exists():
         return False
     return read_card(folder).id is not None
 
 
 def part(folder: Path) -> AdapterPart:
-    """What the card of an adapter that contains this one says of it."""
+    """The adapter as the card of one that contains it records it."""
     return AdapterPart(id=adapter_id(folder), name=read_card(folder).name, path=str(folder))
 
 
 def check_adapter(folder: Path, base: Base, template_hash: str | None) -> AdapterCard:
     """The card, if the adapter fits the base and the prompts; raises KoalignError if not.
 
-    Of an adapter whose base is not known by its weights the shapes must fit; what else is not known is
-    said on stderr. Without a template hash the adapter may have been trained with other prompts.
+    Where the weight hash of its base is unknown the shapes must fit. Other unknown facts are printed on
+    stderr. Without a template hash the adapter may have been trained with other prompts.
     """
     card = read_card(folder)
     refuse_weightless(folder)
@@ -139,7 +138,7 @@ def check_adapter(folder: Path, base: Base, template_hash: str | None) -> Adapte
 
 
 def refuse_weightless(folder: Path) -> None:
-    """Raises KoalignError where weights are missing, with the remedy; canned text has none."""
+    """Raises KoalignError where weights are missing; adapters of the scripted engine have none."""
     if is_pruned(folder):
         raise KoalignError(
             f"{folder}: its weights were pruned or deleted; the stage that made it makes them again"
@@ -182,13 +181,13 @@ def _write_json_card(folder: Path, card: AdapterCard) -> None:
     write_json(folder / CARD, card.model_copy(update={"id": written}).model_dump(mode="json"))
 
 
-def _foreign_card(folder: Path) -> AdapterCard:
+def _external_card(folder: Path) -> AdapterCard:
     facts = lora_facts(folder)
     refuse_without_weights(folder)
     return AdapterCard(
         name=name_of(folder),
         role="unknown",
-        origin="foreign",
+        origin="external",
         base=AdapterBase(
             path=facts.base_model_name_or_path or "", weight_hash=None, tokenizer_hash=None
         ),

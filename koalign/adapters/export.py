@@ -8,7 +8,7 @@ from pathlib import Path
 
 from koalign.adapters.card import AdapterCard
 from koalign.adapters.cards import read_card, refuse_weightless, write_card
-from koalign.adapters.foreign import CONFIG, WEIGHTS, read_config
+from koalign.adapters.external import CONFIG, WEIGHTS, read_config
 from koalign.adapters.hub import downloaded
 from koalign.config.sections import resolve_path
 from koalign.jsonl import write_json

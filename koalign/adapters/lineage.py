@@ -12,7 +12,7 @@ from typing import Any
 
 from koalign.adapters.card import AdapterCard, AdapterPart
 from koalign.adapters.cards import CARD, adapter_id, read_card, write_card
-from koalign.adapters.foreign import CONFIG, WEIGHTS, matrices_of
+from koalign.adapters.external import CONFIG, WEIGHTS, matrices_of
 from koalign.records import KoalignError
 from koalign.run import WORK, read_manifest
 

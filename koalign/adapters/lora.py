@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from koalign.adapters.foreign import CONFIG, WEIGHTS, read_config, refuse_without_weights
+from koalign.adapters.external import CONFIG, WEIGHTS, read_config, refuse_without_weights
 from koalign.jsonl import write_json
 from koalign.records import KoalignError
 

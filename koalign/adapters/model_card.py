@@ -7,7 +7,7 @@ import re
 import yaml
 
 from koalign.adapters.card import AdapterCard
-from koalign.adapters.foreign import is_hub_id
+from koalign.adapters.external import is_hub_id
 
 _ROLES = {
     "policy": "It answers exam questions.",
@@ -21,7 +21,7 @@ _ORIGINS = {
     "stacked": "The exact sum of the adapters below, made by koalign without training.",
     "compressed": "The sum of the adapters below at a lower rank, made by koalign without training; it is "
     "not exact, and `Metrics` says by how much.",
-    "foreign": "Not made by koalign; this page says what its files tell.",
+    "external": "Not made by koalign; this page is made from its files.",
 }
 
 
@@ -79,7 +79,7 @@ def _stands_on(card: AdapterCard) -> str:
 
 def _contains(card: AdapterCard) -> str:
     if not card.parents:
-        return "No other adapter" + (", as far as is known." if card.origin == "foreign" else ".")
+        return "No other adapter" + (", as far as is known." if card.origin == "external" else ".")
     lines = [f"- {_code(part.name)}, id {_code(part.id)}" for part in card.parents]
     if card.frozen_rank:
         lines.append(
@@ -95,7 +95,7 @@ def _trained_on(card: AdapterCard) -> str:
         return "\n".join(lines)
     if card.origin in ("stacked", "compressed"):
         return "Nothing of its own; what it contains was."
-    return "Unknown." if card.origin == "foreign" else "No files are recorded."
+    return "Unknown." if card.origin == "external" else "No files are recorded."
 
 
 def _listed(metrics: dict[str, float]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from koalign.adapters.cards import CARD, FUNCTION, adapter_id, refuse_weightless
-from koalign.adapters.foreign import is_hub_id
+from koalign.adapters.external import is_hub_id
 from koalign.adapters.hub import downloaded
 from koalign.adapters.lineage import STACKS, refuse_overlap
 from koalign.records import KoalignError, content_hash

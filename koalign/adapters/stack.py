@@ -14,7 +14,7 @@ import torch
 import koalign
 from koalign.adapters.card import AdapterBase, AdapterCard
 from koalign.adapters.cards import part, read_card, write_card
-from koalign.adapters.foreign import CONFIG
+from koalign.adapters.external import CONFIG
 from koalign.adapters.lora import Lora, read_lora, write_lora
 from koalign.config.sections import resolve_path
 from koalign.records import KoalignError

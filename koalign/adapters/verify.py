@@ -12,7 +12,7 @@ from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
 from koalign.adapters.card import AdapterCard, AdapterPart
 from koalign.adapters.cards import CARD, adapter_id, is_pruned, read_card
-from koalign.adapters.foreign import CONFIG, WEIGHTS
+from koalign.adapters.external import CONFIG, WEIGHTS
 from koalign.adapters.lineage import located, run_of
 from koalign.adapters.lora import Lora, read_lora
 from koalign.adapters.stack import ERROR, Matrices, compare, summed
@@ -69,8 +69,8 @@ def _checks(folder: Path, card: AdapterCard, places: Sequence[Path]) -> Iterator
     try:
         lora = read_lora(folder)
     except KoalignError as error:
-        # A foreign one may be more than a sum of matrices; what koalign makes never is.
-        result = "unknown" if card.origin == "foreign" else "failed"
+        # An external one may be more than a sum of matrices; what koalign makes never is.
+        result = "unknown" if card.origin == "external" else "failed"
         yield Check(name="matrices", result=result, detail=str(error))
         return
     yield _rank(card, lora)

@@ -177,7 +177,7 @@ def _print_facts(facts: Mapping[str, Any]) -> None:
     from koalign.reports.views import console
 
     base, frozen = facts["base"], facts["frozen_rank"]
-    known = facts["origin"] != "foreign"
+    known = facts["origin"] != "external"
     rank = (
         f"{facts['rank']}: {frozen} of its parent, unchanged, and {facts['rank'] - frozen} trained"
     )

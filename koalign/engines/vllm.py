@@ -11,7 +11,7 @@ import torch
 
 from koalign.adapters.base import base_folder, load_tokenizer, precision
 from koalign.adapters.cards import adapter_id, ranks
-from koalign.adapters.foreign import refuse_for_vllm
+from koalign.adapters.external import refuse_for_vllm
 from koalign.config.inputs import Engine as EngineConfig
 from koalign.config.inputs import Model, Sampling
 from koalign.data.prompting.tokens import stop_ids

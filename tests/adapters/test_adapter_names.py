@@ -12,7 +12,7 @@ from support.command import koalign
 from support.training_helpers import MODEL, base_of_tests
 
 from koalign.adapters.cards import adapter_id, check_adapter, read_card, write_card
-from koalign.adapters.foreign import WEIGHTS
+from koalign.adapters.external import WEIGHTS
 from koalign.adapters.names import find_adapter, find_adapters, last_policy, steps_of
 from koalign.config.sections import Solve
 from koalign.records import KoalignError

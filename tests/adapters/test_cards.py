@@ -22,7 +22,7 @@ from koalign.adapters.cards import (
     stacked_card,
     write_card,
 )
-from koalign.adapters.foreign import WEIGHTS
+from koalign.adapters.external import WEIGHTS
 from koalign.adapters.model_card import model_card
 from koalign.jsonl import read_json, write_json
 from koalign.records import KoalignError

@@ -190,7 +190,7 @@ def quantised(bits: str, folder: Path) -> Path:
     return folder
 
 
-def foreign(adapter: Path, base: Path, folder: Path) -> Path:
+def external(adapter: Path, base: Path, folder: Path) -> Path:
     """The same matrices as a plain PEFT folder for another base."""
     shutil.copytree(adapter, folder, ignore=shutil.ignore_patterns("koalign.json"))
     config = read_json(folder / "adapter_config.json")
@@ -201,7 +201,7 @@ def foreign(adapter: Path, base: Path, folder: Path) -> Path:
 @pytest.mark.parametrize(("bits", "near"), [("4", 1e-4), ("8", 0.5)])
 def test_a_quantised_base_is_merged_only_when_told_to(bits, near, adapter, ids, tmp_path):
     base = quantised(bits, tmp_path / "base")
-    folder = foreign(adapter, base, tmp_path / "adapter")
+    folder = external(adapter, base, tmp_path / "adapter")
     with pytest.raises(KoalignError, match=rf"quantised \({bits} bit\).*--dequantize"):
         merge(folder, tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -227,7 +227,7 @@ def test_dequantize_and_other_quantisations_are_refused_where_they_mean_nothing(
     config = read_json(TINY / "config.json")
     gptq = {**config, "quantization_config": {"quant_method": "gptq"}}
     write_json(tmp_path / "base" / "config.json", gptq)
-    odd = foreign(adapter, tmp_path / "base", tmp_path / "odd")
+    odd = external(adapter, tmp_path / "base", tmp_path / "odd")
     with pytest.raises(KoalignError, match=r"quantised \(gptq\)"):
         merge(odd, tmp_path / "out", dequantize=True)
 

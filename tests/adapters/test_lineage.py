@@ -9,7 +9,7 @@ from support.adapter_folders import RUN, drawn, everything, said, two_rounds
 
 from koalign.adapters.card import AdapterCard
 from koalign.adapters.cards import CARD, adapter_id, read_card, write_card
-from koalign.adapters.foreign import WEIGHTS
+from koalign.adapters.external import WEIGHTS
 from koalign.adapters.lineage import adapters_below, ancestors, facts_of, forest
 from koalign.records import KoalignError
 

@@ -251,10 +251,10 @@ def test_dropout_would_disturb_the_slice_and_is_an_error(tokenizer, rows, parent
 def test_a_parent_that_was_trained_with_dropout_is_stacked_without(parent, tmp_path):
     import shutil
 
-    shutil.copytree(parent, tmp_path / "foreign")
+    shutil.copytree(parent, tmp_path / "external")
     config = read_json(parent / "adapter_config.json")
-    write_json(tmp_path / "foreign" / "adapter_config.json", {**config, "lora_dropout": 0.3})
-    policy = masked_stack(MODEL, tmp_path / "foreign", 4, 0, tmp_path / "work")
+    write_json(tmp_path / "external" / "adapter_config.json", {**config, "lora_dropout": 0.3})
+    policy = masked_stack(MODEL, tmp_path / "external", 4, 0, tmp_path / "work")
     assert policy.peft_config["default"].lora_dropout == 0
     assert not [m for m in policy.modules() if isinstance(m, torch.nn.Dropout) and m.p]
 

@@ -10,7 +10,7 @@ from support.command import koalign
 from support.training_helpers import base_of_tests
 
 from koalign.adapters.cards import CARD, adapter_id, check_adapter, read_card
-from koalign.adapters.foreign import WEIGHTS
+from koalign.adapters.external import WEIGHTS
 from koalign.adapters.lineage import adapters_below, facts_of, forest, removable
 from koalign.records import KoalignError
 from koalign.run import hash_path, locked, read_manifest

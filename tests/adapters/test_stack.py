@@ -183,8 +183,8 @@ def test_the_card_of_a_stack_says_what_it_is(tmp_path):
     assert [part.name for part in card.parents] == ["policy", "mine"]
     assert (card.base, card.template_hash) == (trained("x").base, "t")
     assert card.id == adapter_id(tmp_path / "c")
-    foreign = plain(tmp_path / "d", seed=2)
-    assert stack([first, foreign], tmp_path / "e").template_hash is None
+    external = plain(tmp_path / "d", seed=2)
+    assert stack([first, external], tmp_path / "e").template_hash is None
 
 
 @pytest.fixture

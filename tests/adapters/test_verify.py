@@ -211,7 +211,7 @@ def test_the_hashes_of_the_manifest_beside_it_are_compared(run):
     assert results(folder)["manifest"] == "unknown"
 
 
-def test_of_a_foreign_adapter_what_is_unknown_is_said_and_nothing_is_written(tmp_path):
+def test_of_an_external_adapter_what_is_unknown_is_said_and_nothing_is_written(tmp_path):
     folder = plain(tmp_path / "mine", base_model_name_or_path="someone/else")
     files = sorted(path.name for path in folder.iterdir())
     found = results(folder)

@@ -193,13 +193,13 @@ def test_a_wrong_word_on_the_command_line_is_one_line_and_code_2(scripted, argum
 )
 def test_an_adapter_for_another_base_or_template_is_refused(scripted, place, said):
     assert koalign("sft").returncode == 0
-    shutil.copytree(RUN / "sft" / "adapter", "foreign")
-    card = json.loads(Path("foreign/koalign.json").read_text(encoding="utf-8"))
+    shutil.copytree(RUN / "sft" / "adapter", "external")
+    card = json.loads(Path("external/koalign.json").read_text(encoding="utf-8"))
     (card if len(place) == 1 else card[place[0]])[place[-1]] = "0123"
-    Path("foreign/koalign.json").write_text(json.dumps(card), encoding="utf-8")
-    done = koalign("solve", "--adapters", "foreign", "test.jsonl", "-o", "o.jsonl")
+    Path("external/koalign.json").write_text(json.dumps(card), encoding="utf-8")
+    done = koalign("solve", "--adapters", "external", "test.jsonl", "-o", "o.jsonl")
     assert done.returncode == 2
-    assert said in done.stderr and "foreign" in done.stderr and done.stderr.count("\n") == 1
+    assert said in done.stderr and "external" in done.stderr and done.stderr.count("\n") == 1
     assert not Path("o.jsonl").exists()
 
 

@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM, GPT2Config
 
 from koalign.adapters.base import load_base
 from koalign.adapters.cards import CARD, adapter_id, check_adapter, ranks, read_card, stacked_card
-from koalign.adapters.foreign import CONFIG, WEIGHTS, matrices_of, refuse_for_vllm, refuse_misfit
+from koalign.adapters.external import CONFIG, WEIGHTS, matrices_of, refuse_for_vllm, refuse_misfit
 from koalign.jsonl import read_json, write_json
 from koalign.records import Base, KoalignError
 
@@ -44,19 +44,19 @@ def saved(model: torch.nn.Module, folder: Path, **options: object) -> Path:
 def test_its_card_is_made_on_first_use_and_says_what_is_not_known(mine):
     id_before = adapter_id(mine)
     card = read_card(mine)
-    assert (card.name, card.role, card.origin, card.rank) == ("mine", "unknown", "foreign", 4)
+    assert (card.name, card.role, card.origin, card.rank) == ("mine", "unknown", "external", 4)
     assert card.base.path == "owner/base" and card.base.weight_hash is None
     assert (card.base.tokenizer_hash, card.template_hash, card.koalign) == (None, None, None)
     assert card.parents == () and card.data == {} and card.metrics == {}
     kept = read_json(mine / CARD)
-    assert kept["origin"] == "foreign" and kept["id"] == id_before == adapter_id(mine)
+    assert kept["origin"] == "external" and kept["id"] == id_before == adapter_id(mine)
     assert read_card(mine).model_dump(exclude={"id"}) == card.model_dump(exclude={"id"})
     assert not (mine / "README.md").exists(), "the page of whoever made it is theirs"
 
 
 def test_looking_writes_nothing(mine):
     before = sorted(p.name for p in mine.iterdir())
-    assert read_card(mine, keep=False).origin == "foreign"
+    assert read_card(mine, keep=False).origin == "external"
     assert sorted(p.name for p in mine.iterdir()) == before
 
 
@@ -151,7 +151,7 @@ def test_a_broken_one_is_refused_in_one_line_that_says_where(break_it, said, min
 
 
 def test_one_that_fits_is_taken_and_what_is_not_known_is_said_once(mine, capsys):
-    assert check_adapter(mine, base_of_tests(), RENDERER.hash).origin == "foreign"
+    assert check_adapter(mine, base_of_tests(), RENDERER.hash).origin == "external"
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "its shapes fit builtin:tiny-ko" in said
     assert "the prompts it was trained with" in said

@@ -1,4 +1,4 @@
-"""foreign: a PEFT folder or hub id that koalign did not make -> what is known of it, does it fit a base."""
+"""external: a PEFT adapter that koalign did not make -> its facts, and whether it fits a base."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PLAIN_INITS = ("gaussian", "eva", "orthogonal", "mica", "lora_ga")
 
 
 class LoraFacts(Record):
-    """What koalign reads of an `adapter_config.json`; other keys are PEFT's."""
+    """The keys of an `adapter_config.json` that koalign reads; others are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, use_attribute_docstrings=True)
 
@@ -34,7 +34,7 @@ class LoraFacts(Record):
 
     @property
     def rank(self) -> int:
-        """The highest of its modules."""
+        """The highest rank of its modules."""
         return max([self.r, *(self.rank_pattern or {}).values()])
 
 
@@ -86,7 +86,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def lora_facts(folder: Path) -> LoraFacts:
-    """What the configuration says; raises KoalignError where it is broken."""
+    """The facts of its configuration; raises KoalignError where it is broken."""
     return parse_record(LoraFacts, read_config(folder), str(folder / CONFIG))
 
 
@@ -114,9 +114,9 @@ def matrices_of(folder: Path) -> dict[str, Matrices]:
     try:
         with safe_open(folder / WEIGHTS, framework="np") as file:
             for name in file.keys():  # noqa: SIM118  (not a dict)
-                if found := _MATRIX.fullmatch(name):
+                if match := _MATRIX.fullmatch(name):
                     shape = tuple(file.get_slice(name).get_shape())
-                    halves.setdefault(found[1], {})[found[2]] = shape
+                    halves.setdefault(match[1], {})[match[2]] = shape
     except (SafetensorError, OSError) as error:
         raise KoalignError(
             f"{folder / WEIGHTS}: cannot be read ({error}); take the adapter from its source again"
@@ -133,17 +133,17 @@ def matrices_of(folder: Path) -> dict[str, Matrices]:
 
 
 def refuse_misfit(folder: Path, base: str) -> bool:
-    """Hold every LoRA matrix against its module in the base, by shapes alone.
+    """Compare every LoRA matrix with its module in the base, by shapes alone.
 
     `base` is a folder, a hub id or `builtin:…`. The modules are those of the model that transformers
     builds from its config, without weights. Raises KoalignError that names the first module which is
     not there or of another shape; False where the base brings code of its own and nothing is known.
     """
-    found = matrices_of(folder)
+    matrices = matrices_of(folder)
     modules = _modules_of(base)
     if modules is None:
         return False
-    for name, pair in found.items():
+    for name, pair in matrices.items():
         if name not in modules:
             raise KoalignError(
                 f"{folder}: changes {name}, and {base} has no such module; it was made for another base"
