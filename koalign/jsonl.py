@@ -8,7 +8,7 @@ import reprlib
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from pydantic import ValidationError
 
@@ -107,22 +107,22 @@ def write_atomically(path: Path, text: str) -> None:
     part.replace(path)
 
 
-class JsonlAppender:
+class JsonlAppender(Generic[R]):
     """Appends records to a file a killed process may have left in the middle of a line.
 
     `done` holds what was whole on opening; a half-written last line is cut off.
     """
 
-    def __init__(self, path: Path, record: type[Record]) -> None:
+    def __init__(self, path: Path, record: type[R]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
         whole = path.read_bytes()
         whole = whole[: whole.rfind(b"\n") + 1]
         os.truncate(path, len(whole))
-        self.done: list[Any] = read_jsonl(path, record)
+        self.done = read_jsonl(path, record)
         self._file = path.open("a", encoding="utf-8", newline="\n")
 
-    def append(self, records: Sequence[Record]) -> None:
+    def append(self, records: Sequence[R]) -> None:
         """Write the records and hand them to the operating system before returning."""
         self._file.writelines(to_json_line(record) + "\n" for record in records)
         self._file.flush()
@@ -132,7 +132,7 @@ class JsonlAppender:
         os.fsync(self._file.fileno())
         self._file.close()
 
-    def __enter__(self) -> JsonlAppender:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

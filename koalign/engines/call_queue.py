@@ -26,7 +26,9 @@ LONGEST_REST = 600.0
 class CallQueue:
     """Sends many calls; the outcome is in the logs, in `failures` and in `ended`."""
 
-    def __init__(self, section: Teacher, replies: JsonlAppender, failures: JsonlAppender) -> None:
+    def __init__(
+        self, section: Teacher, replies: JsonlAppender[Reply], failures: JsonlAppender[Failure]
+    ) -> None:
         self.section = section
         self._reply_log, self._failure_log = replies, failures
         self._limiter = RateLimiter(section)

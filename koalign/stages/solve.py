@@ -83,13 +83,8 @@ def goes_on(problems: Sequence[Problem], attempts: Path, answers: Path) -> bool:
     written = answers.read_bytes()
     if not attempts.exists():
         return not written
-    whole = attempts.read_bytes()
-    tried = {
-        attempt.id: attempt
-        for attempt in map(
-            Attempt.model_validate_json, whole[: whole.rfind(b"\n") + 1].splitlines()
-        )
-    }
+    with JsonlAppender(attempts, Attempt) as file:  # cuts off a half-written line
+        tried = {attempt.id: attempt for attempt in file.done}
     lines = [
         to_json_line(solve_by_vote(problem, tried[problem.id])) + "\n"
         for problem in problems
