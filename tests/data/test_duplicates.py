@@ -13,7 +13,12 @@ import koalign
 from koalign.data.formats.documents import open_documents
 from koalign.data.formats.read import read
 from koalign.data.preparing import duplicates
-from koalign.data.preparing.duplicates import Duplicate, asked, find_duplicates, unordered_content
+from koalign.data.preparing.duplicates import (
+    Duplicate,
+    find_duplicates,
+    question_text,
+    unordered_content,
+)
 from koalign.data.text import ngrams as similarity
 from koalign.data.text.korean import fold
 from koalign.data.text.ngrams import character_ngrams
@@ -212,7 +217,7 @@ SHORT_PROBLEMS = st.builds(
 @given(st.lists(SHORT_PROBLEMS, max_size=12), st.sampled_from((0.5, 0.8, 1.0)))
 def test_near_duplicates_are_those_that_comparing_every_pair_finds(rows, threshold):
     def grams(problem: Problem) -> set[str]:
-        return ngram_set(asked(problem), 5)
+        return ngram_set(question_text(problem), 5)
 
     def jaccard(one: set[str], other: set[str]) -> float:
         return len(one & other) / len(one | other) if one | other else 1.0
@@ -224,7 +229,7 @@ def test_near_duplicates_are_those_that_comparing_every_pair_finds(rows, thresho
 
     def near(one: Problem, other: Problem) -> bool:
         return (
-            bool(letters(asked(one) + one.passage))
+            bool(letters(question_text(one) + one.passage))
             and jaccard(grams(one), grams(other)) >= threshold
             and jaccard(ngram_set(one.passage, 5), ngram_set(other.passage, 5)) >= threshold
             and end_found(one, other)

@@ -11,7 +11,7 @@ import koalign
 from koalign.data.formats.documents import open_documents
 from koalign.data.formats.read import read
 from koalign.data.preparing import leaks
-from koalign.data.preparing.duplicates import asked, content, unordered_content
+from koalign.data.preparing.duplicates import content, question_text, unordered_content
 from koalign.data.preparing.leaks import MINIMUM, Leak, find_leaks, texts_leak
 from koalign.data.text import ngrams as similarity
 from koalign.data.text.korean import fold
@@ -181,7 +181,7 @@ def test_leaks_are_those_that_comparing_every_pair_finds(trained, evaluated, ove
         return {text[start : start + 13] for start in range(max(len(text) - 12, 1))} - {""}
 
     def whole(one: Problem) -> set[str]:
-        return grams(f"{one.passage} {asked(one)}")
+        return grams(f"{one.passage} {question_text(one)}")
 
     def share(part: set[str], other: Problem) -> float:
         return len(part & whole(other)) / len(part) if len(part) >= MINIMUM else 0.0
@@ -198,7 +198,7 @@ def test_leaks_are_those_that_comparing_every_pair_finds(trained, evaluated, ove
         if one.group and one.group == other.group:
             yield "group", 1.0
         for inner, outer in ((one, other), (other, one)):
-            yield "overlap", share(grams(asked(inner)), outer)
+            yield "overlap", share(grams(question_text(inner)), outer)
             if len(grams(inner.passage)) >= MINIMUM:
                 yield "passage", share(grams(inner.passage), outer)
             else:

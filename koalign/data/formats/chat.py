@@ -41,28 +41,28 @@ def _turns(row: Row, name: str, role: str) -> list[Turn]:
 
 
 def _role(message: Row) -> str:
-    said = text(message, "from" if "from" in message.fields else "role")
-    if said not in ROLES:
-        raise Refused("unknown_role", f"{said!r}; known are {', '.join(ROLES)}")
-    return ROLES[said]
+    name = text(message, "from" if "from" in message.fields else "role")
+    if name not in ROLES:
+        raise Refused("unknown_role", f"{name!r}; known are {', '.join(ROLES)}")
+    return ROLES[name]
 
 
 def _one_turn(turns: list[Turn]) -> Turn:
     """Question and answer of a conversation; raises Refused where it is not one of each."""
     roles = [role for role, _ in turns]
-    asked = [text for role, text in turns if role == "user"]
-    if len(asked) > 1 or roles.count("assistant") > 1:
+    questions = [text for role, text in turns if role == "user"]
+    if len(questions) > 1 or roles.count("assistant") > 1:
         raise Refused(
-            "several_turns", f"{len(asked)} questions, {roles.count('assistant')} answers"
+            "several_turns", f"{len(questions)} questions, {roles.count('assistant')} answers"
         )
-    if not asked or roles[-1] != "assistant":
+    if not questions or roles[-1] != "assistant":
         raise Refused("no_question_and_answer", f"the turns are {', '.join(roles) or 'none'}")
     systems = [text for role, text in turns if role == "system"]
-    return "\n\n".join([*systems, *asked]), turns[-1][1]
+    return "\n\n".join([*systems, *questions]), turns[-1][1]
 
 
 def _conversation(row: Row, name: str) -> Problem:
-    system: list[Turn] = [("system", said)] if (said := optional(row, "system")) else []
+    system: list[Turn] = [("system", content)] if (content := optional(row, "system")) else []
     question, answer = _one_turn([*system, *_turns(row, name, "user")])
     return open_problem(question, answer, key=optional(row, "id"))
 

@@ -55,8 +55,8 @@ def _markdown(table: Any) -> str:
 
 
 def _cell(cell: Any) -> str:
-    said = "" if is_missing(cell) else as_text(cell, "TBL").strip()
-    return said.replace("|", "\\|").replace("\n", "<br>")
+    content = "" if is_missing(cell) else as_text(cell, "TBL").strip()
+    return content.replace("|", "\\|").replace("\n", "<br>")
 
 
 def _fits(document: Document) -> bool:

@@ -57,5 +57,5 @@ def objects(row: Row, name: str) -> list[Row]:
 
 def mostly(rows: Iterable[Row | Drop], known: Callable[[dict[str, Any]], bool]) -> bool:
     """Whether at least half of the first rows look like it."""
-    said = [known(fields) for fields in first_rows(rows)]
-    return bool(said) and 2 * sum(said) >= len(said)
+    fitting = [known(fields) for fields in first_rows(rows)]
+    return bool(fitting) and 2 * sum(fitting) >= len(fitting)

@@ -52,8 +52,8 @@ _VERDICT_ON_A_QUOTE = re.compile(r"""["'”’]\s*[가이] 옳다\.?""")
 def _question(row: Row) -> Problem | Ranking:
     given = inner(row, "input")
     question = unescape_literals(text(given, "question")).strip()
-    said = row.fields.get("output")
-    output = replace(row, fields={}) if is_missing(said) else inner(row, "output")
+    value = row.fields.get("output")
+    output = replace(row, fields={}) if is_missing(value) else inner(row, "output")
     answer = optional(output, "answer").strip()
     written = (answer,) if answer else ()
     shared: dict[str, Any] = {

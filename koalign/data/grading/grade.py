@@ -118,13 +118,15 @@ def quotes_its_choice(problem: Problem, text: str) -> bool:
 
 
 def _offered_numbers(problem: Problem, text: str) -> list[str]:
-    asked = bool(_WRONG_IS_ASKED.search(problem.question))
-    statements = extract_numbers(text, problem.choices, wrong_is_asked=asked)
+    wrong_is_asked = bool(_WRONG_IS_ASKED.search(problem.question))
+    statements = extract_numbers(text, problem.choices, wrong_is_asked=wrong_is_asked)
     numbers = sorted(set(statements[-1])) if statements else []
     if len(numbers) == 1 and not 1 <= numbers[0] <= len(problem.choices):
         # `정답: 30`: no choice has a number of two digits, and one may say just that.
-        said = [n for n, text in enumerate(problem.choices, 1) if text.strip() == str(numbers[0])]
-        return [str(said[0])] if len(said) == 1 and numbers[0] > 9 else []
+        numbered = [
+            n for n, text in enumerate(problem.choices, 1) if text.strip() == str(numbers[0])
+        ]
+        return [str(numbered[0])] if len(numbered) == 1 and numbers[0] > 9 else []
     return [str(number) for number in numbers]
 
 
@@ -161,10 +163,10 @@ def _alternatives(gold: str) -> list[str]:
 
 
 def _is_gold(answer: str, golds: Sequence[str], *, lenient: bool) -> bool:
-    said = comparable(answer)
+    compared = comparable(answer)
     for gold in map(comparable, golds):
-        if said == gold or (lenient and gold and strip_josa(said, gold) != said):
+        if compared == gold or (lenient and gold and strip_josa(compared, gold) != compared):
             return True
-        if not gold and _NO_ANSWER.fullmatch(said.replace(" ", "")):
+        if not gold and _NO_ANSWER.fullmatch(compared.replace(" ", "")):
             return True
     return False

@@ -56,7 +56,7 @@ def unordered_content(problem: Problem) -> str:
     return _content(problem, sorted(fold(choice) for choice in problem.choices))
 
 
-def asked(problem: Problem) -> str:
+def question_text(problem: Problem) -> str:
     """Box, question and choices as one text, equal whatever the order of the choices."""
     return " ".join((problem.box, problem.question, *sorted(map(fold, problem.choices))))
 
@@ -96,7 +96,7 @@ def _near(
     """Those of the rows, no two of them equal, that are near an earlier one -> that one, similarity."""
     if not rows:
         return {}
-    contents = character_ngrams([asked(problems[row]) for row in rows], _N)
+    contents = character_ngrams([question_text(problems[row]) for row in rows], _N)
     passages = character_ngrams([problems[row].passage for row in rows], _N)
     counts = rarity(contents) + rarity(passages)
     prefixes = []
@@ -138,13 +138,12 @@ def _content(problem: Problem, choices: Sequence[str]) -> str:
 def _end(problem: Problem) -> np.ndarray:
     """The n-grams of the last sentence of the question with the choices."""
     last = _SENTENCE_END.split(problem.question.strip())[-1]
-    return character_ngrams([asked(problem.model_copy(update={"question": last, "box": ""}))], _N)[
-        0
-    ]
+    text = question_text(problem.model_copy(update={"question": last, "box": ""}))
+    return character_ngrams([text], _N)[0]
 
 
 def _decisive(problem: Problem) -> list[str]:
-    return list(_DECISIVE.findall(f"{fold(problem.passage)} {fold(asked(problem))}"))
+    return list(_DECISIVE.findall(f"{fold(problem.passage)} {fold(question_text(problem))}"))
 
 
 def _conflict(problem: Problem, other: Problem) -> bool:

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from koalign.data.preparing.duplicates import asked, content, unordered_content
+from koalign.data.preparing.duplicates import content, question_text, unordered_content
 from koalign.data.prompting.choices import split_choices
 from koalign.data.text.korean import fold
 from koalign.data.text.ngrams import (
@@ -137,8 +137,8 @@ def texts_leak(
 
 def taught_text(problem: Problem) -> str:
     """What a problem teaches to write, beside the number of a choice."""
-    said = (problem.rationale, *(rationale.text for rationale in problem.rationales))
-    return "\n".join((*said, *(() if problem.choices else problem.answers))).strip()
+    texts = (problem.rationale, *(rationale.text for rationale in problem.rationales))
+    return "\n".join((*texts, *(() if problem.choices else problem.answers))).strip()
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ def _sought(problems: Sequence[Problem]) -> tuple[_Sought, NGrams]:
     texts: list[str] = []
     wholes: list[int] = []
     for problem in problems:
-        question = asked(problem)
+        question = question_text(problem)
         texts.append(question)
         if problem.passage:
             texts += [problem.passage, f"{problem.passage} {question}"]

@@ -102,18 +102,18 @@ class Preparation:
         """What is learned from and stands in dev or test, and what of dev stands in test."""
         train, dev, test = (self.splits[name] for name in SPLITS)
         learned = [*train, *(ranking.problem for ranking in self.rankings)]
-        said = [*map(taught_text, train), *("\n".join(r.texts) for r in self.rankings)]
+        texts = [*map(taught_text, train), *("\n".join(r.texts) for r in self.rankings)]
         evaluated = [*dev, *test]
         found = [
             FoundLeak(
                 kind=leak.kind,
                 share=round(leak.share, 3),
-                learned=some[leak.trained],
-                evaluated=others[leak.evaluated],
+                learned=learned_side[leak.trained],
+                evaluated=evaluated_side[leak.evaluated],
             )
-            for some, others, leaks in (
+            for learned_side, evaluated_side, leaks in (
                 (learned, evaluated, find_leaks(learned, evaluated, overlap)),
-                (learned, evaluated, texts_leak(said, evaluated, overlap)),
+                (learned, evaluated, texts_leak(texts, evaluated, overlap)),
                 (dev, test, find_leaks(dev, test, overlap)),
             )
             for leak in leaks
@@ -126,8 +126,8 @@ class Preparation:
     def remove_leaks(self, found: Sequence[FoundLeak]) -> None:
         """Drop the learned side of the leaks."""
         for leak in found:
-            told = f"{leak.kind}: {leak.evaluated.id} in {leak.evaluated.split}"
-            self._drop(leak.learned, "leak", told)
+            detail = f"{leak.kind}: {leak.evaluated.id} in {leak.evaluated.split}"
+            self._drop(leak.learned, "leak", detail)
         leaking = {(leak.learned.split, leak.learned.id) for leak in found}
         for name in ("train", "dev"):
             self.splits[name] = [p for p in self.splits[name] if (name, p.id) not in leaking]
@@ -144,10 +144,10 @@ class Preparation:
         leaks = texts_leak([hint.text for _, hint in given], evaluated, overlap)
         leaking = {leak.trained for leak in leaks}
         if leaks and stop:
-            said = evaluated[leaks[0].evaluated]
+            shown = evaluated[leaks[0].evaluated]
             raise KoalignError(
                 f"{given[leaks[0].trained][0]}: {len(leaks)} hints say a problem of dev or test, this "
-                f"one {said.id} of {said.split} ({said.question[:30]}…); data.leaks: drop drops them"
+                f"one {shown.id} of {shown.split} ({shown.question[:30]}…); data.leaks: drop drops them"
             )
         known = {problem.id for problem in self.splits["train"]}
         gone = {drop.problem_id for drop in self.dropped if drop.problem_id}
@@ -175,8 +175,8 @@ class Preparation:
         pairs = list(zip(self.splits[name], keep, strict=True))
         for problem, kept in pairs:
             if not kept:
-                told = f"{problem.source} {problem.key}".strip()
-                self._drop(problem, reason, f"{told}: {problem.question[:100]}")
+                detail = f"{problem.source} {problem.key}".strip()
+                self._drop(problem, reason, f"{detail}: {problem.question[:100]}")
         self.splits[name] = [problem for problem, kept in pairs if kept]
 
     def _drop(self, problem: Problem, reason: str, detail: str) -> None:

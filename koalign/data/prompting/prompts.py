@@ -86,8 +86,8 @@ class Renderer:
     @property
     def hash(self) -> str:
         """Stands in every manifest and adapter card: another hash means another prompt."""
-        said = self.template.model_dump(mode="json", exclude={"name", "about"})
-        return content_hash(said, self.thinking, self.shots)
+        content = self.template.model_dump(mode="json", exclude={"name", "about"})
+        return content_hash(content, self.thinking, self.shots)
 
     @property
     def needs_rationale(self) -> bool:
@@ -157,14 +157,14 @@ class Renderer:
         return list(dict.fromkeys(map(self.target, _by_rationale(problem))))
 
     def _prompt(self, problem: Problem, purpose: Purpose, hint: str) -> str:
-        said = {**_words(self.template, problem), "purpose": purpose, "hint": hint}
-        return _fill(self.template, "prompt", said, problem)
+        words = {**_words(self.template, problem), "purpose": purpose, "hint": hint}
+        return _fill(self.template, "prompt", words, problem)
 
     def template_answer(self, problem: Problem) -> str:
         """The target without thoughts."""
         if not problem.answers:
             raise ValueError(f"problem {problem.id} has no gold answer to teach")
-        said = _words(self.template, problem)
+        words = _words(self.template, problem)
         answer = problem.answers[0]
         gold = {"number": "", "label": "", "choice": "", "answer": answer}
         if problem.choices:
@@ -172,15 +172,15 @@ class Renderer:
             choice = problem.choices[number - 1]
             label = self.template.labels[number - 1]
             gold = {"number": answer, "label": label, "choice": choice, "answer": choice}
-        return _fill(self.template, "target", {**said, **gold}, problem)
+        return _fill(self.template, "target", {**words, **gold}, problem)
 
     def _turns_of(self, shot: Problem) -> tuple[Message, Message]:
         """The problem and its answer, rendered once: a few shots stand in thousands of prompts."""
         if shot not in self._shown:
-            asked = Message(role="user", text=self._prompt(shot, "answer", ""))
+            question = Message(role="user", text=self._prompt(shot, "answer", ""))
             text = self.template_answer(_by_rationale(shot)[0])
-            answered = Message(role="assistant", text=text)
-            self._shown[shot] = asked, answered
+            answer = Message(role="assistant", text=text)
+            self._shown[shot] = question, answer
         return self._shown[shot]
 
     @cached_property
@@ -247,8 +247,8 @@ def template_names() -> list[str]:
 def _by_rationale(problem: Problem) -> list[Problem]:
     """The problem once for each of its models' rationales, as its own; as it stands without any."""
     plain = problem.model_copy(update={"rationales": ()})
-    said = [one.text for one in problem.rationales] or [problem.rationale]
-    return [plain.model_copy(update={"rationale": text}) for text in said]
+    texts = [one.text for one in problem.rationales] or [problem.rationale]
+    return [plain.model_copy(update={"rationale": text}) for text in texts]
 
 
 def _without_stem(problem: Problem) -> Problem:
