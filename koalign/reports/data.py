@@ -28,8 +28,8 @@ PER_CENT = ("yield", "pass@1", "pass@n")
 def print_dataset(report: Mapping[str, Any]) -> None:
     """What was read from where, what became of it, and how long it is."""
     out = console()
-    head = "split", "source", "read as", "rows", "problems", "rankings", "dropped"
-    read = Table(*head, title="sources")
+    columns = "split", "source", "read as", "rows", "problems", "rankings", "dropped"
+    read = Table(*columns, title="sources")
     for source in report["sources"]:
         read.add_row(
             source["split"],
