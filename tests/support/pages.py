@@ -1,4 +1,4 @@
-"""Pages of documentation -> their shell blocks, and a shell that runs one as a reader would."""
+"""Pages of documentation: their shell blocks, a shell that runs one as a reader would, and their links."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from typing import NamedTuple
 
 from support.command import KOALIGN, ROOT
 
-_BLOCK = re.compile(r"(?:<!-- folder: ([\w-]+) -->\n)?```sh\n(.*?)```", re.DOTALL)
+ENGLISH = [ROOT / "README.md", *sorted((ROOT / "docs" / "en").glob("*.md"))]
+_BLOCK = re.compile(r"<!-- folder: ([\w-]+) -->\n```sh\n(.*?)```", re.DOTALL)
+_LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|srcset|href)=\"([^\"]+)\"")
 
 
 class Block(NamedTuple):
@@ -20,9 +22,25 @@ class Block(NamedTuple):
     folder: str
     script: str
 
+    @property
+    def commands(self) -> str:
+        """The script without its comments, which are translated."""
+        return re.sub(r"(^|\s+)#.*$", "", self.script, flags=re.MULTILINE)
+
+
+def twin(page: Path) -> Path:
+    """The Korean page of an English one."""
+    return ROOT / "README.ko.md" if page.parent == ROOT else ROOT / "docs" / "ko" / page.name
+
 
 def blocks(page: Path) -> list[Block]:
-    return [Block(*found.groups("")) for found in _BLOCK.finditer(page.read_text(encoding="utf-8"))]
+    """The shell blocks of a page in order; each names its folder in a comment on the line before it."""
+    text = page.read_text(encoding="utf-8")
+    made = [Block(*found.groups()) for found in _BLOCK.finditer(text)]
+    assert len(made) == text.count("```sh\n"), (
+        f"{page}: a shell block has no `<!-- folder: NAME -->`"
+    )
+    return made
 
 
 def run_block(block: Block, cwd: Path, bin_dir: Path) -> subprocess.CompletedProcess:
@@ -40,3 +58,17 @@ def run_block(block: Block, cwd: Path, bin_dir: Path) -> subprocess.CompletedPro
         text=True,
         encoding="utf-8",
     )
+
+
+def links(page: Path) -> list[str]:
+    """Relative targets of links and pictures, outside of code."""
+    text = re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    targets = [first or second for first, second in _LINK.findall(text)]
+    return [target for target in targets if not target.startswith(("http://", "https://"))]
+
+
+def anchors(page: Path) -> set[str]:
+    """What GitHub names the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    plain = (re.sub(r"[^\w\- ]", "", heading.strip().lower()) for heading in headings)
+    return {heading.replace(" ", "-") for heading in plain}
