@@ -19,7 +19,7 @@ END = 256
 """The end-of-turn token; the tokens below it are the bytes of UTF-8."""
 
 SCRIPTED_BASE = Base(
-    path="scripted", weight_hash="scripted", tokenizer_hash="utf-8", context=1_000_000
+    path="scripted", weight_hash="scripted", tokenizer_hash="utf-8", context=100_000
 )
 
 
@@ -115,13 +115,7 @@ class ScriptedEngine:
         stop: Sequence[str] = (),
     ) -> list[list[Sample]]:
         """See Engine.generate."""
-        return [
-            [
-                self._sample(request, sampling, seed, index, stop)
-                for index in range(request.first, request.first + request.n)
-            ]
-            for request in requests
-        ]
+        return [self._samples(request, sampling, seed, stop) for request in requests]
 
     def _texts(self, prompt_ids: Sequence[int], adapter: Path | None) -> Sequence[str]:
         prompt = self.tokenizer.decode(prompt_ids)
@@ -131,13 +125,21 @@ class ScriptedEngine:
                 return line.texts
         raise KoalignError(f"engine.script: no rule for adapter {name!r} and the prompt\n{prompt}")
 
-    def _sample(
-        self, request: Request, sampling: Sampling, seed: int, index: int, stop: Sequence[str]
-    ) -> Sample:
+    def _samples(
+        self, request: Request, sampling: Sampling, seed: int, stop: Sequence[str]
+    ) -> list[Sample]:
         texts = self._texts(request.prompt_ids, request.adapter)
         adapter = self.adapter_id(request.adapter)
-        pick = sample_seed(seed, request, adapter, index) if sampling.temperature else 0
-        text = before_stop(texts[pick % len(texts)], stop)
+        samples = []
+        for index in range(request.first, request.first + request.n):
+            pick = sample_seed(seed, request, adapter, index) if sampling.temperature else 0
+            text = before_stop(texts[pick % len(texts)], stop)
+            samples.append(self._sample(request, adapter, index, text, sampling))
+        return samples
+
+    def _sample(
+        self, request: Request, adapter: str, index: int, text: str, sampling: Sampling
+    ) -> Sample:
         tokens = (*self.tokenizer.encode(text), END)
         finish_reason: Literal["stop", "length"] = "stop"
         if len(tokens) > sampling.max_tokens:

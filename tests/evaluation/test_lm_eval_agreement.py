@@ -1,4 +1,4 @@
-"""lm-eval-harness and `koalign benchmark`, each as it is run, say the same of 200 items a protocol."""
+"""lm-eval-harness and `koalign benchmark`, each as it is run, say the same of 60 items a protocol."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from koalign.evaluation.results import read_evaluation
 
 pytestmark = pytest.mark.slow
 
-ITEMS = 200
+ITEMS = 60
 SCORED = [name for name in TASKS if name.endswith("@lm-eval")]
 SHOTS = {"kmmlu@lm-eval": 3, "click@lm-eval": 2}
 """The others are asked without any."""

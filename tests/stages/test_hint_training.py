@@ -21,7 +21,7 @@ RUN = Path("runs/default")
 def policy(tmp_path_factory) -> Path:
     """A small real run up to its policy, with three hints for each problem."""
     folder = tmp_path_factory.mktemp("policy")
-    problems = exam("train")[:24]
+    problems = exam("train")[:12]
     write_jsonl(folder / "train.jsonl", problems)
     write_jsonl(folder / "test.jsonl", exam("test")[:4])
     texts = (

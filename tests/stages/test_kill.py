@@ -19,13 +19,13 @@ pytestmark = pytest.mark.slow
 def whole(tmp_path_factory) -> Path:
     """A folder with a small real run, never interrupted: sft, pairs, dpo, and a solved file."""
     folder = tmp_path_factory.mktemp("whole")
-    for name, count in (("train", 96), ("dev", 24), ("test", 24)):
+    for name, count in (("train", 48), ("dev", 16), ("test", 12)):
         write_jsonl(folder / f"{name}.jsonl", exam(name)[:count])
     small = {"batch_size": 8, "gradient_accumulation_steps": 1, "save_steps": 3}
     config = {
         "model": {"path": "builtin:tiny-ko"},
         "data": {"train": "train.jsonl", "dev": "dev.jsonl", "test": "test.jsonl"},
-        "probe": {"problems": 16, "max_tokens": 16},
+        "probe": {"problems": 8, "max_tokens": 16},
         "engine": {"backend": "hf", "batch_size": 16},
         "sft": {**small, "learning_rate": 3e-3, "epochs": 2},
         "sample": {"n": 4, "temperature": 1.0, "top_p": 1.0, "max_tokens": 24},
@@ -86,7 +86,7 @@ def test_a_killed_solve_goes_on_and_ends_in_the_same_answers(whole, tmp_path):
     (folder / "answers.jsonl").unlink()
     written = lines_in(f"{RUN}/solving/*/attempts.jsonl")
     kill_when(SOLVE, folder, lambda: written(folder) >= 1)
-    assert 1 <= written(folder) < 24
+    assert 1 <= written(folder) < 12
     done = koalign(*SOLVE, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert content(folder / "answers.jsonl") == content(whole / "answers.jsonl")

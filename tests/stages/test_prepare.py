@@ -131,13 +131,13 @@ def test_dev_is_held_out_of_training_by_whole_passages(scripted):
 
 
 def test_too_long_a_problem_is_dropped_from_training_and_refused_in_test(scripted):
-    long = problem(1, passage="긴 " * 400_000)
+    long = problem(1, passage="긴 " * 40_000)
     write_lines(Path("train.jsonl"), [problem(0), long])
     assert prepare().returncode == 0
     assert reasons() == {"longer_than_context": 1}
-    write_lines(Path("test.jsonl"), [problem(200, passage="길고 긴 " * 200_000)])
+    write_lines(Path("test.jsonl"), [problem(200, passage="길고 긴 " * 20_000)])
     refused = prepare("--force")
-    assert refused.returncode == 2 and "and the context is 1000000" in refused.stderr
+    assert refused.returncode == 2 and "and the context is 100000" in refused.stderr
 
 
 def test_a_file_that_calls_itself_test_is_not_trained_on_by_accident(scripted):

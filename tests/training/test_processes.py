@@ -262,7 +262,7 @@ def whole(tmp_path_factory) -> Path:
         "data": {"train": "train.jsonl"},
         "engine": {"backend": "hf"},
         "training": {"processes": 2, "row_tokens": 256},
-        "sft": {"batch_size": 8, "gradient_accumulation_steps": 1, "save_steps": 3, "learning_rate": 3e-3, "epochs": 4},
+        "sft": {"batch_size": 8, "gradient_accumulation_steps": 1, "save_steps": 3, "learning_rate": 3e-3, "epochs": 2},
     }  # fmt: skip
     (folder / "koalign.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     done = koalign_process("sft", cwd=folder)
