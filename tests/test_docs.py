@@ -82,3 +82,8 @@ def test_troubleshooting_quotes_errors_as_the_code_says_them():
     parts = [part for error in ERRORS if error != FROM_TORCH for part in error.split("…")]
     assert len(ERRORS) >= 20
     assert [part for part in parts if not any(part in text for text in texts)] == []
+
+
+def test_every_page_has_a_twin():
+    english, korean = ({p.name for p in (ROOT / "docs" / n).glob("*.md")} for n in ("en", "ko"))
+    assert english == korean
