@@ -15,9 +15,8 @@ from koalign.jsonl import read_jsonl, read_record
 from koalign.records import Base, KoalignError
 
 if TYPE_CHECKING:
-    from koalign.config.sections import Config
-    from koalign.data.prompting.prompts import Renderer
     from koalign.records import Problem
+    from koalign.stages.solve import SolveJob
 
 GREEDY = ("hints=1", "answers=1", "bare=0", "temperature=0", "hint_temperature=0")
 
@@ -131,7 +130,7 @@ def _solve_file(
     from koalign.renderer import open_renderer
     from koalign.reports.solving import summary
     from koalign.run import locked
-    from koalign.stages.solve import ATTEMPTS, goes_on
+    from koalign.stages.solve import SolveJob, can_continue
     from koalign.stages.solve import solve as solve_problems
 
     config = load_config(files, settings)
@@ -166,20 +165,20 @@ def _solve_file(
         renderer.hash,
         renderer.shots,
     )
-    work = run_dir / "solving" / name
+    job = SolveJob(config, base, renderer, asked, steps, run_dir / "solving" / name, out)
     started = time.monotonic()
     with locked(run_dir):
         if out.exists():
             if force and not out.is_dir():
                 out.unlink()
-            elif out.is_dir() or not goes_on(asked, work / ATTEMPTS, out):
+            elif out.is_dir() or not can_continue(job):
                 raise KoalignError(
                     f"{out} is there already; take another -o, or --force to replace it"
                 )
-        solutions = solve_problems(config, base, renderer, asked, steps, work / ATTEMPTS, out)
+        solutions = solve_problems(job)
         if report:
-            _report(config, base, renderer, asked, steps, policy, work, out)
-        shutil.rmtree(work)
+            _report(job, policy)
+        shutil.rmtree(job.work)
     typer.echo(f"{out}: {summary(solutions, time.monotonic() - started)}")
 
 
@@ -195,21 +194,12 @@ def _refuse_report(problems: list[Problem], steps: list[Path | None]) -> None:
         )
 
 
-def _report(
-    config: Config,
-    base: Base,
-    renderer: Renderer,
-    problems: list[Problem],
-    steps: list[Path | None],
-    policy: Path | None,
-    work: Path,
-    out: Path,
-) -> None:
+def _report(job: SolveJob, policy: Path | None) -> None:
     from koalign.reports.solving import print_report, write_report
     from koalign.stages.solve import report_on
 
-    report = report_on(config, base, renderer, problems, steps, policy, work)
-    page = out.with_suffix(".report.html")
-    write_report(report, out.with_suffix(".report.json"), page)
+    report = report_on(job, policy)
+    page = job.answers.with_suffix(".report.html")
+    write_report(report, job.answers.with_suffix(".report.json"), page)
     print_report(report)
     typer.echo(f"the same as a page: {page}")

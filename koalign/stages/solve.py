@@ -1,8 +1,9 @@
-"""solve: problems -> hints and answers, both adapters in one engine -> the answer of most, line by line."""
+"""solve: problems -> hints and answers, both adapters in one engine -> majority answers, line by line."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from koalign.adapters.cards import check_adapter
@@ -10,6 +11,7 @@ from koalign.answering.controls import draw_controls, right_alone
 from koalign.answering.solving import Solver
 from koalign.config.sections import Config
 from koalign.data.prompting.prompts import Renderer
+from koalign.engines.engine import Engine
 from koalign.engines.opening import open_engine
 from koalign.evaluation.solving.report import SolvingReport, solving_report
 from koalign.evaluation.solving.voting import (
@@ -44,74 +46,85 @@ def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
     renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
     for adapter in steps:
         check_adapter(adapter, base, renderer.hash)
-    solutions = solve(config, base, renderer, problems, steps, out / ATTEMPTS, out / ANSWERS)
+    solutions = solve(SolveJob(config, base, renderer, problems, steps, out, out / ANSWERS))
     return StageResult(count_solutions(solutions), figures_of(solutions))
 
 
-def solve(
-    config: Config,
-    base: Base,
-    renderer: Renderer,
-    problems: Sequence[Problem],
-    steps: Sequence[Path | None],
-    attempts: Path,
-    answers: Path,
-) -> list[Solution]:
-    """Answer the problems with one adapter alone, or with hints from the first of two.
+@dataclass(frozen=True)
+class SolveJob:
+    """Problems to solve with the adapters of one or two steps."""
 
-    What was written is appended to `attempts`, and what it comes to behind it to `answers`, batch by
-    batch; a killed run goes on from there. Raises KoalignError where `answers` holds anything else.
+    config: Config
+    base: Base
+    renderer: Renderer
+    problems: Sequence[Problem]
+    steps: Sequence[Path | None]
+    """Of two the first generates hints; with one alone all answers are bare."""
+    work: Path
+    """Folder of the attempts and of the samples of the controls."""
+    answers: Path
+    """File of the solutions."""
+
+    @property
+    def attempts(self) -> Path:
+        """File of the attempts."""
+        return self.work / ATTEMPTS
+
+    def solver(self, engine: Engine) -> Solver:
+        """The solver of this job on an engine that holds its adapters."""
+        return Solver(engine, self.config.solve, self.renderer, self.steps, self.config.seed)
+
+
+def solve(job: SolveJob) -> list[Solution]:
+    """The solutions, appended to `answers` batch by batch, each batch behind its attempts.
+
+    A killed run continues from there. Raises KoalignError where `answers` holds anything else.
     """
     with (
-        open_engine(config.engine, config.model, base, steps) as engine,
-        JsonlAppender(answers, Solution) as file,
+        open_engine(job.config.engine, job.config.model, job.base, job.steps) as engine,
+        JsonlAppender(job.answers, Solution) as file,
     ):
-        solver = Solver(engine, config.solve, renderer, steps, config.seed)
         solutions: list[Solution] = []
-        for batch in solver.attempts(problems, attempts):
-            asked = problems[len(solutions) : len(solutions) + len(batch)]
-            solutions += map(solve_by_vote, asked, batch)
+        for batch in job.solver(engine).attempts(job.problems, job.attempts):
+            problems = job.problems[len(solutions) : len(solutions) + len(batch)]
+            solutions += map(solve_by_vote, problems, batch)
             known = len(file.done)
             if file.done[: len(solutions)] != solutions[:known]:
-                raise KoalignError(f"{answers}: holds other answers; take another -o, or --force")
+                raise KoalignError(
+                    f"{job.answers}: holds other answers; take another -o, or --force"
+                )
             file.append(solutions[max(known, len(solutions) - len(batch)) :])
     return solutions
 
 
-def goes_on(problems: Sequence[Problem], attempts: Path, answers: Path) -> bool:
-    """Whether the file of answers is the beginning of what these attempts come to."""
-    written = answers.read_bytes()
-    if not attempts.exists():
-        return not written
-    with JsonlAppender(attempts, Attempt) as file:  # cuts off a half-written line
-        tried = {attempt.id: attempt for attempt in file.done}
-    lines = [
-        to_json_line(solve_by_vote(problem, tried[problem.id])) + "\n"
-        for problem in problems
-        if problem.id in tried
+def can_continue(job: SolveJob) -> bool:
+    """Whether the file of answers is the beginning of the solutions of the job's attempts."""
+    answers = job.answers.read_bytes()
+    if not job.attempts.exists():
+        return not answers
+    with JsonlAppender(job.attempts, Attempt) as file:  # cuts off a half-written line
+        attempts = {attempt.id: attempt for attempt in file.done}
+    solutions = [
+        to_json_line(solve_by_vote(problem, attempts[problem.id])) + "\n"
+        for problem in job.problems
+        if problem.id in attempts
     ]
-    return "".join(lines).encode("utf-8").startswith(written)
+    return "".join(solutions).encode("utf-8").startswith(answers)
 
 
-def report_on(
-    config: Config,
-    base: Base,
-    renderer: Renderer,
-    problems: Sequence[Problem],
-    steps: Sequence[Path | None],
-    policy: Path | None,
-    work: Path,
-) -> SolvingReport:
-    """Whether the attempts at these problems, which have gold answers, were worth their tokens."""
-    with open_engine(config.engine, config.model, base, [*steps, policy]) as engine:
-        solver = Solver(engine, config.solve, renderer, steps, config.seed)
-        attempts = [one for batch in solver.attempts(problems, work / ATTEMPTS) for one in batch]
-        controls = draw_controls(solver, problems, attempts, policy, work)
+def report_on(job: SolveJob, policy: Path | None) -> SolvingReport:
+    """Whether abstractions pay for their tokens on these problems, which have gold answers."""
+    adapters = [*job.steps, policy]
+    with open_engine(job.config.engine, job.config.model, job.base, adapters) as engine:
+        solver = job.solver(engine)
+        batches = solver.attempts(job.problems, job.attempts)
+        attempts = [attempt for batch in batches for attempt in batch]
+        controls = draw_controls(solver, job.problems, attempts, policy, job.work)
         alone, answer = (
-            right_alone(solver, problems, adapter, work / "greedy_samples.jsonl")
-            for adapter in (policy, steps[-1])
+            right_alone(solver, job.problems, adapter, job.work / "greedy_samples.jsonl")
+            for adapter in (policy, job.steps[-1])
         )
-    return solving_report(problems, attempts, controls, alone, answer)
+    return solving_report(job.problems, attempts, controls, alone, answer)
 
 
 STAGE = Stage(

@@ -22,7 +22,7 @@ from koalign.evaluation.solving.voting import Attempt, Solution, answers_of, sol
 from koalign.jsonl import read_jsonl
 from koalign.records import KoalignError
 from koalign.stages import solve as stage
-from koalign.stages.solve import ANSWERS, ATTEMPTS
+from koalign.stages.solve import ANSWERS
 
 RENDERER = Renderer(load_template(DEFAULT))
 TWO = [Path("abstraction"), Path("answer")]
@@ -146,12 +146,16 @@ def test_a_hint_that_leaves_no_room_for_an_answer_is_not_used(folder):
     assert {len(answers_of(one)) for one in found} == {8}
 
 
+def job_in(folder: Path, problems, work: Path) -> stage.SolveJob:
+    engine = Engine(backend="scripted", script=str(script_of(folder, HINTS)))
+    config = Config(engine=engine, model=Model(path="none"), data=Data(train="none"))
+    return stage.SolveJob(config, SCRIPTED_BASE, RENDERER, problems, TWO, work, work / ANSWERS)
+
+
 def solved(folder: Path, problems, work: Path, batches: int = 10**6, monkeypatch=None) -> bytes:
     script = script_of(folder, HINTS)
-    engine = Engine(backend="scripted", script=str(script))
-    config = Config(engine=engine, model=Model(path="none"), data=Data(train="none"))
     monkeypatch.setattr(stage, "open_engine", lambda *_: Watched(script, batches))
-    stage.solve(config, SCRIPTED_BASE, RENDERER, problems, TWO, work / ATTEMPTS, work / ANSWERS)
+    stage.solve(job_in(folder, problems, work))
     return (work / ANSWERS).read_bytes()
 
 
@@ -164,12 +168,12 @@ def test_answers_stand_in_the_file_batch_by_batch_and_an_interrupted_run_ends_in
         solved(folder, asked, folder / "half", batches=1, monkeypatch=monkeypatch)
     half = (folder / "half" / ANSWERS).read_bytes()
     assert half.count(b"\n") == 16 and whole.startswith(half)
-    assert stage.goes_on(asked, folder / "half" / ATTEMPTS, folder / "half" / ANSWERS)
+    assert stage.can_continue(job_in(folder, asked, folder / "half"))
     with (folder / "half" / ANSWERS).open("ab") as file:
         file.write(whole[len(half) : len(half) + 25])  # a line cut off in the middle
-    assert stage.goes_on(asked, folder / "half" / ATTEMPTS, folder / "half" / ANSWERS) is False
+    assert stage.can_continue(job_in(folder, asked, folder / "half")) is False
     (folder / "half" / ANSWERS).write_bytes(half[:-30])
-    assert stage.goes_on(asked, folder / "half" / ATTEMPTS, folder / "half" / ANSWERS)
+    assert stage.can_continue(job_in(folder, asked, folder / "half"))
     assert solved(folder, asked, folder / "half", monkeypatch=monkeypatch) == whole
 
 

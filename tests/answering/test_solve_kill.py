@@ -16,7 +16,7 @@ from koalign.data.prompting.prompts import DEFAULT, Renderer, load_template
 from koalign.engines.scripted import SCRIPTED_BASE
 from koalign.evaluation.solving.voting import Attempt
 from koalign.jsonl import iter_json_lines, read_jsonl
-from koalign.stages.solve import ANSWERS, ATTEMPTS, goes_on, solve
+from koalign.stages.solve import ANSWERS, ATTEMPTS, SolveJob, can_continue, solve
 
 pytestmark = pytest.mark.slow
 
@@ -36,9 +36,12 @@ def test_a_solve_killed_at_20_random_moments_loses_and_doubles_nothing(folder):
     config = load_config([], ["engine.backend=scripted", "engine.script=script.yaml"])
     renderer = Renderer(load_template(DEFAULT))
 
-    def solve_in(work: Path) -> None:
+    def job_in(work: Path) -> SolveJob:
         steps = [None, None]
-        solve(config, SCRIPTED_BASE, renderer, asked, steps, work / ATTEMPTS, work / ANSWERS)
+        return SolveJob(config, SCRIPTED_BASE, renderer, asked, steps, work, work / ANSWERS)
+
+    def solve_in(work: Path) -> None:
+        solve(job_in(work))
 
     def begun(work: Path) -> int:
         child = os.fork()
@@ -68,7 +71,7 @@ def test_a_solve_killed_at_20_random_moments_loses_and_doubles_nothing(folder):
         os.kill(child, signal.SIGKILL)
         if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL:
             kills += 1
-            check(asked, work, whole)
+            check(job_in(work), whole)
         else:  # it was done: the next kills are of another
             works += 1
     solve_in(folder / f"killed-{works}")
@@ -77,12 +80,12 @@ def test_a_solve_killed_at_20_random_moments_loses_and_doubles_nothing(folder):
             assert (folder / f"killed-{number}" / name).read_bytes() == bytes_of
 
 
-def check(asked: list, work: Path, whole: dict[str, bytes]) -> None:
+def check(job: SolveJob, whole: dict[str, bytes]) -> None:
     """What a killed process left is the beginning of what an uninterrupted one leaves."""
     for name, bytes_of in whole.items():
-        if (work / name).exists():
-            assert bytes_of.startswith((work / name).read_bytes())
-    if (work / ANSWERS).exists():
-        assert goes_on(asked, work / ATTEMPTS, work / ANSWERS)
-        lines = (work / ANSWERS).read_bytes().count(b"\n")
-        assert (work / ATTEMPTS).read_bytes().count(b"\n") >= lines
+        if (job.work / name).exists():
+            assert bytes_of.startswith((job.work / name).read_bytes())
+    if job.answers.exists():
+        assert can_continue(job)
+        lines = job.answers.read_bytes().count(b"\n")
+        assert job.attempts.read_bytes().count(b"\n") >= lines
