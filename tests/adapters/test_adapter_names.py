@@ -116,15 +116,12 @@ def test_a_wrong_name_and_a_sum_that_counts_twice_are_refused_with_the_remedy(na
 
 
 def test_what_is_not_trained_yet_names_its_command(there):
-    for name, command in (("sft", "sft"), ("dpo", "dpo"), ("answer", "abstractions")):
-        with pytest.raises(KoalignError, match=f"run `koalign {command}` first"):
-            find_adapters(name, Path("other"))
-
-
-def test_a_stage_without_its_manifest_has_made_no_adapter_yet(there):
-    (RUN / "answer/manifest.json").unlink()
-    with pytest.raises(KoalignError, match="'answer' is not in run"):
-        find_adapters("answer", RUN)
+    (RUN / "answer/manifest.json").unlink()  # a stage that did not end has made no adapter yet
+    for name, run, command in (("sft", "other", "sft"), ("dpo", "other", "dpo"), ("answer", "run", "abstractions")):  # fmt: skip
+        with pytest.raises(
+            KoalignError, match=f"'{name}' is not in {run}; run `koalign {command}`"
+        ):
+            find_adapters(name, Path(run))
 
 
 def test_containment_is_seen_through_a_run_that_was_moved(there):
@@ -147,9 +144,7 @@ def test_a_sum_is_made_once_below_the_run_and_found_again(there):
     assert sorted(p.name for p in (RUN / "stacks").iterdir()) == sorted([folder.name, other.name])
     shutil.rmtree("mine")
     shutil.copytree("yours", "mine")
-    assert find_adapters("dpo+mine", RUN, 2) not in ([folder], [other]), (
-        "named by what it is made of"
-    )
+    assert find_adapters("dpo+mine", RUN, 2) not in ([folder], [other]), "named by its parts"
 
 
 def test_a_sum_of_three_in_one_step_and_an_adapter_in_the_other(there):

@@ -24,7 +24,7 @@ from koalign.adapters.cards import (
 )
 from koalign.adapters.external import WEIGHTS
 from koalign.adapters.model_card import model_card
-from koalign.jsonl import read_json, write_json
+from koalign.jsonl import read_json
 from koalign.records import KoalignError
 from koalign.training.fit import lasting
 
@@ -65,6 +65,7 @@ def test_an_adapter_whose_weights_are_gone_keeps_its_id_and_is_not_loaded(folder
 
 
 def test_one_that_fits_is_given_back(folder):
+    assert read_card(folder).id == adapter_id(folder)
     assert check_adapter(folder, base_of_tests(), TEMPLATE) == read_card(folder)
     assert check_adapter(folder, base_of_tests(), None).name == "sft"
 
@@ -179,22 +180,11 @@ def test_the_page_says_what_it_contains_and_what_was_trained(folder):
 
 @given(name=st.text(), path=st.text(), file=st.text())
 def test_no_characters_of_a_name_break_the_page(name, path, file):
-    wild = card(
-        name,
-        [AdapterPart(id="x", name=name, path=path)],
-        base=AdapterBase(path=path, weight_hash=None, tokenizer_hash=None),
-        data={file: name},
-    )
+    base = AdapterBase(path=path, weight_hash=None, tokenizer_hash=None)
+    wild = card(name, [AdapterPart(id="x", name=name, path=path)], base=base, data={file: name})
     page = model_card(wild)
     front, rest = page_of(page)
     assert front["library_name"] == "peft" and set(front) <= {"base_model", "library_name", "pipeline_tag", "tags"}  # fmt: skip
     headings = [line for line in rest.splitlines() if line.startswith("## ")]
     assert headings == [f"## {h}" for h in ("Stands on", "Contains", "Trained on", "Metrics", "Use", "Unknown")]  # fmt: skip
     assert page == model_card(wild)
-
-
-def test_a_card_is_read_as_it_was_written(folder):
-    own = read_card(folder)
-    assert own.id == adapter_id(folder)
-    write_json(folder / CARD, json.loads((folder / CARD).read_text(encoding="utf-8")))
-    assert read_card(folder) == own

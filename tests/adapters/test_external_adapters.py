@@ -82,66 +82,41 @@ def test_the_rank_is_the_highest_of_any_module(tmp_path):
     )
 
 
-def no_weights(folder: Path) -> None:
-    (folder / WEIGHTS).unlink()
-
-
-def pickle_only(folder: Path) -> None:
-    torch.save(load_file(folder / WEIGHTS), folder / "adapter_model.bin")
-    (folder / WEIGHTS).unlink()
-
-
-def cut_weights(folder: Path) -> None:
-    (folder / WEIGHTS).write_bytes((folder / WEIGHTS).read_bytes()[:50])
-
-
-def half_a_pair(folder: Path) -> None:
+def without_half_a_pair(folder: Path) -> None:
     tensors = load_file(folder / WEIGHTS)
     del tensors["base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight"]
     save_file(tensors, folder / WEIGHTS)
 
 
-def nothing_of_lora(folder: Path) -> None:
-    save_file({"x": torch.zeros(2)}, folder / WEIGHTS)
+def pickled(folder: Path) -> None:
+    torch.save(load_file(folder / WEIGHTS), folder / "adapter_model.bin")
+    (folder / WEIGHTS).unlink()
 
 
-def cut_config(folder: Path) -> None:
-    (folder / CONFIG).write_text('{"peft_type": "LORA", "r"', encoding="utf-8")
+def of_another_method(folder: Path) -> None:
+    config = IA3Config(task_type="CAUSAL_LM", target_modules=["k_proj", "down_proj"], feedforward_modules=["down_proj"])  # fmt: skip
+    get_peft_model(load_base(MODEL, quantized=False), config).save_pretrained(folder)
 
 
-def endless_config(folder: Path) -> None:
-    (folder / CONFIG).write_text("[" * 100_000, encoding="utf-8")
+def config_of(text: str):
+    return lambda folder: (folder / CONFIG).write_text(text, encoding="utf-8")
 
 
-def list_for_config(folder: Path) -> None:
-    (folder / CONFIG).write_text("[]", encoding="utf-8")
+BROKEN = {
+    "no weights": (lambda f: (f / WEIGHTS).unlink(), f"holds no {WEIGHTS}"),
+    "a pickle": (pickled, "save_pretrained writes safetensors"),
+    "cut weights": (lambda f: (f / WEIGHTS).write_bytes((f / WEIGHTS).read_bytes()[:50]), f"{WEIGHTS}: cannot be read"),
+    "half a pair": (without_half_a_pair, "model.layers.0.self_attn.q_proj: lora_A (4, 128) and lora_B None"),
+    "no LoRA": (lambda f: save_file({"x": torch.zeros(2)}, f / WEIGHTS), "holds no LoRA matrices"),
+    "cut config": (config_of('{"peft_type": "LORA", "r"'), f"{CONFIG}: is not JSON"),
+    "endless config": (config_of("[" * 100_000), f"{CONFIG}: is not JSON"),
+    "a list for a config": (config_of("[]"), "peft_type is None; koalign takes LoRA adapters only"),
+    "a rank in words": (lambda f: write_json(f / CONFIG, {**read_json(f / CONFIG), "r": "many"}), f"{CONFIG}: r: Input should be a valid integer"),
+    "IA3": (of_another_method, "peft_type is 'IA3'"),
+}  # fmt: skip
 
 
-def rank_of_words(folder: Path) -> None:
-    write_json(folder / CONFIG, {**read_json(folder / CONFIG), "r": "many"})
-
-
-def other_method(folder: Path) -> None:
-    policy = get_peft_model(load_base(MODEL, quantized=False), IA3Config(task_type="CAUSAL_LM", target_modules=["k_proj", "down_proj"], feedforward_modules=["down_proj"]))  # fmt: skip
-    policy.save_pretrained(folder)
-
-
-@pytest.mark.parametrize(
-    ("break_it", "said"),
-    [
-        (no_weights, f"holds no {WEIGHTS}"),
-        (pickle_only, "save_pretrained writes safetensors"),
-        (cut_weights, f"{WEIGHTS}: cannot be read"),
-        (half_a_pair, "model.layers.0.self_attn.q_proj: lora_A (4, 128) and lora_B None"),
-        (nothing_of_lora, "holds no LoRA matrices"),
-        (cut_config, f"{CONFIG}: is not JSON"),
-        (endless_config, f"{CONFIG}: is not JSON"),
-        (list_for_config, "peft_type is None; koalign takes LoRA adapters only"),
-        (rank_of_words, f"{CONFIG}: r: Input should be a valid integer"),
-        (other_method, "peft_type is 'IA3'"),
-    ],
-    ids=lambda value: value.__name__ if callable(value) else "",
-)
+@pytest.mark.parametrize(("break_it", "said"), BROKEN.values(), ids=BROKEN)
 def test_a_broken_one_is_refused_in_one_line_that_says_where(break_it, said, mine):
     break_it(mine)
     with pytest.raises(KoalignError) as caught:
@@ -159,11 +134,7 @@ def test_one_that_fits_is_taken_and_what_is_not_known_is_said_once(mine, capsys)
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize(
-    "target",
-    [["embed_tokens"], ["lm_head"], "all-linear"],
-    ids=str,
-)
+@pytest.mark.parametrize("target", [["embed_tokens"], ["lm_head"], "all-linear"], ids=str)
 def test_any_module_with_a_matrix_can_be_changed(target, tmp_path):
     folder = plain(tmp_path / "a", target_modules=target)
     assert refuse_misfit(folder, MODEL.path) is True

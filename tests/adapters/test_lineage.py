@@ -5,25 +5,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support.adapter_folders import RUN, drawn, everything, said, two_rounds
+from support.adapter_folders import RUN, drawn, everything, said
 
 from koalign.adapters.card import AdapterCard
 from koalign.adapters.cards import CARD, adapter_id, read_card, write_card
 from koalign.adapters.external import WEIGHTS
 from koalign.adapters.lineage import adapters_below, ancestors, facts_of, forest
 from koalign.records import KoalignError
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory) -> Path:
-    return two_rounds(tmp_path_factory.mktemp("lineage"))
-
-
-@pytest.fixture
-def there(whole, tmp_path, monkeypatch) -> Path:
-    shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def test_the_tree_hangs_each_adapter_below_the_one_that_it_stands_on(there):

@@ -218,14 +218,9 @@ def test_shuffling_spreads_the_gold_over_all_places():
 )  # fmt: skip
 def test_a_rationale_never_goes_on_naming_the_old_number(rationale):
     """Moved or refused: none may come back as it was, for its number means another choice now."""
-    problem = Problem(
-        question="무엇인가?",
-        choices=("세종", "태조", "정조", "영조"),
-        answers=("3",),
-        rationale=rationale,
-    )
+    before = problem("세종", "태조", "정조", "영조", answers=("3",), rationale=rationale)
     try:
-        moved = permute(problem, (2, 0, 1, 3))
+        moved = permute(before, (2, 0, 1, 3))
     except ValueError:
         return
     assert moved.rationale != rationale and "3" not in moved.rationale

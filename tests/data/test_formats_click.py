@@ -39,9 +39,8 @@ def test_compatibility_hanja_are_one_character_after_reading():
 
 def test_a_wrong_choice_that_stands_twice_is_kept_and_a_right_one_is_refused():
     choices = ["신라", "고려", "신라", "발해"]
-    reading = read_as(
-        "click", "a.json", as_json([click(choices=choices), click(choices=choices, answer="신라")])
-    )
+    rows = [click(choices=choices), click(choices=choices, answer="신라")]
+    reading = read_as("click", "a.json", as_json(rows))
     assert [p.answers for p in reading.problems] == [("2",)]
     assert [drop.reason for drop in reading.drops] == ["answer_is_two_choices"]
 
@@ -86,21 +85,15 @@ def test_a_click_subject_comes_from_the_file_or_else_from_the_id(file, name, que
 
 def test_click_saved_as_csv_is_still_click_and_a_flat_csat_file_is_not():
     header = ["id", "paragraph", "question", "choices", "answer"]
-    assert only(
-        read_as("click", "click.csv", table(header, ["a", "", "수도는?", str(FOUR), "고려"]))
-    ).answers
-    years = str(["1392", "1592", "1894", "1910"])
-    assert only(
-        read_as("csat", "train.csv", table(header, ["a", "글", "연도는?", years, "3"]))
-    ).answers == ("3",)
+    row = table(header, ["a", "", "수도는?", str(FOUR), "고려"])
+    assert only(read_as("click", "click.csv", row)).answers == ("2",)
+    row = table(header, ["a", "글", "연도는?", str(["1392", "1592", "1894", "1910"]), "3"])
+    assert only(read_as("csat", "train.csv", row)).answers == ("3",)
 
 
 def test_the_choices_of_haerae_are_not_shown_twice():
     problem = only(read_as("haerae", "data/HAERAE-Bench-v1-KGK.csv", haerae()))
-    assert (
-        problem.question
-        == "다음 질문을 읽고 정답으로 가장 알맞은 것을 고르시요.\n언택트의 순화어로 알맞은 것은?"
-    )
+    assert problem.question.endswith("고르시요.\n언택트의 순화어로 알맞은 것은?")
     assert (problem.choices, problem.answers) == (tuple(OPTIONS), ("5",))
 
 

@@ -41,30 +41,22 @@ def test_a_missing_box_is_no_box_and_never_the_word_nan(nothing):
     assert only(read_as("csat", "train.csv", csat(inside))).box == ""
 
 
-def test_the_box_is_found_in_the_column_and_inside_problems():
-    assert (
-        only(read_as("csat", "train.csv", csat(ASKED, box="ㄱ. 예송\nㄴ. 반정"))).box
-        == "ㄱ. 예송\nㄴ. 반정"
-    )
-    inside = csat({**ASKED, "question_plus": "ㄱ. 탕평"}, box="ㄴ. 환국")
-    assert only(read_as("csat", "train.csv", inside)).box == "ㄱ. 탕평"
+@pytest.mark.parametrize(
+    ("asked", "box", "read"),
+    [
+        (ASKED, "ㄱ. 예송\nㄴ. 반정", "ㄱ. 예송\nㄴ. 반정"),
+        ({**ASKED, "question_plus": "ㄱ. 탕평"}, "ㄴ. 환국", "ㄱ. 탕평"),
+        (ASKED, "\u1100. 예송\n㉠ 환국", "ㄱ. 예송\n㉠ 환국"),  # conjoining choseong
+    ],
+)
+def test_the_box_is_found_in_the_column_and_inside_problems(asked, box, read):
+    assert only(read_as("csat", "train.csv", csat(asked, box=box))).box == read
 
 
 def test_a_box_glued_to_the_paragraph_stays_there():
-    problem = only(
-        read_as(
-            "csat", "train.csv", csat(ASKED, paragraph="현종실록 －ㄱ.기 사환국으로 ㄴ.인 조반정")
-        )
-    )
-    assert problem.passage == "현종실록 －ㄱ.기 사환국으로 ㄴ.인 조반정"
-    assert problem.box == ""
-
-
-def test_a_box_in_conjoining_choseong_reads_as_people_type_it():
-    assert (
-        only(read_as("csat", "a.csv", csat(ASKED, box="\u1100. 예송\n㉠ 환국"))).box
-        == "ㄱ. 예송\n㉠ 환국"
-    )
+    paragraph = "현종실록 －ㄱ.기 사환국으로 ㄴ.인 조반정"
+    problem = only(read_as("csat", "train.csv", csat(ASKED, paragraph=paragraph)))
+    assert (problem.passage, problem.box) == (paragraph, "")
 
 
 @pytest.mark.parametrize("answer", [{}, {"answer": ""}, {"answer": None}])
@@ -151,17 +143,10 @@ def test_a_kice_paper_falls_into_its_questions_with_their_points():
     assert (first.box, second.box) == ("", "<보기> ㉠은")
 
 
-def test_no_paragraph_drops_the_passage_but_not_the_group():
-    third = read_as("kice", "a.json", as_json(KICE)).problems[2]
+def test_no_paragraph_drops_the_passage_but_not_the_group_and_its_own_type_goes_first():
+    first, second, third = read_as("kice", "a.json", as_json(KICE)).problems
     assert (third.passage, third.group) == ("", "2023_11_KICE_35-37")
-
-
-def test_the_type_of_a_question_goes_before_that_of_its_passage():
-    assert [p.subject for p in read_as("kice", "a.json", as_json(KICE)).problems] == [
-        "비문학",
-        "비문학",
-        "문법",
-    ]
+    assert [p.subject for p in (first, second, third)] == ["비문학", "비문학", "문법"]
 
 
 def test_every_broken_part_of_a_kice_file_is_one_drop_with_its_path():

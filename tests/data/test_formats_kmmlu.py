@@ -51,10 +51,8 @@ def test_a_kmmlu_subject_has_one_spelling(file, category, subject):
 
 
 def test_a_choice_that_reads_like_a_missing_value_is_a_text():
-    content = table(
-        KMMLU_HEADER,
-        ["값이 없음을 뜻하는 것은?", "1", "None", "NA", "nan", "null", "Computer Science", ""],
-    )
+    row = ["값이 없음을 뜻하는 것은?", "1", "None", "NA", "nan", "null", "Computer Science", ""]
+    content = table(KMMLU_HEADER, row)
     assert only(read_as("kmmlu", "a.csv", content)).choices == ("None", "NA", "nan", "null")
 
 

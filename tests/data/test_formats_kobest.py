@@ -48,10 +48,8 @@ def test_the_truth_of_kobest_on_github_is_spelled_in_four_ways(label, answer):
 
 def test_copa_counts_from_one_on_github_and_from_zero_on_the_hub():
     github = "ID\tsentence\tquestion\t1\t2\tAnswer\r\n1\t비가 왔다.\t결과\t해가 났다.\t길이 젖었다.\t2\r\n"
-    one, other = (
-        only(read_as("kobest", "COPA/dev.tsv", github)),
-        only(read_as("kobest", "a.jsonl", hub(COPA))),
-    )
+    one = only(read_as("kobest", "COPA/dev.tsv", github))
+    other = only(read_as("kobest", "a.jsonl", hub(COPA)))
     assert one.answers == other.answers == ("2",)
     assert one.id == other.id
     zero = only_drop(read_as("kobest", "COPA/dev.tsv", github.replace("\t2\r\n", "\t0\r\n")))
@@ -69,16 +67,10 @@ def test_copa_asks_for_the_cause_or_the_result_and_nothing_else():
 
 
 def test_hellaswag_counts_from_zero_on_github_too_and_has_lf_line_ends():
-    github = (
-        "context\tchoice1\tchoice2\tchoice3\tchoice4\tlabel\n공을 던진다.\t"
-        + "\t".join(FOUR)
-        + "\t3\n"
-    )
-    problem = only(read_as("kobest", "HellaSwag/dev.tsv", github))
-    assert (problem.answers, problem.id) == (
-        ("4",),
-        only(read_as("kobest", "a.jsonl", hub(HELLASWAG))).id,
-    )
+    github = "context\tchoice1\tchoice2\tchoice3\tchoice4\tlabel\n공을 던진다.\t{}\t3\n"
+    problem = only(read_as("kobest", "HellaSwag/dev.tsv", github.format("\t".join(FOUR))))
+    assert problem.answers == ("4",)
+    assert problem.id == only(read_as("kobest", "a.jsonl", hub(HELLASWAG))).id
 
 
 @pytest.mark.parametrize(

@@ -63,10 +63,8 @@ def test_the_hub_form_and_the_nested_form_are_the_same_problem():
 
 def test_escaped_and_plain_korean_are_the_same_problem():
     escaped = open_document("KorQuAD_v1.0_dev.json", json.dumps(squad(qa())).encode("ascii"))
-    assert (
-        read([escaped]).problems
-        == read([open_document("KorQuAD_v1.0_dev.json", to_bytes("", squad(qa())))]).problems
-    )
+    plain = open_document("KorQuAD_v1.0_dev.json", to_bytes("", squad(qa())))
+    assert read([escaped]).problems == read([plain]).problems
 
 
 def test_an_answer_in_nfd_stands_in_a_passage_in_nfc():
@@ -76,9 +74,8 @@ def test_an_answer_in_nfd_stands_in_a_passage_in_nfc():
 
 def test_a_wrong_answer_start_does_not_matter_and_an_answer_from_elsewhere_is_refused():
     assert one(squad(qa(answers=[{"text": "서울", "answer_start": 999}]))).answers == ("서울",)
-    assert (
-        refusal(squad(qa(answers=[{"text": "부산", "answer_start": 5}]))) == "answer_not_in_passage"
-    )
+    elsewhere = [{"text": "부산", "answer_start": 5}]
+    assert refusal(squad(qa(answers=elsewhere))) == "answer_not_in_passage"
 
 
 @pytest.mark.parametrize("answers", [None, []])
@@ -142,10 +139,8 @@ def test_etri_choices_stand_in_four_columns_of_one_name(encoding, tmp_path):
 
 
 def test_an_etri_answer_that_is_no_choice_is_refused_and_not_left_out():
-    assert (
-        refusal(f"{QUIZ}\n가장 긴 강은?,가,나,다,라,마,\n", name="객관식.csv")
-        == "answer_is_no_choice"
-    )
+    rows = f"{QUIZ}\n가장 긴 강은?,가,나,다,라,마,\n"
+    assert refusal(rows, name="객관식.csv") == "answer_is_no_choice"
 
 
 @pytest.mark.parametrize("name", ["연상형.csv", "주관식.csv"])

@@ -84,15 +84,8 @@ def test_what_is_not_there_is_said_in_one_line(hub, path, said):
 
 @pytest.mark.slow
 def test_a_run_reads_from_the_hub_as_from_a_file(scripted, hub):
-    done = koalign(
-        "prepare",
-        "-s",
-        "data.train=hf://owner/plain",
-        "-s",
-        "data.test=[]",
-        "-s",
-        "data.hints=null",
-    )
+    settings = ("data.train=hf://owner/plain", "data.test=[]", "data.hints=null")
+    done = koalign("prepare", *(part for setting in settings for part in ("-s", setting)))
     assert done.returncode == 0, done.stderr
     report = read_json(Path("runs/default/prepare/report.json"))
     assert report["splits"]["train"]["problems"] == 5

@@ -226,12 +226,8 @@ def test_the_size_of_a_batch_changes_nothing(monkeypatch):
         short(group="1"),
         problem(**OTHER, passage=PASSAGE),
     ]
-    trained = [
-        short(),
-        problem(question=QUESTION + "!"),
-        short(question="남", group="1"),
-        *evaluated[::-1],
-    ]
+    edited = problem(question=QUESTION + "!")
+    trained = [short(), edited, short(question="남", group="1"), *evaluated[::-1]]
     texts = ["없음", PASSAGE, "또 없음", "\n".join((QUESTION, *CHOICES))]
     whole = find_leaks(trained, evaluated), texts_leak(texts, evaluated)
     assert len(whole[0]) == len(trained)
@@ -262,14 +258,12 @@ def test_a_hint_that_quotes_a_sentence_or_a_short_problem_does_not_leak():
 
 def test_an_item_written_into_one_text_is_found_however_short_and_marked():
     """KMMLU's test items as instruction prompts: what one earlier team trained on."""
-    item = Problem(
-        question="옴의 법칙에서 전압은?",
-        choices=("전류×저항", "전류÷저항", "저항÷전류", "전류+저항"),
-    )
+    choices = ("전류×저항", "전류÷저항", "저항÷전류", "전류+저항")
+    item = Problem(question="옴의 법칙에서 전압은?", choices=choices)
     for marks in (
-        ("A. ", "B. ", "C. ", "D. "),
-        ("1. ", "2. ", "3. ", "4. "),
-        ("① ", "② ", "③ ", "④ "),
+        ["A. ", "B. ", "C. ", "D. "],
+        ["1. ", "2. ", "3. ", "4. "],
+        ["① ", "② ", "③ ", "④ "],
     ):
         lines = [mark + choice for mark, choice in zip(marks, item.choices, strict=True)]
         text = "\n".join(["다음 문제의 정답을 고르시오.", item.question, *lines, "정답:"])

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,14 +11,8 @@ from koalign.records import Problem
 
 
 def problem(number: int, **changes) -> Problem:
-    return Problem(
-        **{
-            "question": f"{number}번 물음의 답은?",
-            "choices": ("가", "나"),
-            "answers": ("1",),
-            **changes,
-        }
-    )
+    given = {"question": f"{number}번 물음의 답은?", "choices": ("가", "나"), "answers": ("1",)}
+    return Problem(**{**given, **changes})
 
 
 def questions(problems: list[Problem]) -> set[str]:
@@ -42,28 +37,24 @@ def test_order_and_other_rows_change_nothing(seed, order):
     assert questions(fewer) == questions(held_out) & questions(rows[:20])
 
 
-def test_problems_of_one_group_stay_together():
-    rows = [problem(n, group=f"지문 {n % 50}", passage=f"글 {n}") for n in range(500)]
-    rest, held_out = split_by_group(rows, 0.5, seed=1)
+TOGETHER = {
+    "group": (lambda n: problem(n, group=f"지문 {n % 50}", passage=f"글 {n}"), lambda one: one.group),
+    "passage": (
+        lambda n: problem(n, passage=f"글  {n % 50}" if n < 250 else f"글 {n % 50}\n"),
+        lambda one: " ".join(one.passage.split()),
+    ),
+    "choices in another order": (
+        lambda n: problem(n % 250, choices=("가", "나") if n < 250 else ("나", "가")),
+        lambda one: one.question,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("make", "name"), TOGETHER.values(), ids=TOGETHER)
+def test_what_belongs_together_stays_together(make, name):
+    rest, held_out = split_by_group([make(n) for n in range(500)], 0.5, seed=1)
     assert held_out and rest
-    assert {one.group for one in rest}.isdisjoint(one.group for one in held_out)
-
-
-def test_problems_of_one_passage_stay_together_whatever_its_spacing():
-    rows = [
-        problem(n, passage=f"글  {n % 50}" if n < 250 else f"글 {n % 50}\n") for n in range(500)
-    ]
-    rest, held_out = split_by_group(rows, 0.5, seed=1)
-    assert held_out and rest
-    sides = [{" ".join(one.passage.split()) for one in side} for side in (rest, held_out)]
-    assert sides[0].isdisjoint(sides[1])
-
-
-def test_a_problem_stays_with_itself_in_another_order():
-    rows = [problem(n % 50, choices=("가", "나") if n < 50 else ("나", "가")) for n in range(100)]
-    rest, held_out = split_by_group(rows, 0.5, seed=1)
-    assert held_out and rest
-    assert questions(rest).isdisjoint(questions(held_out))
+    assert {name(one) for one in rest}.isdisjoint(name(one) for one in held_out)
 
 
 def test_one_name_in_two_sources_is_two_groups():

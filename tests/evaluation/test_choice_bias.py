@@ -33,14 +33,9 @@ def problem(number: int, gold: int = 0, size: int = 4, **changes) -> Problem:
 
 
 def answered(number: int, gold: int, place: int | None, **changes) -> Prediction:
-    given = {
-        "id": f"{number}",
-        "answer": None if place is None else str(place + 1),
-        "gold": (str(gold + 1),),
-        "correct": gold == place,
-        "why": "match" if gold == place else "mismatch" if place is not None else "no_answer",
-        "scores": {},
-    }
+    why = "match" if gold == place else "mismatch" if place is not None else "no_answer"
+    answer = None if place is None else str(place + 1)
+    given = {"id": f"{number}", "answer": answer, "gold": (str(gold + 1),), "correct": gold == place, "why": why, "scores": {}}  # fmt: skip
     return Prediction(**{**given, **changes})
 
 
@@ -185,9 +180,7 @@ def test_taking_out_an_even_prior_changes_nothing(logprobs):
 def test_the_mean_over_orders_is_that_of_each_content():
     shares = {(): (0.5, 0.3, 0.2), (1, 2, 0): (0.6, 0.3, 0.1), (2, 0, 1): (0.2, 0.2, 0.6)}
     found = averaged({order: [log(s) for s in given] for order, given in shares.items()})
-    assert found == pytest.approx(
-        [(0.5 + 0.1 + 0.2) / 3, (0.3 + 0.6 + 0.6) / 3, (0.2 + 0.3 + 0.2) / 3]
-    )
+    assert found == pytest.approx([0.8 / 3, 1.5 / 3, 0.7 / 3])
 
 
 def test_a_model_that_reads_contents_is_consistent_and_one_that_says_the_first_is_not():
@@ -249,9 +242,8 @@ def test_items_that_give_the_prior_are_answered_by_their_own_orders():
 
 def test_the_order_of_the_items_does_not_matter():
     rng = random.Random(3)
-    rows = list(
-        zip(*planted(120, lambda gold: [rng.random() + 0.1 for _ in range(4)]), strict=True)
-    )
+    cases = planted(120, lambda gold: [rng.random() + 0.1 for _ in range(4)])
+    rows = list(zip(*cases, strict=True))
     there, back = (order_bias(*zip(*r, strict=True)) for r in (rows, rows[::-1]))
     assert there["prior"] == back["prior"]
     for key in ("consistency", "averaged", "over_orders"):

@@ -12,24 +12,18 @@ def test_other_items_are_refused_with_the_number_missing_on_each_side():
     first, second = evaluated("a", marked("+++++")), evaluated("b", marked("++---++")[2:])
     with pytest.raises(KoalignError) as error:
         compare(first, second)
-    assert str(error.value).startswith(
-        "runs/b: lacks 2 items of runs/a and has 2 others, the first 'i0000'"
-    )
-    assert "--common" in str(error.value) and "\n" not in str(error.value)
+    for part in ("runs/b: lacks 2 items of runs/a and has 2 others", "'i0000'", "--common"):
+        assert part in str(error.value)
 
 
 def test_common_compares_on_what_all_have_and_says_so():
-    first, second, third = (
-        evaluated("a", marked("+++++")),
-        evaluated("b", marked("++---++")[2:]),
-        evaluated("c", marked("-----"), adapters="dpo"),
-    )
+    first, second = evaluated("a", marked("+++++")), evaluated("b", marked("++---++")[2:])
+    third = evaluated("c", marked("-----"), adapters="dpo")
     found = compare(first, second, third, common=True)
     assert found.common and found.n == 3 and {one.n for one in found.comparisons} == {3}
     assert [row.n for row in found.evaluations] == [3, 3, 3]
-    assert found.evaluations[0].value == 1 and found.evaluations[0].low == pytest.approx(
-        3 / (3 + 1.96**2), abs=1e-4
-    )
+    assert found.evaluations[0].value == 1
+    assert found.evaluations[0].low == pytest.approx(3 / (3 + 1.96**2), abs=1e-4)
     assert "compared on the 3 items that all have, of a 5, b 5, c 5" in found.notes
     same = compare(first, evaluated("c", marked("-----")), common=True)
     assert not same.common and not any("that all have" in note for note in same.notes)
@@ -56,22 +50,16 @@ def doubted(before: dict, after: dict) -> list[str]:
         ({"protocol": "csat"}, "protocol differs: kmmlu@lm-eval (a); csat (b)"),
         ({"mode": "generate"}, "mode differs: choice (a); generate (b)"),
         ({"template": "direct"}, "template differs: kmmlu (a); direct (b)"),
-        (
-            {"template_hash": "other"},
-            "hash of the prompt with 0 shots differs: prompt-0 (a); other (b)",
-        ),
+        ({"template_hash": "other"}, "hash of the prompt with 0 shots differs: prompt-0 (a); other (b)"),
         ({"data": {"test.csv": "e"}}, "hash of the data differs: d (a); e (b)"),
         ({"samples": 8}, "samples a problem differs: 1 (a); 8 (b)"),
         ({"dtype": "float32"}, "dtype differs: bfloat16 (a); float32 (b)"),
         ({"engine": "hf"}, "engine differs: vllm (a); hf (b)"),
         ({"average": "macro"}, "headline differs: acc, micro (a); acc, macro (b)"),
         ({"weight_hash": "v"}, "hash of the weights of some/model differs: w (a); v (b)"),
-        (
-            {"of": 400},
-            "b: 20 of 400 items were evaluated; these are not the figures of the whole data",
-        ),
+        ({"of": 400}, "b: 20 of 400 items were evaluated; these are not the figures of the whole data"),
     ],
-)
+)  # fmt: skip
 def test_what_a_reader_takes_to_be_equal_and_is_not_is_one_line(changes, said):
     assert doubted({}, changes) == [said]
 
@@ -100,50 +88,33 @@ def test_other_gold_answers_are_doubted():
         ([], "no baseline of some/model here; evaluate it alone, with 0 shots and with some"),
         ([0], "only one baseline here (shots 0); evaluate the base with shots too"),
         ([5], "only one baseline here (shots 5); evaluate the base with 0 shots too"),
-        (
-            [5, 10],
-            "no baseline without shots here (shots 5, 10); evaluate the base with 0 shots too",
-        ),
+        ([5, 10], "no baseline without shots here (shots 5, 10); evaluate the base with 0 shots too"),
         ([0, 5], None),
     ],
-)
+)  # fmt: skip
 def test_a_tuned_model_misses_the_baselines_that_are_not_there(shots, said):
     bases = [evaluated(f"base-{n}", marked("-" * 12), shots=n) for n in shots]
     other = evaluated("other", marked("-" * 12), model="other", weight_hash="v")
     tuned = evaluated("tuned", marked("+" * 12), adapters="sft")
     found = [w for w in compare(other, *bases, tuned).warnings if "baseline" in w]
     assert found == ([said] if said else [])
-    assert not any(
-        "baseline" in w for w in compare(other, evaluated("b", marked("+" * 12))).warnings
-    )
+    alone = compare(other, evaluated("b", marked("+" * 12)))
+    assert not any("baseline" in warning for warning in alone.warnings)
 
 
-def test_a_difference_that_so_few_flips_cannot_show_is_doubted():
-    (few,) = compare(
-        evaluated("a", marked("-" * 30)), evaluated("b", marked("+" * 5 + "-" * 25))
-    ).warnings
-    assert (
-        few
-        == "b against a: 5 of 30 items flipped, 5 won and 0 lost; p < 0.05 needs 6 flips, all one way (20.0 points)"
-    )
-    (more,) = compare(
-        evaluated("a", marked("-----++++" * 3)), evaluated("b", marked("+++++----" * 3))
-    ).warnings
-    (six,) = compare(
-        evaluated("a", marked("+" + "-" * 29)), evaluated("b", marked("-" + "+" * 5 + "-" * 24))
-    ).warnings
-    assert "5 won and 1 lost; p < 0.05 needs a difference of 6 items (20.0 points)" in six
-    # 20 to 7 has p = 0.019 and 19 to 8 has 0.052.
-    assert (
-        more
-        == "b against a: 27 of 27 items flipped, 15 won and 12 lost; p < 0.05 needs a difference of 13 items (48.1 points)"
-    )
-    assert (
-        compare(
-            evaluated("a", marked("-" * 30)), evaluated("b", marked("+" * 6 + "-" * 24))
-        ).warnings
-        == []
-    )
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        ("-" * 30, "+" * 5 + "-" * 25, "5 of 30 items flipped, 5 won and 0 lost; p < 0.05 needs 6 flips, all one way (20.0 points)"),
+        # 20 to 7 has p = 0.019 and 19 to 8 has 0.052.
+        ("-----++++" * 3, "+++++----" * 3, "27 of 27 items flipped, 15 won and 12 lost; p < 0.05 needs a difference of 13 items (48.1 points)"),
+        ("+" + "-" * 29, "-" + "+" * 5 + "-" * 24, "5 won and 1 lost; p < 0.05 needs a difference of 6 items (20.0 points)"),
+        ("-" * 30, "+" * 6 + "-" * 24, ""),
+    ],
+)  # fmt: skip
+def test_a_difference_that_so_few_flips_cannot_show_is_doubted(first, second, said):
+    found = compare(evaluated("a", marked(first)), evaluated("b", marked(second))).warnings
+    assert len(found) == bool(said) and said in "".join(found)
 
 
 def test_items_on_one_passage_are_said_to_make_p_too_sure():
@@ -151,8 +122,6 @@ def test_items_on_one_passage_are_said_to_make_p_too_sure():
         evaluated(name, [prediction(n, a, passage=f"p{n // 2}") for n, a in enumerate(answers)])
         for name, answers in (("a", "1212"), ("b", "1111"))
     ]
-    assert (
-        "p counts 4 items, which stand on 2 passages: believe the interval" in compare(*sides).notes
-    )
+    assert any("4 items, which stand on 2 passages" in note for note in compare(*sides).notes)
     alone = compare(evaluated("a", marked("+-")), evaluated("b", marked("++")))
     assert not any("passages:" in note for note in alone.notes)

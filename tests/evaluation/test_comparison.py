@@ -13,9 +13,8 @@ def test_an_evaluation_against_itself_is_0_with_p_1_and_no_flips():
     (one,) = found.comparisons
     assert (one.difference, one.p, one.p_holm, one.won, one.lost) == (0, 1, 1, 0, 0)
     assert one.agreement == 1 and found.flips == []
-    assert found.warnings == [
-        "b against a: every answer is the same; were both the systems that they should be?"
-    ]
+    (warning,) = found.warnings
+    assert "b against a: every answer is the same" in warning
 
 
 def test_the_order_of_the_items_does_not_matter():
@@ -75,9 +74,7 @@ def test_rows_have_the_interval_of_results_json():
 def test_a_headline_that_its_items_do_not_give_is_doubted():
     wrong = {"kmmlu": {"acc": 0.7, "acc_low": 0.6, "acc_high": 0.8, "n": 4}}
     found = compare(evaluated("a", marked("++--"), results=wrong), evaluated("b", marked("+---")))
-    assert any(
-        "a: results.json says 0.7000 acc, and its items give 0.5000" in w for w in found.warnings
-    )
+    assert any("0.7000 acc, and its items give 0.5000" in line for line in found.warnings)
     assert found.evaluations[0].value == 0.5 and found.evaluations[0].low != 0.6
 
 
@@ -122,7 +119,7 @@ def test_a_macro_average_is_compared_over_subjects_and_tested_over_items_and_tha
         for marks in ("---+", "+++-")
     ]
     found = compare(
-        evaluated("a", sides[0], average="macro"), evaluated("b", sides[1], average="macro")
+        *(evaluated(name, side, average="macro") for name, side in zip("ab", sides, strict=True))
     )
     (one,) = found.comparisons
     assert one.value_a == one.value_b == 0.5 and one.difference == 0
@@ -140,51 +137,35 @@ def test_graded_scores_have_an_interval_and_no_p_and_that_is_said():
     found = compare(*sides)
     (one,) = found.comparisons
     assert (one.p, one.p_holm, one.needed) == (None, None, None)
-    assert (
-        one.difference == pytest.approx((0.25 - 0.5 + 1) / 4)
-        and one.low < one.difference < one.high
-    )
+    assert one.difference == pytest.approx((0.25 - 0.5 + 1) / 4)
+    assert one.low < one.difference < one.high
     assert (one.won, one.lost) == (2, 1)
     assert any("no p: f1 is graded" in note for note in found.notes)
 
 
-def test_macro_f1_is_compared_from_the_answers_and_tested_by_what_is_right():
-    gold = "1122"
-    sides = [
+def f1_sides(metric: str, said: dict[str, str], **changes):
+    return [
         evaluated(
             name,
-            [prediction(n, a, gold=g) for n, (a, g) in enumerate(zip(answers, gold, strict=True))],
-            metric="macro_f1",
-            results={},
+            [prediction(n, a, gold=g, **changes) for n, (a, g) in enumerate(zip(answers, "1122", strict=True))],
+            metric=metric, results={},
         )
-        for name, answers in (("a", "1111"), ("b", "1122"))
-    ]
-    (one,) = compare(*sides).comparisons
+        for name, answers in said.items()
+    ]  # fmt: skip
+
+
+def test_macro_f1_is_compared_from_the_answers_and_tested_by_what_is_right():
+    (one,) = compare(*f1_sides("macro_f1", {"a": "1111", "b": "1122"})).comparisons
     assert (one.value_a, one.value_b) == (1, pytest.approx(Fraction(1, 3)))
     assert (one.won, one.lost, one.p) == (2, 0, 0.5)
 
 
 def test_f1_without_scores_is_that_of_lm_eval_and_with_scores_their_mean():
     """Of lm-eval over the labels that are gold or said: class 3 counts with an F1 of 0."""
-    gold, said = "1122", {"a": "1123", "b": "1122"}
-
-    def sides(scores):
-        return [
-            evaluated(
-                name,
-                [
-                    prediction(n, a, gold=g, scores=scores)
-                    for n, (a, g) in enumerate(zip(answers, gold, strict=True))
-                ],
-                metric="f1",
-                results={},
-            )
-            for name, answers in said.items()
-        ]
-
-    (one,) = compare(*sides({"acc": 1.0})).comparisons
+    said = {"a": "1123", "b": "1122"}
+    (one,) = compare(*f1_sides("f1", said, scores={"acc": 1.0})).comparisons
     assert (one.value_b, one.value_a) == (pytest.approx((1 + 2 / 3 + 0) / 3), 1)
-    (one,) = compare(*sides({"f1": 0.5})).comparisons
+    (one,) = compare(*f1_sides("f1", said, scores={"f1": 0.5})).comparisons
     assert (one.value_b, one.value_a, one.p) == (0.5, 0.5, None)
 
 
@@ -204,10 +185,8 @@ def test_a_headline_that_not_all_items_have_gives_way_to_the_share_right_and_tha
 def test_where_headlines_differ_that_of_the_first_is_compared_if_all_items_have_it():
     second = [prediction(n, "2", scores={"acc_norm": 1.0, "acc": 0.0}) for n in range(3)]
     results = {"click": {"acc_norm": 1.0}}
-    first, other = (
-        evaluated("a", marked("+--")),
-        evaluated("b", second, metric="acc_norm", results=results),
-    )
+    first = evaluated("a", marked("+--"))
+    other = evaluated("b", second, metric="acc_norm", results=results)
     found = compare(first, other)
     assert found.metric == "acc" and found.comparisons[0].difference == pytest.approx(-1 / 3)
     assert "headline differs: acc, micro (a); acc_norm, micro (b)" in found.warnings

@@ -80,16 +80,7 @@ def test_items_are_counted_by_quarters_of_their_length_and_by_the_headline():
 
 def test_what_could_not_be_read_is_counted_of_what_was_generated():
     problems = [problem(n) for n in range(8)]
-    whys = [
-        "match",
-        "match",
-        "mismatch",
-        "no_answer",
-        "ambiguous",
-        "truncated",
-        "truncated",
-        "match",
-    ]
+    whys = ["match"] * 3 + ["mismatch", "no_answer", "ambiguous", "truncated", "truncated"]
     items = [
         predicted(p, 0 if why in ("match", "mismatch") else None, why=why, votes=("1", None, "2"))
         for p, why in zip(problems, whys, strict=True)
@@ -129,16 +120,12 @@ def test_items_with_a_hint_are_other_items_than_those_without():
 
 def test_a_finding_is_called_one_only_beyond_chance():
     many = findings(report_of(*scored(400)))
-    assert (
-        many[0].startswith("answers at places 1 to 4: 280, 40, 40, 40; expected")
-        and "uneven" in many[0]
-    )
+    assert many[0].startswith("answers at places 1 to 4: 280, 40, 40, 40; expected")
+    assert "uneven" in many[0]
     assert "too sure: ECE" in many[1]
     few = findings(report_of(*scored(3)))
-    assert (
-        "no bias that 3 items can show" in few[0]
-        and "nothing wrong that 3 items can show" in few[1]
-    )
+    assert "no bias that 3 items can show" in few[0]
+    assert "nothing wrong that 3 items can show" in few[1]
     modest = [
         sure.model_copy(update={"correct": True, "gold": (sure.answer,)}) for sure in scored(400)[1]
     ]

@@ -13,25 +13,16 @@ def items(answers, *, subject="Law", protocol="kmmlu@lm-eval", passages=None, po
     problems, predictions = [], []
     for number, (gold, said) in enumerate(answers):
         problem = Problem(
-            question=f"{subject} {number}번?",
-            choices=tuple("가나다라"),
-            answers=(gold,),
-            subject=subject,
+            question=f"{subject} {number}번?", choices=tuple("가나다라"), answers=(gold,), subject=subject,
             points=points[number] if points else None,
-        )
+        )  # fmt: skip
         problems.append(problem)
-        predictions.append(
-            Prediction(
-                id=problem.id,
-                answer=said,
-                gold=(gold,),
-                correct=gold == said,
-                why="match" if gold == said else "no_answer" if said is None else "mismatch",
-                scores={"acc": float(gold == said)},
-                subject=subject,
-                passage=passages[number] if passages else problem.id,
-            )
-        )
+        prediction = Prediction(
+            id=problem.id, answer=said, gold=(gold,), correct=gold == said, subject=subject,
+            why="match" if gold == said else "no_answer" if said is None else "mismatch",
+            scores={"acc": float(gold == said)}, passage=passages[number] if passages else problem.id,
+        )  # fmt: skip
+        predictions.append(prediction)
     return problems, predictions
 
 
@@ -150,9 +141,10 @@ def test_a_whole_paper_has_100_points():
 
 
 def nikl(kind: str, answer: str, text: str, number: int = 0):
+    choices = tuple("가나다라") if kind == "choice" else ()
     problem = Problem(
         question=f"{kind} {number}",
-        choices=tuple("가나다라") if kind == "choice" else (),
+        choices=choices,
         answers=(answer,),
         kind=kind,
         source="nikl-culture",

@@ -56,13 +56,7 @@ def test_any_of_several_golds_is_right():
 
 
 def test_a_fifth_letter_that_is_never_shown_can_be_the_wrong_answer():
-    problem = Problem(
-        question="?",
-        choices=("가", "나", "다", "라"),
-        answers=("2",),
-        source="click",
-        key="CSAT_korean_22_1",
-    )
+    problem = FOUR.model_copy(update={"source": "click", "key": "CSAT_korean_22_1"})
     found = score_choice(load_protocol("click@lm-eval"), problem, [-2.0, -2.0, -2.0, -2.0, -1.0])
     assert (found.answer, found.correct) == ("5", False)
 
@@ -163,10 +157,8 @@ def test_korquad_is_scored_by_its_own_script():
 def test_korquad_2_is_scored_without_tags_and_spaces():
     pytest.importorskip("bs4")
     problem = SPAN.model_copy(update={"source": "korquad-2", "answers": ("<b>세종</b> 대왕",)})
-    assert score_text(load_protocol("korquad"), problem, "정답: 세종대왕").scores == {
-        "em": 1.0,
-        "f1": 1.0,
-    }
+    found = score_text(load_protocol("korquad"), problem, "정답: 세종대왕")
+    assert found.scores == {"em": 1.0, "f1": 1.0}
 
 
 @pytest.mark.parametrize(

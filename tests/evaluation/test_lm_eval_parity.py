@@ -150,17 +150,10 @@ def answered(protocol, problem, rng):
         text, score = "", score_choice(protocol, problem, logprobs)
         results = [(one, False) for one in logprobs]
     prediction = Prediction(
-        id=problem.id,
-        answer=score.answer,
-        gold=problem.answers,
-        correct=score.correct,
-        logprobs=logprobs,
-        text=text,
-        why=score.why,
-        scores=score.scores,
-        subject=subject_of(protocol, problem),
+        id=problem.id, answer=score.answer, gold=problem.answers, correct=score.correct, logprobs=logprobs,
+        text=text, why=score.why, scores=score.scores, subject=subject_of(protocol, problem),
         passage=problem.cluster,
-    )
+    )  # fmt: skip
     return prediction, results
 
 

@@ -20,6 +20,10 @@ ANSWERS = st.sampled_from("1234")
 SAID = st.sampled_from(["1", "2", "3", "4", "5", None])
 
 
+def value_of(measure) -> float:
+    return float(measure.value(measure.tallies.sum(axis=0)))
+
+
 @given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 5)), min_size=1, max_size=60))
 @settings(max_examples=30)
 def test_the_interval_of_a_mean_is_that_of_metrics(pairs):
@@ -54,26 +58,18 @@ def test_f1_of_tasks_is_the_mean_of_scikit_learns_over_the_labels_that_are_seen(
     scores, sizes = [], []
     for subject in set(subjects):
         own = [row for row in rows if row[2] == subject]
-        scores.append(
-            sklearn.f1_score(
-                [g for g, _, _ in own], [s for _, s, _ in own], average="macro", zero_division=0
-            )
-        )
+        gold_of, said_of = ([row[column] for row in own] for column in (0, 1))
+        scores.append(sklearn.f1_score(gold_of, said_of, average="macro", zero_division=0))
         sizes.append(len(own))
     for macro, expected in ((False, np.average(scores, weights=sizes)), (True, fmean(scores))):
         measure = task_f1_measure(gold, said, subjects, macro=macro)
-        assert float(measure.value(measure.tallies.sum(axis=0))) == pytest.approx(
-            expected, abs=1e-12
-        )
+        assert value_of(measure) == pytest.approx(expected, abs=1e-12)
 
 
 def test_no_answer_is_no_class_of_a_macro_f1():
     gold, said = ["1", "1", "2", "2"], ["1", None, "2", None]
-    for measure in (
-        macro_f1_measure(gold, said),
-        task_f1_measure(gold, said, [""] * 4, macro=False),
-    ):
-        assert float(measure.value(measure.tallies.sum(axis=0))) == pytest.approx(2 / 3)
+    for measure in (macro_f1_measure(gold, said), task_f1_measure(gold, said, [""] * 4, macro=False)):  # fmt: skip
+        assert value_of(measure) == pytest.approx(2 / 3)
 
 
 @pytest.mark.parametrize(("right", "n"), [(0, 7), (7, 7)])

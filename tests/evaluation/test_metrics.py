@@ -27,14 +27,6 @@ ANSWERS = st.sampled_from("1234")
 GRADED = st.lists(st.tuples(ANSWERS, st.sampled_from(["1", "2", "3", "4", "5", None])), min_size=1)
 
 
-def test_macro_f1_agrees_with_a_table_worked_by_hand():
-    gold = ["1", "1", "1", "2", "2", "3", "3", "3"]
-    predicted = ["1", "1", "2", "2", None, "3", "1", None]
-    # class 1: precision 2/3, recall 2/3; class 2: 1/2, 1/2; class 3: 1/1, 1/3.
-    expected = (2 / 3 + 1 / 2 + 2 * (1 * 1 / 3) / (1 + 1 / 3)) / 3
-    assert macro_f1(gold, predicted) == pytest.approx(expected, abs=1e-12)
-
-
 @given(GRADED)
 def test_macro_f1_is_the_mean_of_the_harmonic_means_of_precision_and_recall(pairs):
     gold, predicted = zip(*pairs, strict=True)
@@ -45,16 +37,6 @@ def test_macro_f1_is_the_mean_of_the_harmonic_means_of_precision_and_recall(pair
         recall = right / gold.count(name)
         scores.append(2 * precision * recall / (precision + recall) if right else 0)
     assert macro_f1(gold, predicted) == pytest.approx(sum(scores) / len(scores), abs=1e-12)
-
-
-@given(GRADED, st.integers(0))
-def test_abstaining_from_a_right_answer_never_raises_macro_f1(pairs, pick):
-    right = [n for n, (gold, predicted) in enumerate(pairs) if gold == predicted]
-    if right:
-        gold, predicted = (list(side) for side in zip(*pairs, strict=True))
-        before = macro_f1(gold, predicted)
-        predicted[right[pick % len(right)]] = None
-        assert macro_f1(gold, predicted) < before
 
 
 def test_an_abstention_is_no_prediction_of_any_class():
@@ -170,13 +152,6 @@ def test_an_interval_over_all_of_kmmlu_takes_seconds():
     assert found.low < found.value < found.high
 
 
-def test_identical_systems_differ_by_0_with_p_1():
-    same = [True, False, True, True]
-    found = paired_difference(same, same)
-    assert found.difference == Figure(0.0, 0.0, 0.0, 4)
-    assert found.p == 1
-
-
 def test_exchanging_the_systems_turns_the_sign_and_keeps_the_p():
     first, clusters = passages(random.Random(4), 30)
     second, _ = passages(random.Random(5), 30)
@@ -187,6 +162,8 @@ def test_exchanging_the_systems_turns_the_sign_and_keeps_the_p():
     assert there.difference.value == -back.difference.value
     assert there.difference.low == pytest.approx(-back.difference.high)
     assert there.p == back.p
+    same = paired_difference(first, first)
+    assert (same.difference, same.p) == (Figure(0.0, 0.0, 0.0, len(first)), 1)
 
 
 def test_a_system_that_flips_ten_items_and_loses_none_is_better():

@@ -44,11 +44,8 @@ def predict(problems, *texts):
 
 @pytest.mark.parametrize("short_right, final", [(42, 0.4806), (43, 0.4839)])
 def test_the_published_scores_of_qwen3_8b_are_met(short_right, final):
-    problems = [
-        *(choice(n) for n in range(193)),
-        *(short(n, "격구") for n in range(102)),
-        *(long(n) for n in range(99)),
-    ]
+    kinds = ((193, choice), (102, lambda n: short(n, "격구")), (99, long))
+    problems = [make(n) for count, make in kinds for n in range(count)]
     texts = (
         ["3"] * 91
         + ["1"] * 102

@@ -123,23 +123,25 @@ def test_a_protocol_in_the_other_mode_measures_what_that_mode_can():
 # --- what it asks
 
 
-def test_a_problem_of_another_source_is_refused_by_name():
-    protocol = load_protocol("kmmlu@lm-eval")
-    with pytest.raises(KoalignError, match=r"kmmlu@lm-eval: asks kmmlu, and problem .* from click"):
-        prompts_of(protocol, [kmmlu(1), kmmlu(2, source="click")])
+SHORT = Problem(question="몇 세?", kind="short", answers=("6세",))
+POOL = [kmmlu(100 + n) for n in range(5)]
+CHOSEN = in_mode(load_protocol("direct"), "choice")
+KMMLU = load_protocol("kmmlu@lm-eval")
+REFUSED = {
+    "another source": (KMMLU, [kmmlu(1), kmmlu(2, source="click")], [], r"kmmlu@lm-eval: asks kmmlu, and problem .* from click"),
+    "no gold": (KMMLU, [kmmlu(1), kmmlu(2, answers=())], [], "has no gold answer"),
+    "no choices": (CHOSEN, [SHORT], [], r"scores choices, and problem .* has none"),
+    "a shot without gold": (KMMLU, [kmmlu(1)], [kmmlu(100 + n, answers=()) for n in range(5)], "has no gold answer"),
+    "a shot of the test split": (KMMLU, [kmmlu(1)], [kmmlu(100 + n, split="test") for n in range(5)], "test split"),
+    "a shot of the test split, csat": (load_protocol("csat"), [kmmlu(1)], [kmmlu(100 + n, split="test") for n in range(5)], "test split"),
+    "too few shots of the subject": (KMMLU, [kmmlu(1, "Math")], POOL, "5 shots of the dev split wanted, and there are 0 on Math"),
+}  # fmt: skip
 
 
-def test_a_problem_without_gold_is_refused():
-    protocol = load_protocol("kmmlu@lm-eval")
-    with pytest.raises(KoalignError, match="has no gold answer"):
-        prompts_of(protocol, [kmmlu(1), kmmlu(2, answers=())])
-
-
-def test_what_has_no_choices_is_not_scored_by_them():
-    protocol = in_mode(load_protocol("direct"), "choice")
-    problem = Problem(question="몇 세?", kind="short", answers=("6세",))
-    with pytest.raises(KoalignError, match=r"scores choices, and problem .* has none"):
-        prompts_of(protocol, [problem])
+@pytest.mark.parametrize(("protocol", "problems", "pool", "said"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_asked_or_shown_is_refused(protocol, problems, pool, said):
+    with pytest.raises(KoalignError, match=said):
+        prompts_of(protocol, problems, 5 if pool else None, pool)
 
 
 def test_every_problem_of_the_builtin_exam_is_asked_by_csat():
@@ -212,9 +214,8 @@ QUERIES = [
 
 
 def read_query(query: str) -> Problem:
-    row = Row(
-        "history/test.csv:2", {"query": query, "options": OPTIONS, "answer": "(E)"}, "test", "test"
-    )
+    fields = {"query": query, "options": OPTIONS, "answer": "(E)"}
+    row = Row("history/test.csv:2", fields, "test", "test")
     return haerae.problem(row).model_copy(update={"source": "haerae"})
 
 
@@ -268,9 +269,7 @@ def test_the_first_shots_of_the_subject_come_in_the_order_of_the_pool():
     pool = [kmmlu(100 + n, source="click") for n in range(4)]
     prompts = prompts_of(protocol, [kmmlu(1, source="click")], 2, pool)
     assert [turn.role for turn in prompts[0].messages] == ["user", "assistant"] * 2 + ["user"]
-    assert ["100번" in prompts[0].messages[0].text, "101번" in prompts[0].messages[2].text] == [
-        True
-    ] * 2
+    assert all(f"{100 + n}번" in prompts[0].messages[2 * n].text for n in (0, 1))
 
 
 def test_the_paper_shows_five_shots_unless_another_number_is_asked_for():
@@ -291,23 +290,6 @@ def test_a_shot_that_is_itself_evaluated_is_refused_however_it_is_written(change
         prompts_of(protocol, [kmmlu(n) for n in range(10)], 5, pool)
 
 
-def test_a_pool_of_the_test_split_is_refused_where_shots_have_a_split_of_their_own():
-    for name in ("kmmlu@lm-eval", "csat"):
-        protocol = load_protocol(name)
-        pool = [kmmlu(100 + n, split="test") for n in range(5)]
-        with pytest.raises(KoalignError, match="test split"):
-            prompts_of(protocol, [kmmlu(1)], 5, pool)
-
-
-def test_too_few_shots_are_refused_and_not_filled_up():
-    protocol = load_protocol("kmmlu@lm-eval")
-    pool = [kmmlu(100 + n, "Law") for n in range(9)]
-    with pytest.raises(
-        KoalignError, match="5 shots of the dev split wanted, and there are 0 on Math"
-    ):
-        prompts_of(protocol, [kmmlu(1, "Math")], 5, pool)
-
-
 @pytest.mark.parametrize(("name", "n", "enough"), [("click@lm-eval", 5, False), ("click@lm-eval", 6, True), ("csatqa@lm-eval", 5, True)])  # fmt: skip
 def test_shots_from_the_test_split_are_never_the_item_but_for_csatqa(name, n, enough):
     protocol = load_protocol(name)
@@ -326,13 +308,6 @@ def test_shots_from_the_test_split_are_never_the_item_but_for_csatqa(name, n, en
     held = [problem in shots for problem, shots in zip(problems, drawn, strict=True)]
     assert all(len(set(shots)) == 5 for shots in drawn)
     assert all(held) if name == "csatqa@lm-eval" else not any(held)
-
-
-def test_a_shot_without_gold_is_refused():
-    protocol = load_protocol("kmmlu@lm-eval")
-    pool = [kmmlu(100 + n, answers=()) for n in range(5)]
-    with pytest.raises(KoalignError, match="has no gold answer"):
-        prompts_of(protocol, [kmmlu(1)], 5, pool)
 
 
 def test_problems_on_one_passage_are_one_cluster_and_others_are_their_own():

@@ -26,12 +26,7 @@ def test_the_sums_are_those_of_the_items_of_the_clusters_drawn(items, seed):
     draws = [draw for drawn in drawn_clusters(len(names), 20, seed) for draw in drawn]
     assert found.shape == (20, 2)
     for sums, draw in zip(found, draws, strict=True):
-        taken = [
-            row
-            for number in draw
-            for row, c in zip(rows, clusters, strict=True)
-            if c == names[number]
-        ]
+        taken = [rows[n] for number in draw for n, c in enumerate(clusters) if c == names[number]]
         assert sums.tolist() == np.sum(taken, axis=0).tolist()
 
 

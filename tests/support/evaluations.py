@@ -6,6 +6,15 @@ from koalign.evaluation.comparability import Evaluated
 from koalign.evaluation.comparison import compare_evaluations
 from koalign.evaluation.results import Evaluation, Prediction
 
+EVALUATION = {
+    "protocol": "kmmlu@lm-eval", "mode": "choice", "template": "kmmlu", "template_hash": "", "shots": 0,
+    "samples": 1, "model": "some/model", "weight_hash": "w", "adapters": "base", "stack": [],
+    "dtype": "bfloat16", "engine": "vllm", "data": {"test.csv": "d"}, "items": "i", "metric": "acc",
+    "average": "micro", "notes": [], "report": {}, "seconds": {}, "tokens": {}, "peak_memory_mb": 0.0,
+    "seed": 0, "koalign": "0", "git": None, "packages": {},
+}  # fmt: skip
+"""What an evaluation of a base model without shots holds, but for its items and results."""
+
 
 def prediction(number: int, answer: str | None, gold: str = "1", **changes) -> Prediction:
     right = answer == gold
@@ -23,44 +32,13 @@ def prediction(number: int, answer: str | None, gold: str = "1", **changes) -> P
 def evaluated(name: str, predictions: list[Prediction], **changes) -> Evaluated:
     """An evaluation of the base model without shots, its results as the predictions give them."""
     share = fmean(p.correct for p in predictions)
+    result = {"acc": share, "acc_low": 0.125, "acc_high": 0.875, "n": len(predictions)}
     fields = {
-        "protocol": "kmmlu@lm-eval",
-        "mode": "choice",
-        "template": "kmmlu",
-        "template_hash": f"prompt-{changes.get('shots', 0)}",
-        "shots": 0,
-        "samples": 1,
-        "model": "some/model",
-        "weight_hash": "w",
-        "adapters": "base",
-        "stack": [],
-        "dtype": "bfloat16",
-        "engine": "vllm",
-        "data": {"test.csv": "d"},
-        "items": "i",
-        "n": len(predictions),
-        "of": len(predictions),
-        "metric": "acc",
-        "average": "micro",
-        "results": {
-            "kmmlu": {"acc": share, "acc_low": 0.125, "acc_high": 0.875, "n": len(predictions)}
-        },
-        "notes": [],
-        "report": {},
-        "seconds": {},
-        "tokens": {},
-        "peak_memory_mb": 0.0,
-        "seed": 0,
-        "koalign": "0",
-        "git": None,
-        "packages": {},
-    }
-    return Evaluated(
-        name,
-        f"runs/{name}",
-        Evaluation(**fields | changes),
-        sorted(predictions, key=lambda p: p.id),
-    )
+        **EVALUATION, "template_hash": f"prompt-{changes.get('shots', 0)}", "n": len(predictions),
+        "of": len(predictions), "results": {"kmmlu": result},
+    }  # fmt: skip
+    evaluation = Evaluation(**fields | changes)
+    return Evaluated(name, f"runs/{name}", evaluation, sorted(predictions, key=lambda p: p.id))
 
 
 def marked(marks: str, **changes) -> list[Prediction]:

@@ -58,36 +58,19 @@ def csat(asked: object, box: str = "", paragraph: str = "상소하여 아뢰기�
 
 KICE = [
     {
-        "id": "2023_11_KICE_1-3",
-        "paragraph": "독서의 즐거움에는",
-        "type": 0,
+        "id": "2023_11_KICE_1-3", "paragraph": "독서의 즐거움에는", "type": 0,
         "problems": [
             {"question": "윗글과 다른 것은?", "choices": FIVE, "answer": 4, "score": 2},
-            {
-                "question": "<보기>를 읽고 고르면?",
-                "question_plus": "<보기> ㉠은",
-                "choices": FIVE,
-                "answer": 5,
-                "score": 3,
-            },
+            {"question": "<보기>를 읽고 고르면?", "question_plus": "<보기> ㉠은", "choices": FIVE, "answer": 5, "score": 3},
         ],
     },
     {
-        "id": "2023_11_KICE_35-37",
-        "paragraph": "발표자: 안녕하세요",
-        "type": 2,
+        "id": "2023_11_KICE_35-37", "paragraph": "발표자: 안녕하세요", "type": 2,
         "problems": [
-            {
-                "question": "문법적으로 옳은 것은?",
-                "choices": FIVE,
-                "answer": 1,
-                "score": 2,
-                "type": 3,
-                "no_paragraph": True,
-            }
+            {"question": "문법적으로 옳은 것은?", "choices": FIVE, "answer": 1, "score": 2, "type": 3, "no_paragraph": True},
         ],
     },
-]
+]  # fmt: skip
 
 
 # --- kmmlu

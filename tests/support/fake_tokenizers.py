@@ -78,113 +78,61 @@ class Family:
 
 
 QWEN = Family(
-    pieces="qwen",
-    end_of_turn="<|im_end|>",
-    eos="<|im_end|>",
-    pad="<|endoftext|>",
-    bos=None,
-    opening="<|im_start|>assistant\n",
-    marks=("<|im_start|>",),
-)
+    pieces="qwen", end_of_turn="<|im_end|>", eos="<|im_end|>", pad="<|endoftext|>", bos=None,
+    opening="<|im_start|>assistant\n", marks=("<|im_start|>",),
+)  # fmt: skip
 EXAONE = Family(
-    pieces="exaone",
-    end_of_turn="[|endofturn|]",
-    eos="[|endofturn|]",
-    pad="[PAD]",
-    bos="[BOS]",
-    opening="[|assistant|]",
-    default_system="[|system|][|endofturn|]\n",
+    pieces="exaone", end_of_turn="[|endofturn|]", eos="[|endofturn|]", pad="[PAD]", bos="[BOS]",
+    opening="[|assistant|]", default_system="[|system|][|endofturn|]\n",
     marks=("[|system|]", "[|user|]", "[|assistant|]"),
-)
+)  # fmt: skip
 GEMMA = Family(
-    pieces="gemma",
-    end_of_turn="<end_of_turn>",
-    eos="<eos>",
-    pad="<pad>",
-    bos="<bos>",
-    opening="<start_of_turn>model\n",
-    begins_with_bos=True,
-    marks=("<start_of_turn>",),
-)
+    pieces="gemma", end_of_turn="<end_of_turn>", eos="<eos>", pad="<pad>", bos="<bos>",
+    opening="<start_of_turn>model\n", begins_with_bos=True, marks=("<start_of_turn>",),
+)  # fmt: skip
 HYPERCLOVA_X = Family(
-    pieces="llama3",
-    end_of_turn="<|im_end|>",
-    eos="<|endofturn|>",
-    pad="<|endoftext|>",
-    bos="<|endoftext|>",
-    opening="<|im_start|>assistant\n",
-    marks=("<|im_start|>", "<|stop|>"),
-)
-
+    pieces="llama3", end_of_turn="<|im_end|>", eos="<|endofturn|>", pad="<|endoftext|>", bos="<|endoftext|>",
+    opening="<|im_start|>assistant\n", marks=("<|im_start|>", "<|stop|>"),
+)  # fmt: skip
 FAMILIES = {
     "qwen2.5": replace(
         QWEN,
-        default_system=(
-            "<|im_start|>system\nYou are Qwen, created by Alibaba Cloud. "
-            "You are a helpful assistant.<|im_end|>\n"
-        ),
+        default_system="<|im_start|>system\nYou are Qwen, created by Alibaba Cloud. You are a helpful assistant.<|im_end|>\n",
     ),
     "qwen3": replace(QWEN, thinking=True, off=EMPTY),
     "qwen3-thinking-2507": replace(QWEN, thinking=True, off=OPEN, on=OPEN, auto=OPEN),
     "qwen3.5": replace(QWEN, thinking=True, off=EMPTY, on=OPEN, auto=OPEN),
     "exaone-3.5": EXAONE,
     "exaone-4.0": replace(
-        EXAONE,
-        pieces="gpt2",
-        opening="[|assistant|]\n",
-        default_system="",
-        thinking=True,
-        off=EMPTY,
-        on=OPEN,
-        auto=EMPTY,
+        EXAONE, pieces="gpt2", opening="[|assistant|]\n", default_system="", thinking=True,
+        off=EMPTY, on=OPEN, auto=EMPTY,
     ),
     "exaone-deep": replace(
-        EXAONE,
-        opening="\n[|assistant|]",
-        thinking=True,
-        off="<thought>\n",
-        on="<thought>\n",
-        auto="<thought>\n",
+        EXAONE, opening="\n[|assistant|]", thinking=True,
+        off="<thought>\n", on="<thought>\n", auto="<thought>\n",
     ),
     "kanana-1.5": Family(
-        pieces="llama3",
-        end_of_turn="<|eot_id|>",
-        eos="<|eot_id|>",
-        pad="<|end_of_text|>",
-        bos="<|begin_of_text|>",
-        opening="<|start_header_id|>assistant<|end_header_id|>\n\n",
-        begins_with_bos=True,
-        marks=("<|start_header_id|>", "<|end_header_id|>"),
+        pieces="llama3", end_of_turn="<|eot_id|>", eos="<|eot_id|>", pad="<|end_of_text|>",
+        bos="<|begin_of_text|>", opening="<|start_header_id|>assistant<|end_header_id|>\n\n",
+        begins_with_bos=True, marks=("<|start_header_id|>", "<|end_header_id|>"),
     ),
     "gemma-2": replace(GEMMA, system_role=False),
     "gemma-3": GEMMA,
     "hyperclova-x-seed": HYPERCLOVA_X,
     "hyperclova-x-think": replace(
-        HYPERCLOVA_X,
-        opening="<|im_start|>assistant",
+        HYPERCLOVA_X, opening="<|im_start|>assistant", thinking=True,
         default_system="<|im_start|>tool_list\n<|im_end|>\n<|im_start|>system\n<|im_end|>\n",
-        thinking=True,
     ),
     "ax-4.0": Family(
-        pieces="gpt2",
-        end_of_turn="<|im_end|>",
-        eos="<|im_end|>",
-        pad="<|endoftext|>",
-        bos="<|endoftext|>",
+        pieces="gpt2", end_of_turn="<|im_end|>", eos="<|im_end|>", pad="<|endoftext|>", bos="<|endoftext|>",
         opening="<|im_start|><|assistant|>",
         marks=("<|im_start|>", "<|system|>", "<|user|>", "<|assistant|>"),
     ),
     "solar-10.7b": Family(
-        pieces="llama2",
-        end_of_turn="</s>",
-        eos="</s>",
-        pad="</s>",
-        bos="<s>",
-        opening="### Assistant:\n",
-        begins_with_bos=True,
-        writes_end_of_turn=False,
+        pieces="llama2", end_of_turn="</s>", eos="</s>", pad="</s>", bos="<s>",
+        opening="### Assistant:\n", begins_with_bos=True, writes_end_of_turn=False,
     ),
-}
+}  # fmt: skip
 
 
 @cache

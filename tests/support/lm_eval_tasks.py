@@ -35,26 +35,25 @@ TASKS: dict[str, dict[str, str]] = {
         "Criminal-Law": "kmmlu/hard/kmmlu_hard_criminal_law",
     },
     "click@lm-eval": {
-        **{
-            subject: f"click/click_cul/click_cul_{name}"
-            for subject, name in zip(
-                list(CLICK_IDS)[:8],
-                (
-                    "economy",
-                    "geography",
-                    "history",
-                    "law",
-                    "politics",
-                    "kpop",
-                    "society",
-                    "tradition",
-                ),
-                strict=True,
-            )
-        },
-        "Textual": "click/click_lang/click_lang_text",
-        "Functional": "click/click_lang/click_lang_function",
-        "Grammar": "click/click_lang/click_lang_grammar",
+        subject: f"click/click_{group}/click_{group}_{name}"
+        for subject, group, name in zip(
+            CLICK_IDS,
+            ["cul"] * 8 + ["lang"] * 3,
+            [
+                "economy",
+                "geography",
+                "history",
+                "law",
+                "politics",
+                "kpop",
+                "society",
+                "tradition",
+                "text",
+                "function",
+                "grammar",
+            ],
+            strict=True,
+        )
     },
     "haerae@lm-eval": {
         "general_knowledge": "haerae/haerae_gk",
@@ -177,16 +176,13 @@ def _haerae(subject: str, number: int) -> dict[str, Any]:
 
 
 def _csatqa(subject: str, number: int) -> dict[str, Any]:
+    text = f"{number // 2}번 글이다.\n[가] 나라말이 中國에 달아"
     return {
         "question": f"{subject} {number}번 윗글의 주제는? ",
-        "context": None
-        if number % 4 == 3
-        else f"{number // 2}번 글이다.\n[가] 나라말이 中國에 달아",
+        "context": None if number % 4 == 3 else text,
         **{f"option#{place}": text for place, text in enumerate(_choices(number, 5), start=1)},
-        "gold": number % 5 + 1,
-        "category": subject,
-        "human_performance": 62.0,
-    }
+        "gold": number % 5 + 1, "category": subject, "human_performance": 62.0,
+    }  # fmt: skip
 
 
 _KOBEST: dict[str, Any] = {

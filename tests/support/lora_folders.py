@@ -71,16 +71,9 @@ def plain(
 def trained(name: str, **changes: Any) -> AdapterCard:
     """The card of a policy on the tiny base."""
     whole = AdapterCard(
-        name=name,
-        role="policy",
-        origin="trained",
-        base=TINY_BASE,
-        parents=(),
-        rank=2,
-        template_hash="t",
-        data={},
-        koalign="0",
-    )
+        name=name, role="policy", origin="trained", base=TINY_BASE, parents=(), rank=2, template_hash="t",
+        data={}, koalign="0",
+    )  # fmt: skip
     return whole.model_copy(update=changes)
 
 

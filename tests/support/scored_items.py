@@ -5,6 +5,7 @@ from math import log
 from koalign.evaluation.report import report_of
 from koalign.evaluation.results import Evaluation, Prediction
 from koalign.records import Problem
+from support.evaluations import EVALUATION
 
 LETTERS = "가나다라마"
 SAID = (0, 0, 0, 0, 0, 0, 1, 2, 3, 0)
@@ -41,13 +42,10 @@ def evaluation(problems, predictions, orders=None, results=None, **changes) -> E
     row = {"acc": share, "acc_stderr": 0.01, "acc_low": share - 0.1, "acc_high": share + 0.1,
            "n": len(predictions)}  # fmt: skip
     given = {
-        "protocol": "kmmlu@lm-eval", "mode": "choice", "template": "kmmlu", "template_hash": "ab12",
-        "shots": 5, "samples": 1, "model": "none/tiny", "weight_hash": "cd34", "adapters": "base",
-        "stack": [], "dtype": "bfloat16", "engine": "hf", "data": {"data": "ef56"}, "items": "x",
-        "n": len(predictions), "of": len(predictions), "metric": "acc", "average": "micro",
+        **EVALUATION, "template_hash": "ab12", "shots": 5, "model": "none/tiny", "weight_hash": "cd34",
+        "engine": "hf", "data": {"data": "ef56"}, "n": len(predictions), "of": len(predictions),
         "results": {"kmmlu@lm-eval": row, **(results or {})}, "notes": ["no BLEURT here"],
         "report": report_of(problems, predictions, orders), "seconds": {"load": 1.0, "run": 2.0},
-        "tokens": {"prompt": 1234, "generated": 0}, "peak_memory_mb": 1.0, "seed": 0,
-        "koalign": "0", "git": None, "packages": {},
+        "tokens": {"prompt": 1234, "generated": 0}, "peak_memory_mb": 1.0,
     }  # fmt: skip
     return Evaluation(**{**given, **changes})

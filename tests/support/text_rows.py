@@ -13,30 +13,18 @@ RIVER = "한강은 서울을 지난다. 길이는 494km이고, 서해로 흐른�
 
 
 def squad(*qas: dict, context: str = RIVER, **article: Any) -> dict:
-    return {
-        "version": "made_up",
-        "data": [
-            {"title": "한강", **article, "paragraphs": [{"context": context, "qas": list(qas)}]}
-        ],
-    }
+    paragraphs = [{"context": context, "qas": list(qas)}]
+    return {"version": "made_up", "data": [{"title": "한강", **article, "paragraphs": paragraphs}]}
 
 
 def qa(**changes: Any) -> dict:
-    return {
-        "id": "7-0-0",
-        "question": "한강이 지나는 도시는?",
-        "answers": [{"text": "서울", "answer_start": 5}],
-        **changes,
-    }
+    answers = [{"text": "서울", "answer_start": 5}]
+    return {"id": "7-0-0", "question": "한강이 지나는 도시는?", "answers": answers, **changes}
 
 
 def flat_qa(**changes: Any) -> dict:
-    return {
-        "context": RIVER,
-        "title": "한강",
-        **qa(answers={"text": ["서울"], "answer_start": [5]}),
-        **changes,
-    }
+    answers = {"text": ["서울"], "answer_start": [5]}
+    return {"context": RIVER, "title": "한강", **qa(answers=answers), **changes}
 
 
 def klue(number: int, **changes: Any) -> dict:
@@ -47,12 +35,9 @@ def klue(number: int, **changes: Any) -> dict:
 
 def culture(kind: str, question: str, answer: str | None = None, **changes: Any) -> dict:
     given = {
-        "category": "문화 지식",
-        "domain": "예술",
-        "question_type": kind,
-        "topic_keyword": "민속놀이",
+        "category": "문화 지식", "domain": "예술", "question_type": kind, "topic_keyword": "민속놀이",
         "question": question,
-    }
+    }  # fmt: skip
     row = {"id": "1", "input": {**given, **changes}}
     return row if answer is None else {**row, "output": {"answer": answer}}
 
@@ -61,11 +46,8 @@ CHOICE = "다음 중 설에 하는 놀이는? \\n 1\\t 윷놀이   2\\t강강술
 
 
 def rule(kind: str, question: str, answer: str) -> dict:
-    return {
-        "id": "1",
-        "input": {"question_type": kind, "question": question},
-        "output": {"answer": answer},
-    }
+    given = {"question_type": kind, "question": question}
+    return {"id": "1", "input": given, "output": {"answer": answer}}
 
 
 RULE = rule(
@@ -77,20 +59,13 @@ RULE = rule(
 
 def dialogue(**changes: Any) -> dict:
     turns = [("001", "P1", "오늘 날씨 좋다."), ("002", "P2", "너랑은 말 안 해.")]
-    return {
-        "id": "au-1",
-        "input": {
-            "document_id": "au-1",
-            "utterance": [
-                {"id": f"au-1-{n}", "speaker_id": who, "form": said} for n, who, said in turns
-            ],
-        },
-        "output": [
-            {"id": "au-1-001", "label": "appropriate"},
-            {"id": "au-1-002", "label": "inappropriate"},
-        ],
-        **changes,
-    }
+    said = [{"id": f"au-1-{n}", "speaker_id": who, "form": form} for n, who, form in turns]
+    labels = [
+        {"id": f"au-1-{n}", "label": label}
+        for n, label in (("001", "appropriate"), ("002", "inappropriate"))
+    ]
+    given = {"document_id": "au-1", "utterance": said}
+    return {"id": "au-1", "input": given, "output": labels, **changes}
 
 
 def logic(output: Any = "역접") -> dict:
@@ -99,13 +74,9 @@ def logic(output: Any = "역접") -> dict:
 
 
 def aihub(**changes: Any) -> dict:
-    return {
-        "data_id": "d-1",
-        "data_category": {"main": "한국어", "middle": "사회"},
-        "question": "인수와 합병은 어떻게 다른가?",
-        "question_type": "서술형",
-        **changes,
-    }
+    category = {"main": "한국어", "middle": "사회"}
+    question = {"question": "인수와 합병은 어떻게 다른가?", "question_type": "서술형"}
+    return {"data_id": "d-1", "data_category": category, **question, **changes}
 
 
 def sft(contents: Any = "인수는 사들이는 것이고 합병은 하나가 되는 것이다.") -> dict:
@@ -137,13 +108,9 @@ def tell(answer: str = "빛이 흩어지기 때문이다.") -> dict:
 
 
 def table(**changes: Any) -> dict:
-    return {
-        "T": "한국의 산",
-        "U": "https://example.org/산",
-        "TBL": [["이름", "높이"], ["한라산", "1,947m"], ["지리산", "1,915m"]],
-        "QAS": {"qid": "K_1_1", "question": "한라산의 높이는?", "answer": "1,947m"},
-        **changes,
-    }
+    cells = [["이름", "높이"], ["한라산", "1,947m"], ["지리산", "1,915m"]]
+    question = {"qid": "K_1_1", "question": "한라산의 높이는?", "answer": "1,947m"}
+    return {"T": "한국의 산", "U": "https://example.org", "TBL": cells, "QAS": question, **changes}
 
 
 INSTRUCTION = {"instruction": "물은 왜 어는가?", "output": "열을 잃기 때문이다."}
