@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -51,6 +52,16 @@ def no_fsync() -> Iterator[None]:
     """No test cuts the power; a killed process loses nothing that the system has."""
     with mock.patch.object(os, "fsync"):
         yield
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Any:
+    """Of the built-in base."""
+    from support.training_helpers import MODEL
+
+    from koalign.adapters.base import load_tokenizer
+
+    return load_tokenizer(MODEL)
 
 
 @pytest.fixture

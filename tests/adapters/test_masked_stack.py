@@ -22,7 +22,6 @@ from support.training_helpers import (
 )
 from transformers import TrainerCallback
 
-from koalign.adapters.base import load_tokenizer
 from koalign.adapters.stack import widen
 from koalign.config.inputs import Model
 from koalign.config.sections import Training
@@ -39,11 +38,6 @@ pytestmark = pytest.mark.slow
 
 IN_4BIT = Model(path="builtin:tiny-ko", load_in_4bit=True)
 STACK = card("answer", 12, frozen_rank=8)
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return load_tokenizer(MODEL)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ import torch
 from support.problems import exam
 from support.training_helpers import MODEL, QUICK, RENDERER, base_of_tests, card, rows_of
 
-from koalign.adapters.base import load_tokenizer
 from koalign.adapters.cards import adapter_id
 from koalign.config.inputs import Engine, Model, Sampling
 from koalign.config.sections import Probing, Tracking, Training
@@ -25,11 +24,6 @@ from koalign.training.policy import fresh_policy
 from koalign.training.sft import train_sft
 
 FEW = Probing(problems=12, max_tokens=16, batch_size=5)
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return load_tokenizer(MODEL)
 
 
 def opened(tokenizer, train, dev, section=FEW, base=None) -> Probe | None:

@@ -18,7 +18,6 @@ from support.training_helpers import (
     trained_adapter,
 )
 
-from koalign.adapters.base import load_tokenizer
 from koalign.config.sections import Config, Training
 from koalign.engines import groups as packing
 from koalign.jsonl import read_json, write_json, write_jsonl
@@ -37,11 +36,6 @@ def test_log_probabilities_come_back_from_disk(tmp_path_factory, logps):
     path = tmp_path_factory.mktemp("logps") / "logps.safetensors"
     write_logps(path, logps)
     assert read_logps(path) == logps
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return load_tokenizer(MODEL)
 
 
 @pytest.fixture(scope="module")

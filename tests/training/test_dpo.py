@@ -18,7 +18,7 @@ from support.training_helpers import (
     trained_adapter,
 )
 
-from koalign.adapters.base import base_folder, load_tokenizer
+from koalign.adapters.base import base_folder
 from koalign.config.inputs import Model
 from koalign.config.sections import Dpo, Training
 from koalign.records import Completion
@@ -52,11 +52,6 @@ METRICS = {
 }  # fmt: skip
 """What TRL 1.16's DPOTrainer logs."""
 TOKEN_MEANS = {"entropy", "mean_token_accuracy", "logits/chosen", "logits/rejected"}
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return load_tokenizer(MODEL)
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,6 @@ from support.training_helpers import (
     trained_adapter,
 )
 
-from koalign.adapters.base import load_tokenizer
 from koalign.adapters.stack import widen
 from koalign.config.sections import Dpo, Probing, Tracking, Training
 from koalign.jsonl import read_json
@@ -123,11 +122,6 @@ def test_a_checkpoint_that_is_not_whole_is_neither_last_nor_left(tmp_path):
     remove_cut_off(tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["checkpoint-10", "checkpoint-9"]
     assert last_whole(tmp_path / "none") is None
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return load_tokenizer(MODEL)
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,6 @@ from support.training_helpers import (
     trained_adapter,
 )
 
-from koalign.adapters.base import load_tokenizer
 from koalign.adapters.stack import widen
 from koalign.config.sections import Probing, Training
 from koalign.engines.probe import open_probe
@@ -58,11 +57,6 @@ SECTION = {
     "save_steps": 2, "warmup_ratio": 0.0,
 }  # fmt: skip
 CLOSE = 1e-5
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return load_tokenizer(MODEL)
 
 
 @pytest.fixture(scope="module")

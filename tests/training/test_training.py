@@ -22,7 +22,7 @@ from support.training_helpers import (
 )
 from trl import SFTConfig
 
-from koalign.adapters.base import load_base, load_tokenizer
+from koalign.adapters.base import load_base
 from koalign.config.sections import Training
 from koalign.data.prompting.tokens import completion_ids, prompt_ids, prompt_texts
 from koalign.jsonl import read_json, write_json
@@ -33,11 +33,6 @@ from koalign.training.policy import fresh_policy, masked_stack
 from koalign.training.sft import sft_trainer, train_sft
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return load_tokenizer(MODEL)
 
 
 @pytest.fixture(scope="module")
