@@ -78,13 +78,11 @@ def learn(tokenizer, rows, parent, out, *, model=MODEL, section=QUICK, training=
 @pytest.mark.parametrize(
     "changes",
     [
-        {"epochs": 2},
-        {"batch_size": 2, "gradient_accumulation_steps": 3},
-        {"gradient_checkpointing": True},
-        {"max_grad_norm": 1e-3},
+        {"epochs": 2}, {"batch_size": 2, "gradient_accumulation_steps": 3},
+        {"gradient_checkpointing": True}, {"max_grad_norm": 1e-3},
     ],
     ids=lambda changes: " ".join(changes),
-)
+)  # fmt: skip
 def test_sft_moves_the_new_ranks_alone(model, changes, tokenizer, rows, parent, start, tmp_path):
     section = QUICK.model_copy(update=changes)
     training = Training(row_tokens=200)

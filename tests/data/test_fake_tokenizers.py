@@ -109,14 +109,7 @@ def test_the_generation_prompt_goes_on_from_the_dialogue(family: str, thinking: 
     thought = {"off": facts.off, "on": facts.on, "auto": facts.auto}[thinking]
     prompt = render(family, DIALOGUE, add_generation_prompt=True, **SWITCHES[thinking])
     assert prompt == render(family, DIALOGUE) + facts.opening + thought
-
-
-@pytest.mark.parametrize("family", FAMILIES)
-def test_a_family_without_thoughts_never_begins_one(family: str) -> None:
-    facts = FAMILIES[family]
-    if not facts.thinking:
-        assert (facts.off, facts.on, facts.auto) == ("", "", "")
-        assert "think" not in render(family, DIALOGUE, add_generation_prompt=True)
+    assert facts.thinking or (thought == "" and "think" not in prompt)
 
 
 def test_hyperclova_x_thinks_in_a_role_of_its_own_and_under_its_own_switches() -> None:
@@ -150,9 +143,8 @@ def test_exaone_deep_leaves_out_thoughts_under_its_own_tag_only() -> None:
 def test_qwen_puts_a_thought_before_a_last_assistant_turn_even_an_empty_one(family: str) -> None:
     assert render(family, [SECOND, SAID]).endswith(f"assistant\n{EMPTY}정답: 3<|im_end|>\n")
     thought = {**SAID, "content": f"{OPEN}세종?\n</think>\n\n정답: 3"}
-    assert render(family, [SECOND, thought]).endswith(
-        f"assistant\n{thought['content']}<|im_end|>\n"
-    )
+    said = thought["content"]
+    assert render(family, [SECOND, thought]).endswith(f"assistant\n{said}<|im_end|>\n")
 
 
 @pytest.mark.parametrize("family", ["gemma-2", "gemma-3", "solar-10.7b"])

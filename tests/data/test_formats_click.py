@@ -124,12 +124,9 @@ def test_where_the_query_holds_no_choices_the_options_are_the_choices():
 @pytest.mark.parametrize(
     ("file", "subject"),
     [
-        ("data/HAERAE-Bench-v1-KGK.csv", "general_knowledge"),
-        ("HAERAE-Bench-v1-HI.csv", "history"),
-        ("history/loan_words/test.csv", "loan_words"),
-        ("HAE-RAE_csat_geo.csv", "csat_geo"),
-        ("a.csv", ""),
+        ("data/HAERAE-Bench-v1-KGK.csv", "general_knowledge"), ("HAERAE-Bench-v1-HI.csv", "history"),
+        ("history/loan_words/test.csv", "loan_words"), ("HAE-RAE_csat_geo.csv", "csat_geo"), ("a.csv", ""),
     ],
-)
+)  # fmt: skip
 def test_a_haerae_subject_comes_from_the_path(file, subject):
     assert only(read_as("haerae", file, haerae())).subject == subject

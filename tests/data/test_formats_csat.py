@@ -76,24 +76,18 @@ def test_problems_may_be_a_dict_or_a_list_of_one(problems):
 @pytest.mark.parametrize(
     ("problems", "reason"),
     [
-        ([ASKED, ASKED], "not_one_question"),
-        ([], "not_one_question"),
-        ("__import__('os').getcwd()", "broken_literal"),
-        ("{'question': '무엇", "broken_literal"),
-        ("nan", "broken_literal"),
-        ("", "broken_literal"),
-        ("'글'", "wrong_type"),
-        ({**ASKED, "choices": "신라"}, "broken_literal"),
-        ({**ASKED, "choices": None}, "wrong_type"),
+        ([ASKED, ASKED], "not_one_question"), ([], "not_one_question"),
+        ("__import__('os').getcwd()", "broken_literal"), ("{'question': '무엇", "broken_literal"),
+        ("nan", "broken_literal"), ("", "broken_literal"), ("'글'", "wrong_type"),
+        ({**ASKED, "choices": "신라"}, "broken_literal"), ({**ASKED, "choices": None}, "wrong_type"),
         ({**ASKED, "choices": ["신라", ""]}, "empty_choice"),
         ({**ASKED, "choices": ["신라"], "answer": 1}, "invalid"),
         ({**ASKED, "answer": 5}, "answer_outside_choices"),
         ({**ASKED, "answer": 0}, "answer_outside_choices"),
         ({**ASKED, "answer": True}, "answer_is_no_number"),
-        ({**ASKED, "answer": "③"}, "answer_is_no_number"),
-        ({**ASKED, "question": " "}, "no_question"),
+        ({**ASKED, "answer": "③"}, "answer_is_no_number"), ({**ASKED, "question": " "}, "no_question"),
     ],
-)
+)  # fmt: skip
 def test_a_csat_row_that_cannot_be_read_is_a_drop_with_a_reason(problems, reason):
     found, _, place = only_drop(read_as("csat", "train.csv", csat(problems)))
     assert (found, place) == (reason, "train.csv:2")

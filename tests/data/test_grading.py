@@ -27,10 +27,9 @@ ON_FOUR = [
     *vectors.LAST_COUNTS, *vectors.DENIED, *vectors.NO_LABELS, *vectors.OUT_OF_RANGE,
 ]  # fmt: skip
 VECTORS = [
-    *((FOUR, text, answer) for text, answer in ON_FOUR),
-    *((FIVE, text, "3") for text in vectors.SAYS_3),
+    *((FOUR, text, answer) for text, answer in ON_FOUR), *((FIVE, text, "3") for text in vectors.SAYS_3),
     *vectors.ON_CHOICES,
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("problem", "text", "answer"), VECTORS)

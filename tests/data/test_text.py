@@ -33,17 +33,12 @@ MODERN = st.text(st.sampled_from("가나다라마바사 각힣ㄱㄴㅏAz19.,①
 @pytest.mark.parametrize(
     ("raw", "cleaned"),
     [
-        (unicodedata.normalize("NFD", "만 6세"), "만 6세"),
-        ("\uf9d0", "類"),
-        ("\ufeffid", "id"),
-        ("가\r\n나\r다\n", "가\n나\n다\n"),
-        ("\u1100. 갑 \u1102. 을 \u1103. 병", "ㄱ. 갑 ㄴ. 을 ㄷ. 병"),
-        ("\u1100, \u1102\u1103", "ㄱ, ㄴㄷ"),
-        ("갑\u1102", "갑ㄴ"),
-        ("\u1100의 처지", "ㄱ의 처지"),
+        (unicodedata.normalize("NFD", "만 6세"), "만 6세"), ("\uf9d0", "類"), ("\ufeffid", "id"),
+        ("가\r\n나\r다\n", "가\n나\n다\n"), ("\u1100. 갑 \u1102. 을 \u1103. 병", "ㄱ. 갑 ㄴ. 을 ㄷ. 병"),
+        ("\u1100, \u1102\u1103", "ㄱ, ㄴㄷ"), ("갑\u1102", "갑ㄴ"), ("\u1100의 처지", "ㄱ의 처지"),
         ("\u1110 \u1112", "ㅌ ㅎ"),
     ],
-)
+)  # fmt: skip
 def test_text_comes_into_one_form(raw, cleaned):
     assert clean(raw) == cleaned
 
