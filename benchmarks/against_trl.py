@@ -29,7 +29,7 @@ from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from koalign.adapters.base import load_tokenizer
 from koalign.config.inputs import Model
-from koalign.engines.groups import Group
+from koalign.engines.packing import Group
 from koalign.provenance import measured
 
 Make = Callable[[PeftModel, Sequence[Group], str], tuple[Any, Any]]

@@ -17,7 +17,7 @@ from peft import PeftModel
 from trl import DPOConfig, DPOTrainer
 
 from koalign.config.sections import Dpo, Training
-from koalign.engines.groups import Group
+from koalign.engines.packing import Group
 from koalign.records import Completion, Pair
 from koalign.training.dpo import dpo_trainer, group_pairs
 from koalign.training.scoring import token_logps

@@ -17,7 +17,7 @@ from peft import PeftModel
 from trl import SFTConfig, SFTTrainer
 
 from koalign.config.sections import Sft, Training
-from koalign.engines.groups import Group
+from koalign.engines.packing import Group
 from koalign.training.sft import sft_trainer
 
 WORK = (

@@ -10,7 +10,7 @@ import torch
 from transformers import DynamicCache
 
 from koalign.engines.engine import Question, stems
-from koalign.engines.groups import Group, inexactness, pack, rows_of, share_prompts
+from koalign.engines.packing import Group, inexactness, pack, rows_of, share_prompts
 from koalign.engines.prefixes import Shared, shared_prefixes
 from koalign.records import KoalignError
 
@@ -22,7 +22,7 @@ class Scorer:
     """Scores candidates on one base with its active adapter.
 
     Prefixes that prompts share, such as the shots of a subject, stay in a KV cache (DynamicCache, batch of
-    one row) while the rest is computed in rows of groups (`groups.py`). Where that is not exact on the
+    one row) while the rest is computed in rows of groups (`packing.py`). Where that is not exact on the
     longest question (`groups.inexactness`), prompts are computed one at a time, and stderr says so.
     """
 

@@ -16,7 +16,7 @@ from trl.trainer.dpo_trainer import DataCollatorForPreference
 from trl.trainer.utils import FusedCausalLMOutput
 
 from koalign.config.sections import Dpo, Training
-from koalign.engines.groups import Group, pack, rows_of
+from koalign.engines.packing import Group, pack, rows_of
 from koalign.mining.pairs.logps import Logps
 from koalign.records import Pair
 from koalign.run import WORK

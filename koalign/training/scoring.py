@@ -16,7 +16,7 @@ from trl.trainer.utils import add_fused_lm_head
 
 from koalign.config.inputs import Model
 from koalign.config.sections import Training
-from koalign.engines.groups import Group, inexactness, pack, rows_of, share_prompts
+from koalign.engines.packing import Group, inexactness, pack, rows_of, share_prompts
 from koalign.mining.pairs.logps import Logps
 from koalign.records import KoalignError, Pair
 from koalign.training.policy import autocast, continued_policy

@@ -15,7 +15,7 @@ from trl import SFTConfig, SFTTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from koalign.config.sections import Optimization, Training
-from koalign.engines.groups import Group, pack, rows_of
+from koalign.engines.packing import Group, pack, rows_of
 from koalign.run import WORK
 from koalign.training.fit import Job, fit_and_save, on_one_gpu, trl_settings
 from koalign.training.policy import described, unrounded

@@ -19,7 +19,7 @@ from support.training_helpers import (
 )
 
 from koalign.config.sections import Config, Training
-from koalign.engines import groups as packing
+from koalign.engines import packing
 from koalign.jsonl import read_json, write_json, write_jsonl
 from koalign.mining.pairs.logps import read_logps, write_logps
 from koalign.records import KoalignError

@@ -10,8 +10,8 @@ from peft import LoraConfig, get_peft_model
 from support.tiny_models import CONFIGS, SLIDING, VOCABULARY, tiny
 from trl.trainer.utils import add_fused_lm_head
 
-from koalign.engines import groups as packing
-from koalign.engines.groups import Group, Layout, Span, pack, rows_of, share_prompts
+from koalign.engines import packing
+from koalign.engines.packing import Group, Layout, Span, pack, rows_of, share_prompts
 from koalign.records import KoalignError
 
 CLOSE = 1e-4

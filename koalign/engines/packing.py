@@ -1,4 +1,4 @@
-"""groups: a prompt and its completions in one sequence, so that the prompt is computed once.
+"""packing: a prompt and its completions in one sequence, so that the prompt is computed once.
 
 Two completions a and b of a prompt p, with the position and the visible tokens of each token:
 
