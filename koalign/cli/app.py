@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -61,6 +62,9 @@ def options(
 
 def main() -> None:
     """The console script: errors that a user can put right are one line and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a console in cp949 has no sign for some characters
+            stream.reconfigure(errors="replace")
     try:
         app()
     except KoalignError as error:

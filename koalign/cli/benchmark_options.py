@@ -167,18 +167,28 @@ def plan_of(config: Config, benchmark: Benchmark, system: System) -> dict[str, A
 def is_made(folder: Path, plan: dict[str, Any], force: bool) -> bool:
     """Whether the folder holds this evaluation whole; an unfinished one is left to be continued.
 
-    Raises KoalignError where it holds another one, unless `force` says to replace it.
+    Raises KoalignError where it is a stage of a run, and where it holds another evaluation or files that
+    no evaluation wrote, unless `force` says to replace them.
     """
     path = folder / PLAN
-    begun = any((folder / name).exists() and (folder / name).stat().st_size for name in FILES)
-    earlier = read_json(path) if path.exists() and begun else None
-    if earlier is not None and earlier != plan and not force:
+    written = [
+        name for name in FILES if (folder / name).exists() and (folder / name).stat().st_size
+    ]
+    earlier = read_json(path) if path.exists() else None
+    if (folder / "manifest.json").exists() or (earlier is not None and "protocol" not in earlier):
+        raise KoalignError(f"{folder}: a stage of a run is there; take another --out")
+    if written and earlier is None and not force:
+        raise KoalignError(
+            f"{folder}: holds {written[0]}, and no {PLAN} says that an evaluation wrote it; take another "
+            "--out, or --force to replace it"
+        )
+    if written and earlier is not None and earlier != plan and not force:
         key = next(key for key in plan if earlier.get(key) != plan[key])
         raise KoalignError(
             f"{folder}: holds an evaluation with another {key}; take another --out, or --force to "
             "replace it"
         )
-    if force or earlier is None:
+    if force or not written or earlier is None:
         for name in FILES:
             (folder / name).unlink(missing_ok=True)
         write_json(path, plan)

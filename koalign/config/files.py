@@ -15,36 +15,7 @@ from pydantic import BaseModel, ValidationError
 from koalign.config.inputs import Section, Source
 from koalign.config.sections import ASSETS, Config
 from koalign.records import KoalignError
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe YAML in which 2e-5 is a number and a key given twice is an error."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key {key!r} is given twice", key_node.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-# `off` and `on` are words, as in YAML 1.2; SafeLoader reads them as false and true.
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
-)
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
-    list("-+0123456789."),
-)
+from koalign.yaml_text import Loader, parse_yaml
 
 
 def load_config(files: Sequence[Path], overrides: Sequence[str] = ()) -> Config:
@@ -68,7 +39,7 @@ def load_config(files: Sequence[Path], overrides: Sequence[str] = ()) -> Config:
             raise KoalignError(f"-s {override}: expected section.key=value")
         # A key or a password that somebody gave by mistake is not repeated.
         place = f"-s {key}=…" if key.startswith("teacher") else f"-s {override}"
-        _merge(merged, _nested(key.split("."), _parse(text, place)))
+        _merge(merged, _nested(key.split("."), parse_yaml(text, place)))
         places[key] = place
     try:
         return Config.model_validate(merged)
@@ -120,22 +91,12 @@ def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
         raise KoalignError(f"{path}: no such config file") from None
     except (IsADirectoryError, UnicodeDecodeError):
         raise KoalignError(f"{path}: not a UTF-8 text file") from None
-    value = _parse(text, str(path))
+    value = parse_yaml(text, str(path))
     if value is None:
         return {}, {}
     if not isinstance(value, dict):
         raise KoalignError(f"{path}:1: expected `section:` lines, found {type(value).__name__}")
-    return value, dict(_lines(yaml.compose(text, Loader=_Loader)))
-
-
-def _parse(text: str, place: str) -> Any:
-    try:
-        return yaml.load(text, Loader=_Loader)  # a SafeLoader
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise KoalignError(f"{place}:{line}: not YAML: {error.problem}") from None
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        raise KoalignError(f"{place}: not YAML: {error}") from None
+    return value, dict(_lines(yaml.compose(text, Loader=Loader)))
 
 
 def _lines(node: yaml.Node, prefix: str = "") -> Iterator[tuple[str, int]]:

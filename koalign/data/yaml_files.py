@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from koalign.records import KoalignError
+from koalign.yaml_text import parse_yaml
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
@@ -16,9 +15,13 @@ def read_mapping(path: Path) -> dict[str, Any]:
     Raises KoalignError that names the file for what is not UTF-8, not YAML or not a mapping.
     """
     try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        raise KoalignError(f"{path}: not YAML ({error})") from None
-    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        text = path.read_text(encoding="utf-8-sig")
+    except ValueError:
+        raise KoalignError(f"{path}: not a UTF-8 text file") from None
+    value = parse_yaml(text, str(path))
+    if not isinstance(value, dict):
         raise KoalignError(f"{path}: expected lines `key: value`, found {type(value).__name__}")
+    for key in value:
+        if not isinstance(key, str):
+            raise KoalignError(f"{path}: key {key!r} is no name; put it into quotes")
     return value

@@ -107,6 +107,22 @@ def test_a_folder_with_files_of_its_own_keeps_them(questions):
     assert Path("out/thesis.txt").read_text("utf-8") == "mine"
 
 
+@pytest.mark.parametrize(
+    ("file", "text", "remedy"),
+    [
+        ("predictions.jsonl", '{"mine": 1}\n', "--force to replace it"),
+        ("manifest.json", "{}", "take another --out"),
+        ("plan.json", '{"stage": "sft"}', "take another --out"),
+    ],
+)
+def test_what_no_evaluation_wrote_is_not_overwritten(questions, file, text, remedy):
+    Path("out").mkdir()
+    Path("out", file).write_text(text, "utf-8")
+    done = koalign("benchmark", "direct", "--data", str(questions), "--out", "out")
+    assert done.returncode == 2 and "out: " in done.stderr and remedy in done.stderr
+    assert Path("out", file).read_text("utf-8") == text
+
+
 def test_a_problem_that_the_data_holds_twice_counts_twice_and_is_said(folder, questions):
     rows = [problem(n) for n in range(16)]
     write_lines(questions, [*rows, rows[2], rows[1]])

@@ -97,6 +97,7 @@ def test_an_own_file_is_a_protocol_and_says_only_what_differs(tmp_path: Path):
         ("extends: klue-mrc\nmetrics: [em]", r"metrics: .*exactly \[em, rouge_w\]"),
         ("extends: kmmlu-direct\nmode: choice", "grading: "),
         ("extends: !!python/object/apply:os.getcwd []", "not YAML"),
+        ("template: direct\nshots: 1\nshots: 0", "not YAML: key 'shots' is given twice"),
         ("- a", "found list"),
     ],
 )
