@@ -175,7 +175,8 @@ def is_made(folder: Path, plan: dict[str, Any], force: bool) -> bool:
         name for name in FILES if (folder / name).exists() and (folder / name).stat().st_size
     ]
     earlier = read_json(path) if path.exists() else None
-    if (folder / "manifest.json").exists() or (earlier is not None and "protocol" not in earlier):
+    of_a_stage = (folder / "manifest.json").exists()
+    if of_a_stage or not (earlier is None or (isinstance(earlier, dict) and "protocol" in earlier)):
         raise KoalignError(f"{folder}: a stage of a run is there; take another --out")
     if written and earlier is None and not force:
         raise KoalignError(

@@ -122,7 +122,9 @@ def _merge(into: dict[str, Any], new: dict[str, Any]) -> None:
 
 
 def _explain(error: ValidationError, places: dict[str, str]) -> str:
-    first = error.errors()[0]
+    errors = error.errors()
+    # An unknown key first: a missing one may be what was meant by it.
+    first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
     key = ".".join(str(part) for part in first["loc"])
     # A single source needs no list around it, and then has no number in the file.
     plain = re.sub(r"\.\d+\b", "", key)
@@ -132,9 +134,21 @@ def _explain(error: ValidationError, places: dict[str, str]) -> str:
     if first["type"] == "extra_forbidden":
         in_sources = [f"data.{split}.{name}" for split in SPLITS for name in Source.model_fields]
         known = [*known_keys(), *in_sources]
-        nearest = difflib.get_close_matches(plain, known, n=1, cutoff=0.5)
-        hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-        return f"{where}unknown key {key!r}{hint}"
+        # Names of one section only: what sections share would make any two keys alike.
+        section, dot, name = plain.rpartition(".")
+        names = [k.rpartition(".")[2] for k in known if k.rpartition(".")[0] == section]
+        nearest = [
+            section + dot + n
+            for n in difflib.get_close_matches(name, names, 1, 0.75 if dot else 0.6)
+        ]
+        hint = (
+            f"did you mean {nearest[0]!r}?"
+            if nearest
+            else (
+                "`koalign init` writes every key, and CHANGELOG.md says which were renamed or removed"
+            )
+        )
+        return f"{where}unknown key {key!r}; {hint}"
     if first["type"] == "missing":
         return f"{where}key {key!r} is missing; `koalign init` writes a koalign.yaml with every key"
     message = first["msg"].removeprefix("Value error, ")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from koalign.evaluation.results import Evaluation, Prediction, read_evaluation
+from koalign.evaluation.stats.wording import percent
 from koalign.records import KoalignError
 
 BASE = "base"
@@ -76,6 +77,9 @@ def on_the_same_items(systems: Sequence[Evaluated], common: bool = False) -> lis
     ]
 
 
+UNREAD = 0.1
+"""Share of items without a readable answer above which a comparison says so; a rule of thumb."""
+
 _EQUAL: dict[str, Callable[[Evaluation], str]] = {
     "protocol": lambda e: e.protocol,
     "headline": lambda e: f"{e.metric}, {e.average}",
@@ -112,6 +116,12 @@ def doubts(systems: Sequence[Evaluated]) -> list[str]:
             lines.append(
                 f"{system.name}: {system.evaluation.n:,} of {system.evaluation.of:,} items were "
                 "evaluated; these are not the figures of the whole data"
+            )
+        unread = sum(p.answer is None for p in system.predictions) / len(system.predictions)
+        if unread > UNREAD:
+            lines.append(
+                f"{system.name}: no answer could be read of {percent(unread)} of its items; what another "
+                "gains on it may be the form of an answer only"
             )
     lines += _other_gold(systems)
     return [*lines, *_missing_baselines([system.evaluation for system in systems])]

@@ -11,7 +11,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -34,7 +34,8 @@ _METRICS = {
 class Protocol(Record):
     """What is asked, how an answer is scored, and what the figures are means of."""
 
-    name: str
+    name: str = Field(min_length=1, max_length=100)
+    """Also the folder of its results."""
     about: str
     template: str
     """Name or path of the prompt template."""
@@ -70,9 +71,9 @@ class Protocol(Record):
     subjects: tuple[str, ...] = ()
     """What the figure is of, where there are no groups; other subjects stand beside it. Empty: all."""
     max_tokens: int = Field(default=1024, gt=0)
-    temperature: float = Field(default=0.0, ge=0)
+    temperature: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     top_p: float = Field(default=1.0, gt=0, le=1)
-    stop: tuple[str, ...] = ()
+    stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     """Texts at which a completion is over, and which are no part of it."""
 
     @model_validator(mode="after")
@@ -82,6 +83,8 @@ class Protocol(Record):
         if fixed or not self.metrics or {*self.metrics, *self.measured} - {*known}:
             every = "exactly" if self.grading in _METRICS else "some of"
             raise ValueError(f"metrics: grading {self.grading} has {every} [{', '.join(known)}]")
+        if unused := [metric for metric in self.measured if metric not in self.metrics]:
+            raise ValueError(f"measured: {unused[0]!r} is not among the metrics")
         if self.mode == "choice" and self.grading != "koalign":
             raise ValueError("grading: in mode choice there is no text to grade; leave it out")
         return self
@@ -114,7 +117,10 @@ def load_protocol(name: str, max_tokens: int = 1024) -> Protocol:
     if "prompt" in values:
         return _of_template(name, max_tokens)
     protocol = parse_record(Protocol, {"name": path.stem, **values}, str(path))
-    load_template(protocol.template)
+    try:
+        load_template(protocol.template)
+    except KoalignError as error:
+        raise KoalignError(f"{path}: {error}") from None
     return protocol
 
 

@@ -70,6 +70,7 @@ def test_a_number_in_scientific_notation_is_a_number(text):
     ("text", "said"),
     [
         ("sft:\n  learing_rate: 1\n", "k.yaml:2: unknown key 'sft.learing_rate'; did you mean 'sft.learning_rate'?"),
+        ("answer: {foreign_share: 0.1}", "unknown key 'answer.foreign_share'; `koalign init`"),
         ("stf:\n  rank: 1\n", "k.yaml:1: unknown key 'stf'; did you mean 'sft'?"),
         ("sft:\n  rank: many\n", "k.yaml:2: sft.rank: Input should be a valid integer, unable to parse string as an integer, found 'many'"),
         ("sft:\n  rank: 0\n", "k.yaml:2: sft.rank: Input should be greater than or equal to 1, found 0"),

@@ -8,7 +8,7 @@ from support.evaluations import compare, evaluated, graded, marked, prediction
 
 
 def test_an_evaluation_against_itself_is_0_with_p_1_and_no_flips():
-    marks = marked("+-+-?+")
+    marks = marked("+-+-+-+-?+")
     found = compare(evaluated("a", marks), evaluated("b", marks))
     (one,) = found.comparisons
     assert (one.difference, one.p, one.p_holm, one.won, one.lost) == (0, 1, 1, 0, 0)

@@ -230,7 +230,7 @@ def load_template(name: str) -> Template:
     path = TEMPLATES / f"{name}.yaml" if name in template_names() else Path(name)
     if path.suffix not in (".yaml", ".yml") or len(name) > 4000 or not path.is_file():
         raise KoalignError(
-            f"prompt.template: {name[:60]!r} is neither a template file (.yaml) nor one of "
+            f"template: {name[:60]!r} is neither a template file (.yaml) nor one of "
             f"{', '.join(template_names())}"
         )
     template = parse_record(Template, {"name": path.stem, **read_mapping(path)}, str(path))
