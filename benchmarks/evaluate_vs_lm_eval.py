@@ -11,9 +11,8 @@ has the first shots of that file.
 
 Each side is a whole command in a process of its own, both on the same two cores, in turns. The seconds
 are lm-eval's inside `loglikelihood` (`timed_lm_eval.py`) and koalign's `seconds.run`: no model is loaded
-in either. Of several `--batch-sizes` lm-eval has each tried once, which also warms up, and runs with its
-best.
-Memory is the largest resident set that a process of the command had.
+in either. Of several `--batch-sizes` each is tried once for lm-eval, and its best is taken. Memory
+is the largest resident set that a process of the command had.
 """
 
 from __future__ import annotations

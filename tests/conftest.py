@@ -33,7 +33,10 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 
 LONGEST = [
     f"test_{name}.py"
-    for name in ("readme", "processes", "kill", "hint_training", "lm_eval_agreement", "engines")
+    for name in (
+        "readme kill hint_training lm_eval_agreement engines process_stops processes probe endpoint "
+        "guarded_training masked_stack benchmark"
+    ).split()
 ]
 """Files in the order of what they take, the longest first: minutes each."""
 
@@ -57,7 +60,7 @@ def no_fsync() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def tokenizer() -> Any:
     """Of the built-in base."""
-    from support.training_helpers import MODEL
+    from support.training import MODEL
 
     from koalign.adapters.base import load_tokenizer
 

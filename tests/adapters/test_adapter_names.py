@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.adapter_folders import made, plain
 from support.command import koalign
-from support.training_helpers import MODEL, base_of_tests
+from support.training import MODEL, base_of_tests
 
 from koalign.adapters.cards import adapter_id, check_adapter, read_card, write_card
 from koalign.adapters.external import WEIGHTS

@@ -9,7 +9,7 @@ from huggingface_hub import ModelCard
 from hypothesis import given
 from hypothesis import strategies as st
 from support.adapter_folders import card, made, plain
-from support.training_helpers import MODEL, base_of_tests, trained_adapter
+from support.training import MODEL, base_of_tests, trained_adapter
 
 from koalign.adapters.card import AdapterBase, AdapterPart
 from koalign.adapters.cards import (

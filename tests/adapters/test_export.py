@@ -9,7 +9,7 @@ from bitsandbytes.nn import Linear4bit
 from peft import AutoPeftModelForCausalLM, LoraConfig, PeftModel, get_peft_model
 from support.lora_folders import TINY, plain
 from support.problems import exam
-from support.training_helpers import MODEL, RENDERER, trained_adapter
+from support.training import MODEL, RENDERER, trained_adapter
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
 from koalign.adapters import merge as merging

@@ -11,7 +11,7 @@ from support.adapter_folders import plain
 from support.command import koalign, koalign_process
 from support.problems import problem, write_lines
 from support.tiny_models import tiny
-from support.training_helpers import MODEL, RENDERER, base_of_tests
+from support.training import MODEL, RENDERER, base_of_tests
 from transformers import AutoModelForCausalLM, GPT2Config
 
 from koalign.adapters.base import load_base

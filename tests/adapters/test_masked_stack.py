@@ -9,13 +9,13 @@ import torch
 from safetensors.torch import load_file
 from support.problems import exam
 from support.stacks import halves, only_the_new_ranks_moved
-from support.training_helpers import (
+from support.training import (
     MODEL,
-    OFF,
     QUICK,
     QUICK_DPO,
     TRAINING,
     card,
+    job,
     pairs_of,
     rows_of,
     trained_adapter,
@@ -29,7 +29,7 @@ from koalign.jsonl import read_json, write_json
 from koalign.run import WORK, hash_path
 from koalign.training.checkpoints import WHOLE, Frozen, last_whole
 from koalign.training.dpo import train_dpo
-from koalign.training.fit import Job, fit
+from koalign.training.fit import fit
 from koalign.training.policy import continued_policy, described, masked_stack
 from koalign.training.scoring import token_logps
 from koalign.training.sft import sft_trainer, train_sft
@@ -71,7 +71,7 @@ def learn(tokenizer, rows, parent, out, *, model=MODEL, section=QUICK, training=
             meddle(policy)
         return policy
 
-    return train_sft(Job(stack, tokenizer, STACK, section, training, OFF, 0, out), rows)
+    return train_sft(job(stack, tokenizer, STACK, section, out, training), rows)
 
 
 @pytest.mark.parametrize("model", [MODEL, IN_4BIT], ids=["float32 base", "4-bit base"])
@@ -106,7 +106,7 @@ def test_dpo_starts_at_ln_2_and_margin_0_against_the_parent_and_moves_the_new_ra
     reference = token_logps(continued_policy(model, parent), pairs, TRAINING)
     section = QUICK_DPO.model_copy(update={"sft_weight": 0.0, "epochs": 4})
     policy = partial(masked_stack, model, parent, 4, 0, tmp_path / WORK)
-    train_dpo(Job(policy, tokenizer, STACK, section, TRAINING, OFF, 0, tmp_path), pairs, reference)
+    train_dpo(job(policy, tokenizer, STACK, section, tmp_path), pairs, reference)
     lines = (tmp_path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     steps = [step for step in map(json.loads, lines) if "rewards/margins" in step]
     assert steps[0]["loss"] == pytest.approx(0.693147, abs=1e-4)
@@ -123,9 +123,7 @@ def test_dpo_of_a_role_adapter_goes_on_with_its_new_ranks_alone(
     role = tmp_path / "sft" / "adapter"
     reference = token_logps(continued_policy(MODEL, role), pairs, TRAINING)
     policy = partial(continued_policy, MODEL, role)
-    train_dpo(
-        Job(policy, tokenizer, STACK, QUICK_DPO, TRAINING, OFF, 0, tmp_path), pairs, reference
-    )
+    train_dpo(job(policy, tokenizer, STACK, QUICK_DPO, tmp_path), pairs, reference)
     assert only_the_new_ranks_moved(start, tmp_path / "adapter")
     assert hash_path(tmp_path / "adapter") != hash_path(role)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from support.adapter_folders import RUN, drawn, everything, said
 from support.command import koalign
-from support.training_helpers import base_of_tests
+from support.training import base_of_tests
 
 from koalign.adapters.cards import CARD, adapter_id, check_adapter, read_card
 from koalign.adapters.external import WEIGHTS

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.problems import exam
-from support.training_helpers import MODEL, RENDERER, base_of_tests, trained_adapter
+from support.training import MODEL, RENDERER, base_of_tests, trained_adapter
 
 from koalign.adapters.base import load_tokenizer
 from koalign.adapters.export import export

@@ -11,7 +11,7 @@ import pytest
 import torch
 from support.command import KOALIGN, koalign
 from support.problems import exam, problem, write_lines
-from support.training_helpers import MODEL
+from support.training import MODEL
 
 from koalign.adapters.base import load_base, load_tokenizer
 from koalign.config.sections import ASSETS

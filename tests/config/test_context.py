@@ -1,7 +1,7 @@
 """An example longer than the context is refused, or dropped and counted; it is never cut."""
 
 import pytest
-from support.training_helpers import base_of_tests
+from support.training import base_of_tests
 
 from koalign.guard import within_context
 from koalign.jsonl import read_jsonl

@@ -5,10 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.command import ROOT, koalign
+from support.command import ROOT, RUN, koalign
 from support.problems import problem, write_lines
-
-RUN = Path("runs/default")
 
 
 def tree(folder: Path) -> dict[str, tuple[int, bytes]]:

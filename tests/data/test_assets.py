@@ -9,7 +9,7 @@ from functools import cache
 
 import pytest
 from support.problems import exam
-from support.training_helpers import RENDERER
+from support.training import RENDERER
 from transformers import AutoTokenizer
 
 from koalign.config.sections import ASSETS

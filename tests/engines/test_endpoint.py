@@ -11,7 +11,7 @@ import pytest
 from openai import OpenAI, OpenAIError
 from support.command import koalign
 from support.problems import exam
-from support.training_helpers import MODEL, RENDERER
+from support.training import MODEL, RENDERER
 
 from koalign.adapters.base import base_folder, load_tokenizer
 from koalign.config.inputs import Engine, Model, Sampling, Teacher

@@ -9,7 +9,7 @@ import torch
 from peft import PeftModel
 from scipy.stats import chisquare
 from support.problems import exam
-from support.training_helpers import MODEL, RENDERER, base_of_tests, trained_adapter
+from support.training import MODEL, RENDERER, base_of_tests, trained_adapter
 
 from koalign.adapters.base import load_base, load_tokenizer
 from koalign.config.inputs import Engine, Sampling

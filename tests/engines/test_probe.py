@@ -8,17 +8,16 @@ import numpy as np
 import pytest
 import torch
 from support.problems import exam
-from support.training_helpers import MODEL, QUICK, RENDERER, base_of_tests, card, rows_of
+from support.training import MODEL, QUICK, RENDERER, base_of_tests, card, job, rows_of
 
 from koalign.adapters.cards import adapter_id
 from koalign.config.inputs import Engine, Model, Sampling
-from koalign.config.sections import Probing, Tracking, Training
+from koalign.config.sections import Probing, Training
 from koalign.data.grading.grade import grade
 from koalign.engines.drawing import requests_for
 from koalign.engines.opening import open_engine
 from koalign.engines.probe import Probe, open_probe
 from koalign.records import Problem
-from koalign.training.fit import Job
 from koalign.training.guards import Watch
 from koalign.training.policy import fresh_policy
 from koalign.training.sft import train_sft
@@ -164,15 +163,13 @@ def test_what_is_trained_with_a_probe_is_what_is_trained_without_one(
     for name, watched in (("with", measure), ("without", None)):
         out: Path = tmp_path / name
         train_sft(
-            Job(
+            job(
                 partial(fresh_policy, PRECISIONS[precision], 8, 8, seed=0),
                 tokenizer,
                 card("sft", 8),
                 section,
-                training,
-                Tracking(),
-                0,
                 out,
+                training,
                 watch=Watch(probing, out / "probe.json", watched),
             ),
             rows,

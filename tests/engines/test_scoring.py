@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from support.problems import exam
-from support.training_helpers import (
+from support.training import (
     MODEL,
     RENDERER,
     TRAINING,

@@ -5,7 +5,7 @@ import time
 
 import pytest
 from support.faulty_server import answer_to
-from support.teacher_helpers import ask, call, calls, faulty
+from support.teachers import ask, call, calls, faulty
 
 from koalign.config.inputs import Teacher
 from koalign.engines.teacher import ask_teacher

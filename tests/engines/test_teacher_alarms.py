@@ -4,7 +4,7 @@ import random
 
 import pytest
 from support.faulty_server import Server, faulty_server
-from support.teacher_helpers import ask, calls
+from support.teachers import ask, calls
 
 from koalign.mining.distilling.teacher_alarms import Chosen, alarms
 from koalign.mining.distilling.teacher_calls import Reply

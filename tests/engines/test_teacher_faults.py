@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.faulty_server import Server, answer_to, faulty_server
-from support.teacher_helpers import ask, call, calls, faulty
+from support.teachers import ask, call, calls, faulty
 
 from koalign.jsonl import read_jsonl
 from koalign.mining.distilling.teacher_calls import Failure, Reply, failures_beside

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 from support.command import koalign
 from support.faulty_server import Server, faulty_server
-from support.teacher_helpers import ask, call, calls, faulty
+from support.teachers import ask, call, calls, faulty
 
 from koalign.config.files import load_config
 from koalign.config.inputs import Teacher

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support.command import koalign
 from support.lm_eval_tasks import TASKS, lm_eval_tasks, make_task_data
-from support.training_helpers import MODEL
+from support.training import MODEL
 
 from koalign.adapters.base import base_folder
 from koalign.evaluation.results import read_evaluation

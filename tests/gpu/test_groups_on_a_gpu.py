@@ -6,7 +6,7 @@ Run with `pytest -m gpu`; where there is no GPU these are not collected.
 import pytest
 import torch
 from support.problems import exam
-from support.training_helpers import QUICK_DPO, TRAINING, card, pairs_of, trained_adapter
+from support.training import QUICK_DPO, TRAINING, card, pairs_of, trained_adapter
 
 from koalign.adapters.base import load_tokenizer
 from koalign.config.inputs import Model

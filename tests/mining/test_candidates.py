@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support.command import koalign
+from support.command import RUN, koalign
 from support.faulty_server import Server, faulty_server
 from support.problems import CITIES, write_lines
 
@@ -21,7 +21,6 @@ from koalign.mining.hints.writing import (
 )
 from koalign.records import Drop, Hint, Problem, Sample
 
-RUN = Path("runs/default")
 PROBLEM = Problem(
     question="민수가 사는 곳은?", passage="민수는 부산에 산다.", choices=CITIES, answers=("2",)
 )

@@ -173,7 +173,7 @@ def test_what_would_say_nothing_is_refused_in_one_line_before_anything_is_drawn(
 
 @pytest.mark.slow
 def test_the_built_in_model_is_diagnosed_by_the_real_engine(tmp_path):
-    from support.training_helpers import MODEL, base_of_tests, trained_adapter
+    from support.training import MODEL, base_of_tests, trained_adapter
 
     from koalign.engines.opening import open_engine
 

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support.command import koalign
-from support.distill_helpers import (
+from support.command import RUN, koalign
+from support.distilling import (
     ALONE,
     PROBLEMS,
-    RUN,
     distill,
     number_in,
     reasons,
@@ -20,7 +19,6 @@ from support.distill_helpers import (
     run,
     serving,
     solution,
-    with_a_policy_that_reasons,
 )
 from support.problems import CITIES, exam, problem, write_lines
 
@@ -29,12 +27,6 @@ from koalign.data.grading.grade import grade
 from koalign.data.prompting.prompts import Renderer, load_template
 from koalign.jsonl import read_jsonl, write_jsonl
 from koalign.records import KoalignError, Problem
-
-
-@pytest.fixture
-def ready(scripted: Path) -> Path:
-    return with_a_policy_that_reasons(scripted)
-
 
 # What is asked.
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from support.command import RUN
 from support.problems import CITIES, problem, write_lines
 
 from koalign.config.files import load_config
@@ -18,7 +19,6 @@ from koalign.records import Abstraction, Drop, Problem, Sample
 from koalign.run import execute, read_manifest
 from koalign.stages.pipeline import stages_of
 
-RUN = Path("runs/default")
 SOLVED = "7번 사람"
 """Asked about in the problem that the policy always solves."""
 N, BARE_N = 16, 32

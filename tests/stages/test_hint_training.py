@@ -6,15 +6,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support.command import koalign
+from support.command import RUN, koalign
 from support.kills import content, kill_when, lines_in
 from support.problems import exam, write_lines
 
 from koalign.jsonl import write_jsonl
 
 pytestmark = pytest.mark.slow
-
-RUN = Path("runs/default")
 
 
 @pytest.fixture(scope="module")

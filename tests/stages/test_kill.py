@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support.command import koalign
-from support.kills import RUN, content, kill_when, lines_in
+from support.command import RUN, koalign
+from support.kills import content, kill_when, lines_in
 from support.problems import exam
 
 from koalign.jsonl import write_jsonl

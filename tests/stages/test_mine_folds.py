@@ -5,8 +5,9 @@ import shutil
 
 import pytest
 import yaml
+from support.command import RUN
 from support.kills import kill_when
-from support.mined import FOLDS, RUN, run
+from support.mined import FOLDS, run
 from support.problems import exam, problem, write_lines
 
 from koalign.adapters.cards import adapter_id

@@ -5,14 +5,12 @@ import random
 from collections import Counter
 from pathlib import Path
 
-from support.command import koalign
+from support.command import RUN, koalign
 from support.problems import write_lines
 
 from koalign.jsonl import read_jsonl
 from koalign.mining.pairs.mining import Item
 from koalign.records import Drop, Pair, Problem, Sample
-
-RUN = Path("runs/default")
 
 
 def stage(*settings: str) -> Path:

@@ -3,14 +3,13 @@
 import re
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import yaml
-from support.distill_helpers import (
+from support.command import RUN
+from support.distilling import (
     ALONE,
     PROBLEMS,
-    RUN,
     distill,
     number_in,
     reasons,
@@ -18,14 +17,8 @@ from support.distill_helpers import (
     run,
     serving,
     solution,
-    with_a_policy_that_reasons,
 )
 from support.problems import CITIES
-
-
-@pytest.fixture
-def ready(scripted: Path) -> Path:
-    return with_a_policy_that_reasons(scripted)
 
 
 def rationalizing(hard: set[int], told: Callable[[int], str], judged: Callable[[int], str]):

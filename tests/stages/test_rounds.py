@@ -1,15 +1,13 @@
 """Each further round of DPO samples the policy of the round before, which is its reference."""
 
 import shutil
-from pathlib import Path
 
-from support.command import koalign
+from support.command import RUN, koalign
 
 from koalign.adapters.cards import adapter_id, read_card
 from koalign.jsonl import read_jsonl
 from koalign.records import Sample
 
-RUN = Path("runs/default")
 TWO = ("-s", "dpo.rounds=2")
 
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.command import koalign
+from support.command import RUN, koalign
 from support.problems import CITIES, problem, write_lines
 
 from koalign.config.inputs import Engine, Sampling
@@ -20,7 +20,6 @@ from koalign.engines.scripted import SCRIPTED_BASE, ScriptedEngine
 from koalign.jsonl import read_jsonl
 from koalign.records import KoalignError, Problem, PromptTokens, Sample
 
-RUN = Path("runs/default")
 WORDS = ("사과", "배", "감", "귤", "밤", "대추")
 
 

@@ -17,7 +17,7 @@ from koalign.cli.app import app
 from koalign.jsonl import write_json
 from koalign.records import KoalignError
 from koalign.run import ROUND, Manifest, hash_path
-from support.training_helpers import MODEL, base_of_tests
+from support.training import MODEL, base_of_tests
 
 RUN = Path("run")
 

@@ -14,6 +14,7 @@ from unittest import mock
 from koalign.cli.app import main
 
 ROOT = Path(__file__).parents[2]
+RUN = Path("runs/default")
 KOALIGN = [sys.executable, "-c", "from koalign.cli.app import main; main()"]
 WIDE = {"COLUMNS": "160"}
 

@@ -8,8 +8,6 @@ from pathlib import Path
 
 from support.command import KOALIGN
 
-RUN = Path("runs/default")
-
 
 def lines_in(pattern: str) -> Callable[[Path], int]:
     return lambda folder: sum(p.read_bytes().count(b"\n") for p in folder.glob(pattern))

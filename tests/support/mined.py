@@ -7,10 +7,9 @@ from koalign.data.formats.sources import read_source
 from koalign.evaluation.results import PREDICTIONS, RESULTS, Evaluation, Prediction
 from koalign.jsonl import write_json, write_jsonl
 from koalign.records import Problem
-from support.command import koalign
+from support.command import RUN, koalign
 from support.problems import problem, write_lines
 
-RUN = Path("runs/default")
 FOLDS = RUN / "mine" / "3-folds"
 
 

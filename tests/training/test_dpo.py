@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 from support.problems import exam
-from support.training_helpers import (
+from support.training import (
     MODEL,
-    OFF,
     QUICK_DPO,
     TRAINING,
     card,
+    job,
     moved,
     pairs_of,
     tensors,
@@ -24,7 +24,7 @@ from koalign.config.sections import Dpo, Training
 from koalign.records import Completion
 from koalign.run import hash_path
 from koalign.training.dpo import dpo_trainer, train_dpo
-from koalign.training.fit import Job, fit
+from koalign.training.fit import fit
 from koalign.training.policy import continued_policy
 from koalign.training.scoring import token_logps
 
@@ -175,7 +175,7 @@ def test_dpo_changes_the_policy_and_neither_reference_nor_base(
     policy = continued_policy(MODEL, sft_adapter)
     before = tensors(policy)
     train_dpo(
-        Job(lambda: policy, tokenizer, card("dpo", 8), QUICK_DPO, TRAINING, OFF, 0, tmp_path),
+        job(lambda: policy, tokenizer, card("dpo", 8), QUICK_DPO, tmp_path),
         pairs,
         reference,
     )

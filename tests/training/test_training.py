@@ -8,13 +8,12 @@ import torch
 from peft import PeftModel
 from safetensors.torch import load_file
 from support.problems import exam
-from support.training_helpers import (
+from support.training import (
     MODEL,
-    OFF,
     QUICK,
     RENDERER,
-    TRAINING,
     card,
+    job,
     moved,
     rows_of,
     tensors,
@@ -28,7 +27,7 @@ from koalign.data.prompting.tokens import completion_ids, prompt_ids, prompt_tex
 from koalign.jsonl import read_json, write_json
 from koalign.records import KoalignError, Problem
 from koalign.run import hash_path
-from koalign.training.fit import Job, fit, on_one_gpu
+from koalign.training.fit import fit, on_one_gpu
 from koalign.training.policy import fresh_policy, masked_stack
 from koalign.training.sft import sft_trainer, train_sft
 
@@ -58,18 +57,14 @@ def logits(model, rows) -> torch.Tensor:
 def test_sft_changes_every_adapter_tensor_and_nothing_else(tokenizer, rows, tmp_path):
     policy = fresh_policy(MODEL, 8, 8, seed=0)
     before = tensors(policy)
-    metrics = train_sft(
-        Job(lambda: policy, tokenizer, card("sft", 8), QUICK, TRAINING, OFF, 0, tmp_path), rows
-    )
+    metrics = train_sft(job(lambda: policy, tokenizer, card("sft", 8), QUICK, tmp_path), rows)
     assert moved(before, tensors(policy)) == {n for n in before if ".lora_" in n}
     assert metrics["train_loss"] > 0
 
 
 def test_a_saved_adapter_loads_to_the_same_logits(tokenizer, rows, tmp_path):
     policy = fresh_policy(MODEL, 8, 8, seed=0)
-    train_sft(
-        Job(lambda: policy, tokenizer, card("sft", 8), QUICK, TRAINING, OFF, 0, tmp_path), rows
-    )
+    train_sft(job(lambda: policy, tokenizer, card("sft", 8), QUICK, tmp_path), rows)
     again = PeftModel.from_pretrained(load_base(MODEL, quantized=False), tmp_path / "adapter")
     assert torch.equal(logits(policy.eval(), rows), logits(again.eval(), rows))
     assert not torch.equal(logits(again, rows), logits(load_base(MODEL, quantized=False), rows))
@@ -114,9 +109,7 @@ def test_a_machine_with_several_gpus_has_no_larger_batches(tmp_path):
 def test_the_same_seed_saves_the_same_bytes(tokenizer, rows, tmp_path):
     for name in ("a", "b"):
         start = partial(fresh_policy, MODEL, 8, 8, seed=0)
-        train_sft(
-            Job(start, tokenizer, card("sft", 8), QUICK, TRAINING, OFF, 0, tmp_path / name), rows
-        )
+        train_sft(job(start, tokenizer, card("sft", 8), QUICK, tmp_path / name), rows)
     assert hash_path(tmp_path / "a" / "adapter") == hash_path(tmp_path / "b" / "adapter")
 
 
@@ -128,16 +121,7 @@ def test_a_masked_stack_starts_as_its_parent_and_keeps_the_parents_slice_bit_for
     assert torch.allclose(logits(policy, rows), logits(parent, rows), atol=1e-5)
     before = tensors(policy)
     train_sft(
-        Job(
-            lambda: policy,
-            tokenizer,
-            card("answer", 12, frozen_rank=8),
-            QUICK,
-            TRAINING,
-            OFF,
-            0,
-            tmp_path,
-        ),
+        job(lambda: policy, tokenizer, card("answer", 12, frozen_rank=8), QUICK, tmp_path),
         rows,
     )
     after = tensors(policy)
@@ -156,16 +140,7 @@ def test_plain_peft_loads_a_stack_to_the_logits_of_both_deltas_active(
     """The parent, and the new ranks alone as a second adapter, both active in stock PEFT."""
     policy = masked_stack(MODEL, sft_adapter, 4, 0, tmp_path / "work")
     train_sft(
-        Job(
-            lambda: policy,
-            tokenizer,
-            card("answer", 12, frozen_rank=8),
-            QUICK,
-            TRAINING,
-            OFF,
-            0,
-            tmp_path,
-        ),
+        job(lambda: policy, tokenizer, card("answer", 12, frozen_rank=8), QUICK, tmp_path),
         rows,
     )
     stack = PeftModel.from_pretrained(load_base(MODEL, quantized=False), tmp_path / "adapter")

@@ -1,6 +1,6 @@
 """What the training and engine tests share: the tiny base, and quickly made adapters on it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,12 @@ from koalign.adapters.base import identify
 from koalign.adapters.card import AdapterCard, AdapterPart
 from koalign.adapters.cards import base_of
 from koalign.config.inputs import Model
-from koalign.config.sections import Dpo, Sft, Tracking, Training
+from koalign.config.sections import Dpo, Optimization, Probing, Sft, Tracking, Training
 from koalign.data.prompting.prompts import DEFAULT, Renderer, load_template
 from koalign.data.prompting.tokens import completion_ids, prompt_ids
 from koalign.records import Base, Completion, Pair, Problem
-from koalign.training.fit import save_adapter
+from koalign.training.fit import Job, save_adapter
+from koalign.training.guards import Watch
 from koalign.training.policy import fresh_policy
 
 RENDERER = Renderer(load_template(DEFAULT))
@@ -52,6 +53,24 @@ def card(name: str, rank: int, frozen_rank: int = 0) -> AdapterCard:
         data={},
         koalign=None,
     )
+
+
+def job(
+    start: Callable[[], PeftModel],
+    tokenizer: Any,
+    described: AdapterCard,
+    section: Optimization,
+    out: Path,
+    training: Training = TRAINING,
+    watch: Watch | None = None,
+) -> Job:
+    """A training with seed 0 that no tracker follows."""
+    return Job(start, tokenizer, described, section, training, OFF, 0, out, watch)
+
+
+def watch(*, measure=None, report=Path("unused"), dpo=None, **settings) -> Watch:
+    """The guards of a training with these settings of the probe."""
+    return Watch(Probing(**settings), report, measure, dpo)
 
 
 def trained_adapter(folder: Path, *, rank: int, seed: int) -> Path:

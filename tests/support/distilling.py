@@ -16,9 +16,9 @@ from koalign.cli.app import app
 from koalign.data.formats.sources import read_source
 from koalign.jsonl import read_jsonl
 from koalign.records import Drop, Problem
+from support.command import RUN
 from support.problems import CITIES, problem, write_lines
 
-RUN = Path("runs/default")
 PROBLEMS = 24
 NAMES = "강고구기나노누니다도두디라로루리마모무미바보부비"
 SAID = ("하였다", "적혀 있다", "쓰여 있다", "나온다")

@@ -1,0 +1,12 @@
+"""Folders in which stages are tested."""
+
+from pathlib import Path
+
+import pytest
+from support.distilling import with_a_policy_that_reasons
+
+
+@pytest.fixture
+def ready(scripted: Path) -> Path:
+    """As `scripted`, with a policy that writes a reasoning before its answer."""
+    return with_a_policy_that_reasons(scripted)

@@ -1,0 +1,147 @@
+"""What cannot work is refused in one line with the remedy, before anything is written."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from support.command import RUN, koalign
+from support.problems import problem, write_lines
+
+
+@pytest.mark.parametrize(
+    ("command", "remedy"),
+    [
+        (["dpo-pairs"], "koalign sft"),
+        (["dpo"], "koalign sft"),
+        (["abstractions"], "koalign sft"),
+        (["solve"], "koalign sft"),
+        (["evaluate"], "koalign sft"),
+        (["solve", "train.jsonl", "-o", "o.jsonl"], "koalign sft"),
+    ],
+)
+def test_a_missing_stage_is_refused_with_the_command_that_makes_it(scripted, command, remedy):
+    done = koalign(*command)
+    assert done.returncode == 2
+    assert f"run `{remedy}` first" in done.stderr
+
+
+def test_the_remedy_moves_on_with_the_chain(scripted):
+    assert koalign("sft").returncode == 0
+    assert "run `koalign dpo-pairs` first" in koalign("dpo").stderr
+    assert koalign("dpo-pairs").returncode == 0
+    assert "run `koalign dpo` first" in koalign("abstractions").stderr
+    assert "run `koalign abstractions` first" in koalign(
+        "solve", "--adapters", "abstraction,answer", "train.jsonl", "-o", "o.jsonl"
+    ).stderr  # fmt: skip
+
+
+BAD_DATA = {
+    "an answer outside the choices": ([problem(1, answer=5)], "train.jsonl:1: answer_outside_choices: answer: 5, and there are 4 choices"),
+    "a missing question": ([{"choices": ["가", "나"], "answer": 1}], "train.jsonl"),
+    "an unknown field": ([problem(0, boxx="x")], "train.jsonl:1: unknown_field: 'boxx'; did you mean 'box'?"),
+    "one choice": ([problem(0, choices=["가"], answer=1)], "a choice problem needs at least 2 choices, found 1"),
+    "no answer to learn": ([{"question": "q", "choices": ["가", "나"]}], "no problem to learn from; 1 were dropped: no_answer"),
+    "a list": ([[1, 2]], "train.jsonl"),
+    "nothing": ([], "train.jsonl"),
+    "a test problem": ([problem(0), problem(100)], "1 leaks (1 same)"),
+    "a test passage": ([problem(0, group="g101")], "1 leaks (1 group)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD_DATA)
+def test_bad_data_is_refused_in_one_line_and_nothing_is_written(scripted, name):
+    rows, said = BAD_DATA[name]
+    write_lines(Path("train.jsonl"), rows)
+    done = koalign("sft", "-s", "data.hints=null")
+    assert done.returncode == 2
+    assert said in done.stderr.splitlines()[-1] and done.stderr.count("koalign: ") == 1
+    assert "Traceback" not in done.stderr
+    assert not (RUN / "prepare" / "train.jsonl").exists()
+
+
+def test_a_hint_for_a_problem_outside_the_training_split_is_refused(scripted):
+    write_lines(Path("hints.jsonl"), [{"problem_id": "0" * 16, "text": "먼저 본다."}])
+    done = koalign("sft")
+    assert done.returncode == 2
+    assert "hints.jsonl:1: problem_id 0000000000000000 is no training problem" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["sft", "-s", "sft.learing_rate=1"], "did you mean 'sft.learning_rate'?"),
+        (["sft", "-s", "data.train=nope.jsonl"], "data.train: nope.jsonl: no such file"),
+        (["sft", "-c", "nope.yaml"], "nope.yaml: no such config file"),
+        (["solve", "test.jsonl"], "say where the answers go with -o"),
+        (["solve", "--adapters", "dop", "test.jsonl", "-o", "o"], "unknown adapter 'dop'; known are base, sft, dpo, abstraction, answer"),
+        (["solve", "nope.jsonl", "-o", "o"], "nope.jsonl: no such file"),
+        (["show", "nowhere"], "nowhere: no run here"),
+        (["show", "."], "no run here"),
+        (["preview", "99"], "there is no number 99"),
+        (["init"], "koalign.yaml is there already"),
+    ],
+)  # fmt: skip
+def test_a_wrong_word_on_the_command_line_is_one_line_and_code_2(scripted, arguments, said):
+    if arguments[0] == "solve":
+        assert koalign("sft").returncode == 0
+    done = koalign(*arguments)
+    assert done.returncode == 2
+    assert said in done.stderr and "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        (
+            ("base", "weight_hash"),
+            "made for the base scripted (weights 0123), but this run stands on",
+        ),
+        (("template_hash",), "trained with prompt template 0123"),
+    ],
+)
+def test_an_adapter_for_another_base_or_template_is_refused(scripted, place, said):
+    assert koalign("sft").returncode == 0
+    shutil.copytree(RUN / "sft" / "adapter", "external")
+    card = json.loads(Path("external/koalign.json").read_text(encoding="utf-8"))
+    (card if len(place) == 1 else card[place[0]])[place[-1]] = "0123"
+    Path("external/koalign.json").write_text(json.dumps(card), encoding="utf-8")
+    done = koalign("solve", "--adapters", "external", "test.jsonl", "-o", "o.jsonl")
+    assert done.returncode == 2
+    assert said in done.stderr and "external" in done.stderr and done.stderr.count("\n") == 1
+    assert not Path("o.jsonl").exists()
+
+
+def test_a_folder_that_is_no_adapter_is_refused(scripted):
+    assert koalign("sft").returncode == 0
+    Path("empty").mkdir()
+    done = koalign("solve", "--adapters", "empty", "test.jsonl", "-o", "o.jsonl")
+    assert done.returncode == 2 and "empty: no adapter here" in done.stderr
+
+
+def test_a_half_line_of_json_is_dropped_from_training_and_refused_when_solved(scripted):
+    for name in ("train.jsonl", "mine.jsonl"):
+        rows = [problem(n) for n in range(700, 703)]
+        write_lines(Path(name), rows)
+        with Path(name).open("a", encoding="utf-8") as file:
+            file.write('{"question": "')
+    done = koalign("sft", "-s", "data.hints=null")
+    assert done.returncode == 0 and "dropped_broken_row 1" in done.stdout, done.stderr
+    refused = koalign("solve", "--adapters", "sft", "mine.jsonl", "-o", "o.jsonl")
+    assert refused.returncode == 2 and "mine.jsonl:4: broken_row: no line of JSON" in refused.stderr
+
+
+def test_a_second_koalign_in_the_same_run_folder_is_refused(scripted):
+    from koalign.run import locked
+
+    with locked(RUN):
+        done = koalign("sft")
+    assert done.returncode == 2 and "another koalign is at work" in done.stderr
+
+
+def test_rankings_cannot_be_solved(scripted):
+    assert koalign("sft").returncode == 0
+    write_lines(Path("pref.jsonl"), [{"prompt": "답은?", "chosen": "2", "rejected": "4"}])
+    done = koalign("solve", "--adapters", "sft", "pref.jsonl", "-o", "o.jsonl")
+    assert done.returncode == 2 and "holds rankings" in done.stderr
