@@ -33,10 +33,20 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 
 LONGEST = [
     f"test_{name}.py"
-    for name in (
-        "readme kill hint_training lm_eval_agreement engines process_stops processes probe endpoint "
-        "guarded_training masked_stack benchmark"
-    ).split()
+    for name in [
+        "readme",
+        "kill",
+        "hint_training",
+        "lm_eval_agreement",
+        "engines",
+        "process_stops",
+        "processes",
+        "probe",
+        "endpoint",
+        "guarded_training",
+        "masked_stack",
+        "benchmark",
+    ]
 ]
 """Files in the order of what they take, the longest first: minutes each."""
 
