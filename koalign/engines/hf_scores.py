@@ -23,7 +23,7 @@ class Scorer:
 
     Prefixes that prompts share, such as the shots of a subject, stay in a KV cache (DynamicCache, batch of
     one row) while the rest is computed in rows of groups (`packing.py`). Where that is not exact on the
-    longest question (`groups.inexactness`), prompts are computed one at a time, and stderr says so.
+    longest question (`packing.inexactness`), prompts are computed one at a time, and stderr says so.
     """
 
     def __init__(self) -> None:

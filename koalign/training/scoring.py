@@ -79,7 +79,7 @@ def share_prompts_of(policy: PeftModel, groups: Sequence[Group]) -> None:
     """Make a policy read rows of groups, and verify on the longest group that packing is exact.
 
     Raises KoalignError where the group's log-probabilities differ from those of its completions alone
-    (`groups.inexactness`): a model may use positions or neighbours in a way of its own.
+    (`packing.inexactness`): a model may use positions or neighbours in a way of its own.
     """
     add_fused_lm_head(policy.get_base_model())
     share_prompts(policy)
