@@ -9,14 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from support.problems import exam
-from support.training import (
-    MODEL,
-    RENDERER,
-    TRAINING,
-    base_of_tests,
-    pairs_of,
-    trained_adapter,
-)
+from support.training import MODEL, RENDERER, TRAINING, base_of_tests, pairs_of, trained_adapter
 
 from koalign.config.sections import Config, Training
 from koalign.engines import packing

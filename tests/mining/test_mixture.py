@@ -6,10 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from koalign.mining.distilling.mixture import mixture
-from koalign.mining.distilling.verify import (
-    Solution,
-    VerifiedSolution,
-)
+from koalign.mining.distilling.verify import Solution, VerifiedSolution
 from koalign.records import Problem
 
 PROBLEM = Problem(

@@ -24,12 +24,7 @@ from koalign.data.prompting.orders import in_order
 from koalign.data.prompting.prompts import Renderer, load_template
 from koalign.engines.scripted import ByteTokenizer
 from koalign.mining.pairs.mining import Candidate, mine_candidates
-from koalign.mining.pairs.pairing import (
-    MINED,
-    balanced,
-    pair_up,
-    without_near_identical,
-)
+from koalign.mining.pairs.pairing import MINED, balanced, pair_up, without_near_identical
 from koalign.mining.pairs.preferences import Limits, preference_pairs
 from koalign.records import Problem, Ranking
 

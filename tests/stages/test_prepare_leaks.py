@@ -57,10 +57,7 @@ def test_sft_pairs_and_abstractions_look_for_leaks_again(ran):
         test.read_text(encoding="utf-8") + stolen.model_dump_json() + "\n", encoding="utf-8"
     )
     # A finished stage has nothing to do; made again, each looks before it learns.
-    for command, change in (
-        ("dpo-pairs", "sample.n=4"),
-        ("sft", "sft.rank=4"),
-    ):
+    for command, change in (("dpo-pairs", "sample.n=4"), ("sft", "sft.rank=4")):
         done = koalign(command, "-s", change, "--force")
         assert done.returncode == 2, (command, done.stdout)
         assert "stand in dev or test" in done.stderr, done.stderr

@@ -4,9 +4,7 @@ from hypothesis import strategies as st
 
 from koalign.data.prompting.orders import in_order
 from koalign.mining.pairs.mining import SampledPrompt
-from koalign.mining.pairs.pairing import (
-    PlacedPair,
-)
+from koalign.mining.pairs.pairing import PlacedPair
 from koalign.records import Completion, Pair, Problem, PromptTokens, Sample
 
 PROBLEM = Problem(question="무엇인가?", choices=("가", "나", "다", "라"), answers=("3",))

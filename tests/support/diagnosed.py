@@ -44,11 +44,7 @@ def adapter_in(folder: Path, **data: str) -> Path:
 def engine_in(folder: Path) -> ScriptedEngine:
     """A base that always answers the second choice by what it says; a system that learned by heart."""
     learned = [
-        {
-            "adapter": "sft",
-            "contains": [p.question],
-            "texts": [f"{LESSON}\n\n정답: {p.answers[0]}"],
-        }
+        {"adapter": "sft", "contains": [p.question], "texts": [f"{LESSON}\n\n정답: {p.answers[0]}"]}
         for p in TRAIN
     ]
     by_content = [

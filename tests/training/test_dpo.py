@@ -174,11 +174,7 @@ def test_dpo_changes_the_policy_and_neither_reference_nor_base(
     reference_bytes, base_bytes = hash_path(sft_adapter), hash_path(base_folder(MODEL))
     policy = continued_policy(MODEL, sft_adapter)
     before = tensors(policy)
-    train_dpo(
-        job(lambda: policy, tokenizer, card("dpo", 8), QUICK_DPO, tmp_path),
-        pairs,
-        reference,
-    )
+    train_dpo(job(lambda: policy, tokenizer, card("dpo", 8), QUICK_DPO, tmp_path), pairs, reference)
     after = tensors(policy)
     expected = {name for name in before if ".default." in name}
     assert moved(before, after) == expected and expected

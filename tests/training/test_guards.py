@@ -5,9 +5,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.training import (
-    watch,
-)
+from support.training import watch
 
 from koalign.config.sections import Dpo, Tracking
 from koalign.training.checkpoints import WHOLE, last_whole, remove_cut_off

@@ -121,8 +121,7 @@ def test_a_masked_stack_starts_as_its_parent_and_keeps_the_parents_slice_bit_for
     assert torch.allclose(logits(policy, rows), logits(parent, rows), atol=1e-5)
     before = tensors(policy)
     train_sft(
-        job(lambda: policy, tokenizer, card("answer", 12, frozen_rank=8), QUICK, tmp_path),
-        rows,
+        job(lambda: policy, tokenizer, card("answer", 12, frozen_rank=8), QUICK, tmp_path), rows
     )
     after = tensors(policy)
     for name in (n for n in before if ".lora_A." in n):
@@ -140,8 +139,7 @@ def test_plain_peft_loads_a_stack_to_the_logits_of_both_deltas_active(
     """The parent, and the new ranks alone as a second adapter, both active in stock PEFT."""
     policy = masked_stack(MODEL, sft_adapter, 4, 0, tmp_path / "work")
     train_sft(
-        job(lambda: policy, tokenizer, card("answer", 12, frozen_rank=8), QUICK, tmp_path),
-        rows,
+        job(lambda: policy, tokenizer, card("answer", 12, frozen_rank=8), QUICK, tmp_path), rows
     )
     stack = PeftModel.from_pretrained(load_base(MODEL, quantized=False), tmp_path / "adapter")
 
