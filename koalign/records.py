@@ -221,6 +221,10 @@ class Pair(Record):
     """The order in which the prompt shows the choices; empty: as they stand."""
 
 
+Logps = tuple[list[float], list[float]]
+"""Log-probabilities, in nats, of the tokens of a pair's chosen and rejected side."""
+
+
 class Hint(Record):
     """A candidate abstraction, before any screen."""
 

@@ -19,7 +19,7 @@ from koalign.mining.hints import writing
 from koalign.mining.hints.writing import HintDraft, OwnAnswer
 from koalign.records import Base, Drop, Hint, KoalignError, Problem, Prompt, Sample
 from koalign.renderer import open_renderer
-from koalign.run import Stage, StageResult
+from koalign.run import PREPARED, Stage, StageResult
 
 Unsolved = list[tuple[Problem, list[OwnAnswer]]]
 """Problems that the policy does not always solve, with some of its answers."""
@@ -177,10 +177,8 @@ STAGE = Stage(
     run=run,
     sections=("model", "prompt", "engine", "candidates", "teacher", "seed"),
     inputs=(
-        "prepare/train.jsonl",
-        "prepare/shots.jsonl",
+        *PREPARED,
         "prepare/hints.jsonl",
-        "prepare/base.json",
         "samples/samples.jsonl",
         "dpo/adapter",
         "engine.script",

@@ -36,7 +36,7 @@ from koalign.mining.distilling.verify import (
 )
 from koalign.records import Base, Drop, KoalignError, Problem, Sample
 from koalign.renderer import open_renderer
-from koalign.run import Stage, StageResult, read_manifest
+from koalign.run import PREPARED, Stage, StageResult, read_manifest
 
 SAMPLES = "samples/samples.jsonl"
 POLICY = "sft/adapter"
@@ -309,7 +309,7 @@ STAGE = Stage(
     command="distill",
     run=run,
     sections=("model", "prompt", "teacher", "distill", "seed"),
-    inputs=("prepare/train.jsonl", "prepare/shots.jsonl", "prepare/base.json"),
+    inputs=PREPARED,
     looks_at=HELD_OUT,
     keeps=PAID,
 )

@@ -33,7 +33,7 @@ from koalign.mining.hints.uplift_screens import (
 )
 from koalign.records import Abstraction, Base, Count, Drop, Hint, Problem, Sample
 from koalign.renderer import open_renderer
-from koalign.run import Stage, StageResult
+from koalign.run import PREPARED, Stage, StageResult
 
 HintedProblem = tuple[str, Hint | None]
 """The id of a problem, and the hint in its prompt."""
@@ -228,14 +228,7 @@ STAGE = Stage(
     command="abstractions",
     run=run,
     sections=("model", "prompt", "engine", "hints", "seed"),
-    inputs=(
-        "prepare/train.jsonl",
-        "prepare/shots.jsonl",
-        "prepare/base.json",
-        "candidates/hints.jsonl",
-        "dpo/adapter",
-        "engine.script",
-    ),
+    inputs=(*PREPARED, "candidates/hints.jsonl", "dpo/adapter", "engine.script"),
     looks_at=HELD_OUT,
     version=3,
 )

@@ -24,7 +24,7 @@ from koalign.mining.pairs.report import describe_pairs
 from koalign.records import Base, Drop, KoalignError, Problem, PromptTokens, Ranking, Sample
 from koalign.renderer import open_renderer
 from koalign.reports.data import pairs_page
-from koalign.run import Stage, StageResult
+from koalign.run import PREPARED, Stage, StageResult
 
 
 def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
@@ -164,10 +164,8 @@ STAGE = Stage(
     run=run,
     sections=("model", "prompt", "training", "pairs", "seed"),
     inputs=(
-        "prepare/train.jsonl",
+        *PREPARED,
         "prepare/rankings.jsonl",
-        "prepare/shots.jsonl",
-        "prepare/base.json",
         "sft/adapter",
         "samples/prompts.jsonl",
         "samples/samples.jsonl",

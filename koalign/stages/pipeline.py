@@ -8,8 +8,6 @@ from pathlib import Path
 from koalign.config.sections import Config
 from koalign.run import PRODUCERS, Stage, in_round
 from koalign.stages import (
-    abstraction,
-    answer,
     candidates,
     distill,
     dpo,
@@ -17,7 +15,7 @@ from koalign.stages import (
     hints,
     pairs,
     prepare,
-    reference,
+    roles,
     samples,
     sft,
     solve,
@@ -26,8 +24,8 @@ from koalign.stages import (
 LEARNED = (prepare.STAGE, sft.STAGE)
 PAIRED = (samples.STAGE, pairs.STAGE)
 ASIDE = (distill.STAGE,)
-SHARPENED = (reference.STAGE, dpo.STAGE)
-ON_TOP = (candidates.STAGE, hints.STAGE, abstraction.STAGE, answer.STAGE)
+SHARPENED = (dpo.REFERENCE, dpo.STAGE)
+ON_TOP = (candidates.STAGE, hints.STAGE, roles.ABSTRACTION, roles.ANSWER)
 
 PRODUCERS.update(
     {

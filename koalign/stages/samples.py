@@ -16,7 +16,7 @@ from koalign.guard import HELD_OUT, refuse_leaks
 from koalign.jsonl import read_jsonl, read_record, write_jsonl
 from koalign.records import Base, Problem, PromptTokens
 from koalign.renderer import open_renderer
-from koalign.run import Stage, StageResult
+from koalign.run import PREPARED, Stage, StageResult
 
 
 def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
@@ -77,13 +77,7 @@ STAGE = Stage(
     command="dpo-pairs",
     run=run,
     sections=("model", "prompt", "engine", "sample", "seed"),
-    inputs=(
-        "prepare/train.jsonl",
-        "prepare/shots.jsonl",
-        "prepare/base.json",
-        "sft/adapter",
-        "engine.script",
-    ),
+    inputs=(*PREPARED, "sft/adapter", "engine.script"),
     looks_at=HELD_OUT,
     version=2,
 )

@@ -15,7 +15,7 @@ from koalign.guard import HELD_OUT, refuse_leaks, within_context
 from koalign.jsonl import read_jsonl, read_record
 from koalign.records import Base, Problem
 from koalign.renderer import open_renderer
-from koalign.run import Stage, StageResult, hash_path
+from koalign.run import PREPARED, Stage, StageResult, hash_path
 
 
 def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
@@ -34,11 +34,10 @@ def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
         data={"train.jsonl": hash_path(inputs["prepare/train.jsonl"])},
         koalign=koalign.__version__,
     )
-    taught = [(problem, text) for problem in problems for text in renderer.targets(problem)]
-    counts = {"examples": len(taught)}
+    examples = [(problem, text) for problem in problems for text in renderer.targets(problem)]
     if base.scripted:
         write_card(out / "adapter", card)
-        return StageResult(counts)
+        return StageResult({"examples": len(examples)})
 
     from koalign.adapters.base import load_tokenizer
     from koalign.engines.probe import open_probe
@@ -48,31 +47,29 @@ def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
     from koalign.training.sft import train_sft
 
     tokenizer = load_tokenizer(config.model)
-    asked = [renderer.render(problem, "answer") for problem, _ in taught]
-    answers = tokens.completion_ids(tokenizer, asked, [text for _, text in taught])
-    rows = list(zip(tokens.prompt_ids(tokenizer, asked), answers, strict=True))
-    names = [problem.id for problem, _ in taught]
+    prompts = [renderer.render(problem, "answer") for problem, _ in examples]
+    completions = tokens.completion_ids(tokenizer, prompts, [text for _, text in examples])
+    rows = list(zip(tokens.prompt_ids(tokenizer, prompts), completions, strict=True))
+    names = [problem.id for problem, _ in examples]
     kept = within_context(rows, names, base, config.training.too_long, out)
-    dropped = len(rows) - len(kept)
-    rows = [rows[n] for n in kept]
-    problems = list({names[n]: taught[n][0] for n in kept}.values())
-    counts |= {"examples": len(rows), "dropped_too_long": dropped}
+    problems = list({names[n]: examples[n][0] for n in kept}.values())
     held_out = read_jsonl(inputs["prepare/dev.jsonl"], Problem)
     probe = open_probe("sft", config.probe, renderer, tokenizer, base, problems, held_out)
-    metrics = train_sft(
-        Job(
-            partial(fresh_policy, config.model, config.sft.rank, config.sft.alpha, config.seed),
-            tokenizer,
-            card,
-            config.sft,
-            config.training,
-            config.tracking,
-            config.seed,
-            out,
-            Watch(config.probe, out / "probe.json", probe),
-        ),
-        rows,
+    start = partial(fresh_policy, config.model, config.sft.rank, config.sft.alpha, config.seed)
+    watch = Watch(config.probe, out / "probe.json", probe)
+    job = Job(
+        start,
+        tokenizer,
+        card,
+        config.sft,
+        config.training,
+        config.tracking,
+        config.seed,
+        out,
+        watch,
     )
+    metrics = train_sft(job, [rows[number] for number in kept])
+    counts = {"examples": len(kept), "dropped_too_long": len(rows) - len(kept)}
     return StageResult(counts, metrics)
 
 
@@ -81,12 +78,7 @@ STAGE = Stage(
     command="sft",
     run=run,
     sections=("model", "prompt", "training", "probe", "sft", "seed"),
-    inputs=(
-        "prepare/train.jsonl",
-        "prepare/dev.jsonl",
-        "prepare/shots.jsonl",
-        "prepare/base.json",
-    ),
+    inputs=(*PREPARED, "prepare/dev.jsonl"),
     looks_at=HELD_OUT,
     version=2,
 )

@@ -17,8 +17,7 @@ from trl.trainer.utils import FusedCausalLMOutput
 
 from koalign.config.sections import Dpo, Training
 from koalign.engines.packing import Group, pack, rows_of
-from koalign.mining.pairs.logps import Logps
-from koalign.records import Pair
+from koalign.records import Logps, Pair
 from koalign.run import WORK
 from koalign.training.fit import Job, fit_and_save, on_one_gpu, trl_settings
 from koalign.training.policy import described, unrounded

@@ -17,8 +17,7 @@ from trl.trainer.utils import add_fused_lm_head
 from koalign.config.inputs import Model
 from koalign.config.sections import Training
 from koalign.engines.packing import Group, inexactness, pack, rows_of, share_prompts
-from koalign.mining.pairs.logps import Logps
-from koalign.records import KoalignError, Pair
+from koalign.records import KoalignError, Logps, Pair
 from koalign.training.policy import autocast, continued_policy
 
 IGNORED = -100

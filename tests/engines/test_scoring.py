@@ -14,10 +14,9 @@ from support.training import MODEL, RENDERER, TRAINING, base_of_tests, pairs_of,
 from koalign.config.sections import Config, Training
 from koalign.engines import packing
 from koalign.jsonl import read_json, write_json, write_jsonl
-from koalign.mining.pairs.logps import read_logps, write_logps
 from koalign.records import KoalignError
 from koalign.run import execute
-from koalign.stages import reference
+from koalign.stages.dpo import REFERENCE, read_logps, write_logps
 from koalign.training.policy import continued_policy
 from koalign.training.scoring import ln_ches, token_logps
 
@@ -145,41 +144,41 @@ def other_weights(run_dir):
 @pytest.mark.slow
 @pytest.mark.parametrize("change", [other_pairs, other_weights])
 def test_reference_log_probabilities_are_kept_until_what_they_stand_on_changes(change, run_dir):
-    first, ran = execute(reference.STAGE, CONFIG, run_dir)
+    first, ran = execute(REFERENCE, CONFIG, run_dir)
     assert ran and first.counts["pairs"] == 12
-    assert execute(reference.STAGE, CONFIG, run_dir) == (first, False)
+    assert execute(REFERENCE, CONFIG, run_dir) == (first, False)
     change(run_dir)
     with pytest.raises(KoalignError, match="reference was made with another"):
-        execute(reference.STAGE, CONFIG, run_dir)
-    again, ran = execute(reference.STAGE, CONFIG, run_dir, force=True)
+        execute(REFERENCE, CONFIG, run_dir)
+    again, ran = execute(REFERENCE, CONFIG, run_dir, force=True)
     assert ran and again.outputs != first.outputs
 
 
 @pytest.mark.slow
 def test_another_tokenizer_makes_the_reference_stale_and_the_adapter_unfit(run_dir):
-    execute(reference.STAGE, CONFIG, run_dir)
+    execute(REFERENCE, CONFIG, run_dir)
     other_tokenizer(run_dir)
     with pytest.raises(KoalignError, match="reference was made with another"):
-        execute(reference.STAGE, CONFIG, run_dir)
+        execute(REFERENCE, CONFIG, run_dir)
     with pytest.raises(KoalignError, match="tokenizer"):
-        execute(reference.STAGE, CONFIG, run_dir, force=True)
+        execute(REFERENCE, CONFIG, run_dir, force=True)
 
 
 @pytest.mark.slow
 def test_another_template_makes_the_reference_stale(run_dir):
-    execute(reference.STAGE, CONFIG, run_dir)
+    execute(REFERENCE, CONFIG, run_dir)
     direct = CONFIG.model_copy(
         update={"prompt": CONFIG.prompt.model_copy(update={"template": "direct"})}
     )
     with pytest.raises(KoalignError, match="reference was made with"):
-        execute(reference.STAGE, direct, run_dir)
+        execute(REFERENCE, direct, run_dir)
     with pytest.raises(KoalignError, match=f"trained with prompt template {RENDERER.hash}"):
-        execute(reference.STAGE, direct, run_dir, force=True)
+        execute(REFERENCE, direct, run_dir, force=True)
 
 
 @pytest.mark.slow
 def test_the_step_0_policy_is_the_reference(run_dir, pairs, adapter):
-    execute(reference.STAGE, CONFIG, run_dir)
+    execute(REFERENCE, CONFIG, run_dir)
     kept = read_logps(run_dir / "reference" / "logps.safetensors")
     now = token_logps(continued_policy(MODEL, adapter), pairs, TRAINING)
     assert len(kept) == len(now) == len(pairs)

@@ -1,0 +1,140 @@
+"""roles: kept hints, and answers with and without them -> the abstraction and the answer adapter.
+
+Each is trained on top of the DPO adapter, whose ranks stay frozen.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from koalign.adapters.cards import stacked_card, write_card
+from koalign.config.sections import Config
+from koalign.data.prompting.orders import render_in_order
+from koalign.data.prompting.prompts import Renderer
+from koalign.data.prompting.tokens import completion_ids, prompt_ids
+from koalign.guard import within_context
+from koalign.jsonl import read_jsonl, read_record
+from koalign.mining.hints.traces import answer_traces
+from koalign.mining.hints.uplift_screens import best_hints
+from koalign.records import Abstraction, Base, KoalignError, Problem, Prompt, Sample
+from koalign.renderer import open_renderer
+from koalign.run import PREPARED, WORK, Stage, StageResult, hash_path
+
+HINTS = "hints/abstractions.jsonl"
+SAMPLES = ("hints/hinted.jsonl", "hints/replication.jsonl", "hints/bare.jsonl")
+
+
+def train_abstraction(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
+    """Examples: the best kept hints of each problem, whole."""
+    problems = _problems(inputs)
+    hints = read_jsonl(inputs[HINTS], Abstraction)
+    kept = best_hints(hints, config.abstraction.per_problem)
+    if not kept:
+        raise KoalignError(
+            f"none of {len(hints)} hints passed the screens; see {inputs[HINTS]} for the verdicts"
+        )
+    renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
+    prompts = [renderer.render(problems[hint.problem_id], "abstraction") for hint in kept]
+    not_used = sum(hint.kept for hint in hints) - len(kept)
+    return _train(
+        "abstraction", config, inputs, out, renderer, prompts,
+        lambda tokenizer: completion_ids(tokenizer, prompts, [hint.text for hint in kept]),
+        lambda numbers: {"examples": len(numbers), "kept_not_used": not_used},
+    )  # fmt: skip
+
+
+def train_answer(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
+    """Examples: the policy's own samples, with kept hints and without."""
+    problems = _problems(inputs)
+    hinted, replication, bare = (read_jsonl(inputs[name], Sample) for name in SAMPLES)
+    traces = answer_traces(
+        problems,
+        [hint for hint in read_jsonl(inputs[HINTS], Abstraction) if hint.kept],
+        hinted=hinted + replication,
+        bare=bare,
+        traces=config.answer.traces,
+        bare_share=config.answer.bare_share,
+        mismatched_share=config.answer.mismatched_share,
+        seed=config.seed,
+    )
+    if not traces:
+        raise KoalignError("no right answer under a kept hint; see hints/abstractions.jsonl")
+    renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
+    prompts = [
+        render_in_order(renderer, problems[trace.problem_id], trace.permutation, trace.hint)
+        for trace in traces
+    ]
+
+    def counts(numbers: Sequence[int]) -> dict[str, int]:
+        kinds = Counter(traces[number].kind for number in numbers)
+        return {"examples": len(numbers)} | {k: kinds[k] for k in ("hinted", "mismatched", "bare")}
+
+    token_ids = [trace.token_ids for trace in traces]
+    return _train("answer", config, inputs, out, renderer, prompts, lambda _: token_ids, counts)
+
+
+def _problems(inputs: Mapping[str, Path]) -> dict[str, Problem]:
+    return {p.id: p for p in read_jsonl(inputs["prepare/train.jsonl"], Problem)}
+
+
+def _train(
+    role: Literal["abstraction", "answer"],
+    config: Config,
+    inputs: Mapping[str, Path],
+    out: Path,
+    renderer: Renderer,
+    prompts: Sequence[Prompt],
+    completions: Callable[[Any], Sequence[Sequence[int]]],
+    counts: Callable[[Sequence[int]], dict[str, int]],
+) -> StageResult:
+    """Train on prompts and completions.
+
+    `completions`: tokenizer -> token ids of each. `counts`: numbers of examples -> counts of the stage.
+    """
+    base = read_record(inputs["prepare/base.json"], Base)
+    section = getattr(config, role)
+    data = {
+        path.name: hash_path(path) for name, path in inputs.items() if name.startswith("hints/")
+    }
+    card = stacked_card(inputs["dpo/adapter"], base, role, section.rank, data, renderer.hash)
+    if base.scripted:
+        write_card(out / "adapter", card)
+        return StageResult(counts(range(len(prompts))))
+
+    from koalign.adapters.base import load_tokenizer
+    from koalign.training.fit import Job
+    from koalign.training.policy import masked_stack
+    from koalign.training.sft import train_sft
+
+    tokenizer = load_tokenizer(config.model)
+    rows = list(zip(prompt_ids(tokenizer, prompts), completions(tokenizer), strict=True))
+    names = [prompt.problem_id for prompt in prompts]
+    kept = within_context(rows, names, base, config.training.too_long, out)
+    start = partial(
+        masked_stack, config.model, inputs["dpo/adapter"], section.rank, config.seed, out / WORK
+    )
+    job = Job(start, tokenizer, card, section, config.training, config.tracking, config.seed, out)
+    metrics = train_sft(job, [rows[number] for number in kept])
+    return StageResult({**counts(kept), "dropped_too_long": len(rows) - len(kept)}, metrics)
+
+
+ABSTRACTION = Stage(
+    name="abstraction",
+    command="abstractions",
+    run=train_abstraction,
+    sections=("model", "prompt", "training", "abstraction", "seed"),
+    inputs=(*PREPARED, HINTS, "dpo/adapter"),
+    version=3,
+)
+ANSWER = Stage(
+    name="answer",
+    command="abstractions",
+    run=train_answer,
+    sections=("model", "prompt", "training", "answer", "seed"),
+    inputs=(*PREPARED, HINTS, *SAMPLES, "dpo/adapter"),
+    version=3,
+)
