@@ -4,16 +4,7 @@ import json
 
 import pytest
 from pydantic import ValidationError
-from support.grading_vectors import (
-    FIVE,
-    FOUR,
-    LONG,
-    MARKED,
-    NOWHERE,
-    SHORT,
-    SPAN,
-    WRONG,
-)
+from support.grading_vectors import FIVE, FOUR, LONG, MARKED, NOWHERE, SHORT, SPAN, WRONG
 
 from koalign.data.grading.extract import comparable, extract_numbers, extract_texts
 from koalign.data.grading.grade import GradeLine, grade, quotes_its_choice, regrade

@@ -8,12 +8,7 @@ from support.scored_items import evaluation, predicted, problem, scored
 
 from koalign.evaluation.results import Prediction
 from koalign.records import Problem
-from koalign.reports.evaluation import (
-    print_evaluation,
-    write_csv,
-    write_page,
-    write_results_csv,
-)
+from koalign.reports.evaluation import print_evaluation, write_csv, write_page, write_results_csv
 
 
 def said(capsys) -> str:
