@@ -8,9 +8,8 @@ from collections.abc import Callable
 from functools import cache
 
 import pytest
-from support.problems import exam
+from support.problems import exam as problems
 from support.training import RENDERER
-from transformers import AutoTokenizer
 
 from koalign.config.sections import ASSETS
 from koalign.data.prompting.tokens import prompt_ids
@@ -20,9 +19,6 @@ from koalign.records import Hint, Problem
 SIZES = {"train": 4000, "dev": 500, "test": 1000}
 
 
-problems = exam
-
-
 @cache
 def hints() -> list[Hint]:
     return read_jsonl(ASSETS / "exam" / "hints.jsonl", Hint)
@@ -30,10 +26,8 @@ def hints() -> list[Hint]:
 
 def text_of(problem: Problem) -> str:
     """Passage and box; a row in the KMMLU shape has its passage before the last line of the question."""
-    return f"{problem.passage or problem.question.rpartition(LINE_END)[0]} {problem.box}"
-
-
-LINE_END = "\n"
+    passage = problem.passage or problem.question.rpartition("\n")[0]
+    return f"{passage} {problem.box}"
 
 
 def test_the_splits_have_their_sizes_and_names():
@@ -49,14 +43,10 @@ def test_a_tenth_of_each_split_is_a_table_with_the_passage_in_the_question():
         assert all(not p.passage and len(p.choices) == 4 and p.subject == "Reading" for p in tables)
 
 
-def test_no_passage_stands_in_two_splits():
+def test_no_passage_stands_in_two_splits_and_no_problem_twice():
     passages = [{p.passage or text_of(p).strip() for p in problems(split)} for split in SIZES]
     assert len(set.union(*passages)) == sum(map(len, passages))
-
-
-def test_no_problem_stands_twice():
-    ids = [p.id for split in SIZES for p in problems(split)]
-    assert len(set(ids)) == len(ids)
+    assert len({p.id for split in SIZES for p in problems(split)}) == sum(SIZES.values())
 
 
 def test_gold_positions_and_values_are_balanced():
@@ -78,14 +68,10 @@ def place(problem: Problem, choice: str) -> int:
     return text_of(problem).index(f" {choice}")
 
 
-ASKED = r"(?:다음 중 )?(\S+)의 (스승|선배|상사|은인|후원자|조카)"
-
-
 def asked(problem: Problem) -> tuple[str, str]:
     """The questioned person and the relation."""
-    found = re.match(ASKED, problem.question.rpartition(LINE_END)[2])
-    assert found is not None
-    return found[1], found[2]
+    pattern = r"(?:다음 중 )?(\S+)의 (스승|선배|상사|은인|후원자|조카)"
+    return re.match(pattern, problem.question.rpartition("\n")[2]).groups()
 
 
 def own_value(problem: Problem) -> str:
@@ -101,9 +87,8 @@ def own_value(problem: Problem) -> str:
 def nearest_to_the_relation(problem: Problem) -> str:
     """The choice nearest to the sentence that names the questioned person and the relation."""
     person, relation = asked(problem)
-    found = re.search(rf" {person}(의|에게는) {relation}", text_of(problem))
-    assert found is not None
-    return min(problem.choices, key=lambda choice: abs(place(problem, choice) - found.start()))
+    stands = re.search(rf" {person}(의|에게는) {relation}", text_of(problem)).start()
+    return min(problem.choices, key=lambda choice: abs(place(problem, choice) - stands))
 
 
 SHORTCUTS: dict[str, Callable[[Problem], str]] = {
@@ -145,24 +130,18 @@ def test_the_assets_are_smaller_than_six_megabytes():
     assert sum(file.stat().st_size for file in ASSETS.rglob("*") if file.is_file()) < 6_000_000
 
 
-@cache
-def tokenizer():
-    return AutoTokenizer.from_pretrained(ASSETS / "tiny-ko")
-
-
-def test_the_tokenizer_gives_any_korean_back():
+def test_the_tokenizer_gives_any_korean_back(tokenizer):
     text = "훈민정음 해례본 ㄱㅎ 漢字 🙂 뷁  2024년\n\n탭\t끝"
-    assert tokenizer().decode(tokenizer().encode(text)) == text
+    assert tokenizer.decode(tokenizer.encode(text)) == text
 
 
-def test_a_name_or_value_is_one_token():
+def test_a_name_or_value_is_one_token(tokenizer):
     for problem in problems("dev")[:50]:
         for word in (*problem.choices, asked(problem)[0]):
-            assert len(tokenizer().encode(f" {word}")) == 1
+            assert len(tokenizer.encode(f" {word}")) == 1
 
 
-def test_all_prompts_and_targets_fit_the_context():
+def test_all_prompts_and_targets_fit_the_context(tokenizer):
     for split in SIZES:
         rendered = [RENDERER.render(p, "answer") for p in problems(split)]
-        longest = max(map(len, prompt_ids(tokenizer(), rendered)))
-        assert longest + 64 < 512
+        assert max(map(len, prompt_ids(tokenizer, rendered))) + 64 < 512

@@ -6,18 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from support.corrupt_files import (
-    IN_JSON,
-    IN_TEXT,
-    LINES,
-    TABLES,
-    assert_for_people,
-    good,
-    lost,
-    out_of,
-    through_every_door,
-    written,
-)
+from support import corrupt_files
+from support.corrupt_files import IN_JSON, IN_TEXT, LINES, TABLES, good, lost, out_of, reading_of
 from support.exam_files import FILES, ROWS, ExamFile
 
 from koalign.data.formats.sources import read_source
@@ -34,25 +24,12 @@ def nested(depth: int) -> list:
 
 
 GARBAGE: dict[str, Any] = {
-    "null": None,
-    "true": True,
-    "zero": 0,
-    "minus one": -1,
-    "a huge number": 10**4000,
-    "infinity": float("inf"),
-    "NaN": float("nan"),
-    "no text": "",
-    "text": "글",
-    "spaces": " " * 20_000,
-    "a null character": "가\0나",
-    "a lone surrogate": "\ud800",
-    "an empty list": [],
-    "lists": nested(3),
-    "many lists": nested(800),
-    "a list of objects": [{}],
-    "an empty object": {},
+    "null": None, "true": True, "zero": 0, "minus one": -1, "a huge number": 10**4000,
+    "infinity": float("inf"), "NaN": float("nan"), "no text": "", "text": "글", "spaces": " " * 20_000,
+    "a null character": "가\0나", "a lone surrogate": "\ud800", "an empty list": [], "lists": nested(3),
+    "many lists": nested(800), "a list of objects": [{}], "an empty object": {},
     "an object": {"x": {"\ud800": [1]}},
-}
+}  # fmt: skip
 PLACES = 3
 
 
@@ -85,7 +62,7 @@ def test_garbage_in_a_row_costs_that_row_and_no_other(format, bad, here):
         path = chance.choice(list(places(rows[which])))
         broken = [*rows[:which], spoilt(rows[which], path, GARBAGE[bad]), *rows[which + 1 :]]
         others = good(here, format, which)
-        reading = through_every_door(written(here, file, file.data(broken)), format)
+        reading = reading_of(file.data(broken), format, here)
         assert not lost(others, out_of(reading)), path
         assert reading.rows > len(others) or GARBAGE[bad] == []
 
@@ -119,7 +96,7 @@ def test_a_broken_line_costs_its_row_and_no_other(format, cut, here):
         lines[which] = CUT[cut](lines[which], chance)
         data = file.data([]) + "".join(lines).encode(file.encoding)
         others = good(here, format, which)
-        reading = through_every_door(written(here, file, data), format)
+        reading = reading_of(data, format, here)
         assert not lost(others, out_of(reading)), lines[which]
         assert reading.rows > len(others)
 
@@ -129,7 +106,7 @@ def test_a_file_that_ends_in_the_middle_of_a_row_keeps_the_rows_before(here):
         file, rows = FILES[format], FILES[format].rows()
         for cut in range(3, len(line_of(file, rows[-1])) - 3, 7):
             data = file.data(rows).decode(file.encoding)[:-cut].encode(file.encoding)
-            reading = through_every_door(written(here, file, data), format)
+            reading = reading_of(data, format, here)
             assert not lost(good(here, format, ROWS - 1), out_of(reading))
             assert reading.rows == ROWS
 
@@ -140,7 +117,7 @@ def test_a_header_that_stands_again_is_counted_and_never_a_problem(format, here)
     once = file.data(file.rows())
     whole = good(here, format)
     for mark in (b"", b"\xef\xbb\xbf") if file.encoding == "utf-8" else (b"",):
-        reading = through_every_door(written(here, file, once + mark + once), format)
+        reading = reading_of(once + mark + once, format, here)
         assert out_of(reading) == whole * 2
         assert [drop.detail for drop in reading.drops] == ["the header again"]
 
@@ -151,9 +128,8 @@ def test_a_header_that_stands_again_is_counted_and_never_a_problem(format, here)
 def reordered(value: Any, chance: random.Random) -> Any:
     """The value with the keys of every object in another order."""
     if isinstance(value, dict):
-        return {
-            key: reordered(value[key], chance) for key in chance.sample(list(value), len(value))
-        }
+        keys = chance.sample(list(value), len(value))
+        return {key: reordered(value[key], chance) for key in keys}
     return [reordered(item, chance) for item in value] if isinstance(value, list) else value
 
 
@@ -162,7 +138,7 @@ def test_the_order_of_keys_means_nothing(format, here):
     file, chance = FILES[format], random.Random(format)
     data = file.data([reordered(row, chance) for row in file.rows()])
     whole = good(here, format)
-    assert out_of(through_every_door(written(here, file, data), format)) == whole
+    assert out_of(reading_of(data, format, here)) == whole
 
 
 @pytest.mark.parametrize("format", TABLES)
@@ -174,8 +150,7 @@ def test_the_order_of_columns_means_nothing(format, here):
     header.sort(key=lambda name: not name.startswith("Unnamed"))
     assert header != file.header()
     whole = good(here, format)
-    reading = through_every_door(written(here, file, file.data(rows, header)), format)
-    assert out_of(reading) == whole
+    assert out_of(reading_of(file.data(rows, header), format, here)) == whole
 
 
 @pytest.mark.parametrize("format", FILES)
@@ -184,7 +159,7 @@ def test_a_column_that_is_gone_is_said_or_was_not_needed(format, here):
     for gone in file.header():
         rows = [{key: value for key, value in row.items() if key != gone} for row in file.rows()]
         header = [name for name in file.header() if name != gone]
-        reading = through_every_door(written(here, file, file.data(rows, header)), format)
+        reading = reading_of(file.data(rows, header), format, here)
         assert reading is None or reading.rows == len(good(here, format))
 
 
@@ -196,7 +171,7 @@ def test_a_column_that_is_gone_is_said_or_was_not_needed(format, here):
 def test_the_encoding_of_a_text_changes_nothing_in_what_is_read(format, encoding, here):
     file, whole = FILES[format], good(here, format)
     data = file.data(file.rows()).decode(file.encoding).encode(encoding)
-    reading = read_source(str(written(here, file, data)), "dev")
+    reading = read_source(str(corrupt_files.written(here, file, data)), "dev")
     assert out_of(reading) == whole and not reading.drops
     assert set(reading.encodings.values()) == {encoding}
 
@@ -209,7 +184,7 @@ def test_a_byte_that_is_no_text_is_named(format, here):
     hangul = max(place for place, byte in enumerate(data) if byte >= 0xE0)
     bad = data[: hangul + 1] + b"\xff" + data[hangul + 2 :]
     for broken, place in ((bad, hangul), (text.encode("utf-16"), 0)):
-        path = written(here, file, broken)
+        path = corrupt_files.written(here, file, broken)
         with pytest.raises(KoalignError, match=rf"byte {place} \(0x[0-9a-f]{{2}}\)") as refused:
             read_source(str(path), "dev")
-        assert_for_people(str(refused.value), path)
+        corrupt_files.assert_for_people(str(refused.value), path)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.corrupt_files import assert_nothing_lost, out_of, through_every_door, written
+from support.corrupt_files import assert_nothing_lost, out_of, problems_of, reading_of
 from support.exam_files import FILES, ROWS, zipped
 
 from koalign.data.formats.families import FORMATS
@@ -22,12 +22,16 @@ def test_every_format_has_a_file():
 
 
 @pytest.mark.parametrize("format", FILES)
-def test_a_good_file_is_known_as_what_it_is_and_read_whole(format, here):
-    reading = read_source(str(FILES[format].write(here)), "dev")
+def test_a_good_file_is_known_whatever_its_name_and_read_whole(format, here):
+    path = FILES[format].write(here)
+    reading = read_source(str(path.rename(path.with_stem("x"))), "dev")
     assert set(reading.files.values()) == {format}
     assert not reading.drops and not reading.not_read
     assert len({to_json_line(one) for one in out_of(reading)}) == reading.rows >= ROWS
     assert_nothing_lost(reading, here)
+    for problem in problems_of(reading):
+        assert problem.source == format
+        assert format in ("aihub-qa", "etri") or bool(problem.group) == bool(problem.passage)
 
 
 # --- bytes
@@ -39,20 +43,9 @@ def somewhere(data: bytes, chance: random.Random) -> int:
     return chance.randrange(len(data))
 
 
-def put(what: bytes) -> Corruption:
-    def into(data: bytes, chance: random.Random) -> bytes:
-        place = somewhere(data, chance)
-        return data[:place] + what + data[place:]
-
-    return into
-
-
-def swap(old: bytes, new: bytes) -> Corruption:
-    return lambda data, chance: data.replace(old, new)
-
-
-def always(data: bytes) -> Corruption:
-    return lambda _, chance: data
+def put(data: bytes, what: bytes, chance: random.Random) -> bytes:
+    place = somewhere(data, chance)
+    return data[:place] + what + data[place:]
 
 
 def flip(data: bytes, chance: random.Random) -> bytes:
@@ -86,23 +79,29 @@ def without_a_line(data: bytes, chance: random.Random) -> bytes:
     return b"".join(lines)
 
 
-def recoded(encoding: str) -> Corruption:
-    return lambda data, chance: data.decode("utf-8", "replace").encode(encoding, "replace")
-
-
+WHOLE = {
+    "empty": b"", "blank": b" \r\n\t\n", "null": b"null", "nothing but a mark": b"\xef\xbb\xbf",
+    "empty list": b"[]", "list of lists": b"[[1, 2], [3]]", "empty object": b"{}", "text": '"글"'.encode(),
+    "a page of HTML": b"<!DOCTYPE html>\n<html><body>404</body></html>\n",
+    "a Git LFS pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
+    "nested 100000 deep": b"[" * 100_000, "another kind of file": zipped({"a.txt": b"a"}),
+}  # fmt: skip
+PUT = {
+    "a null byte": b"\0", "a bad byte": b"\xff", "a quotation mark": b'"', "a line end": b"\n",
+    "a carriage return": b"\r", "a separator": b",\t;", "a surrogate": rb"\ud800", "a brace": b"}",
+    "spaces": b" " * 20_000,
+}  # fmt: skip
+SWAPPED = {
+    "line ends of the Mac": (b"\n", b"\r"), "semicolons": (b",", b";"), "tabs": (b",", b"\t"),
+    "commas for tabs": (b"\t", b","), "no quotation marks": (b'"', b""), "no colons": (b":", b""),
+    "curled quotation marks": (b'"', "”".encode()), "apostrophes": (b'"', b"'"),
+}  # fmt: skip
 BYTES: dict[str, Corruption] = {
-    "empty": always(b""),
-    "blank": always(b" \r\n\t\n"),
-    "null": always(b"null"),
-    "nothing but a mark": always(b"\xef\xbb\xbf"),
-    "empty list": always(b"[]"),
-    "list of lists": always(b"[[1, 2], [3]]"),
-    "empty object": always(b"{}"),
-    "text": always('"글"'.encode()),
-    "a page of HTML": always(b"<!DOCTYPE html>\n<html><body>404</body></html>\n"),
-    "a Git LFS pointer": always(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n"),
-    "nested 100000 deep": always(b"[" * 100_000),
-    "another kind of file": always(zipped({"a.txt": b"a"})),
+    **{name: lambda _, __, data=data: data for name, data in WHOLE.items()},
+    **{name: lambda data, chance, what=what: put(data, what, chance) for name, what in PUT.items()},
+    **{name: lambda data, _, pair=pair: data.replace(*pair) for name, pair in SWAPPED.items()},
+    **{name: lambda data, _, name=name: data.decode("utf-8", "replace").encode(name, "replace")
+       for name in ("utf-16", "utf-16-le", "utf-32", "johab", "latin-1")},
     "noise": lambda data, chance: chance.randbytes(len(data)),
     "half": lambda data, chance: data[: len(data) // 2],
     "all but the end": lambda data, chance: data[:-9],
@@ -114,34 +113,12 @@ BYTES: dict[str, Corruption] = {
     "a slice twice": twice_a_slice,
     "zeroed": zeroed,
     "all zero": lambda data, chance: bytes(len(data)),
-    "a null byte": put(b"\0"),
-    "a bad byte": put(b"\xff"),
-    "a quotation mark": put(b'"'),
-    "a line end": put(b"\n"),
-    "a carriage return": put(b"\r"),
-    "a separator": put(b",\t;"),
-    "a surrogate": put(rb"\ud800"),
-    "a brace": put(b"}"),
-    "spaces": put(b" " * 20_000),
     "two marks": lambda data, chance: b"\xef\xbb\xbf" * 2 + data,
     "two files in one": lambda data, chance: data * 2,
     "backwards": lambda data, chance: data[::-1],
     "lines shuffled": shuffled_lines,
     "a line lost": without_a_line,
     "no line ends": lambda data, chance: data.replace(b"\r", b"").replace(b"\n", b" "),
-    "line ends of the Mac": swap(b"\n", b"\r"),
-    "semicolons": swap(b",", b";"),
-    "tabs": swap(b",", b"\t"),
-    "commas for tabs": swap(b"\t", b","),
-    "no quotation marks": swap(b'"', b""),
-    "curled quotation marks": swap(b'"', "”".encode()),
-    "apostrophes": swap(b'"', b"'"),
-    "no colons": swap(b":", b""),
-    "utf-16": recoded("utf-16"),
-    "utf-16 without a mark": recoded("utf-16-le"),
-    "utf-32": recoded("utf-32"),
-    "johab": recoded("johab"),
-    "latin-1": recoded("latin-1"),
     "utf-8 twice": lambda data, chance: data.decode("latin-1").encode("utf-8"),
     "packed": lambda data, chance: gzip.compress(data),
 }  # fmt: skip
@@ -157,14 +134,13 @@ DECODERS = {
 def test_corrupt_bytes_end_in_counted_rows_or_in_one_line(format, corruption, here):
     file = FILES[format]
     data = BYTES[corruption](file.data(file.rows()), random.Random(format + corruption))
-    through_every_door(written(here, file, data), format)
+    reading_of(data, format, here)
 
 
 @settings(max_examples=200)
 @given(data=st.data(), format=st.sampled_from(sorted(FILES)))
 def test_no_edit_of_bytes_ends_in_a_traceback(data, format, here):
-    file = FILES[format]
-    corrupt = file.data(file.rows())
+    corrupt = FILES[format].data(FILES[format].rows())
     for _ in range(data.draw(st.integers(1, 4))):
         place = data.draw(st.integers(0, len(corrupt)))
         gone = data.draw(st.integers(0, 40))
@@ -172,4 +148,4 @@ def test_no_edit_of_bytes_ends_in_a_traceback(data, format, here):
             st.binary(max_size=8) | st.sampled_from([b'"', b"\n", b"\0", b"[", b",", b"'"])
         )
         corrupt = corrupt[:place] + new + corrupt[place + gone :]
-    through_every_door(written(here, file, corrupt), format)
+    reading_of(corrupt, format, here)

@@ -18,9 +18,9 @@ IN_JSON = [name for name, file in FILES.items() if file.suffix in (".json", ".js
 IN_TEXT = [name for name, file in FILES.items() if not file.name.endswith((".zip", ".parquet"))]
 
 
-def through_every_door(path: Path, format: str) -> Reading | None:
+def reading_of(data: bytes, format: str, folder: Path) -> Reading | None:
     """What `read_source` reads, none where it refuses; the format being known or named."""
-    found = []
+    path, found = written(folder, FILES[format], data), []
     for name in (None, format):
         try:
             found.append(read_source(str(path), "dev", format=name))
@@ -52,6 +52,10 @@ def assert_nothing_lost(reading: Reading, path: Path) -> None:
         assert drop.place.startswith(str(path))
         assert drop.reason and drop.detail and len(drop.detail) < 600
     assert json.dumps([reading.files, reading.not_read], ensure_ascii=False).encode("utf-8")
+
+
+def problems_of(reading: Reading) -> list[Problem]:
+    return [*reading.problems, *(ranking.problem for ranking in reading.rankings)]
 
 
 def out_of(reading: Reading | None) -> list[Problem | Ranking]:
