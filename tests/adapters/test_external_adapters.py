@@ -284,8 +284,7 @@ def test_an_evaluation_takes_it_alone_and_in_a_sum(mine, folder):
     )
     write_lines(folder / "exam.jsonl", [problem(number) for number in range(3)])
     for adapters, out in ((str(mine), "alone"), ("./mine+other", "sum")):
-        done = koalign("benchmark", "csat", "--data", "exam.jsonl", "--adapters", adapters, "--out", out)  # fmt: skip
-        assert done.returncode == 0, done.stderr
+        done = koalign("benchmark", "csat", "--data", "exam.jsonl", "--adapters", adapters, "--out", out, code=0)  # fmt: skip
         assert read_json(folder / out / "results.json")["adapters"] == adapters
         assert "not known of this adapter" in done.stderr
     assert len(list((folder / "runs/default/stacks").iterdir())) == 1

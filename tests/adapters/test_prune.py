@@ -130,13 +130,12 @@ def test_a_run_in_the_middle_keeps_its_last_policy(there):
 def test_a_stage_whose_input_was_pruned_asks_for_it_and_deletes_nothing_even_when_forced(scripted):
     """Else --force would take away what stands on it, and only then find that it cannot be made."""
     for command in ("sft", "dpo-pairs", "dpo"):
-        assert koalign(command).returncode == 0
+        koalign(command, code=0)
     run = Path("runs/default")
     (run / "sft/adapter" / CARD).unlink()
     before = everything(run / "dpo")
     for force in ((), ("--force",)):
-        refused = koalign("dpo", *force)
-        assert refused.returncode == 2
+        refused = koalign("dpo", *force, code=2)
         assert "sft/adapter, which is not there; run `koalign sft` first" in refused.stderr
     assert everything(run / "dpo") == before
     assert koalign("sft").returncode == 0 and koalign("dpo").returncode == 0

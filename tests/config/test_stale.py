@@ -19,21 +19,18 @@ def tree(folder: Path) -> dict[str, tuple[int, bytes]]:
 
 def test_a_second_run_does_nothing(ran):
     before = tree(RUN)
-    second = koalign("run")
-    assert second.returncode == 0, second.stderr
+    second = koalign("run", code=0)
     assert second.stdout.count("nothing to do") == 12
     assert tree(RUN) == before
 
 
 def test_only_what_depends_on_a_changed_setting_is_refused_and_made_again(ran):
     before = tree(RUN)
-    refused = koalign("run", "-s", "pairs.per_problem=1")
-    assert refused.returncode == 2
+    refused = koalign("run", "-s", "pairs.per_problem=1", code=2)
     assert "pairs was made with pairs.per_problem = 4, and it is now 1" in refused.stderr
     assert "--force" in refused.stderr and refused.stderr.count("\n") == 1
     assert tree(RUN) == before
-    forced = koalign("run", "-s", "pairs.per_problem=1", "--force")
-    assert forced.returncode == 0, forced.stderr
+    forced = koalign("run", "-s", "pairs.per_problem=1", "--force", code=0)
     for stage in ("prepare", "sft", "samples"):
         assert f"{stage}: " in forced.stdout
     done = {line.split(":")[0] for line in forced.stdout.splitlines() if "nothing to do" in line}
@@ -82,34 +79,31 @@ def test_a_changed_template_file_makes_what_was_rendered_with_it_stale(scripted)
 
     text = (TEMPLATES / "quote-then-number.yaml").read_text(encoding="utf-8")
     Path("mine.yaml").write_text(text, encoding="utf-8")
-    assert koalign("sft", "-s", "prompt.template=mine.yaml").returncode == 0
+    koalign("sft", "-s", "prompt.template=mine.yaml", code=0)
     Path("mine.yaml").write_text(text.replace("문제:", "문항:"), encoding="utf-8")
-    stale = koalign("sft", "-s", "prompt.template=mine.yaml")
-    assert stale.returncode == 2 and "another template" in stale.stderr
+    stale = koalign("sft", "-s", "prompt.template=mine.yaml", code=2)
+    assert "another template" in stale.stderr
 
 
 def test_samples_of_an_adapter_of_another_template_are_refused(scripted):
-    assert koalign("sft").returncode == 0
-    other = koalign("dpo-pairs", "-s", "prompt.template=direct")
-    assert other.returncode == 2 and "trained with prompt template" in other.stderr
+    koalign("sft", code=0)
+    other = koalign("dpo-pairs", "-s", "prompt.template=direct", code=2)
+    assert "trained with prompt template" in other.stderr
 
 
 def test_answers_to_another_test_split_are_not_evaluated(ran):
-    changed = koalign("evaluate", "--force", "-s", "solve.max_tokens=500")
-    assert changed.returncode == 2 and "run `koalign solve --force`" in changed.stderr
+    changed = koalign("evaluate", "--force", "-s", "solve.max_tokens=500", code=2)
+    assert "run `koalign solve --force`" in changed.stderr
     write_lines(Path("test.jsonl"), [problem(n) for n in range(800, 806)])
-    assert koalign("prepare", "--force").returncode == 0
-    other = koalign("evaluate", "--force")
-    assert other.returncode == 2 and "another test split" in other.stderr
+    koalign("prepare", "--force", code=0)
+    other = koalign("evaluate", "--force", code=2)
+    assert "another test split" in other.stderr
 
 
 def test_another_number_of_shots_is_another_prompt(scripted):
-    assert koalign("run", "-s", "prompt.shots=2").returncode == 0
-    bare = koalign("solve", "--adapters", "dpo", "test.jsonl", "-o", "o.jsonl")
-    assert bare.returncode == 2 and "trained with prompt template" in bare.stderr
-    assert (
-        koalign(
-            "solve", "--adapters", "dpo", "test.jsonl", "-o", "o.jsonl", "-s", "prompt.shots=2"
-        ).returncode
-        == 0
+    koalign("run", "-s", "prompt.shots=2", code=0)
+    bare = koalign("solve", "--adapters", "dpo", "test.jsonl", "-o", "o.jsonl", code=2)
+    assert "trained with prompt template" in bare.stderr
+    koalign(
+        "solve", "--adapters", "dpo", "test.jsonl", "-o", "o.jsonl", "-s", "prompt.shots=2", code=0
     )

@@ -197,8 +197,8 @@ def test_a_key_in_the_config_is_not_repeated_by_the_command(folder):
         f"model: {{path: m}}\ndata: {{train: t}}\nteacher:\n  key_env: {KEY}\n", "utf-8"
     )
     for more in ([], ["-s", f"teacher.key_env={KEY}"]):
-        done = koalign("sft", *more)
-        assert done.returncode == 2 and "NAME of an environment variable" in done.stderr
+        done = koalign("sft", *more, code=2)
+        assert "NAME of an environment variable" in done.stderr
         assert not pieces(done.stdout + done.stderr)
     assert os.listdir(folder) == ["koalign.yaml"]
 

@@ -126,8 +126,7 @@ def policy(scripted, tmp_path_factory):
     script.insert(0, {"contains": ["어느 학생의 풀이이다"], "texts": WRITTEN})
     Path("script.yaml").write_text(yaml.safe_dump(script, allow_unicode=True), "utf-8")
     for command in ("sft", "dpo-pairs", "dpo"):
-        done = koalign(command)
-        assert done.returncode == 0, done.stderr
+        koalign(command, code=0)
     shutil.copytree(scripted, kept)
     return scripted
 
@@ -202,12 +201,12 @@ def test_a_hint_that_says_a_held_out_problem_is_dropped(policy):
 def test_without_a_source_of_hints_both_ways_out_are_named(scripted):
     for command in (["sft", "-s", "data.hints=null"], ["dpo-pairs", "-s", "data.hints=null"],
                     ["dpo", "-s", "data.hints=null"]):  # fmt: skip
-        assert koalign(*command).returncode == 0
-    done = koalign("abstractions", "-s", "data.hints=null")
-    assert done.returncode == 2 and done.stderr.count("\n") == 1
+        koalign(*command, code=0)
+    done = koalign("abstractions", "-s", "data.hints=null", code=2)
+    assert done.stderr.count("\n") == 1
     assert "data.hints" in done.stderr and "candidates.source" in done.stderr
 
 
 def test_a_changed_teacher_concerns_only_who_asks_one(ran):
-    done = koalign("abstractions", "-s", "teacher.temperature=0.1")
-    assert done.returncode == 0 and "nothing to do" in done.stdout, done.stderr
+    done = koalign("abstractions", "-s", "teacher.temperature=0.1", code=0)
+    assert "nothing to do" in done.stdout, done.stderr

@@ -68,8 +68,7 @@ def test_a_handful_of_mistakes_is_taken_whole_and_said(folder):
 
 @pytest.fixture
 def prepared(scripted: Path) -> Path:
-    done = koalign("prepare", "-s", "data.hints=null")
-    assert done.returncode == 0, done.stderr
+    koalign("prepare", "-s", "data.hints=null", code=0)
     return scripted
 
 
@@ -95,17 +94,11 @@ def test_problems_that_cannot_be_found_are_refused(prepared):
 
 def test_problems_of_the_runs_other_splits_are_mined_and_the_user_is_told(prepared):
     write_lines(prepared / "dev.jsonl", [problem(n) for n in range(300, 310)])
-    assert (
-        koalign(
-            "prepare", "--force", "-s", "data.dev=dev.jsonl", "-s", "data.hints=null"
-        ).returncode
-        == 0
-    )
+    koalign("prepare", "--force", "-s", "data.dev=dev.jsonl", "-s", "data.hints=null", code=0)
     asked = rows("both.jsonl", range(20)) + rows("dev.jsonl", range(300, 310))
     write_lines(prepared / "both.jsonl", [problem(n) for n in (*range(20), *range(300, 310))])
     folder = str(evaluated(prepared / "a", asked, adapters="sft"))
     done = run(folder, "--problems", "both.jsonl", "-o", "o.jsonl")
-    assert done.returncode == 0, done.stderr
     told = " ".join(done.stdout.split())
     assert "note: 10 of these problems stand in the dev split of runs/default" in told
     assert "note: 20 of these problems stand in the training split of runs/default" in told
@@ -114,14 +107,13 @@ def test_problems_of_the_runs_other_splits_are_mined_and_the_user_is_told(prepar
 
 
 def test_the_answers_of_another_runs_policy_are_mined_where_its_test_says_that_it_is_dev(scripted):
-    done = koalign("run", "--run-dir", "runs/other")
-    assert done.returncode == 0, done.stderr
+    koalign("run", "--run-dir", "runs/other", code=0)
     write_lines(scripted / "asked.jsonl", [problem(n) for n in range(100, 116)])
     arguments = ["runs/other", "--problems", "asked.jsonl", "-o", "o.jsonl"]
     assert "16 problems of asked.jsonl do not call themselves another" in refused(*arguments)
     write_lines(scripted / "asked.jsonl", [problem(n, split="dev") for n in range(100, 116)])
     done = run(*arguments)
-    assert done.returncode == 0 and "16 answered: " in done.stdout, done.stderr
+    assert "16 answered: " in done.stdout, done.stderr
     assert "stand in the run's test split" in refused(
         *arguments, "--run-dir", "runs/other", "--force"
     )

@@ -15,8 +15,7 @@ from koalign.records import Drop, Pair, Problem, Sample
 
 def stage(*settings: str) -> Path:
     for command in ("sft", "dpo-pairs"):
-        done = koalign(command, *settings)
-        assert done.returncode == 0, done.stderr
+        koalign(command, *settings, code=0)
     return RUN / "pairs"
 
 
@@ -77,8 +76,7 @@ def test_rankings_become_pairs_beside_the_mined_ones(scripted):
     data = "data.train=[train.jsonl, pref.jsonl]"
     for command in ("sft", "dpo-pairs"):
         # Few pairs here: the balance of lengths may take any of them.
-        done = koalign(command, "-s", data, "-s", "pairs.max_length_bias=null")
-        assert done.returncode == 0, done.stderr
+        done = koalign(command, "-s", data, "-s", "pairs.max_length_bias=null", code=0)
     report = json.loads((RUN / "pairs" / "report.json").read_text(encoding="utf-8"))
     assert report["unverified"] == report["reasons"]["native"] == 5
     assert report["pairs"] > 5 and "5 pairs unverified" in done.stdout
@@ -92,23 +90,23 @@ def test_what_came_into_a_held_out_split_after_sampling_gives_no_pair(scripted):
     train = read_jsonl(RUN / "prepare" / "train.jsonl", Problem)
     with held_out.open("a", encoding="utf-8") as file:
         file.write(train[0].model_copy(update={"split": "test"}).model_dump_json() + "\n")
-    done = koalign("dpo-pairs", "-s", "pairs.per_problem=3", "--force")
-    assert done.returncode == 2 and "training problems stand in dev or test" in done.stderr
+    done = koalign("dpo-pairs", "-s", "pairs.per_problem=3", "--force", code=2)
+    assert "training problems stand in dev or test" in done.stderr
     assert not (RUN / "pairs" / "manifest.json").exists()
 
 
 def test_no_pair_at_all_is_refused_and_the_list_says_why(scripted):
     Path("script.yaml").write_text("[{texts: ['고른 답: 서울\n정답: 1']}]", encoding="utf-8")
-    assert koalign("sft").returncode == 0
-    done = koalign("dpo-pairs")
-    assert done.returncode == 2 and "no problem gave a pair" in done.stderr
+    koalign("sft", code=0)
+    done = koalign("dpo-pairs", code=2)
+    assert "no problem gave a pair" in done.stderr
     assert done.stderr.splitlines()[-1].count("dropped.jsonl") == 1
     reasons = Counter(d.reason for d in read_jsonl(RUN / "pairs" / "dropped.jsonl", Drop))
     assert sum(reasons.values()) == 24
 
 
 def test_the_table_ends_the_command_and_names_the_page(scripted):
-    assert koalign("sft").returncode == 0
+    koalign("sft", code=0)
     done = koalign("dpo-pairs")
     for said in ("pass@1", "pass@n", "hard", "chosen", "rejected", "difference", "pairs/report.html"):  # fmt: skip
         assert said in done.stdout

@@ -25,8 +25,7 @@ def test_the_four_lines_of_the_chain_work_and_their_files_have_the_promised_name
         ["solve", "--adapters", "abstraction,answer"],
         ["evaluate"],
     ):
-        done = koalign(*line)
-        assert done.returncode == 0, done.stderr
+        koalign(*line, code=0)
     problems = {p.id: p for p in read_jsonl(RUN / "prepare" / "train.jsonl", Problem)}
     pairs = read_jsonl(RUN / "pairs" / "pairs.jsonl", Pair)
     for pair in pairs:
@@ -83,21 +82,19 @@ def test_a_users_file_is_solved_and_every_line_says_answer_or_why(ran):
     for row in rows:
         del row["answer"], row["group"]
     write_lines(Path("mine.jsonl"), rows)
-    done = koalign("solve", "--adapters", "abstraction,answer", "mine.jsonl", "-o", "out.jsonl")
-    assert done.returncode == 0, done.stderr
+    koalign("solve", "--adapters", "abstraction,answer", "mine.jsonl", "-o", "out.jsonl", code=0)
     solutions = read_jsonl(Path("out.jsonl"), Solution)
     assert len(solutions) == 5
     for solution in solutions:
         assert solution.abstraction and (solution.answer is None) == (solution.why is not None)
-    again = koalign("solve", "mine.jsonl", "-o", "out.jsonl")
-    assert again.returncode == 2 and "out.jsonl is there already" in again.stderr
-    alone = koalign("solve", "--adapters", "dpo", "mine.jsonl", "-o", "alone.jsonl")
-    assert alone.returncode == 0, alone.stderr
+    again = koalign("solve", "mine.jsonl", "-o", "out.jsonl", code=2)
+    assert "out.jsonl is there already" in again.stderr
+    koalign("solve", "--adapters", "dpo", "mine.jsonl", "-o", "alone.jsonl", code=0)
     assert all(s.abstraction == "" for s in read_jsonl(Path("alone.jsonl"), Solution))
 
 
 def test_init_writes_a_config_that_works(folder):
-    assert koalign("init").returncode == 0
+    koalign("init", code=0)
     assert "every key" in Path("koalign.yaml").read_text(encoding="utf-8").lower()
     from koalign.config.files import load_config
 
@@ -114,26 +111,23 @@ def test_stored_text_is_graded_again_without_a_model(scripted):
         for p, text in zip(asked, texts, strict=True)
     ]
     write_lines(Path("said.jsonl"), lines)
-    done = koalign("grade", "said.jsonl")
-    assert done.returncode == 0, done.stderr
+    done = koalign("grade", "said.jsonl", code=0)
     verdicts = [json.loads(line) for line in done.stdout.splitlines()]
     assert [(v["answer"], v["correct"], v["why"]) for v in verdicts] == [
         (asked[0].answers[0], True, "match"), (None, False, "no_answer"), (None, False, "no_answer"),
     ]  # fmt: skip
     assert [v["id"] for v in verdicts] == [p.id for p in asked]
     assert "1 of 3 right (match 1, no_answer 2)" in done.stderr
-    assert koalign("grade", "said.jsonl", "-o", "v.jsonl").returncode == 0
-    refused = koalign("grade", "said.jsonl", "-o", "v.jsonl")
-    assert refused.returncode == 2 and "is there already" in refused.stderr
+    koalign("grade", "said.jsonl", "-o", "v.jsonl", code=0)
+    refused = koalign("grade", "said.jsonl", "-o", "v.jsonl", code=2)
+    assert "is there already" in refused.stderr
     write_lines(Path("bad.jsonl"), [{"problem": {"question": "q"}, "text": "t"}])
-    broken = koalign("grade", "bad.jsonl")
-    assert (
-        broken.returncode == 2 and "bad.jsonl:1: problem: a choice problem needs" in broken.stderr
-    )
+    broken = koalign("grade", "bad.jsonl", code=2)
+    assert "bad.jsonl:1: problem: a choice problem needs" in broken.stderr
 
 
 def test_an_adapter_of_another_template_solves_only_when_told_to(scripted):
-    assert koalign("sft").returncode == 0
+    koalign("sft", code=0)
     said = [
         "solve",
         "--adapters",
@@ -144,16 +138,14 @@ def test_an_adapter_of_another_template_solves_only_when_told_to(scripted):
         "-s",
         "prompt.template=direct",
     ]
-    refused = koalign(*said)
-    assert refused.returncode == 2 and "trained with prompt template" in refused.stderr
+    refused = koalign(*said, code=2)
+    assert "trained with prompt template" in refused.stderr
     assert not Path("o.jsonl").exists()
-    done = koalign(*said, "--any-template")
-    assert done.returncode == 0, done.stderr
+    koalign(*said, "--any-template", code=0)
 
 
 def test_shots_are_shown_in_every_stage_and_never_taken_from_the_test_split(scripted):
-    done = koalign("run", "-s", "prompt.shots=2")
-    assert done.returncode == 0, done.stderr
+    koalign("run", "-s", "prompt.shots=2", code=0)
     prompts = [
         json.loads(line) for line in (RUN / "samples" / "prompts.jsonl").open(encoding="utf-8")
     ]
@@ -181,11 +173,10 @@ def test_the_steps_of_a_run_are_evaluations_that_compare_and_mine_read(ran):
         evaluation, predictions = read_evaluation(RUN / "evaluate" / name)
         assert evaluation.n == len(predictions) == 16
     assert all(one.hint for one in predictions)
-    compared = koalign("compare", str(RUN), "--json")
-    assert compared.returncode == 0, compared.stderr
+    compared = koalign("compare", str(RUN), "--json", code=0)
     found = json.loads(compared.stdout)
     results = json.loads((RUN / "evaluate" / "results.json").read_text(encoding="utf-8"))
     accuracies = [results[name]["accuracy"] for name in ("base", "sft", "dpo", "solve")]
     assert [one["value"] for one in found["evaluations"]] == pytest.approx(accuracies)
-    refused = koalign("mine", str(RUN), "--problems", "test.jsonl", "-o", "mistakes.jsonl")
-    assert refused.returncode == 2 and "test" in refused.stderr
+    refused = koalign("mine", str(RUN), "--problems", "test.jsonl", "-o", "mistakes.jsonl", code=2)
+    assert "test" in refused.stderr

@@ -15,7 +15,7 @@ from koalign.run import hash_source
 
 
 def test_a_problem_in_json_has_its_id_and_a_number_for_an_answer(scripted):
-    assert prepare().returncode == 0
+    prepare()
     line = json.loads((OUT / "train.jsonl").read_text(encoding="utf-8").splitlines()[0])
     fields = {
         "id",
@@ -42,7 +42,6 @@ def test_rows_in_are_problems_and_rankings_and_drops(scripted):
     with Path("train.jsonl").open("a", encoding="utf-8") as file:
         file.write('{"question": "잘린 줄\n')
     done = prepare()
-    assert done.returncode == 0, done.stderr
     (source,) = [s for s in report()["sources"] if s["split"] == "train"]
     assert source["rows"] == 10 == source["problems"] + sum(source["dropped"].values())
     drops = read_jsonl(OUT / "dropped.jsonl", Drop)
@@ -54,14 +53,14 @@ def test_rows_in_are_problems_and_rankings_and_drops(scripted):
 def test_the_first_so_many_training_problems_are_a_fair_sample_of_all_sources(scripted):
     write_lines(Path("a.jsonl"), [problem(n, source="a") for n in range(3000, 3200)])
     write_lines(Path("b.jsonl"), [problem(n, source="b") for n in range(5000, 5200)])
-    assert prepare("-s", "data.train=[a.jsonl, b.jsonl]").returncode == 0
+    prepare("-s", "data.train=[a.jsonl, b.jsonl]")
     first = [p.source for p in rows("train")[:100]]
     assert 30 < first.count("a") < 70
 
 
 def test_the_same_sources_give_the_same_bytes(scripted):
-    assert prepare().returncode == 0
-    assert prepare("--run-dir", "again").returncode == 0
+    prepare()
+    prepare("--run-dir", "again")
     for name in ("train.jsonl", "test.jsonl", "report.html", "leaks.json"):
         assert (OUT / name).read_bytes() == (Path("again/prepare") / name).read_bytes()
 
@@ -71,7 +70,7 @@ def test_duplicates_go_and_a_conflict_says_so(scripted):
     other_key = {**twice, "answer": 3}
     turned = {**twice, "choices": twice["choices"][::-1], "answer": 4}
     write_lines(Path("train.jsonl"), [twice, twice, other_key, turned, problem(9)])
-    assert prepare().returncode == 0
+    prepare()
     assert reasons() == {"duplicate": 2, "reordered_duplicate": 1}
     details = [drop.detail for drop in read_jsonl(OUT / "dropped.jsonl", Drop)]
     assert sum("has another answer" in detail for detail in details) == 1
@@ -80,7 +79,7 @@ def test_duplicates_go_and_a_conflict_says_so(scripted):
 def test_in_the_test_split_only_what_is_the_same_to_the_letter_goes(scripted):
     one = problem(100)
     write_lines(Path("test.jsonl"), [one, one, {**one, "question": one["question"] + " "}])
-    assert prepare().returncode == 0
+    prepare()
     assert len(rows("test")) == 2 and reasons() == {"duplicate": 1}
 
 
@@ -89,19 +88,17 @@ def test_a_template_whose_answers_the_grader_cannot_read_is_refused_before_anyth
 ):
     text = "about: x\nprompt: '{{ question }}'\ntarget: '정답: {{ label }}'\nlabels: [가, 나, 다, 라]\n"
     Path("mine.yaml").write_text(text, encoding="utf-8")
-    done = prepare("-s", "prompt.template=mine.yaml")
-    assert (
-        done.returncode == 2 and "the grader cannot read the gold answer of 24 of 24" in done.stderr
-    )
+    done = prepare("-s", "prompt.template=mine.yaml", code=2)
+    assert "the grader cannot read the gold answer of 24 of 24" in done.stderr
 
 
 def test_shots_count_in_the_lengths_and_too_few_are_refused_at_once(scripted):
-    assert prepare().returncode == 0
+    prepare()
     bare = report()["splits"]["test"]["tokens"]["median"]
-    assert prepare("-s", "prompt.shots=3", "--force").returncode == 0
+    prepare("-s", "prompt.shots=3", "--force")
     assert report()["splits"]["test"]["tokens"]["median"] > 3 * bare
-    few = prepare("-s", "prompt.shots=30", "--force")
-    assert few.returncode == 2 and "30 wanted, and there are 23" in few.stderr
+    few = prepare("-s", "prompt.shots=30", "--force", code=2)
+    assert "30 wanted, and there are 23" in few.stderr
 
 
 def test_links_are_followed_and_what_is_not_read_makes_nothing_stale(scripted):
@@ -111,20 +108,20 @@ def test_links_are_followed_and_what_is_not_read_makes_nothing_stale(scripted):
     write_lines(Path("mixed/some.jsonl"), [problem(n) for n in range(50, 52)])
     Path("mixed/linked").symlink_to(Path("elsewhere").resolve())
     Path("mixed/again").symlink_to(Path("mixed").resolve())
-    assert prepare("-s", "data.train=mixed").returncode == 0
+    prepare("-s", "data.train=mixed")
     assert len(rows("train")) == 6
     Path("mixed/.DS_Store").write_bytes(b"x")
     again = prepare("-s", "data.train=mixed")
-    assert again.returncode == 0 and "nothing to do" in again.stdout, again.stderr
+    assert "nothing to do" in again.stdout, again.stderr
     write_lines(Path("mixed/manifest.json"), [])
     Path("mixed/manifest.json").write_text("[]", encoding="utf-8")
-    assert "another data.train.0" in prepare("-s", "data.train=mixed").stderr
+    assert "another data.train.0" in prepare("-s", "data.train=mixed", code=2).stderr
 
 
 def test_dev_is_held_out_of_training_by_whole_passages(scripted):
     many = [problem(n, group=f"g{n // 4}") for n in range(4000, 4400)]
     write_lines(Path("train.jsonl"), many)
-    assert prepare("-s", "data.dev_share=0.2").returncode == 0
+    prepare("-s", "data.dev_share=0.2")
     train, dev = rows("train"), rows("dev")
     assert len(train) + len(dev) == 400 and 40 < len(dev) < 120
     assert not {p.group for p in train} & {p.group for p in dev}
@@ -133,19 +130,18 @@ def test_dev_is_held_out_of_training_by_whole_passages(scripted):
 def test_too_long_a_problem_is_dropped_from_training_and_refused_in_test(scripted):
     long = problem(1, passage="긴 " * 40_000)
     write_lines(Path("train.jsonl"), [problem(0), long])
-    assert prepare().returncode == 0
+    prepare()
     assert reasons() == {"longer_than_context": 1}
     write_lines(Path("test.jsonl"), [problem(200, passage="길고 긴 " * 20_000)])
-    refused = prepare("--force")
-    assert refused.returncode == 2 and "and the context is 100000" in refused.stderr
+    refused = prepare("--force", code=2)
+    assert "and the context is 100000" in refused.stderr
 
 
 def test_a_file_that_calls_itself_test_is_not_trained_on_by_accident(scripted):
     write_lines(Path("mine-test.jsonl"), [problem(n) for n in range(600, 606)])
-    done = prepare("-s", "data.train=mine-test.jsonl")
-    assert done.returncode == 2 and "calls itself the test split" in done.stderr
-    meant = prepare("-s", "data.train={path: mine-test.jsonl, split: test}", "--force")
-    assert meant.returncode == 0, meant.stderr
+    done = prepare("-s", "data.train=mine-test.jsonl", code=2)
+    assert "calls itself the test split" in done.stderr
+    prepare("-s", "data.train={path: mine-test.jsonl, split: test}", "--force")
 
 
 def test_a_hint_for_a_problem_that_was_dropped_and_one_given_twice_are_counted(scripted):
@@ -159,8 +155,7 @@ def test_a_hint_for_a_problem_that_was_dropped_and_one_given_twice_are_counted(s
     ids = [p.id for p in read_source("train.jsonl", "train").problems]
     hints = [{"problem_id": n, "text": "기록을 본다."} for n in (ids[0], ids[0], ids[4])]
     write_lines(Path("hints.jsonl"), hints)
-    done = koalign("prepare")
-    assert done.returncode == 0, done.stderr
+    koalign("prepare", code=0)
     assert reasons()["hint_given_twice"] == 1 and reasons()["hint_for_a_dropped_problem"] == 1
 
 
@@ -169,7 +164,7 @@ def test_templates_that_need_a_rationale_drop_what_has_none(scripted):
         Path("train.jsonl"),
         [problem(0, rationale="기록에 있다."), problem(1), problem(2, rationale="적혀 있다.")],
     )
-    assert prepare("-s", "prompt.template=reasoning").returncode == 0
+    prepare("-s", "prompt.template=reasoning")
     assert reasons() == {"no_rationale": 1}
 
 
@@ -214,7 +209,6 @@ def test_a_folder_of_six_formats_is_one_honest_report(scripted):
     (folder / "table_train.xlsx").write_bytes(b"PK")
     write_lines(folder / "dpo_train.jsonl", [{"prompt": "답은?", "chosen": "2", "rejected": "4"}])
     done = prepare("-s", "data.train=mixed")
-    assert done.returncode == 0, done.stderr
     for known in (
         "csat (cp949)",
         "kmmlu (utf-8-sig)",
@@ -246,8 +240,7 @@ def test_columns_of_any_table_can_be_named(scripted):
     config = yaml.safe_load(Path("koalign.yaml").read_text(encoding="utf-8"))
     config["data"] = {"train": [{"path": "own.csv", "columns": columns}]}
     Path("koalign.yaml").write_text(yaml.safe_dump(config, allow_unicode=True), "utf-8")
-    done = koalign("prepare")
-    assert done.returncode == 0, done.stderr
+    koalign("prepare", code=0)
     assert sorted((p.question, p.answers) for p in rows("train")) == [
         ("무엇인가?", ("2",)),
         ("어느 것인가?", ("1",)),
@@ -255,8 +248,8 @@ def test_columns_of_any_table_can_be_named(scripted):
 
 
 def test_a_misspelt_column_is_refused_with_the_nearest_name(scripted):
-    done = prepare("-s", "data.train={path: train.jsonl, columns: {qestion: question}}")
-    assert done.returncode == 2 and "did you mean 'question'?" in done.stderr
+    done = prepare("-s", "data.train={path: train.jsonl, columns: {qestion: question}}", code=2)
+    assert "did you mean 'question'?" in done.stderr
 
 
 def test_a_folder_that_lies_elsewhere_is_the_same_source(folder):

@@ -26,8 +26,8 @@ def leaking(scripted: Path) -> Path:
 
 
 def test_leaks_stop_the_run_with_ids_and_texts_side_by_side(leaking):
-    done = prepare()
-    assert done.returncode == 2 and "Traceback" not in done.stderr
+    done = prepare(code=2)
+    assert "Traceback" not in done.stderr
     assert "2 leaks" in done.stderr and "data.leaks: drop" in done.stderr
     found = read_json(OUT / "leaks.json")["found"]
     page = (OUT / "leaks.html").read_text(encoding="utf-8")
@@ -39,13 +39,12 @@ def test_leaks_stop_the_run_with_ids_and_texts_side_by_side(leaking):
 
 
 def test_after_a_refusal_the_remedy_works_without_force(leaking):
-    assert prepare().returncode == 2
-    assert prepare("-s", "data.leaks=drop").returncode == 0
+    prepare(code=2)
+    prepare("-s", "data.leaks=drop")
 
 
 def test_leaks_can_be_taken_out_of_training_and_are_counted(leaking):
-    done = prepare("-s", "data.leaks=drop")
-    assert done.returncode == 0, done.stderr
+    prepare("-s", "data.leaks=drop")
     assert reasons() == {"leak": 2} and len(rows("train")) == 6 and len(rows("test")) == 11
 
 
@@ -58,8 +57,7 @@ def test_sft_pairs_and_abstractions_look_for_leaks_again(ran):
     )
     # A finished stage has nothing to do; made again, each looks before it learns.
     for command, change in (("dpo-pairs", "sample.n=4"), ("sft", "sft.rank=4")):
-        done = koalign(command, "-s", change, "--force")
-        assert done.returncode == 2, (command, done.stdout)
+        done = koalign(command, "-s", change, "--force", code=2)
         assert "stand in dev or test" in done.stderr, done.stderr
 
 
@@ -70,13 +68,10 @@ def test_a_hint_that_says_a_test_problem_is_refused(scripted):
     first = json.loads(hints[0])
     told = LEAK + " " + " ".join(test["choices"])
     write_lines(Path("hints.jsonl"), [{**first, "text": told}])
-    done = koalign("prepare")
-    assert (
-        done.returncode == 2
-        and "hints.jsonl:1: 1 hints say a problem of dev or test" in done.stderr
-    )
-    dropped = koalign("prepare", "-s", "data.leaks=drop")
-    assert dropped.returncode == 0 and reasons() == {"hint_says_an_evaluated_problem": 1}
+    done = koalign("prepare", code=2)
+    assert "hints.jsonl:1: 1 hints say a problem of dev or test" in done.stderr
+    koalign("prepare", "-s", "data.leaks=drop", code=0)
+    assert reasons() == {"hint_says_an_evaluated_problem": 1}
 
 
 def test_what_is_taught_in_words_is_guarded_too(scripted):
@@ -89,8 +84,8 @@ def test_what_is_taught_in_words_is_guarded_too(scripted):
         "answers": [f"문제: {LEAK} 답은 서울, 부산, 대구, 광주 가운데 부산이다."],
     }
     write_lines(Path("train.jsonl"), [problem(0), told])
-    done = prepare()
-    assert done.returncode == 2 and "1 leaks (1 overlap)" in done.stderr
+    done = prepare(code=2)
+    assert "1 leaks (1 overlap)" in done.stderr
     assert prepare("-s", "data.leaks=drop").returncode == 0 and reasons() == {"leak": 1}
 
 
@@ -98,17 +93,15 @@ def test_a_training_problem_that_is_in_dev_goes_from_training_and_stays_in_dev(s
     rows_in = [problem(n) for n in range(6)]
     write_lines(Path("train.jsonl"), rows_in)
     write_lines(Path("dev.jsonl"), rows_in[:2])
-    done = prepare("-s", "data.dev=dev.jsonl", "-s", "data.leaks=drop")
-    assert done.returncode == 0, done.stderr
+    prepare("-s", "data.dev=dev.jsonl", "-s", "data.leaks=drop")
     assert len(rows("train")) == 4 and len(rows("dev")) == 2 and reasons() == {"leak": 2}
 
 
 def test_if_everything_leaks_there_is_nothing_to_learn_from(scripted):
-    done = prepare("-s", "data.test=train.jsonl", "-s", "data.leaks=drop")
-    assert done.returncode == 2 and "no problem to learn from; 24 were dropped: leak" in done.stderr
+    done = prepare("-s", "data.test=train.jsonl", "-s", "data.leaks=drop", code=2)
+    assert "no problem to learn from; 24 were dropped: leak" in done.stderr
 
 
 def test_hints_for_problems_held_out_as_dev_are_dropped(scripted):
-    done = koalign("prepare", "-s", "data.dev_share=0.5")
-    assert done.returncode == 0, done.stderr
+    koalign("prepare", "-s", "data.dev_share=0.5", code=0)
     assert reasons() == {"hint_for_a_held_out_problem": 3 * len(rows("dev"))}

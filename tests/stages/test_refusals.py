@@ -21,15 +21,14 @@ from support.problems import problem, write_lines
     ],
 )
 def test_a_missing_stage_is_refused_with_the_command_that_makes_it(scripted, command, remedy):
-    done = koalign(*command)
-    assert done.returncode == 2
+    done = koalign(*command, code=2)
     assert f"run `{remedy}` first" in done.stderr
 
 
 def test_the_remedy_moves_on_with_the_chain(scripted):
-    assert koalign("sft").returncode == 0
+    koalign("sft", code=0)
     assert "run `koalign dpo-pairs` first" in koalign("dpo").stderr
-    assert koalign("dpo-pairs").returncode == 0
+    koalign("dpo-pairs", code=0)
     assert "run `koalign dpo` first" in koalign("abstractions").stderr
     assert "run `koalign abstractions` first" in koalign(
         "solve", "--adapters", "abstraction,answer", "train.jsonl", "-o", "o.jsonl"
@@ -53,8 +52,7 @@ BAD_DATA = {
 def test_bad_data_is_refused_in_one_line_and_nothing_is_written(scripted, name):
     rows, said = BAD_DATA[name]
     write_lines(Path("train.jsonl"), rows)
-    done = koalign("sft", "-s", "data.hints=null")
-    assert done.returncode == 2
+    done = koalign("sft", "-s", "data.hints=null", code=2)
     assert said in done.stderr.splitlines()[-1] and done.stderr.count("koalign: ") == 1
     assert "Traceback" not in done.stderr
     assert not (RUN / "prepare" / "train.jsonl").exists()
@@ -62,8 +60,7 @@ def test_bad_data_is_refused_in_one_line_and_nothing_is_written(scripted, name):
 
 def test_a_hint_for_a_problem_outside_the_training_split_is_refused(scripted):
     write_lines(Path("hints.jsonl"), [{"problem_id": "0" * 16, "text": "먼저 본다."}])
-    done = koalign("sft")
-    assert done.returncode == 2
+    done = koalign("sft", code=2)
     assert "hints.jsonl:1: problem_id 0000000000000000 is no training problem" in done.stderr
 
 
@@ -84,9 +81,8 @@ def test_a_hint_for_a_problem_outside_the_training_split_is_refused(scripted):
 )  # fmt: skip
 def test_a_wrong_word_on_the_command_line_is_one_line_and_code_2(scripted, arguments, said):
     if arguments[0] == "solve":
-        assert koalign("sft").returncode == 0
-    done = koalign(*arguments)
-    assert done.returncode == 2
+        koalign("sft", code=0)
+    done = koalign(*arguments, code=2)
     assert said in done.stderr and "Traceback" not in done.stderr
     assert done.stderr.count("\n") == 1
 
@@ -102,22 +98,21 @@ def test_a_wrong_word_on_the_command_line_is_one_line_and_code_2(scripted, argum
     ],
 )
 def test_an_adapter_for_another_base_or_template_is_refused(scripted, place, said):
-    assert koalign("sft").returncode == 0
+    koalign("sft", code=0)
     shutil.copytree(RUN / "sft" / "adapter", "external")
     card = json.loads(Path("external/koalign.json").read_text(encoding="utf-8"))
     (card if len(place) == 1 else card[place[0]])[place[-1]] = "0123"
     Path("external/koalign.json").write_text(json.dumps(card), encoding="utf-8")
-    done = koalign("solve", "--adapters", "external", "test.jsonl", "-o", "o.jsonl")
-    assert done.returncode == 2
+    done = koalign("solve", "--adapters", "external", "test.jsonl", "-o", "o.jsonl", code=2)
     assert said in done.stderr and "external" in done.stderr and done.stderr.count("\n") == 1
     assert not Path("o.jsonl").exists()
 
 
 def test_a_folder_that_is_no_adapter_is_refused(scripted):
-    assert koalign("sft").returncode == 0
+    koalign("sft", code=0)
     Path("empty").mkdir()
-    done = koalign("solve", "--adapters", "empty", "test.jsonl", "-o", "o.jsonl")
-    assert done.returncode == 2 and "empty: no adapter here" in done.stderr
+    done = koalign("solve", "--adapters", "empty", "test.jsonl", "-o", "o.jsonl", code=2)
+    assert "empty: no adapter here" in done.stderr
 
 
 def test_a_half_line_of_json_is_dropped_from_training_and_refused_when_solved(scripted):
@@ -126,10 +121,10 @@ def test_a_half_line_of_json_is_dropped_from_training_and_refused_when_solved(sc
         write_lines(Path(name), rows)
         with Path(name).open("a", encoding="utf-8") as file:
             file.write('{"question": "')
-    done = koalign("sft", "-s", "data.hints=null")
-    assert done.returncode == 0 and "dropped_broken_row 1" in done.stdout, done.stderr
-    refused = koalign("solve", "--adapters", "sft", "mine.jsonl", "-o", "o.jsonl")
-    assert refused.returncode == 2 and "mine.jsonl:4: broken_row: no line of JSON" in refused.stderr
+    done = koalign("sft", "-s", "data.hints=null", code=0)
+    assert "dropped_broken_row 1" in done.stdout, done.stderr
+    refused = koalign("solve", "--adapters", "sft", "mine.jsonl", "-o", "o.jsonl", code=2)
+    assert "mine.jsonl:4: broken_row: no line of JSON" in refused.stderr
 
 
 def test_a_second_koalign_in_the_same_run_folder_is_refused(scripted):
@@ -141,7 +136,7 @@ def test_a_second_koalign_in_the_same_run_folder_is_refused(scripted):
 
 
 def test_rankings_cannot_be_solved(scripted):
-    assert koalign("sft").returncode == 0
+    koalign("sft", code=0)
     write_lines(Path("pref.jsonl"), [{"prompt": "답은?", "chosen": "2", "rejected": "4"}])
-    done = koalign("solve", "--adapters", "sft", "pref.jsonl", "-o", "o.jsonl")
-    assert done.returncode == 2 and "holds rankings" in done.stderr
+    done = koalign("solve", "--adapters", "sft", "pref.jsonl", "-o", "o.jsonl", code=2)
+    assert "holds rankings" in done.stderr

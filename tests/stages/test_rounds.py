@@ -12,8 +12,7 @@ TWO = ("-s", "dpo.rounds=2")
 
 
 def test_the_second_round_stands_on_the_first_and_all_that_follows_on_the_second(scripted):
-    done = koalign("run", *TWO)
-    assert done.returncode == 0, done.stderr
+    koalign("run", *TWO, code=0)
     ids = {name: adapter_id(RUN / name / "adapter") for name in ("sft", "dpo", "dpo-2")}
     assert len(set(ids.values())) == 3
     for folder, policy in (("samples", "sft"), ("samples-2", "dpo")):
@@ -37,11 +36,10 @@ def test_the_second_round_stands_on_the_first_and_all_that_follows_on_the_second
 
 
 def test_another_round_keeps_those_before_it(scripted):
-    assert koalign("sft").returncode == 0
-    assert koalign("dpo-pairs").returncode == 0
-    assert koalign("dpo").returncode == 0
-    done = koalign("dpo", *TWO)
-    assert done.returncode == 0, done.stderr
+    koalign("sft", code=0)
+    koalign("dpo-pairs", code=0)
+    koalign("dpo", code=0)
+    done = koalign("dpo", *TWO, code=0)
     assert done.stdout.count("nothing to do") == 2
     made = [line for line in done.stdout.splitlines() if not line.startswith("stage ")]
     assert [line.split(":")[0] for line in made] == [
@@ -51,38 +49,35 @@ def test_another_round_keeps_those_before_it(scripted):
 
 def test_dpo_on_the_command_line_is_the_last_round(scripted):
     for command in ("sft", "dpo-pairs"):
-        assert koalign(command, *TWO).returncode == 0
+        koalign(command, *TWO, code=0)
     solve = ("solve", "--adapters", "dpo", "test.jsonl", "-o", "answers.jsonl", *TWO)
-    missing = koalign(*solve)
-    assert missing.returncode == 2
+    missing = koalign(*solve, code=2)
     assert "adapter 'dpo' is not in runs/default; run `koalign dpo` first" in missing.stderr
-    assert koalign("dpo", *TWO).returncode == 0
+    koalign("dpo", *TWO, code=0)
     shutil.rmtree(RUN / "dpo-2")
-    assert koalign(*solve).returncode == 2
-    assert koalign("dpo", *TWO).returncode == 0
-    assert koalign(*solve).returncode == 0, koalign(*solve).stderr
+    koalign(*solve, code=2)
+    koalign("dpo", *TWO, code=0)
+    koalign(*solve, code=0)
 
 
 def test_a_round_whose_first_was_made_anew_is_stale(scripted):
     for command in ("sft", "dpo-pairs", "dpo"):
-        assert koalign(command, *TWO).returncode == 0
+        koalign(command, *TWO, code=0)
     changed = ("-s", "pairs.per_problem=1")
-    assert koalign("dpo-pairs", "--force", *changed).returncode == 0
-    assert koalign("dpo", "--force", *changed).returncode == 0
-    stale = koalign("dpo", *changed, *TWO)
-    assert stale.returncode == 2
+    koalign("dpo-pairs", "--force", *changed, code=0)
+    koalign("dpo", "--force", *changed, code=0)
+    stale = koalign("dpo", *changed, *TWO, code=2)
     assert "samples-2 was made with another sft/adapter" in stale.stderr
-    done = koalign("dpo", "--force", *changed, *TWO)
-    assert done.returncode == 0 and "dpo-2: pairs" in done.stdout, done.stderr
+    done = koalign("dpo", "--force", *changed, *TWO, code=0)
+    assert "dpo-2: pairs" in done.stdout, done.stderr
 
 
 def test_a_setting_of_dpo_keeps_the_reference(scripted):
     for command in ("sft", "dpo-pairs", "dpo"):
-        assert koalign(command).returncode == 0
+        koalign(command, code=0)
     changed = ("-s", "dpo.beta=0.2", "-s", "dpo.max_displacement=0.1")
-    assert koalign("dpo", *changed).returncode == 2
-    done = koalign("dpo", "--force", *changed)
-    assert done.returncode == 0, done.stderr
+    koalign("dpo", *changed, code=2)
+    done = koalign("dpo", "--force", *changed, code=0)
     kept, announced, made = done.stdout.splitlines()
     assert kept.startswith("reference: ") and kept.endswith("(nothing to do)")
     assert announced == "stage 2 of 2: dpo" and made.startswith("dpo: ")

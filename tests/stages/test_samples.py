@@ -128,8 +128,7 @@ def test_one_problem_in_one_order_twice_is_refused(tmp_path):
 
 def sampled(*settings: str) -> tuple[list[PromptTokens], list[Sample]]:
     for command in ("sft", "dpo-pairs"):
-        done = koalign(command, *settings)
-        assert done.returncode == 0, done.stderr
+        koalign(command, *settings, code=0)
     folder = RUN / "samples"
     return (
         read_jsonl(folder / "prompts.jsonl", PromptTokens),
@@ -161,8 +160,7 @@ def test_the_samples_of_a_problem_are_shared_out_among_its_orders(scripted):
 
 def test_another_number_of_orders_leaves_the_samples_of_the_first_as_they_are(scripted):
     _, both = sampled()
-    done = koalign("dpo-pairs", "-s", "sample.permutations=1", "--force")
-    assert done.returncode == 0, done.stderr
+    koalign("dpo-pairs", "-s", "sample.permutations=1", "--force", code=0)
     alone = {(s.problem_id, s.index): s for s in read_jsonl(RUN / "samples" / "samples.jsonl", Sample)}  # fmt: skip
     assert len(alone) == 24 * 8
     for one in both:

@@ -20,13 +20,13 @@ WIDE = {"COLUMNS": "160"}
 
 
 def koalign(
-    *arguments: str, cwd: Path | None = None, **changes: str
+    *arguments: str, code: int | None = None, cwd: Path | None = None, **changes: str
 ) -> subprocess.CompletedProcess:
-    """The command in this process, with empty caches as in a new one.
+    """The command in this process, with empty caches as in a new one; it must end with `code`, if given.
 
     Libraries stay imported, so what they read from the environment at import needs `koalign_process`.
     """
-    out, err, code = io.StringIO(), io.StringIO(), 0
+    out, err, ended = io.StringIO(), io.StringIO(), 0
     clear_caches()
     with (
         chdir(cwd or "."),
@@ -38,11 +38,12 @@ def koalign(
         try:
             main()
         except SystemExit as end:
-            code = end.code or 0
+            ended = end.code or 0
         except Exception:
             traceback.print_exc()
-            code = 1
-    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+            ended = 1
+    assert code in (None, ended), out.getvalue() + err.getvalue()
+    return subprocess.CompletedProcess(arguments, ended, out.getvalue(), err.getvalue())
 
 
 def koalign_process(

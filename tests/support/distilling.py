@@ -2,13 +2,11 @@
 
 import json
 import re
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 
@@ -17,6 +15,7 @@ from koalign.data.formats.sources import read_source
 from koalign.jsonl import read_jsonl
 from koalign.records import Drop, Problem
 from support.command import RUN
+from support.faulty_server import Body, Server, faulty_server
 from support.problems import CITIES, problem, write_lines
 
 PROBLEMS = 24
@@ -25,62 +24,30 @@ SAID = ("하였다", "적혀 있다", "쓰여 있다", "나온다")
 ASKED = re.compile(r"(\d+)번 사람이 사는 곳은\?")
 
 
-@dataclass
-class Teacher:
-    """A server of chat completions that answers from the prompt, and remembers what it was asked."""
-
-    answer: Callable[[str, int], str]
-    """(prompt, how often it was asked before) -> text; an empty one is refused with status 400."""
-    prompts: list[str] = field(default_factory=list)
-    url: str = ""
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def reply(self, request: dict) -> tuple[int, dict]:
-        prompt = request["messages"][-1]["content"]
-        with self.lock:
-            before = self.prompts.count(prompt)
-            self.prompts.append(prompt)
-        text = self.answer(prompt, before)
-        if not text:
-            return 400, {"error": {"message": "not this one"}}
-        choice = {
-            "index": 0,
-            "message": {"role": "assistant", "content": text},
-            "finish_reason": "stop",
-        }
-        usage = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
-        return 200, {
-            "id": "x", "object": "chat.completion", "created": 0, "model": "big-teacher",
-            "choices": [choice], "usage": usage,
-        }  # fmt: skip
+class Teacher(NamedTuple):
+    url: str
+    prompts: list[str]
+    """What it was asked."""
 
 
 @contextmanager
 def serving(answer: Callable[[str, int], str]) -> Iterator[Teacher]:
-    teacher = Teacher(answer)
+    """A teacher that answers from the prompt and from how often it was asked it before.
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            status, value = teacher.reply(json.loads(body))
-            said = json.dumps(value).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(said)))
-            self.end_headers()
-            self.wfile.write(said)
+    An empty text is no reply.
+    """
+    prompts: list[str] = []
 
-        def log_message(self, *_: object) -> None:
-            pass
+    def text(body: Body) -> str:
+        prompt = body["messages"][-1]["content"]
+        with server.lock:
+            before = prompts.count(prompt)
+            prompts.append(prompt)
+        return answer(prompt, before)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    teacher.url = f"http://127.0.0.1:{server.server_port}/v1"
-    try:
-        yield teacher
-    finally:
-        server.shutdown()
-        server.server_close()
+    server = Server(text=text)
+    with faulty_server(server):
+        yield Teacher(server.url, prompts)
 
 
 def number_in(prompt: str) -> int:
@@ -124,9 +91,12 @@ def run(*arguments: str) -> None:
     app(list(arguments), standalone_mode=False)
 
 
-def distill(teacher: Teacher, *settings: str, out: str = "made.jsonl") -> list[Problem]:
+def distill(
+    teacher: Teacher, *settings: str, out: str = "made.jsonl", force: bool = False
+) -> list[Problem]:
     given = [f"teacher.url={teacher.url}", *settings]
-    run("distill", "-o", out, *(word for one in given for word in ("-s", one)))
+    options = [word for one in given for word in ("-s", one)] + ["--force"] * force
+    run("distill", "-o", out, *options)
     return read_source(out, "train").problems
 
 

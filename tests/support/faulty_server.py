@@ -1,7 +1,7 @@
 """A real HTTP server on 127.0.0.1 that speaks OpenAI's chat completions and misbehaves on demand.
 
 What it answers depends on the request alone, so that two askings can be compared. As a process of its
-own, `python faulty_server.py PORT LOG [key=value ...]`, it outlives the asker that is killed.
+own, `python faulty_server.py LOG SECONDS`, it outlives the asker that is killed.
 """
 
 from __future__ import annotations
@@ -76,11 +76,8 @@ def completion(body: Body, text: str, counted: bool = True, **changes: Any) -> B
     }  # fmt: skip
     if counted:
         words = len(text.split())
-        made["usage"] = {
-            "prompt_tokens": 10,
-            "completion_tokens": words,
-            "total_tokens": 10 + words,
-        }
+        counts = ("prompt_tokens", 10), ("completion_tokens", words), ("total_tokens", 10 + words)
+        made["usage"] = dict(counts)
     return {**made, **changes}
 
 
@@ -132,22 +129,21 @@ class Handler(BaseHTTPRequestHandler):
                 told.under_way -= 1
 
     def reply(self, status: int, text: str, kind: str = "application/json", **more: str) -> None:
+        self.wfile.write(self._begin(status, text, kind, **more))
+
+    def _begin(self, status: int, text: str, kind: str = "application/json", **more: str) -> bytes:
+        """Send the headers; the body is left to send."""
         data = text.encode("utf-8", "surrogatepass")
         self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(data)))
-        for name, value in more.items():
+        headers = {"Content_Type": kind, "Content_Length": str(len(data)), **more}
+        for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
-        self.wfile.write(data)
+        return data
 
     def cut(self, body: Body, _: str) -> None:
         """Half of the body, then the connection is closed."""
-        data = json.dumps(completion(body, "가" * 200)).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
+        data = self._begin(200, json.dumps(completion(body, "가" * 200)))
         self.wfile.write(data[: len(data) // 2])
         self.close_connection = True
 
@@ -157,11 +153,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def trickle(self, body: Body, seconds: str) -> None:
         """A byte now and then, without end in time: never silent and never whole."""
-        data = json.dumps(completion(body, "느리다 " * 50)).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
+        data = self._begin(200, json.dumps(completion(body, "느리다 " * 50)))
         until = time.monotonic() + float(seconds)
         for byte in data:
             if time.monotonic() > until:
@@ -180,10 +172,9 @@ class Handler(BaseHTTPRequestHandler):
         number, _, after = detail.partition(":")
         if after.startswith("+"):
             after = email.utils.formatdate(time.time() + float(after), usegmt=True)
-        said = {
-            "error": {"message": f"no: {self.headers['Authorization']}\nsecond line", "code": None}
-        }
-        self.reply(int(number), json.dumps(said), **({"Retry_After": after} if after else {}))
+        error = {"message": f"no: {self.headers['Authorization']}\nsecond line", "code": None}
+        more = {"Retry_After": after} if after else {}
+        self.reply(int(number), json.dumps({"error": error}), **more)
 
     def quota(self, body: Body, _: str) -> None:
         said = {"error": {"message": "You exceeded your quota", "code": "insufficient_quota"}}
@@ -212,17 +203,14 @@ class Handler(BaseHTTPRequestHandler):
 
     def echo(self, body: Body, _: str) -> None:
         """A reply that says the key."""
-        self.reply(
-            200, json.dumps(completion(body, f"그대의 열쇠는 {self.headers['Authorization']}"))
-        )
+        text = f"그대의 열쇠는 {self.headers['Authorization']}"
+        self.reply(200, json.dumps(completion(body, text)))
 
 
 FAULTS: dict[str, Callable[[Handler, Body, str], None]] = {
     name: member
     for name, member in vars(Handler).items()
-    if callable(member)
-    and not name.startswith(("do_", "_"))
-    and name not in ("reply", "log_message")
+    if callable(member) and not name.startswith(("do_", "_", "reply", "log_message"))
 }
 
 
@@ -238,9 +226,9 @@ class _Http(ThreadingHTTPServer):
 
 
 @contextmanager
-def faulty_server(told: Server, port: int = 0) -> Iterator[Server]:
+def faulty_server(told: Server) -> Iterator[Server]:
     """Runs the server; its address is in `url`."""
-    with _Http(("127.0.0.1", port), Handler) as http:
+    with _Http(("127.0.0.1", 0), Handler) as http:
         http.told = told
         told.url = f"http://127.0.0.1:{http.server_address[1]}/v1"
         thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05})

@@ -13,14 +13,14 @@ from support.problems import problem, write_lines
 FOLDS = RUN / "mine" / "3-folds"
 
 
-def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess:
-    return koalign("mine", *arguments, cwd=cwd)
+def run(*arguments: str, code: int = 0, cwd: Path | None = None) -> subprocess.CompletedProcess:
+    return koalign("mine", *arguments, code=code, cwd=cwd)
 
 
 def refused(*arguments: str) -> str:
-    done = run(*arguments)
-    assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
-    return done.stderr
+    said = run(*arguments, code=2).stderr
+    assert said.count("\n") == 1, said
+    return said
 
 
 def mined(

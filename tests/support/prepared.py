@@ -9,8 +9,8 @@ from support.command import koalign
 OUT = Path("runs/default/prepare")
 
 
-def prepare(*arguments: str):
-    return koalign("prepare", "-s", "data.hints=null", *arguments)
+def prepare(*arguments: str, code: int = 0):
+    return koalign("prepare", "-s", "data.hints=null", *arguments, code=code)
 
 
 def report() -> dict:
