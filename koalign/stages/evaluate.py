@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,14 +20,14 @@ from koalign.evaluation.item_scores import score_text
 from koalign.evaluation.protocols import load_protocol
 from koalign.evaluation.results import Prediction
 from koalign.evaluation.solving.report import solving_report
-from koalign.evaluation.solving.voting import Answer, Attempt, answers_of, spent, vote_of
+from koalign.evaluation.solving.voting import Attempt, answers_of, spent, vote_of
 from koalign.evaluation.stats.intervals import macro_f1, paired_difference, share_figure
 from koalign.jsonl import read_json, read_jsonl, read_record, write_json
 from koalign.provenance import measured
 from koalign.records import Base, KoalignError, Problem
 from koalign.renderer import open_renderer
 from koalign.reports.solving import write_report
-from koalign.run import Stage, StageResult, hash_path, read_manifest
+from koalign.run import PREPARED, Stage, StageResult, hash_path, read_manifest
 
 TEST = "prepare/test.jsonl"
 ALONE = {"base": "base", "sft": "sft", "dpo": "dpo", "answer_alone": "answer"}
@@ -57,63 +56,49 @@ def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
     systems = {
         name: System(base, named, [adapters[named]], cards[named]) for name, named in ALONE.items()
     }
+    dtype = precision_of(config.engine, config.model)
+    predictions: dict[str, Sequence[Prediction]] = {}
     with open_engine(config.engine, config.model, base, list(adapters.values())) as engine:
-        facts = {"engine": engine.name, "dtype": precision_of(config.engine, config.model)}
-        predictions = {}
-        for name, system in systems.items():
-            started = time.monotonic()
-            with measured() as cost:
-                answers = answer(engine, config.solve, benchmark, system, out / name)
-            seconds = {"run": round(time.monotonic() - started, 2)}
-            memory = cost["peak_memory_mb"]
+
+        def write(
+            name: str, system: System, answers: Answers, seconds: float, peak_memory_mb: float
+        ) -> None:
+            votes = max(1, *(len(prediction.votes) for prediction in answers.predictions))
             write_results(
-                benchmark, system, answers, out / name,
-                seconds=seconds, peak_memory_mb=memory, **facts,
+                replace(benchmark, samples=votes), system, answers, out / name,
+                engine=engine.name, dtype=dtype, seconds={"run": seconds},
+                peak_memory_mb=peak_memory_mb,
             )  # fmt: skip
             predictions[name] = answers.predictions
+
+        for name, system in systems.items():
+            with measured() as cost:
+                answers = answer(engine, config.solve, benchmark, system, out / name)
+            write(name, system, answers, **cost)
         _refuse_other_solutions(inputs, config.solve)
         by_id = {a.id: a for a in read_jsonl(inputs["solve/attempts.jsonl"], Attempt)}
         attempts = [by_id[problem.id] for problem in problems]
-        solver = Solver(
-            engine,
-            config.solve,
-            benchmark.renderer,
-            [adapters[name] for name in SOLVE],
-            config.seed,
-        )
-        started = time.monotonic()
+        steps = [adapters[name] for name in SOLVE]
+        solver = Solver(engine, config.solve, benchmark.renderer, steps, config.seed)
         with measured() as cost:
             controls = draw_controls(solver, problems, attempts, adapters["dpo"], out / "solving")
-        seconds_of_controls = round(time.monotonic() - started, 2)
-    cost_of_solve = read_manifest(inputs["solve/answers.jsonl"].parent)
-    assert cost_of_solve is not None  # an input of a stage is whole
-    solving = System(
-        base, ",".join(SOLVE), [adapters[name] for name in SOLVE], [*cards[SOLVE[0]], *cards[SOLVE[1]]]
-    )  # fmt: skip
-    for name, system, voted, took, memory in (
-        (
-            "solve_bare", systems["dpo"], _bare_votes(benchmark, attempts, controls.bare),
-            seconds_of_controls, cost["peak_memory_mb"],
-        ),
-        (
-            "solve", solving, _votes(benchmark, attempts),
-            cost_of_solve.seconds, cost_of_solve.peak_memory_mb,
-        ),
-    ):  # fmt: skip
-        predictions[name] = voted
-        several = replace(benchmark, samples=max(len(one.votes) for one in voted))
-        write_results(
-            several, system, Answers(voted), out / name,
-            seconds={"run": took}, peak_memory_mb=memory, **facts,
-        )  # fmt: skip
-    policy, alone = ([one.correct for one in predictions[name]] for name in ("dpo", "answer_alone"))
-    report = solving_report(problems, attempts, controls, policy, alone)
+        bare = [
+            attempt.model_copy(update={"hints": (), "bare": tuple(answers)})
+            for attempt, answers in zip(attempts, controls.bare, strict=True)
+        ]
+        write("solve_bare", systems["dpo"], _votes(benchmark, bare), **cost)
+        solving = System(base, ",".join(SOLVE), steps, [cards[name][0] for name in SOLVE])
+        made = read_manifest(inputs["solve/answers.jsonl"].parent)
+        assert made is not None  # an input of a stage is whole
+        write("solve", solving, _votes(benchmark, attempts), made.seconds, made.peak_memory_mb)
+    right, alone = ([p.correct for p in predictions[name]] for name in ("dpo", "answer_alone"))
+    report = solving_report(problems, attempts, controls, right, alone)
     write_report(report, out / "solving.json", out / "solving.html")
 
-    results, before = {}, None
-    for name in ENTRIES:
-        results[name] = _entry(predictions[name], predictions[before] if before else None)
-        before = name
+    results = {
+        name: _entry(predictions[name], predictions[before] if before else None)
+        for before, name in zip((None, *ENTRIES), ENTRIES, strict=False)
+    }
     write_json(out / "results.json", results)
     return StageResult(
         counts={"problems": len(problems)},
@@ -149,50 +134,24 @@ def _refuse_other_solutions(inputs: Mapping[str, Path], section: Solve) -> None:
         )
 
 
-def _votes(benchmark: Benchmark, attempts: Sequence[Attempt]) -> list[Prediction]:
-    """What solving answered to every item."""
-    found = []
+def _votes(benchmark: Benchmark, attempts: Sequence[Attempt]) -> Answers:
+    """The majority answer to every item."""
+    predictions = []
     for number, attempt in enumerate(attempts):
-        cost = spent(attempt)
-        found.append(_voted(benchmark, number, answers_of(attempt), cost.prompt, cost.generated))
-    return found
-
-
-def _bare_votes(
-    benchmark: Benchmark, attempts: Sequence[Attempt], bare: Sequence[Sequence[Answer]]
-) -> list[Prediction]:
-    """What the policy alone answered to every item."""
-    return [
-        _voted(
-            benchmark,
-            number,
-            [("", one) for one in written],
-            attempts[number].bare_prompt_tokens,
-            sum(one.tokens for one in written),
-        )
-        for number, written in enumerate(bare)
-    ]
-
-
-def _voted(
-    benchmark: Benchmark,
-    number: int,
-    drawn: Sequence[tuple[str, Answer]],
-    prompt_tokens: int,
-    generated: int,
-) -> Prediction:
-    problem = benchmark.problems[number]
-    ballots, elected = vote_of(problem, [one for _, one in drawn])
-    hint, written = drawn[elected.place]
-    score = score_text(benchmark.protocol, problem, written.text, written.finish_reason)
-    return prediction_of(
-        benchmark, number, score,
-        text=written.text,
-        hint=hint,
-        votes=tuple(one.answer for one in ballots) if len(ballots) > 1 else (),
-        prompt_tokens=prompt_tokens,
-        completion_tokens=generated,
-    )  # fmt: skip
+        problem, tokens, answers = benchmark.problems[number], spent(attempt), answers_of(attempt)
+        ballots, elected = vote_of(problem, [answer for _, answer in answers])
+        hint, written = answers[elected.place]
+        score = score_text(benchmark.protocol, problem, written.text, written.finish_reason)
+        prediction = prediction_of(
+            benchmark, number, score,
+            text=written.text,
+            hint=hint,
+            votes=tuple(ballot.answer for ballot in ballots) if len(ballots) > 1 else (),
+            prompt_tokens=tokens.prompt,
+            completion_tokens=tokens.generated,
+        )  # fmt: skip
+        predictions.append(prediction)
+    return Answers(predictions)
 
 
 def _entry(
@@ -230,12 +189,8 @@ STAGE = Stage(
     sections=("model", "prompt", "engine", "solve", "seed"),
     inputs=(
         TEST,
-        "prepare/shots.jsonl",
-        "prepare/base.json",
-        "sft/adapter",
-        "dpo/adapter",
-        "abstraction/adapter",
-        "answer/adapter",
+        *PREPARED[1:],
+        *(f"{name}/adapter" for name in ("sft", "dpo", *SOLVE)),
         "solve/answers.jsonl",
         "solve/attempts.jsonl",
         "engine.script",
