@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from pydantic import (
@@ -295,3 +297,8 @@ class Drop(Record):
     """File and line or row, where it never became a problem."""
     detail: str = ""
     """What was found there."""
+
+
+def count_reasons(drops: Iterable[Drop], prefix: str = "") -> dict[str, int]:
+    """Reason, after the prefix -> number of drops, in the order of the reasons."""
+    return {f"{prefix}{r}": n for r, n in sorted(Counter(drop.reason for drop in drops).items())}

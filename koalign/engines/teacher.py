@@ -13,7 +13,7 @@ from koalign.config.inputs import Teacher
 from koalign.engines.call_queue import CallQueue, only_model
 from koalign.engines.chat import read_key
 from koalign.jsonl import JsonlAppender
-from koalign.mining.distilling.teacher_alarms import alarms
+from koalign.mining.distilling.teacher_alarms import text_alarms
 from koalign.mining.distilling.teacher_calls import Call, Failure, Reply, call_id, failures_beside
 from koalign.records import KoalignError
 
@@ -111,7 +111,7 @@ def _result(queue: CallQueue, ids: Sequence[str], from_log: int, short: bool) ->
         estimated=sum(isinstance(line, Failure) and line.estimated for line in queue.lines),
         unknown=_unknown(queue.lines),
         from_log=from_log,
-        alarms=() if short else tuple(alarms(replies)),
+        alarms=() if short else tuple(text_alarms(replies)),
     )
 
 

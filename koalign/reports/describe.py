@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from koalign.data.prompting.choices import gold_positions
 from koalign.data.text.korean import han_leak, oddities
-from koalign.evaluation.stats.tables import histogram, quantiles
+from koalign.evaluation.stats.tables import frequencies, histogram, quantiles
 from koalign.records import Problem
 
 RANKS = {"min": 0.0, "median": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
@@ -35,10 +35,10 @@ def describe(problems: Sequence[Problem], lengths: Sequence[int]) -> dict[str, A
         "with_passage": sum(bool(problem.passage) for problem in problems),
         "with_rationale": sum(bool(p.rationale or p.rationales) for p in problems),
         "groups": len({(problem.source, problem.group or problem.id) for problem in problems}),
-        "sources": _counted(problem.source for problem in problems),
-        "subjects": _counted(problem.subject for problem in problems if problem.subject),
-        "kinds": _counted(problem.kind for problem in problems),
-        "choices": _counted(str(len(p.choices)) for p in problems if p.choices),
+        "sources": frequencies(problem.source for problem in problems),
+        "subjects": frequencies(problem.subject for problem in problems if problem.subject),
+        "kinds": frequencies(problem.kind for problem in problems),
+        "choices": frequencies(str(len(p.choices)) for p in problems if p.choices),
         "gold_positions": {
             str(size): {str(place): count for place, count in places.items()}
             for size, places in sorted(gold_positions(problems).items())
@@ -49,7 +49,3 @@ def describe(problems: Sequence[Problem], lengths: Sequence[int]) -> dict[str, A
         "answers_leaking_han": leaks,
         "oddities": dict(sorted(marks.items())),
     }
-
-
-def _counted(values: Iterable[str]) -> dict[str, int]:
-    return dict(sorted(Counter(values).items(), key=lambda item: (-item[1], item[0])))

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from koalign.adapters.cards import check_adapter
 from koalign.config.sections import Config
 from koalign.engines.drawing import draw, requests_for
-from koalign.engines.engine import Engine
 from koalign.engines.opening import open_engine
 from koalign.guard import HELD_OUT, leaking_texts, refuse_leaks
 from koalign.jsonl import read_jsonl, read_record, write_jsonl
-from koalign.mining.distilling.teacher_calls import PAID, REPLIES, Call
+from koalign.mining.distilling.teacher_calls import PAID, REPLIES, Call, Reply
 from koalign.mining.hints import writing
-from koalign.mining.hints.writing import HintDraft, OwnAnswer
-from koalign.records import Base, Drop, Hint, KoalignError, Problem, Prompt, Sample
+from koalign.mining.hints.writing import OwnAnswer
+from koalign.records import Base, Drop, Hint, KoalignError, Problem, Sample, count_reasons
 from koalign.renderer import open_renderer
 from koalign.run import PREPARED, Stage, StageResult
 
 Unsolved = list[tuple[Problem, list[OwnAnswer]]]
 """Problems that the policy does not always solve, with some of its answers."""
+_Drafts = tuple[Sequence[Sample | Reply], list[Drop], dict[str, float]]
+"""Completions of the hint prompt, drops and metrics."""
 
 
 def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
@@ -49,7 +50,9 @@ def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
     hints, unfit = writing.candidates(drafts)
     leaks = leaking_texts([hint.text for hint in hints], inputs)
     drops += [*failed, *unfit]
-    drops += [_drop(hints[n].problem_id, "says_a_held_out_problem") for n in sorted(leaks)]
+    drops += [
+        writing.drop_of(hints[n].problem_id, "says_a_held_out_problem") for n in sorted(leaks)
+    ]
     hints = [hint for number, hint in enumerate(hints) if number not in leaks]
     if not hints:
         raise KoalignError(
@@ -73,7 +76,7 @@ def _unsolved(config: Config, inputs: Mapping[str, Path]) -> tuple[Unsolved, lis
             break
         samples = drawn[problem.id]
         if writing.pass_rate(problem, samples) == 1:
-            drops.append(_drop(problem.id, "always_right"))
+            drops.append(writing.drop_of(problem.id, "always_right"))
         else:
             unsolved.append(
                 (problem, writing.own_answers(problem, samples, config.candidates.own_answers))
@@ -83,7 +86,7 @@ def _unsolved(config: Config, inputs: Mapping[str, Path]) -> tuple[Unsolved, lis
 
 def _sample_policy(
     config: Config, inputs: Mapping[str, Path], out: Path, unsolved: Unsolved
-) -> tuple[list[HintDraft], list[Drop], dict[str, float]]:
+) -> _Drafts:
     """Drafts of the DPO policy; own answers are left out where the context is too short for all."""
     base = read_record(inputs["prepare/base.json"], Base)
     renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
@@ -91,42 +94,31 @@ def _sample_policy(
     check_adapter(adapter, base, renderer.hash)
     section = config.candidates
     with open_engine(config.engine, config.model, base, [adapter]) as engine:
-        budget = base.context - section.max_tokens
-        fitting, drops = [], []
+        requests, drops = [], []
         for problem, own in unsolved:
-            tries = [
-                writing.ask_for_hint(problem, own[:count]).model_copy(
-                    update={"thinking": renderer.thinking}
-                )
-                for count in range(len(own), -1, -1)
-            ]
-            prompt = _first_that_fits(engine, tries, budget)
-            if prompt is None:
-                drops.append(_drop(problem.id, "too_long"))
+            for count in range(len(own), -1, -1):
+                prompt = writing.ask_for_hint(problem, own[:count])
+                prompt = prompt.model_copy(update={"thinking": renderer.thinking})
+                (request,) = requests_for(engine, [prompt], adapter, n=section.per_problem)
+                if len(request.prompt_ids) <= base.context - section.max_tokens:
+                    requests.append(request)
+                    break
             else:
-                fitting.append(prompt)
+                drops.append(writing.drop_of(problem.id, "too_long"))
         drawn = draw(
             engine,
-            requests_for(engine, fitting, adapter, n=section.per_problem),
+            requests,
             section,
             out / "samples.jsonl",
             title="candidates",
             seed=config.seed,
         )
-    drafts = [HintDraft(s.problem_id, s.text, s.finish_reason) for own in drawn for s in own]
-    return drafts, drops, {}
-
-
-def _first_that_fits(engine: Engine, tries: Sequence[Prompt], budget: int) -> Prompt | None:
-    for prompt in tries:
-        if len(requests_for(engine, [prompt], None)[0].prompt_ids) <= budget:
-            return prompt
-    return None
+    return [sample for samples in drawn for sample in samples], drops, {}
 
 
 def _sample_teacher(
     config: Config, inputs: Mapping[str, Path], out: Path, unsolved: Unsolved
-) -> tuple[list[HintDraft], list[Drop], dict[str, float]]:
+) -> _Drafts:
     """Drafts of the teacher, which never sees a problem of dev or test."""
     from koalign.engines.teacher import ask_teacher
 
@@ -141,15 +133,14 @@ def _sample_teacher(
         for index in range(config.candidates.per_problem)
     ]
     result = ask_teacher(config.teacher, calls, out / REPLIES, title="candidates")
-    drafts = [HintDraft(r.problem_id, r.text, r.finish_reason) for r in result.replies if r]
-    drops = [_drop(f.problem_id, "no_reply", f.error) for f in result.failures]
+    drops = [writing.drop_of(f.problem_id, "no_reply", f.error) for f in result.failures]
     metrics = {
         "cost": result.cost,
         "prompt_tokens": float(result.prompt_tokens),
         "completion_tokens": float(result.completion_tokens),
         "alarms": float(len(result.alarms)),
     }
-    return drafts, drops, metrics
+    return [reply for reply in result.replies if reply], drops, metrics
 
 
 def _result(
@@ -161,14 +152,8 @@ def _result(
 ) -> StageResult:
     write_jsonl(out / "hints.jsonl", hints)
     write_jsonl(out / "dropped.jsonl", drops)
-    reasons = Counter(drop.reason for drop in drops)
     counts |= {"problems": len({hint.problem_id for hint in hints}), "candidates": len(hints)}
-    counts |= {f"dropped_{reason}": count for reason, count in sorted(reasons.items())}
-    return StageResult(counts, metrics)
-
-
-def _drop(problem_id: str, reason: str, detail: str = "") -> Drop:
-    return Drop(stage=writing.STAGE, reason=reason, problem_id=problem_id, detail=detail)
+    return StageResult(counts | count_reasons(drops, "dropped_"), metrics)
 
 
 STAGE = Stage(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,19 +22,10 @@ from koalign.jsonl import read_jsonl, read_record, write_json, write_jsonl
 from koalign.mining.distilling.explaining import REASONING, ask_for_rationale, in_another_order
 from koalign.mining.distilling.mixture import mixture, with_rationales
 from koalign.mining.distilling.report import chosen_by_teacher, describe_distillation
-from koalign.mining.distilling.teacher_alarms import alarms
+from koalign.mining.distilling.teacher_alarms import number_alarms, text_alarms
 from koalign.mining.distilling.teacher_calls import PAID, REPLIES, Call, Reply
-from koalign.mining.distilling.verify import (
-    By,
-    Solution,
-    VerifiedSolution,
-    drop_of,
-    fits,
-    replied,
-    sampled,
-    verified,
-)
-from koalign.records import Base, Drop, KoalignError, Problem, Sample
+from koalign.mining.distilling.verify import By, Solution, VerifiedSolution, drop_of, fits, verified
+from koalign.records import Base, Drop, KoalignError, Problem, Sample, count_reasons
 from koalign.renderer import open_renderer
 from koalign.run import PREPARED, Stage, StageResult, read_manifest
 
@@ -42,18 +33,21 @@ SAMPLES = "samples/samples.jsonl"
 POLICY = "sft/adapter"
 
 
-def run(config: Config, inputs: Mapping[str, Path], out: Path, *, asks: bool = True) -> StageResult:
-    """Ask, unless there is no teacher, verify every completion on its own, then make the set."""
+def run(
+    config: Config, inputs: Mapping[str, Path], out: Path, *, has_teacher: bool = True
+) -> StageResult:
+    """Call the teacher, if there is one, verify every completion on its own, then make the set."""
     base = read_record(inputs["prepare/base.json"], Base)
     problems = read_jsonl(inputs["prepare/train.jsonl"], Problem)[: config.distill.limit]
     refuse_leaks(problems, inputs)
     renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
     verifiable = [problem for problem in problems if problem.kind != "long"]
-    work = _Distillation(config, inputs, out, base, renderer, verifiable)
+    tokenizer = tokenizer_of(config.model, base)
+    work = _Distillation(config, inputs, out, base, renderer, verifiable, tokenizer)
     if SAMPLES in inputs:
         work.take_own()
-    if asks:
-        work.ask()
+    if has_teacher:
+        work.call_teacher()
     else:
         print(
             "distill: no teacher.url: the policy's own verified samples alone (rejection sampling)",
@@ -63,7 +57,7 @@ def run(config: Config, inputs: Mapping[str, Path], out: Path, *, asks: bool = T
         work.rationalize()
     work.drop_leaks()
     kept, gone = mixture(
-        work.found,
+        work.verified,
         traces=config.distill.traces,
         own_per_teacher=config.distill.own_per_teacher,
         rationalized_share=config.distill.rationalized_share,
@@ -75,174 +69,164 @@ def run(config: Config, inputs: Mapping[str, Path], out: Path, *, asks: bool = T
     )
     report = {
         "problems": len(problems),
-        **describe_distillation(work.solutions, work.found, kept, drops),
+        **describe_distillation(work.solutions, work.verified, kept, drops),
         "own_per_teacher_wanted": config.distill.own_per_teacher,
-        "teacher": work.of_teacher(),
+        "teacher": work.describe_teacher(),
     }
     write_jsonl(out / "dropped.jsonl", drops)
     write_json(out / "report.json", report)
     _refuse_nothing(report, out)
     write_jsonl(out / "rationales.jsonl", with_rationales(problems, kept))
+    counts = {"problems": report["problems_explained"], **report["kept"]}
     return StageResult(
-        counts={
-            "problems": report["problems_explained"],
-            **report["kept"],
-            **{f"dropped_{reason}": count for reason, count in report["dropped"].items()},
-        },
-        metrics={"cost": work.asked.cost} if work.asked else {},
+        counts | count_reasons(drops, "dropped_"),
+        {"cost": work.teacher.cost} if work.teacher else {},
     )
 
 
+@dataclass
 class _Distillation:
     """The solutions so far, those that passed, and the drops."""
 
-    def __init__(
-        self,
-        config: Config,
-        inputs: Mapping[str, Path],
-        out: Path,
-        base: Base,
-        renderer: Renderer,
-        problems: Sequence[Problem],
-    ) -> None:
-        self._config, self._inputs, self._out = config, inputs, out
-        self._base, self._renderer, self._problems = base, renderer, problems
-        self._tokenizer = tokenizer_of(config.model, base)
-        # Measured is what a run would be taught by them: this one, or the next, whose template reasons.
-        reasons = renderer.teaches_rationales
-        self._taught = renderer if reasons else Renderer(load_template(REASONING))
-        self._alarms: list[str] = []
-        self.asked: TeacherResult | None = None
-        self.solutions: list[Solution] = []
-        self.found: list[VerifiedSolution] = []
-        self.drops: list[Drop] = []
+    config: Config
+    inputs: Mapping[str, Path]
+    out: Path
+    base: Base
+    renderer: Renderer
+    problems: Sequence[Problem]
+    tokenizer: Any
+    teacher: TeacherResult | None = None
+    """Of the last call; its cost is that of the whole log."""
+    alarms: list[str] = field(default_factory=list)
+    solutions: list[Solution] = field(default_factory=list)
+    verified: list[VerifiedSolution] = field(default_factory=list)
+    drops: list[Drop] = field(default_factory=list)
 
     def take_own(self) -> None:
-        """The policy's samples."""
-        by_id = {problem.id: problem for problem in self._problems}
-        samples = [s for s in read_jsonl(self._inputs[SAMPLES], Sample) if s.problem_id in by_id]
+        """Verify the policy's samples."""
+        by_id = {problem.id: problem for problem in self.problems}
+        samples = [s for s in read_jsonl(self.inputs[SAMPLES], Sample) if s.problem_id in by_id]
         samples.sort(key=lambda s: (s.problem_id, s.permutation, s.index))
-        self._screen([sampled(by_id[sample.problem_id], sample) for sample in samples])
+        self._verify([
+            Solution(
+                by_id[s.problem_id], s.text, s.finish_reason, "own", s.adapter, s.index, s.permutation
+            )
+            for s in samples
+        ])  # fmt: skip
 
-    def ask(self) -> None:
-        """The teacher's solutions, without the answer in the prompt."""
-        replies = self._draws(self._problems, "teacher")
-        chosen = chosen_by_teacher(self.solutions)
-        self._alarms = alarms(replies, chosen)
-        for alarm in alarms([], chosen):  # those of texts are said where they are asked
+    def call_teacher(self) -> None:
+        """Verify the teacher's solutions, without the answer in the prompt."""
+        replies = self._solutions_by("teacher", self.problems)
+        numbers = number_alarms(chosen_by_teacher(self.solutions))
+        self.alarms = [*text_alarms(replies), *numbers]
+        for alarm in numbers:  # `ask_teacher` has printed those of texts
             print(f"distill: suspicious: {alarm}", file=sys.stderr)
 
     def rationalize(self) -> None:
-        """Those that no draw got right once more, with the answer; then the check of what came of it."""
-        right = {one.problem.id for one in self.solutions if one.verdict.correct}
-        before = len(self.found)
-        self._draws([p for p in self._problems if p.id not in right], "rationalized")
-        self.found[before:] = self._leading(self.found[before:])
+        """Problems that no draw solved once more, with the answer in the prompt; then judge the result."""
+        solved = {solution.problem.id for solution in self.solutions if solution.verdict.correct}
+        before = len(self.verified)
+        self._solutions_by("rationalized", [p for p in self.problems if p.id not in solved])
+        self.verified[before:] = self._leading(self.verified[before:])
 
     def drop_leaks(self) -> None:
-        """Take out what says a problem of dev or test."""
-        leaking = leaking_texts([one.rationale for one in self.found], self._inputs)
+        """Drop rationales that say a problem of dev or test."""
+        leaking = leaking_texts([answer.rationale for answer in self.verified], self.inputs)
         for number in sorted(leaking):
-            self.drops.append(self.found[number].solution.drop("says_an_evaluated_problem"))
-        self.found = [one for number, one in enumerate(self.found) if number not in leaking]
+            self.drops.append(self.verified[number].solution.drop("says_an_evaluated_problem"))
+        self.verified = [a for number, a in enumerate(self.verified) if number not in leaking]
 
-    def of_teacher(self) -> dict[str, Any] | None:
+    def describe_teacher(self) -> dict[str, Any] | None:
         """Tokens, cost and alarms; none without a teacher."""
-        if self.asked is None:
+        if self.teacher is None:
             return None
-        models = Counter(one.model for one in self.solutions if one.by != "own")
+        models = Counter(s.model for s in self.solutions if s.by != "own")
         return {
             "models": dict(sorted(models.items())),
-            "prompt_tokens": self.asked.prompt_tokens,
-            "completion_tokens": self.asked.completion_tokens,
-            "cost": self.asked.cost,
-            "tries_estimated": self.asked.estimated,
-            "replies_without_a_count": self.asked.unknown,
-            "alarms": self._alarms,
+            "prompt_tokens": self.teacher.prompt_tokens,
+            "completion_tokens": self.teacher.completion_tokens,
+            "cost": self.teacher.cost,
+            "tries_estimated": self.teacher.estimated,
+            "replies_without_a_count": self.teacher.unknown,
+            "alarms": self.alarms,
         }
 
-    def _draws(self, problems: Sequence[Problem], by: By) -> list[Reply | None]:
-        section, told = self._config.distill, by == "rationalized"
+    def _solutions_by(self, by: By, problems: Sequence[Problem]) -> list[Reply | None]:
+        section, told = self.config.distill, by == "rationalized"
         calls = [
             (problem, call)
             for problem in problems
             for call in ask_for_rationale(problem, section.language, section.n, told=told)
         ]
-        replies = self._ask_teacher([call for _, call in calls], f"distill: {by}")
+        replies = self._replies([call for _, call in calls], f"distill: {by}")
         solutions = []
-        for (problem, call), reply in zip(calls, replies, strict=True):
-            if reply is None:
+        for (problem, call), r in zip(calls, replies, strict=True):
+            if r is None:
                 self.drops.append(drop_of(problem.id, "no_reply", f"{by} {call.index}"))
             else:
-                solutions.append(replied(problem, reply, by))
-        self._screen(solutions)
+                solutions.append(Solution(problem, r.text, r.finish_reason, by, r.model, r.index))
+        self._verify(solutions)
         return replies
 
-    def _ask_teacher(
+    def _replies(
         self, calls: Sequence[Call], title: str, short: bool = False
     ) -> list[Reply | None]:
         """The replies; all calls of the stage are in one log, so that one budget pays for them."""
-        log = self._out / REPLIES
-        self.asked = ask_teacher(self._config.teacher, calls, log, title=title, short=short)
-        return list(self.asked.replies)
+        log = self.out / REPLIES
+        self.teacher = ask_teacher(self.config.teacher, calls, log, title=title, short=short)
+        return list(self.teacher.replies)
 
-    def _screen(self, solutions: Sequence[Solution]) -> None:
+    def _verify(self, solutions: Sequence[Solution]) -> None:
         """Every check that needs one completion only."""
+        # The template to learn by: that of this run, or of the next one, which reasons.
+        reasons = self.renderer.teaches_rationales
+        renderer = self.renderer if reasons else Renderer(load_template(REASONING))
         self.solutions += solutions
-        passed = []
-        for solution in solutions:
-            result = verified(solution, self._config.distill.language, self._taught)
-            if isinstance(result, Drop):
-                self.drops.append(result)
-            else:
-                passed.append(result)
+        results = [verified(s, self.config.distill.language, renderer) for s in solutions]
+        self.drops += [result for result in results if isinstance(result, Drop)]
+        passed = [result for result in results if not isinstance(result, Drop)]
         if not passed:
             return
-        prompts = [self._taught.render(one.problem, "answer") for one in passed]
-        targets = [self._taught.target(one.problem) for one in passed]
-        for one, prompt, target in zip(
-            passed,
-            prompt_ids(self._tokenizer, prompts),
-            completion_ids(self._tokenizer, prompts, targets),
-            strict=True,
+        prompts = [renderer.render(answer.problem, "answer") for answer in passed]
+        targets = [renderer.target(answer.problem) for answer in passed]
+        completions = completion_ids(self.tokenizer, prompts, targets)
+        for answer, prompt, completion in zip(
+            passed, prompt_ids(self.tokenizer, prompts), completions, strict=True
         ):
-            if drop := fits(one, prompt, target, self._base.context):
+            if drop := fits(answer, prompt, completion, self.base.context):
                 self.drops.append(drop)
             else:
-                self.found.append(one)
+                self.verified.append(answer)
 
     def _leading(self, told: Sequence[VerifiedSolution]) -> list[VerifiedSolution]:
-        """Those that lead a model which was not told, its choices in another order, to the answer."""
+        """Rationales by which a model that was not told answers right, the choices in another order."""
         moved = []
-        for one in told:
+        for answer in told:
             try:
-                moved.append((one, in_another_order(one.problem, self._config.seed)))
+                moved.append((answer, in_another_order(answer.problem, self.config.seed)))
             except ValueError as error:
-                self.drops.append(one.solution.drop("names_choices_unclearly", str(error)))
+                self.drops.append(answer.solution.drop("names_choices_unclearly", str(error)))
         kept = []
-        for (one, _), right in zip(
-            moved, self._judged([problem for _, problem in moved]), strict=True
-        ):
+        counts = self._judged([problem for _, problem in moved])
+        for (answer, _), right in zip(moved, counts, strict=True):
             if right >= ENOUGH:
-                kept.append(one)
+                kept.append(answer)
             else:
-                reached = f"{right} of {DRAWS} right"
-                self.drops.append(one.solution.drop("does_not_lead_to_the_answer", reached))
+                detail = f"{right} of {DRAWS} right"
+                self.drops.append(answer.solution.drop("does_not_lead_to_the_answer", detail))
         return kept
 
     def _judged(self, shown: Sequence[Problem]) -> list[int]:
-        """By the run's policy; by the teacher where there is none."""
-        if POLICY not in self._inputs:
-            calls = calls_to_judge(shown)
-            return right_replies(
-                shown, self._ask_teacher(calls, "distill: judged by the teacher", short=True)
-            )
-        config, adapter = self._config, self._inputs[POLICY]
-        check_adapter(adapter, self._base, self._renderer.hash)
-        with open_engine(config.engine, config.model, self._base, [adapter]) as engine:
-            path = self._out / "judged.jsonl"
+        """Right answers of DRAWS by the run's policy, or by the teacher where there is none."""
+        if POLICY not in self.inputs:
+            title = "distill: judged by the teacher"
+            return right_replies(shown, self._replies(calls_to_judge(shown), title, short=True))
+        config, adapter = self.config, self.inputs[POLICY]
+        check_adapter(adapter, self.base, self.renderer.hash)
+        with open_engine(config.engine, config.model, self.base, [adapter]) as engine:
+            path = self.out / "judged.jsonl"
             return judged_by(
-                engine, adapter, self._renderer, shown, config.sample, path, config.seed
+                engine, adapter, self.renderer, shown, config.sample, path, config.seed
             )
 
 
@@ -271,7 +255,7 @@ def stage_for(config: Config, run_dir: Path) -> Stage:
     stage, sections, inputs = STAGE, list(STAGE.sections), list(STAGE.inputs)
     if not has_teacher:
         # The address is no part of a plan, whether there is one is.
-        stage = replace(stage, run=partial(run, asks=False))
+        stage = replace(stage, run=partial(run, has_teacher=False))
         sections.remove("teacher")
     if section.own_per_teacher:
         inputs.append(SAMPLES)
@@ -287,13 +271,13 @@ def stage_for(config: Config, run_dir: Path) -> Stage:
 
 
 def _refuse_nothing(report: Mapping[str, Any], out: Path) -> None:
-    """Raises KoalignError where nothing is left; says what the share of own ones cost."""
+    """Raises KoalignError where nothing is left; prints what the share of own ones cost."""
     cut, own = report["dropped"].get("over_teacher_share", 0), report["kept"]["own"]
     if not report["problems_explained"]:
-        found = ", ".join(f"{reason} {count}" for reason, count in report["dropped"].items())
+        reasons = ", ".join(f"{reason} {count}" for reason, count in report["dropped"].items())
         remedy = "; distill.own_per_teacher: 0 keeps the teacher's" if cut else ""
         raise KoalignError(
-            f"distill: no rationale is left ({found or 'nothing was asked'}); see "
+            f"distill: no rationale is left ({reasons or 'nothing was asked'}); see "
             f"{out / 'dropped.jsonl'}{remedy}"
         )
     if cut:

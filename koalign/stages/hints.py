@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from koalign.adapters.cards import check_adapter
-from koalign.config.sections import Config, Hints
+from koalign.config.sections import Config
 from koalign.data.grading.grade import grade
 from koalign.data.prompting.orders import (
     Order,
@@ -31,7 +30,7 @@ from koalign.mining.hints.uplift_screens import (
     refusal,
     samples_for,
 )
-from koalign.records import Abstraction, Base, Count, Drop, Hint, Problem, Sample
+from koalign.records import Abstraction, Base, Count, Drop, Hint, Problem, count_reasons
 from koalign.renderer import open_renderer
 from koalign.run import PREPARED, Stage, StageResult
 
@@ -51,8 +50,9 @@ def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
     renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
     check_adapter(inputs["dpo/adapter"], base, renderer.hash)
     with open_engine(config.engine, config.model, base, [inputs["dpo/adapter"]]) as engine:
-        policy = _Policy(config, renderer, problems, inputs["dpo/adapter"], engine, out)
-        screening = _Screening(config.hints, policy, hints)
+        screening = _Screening(
+            config, engine, inputs["dpo/adapter"], renderer, problems, hints, out
+        )
         screening.static()
         for screen in SCREENS:
             screening.screen(screen)
@@ -63,14 +63,8 @@ def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
         if (reason := screening.refusals.get(hint.id))
     ]
     write_jsonl(out / "dropped.jsonl", dropped)
-    reasons = Counter(drop.reason for drop in dropped)
-    return StageResult(
-        counts={
-            "candidates": len(hints),
-            "kept": len(hints) - len(dropped),
-            **{f"dropped_{reason}": count for reason, count in sorted(reasons.items())},
-        }
-    )
+    counts = {"candidates": len(hints), "kept": len(hints) - len(dropped)}
+    return StageResult(counts | count_reasons(dropped, "dropped_"))
 
 
 @dataclass(frozen=True)
@@ -85,38 +79,81 @@ class _Share:
     """Samples of this order in earlier files."""
 
 
-class _Policy:
-    """Samples the policy, and counts its right answers."""
+class _Screening:
+    """The hints that passed so far, and the counts and verdicts of each hint."""
 
     def __init__(
         self,
         config: Config,
+        engine: Engine,
+        adapter: Path,
         renderer: Renderer,
         problems: Sequence[Problem],
-        adapter: Path,
-        engine: Engine,
+        hints: Sequence[Hint],
         out: Path,
     ) -> None:
-        self._config, self._renderer, self._adapter = config, renderer, adapter
-        self._engine, self._out = engine, out
-        self.problems = {problem.id: problem for problem in problems}
+        self._section, self._seed, self._out = config.hints, config.seed, out
+        self._engine, self._adapter, self._renderer = engine, adapter, renderer
+        self._problems = {problem.id: problem for problem in problems}
         most = min(config.hints.permutations, config.hints.n, config.hints.bare_n)
         orders = choice_orders(problems, most, config.seed)
         self._orders = {p.id: own for p, own in zip(problems, orders, strict=True)}
+        self._passed = list(hints)
+        self._counts: dict[str, dict[str, Count]] = {hint.id: {} for hint in hints}
+        self._verdicts: dict[str, dict[str, str]] = {hint.id: {} for hint in hints}
+        self.refusals: dict[str, str] = {}
 
-    def right(
-        self,
-        name: str,
-        rows: Sequence[HintedProblem],
-        n: int,
-        *,
-        hidden: bool = False,
-        first: int = 0,
-    ) -> list[Count]:
-        """Right answers among `n` samples of each row, shared out among the orders of its choices.
+    def static(self) -> None:
+        """Refuse what can be seen without samples."""
+        least, most = self._section.min_characters, self._section.max_characters
+        reasons = [
+            static_refusal(
+                self._problems[hint.problem_id],
+                hint.text,
+                min_characters=least,
+                max_characters=most,
+            )
+            for hint in self._passed
+        ]
+        self._judge("static", reasons)
 
-        The samples are appended to `name`.jsonl; the first `first` of each row are in another file.
+    def screen(self, name: str) -> None:
+        """Sample what the screen counts for the hints that passed so far, and refuse by that."""
+        for kind in SCREENS[name]:
+            hinted = [(h.problem_id, None if kind in PER_PROBLEM else h) for h in self._passed]
+            rows = list(dict.fromkeys(hinted))
+            counts = dict(zip(rows, self._count(kind, rows), strict=True))
+            for hint, row in zip(self._passed, hinted, strict=True):
+                self._counts[hint.id][kind] = counts[row]
+        n, z = self._section.n, self._section.z
+        self._judge(name, [refusal(name, self._counts[hint.id], n, z) for hint in self._passed])
+
+    def result(self, hint: Hint) -> Abstraction:
+        """The hint with its counts and verdicts."""
+        counts, kept = self._counts[hint.id], hint.id not in self.refusals
+        return Abstraction(
+            problem_id=hint.problem_id,
+            text=hint.text,
+            counts=counts,
+            score=hint_score(counts) if kept else None,
+            verdicts=self._verdicts[hint.id],
+            kept=kept,
+        )
+
+    def _judge(self, screen: str, reasons: Sequence[str | None]) -> None:
+        for hint, reason in zip(self._passed, reasons, strict=True):
+            self._verdicts[hint.id][screen] = reason or "pass"
+            if reason:
+                self.refusals[hint.id] = reason
+        self._passed = [hint for hint in self._passed if hint.id not in self.refusals]
+
+    def _count(self, kind: str, rows: Sequence[HintedProblem]) -> list[Count]:
+        """Right answers among the samples of each row, shared out among the orders of its choices.
+
+        The samples are appended to `kind`.jsonl; those before the replication's are in another file.
         """
+        n = samples_for(kind, self._section.n, self._section.bare_n)
+        first = self._section.n if kind == "replication" else 0
         shares = [
             _Share(row, order, count, start)
             for row, (problem_id, _) in enumerate(rows)
@@ -130,7 +167,8 @@ class _Policy:
         prompts, hint_ids = [], []
         for share in shares:
             problem_id, hint = rows[share.row]
-            problem, text = self.problems[problem_id], hint.text if hint else ""
+            problem, text = self._problems[problem_id], hint.text if hint else ""
+            hidden = kind.startswith("hidden")
             prompts.append(
                 render_in_order(self._renderer, problem, share.order, text, hidden=hidden)
             )
@@ -141,86 +179,15 @@ class _Policy:
                 requests_for(self._engine, prompts, self._adapter, hint_ids), shares, strict=True
             )
         ]
-        drawn = draw(
-            self._engine,
-            requests,
-            self._config.hints,
-            self._out / f"{name}.jsonl",
-            title=f"hints: {name}",
-            seed=self._config.seed,
-        )
+        path, title = self._out / f"{kind}.jsonl", f"hints: {kind}"
+        drawn = draw(self._engine, requests, self._section, path, title=title, seed=self._seed)
         right = [0] * len(rows)
         for share, samples in zip(shares, drawn, strict=True):
-            right[share.row] += sum(map(self._is_right, samples))
+            shown = in_order(self._problems[rows[share.row][0]], share.order)
+            right[share.row] += sum(
+                grade(shown, sample.text, sample.finish_reason).correct for sample in samples
+            )
         return [Count(right=count, n=n) for count in right]
-
-    def _is_right(self, sample: Sample) -> bool:
-        shown = in_order(self.problems[sample.problem_id], sample.permutation)
-        return grade(shown, sample.text, sample.finish_reason).correct
-
-
-class _Screening:
-    """The hints that passed so far, and the counts and verdicts of each hint."""
-
-    def __init__(self, section: Hints, policy: _Policy, hints: Sequence[Hint]) -> None:
-        self._section, self._policy = section, policy
-        self.passed = list(hints)
-        self.counts: dict[str, dict[str, Count]] = {hint.id: {} for hint in hints}
-        self._verdicts: dict[str, dict[str, str]] = {hint.id: {} for hint in hints}
-        self.refusals: dict[str, str] = {}
-
-    def static(self) -> None:
-        """Refuse what can be seen without samples."""
-        lengths = {
-            "min_characters": self._section.min_characters,
-            "max_characters": self._section.max_characters,
-        }
-        reasons = [
-            static_refusal(self._policy.problems[hint.problem_id], hint.text, **lengths)
-            for hint in self.passed
-        ]
-        self._judge("static", reasons)
-
-    def screen(self, name: str) -> None:
-        """Sample what the screen counts for the hints that passed so far, and refuse by that."""
-        for kind in SCREENS[name]:
-            self._count(kind)
-        n, z = self._section.n, self._section.z
-        self._judge(name, [refusal(name, self.counts[hint.id], n, z) for hint in self.passed])
-
-    def result(self, hint: Hint) -> Abstraction:
-        """The hint with its counts and verdicts."""
-        counts, kept = self.counts[hint.id], hint.id not in self.refusals
-        return Abstraction(
-            problem_id=hint.problem_id,
-            text=hint.text,
-            counts=counts,
-            score=hint_score(counts) if kept else None,
-            verdicts=self._verdicts[hint.id],
-            kept=kept,
-        )
-
-    def _count(self, kind: str) -> None:
-        n = samples_for(kind, self._section.n, self._section.bare_n)
-        hinted = [(hint.problem_id, None if kind in PER_PROBLEM else hint) for hint in self.passed]
-        rows = list(dict.fromkeys(hinted))
-        counts = self._policy.right(
-            kind,
-            rows,
-            n,
-            hidden=kind.startswith("hidden"),
-            first=self._section.n if kind == "replication" else 0,
-        )
-        of_row = dict(zip(rows, counts, strict=True))
-        for hint, row in zip(self.passed, hinted, strict=True):
-            self.counts[hint.id][kind] = of_row[row]
-
-    def _judge(self, screen: str, reasons: Sequence[str | None]) -> None:
-        for hint, reason in zip(self.passed, reasons, strict=True):
-            self._verdicts[hint.id][screen] = reason or "pass"
-            if reason:
-                self.refusals[hint.id] = reason
-        self.passed = [hint for hint in self.passed if hint.id not in self.refusals]
 
 
 STAGE = Stage(

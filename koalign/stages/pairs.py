@@ -21,7 +21,16 @@ from koalign.mining.pairs.pairing import (
 )
 from koalign.mining.pairs.preferences import Limits, preference_pairs
 from koalign.mining.pairs.report import describe_pairs
-from koalign.records import Base, Drop, KoalignError, Problem, PromptTokens, Ranking, Sample
+from koalign.records import (
+    Base,
+    Drop,
+    KoalignError,
+    Problem,
+    PromptTokens,
+    Ranking,
+    Sample,
+    count_reasons,
+)
 from koalign.renderer import open_renderer
 from koalign.reports.data import pairs_page
 from koalign.run import PREPARED, Stage, StageResult
@@ -64,7 +73,7 @@ def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
         counts={
             "pairs": len(pairs),
             "problems_with_pairs": len({one.pair.problem_id for one in pairs}),
-            **{f"dropped_{reason}": count for reason, count in report["dropped"].items()},
+            **count_reasons(drops, "dropped_"),
         }
     )
 

@@ -16,14 +16,14 @@ from typing import Any
 from koalign.config.inputs import Source
 from koalign.config.sections import Config, resolve_path
 from koalign.data.formats.read import OTHER_SPLIT, Reading
-from koalign.data.formats.sources import read_source, reasons
+from koalign.data.formats.sources import read_source
 from koalign.data.grading.grade import grade
 from koalign.data.preparing.preparation import SPLITS, FoundLeak, Preparation
 from koalign.data.prompting import tokens
 from koalign.data.prompting.prompts import Renderer
 from koalign.engines.opening import describe_base
 from koalign.jsonl import iter_json_lines, parse_record, write_atomically, write_json, write_jsonl
-from koalign.records import Hint, KoalignError, Problem
+from koalign.records import Hint, KoalignError, Problem, count_reasons
 from koalign.renderer import open_renderer
 from koalign.reports.data import dataset_page, leaks_page
 from koalign.reports.describe import describe
@@ -79,7 +79,7 @@ def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
         "splits": {name: describe(splits[name], lengths[name]) for name in SPLITS},
         "rankings": len(prepared.rankings),
         "hints": len(hints),
-        "dropped": dict(sorted(Counter(drop.reason for drop in dropped).items())),
+        "dropped": count_reasons(dropped),
         "leaks": dict(Counter(leak.kind for leak in leaks)),
         "model": {"path": base.path, "context": base.context},
     }
@@ -90,7 +90,7 @@ def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
             **{name: len(problems) for name, problems in splits.items()},
             **({"rankings": len(prepared.rankings)} if prepared.rankings else {}),
             "hints": len(hints),
-            **{f"dropped_{reason}": count for reason, count in report["dropped"].items()},
+            **count_reasons(dropped, "dropped_"),
         }
     )
 
@@ -125,7 +125,7 @@ def _read(prepared: Preparation, name: str, source: Source) -> dict[str, Any]:
         "rows": reading.rows,
         "problems": len(reading.problems),
         "rankings": len(reading.rankings),
-        "dropped": reasons(reading),
+        "dropped": count_reasons(reading.drops),
     }
 
 

@@ -42,7 +42,6 @@ def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
                 requests_for(engine, prompts, adapter), shares, strict=True
             )
         ]
-        texts = prompt_texts(engine.tokenizer, prompts)
         tokens = [
             PromptTokens(
                 problem_id=request.problem_id,
@@ -50,23 +49,16 @@ def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
                 token_ids=request.prompt_ids,
                 permutation=request.permutation,
             )
-            for request, text in zip(requests, texts, strict=True)
+            for request, text in zip(requests, prompt_texts(engine.tokenizer, prompts), strict=True)
         ]
         write_jsonl(out / "prompts.jsonl", tokens)
         requests.sort(key=lambda request: -request.n)
-        drawn = draw(
-            engine,
-            requests,
-            config.sample,
-            out / "samples.jsonl",
-            title="samples",
-            seed=config.seed,
-        )
-    reordered = sum(len(own) > 1 for own in orders)
+        path = out / "samples.jsonl"
+        drawn = draw(engine, requests, config.sample, path, title="samples", seed=config.seed)
     return StageResult(
-        counts={
+        {
             "problems": len(problems),
-            "in_several_orders": reordered,
+            "in_several_orders": sum(len(own) > 1 for own in orders),
             "samples": sum(map(len, drawn)),
         }
     )

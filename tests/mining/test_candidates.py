@@ -12,7 +12,6 @@ from support.problems import CITIES, write_lines
 
 from koalign.jsonl import read_jsonl
 from koalign.mining.hints.writing import (
-    HintDraft,
     OwnAnswer,
     ask_for_hint,
     candidates,
@@ -33,8 +32,8 @@ def sample(text: str, index: int = 0, finish: str = "stop", order: tuple[int, ..
     )  # fmt: skip
 
 
-def written(*texts: str, finish: str = "stop") -> list[HintDraft]:
-    return [HintDraft("p", text, finish) for text in texts]
+def written(*texts: str, finish: str = "stop") -> list[Sample]:
+    return [sample(text, finish=finish) for text in texts]
 
 
 def test_the_writer_sees_problem_answer_explanation_and_own_answers_and_what_not_to_say():
@@ -96,8 +95,9 @@ def test_what_did_not_end_is_empty_or_says_the_same_again_is_no_candidate():
 
 def test_another_problem_may_have_the_same_hint():
     same = "먼저 사람을 찾고 그 사람이 사는 곳을 찾는다."
-    kept, drops = candidates([HintDraft("p", same, "stop"), HintDraft("q", same, "stop")])
-    assert [hint.problem_id for hint in kept] == ["p", "q"] and drops == []
+    drafts = [sample(same), sample(same).model_copy(update={"problem_id": "q"})]
+    kept, drops = candidates(drafts)
+    assert [hint.problem_id for hint in kept] == [PROBLEM.id, "q"] and drops == []
 
 
 WRITTEN = [

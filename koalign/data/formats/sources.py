@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 from koalign.data.formats.documents import open_documents
@@ -73,8 +72,3 @@ def read_problems(path: Path) -> list[Problem]:
 
 def _calls_itself_test(reading: Reading) -> bool:
     return any(problem.split == "test" for problem in reading.problems)
-
-
-def reasons(reading: Reading) -> dict[str, int]:
-    """How often each reason set a row aside."""
-    return dict(sorted(Counter(drop.reason for drop in reading.drops).items()))

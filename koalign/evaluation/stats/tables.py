@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 RANKS = {"min": 0.0, "p10": 0.1, "median": 0.5, "p90": 0.9, "max": 1.0}
 
@@ -14,6 +14,11 @@ def quantiles(values: Sequence[float], ranks: Mapping[str, float] = RANKS) -> di
         return {}
     ordered = sorted(values)
     return {name: ordered[round(share * (len(ordered) - 1))] for name, share in ranks.items()}
+
+
+def frequencies(values: Iterable[str]) -> dict[str, int]:
+    """How often each value occurs, the most frequent first."""
+    return dict(sorted(Counter(values).items(), key=lambda item: (-item[1], item[0])))
 
 
 def histogram(values: Sequence[int], bars: int = 20, start: int = 0) -> list[dict[str, int]]:

@@ -1,4 +1,4 @@
-"""explaining: a problem -> what a teacher is asked for its rationale; one -> whether it was told."""
+"""explaining: a problem -> the calls to a teacher for its rationale; a rationale -> whether it was told."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from koalign.data.prompting.orders import choice_orders
 from koalign.data.prompting.prompts import Renderer, Template, load_template
 from koalign.data.text.korean import fold
 from koalign.mining.distilling.teacher_calls import Call
-from koalign.records import Problem
+from koalign.records import Problem, Prompt
 
 Language = Literal["korean", "mixed"]
 
@@ -58,21 +58,19 @@ def ask_for_rationale(
     The gold answer stands in it only if `told`.
     """
     hint = _TOLD[language].format(answer=_gold(problem)) if told else ""
-    asked = Renderer(_asking(language)).render(problem, "answer", hint=hint)
-    purpose = "told_rationale" if told else "rationale"
-    return [
-        Call(problem_id=problem.id, messages=asked.messages, index=index, purpose=purpose)
-        for index in range(n)
-    ]
+    prompt = Renderer(_asking(language)).render(problem, "answer", hint=hint)
+    return _calls(prompt, n, "told_rationale" if told else "rationale")
 
 
 def ask_by_rationale(problem: Problem, n: int) -> list[Call]:
     """`n` draws of one prompt that shows the problem and its rationale, and asks for the answer alone."""
-    asked = Renderer(load_template("direct")).render(problem, "answer", hint=problem.rationale)
+    prompt = Renderer(load_template("direct")).render(problem, "answer", hint=problem.rationale)
+    return _calls(prompt, n, "judged_rationale")
+
+
+def _calls(prompt: Prompt, n: int, purpose: str) -> list[Call]:
     return [
-        Call(
-            problem_id=problem.id, messages=asked.messages, index=index, purpose="judged_rationale"
-        )
+        Call(problem_id=prompt.problem_id, messages=prompt.messages, index=index, purpose=purpose)
         for index in range(n)
     ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from koalign.data.text.korean import fold
@@ -12,48 +12,48 @@ from koalign.records import Drop, Problem, content_hash
 
 
 def mixture(
-    found: Sequence[VerifiedSolution],
+    candidates: Sequence[VerifiedSolution],
     *,
     traces: int,
     own_per_teacher: float,
     rationalized_share: float,
     seed: int,
 ) -> tuple[list[VerifiedSolution], list[Drop]]:
-    """What is kept, by problem in the order of `found`, own before the teacher's; and what is not, and why.
+    """The kept rationales by problem, in the order of `candidates`, own ones first, and the drops.
 
-    A text that stands under two problems says nothing of either. Of one problem a text stands once, and
-    at most `traces` in all: the policy's own first, so that a teacher helps where the policy is weak. For
-    each of the teacher's, told the answer or not, there are at least `own_per_teacher` own ones, and at
-    most `rationalized_share` of all come from a teacher that was told: the others go, first those of
-    problems with most own ones.
+    - A text of two problems is dropped from both; within a problem a text is kept once.
+    - Per problem at most `traces`, own ones first: a teacher helps where the policy is weak.
+    - At least `own_per_teacher` own ones for each of the teacher's, told the answer or not.
+    - At most `rationalized_share` of all from a teacher that was told the answer.
+
+    Over a share go first those of problems with most own ones.
     """
-    distinct, drops = _distinct(found)
-    own, others = [], []
-    for several in _by_problem(distinct).values():
-        own_first = [one for one in several if one.solution.by == "own"]
-        taken = [*own_first, *(one for one in several if one.solution.by != "own")]
-        drops += [one.solution.drop("over_traces") for one in taken[traces:]]
-        own += [one for one in taken[:traces] if one.solution.by == "own"]
-        others += [one for one in taken[:traces] if one.solution.by != "own"]
+    distinct, drops = _distinct(candidates)
+    own: list[VerifiedSolution] = []
+    others: list[VerifiedSolution] = []
+    for of_problem in _by_problem(distinct).values():
+        drops += [candidate.solution.drop("over_traces") for candidate in of_problem[traces:]]
+        for candidate in of_problem[:traces]:
+            (own if candidate.solution.by == "own" else others).append(candidate)
     others = _most_wanted_first(own, others, seed)
     if own_per_teacher:
         quota = math.floor(len(own) / own_per_teacher + 1e-9)
-        drops += [one.solution.drop("over_teacher_share") for one in others[quota:]]
+        drops += [candidate.solution.drop("over_teacher_share") for candidate in others[quota:]]
         others = others[:quota]
-    told = [one for one in others if one.solution.by == "rationalized"]
-    honest = len(own) + len(others) - len(told)
-    quota = math.floor(honest * rationalized_share / (1 - rationalized_share) + 1e-9)
-    drops += [one.solution.drop("over_rationalized_share") for one in told[quota:]]
+    told = [candidate for candidate in others if candidate.solution.by == "rationalized"]
+    untold = len(own) + len(others) - len(told)
+    quota = math.floor(untold * rationalized_share / (1 - rationalized_share) + 1e-9)
+    drops += [candidate.solution.drop("over_rationalized_share") for candidate in told[quota:]]
     kept = {*map(id, own), *map(id, others)} - {*map(id, told[quota:])}
-    listed = [one for several in _by_problem(found).values() for one in several if id(one) in kept]
-    return listed, drops
+    ordered = [c for of_problem in _by_problem(candidates).values() for c in of_problem]
+    return [candidate for candidate in ordered if id(candidate) in kept], drops
 
 
 def with_rationales(problems: Sequence[Problem], kept: Sequence[VerifiedSolution]) -> list[Problem]:
-    """The problems that something is kept of, each with it and nothing that it had before."""
+    """The problems of the kept rationales, each with those and none that it had before."""
     records = defaultdict(list)
-    for one in kept:
-        records[one.solution.problem.id].append(one.record)
+    for candidate in kept:
+        records[candidate.solution.problem.id].append(candidate.record)
     return [
         problem.model_copy(update={"rationales": tuple(records[problem.id])})
         for problem in problems
@@ -61,52 +61,52 @@ def with_rationales(problems: Sequence[Problem], kept: Sequence[VerifiedSolution
     ]
 
 
-def _distinct(found: Sequence[VerifiedSolution]) -> tuple[list[VerifiedSolution], list[Drop]]:
+def _distinct(
+    candidates: Sequence[VerifiedSolution],
+) -> tuple[list[VerifiedSolution], list[Drop]]:
     problems: dict[str, set[str]] = defaultdict(set)
-    for one in found:
-        problems[fold(one.rationale)].add(one.solution.problem.id)
-    kept, drops, seen = [], [], set()
-    for one in _by_kind(found):
-        text = fold(one.rationale)
+    for candidate in candidates:
+        problems[fold(candidate.rationale)].add(candidate.solution.problem.id)
+    kept, drops = {}, []
+    for candidate in _by_kind(candidates):
+        text, beginning = fold(candidate.rationale), candidate.rationale[:60]
         if len(problems[text]) > 1:
-            detail = f"of {len(problems[text])} problems: {one.rationale[:60]}"
-            drops.append(one.solution.drop("copy_of_another_problem", detail))
-        elif text in seen:
-            drops.append(one.solution.drop("same_text_twice", one.rationale[:60]))
+            detail = f"of {len(problems[text])} problems: {beginning}"
+            drops.append(candidate.solution.drop("copy_of_another_problem", detail))
+        elif text in kept:
+            drops.append(candidate.solution.drop("same_text_twice", beginning))
         else:
-            seen.add(text)
-            kept.append(one)
-    return kept, drops
+            kept[text] = candidate
+    return list(kept.values()), drops
 
 
 def _most_wanted_first(
     own: Sequence[VerifiedSolution], others: Sequence[VerifiedSolution], seed: int
 ) -> list[VerifiedSolution]:
-    """Of a teacher that was not told before one that was; the first of a problem before its second; and
-    those of problems with few own ones first."""
-    have: dict[str, int] = defaultdict(int)
-    for one in own:
-        have[one.solution.problem.id] += 1
-    keys = {}
-    for several in _by_problem(others).values():
-        for number, one in enumerate(several):
-            name = one.solution.problem.id
-            told = one.solution.by == "rationalized"
-            keys[id(one)] = told, number, have[name], content_hash(seed, name)
-    return sorted(others, key=lambda one: keys[id(one)])
+    """First those of a teacher that was not told, then the first of each problem, then problems with few
+    own ones."""
+    have = Counter(candidate.solution.problem.id for candidate in own)
+    keys = {
+        id(candidate): (
+            candidate.solution.by == "rationalized", number, have[name], content_hash(seed, name)
+        )
+        for name, of_problem in _by_problem(others).items()
+        for number, candidate in enumerate(of_problem)
+    }  # fmt: skip
+    return sorted(others, key=lambda candidate: keys[id(candidate)])
 
 
-def _by_problem(found: Sequence[VerifiedSolution]) -> dict[str, list[VerifiedSolution]]:
+def _by_problem(candidates: Sequence[VerifiedSolution]) -> dict[str, list[VerifiedSolution]]:
     """The rationales of each problem, own ones first, in the order of their draws."""
-    problems: dict[str, list[VerifiedSolution]] = {one.solution.problem.id: [] for one in found}
-    for one in _by_kind(found):
-        problems[one.solution.problem.id].append(one)
+    problems: dict[str, list[VerifiedSolution]] = {c.solution.problem.id: [] for c in candidates}
+    for candidate in _by_kind(candidates):
+        problems[candidate.solution.problem.id].append(candidate)
     return problems
 
 
-def _by_kind(found: Sequence[VerifiedSolution]) -> list[VerifiedSolution]:
+def _by_kind(candidates: Sequence[VerifiedSolution]) -> list[VerifiedSolution]:
     kinds = ("own", "teacher", "rationalized")
     return sorted(
-        found,
-        key=lambda one: (kinds.index(one.solution.by), one.solution.order, one.solution.index),
+        candidates,
+        key=lambda c: (kinds.index(c.solution.by), c.solution.order, c.solution.index),
     )

@@ -29,12 +29,8 @@ class Chosen(Record):
     """How many the problem has."""
 
 
-def alarms(replies: Sequence[Reply | None], chosen: Sequence[Chosen] = ()) -> list[str]:
-    """One line for each text that many problems share, and for each choice number that is too frequent."""
-    return [*_one_text(replies), *_one_number(chosen)]
-
-
-def _one_text(replies: Sequence[Reply | None]) -> list[str]:
+def text_alarms(replies: Sequence[Reply | None]) -> list[str]:
+    """One line for each text that many problems share."""
     problems: dict[str, set[str]] = defaultdict(set)
     for reply in replies:
         if reply is not None:
@@ -52,8 +48,8 @@ def _one_text(replies: Sequence[Reply | None]) -> list[str]:
     ]
 
 
-def _one_number(chosen: Sequence[Chosen]) -> list[str]:
-    """An alarm for each choice number that is far more frequent than by chance, with independent problems.
+def number_alarms(chosen: Sequence[Chosen]) -> list[str]:
+    """One line for each choice number that is far more frequent than by chance, with independent problems.
 
     Draws of one problem are one observation, the share of them that chose the number; its variance is
     at most p(1 - p) with p = 1 / choices, and with that the test is the binomial one (normal
@@ -62,15 +58,15 @@ def _one_number(chosen: Sequence[Chosen]) -> list[str]:
     draws: dict[tuple[str, int], list[int]] = defaultdict(list)
     for choice in chosen:
         draws[choice.problem_id, choice.choices].append(choice.number)
-    found = []
+    lines = []
     for number in range(1, max((choices for _, choices in draws), default=0) + 1):
         problems = {key: numbers for key, numbers in draws.items() if key[1] >= number}
         share = sum(numbers.count(number) / len(numbers) for numbers in problems.values())
         chances = [1 / choices for _, choices in problems]
         error = sqrt(sum(p * (1 - p) for p in chances))
         if error and (z := (share - sum(chances)) / error) > Z:
-            found.append(
+            lines.append(
                 f"choice {number} for {share:.0f} of {len(problems)} problems, by chance "
                 f"{sum(chances):.0f} (z = {z:.1f})"
             )
-    return found
+    return lines

@@ -15,8 +15,7 @@ from koalign.data.prompting.prompts import Renderer
 from koalign.data.text.korean import han_leak, repetition
 from koalign.evaluation.diagnosis.reasoning import contradiction, rationale_of
 from koalign.mining.distilling.explaining import Language, says_it_was_told
-from koalign.mining.distilling.teacher_calls import Reply
-from koalign.records import Drop, Problem, Rationale, Sample, Verdict
+from koalign.records import Drop, Problem, Rationale, Verdict
 
 By = Literal["own", "teacher", "rationalized"]
 HANGUL_SHARES: dict[Language, tuple[float, float]] = {"korean": (0.5, 1.0), "mixed": (0.05, 0.20)}
@@ -59,24 +58,6 @@ class Solution:
         """A Drop of this solution."""
         draw = f"{self.by} {self.index}"
         return drop_of(self.problem.id, reason, f"{draw}: {detail}" if detail else draw)
-
-
-def sampled(problem: Problem, sample: Sample) -> Solution:
-    """A sample of the policy."""
-    return Solution(
-        problem=problem,
-        text=sample.text,
-        finish_reason=sample.finish_reason,
-        by="own",
-        model=sample.adapter,
-        index=sample.index,
-        order=sample.permutation,
-    )
-
-
-def replied(problem: Problem, reply: Reply, by: By) -> Solution:
-    """A reply of a teacher."""
-    return Solution(problem, reply.text, reply.finish_reason, by, reply.model, reply.index)
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,15 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from koalign.data.grading.extract import visible_text
 from koalign.data.grading.grade import grade
 from koalign.data.prompting.orders import in_order
 from koalign.data.prompting.prompts import Renderer, Template
 from koalign.data.text.ngrams import character_ngrams, jaccard
+from koalign.mining.distilling.teacher_calls import Reply
 from koalign.records import Drop, Hint, Problem, Prompt, Sample
 
-STAGE = "candidates"
 ALIKE = 0.9
 """Jaccard of character 5-grams from which two hints of a problem are duplicates, as for problems."""
 
@@ -63,15 +62,6 @@ class OwnAnswer:
     right: bool
 
 
-@dataclass(frozen=True)
-class HintDraft:
-    """A completion of the hint prompt, by the policy or a teacher."""
-
-    problem_id: str
-    text: str
-    finish_reason: Literal["stop", "length"]
-
-
 def pass_rate(problem: Problem, samples: Sequence[Sample]) -> float | None:
     """The share of right answers, in whatever order the choices were shown; none without samples."""
     if not samples:
@@ -105,10 +95,8 @@ def ask_for_hint(problem: Problem, own: Sequence[OwnAnswer]) -> Prompt:
     The writer may see the answer: the screens refuse hints that give it away.
     """
     parts = [f"[정답]\n{_gold(problem)}"]
-    explanation = problem.rationale or next(
-        (rationale.text for rationale in problem.rationales), ""
-    )
-    if explanation:
+    explanations = [problem.rationale, *(rationale.text for rationale in problem.rationales)]
+    if explanation := next(filter(None, explanations), ""):
         parts.append(f"[해설]\n{explanation}")
     parts += [
         f"[학생의 {'맞은' if answer.right else '틀린'} 풀이]\n{answer.text.strip()}"
@@ -117,8 +105,8 @@ def ask_for_hint(problem: Problem, own: Sequence[OwnAnswer]) -> Prompt:
     return Renderer(_WRITER).render(problem, "abstraction", hint="\n\n".join(parts))
 
 
-def candidates(drafts: Sequence[HintDraft]) -> tuple[list[Hint], list[Drop]]:
-    """The drafts that can be screened, in their order, and the others as drops.
+def candidates(drafts: Sequence[Sample | Reply]) -> tuple[list[Hint], list[Drop]]:
+    """The completions of the hint prompt that can be screened, in their order; the others as drops.
 
     A candidate has ended, is not empty and no near duplicate within its problem. Thoughts, emphasis and
     a label `실마리:` are taken off.
@@ -126,15 +114,20 @@ def candidates(drafts: Sequence[HintDraft]) -> tuple[list[Hint], list[Drop]]:
     hints: list[Hint] = []
     drops: list[Drop] = []
     for draft in drafts:
-        seen = visible_text(draft.text)
-        if draft.finish_reason != "stop" or seen is None:
-            drops.append(Drop(stage=STAGE, reason="unfinished", problem_id=draft.problem_id))
-        elif not (text := _LABEL.sub("", seen).strip()):
-            drops.append(Drop(stage=STAGE, reason="empty", problem_id=draft.problem_id))
+        text = visible_text(draft.text)
+        if draft.finish_reason != "stop" or text is None:
+            drops.append(drop_of(draft.problem_id, "unfinished"))
+        elif not (text := _LABEL.sub("", text).strip()):
+            drops.append(drop_of(draft.problem_id, "empty"))
         else:
             hints.append(Hint(problem_id=draft.problem_id, text=text))
     distinct, duplicates = distinct_hints(hints)
     return distinct, drops + duplicates
+
+
+def drop_of(problem_id: str, reason: str, detail: str = "") -> Drop:
+    """A problem or hint set aside by the stage `candidates`."""
+    return Drop(stage="candidates", reason=reason, problem_id=problem_id, detail=detail)
 
 
 def distinct_hints(hints: Sequence[Hint]) -> tuple[list[Hint], list[Drop]]:
@@ -145,14 +138,7 @@ def distinct_hints(hints: Sequence[Hint]) -> tuple[list[Hint], list[Drop]]:
     for number, hint in enumerate(hints):
         others = kept[hint.problem_id]
         if any(jaccard(grams[number], grams[other]) >= ALIKE for other in others):
-            drops.append(
-                Drop(
-                    stage=STAGE,
-                    reason="near_duplicate",
-                    problem_id=hint.problem_id,
-                    detail=hint.text,
-                )
-            )
+            drops.append(drop_of(hint.problem_id, "near_duplicate", hint.text))
         else:
             others.append(number)
     return [hints[number] for number in sorted(n for own in kept.values() for n in own)], drops

@@ -43,11 +43,10 @@ def cluster(vectors: np.ndarray, count: int | None, seed: int) -> Clusters:
         counts = sorted({round(k) for k in np.geomspace(2, top, _CANDIDATES)}) if top >= 2 else []
     else:
         counts = [min(count, different)]
-    found = [(_labels(vectors, k, seed), k) for k in counts if k > 1]
-    if not found:
-        return _described(vectors, np.zeros(len(vectors), int), None)
-    scored = [(_silhouette(vectors, labels), -k, labels) for labels, k in found]
-    score, _, labels = max(scored, key=lambda one: one[:2])
+    labelings = [(-k, _labels(vectors, k, seed)) for k in counts if k > 1]
+    scored = [(_silhouette(vectors, labels), k, labels) for k, labels in labelings]
+    one_cluster = (_UNKNOWN, -1, np.zeros(len(vectors), int))
+    score, _, labels = max(scored, key=lambda scored: scored[:2], default=one_cluster)
     return _described(vectors, labels, score if score > _UNKNOWN else None)
 
 
@@ -82,9 +81,8 @@ def _labels(vectors: np.ndarray, count: int, seed: int) -> np.ndarray:
     from sklearn.cluster import KMeans
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(
-        1
-    ):  # threads would add up in any order, and a vector between two change sides
+    # Threads would add up in any order, and a vector between two clusters change sides.
+    with threadpool_limits(1):
         return KMeans(count, n_init=_STARTS, random_state=seed).fit(vectors).labels_
 
 

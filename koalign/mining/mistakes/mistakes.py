@@ -15,6 +15,7 @@ import numpy as np
 
 from koalign.data.preparing.leaks import find_leaks
 from koalign.evaluation.results import Prediction
+from koalign.evaluation.stats.tables import frequencies
 from koalign.mining.mistakes.clusters import Clusters, cluster, shares_by_size
 from koalign.mining.mistakes.tfidf import Weights, distinctive_terms, plane, reduced, weigh
 from koalign.records import KoalignError, Problem, Record, content_hash
@@ -107,7 +108,7 @@ def matched(
 
     Of a problem that was evaluated twice the first prediction counts.
     """
-    predictions = [one for one in predictions if one.id == one.problem_id]
+    predictions = [p for p in predictions if p.id == p.problem_id]
     known: dict[str, Problem] = {}
     for problem in problems:
         if problem.id not in known or problem.split == "test":  # once of a test split, always of it
@@ -152,42 +153,40 @@ def select_mistakes(
     without it, TF-IDF does. In a cluster that subject is next of which the fewest have been picked,
     and of a subject a problem drawn by lot. Raises KoalignError for more clusters than mistakes.
     """
-    ordered = sorted(answered, key=lambda one: one.problem.id)  # ids are hashes: no order at all
-    judged = [
-        answer for answer in ordered if answer.problem.answers and answer.problem.kind != "long"
-    ]
-    wrong = [one for one in judged if not one.prediction.correct]
-    right = [one.problem for one in judged if one.prediction.correct]
-    asked = [one.problem for one in wrong]
+    ordered = sorted(answered, key=lambda a: a.problem.id)  # ids are hashes: no order at all
+    judged = [a for a in ordered if a.problem.answers and a.problem.kind != "long"]
+    wrong = [a for a in judged if not a.prediction.correct]
+    right = [a.problem for a in judged if a.prediction.correct]
+    mistaken = [a.problem for a in wrong]
     count, replays, notes = _counts(len(wrong), len(right), take, replay)
     if len(wrong) < FEWEST:
         if wrong:
             notes.append(f"{len(wrong)} mistakes, fewer than {FEWEST}: no clusters are made")
-        picked = _balanced(asked, count, Counter(), seed)
-        groups, described, spots = None, [], []
+        picked = _balanced(mistaken, count, Counter(), seed)
+        silhouette, described, spots = None, list[MinedCluster](), list[Spot]()
     else:
         if clusters is not None and clusters > len(wrong):
             raise KoalignError(f"--clusters {clusters}: there are {len(wrong)} mistakes; lower it")
-        texts = [mistake_text(one) for one in wrong]
+        texts = [mistake_text(answer) for answer in wrong]
         weights = weigh(texts)
         rows = vectors(texts) if vectors else reduced(weights, seed)
         groups = cluster(rows, clusters, seed)
         if clusters is not None and len(groups.members) < clusters:
             notes.append(f"--clusters {clusters}: {len(groups.members)} made, no more texts differ")
-        picked = _pick(asked, groups, count, seed)
-        described = _described(asked, groups, picked, weights)
-        spots = _spots(wrong, groups, picked, rows)
+        picked = _pick(mistaken, groups, count, seed)
+        silhouette = groups.silhouette
+        described, spots = _described(wrong, groups, picked, weights, rows)
     replayed = _balanced(right, replays, Counter(), seed)
     mined = Mined(
         answered=len(answered),
         wrong=len(wrong),
         right=len(right),
         unjudged=len(ordered) - len(judged),
-        why=_counted(one.prediction.why for one in wrong),
+        why=frequencies(answer.prediction.why for answer in wrong),
         picked=len(picked),
         replayed=len(replayed),
-        subjects=_subjects(asked, picked, replayed),
-        silhouette=groups.silhouette if groups else None,
+        subjects=_subjects(mistaken, picked, replayed),
+        silhouette=silhouette,
         clusters=tuple(described),
         notes=tuple(notes),
     )
@@ -201,10 +200,10 @@ def mistake_text(answer: AnsweredProblem) -> str:
 
     Where candidates were scored, the chosen one is the output.
     """
-    problem, wrote = answer.problem, answer.prediction.text
-    if not wrote and problem.choices and answer.prediction.answer:
-        wrote = problem.choices[int(answer.prediction.answer) - 1]
-    return "\n".join((problem.question, problem.passage[:_PASSAGE], problem.box, wrote))
+    problem, output = answer.problem, answer.prediction.text
+    if not output and problem.choices and answer.prediction.answer:
+        output = problem.choices[int(answer.prediction.answer) - 1]
+    return "\n".join((problem.question, problem.passage[:_PASSAGE], problem.box, output))
 
 
 def _counts(wrong: int, right: int, take: int | None, replay: float) -> tuple[int, int, list[str]]:
@@ -252,43 +251,34 @@ def _balanced(
 
 
 def _described(
-    problems: Sequence[Problem], groups: Clusters, picked: Sequence[Problem], weights: Weights
-) -> list[MinedCluster]:
-    chosen = {problem.id for problem in picked}
-    return [
-        MinedCluster(
-            cluster=number,
-            size=len(rows),
-            picked=sum(problems[row].id in chosen for row in rows),
-            subjects=_counted(problems[row].subject for row in rows),
-            terms=distinctive_terms(weights, rows, TERMS),
-            medoid=problems[medoid].id,
-            question=problems[medoid].question,
-            ids=tuple(problems[row].id for row in rows),
-        )
-        for number, (rows, medoid) in enumerate(
-            zip(groups.members, groups.medoids, strict=True), start=1
-        )
-    ]
-
-
-def _spots(
-    wrong: Sequence[AnsweredProblem], groups: Clusters, picked: Sequence[Problem], rows: np.ndarray
-) -> list[Spot]:
+    wrong: Sequence[AnsweredProblem],
+    groups: Clusters,
+    picked: Sequence[Problem],
+    weights: Weights,
+    rows: np.ndarray,
+) -> tuple[list[MinedCluster], list[Spot]]:
+    """The clusters, and a spot of the picture for each mistake."""
     chosen = {problem.id for problem in picked}
     flat = plane(rows)
-    return [
-        Spot(
-            x=float(flat[row, 0]),
-            y=float(flat[row, 1]),
-            cluster=number,
-            picked=wrong[row].problem.id in chosen,
-            medoid=row in groups.medoids,
-            answered=wrong[row],
+    clusters, spots = [], []
+    for number, members in enumerate(groups.members, start=1):
+        medoid, problems = groups.medoids[number - 1], [wrong[row].problem for row in members]
+        clusters.append(
+            MinedCluster(
+                cluster=number,
+                size=len(problems),
+                picked=sum(problem.id in chosen for problem in problems),
+                subjects=frequencies(problem.subject for problem in problems),
+                terms=distinctive_terms(weights, members, TERMS),
+                medoid=wrong[medoid].problem.id,
+                question=wrong[medoid].problem.question,
+                ids=tuple(problem.id for problem in problems),
+            )
         )
-        for number, members in enumerate(groups.members, start=1)
-        for row in members
-    ]
+        for row, problem in zip(members, problems, strict=True):
+            x, y = map(float, flat[row])
+            spots.append(Spot(x, y, number, problem.id in chosen, row == medoid, wrong[row]))
+    return clusters, spots
 
 
 def _subjects(
@@ -300,7 +290,3 @@ def _subjects(
         name: dict(zip(("wrong", "picked", "replayed"), (c[name] for c in counts), strict=True))
         for name in names
     }
-
-
-def _counted(values: Iterable[str]) -> dict[str, int]:
-    return dict(sorted(Counter(values).items(), key=lambda item: (-item[1], item[0])))

@@ -58,8 +58,7 @@ def reduced(weights: Weights, seed: int) -> np.ndarray:
         return np.zeros((weights.matrix.shape[0], 1))
     size = max(1, min(DIMENSIONS, *(side - 1 for side in weights.matrix.shape)))
     with threadpool_limits(1):  # threads would add up in any order, and the last bits differ
-        found = TruncatedSVD(size, random_state=seed).fit_transform(weights.matrix)
-    return normalize(found)
+        return normalize(TruncatedSVD(size, random_state=seed).fit_transform(weights.matrix))
 
 
 def plane(vectors: np.ndarray) -> np.ndarray:
@@ -88,15 +87,15 @@ def distinctive_terms(weights: Weights, members: Sequence[int], count: int) -> t
         (n for n in np.flatnonzero(excess > 0) if weights.terms[n][0] == " "),
         key=lambda n: (-round(excess[n], 9), -len(weights.terms[n]), weights.terms[n]),
     )
-    found: list[str] = []
+    terms: list[str] = []
     for number in order:
         term = str(weights.terms[number]).strip()
-        known = any(term.startswith(other) or other.startswith(term) for other in found)
+        known = any(term.startswith(other) or other.startswith(term) for other in terms)
         if not known and len(term) > 1 and term.isalnum():
-            found.append(term)
-        if len(found) == count:
+            terms.append(term)
+        if len(terms) == count:
             break
-    return tuple(found)
+    return tuple(terms)
 
 
 def _mean(rows: Any) -> np.ndarray:

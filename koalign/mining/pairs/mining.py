@@ -10,12 +10,12 @@ import math
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from koalign.data.grading.grade import grade, quotes_its_choice
 from koalign.data.prompting.orders import Order
 from koalign.data.text.korean import fold, han_leak, repetition
-from koalign.records import Problem, PromptTokens, Record, Sample, Verdict
+from koalign.records import Completion, Problem, PromptTokens, Record, Sample, Verdict
 
 
 class OrderRate(Record):
@@ -65,6 +65,10 @@ class GradedSample:
     @property
     def length(self) -> int:
         return len(self.sample.token_ids)
+
+    @property
+    def completion(self) -> Completion:
+        return Completion(text=self.sample.text, token_ids=self.sample.token_ids)
 
 
 @dataclass(frozen=True)
@@ -190,12 +194,8 @@ def _hardest_first(
         return -round(hardness[number], 9), sample.permutation, sample.index
 
     pool = math.ceil(pool_share * len(candidates))
-    return [
-        Candidate(
-            candidates[n].source, candidates[n].rejected, candidates[n].partners, hard=place < pool
-        )
-        for place, n in enumerate(sorted(range(len(candidates)), key=rank))
-    ]
+    ranked = sorted(range(len(candidates)), key=rank)
+    return [replace(candidates[n], hard=place < pool) for place, n in enumerate(ranked)]
 
 
 def _graded(prompt: SampledPrompt, max_repetition: float) -> list[GradedSample]:

@@ -14,8 +14,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from koalign.mining.pairs.mining import Candidate, GradedSample
-from koalign.records import Completion, Drop, Pair, content_hash
+from koalign.mining.pairs.mining import Candidate
+from koalign.records import (
+    Completion,
+    Drop,
+    Pair,
+    Problem,
+    PromptTokens,
+    Verdict,
+    content_hash,
+)
 
 MINED = ("hard", "random")
 """The reasons of pairs whose sides the policy wrote; all others come from rankings."""
@@ -70,12 +78,13 @@ def pair_up(
         left = list(candidates[problem_id])
         used: Counter[str] = Counter()
         for _ in range(per_problem):
-            hard = [one for one in left if one.hard]
+            hard = [candidate for candidate in left if candidate.hard]
             is_hard = rng.random() < hard_share and bool(hard)
             pool = hard if is_hard else rng.sample(left, len(left))
-            offered = [(_pair(one, used, "hard" if is_hard else "random"), one) for one in pool]
-            if offered:
-                pair, taken = min(offered, key=lambda offer: crowd(offer[0]))
+            reason = "hard" if is_hard else "random"
+            offers = [(_pair(candidate, used, reason), candidate) for candidate in pool]
+            if offers:
+                pair, taken = min(offers, key=lambda offer: crowd(offer[0]))
                 left.remove(taken)
                 used[pair.pair.chosen.text] += 1
                 stood.update(_cells(pair))
@@ -121,27 +130,36 @@ def balanced(
     return kept, dropped
 
 
+def place_pair(
+    problem: Problem,
+    prompt: PromptTokens,
+    sides: tuple[Completion, Completion],
+    reason: str,
+    verdicts: Sequence[Verdict],
+) -> PlacedPair:
+    """The pair of a chosen and a rejected side, placed where their verdicts are of choices."""
+    chosen, rejected = sides
+    pair = Pair(
+        problem_id=prompt.problem_id,
+        prompt=prompt.text,
+        prompt_ids=prompt.token_ids,
+        chosen=chosen,
+        rejected=rejected,
+        reason=reason,
+        permutation=prompt.permutation,
+    )
+    if not (problem.choices and verdicts):
+        return PlacedPair(pair)
+    first, second = (int(verdict.answer or 0) for verdict in verdicts)
+    return PlacedPair(pair, len(problem.choices), (first, second))
+
+
 def _pair(candidate: Candidate, used: Mapping[str, int], reason: str) -> PlacedPair:
     """The candidate with the right sample that has been chosen least."""
-    chosen = min(candidate.partners, key=lambda one: used.get(one.sample.text, 0))
-    source = candidate.source
-    pair = Pair(
-        problem_id=source.prompt.problem_id,
-        prompt=source.prompt.text,
-        prompt_ids=source.prompt.token_ids,
-        chosen=_side(chosen),
-        rejected=_side(candidate.rejected),
-        reason=reason,
-        permutation=source.prompt.permutation,
-    )
-    if not source.problem.choices:
-        return PlacedPair(pair)
-    places = (int(chosen.verdict.answer or 0), int(candidate.rejected.verdict.answer or 0))
-    return PlacedPair(pair, len(source.problem.choices), places)
-
-
-def _side(graded: GradedSample) -> Completion:
-    return Completion(text=graded.sample.text, token_ids=graded.sample.token_ids)
+    chosen = min(candidate.partners, key=lambda partner: used.get(partner.sample.text, 0))
+    source, rejected = candidate.source, candidate.rejected
+    sides, verdicts = (chosen.completion, rejected.completion), (chosen.verdict, rejected.verdict)
+    return place_pair(source.problem, source.prompt, sides, reason, verdicts)
 
 
 def _cells(pair: PlacedPair) -> list[tuple[int, str, int]]:

@@ -11,8 +11,8 @@ from koalign.data.grading.grade import grade, quotes_its_choice
 from koalign.data.prompting.prompts import Renderer
 from koalign.data.prompting.tokens import completion_ids, prompt_ids, prompt_texts
 from koalign.data.text.korean import han_leak, repetition
-from koalign.mining.pairs.pairing import PlacedPair
-from koalign.records import Completion, Drop, Pair, PromptTokens, Ranking
+from koalign.mining.pairs.pairing import PlacedPair, place_pair
+from koalign.records import Completion, Drop, PromptTokens, Ranking, Verdict
 
 BATCH = 256
 """Rankings tokenized in one call."""
@@ -44,24 +44,24 @@ def preference_pairs(
     pairs: list[PlacedPair] = []
     drops: list[Drop] = []
     taken: Counter[str] = Counter()
-    asked = []
+    usable = []
     for ranking in rankings:
-        if reason := _not_asked(ranking, renderer):
+        if reason := _unusable(ranking, renderer):
             drops.append(_drop(ranking, reason, ranking.texts[0]))
         else:
-            asked.append(ranking)
-    for ranking, prompt, sides in _tokenized(asked, renderer, tokenizer):
-        found, gone = _pairs_of(ranking, prompt, sides, limits)
+            usable.append(ranking)
+    for ranking, prompt, sides in _tokenized(usable, renderer, tokenizer):
+        made, gone = _pairs_of(ranking, prompt, sides, limits)
         room = per_problem - taken[ranking.problem.id]
-        pairs += found[:room]
-        taken[ranking.problem.id] += len(found[:room])
-        drops += [*gone, *(pair.drop("more_than_per_problem") for pair in found[room:])]
+        pairs += made[:room]
+        taken[ranking.problem.id] += len(made[:room])
+        drops += [*gone, *(pair.drop("more_than_per_problem") for pair in made[room:])]
     unique = {pair.name: pair for pair in pairs}
     drops += [pair.drop("same_pair_twice") for pair in pairs if unique[pair.name] is not pair]
     return list(unique.values()), drops
 
 
-def _not_asked(ranking: Ranking, renderer: Renderer) -> str | None:
+def _unusable(ranking: Ranking, renderer: Renderer) -> str | None:
     """Why the template cannot ask this problem; none: it can."""
     if ranking.problem.kind not in renderer.template.kinds:
         return "kind_not_in_template"
@@ -75,15 +75,13 @@ def _tokenized(
 ) -> Iterator[tuple[Ranking, PromptTokens, list[Completion]]]:
     for start in range(0, len(rankings), BATCH):
         batch = rankings[start : start + BATCH]
-        asked = [renderer.render(ranking.problem, "answer") for ranking in batch]
-        read = zip(prompt_texts(tokenizer, asked), prompt_ids(tokenizer, asked), strict=True)
-        each = [prompt for prompt, r in zip(asked, batch, strict=True) for _ in r.texts]
-        written = iter(
-            completion_ids(tokenizer, each, [text for ranking in batch for text in ranking.texts])
-        )
-        for ranking, (text, ids) in zip(batch, read, strict=True):
+        prompts = [renderer.render(ranking.problem, "answer") for ranking in batch]
+        shown = zip(prompt_texts(tokenizer, prompts), prompt_ids(tokenizer, prompts), strict=True)
+        each = [prompt for prompt, r in zip(prompts, batch, strict=True) for _ in r.texts]
+        token_ids = iter(completion_ids(tokenizer, each, [t for r in batch for t in r.texts]))
+        for ranking, (text, ids) in zip(batch, shown, strict=True):
             prompt = PromptTokens(problem_id=ranking.problem.id, text=text, token_ids=tuple(ids))
-            sides = [Completion(text=t, token_ids=tuple(next(written))) for t in ranking.texts]
+            sides = [Completion(text=t, token_ids=tuple(next(token_ids))) for t in ranking.texts]
             yield ranking, prompt, sides
 
 
@@ -93,45 +91,33 @@ def _pairs_of(
     problem, best = ranking.problem, sides[0]
     verifiable = bool(problem.answers) and problem.kind != "long"
     verdicts = [grade(problem, side.text) for side in sides]
-    room = limits.context - len(prompt.token_ids)
-    if len(best.token_ids) > room:
-        return [], [_drop(ranking, "longer_than_context", best.text)]
-    if repetition(best.token_ids) > limits.max_repetition:
-        return [], [_drop(ranking, "repeats_itself", best.text)]
-    if han_leak(best.text, prompt.text).leaks:
-        return [], [_drop(ranking, "chinese", best.text)]
-    if verifiable and not (verdicts[0].correct and quotes_its_choice(problem, best.text)):
-        return [], [_drop(ranking, "chosen_not_right", best.text)]
-    pairs, drops = [], []
-    for side, verdict in zip(sides[1:], verdicts[1:], strict=True):
-        lengths = sorted(len(one.token_ids) for one in (best, side))
-        if len(side.token_ids) > room:
-            drops.append(_drop(ranking, "longer_than_context", side.text))
-        elif repetition(side.token_ids) > limits.max_repetition:
-            drops.append(_drop(ranking, "repeats_itself", side.text))
-        elif han_leak(side.text, prompt.text).leaks:
-            drops.append(_drop(ranking, "chinese", side.text))
-        elif verifiable and (
-            verdict.correct or verdict.answer is None or not quotes_its_choice(problem, side.text)
-        ):
-            drops.append(_drop(ranking, "rejected_not_wrong", side.text))
-        elif lengths[1] > limits.max_length_ratio * lengths[0]:
-            drops.append(_drop(ranking, "lengths_too_different", side.text))
-        else:
-            pair = Pair(
-                problem_id=problem.id,
-                prompt=prompt.text,
-                prompt_ids=prompt.token_ids,
-                chosen=best,
-                rejected=side,
-                reason="ranked" if verifiable else "native",
-            )
-            if verifiable and problem.choices:
-                places = (int(verdicts[0].answer or 0), int(verdict.answer or 0))
-                pairs.append(PlacedPair(pair, len(problem.choices), places))
-            else:
-                pairs.append(PlacedPair(pair))
-    return pairs, drops
+
+    def refusal(side: Completion, verdict: Verdict) -> str | None:
+        if len(prompt.token_ids) + len(side.token_ids) > limits.context:
+            return "longer_than_context"
+        if repetition(side.token_ids) > limits.max_repetition:
+            return "repeats_itself"
+        if han_leak(side.text, prompt.text).leaks:
+            return "chinese"
+        states_a_choice = verdict.answer is not None and quotes_its_choice(problem, side.text)
+        if verifiable and not (states_a_choice and verdict.correct == (side is best)):
+            return "chosen_not_right" if side is best else "rejected_not_wrong"
+        shorter, longer = sorted(len(text.token_ids) for text in (best, side))
+        return "lengths_too_different" if longer > limits.max_length_ratio * shorter else None
+
+    refusals = list(map(refusal, sides, verdicts))
+    if refusals[0]:
+        return [], [_drop(ranking, refusals[0], best.text)]
+    others = list(zip(sides, verdicts, refusals, strict=True))[1:]
+    reason = "ranked" if verifiable else "native"
+    pairs = [
+        place_pair(
+            problem, prompt, (best, side), reason, (verdicts[0], verdict) if verifiable else ()
+        )
+        for side, verdict, refused in others
+        if not refused
+    ]
+    return pairs, [_drop(ranking, refused, side.text) for side, _, refused in others if refused]
 
 
 def _drop(ranking: Ranking, reason: str, text: str) -> Drop:

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from koalign.evaluation.stats.tables import histogram, quantiles
+from koalign.evaluation.stats.tables import frequencies, histogram, quantiles
 from koalign.mining.pairs.mining import Item
 from koalign.mining.pairs.pairing import PlacedPair
-from koalign.records import Drop
+from koalign.records import Drop, count_reasons
 
 
 def describe_pairs(
@@ -25,24 +25,24 @@ def describe_pairs(
     their n (Chen et al., arXiv 2107.03374, at k = 1 and k = n). `ches` are the length-normalised
     CHES that were computed. Needs an item.
     """
-    reasons = Counter(one.pair.reason for one in pairs)
-    lengths = [one.lengths for one in pairs]
+    reasons = Counter(placed.pair.reason for placed in pairs)
+    lengths = [placed.lengths for placed in pairs]
     differences = [chosen - rejected for chosen, rejected in lengths]
     return {
         "problems": len(items),
         "samples": sum(item.n for item in items),
         "n": max(item.n for item in items),
         "pairs": len(pairs),
-        "problems_with_pairs": len({one.pair.problem_id for one in pairs}),
+        "problems_with_pairs": len({placed.pair.problem_id for placed in pairs}),
         "reasons": dict(sorted(reasons.items())),
         "unverified": reasons["native"],
         "yield": _share(item.use == "pairs" for item in items),
         "pass@1": round(statistics.fmean(item.right / item.n for item in items), 4),
         "pass@n": _share(item.right > 0 for item in items),
         "pass_rates": _pass_rates(items),
-        "uses": _counted([item.use for item in items]),
-        "verdicts": _counted(
-            [why for item in items for why, n in item.why.items() for _ in range(n)]
+        "uses": frequencies(item.use for item in items),
+        "verdicts": frequencies(
+            why for item in items for why, n in item.why.items() for _ in range(n)
         ),
         "in_one_order": sum(len(item.orders) == 1 for item in items),
         "lengths": {
@@ -61,7 +61,7 @@ def describe_pairs(
         },
         "positions": _positions(pairs),
         "ches": quantiles([round(value, 4) for value in ches]),
-        "dropped": dict(sorted(Counter(drop.reason for drop in drops).items())),
+        "dropped": count_reasons(drops),
     }
 
 
@@ -77,23 +77,18 @@ def _pass_rates(items: Sequence[Item]) -> dict[str, int]:
 
 def _positions(pairs: Sequence[PlacedPair]) -> dict[str, dict[str, dict[str, int]]]:
     """Number of choices -> side -> place of its answer -> pairs."""
-    sizes = sorted({one.choices for one in pairs if one.choices})
+    counts = Counter(
+        (pair.choices, side, place)
+        for pair in pairs
+        for side, place in zip(("chosen", "rejected"), pair.places, strict=True)
+    )
     return {
         str(size): {
-            side: {
-                str(place): sum(
-                    one.choices == size and one.places[number] == place for one in pairs
-                )
-                for place in range(1, size + 1)
-            }
-            for number, side in enumerate(("chosen", "rejected"))
+            side: {str(place): counts[size, side, place] for place in range(1, size + 1)}
+            for side in ("chosen", "rejected")
         }
-        for size in sizes
+        for size in sorted({pair.choices for pair in pairs} - {0})
     }
-
-
-def _counted(values: Sequence[str]) -> dict[str, int]:
-    return dict(sorted(Counter(values).items(), key=lambda item: (-item[1], item[0])))
 
 
 def _share(marks: Iterable[bool]) -> float:
