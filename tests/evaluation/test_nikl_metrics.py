@@ -177,7 +177,7 @@ def test_answer_and_reason_of_a_problem_are_resampled_together():
     assert found.final.n == 20
 
 
-def test_a_missing_reason_is_skipped_and_counted_or_scores_0_if_so_wished():
+def test_a_missing_reason_is_skipped_and_counted():
     texts = [WITH_REASON.format(0), '"불을 켜다1."가 옳다.', "모르겠다", ""]
     predictions = predict(NORMS, *texts)
     scorers = dict.fromkeys(DESCRIPTIVE, constant(0.4))
@@ -186,10 +186,6 @@ def test_a_missing_reason_is_skipped_and_counted_or_scores_0_if_so_wished():
     assert official.figures["descriptive_avg"].value == pytest.approx(0.4)
     assert official.final.value == pytest.approx(0.45)
     assert official.skipped == 3
-    strict = norms_qa_score(NORMS, predictions, scorers, missing_reasons="zero")
-    assert strict.figures["descriptive_avg"].value == pytest.approx(0.1)
-    assert strict.final.value == pytest.approx(0.3)
-    assert strict.skipped == 0
 
 
 def test_without_any_reason_the_norms_score_is_half_the_exact_match_and_needs_no_scorer():
@@ -202,7 +198,7 @@ def test_without_any_reason_the_norms_score_is_half_the_exact_match_and_needs_no
 
 def test_a_norms_score_without_scorers_has_no_final():
     predictions = predict(NORMS, *(WITH_REASON.format(n) for n in range(4)))
-    found = norms_qa_score(NORMS, predictions, {"rouge_1": constant(0.5)}, missing_reasons="zero")
+    found = norms_qa_score(NORMS, predictions, {"rouge_1": constant(0.5)})
     assert found.final is None
     assert found.missing == ("bertscore", "bleurt")
 

@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Literal
 
 from koalign.evaluation.stats.intervals import Figure, figure, require_same_ids
 from koalign.records import KoalignError, Problem
@@ -24,7 +23,7 @@ DESCRIPTIVE = ("rouge_1", "bertscore", "bleurt")
 
 WORD_LIMIT = 1000
 _NEITHER_LETTER_NOR_DIGIT = re.compile("[^A-Za-z0-9가-힣]")
-_VERDICTS = ("가 옳다", "이 옳다")
+_ENDINGS = ("가 옳다", "이 옳다")
 
 
 @dataclass(frozen=True)
@@ -76,35 +75,27 @@ def norms_qa_score(
     problems: Sequence[Problem],
     predictions: Mapping[str, str],
     scorers: Mapping[str, Scorer],
-    missing_reasons: Literal["skip", "zero"] = "skip",
     seed: int = 0,
 ) -> NiklScore:
     """어문규범: the mean of the exact match of the answer and the descriptive score of the reason.
 
     Answers read `"…"가 옳다. <reason>`. The official script skips pairs with an empty reason on either
-    side, so that saying nothing costs nothing, and scores 0 if no pair is left; with
-    `missing_reasons="zero"` a gold reason without a predicted one scores 0. Raises as
+    side, so that saying nothing costs nothing, and scores 0 if no pair is left. Raises as
     `culture_qa_score` does.
     """
     require_same_ids((problem.id for problem in problems), predictions)
     parts: dict[str, dict[str, float]] = {"exact_match": {}}
     reasons: dict[str, tuple[str, str]] = {}
-    unexplained = []
     for problem in problems:
         gold, gold_reason = split_reason(_gold(problem))
         text, reason = split_reason(predictions[problem.id])
         parts["exact_match"][problem.id] = _any_alternative(text, (gold,))
         if gold_reason and reason:
             reasons[problem.id] = (gold_reason, reason)
-        elif gold_reason and missing_reasons == "zero":
-            unexplained.append(problem.id)
     measures, missing = _descriptive(reasons, scorers)
-    skipped = len(problems) - len(reasons) - len(unexplained)
-    zeros = unexplained if reasons else [problem.id for problem in problems]
-    for name in DESCRIPTIVE:
-        if name not in missing:
-            measures.setdefault(name, {}).update(dict.fromkeys(zeros, 0.0))
-    return _score(parts, measures, missing, skipped, seed)
+    if not reasons:
+        measures = {name: {problem.id: 0.0 for problem in problems} for name in DESCRIPTIVE}
+    return _score(parts, measures, missing, len(problems) - len(reasons), seed)
 
 
 def split_reason(text: str) -> tuple[str, str]:
@@ -114,7 +105,7 @@ def split_reason(text: str) -> tuple[str, str]:
     either all is answer. Only the ASCII quotes are removed.
     """
     end = len(text)
-    for verdict in _VERDICTS:
+    for verdict in _ENDINGS:
         if verdict in text:
             end = text.find(verdict) + len(verdict)
             break

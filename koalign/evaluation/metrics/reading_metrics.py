@@ -10,11 +10,11 @@ import re
 import string
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import partial
 
-from koalign.evaluation.stats.intervals import require_same_ids
 from koalign.records import KoalignError
 
 # `()‘’` was meant to stand inside the class; outside it must follow a mark, so 《》 and ‘’ stay.
@@ -32,69 +32,15 @@ class SpanScore:
     """KLUE's ROUGE-W or KorQuAD's F1."""
 
 
-def klue_mrc(
-    golds: Mapping[str, Sequence[str]], predictions: Mapping[str, str]
-) -> dict[str, SpanScore]:
-    """Guid -> exact match and ROUGE-W, in the order of `golds`; the figures are their means.
-
-    The gold of an unanswerable question is "", and only an empty prediction is right. Equals
-    `klue_baseline/metrics/utils.py` of KLUE-baseline, except that a missing guid raises KoalignError, as
-    does one too many: the script leaves it out of the mean, so that an unfinished file scores higher.
-    """
-    return _score(golds, predictions, klue_mrc_score)
-
-
-def korquad_1(
-    golds: Mapping[str, Sequence[str]], predictions: Mapping[str, str]
-) -> dict[str, SpanScore]:
-    """Question id -> exact match and F1, in the order of `golds`; the figures are their means.
-
-    Equals `evaluate-v1.0.py` of KorQuAD 1.0, except that a missing id raises KoalignError, where the
-    script scores 0, and so does one too many.
-    """
-    return _score(golds, predictions, korquad_1_score)
-
-
-def korquad_2(
-    golds: Mapping[str, Sequence[str]], predictions: Mapping[str, str]
-) -> dict[str, SpanScore]:
-    """As `korquad_1`, by the script of KorQuAD 2.1; needs beautifulsoup4."""
-    return _score(golds, predictions, korquad_2_score)
-
-
-def _score(
-    golds: Mapping[str, Sequence[str]],
-    predictions: Mapping[str, str],
-    score: Callable[[str, Sequence[str]], SpanScore],
-) -> dict[str, SpanScore]:
-    require_same_ids(golds, predictions)
-    unknown = [name for name, answers in golds.items() if not answers]
-    if unknown:
-        raise KoalignError(
-            f"{len(unknown)} questions have no gold answer (that of an unanswerable one is an empty "
-            f"text), so nothing can be scored; the first: {unknown[0]!r}"
-        )
-    return {name: score(predictions[name], answers) for name, answers in golds.items()}
-
-
 def klue_mrc_score(prediction: str, golds: Sequence[str]) -> SpanScore:
     """Exact match and ROUGE-W of one prediction, each the best over the golds, at least one.
 
-    ROUGE-W here is the F1 of the longest common run of characters, spaces included, not Lin's (2004).
-    difflib finds the run, and in a gold of 200 characters or more it may overlook one whose every
-    character makes up over 1 % of the gold, as in the script.
+    The gold of an unanswerable question is "", and only an empty prediction is right. Equals
+    `klue_baseline/metrics/utils.py` of KLUE-baseline. ROUGE-W here is the F1 of the longest common run
+    of characters, spaces included, not Lin's (2004). difflib finds the run. In a gold of 200 characters
+    or more it may overlook one whose every character makes up over 1 % of the gold, as in the script.
     """
-    predicted = _klue_normal(prediction)
-    normal = [_klue_normal(gold) for gold in golds]
-    return SpanScore(
-        max(float(predicted == gold) for gold in normal),
-        max(_rouge_w(predicted, gold) for gold in normal),
-    )
-
-
-def _klue_normal(text: str) -> str:
-    text = _KLUE_MARKS.sub(" ", text.lower()).translate(_WITHOUT_PUNCTUATION)
-    return " ".join(text.split())
+    return _best(prediction, golds, partial(_normal, _KLUE_MARKS), _rouge_w)
 
 
 def _rouge_w(predicted: str, gold: str) -> float:
@@ -107,36 +53,39 @@ def _rouge_w(predicted: str, gold: str) -> float:
 def korquad_1_score(prediction: str, golds: Sequence[str]) -> SpanScore:
     """Exact match and F1 of one prediction, each the best over the golds, at least one.
 
-    F1 is over the bag of characters without spaces, so it does not see their order. “ and ” are kept,
-    and the F1 of two empty texts is 0 although they match.
+    Equals `evaluate-v1.0.py` of KorQuAD 1.0. F1 is over the bag of characters without spaces, so it
+    does not see their order. “ and ” are kept, and the F1 of two empty texts is 0 although they match.
     """
-    return _korquad_score(prediction, golds, _korquad_normal)
+    return _best(prediction, golds, partial(_normal, _KORQUAD_MARKS), _bag_f1)
 
 
 def korquad_2_score(prediction: str, golds: Sequence[str]) -> SpanScore:
-    """As `korquad_1_score`, with tags stripped first and all white space removed.
+    """As `korquad_1_score`, with tags stripped first and all white space removed (KorQuAD 2.1).
 
-    The script lets BeautifulSoup choose the parser that is installed; here it is always `html.parser`.
+    Needs beautifulsoup4, with `html.parser`; the script takes whichever parser is installed.
     """
 
     def normal(text: str) -> str:
-        return "".join(_korquad_normal(_without_tags(text)).split())
+        return "".join(_normal(_KORQUAD_MARKS, _without_tags(text)).split())
 
-    return _korquad_score(prediction, golds, normal)
+    return _best(prediction, golds, normal, _bag_f1)
 
 
-def _korquad_score(
-    prediction: str, golds: Sequence[str], normal: Callable[[str], str]
+def _best(
+    prediction: str,
+    golds: Sequence[str],
+    normal: Callable[[str], str],
+    overlap: Callable[[str, str], float],
 ) -> SpanScore:
     predicted, normals = normal(prediction), [normal(gold) for gold in golds]
     return SpanScore(
         max(float(predicted == gold) for gold in normals),
-        max(_bag_f1(predicted, gold) for gold in normals),
+        max(overlap(predicted, gold) for gold in normals),
     )
 
 
-def _korquad_normal(text: str) -> str:
-    text = _KORQUAD_MARKS.sub(" ", text).lower().translate(_WITHOUT_PUNCTUATION)
+def _normal(marks: re.Pattern[str], text: str) -> str:
+    text = marks.sub(" ", text.lower()).translate(_WITHOUT_PUNCTUATION)
     return " ".join(text.split())
 
 
