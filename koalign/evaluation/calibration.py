@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from math import ceil, exp, fsum, isnan, log
+from math import ceil, exp, fsum, log
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from koalign.evaluation.results import Prediction
-from koalign.evaluation.stats.intervals import share_figure
+from koalign.evaluation.stats.intervals import rounded, share_figure
 from koalign.evaluation.stats.resampling import resampled_sums
 
 if TYPE_CHECKING:
@@ -66,7 +66,6 @@ def calibrate(predictions: Sequence[Prediction], seed: int = 0) -> dict[str, Any
     correct = [p.correct for _, p in known]
     clusters = [p.cluster for _, p in known]
     bins = equal_mass(sure, max(1, min(BINS, len(known) // BIN_SIZE)))
-    ece, low, high, by_chance = _calibration_error(sure, correct, clusters, bins, seed)
     surprise = [_surprise(p) for _, p in known if p.logprobs and p.gold]
     return {
         "by": "probability" if any(p.logprobs for _, p in known) else "votes",
@@ -74,21 +73,19 @@ def calibrate(predictions: Sequence[Prediction], seed: int = 0) -> dict[str, Any
         "without": len(predictions) - len(known),
         "confidence": round(fmean(sure), 4),
         "accuracy": round(fmean(correct), 4),
-        "ece": ece,
-        "ece_low": low,
-        "ece_high": high,
-        "ece_by_chance": by_chance,
+        **_calibration_error(sure, correct, clusters, bins, seed),
         "brier": round(fmean((c - y) ** 2 for c, y in zip(sure, correct, strict=True)), 4),
         "nll": round(fmean(surprise), 4) if surprise else None,
         "bins": [
             {
-                "from": round(min(sure[i] for i in members), 4),
-                "to": round(max(sure[i] for i in members), 4),
+                "from": round(min(confidences), 4),
+                "to": round(max(confidences), 4),
                 "n": len(members),
-                "confidence": round(fmean(sure[i] for i in members), 4),
+                "confidence": round(fmean(confidences), 4),
                 "accuracy": round(fmean(correct[i] for i in members), 4),
             }
             for members in bins
+            for confidences in [[sure[i] for i in members]]
         ],
         "coverage": [_selective(every, share) for share in COVERAGES],
     }
@@ -100,43 +97,41 @@ def equal_mass(values: Sequence[float], bins: int) -> list[list[int]]:
     Fewer bins than asked for where many values are equal; none is empty.
     """
     ordered = sorted(range(len(values)), key=lambda i: values[i])
-    found: dict[int, list[int]] = {}
+    parts: dict[int, list[int]] = {}
     start = 0
     while start < len(ordered):
         end = start + 1
         while end < len(ordered) and values[ordered[end]] == values[ordered[start]]:
             end += 1
         middle = (start + end) / 2
-        found.setdefault(int(bins * middle / len(ordered)), []).extend(ordered[start:end])
+        parts.setdefault(int(bins * middle / len(ordered)), []).extend(ordered[start:end])
         start = end
-    return list(found.values())
+    return list(parts.values())
 
 
 def described(values: Sequence[float], clusters: Sequence[Hashable]) -> dict[str, Any]:
     """n, value, low and high of a mean of numbers from 0 to 1, as `share_figure` has them."""
-    found = share_figure(values, clusters)
-    ends = {"low": found.low, "high": found.high}
-    return {
-        "n": found.n,
-        "value": round(found.value, 4),
-        **{name: None if end is None else round(end, 4) for name, end in ends.items()},
-    }
+    return share_figure(values, clusters).rounded()
 
 
-def resampled(
+def distance(
+    name: str,
     rows: np.ndarray,
     clusters: Sequence[Hashable],
     statistic: Callable[[np.ndarray], float],
+    by_chance: float,
     seed: int,
-) -> list[float]:
-    """The statistic of the column sums of `rows`, one an item, each time whole clusters are drawn.
+) -> dict[str, float | None]:
+    """A distance from 0 with `_low`, `_high` and `_by_chance`: a statistic of sums of `rows`, one an item.
 
-    Empty with fewer than two clusters; resamples of which the statistic is NaN are left out.
+    Whole clusters are drawn; with fewer than two there is no interval.
     """
-    if len(set(clusters)) < 2:
-        return []
-    found = map(statistic, resampled_sums(rows, clusters, RESAMPLES, seed))
-    return [value for value in found if not isnan(value)]
+    value, draws = statistic(rows.sum(axis=0)), []
+    if len(set(clusters)) > 1:
+        draws = [statistic(sums) for sums in resampled_sums(rows, clusters, RESAMPLES, seed)]
+    figures = (value, *distance_interval(value, draws, by_chance), by_chance)
+    ends = ("", "_low", "_high", "_by_chance")
+    return {name + end: rounded(figure) for end, figure in zip(ends, figures, strict=True)}
 
 
 def distance_interval(
@@ -178,7 +173,7 @@ def _calibration_error(
     clusters: Sequence[Hashable],
     bins: Sequence[Sequence[int]],
     seed: int,
-) -> tuple[float, float | None, float | None, float]:
+) -> dict[str, float | None]:
     """ECE, its interval in the same bins, and what chance gives."""
     import numpy as np
 
@@ -192,7 +187,6 @@ def _calibration_error(
     def error(sums: np.ndarray) -> float:
         return float(np.abs(sums[:-1]).sum() / sums[-1])
 
-    value = error(rows.sum(axis=0))
     in_bins = confidences[[i for members in bins for i in members]]
     starts = np.cumsum([0, *(len(members) for members in bins[:-1])])
     rng = np.random.default_rng(seed)
@@ -201,9 +195,7 @@ def _calibration_error(
         for _ in range(RESAMPLES)
     ]
     by_chance = float(np.quantile(chance, 0.95)) / len(sure)
-    low, high = distance_interval(value, resampled(rows, clusters, error, seed), by_chance)
-    low, high = (None if end is None else round(end, 4) for end in (low, high))
-    return round(value, 4), low, high, round(by_chance, 4)
+    return distance("ece", rows, clusters, error, by_chance, seed)
 
 
 def _surprise(prediction: Prediction) -> float:

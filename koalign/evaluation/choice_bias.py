@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import ceil, exp, log
 from statistics import fmean
@@ -10,14 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from koalign.data.prompting.choices import order_dependent
 from koalign.data.prompting.orders import Order
-from koalign.evaluation.calibration import (
-    described,
-    distance_interval,
-    log_softmax,
-    resampled,
-)
+from koalign.evaluation.calibration import described, distance, log_softmax
 from koalign.evaluation.results import Prediction
-from koalign.evaluation.stats.intervals import paired_difference
+from koalign.evaluation.stats.intervals import paired_difference, rounded
 from koalign.records import Problem
 
 if TYPE_CHECKING:
@@ -61,38 +55,39 @@ def position_bias(size: int, predictions: Sequence[Prediction], seed: int = 0) -
     import numpy as np
 
     one_gold = [p for p in predictions if len(p.gold) == 1]
-    places = [int(p.gold[0]) - 1 for p in one_gold]
+    numbers, places = range(len(one_gold)), [int(p.gold[0]) - 1 for p in one_gold]
     rows = np.zeros((len(one_gold), 2 * size))
-    rows[range(len(one_gold)), places] = [p.correct for p in one_gold]
-    rows[range(len(one_gold)), [size + place for place in places]] = 1
+    rows[numbers, places] = [p.correct for p in one_gold]
+    rows[numbers, [size + place for place in places]] = 1
     right, gold = np.split(rows.sum(axis=0).astype(int), 2)
-    read = [(place, p) for place, p in zip(places, one_gold, strict=True) if p.answer is not None]
-    answered = _counted([int(p.answer) - 1 for _, p in read if p.answer], size)
-    of_read = _counted([place for place, _ in read], size)
-    expected, p_value = _evenness(answered, of_read, int(right.sum()), seed)
-    value, low, high, by_chance = None, None, None, None
+    pairs = [
+        (int(p.answer) - 1, place)
+        for place, p in zip(places, one_gold, strict=True)
+        if p.answer is not None
+    ]
+    answered, of_answered = (
+        np.bincount(column, minlength=size)[:size]
+        for column in np.array(pairs, int).reshape(-1, 2).T
+    )
+    expected, p_value = _evenness(answered, of_answered, int(right.sum()), seed)
+    rstd: dict[str, float | None] = dict.fromkeys(
+        ("rstd", "rstd_low", "rstd_high", "rstd_by_chance")
+    )
     if (gold > 0).sum() > 1:
-        value = _rstd(np.concatenate([right, gold]))
         rng = np.random.default_rng(seed)
         drawn = rng.multivariate_hypergeometric(gold, right.sum(), size=SIMULATIONS)
-        found = (drawn[:, gold > 0] / gold[gold > 0]).std(axis=1)
-        by_chance = float(np.quantile(found, 0.95))
-        draws = resampled(rows, [p.cluster for p in one_gold], _rstd, seed)
-        low, high = distance_interval(value, draws, by_chance)
+        spread = (drawn[:, gold > 0] / gold[gold > 0]).std(axis=1)
+        by_chance = float(np.quantile(spread, 0.95))
+        rstd = distance("rstd", rows, [p.cluster for p in one_gold], _rstd, by_chance, seed)
     return {
         "n": len(one_gold),
         "several_gold": len(predictions) - len(one_gold),
-        "unanswered": len(one_gold) - len(read),
+        "unanswered": len(one_gold) - len(pairs),
         "gold": gold.tolist(),
         "answered": answered.tolist(),
         "expected": [round(float(count), 1) for count in expected],
-        "recall": [
-            round(int(r) / int(g), 4) if g else None for r, g in zip(right, gold, strict=True)
-        ],
-        "rstd": _rounded(value),
-        "rstd_low": _rounded(low),
-        "rstd_high": _rounded(high),
-        "rstd_by_chance": _rounded(by_chance),
+        "recall": [rounded(r / g) if g else None for r, g in zip(right, gold, strict=True)],
+        **rstd,
         "p": p_value,
     }
 
@@ -149,7 +144,7 @@ def order_bias(
     for number in estimated:
         answers[number] = averages[number]
     before, after = ([a in g for a, g in zip(s, gold, strict=True)] for s in (plain, answers))
-    gain = paired_difference(after, before, clusters, seed)
+    gain, p = paired_difference(after, before, clusters, seed)
     return {
         **counts,
         "plain": described([plain[n] in gold[n] for n in turned], of_turned),
@@ -163,10 +158,10 @@ def order_bias(
         "pride": {
             "plain": described(before, clusters),
             "debiased": described(after, clusters),
-            "difference": _rounded(gain.difference.value),
-            "low": _rounded(gain.difference.low),
-            "high": _rounded(gain.difference.high),
-            "p": round(gain.p, 4),
+            "difference": rounded(gain.value),
+            "low": rounded(gain.low),
+            "high": rounded(gain.high),
+            "p": rounded(p),
         },
     }
 
@@ -210,19 +205,12 @@ def _highest(values: Sequence[float]) -> int:
     return max(range(len(values)), key=lambda i: values[i])
 
 
-def _counted(places: Sequence[int], size: int) -> np.ndarray:
-    import numpy as np
-
-    counts = Counter(places)
-    return np.array([counts[place] for place in range(size)])
-
-
 def _rstd(right_and_gold: np.ndarray) -> float:
-    """The standard deviation of the recalls of the places that are gold, NaN if there is none."""
+    """The standard deviation of the recalls of the places that are gold, at least one."""
     import numpy as np
 
     right, gold = np.split(right_and_gold, 2)
-    return float(np.std(right[gold > 0] / gold[gold > 0])) if (gold > 0).any() else float("nan")
+    return float(np.std(right[gold > 0] / gold[gold > 0]))
 
 
 def _evenness(
@@ -237,16 +225,12 @@ def _evenness(
     elsewhere = (1 - np.eye(size)) / (size - 1)
     expected = (right * gold + (n - right) * (gold @ elsewhere)) / n
     rng = np.random.default_rng(seed)
-    found = rng.multivariate_hypergeometric(gold, right, size=SIMULATIONS)
-    for place, wrong in enumerate((gold - found).T.copy()):
-        found = found + rng.multinomial(wrong, elsewhere[place])
+    drawn = rng.multivariate_hypergeometric(gold, right, size=SIMULATIONS)
+    for place, wrong in enumerate((gold - drawn).T.copy()):
+        drawn = drawn + rng.multinomial(wrong, elsewhere[place])
 
     def strays(counts: np.ndarray) -> np.ndarray:
         return ((counts - expected) ** 2 / np.maximum(expected, 1e-9)).sum(axis=-1)
 
-    as_far = int((strays(found) >= strays(answered) - 1e-9).sum())
+    as_far = int((strays(drawn) >= strays(answered) - 1e-9).sum())
     return expected, round((1 + as_far) / (1 + SIMULATIONS), 4)
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from koalign.evaluation.comparability import BASE, Evaluated, doubts, on_the_same_items
-from koalign.evaluation.compared import Compared, Comparison, Flip, Row, Subject
+from koalign.evaluation.compared import Compared, Comparison, Flip, Row
 from koalign.evaluation.measures import (
     Measure,
     macro_f1_measure,
@@ -34,7 +34,10 @@ def compare_evaluations(systems: Sequence[Evaluated], common: bool = False) -> C
     """
     kept = on_the_same_items(systems, common)
     scale, pairs = _scale(kept), _pairs(kept)
-    comparisons = _corrected([_comparison(scale, a, b) for a, b in pairs])
+    figures = [_figures(scale, a, b) for a, b in pairs]
+    _add_holm(figures)
+    _add_holm([part for comparison in figures for part in comparison["subjects"]])
+    comparisons = [Comparison(**fields) for fields in figures]
     rows, warnings = [], doubts(kept)
     for system in kept:
         row, doubt = _row(scale, system)
@@ -119,63 +122,49 @@ def _pairs(systems: Sequence[Evaluated]) -> list[tuple[Evaluated, Evaluated]]:
     return pairs
 
 
-def _comparison(scale: _Scale, a: Evaluated, b: Evaluated) -> Comparison:
+def _figures(scale: _Scale, a: Evaluated, b: Evaluated) -> dict[str, Any]:
+    """The fields of a Comparison, its subjects as dicts, and no `p_holm` yet."""
     earned_a, earned_b = scale.earned(a), scale.earned(b)
     graded = any(score not in (0, 1) for score in (*earned_a, *earned_b))
 
     def compared(places: Sequence[int]) -> dict[str, Any]:
         measures = scale.measure(a, earned_a, places), scale.measure(b, earned_b, places)
-        gap = difference(*measures, [scale.passages[n] for n in places])
+        value_a, value_b, gap = difference(*measures, [scale.passages[n] for n in places])
         won = sum(earned_a[n] > earned_b[n] for n in places)
         lost = sum(earned_a[n] < earned_b[n] for n in places)
         return {
-            "n": len(places),
-            "value_a": gap.first,
-            "value_b": gap.second,
-            "difference": gap.difference,
+            "n": gap.n,
+            "value_a": value_a,
+            "value_b": value_b,
+            "difference": gap.value,
             "low": gap.low,
             "high": gap.high,
             "won": won,
             "lost": lost,
             "p": None if graded else sign_test_p(won, lost),
-            "p_holm": None,
         }
 
     by_subject: dict[str, list[int]] = {}
     for place, subject in enumerate(scale.subjects):
         by_subject.setdefault(subject, []).append(place)
+    parts = by_subject.items() if len(by_subject) > 1 else ()
+    subjects = [{"subject": name, **compared(places)} for name, places in parts]
     whole = compared(range(len(earned_a)))
-    subjects = [
-        Subject(subject=name, **compared(places))
-        for name, places in by_subject.items()
-        if len(by_subject) > 1
-    ]
     same = [x.answer == y.answer for x, y in zip(a.predictions, b.predictions, strict=True)]
-    return Comparison(
-        a=a.name,
-        b=b.name,
+    return {
+        "a": a.name,
+        "b": b.name,
         **whole,
-        needed=None if graded else fewest_items_apart(whole["won"] + whole["lost"]),
-        agreement=sum(same) / len(same),
-        subjects=sorted(subjects, key=lambda subject: (subject.difference, subject.subject)),
-    )
+        "needed": None if graded else fewest_items_apart(whole["won"] + whole["lost"]),
+        "agreement": sum(same) / len(same),
+        "subjects": sorted(subjects, key=lambda part: (part["difference"], part["subject"])),
+    }
 
 
-def _corrected(comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """With `p_holm`: the comparisons are one family of tests, all their subjects another."""
-    whole = holm([comparison.p for comparison in comparisons])
-    parts = iter(holm([part.p for comparison in comparisons for part in comparison.subjects]))
-    return [
-        comparison.model_copy(
-            update={
-                "p_holm": p,
-                "subjects": [
-                    part.model_copy(update={"p_holm": next(parts)}) for part in comparison.subjects
-                ],
-            }
-        )
-        for comparison, p in zip(comparisons, whole, strict=True)
-    ]
+def _add_holm(tests: Sequence[dict[str, Any]]) -> None:
+    """Add `p_holm` to each of a family of tests."""
+    for test, p in zip(tests, holm([test["p"] for test in tests]), strict=True):
+        test["p_holm"] = p
 
 
 def _row(scale: _Scale, system: Evaluated) -> tuple[Row, list[str]]:

@@ -3,35 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
 from koalign.evaluation.measures import Measure
+from koalign.evaluation.stats.intervals import Figure
 from koalign.evaluation.stats.resampling import resampled_sums
 
 FEWEST_FLIPS = 6
 """Five that all go one way have p = 0.0625, six have 0.03125."""
 
 
-@dataclass(frozen=True)
-class Difference:
-    """A measure of two systems, and how much better the first is."""
-
-    first: float
-    second: float
-    difference: float
-    low: float | None
-    """Of the difference, 95 %. None, as is `high`, where there is one passage alone or all differ
-    alike: resampling them then says nothing of the spread."""
-    high: float | None
-
-
-def difference(first: Measure, second: Measure, passages: Sequence[Hashable]) -> Difference:
-    """First minus second of the same items, with its 95 % percentile interval (Efron 1979).
+def difference(
+    first: Measure, second: Measure, passages: Sequence[Hashable]
+) -> tuple[float, float, Figure]:
+    """Both measures of the same items, and first minus second with its 95 % interval (Efron 1979).
 
     Whole passages are drawn, with what both systems earned on them. Exchanging the systems changes
-    the signs and nothing else. Needs an item.
+    the signs and nothing else. Where there is one passage alone, or all differ alike, resampling says
+    nothing of the spread, and there is no interval. Needs an item.
     """
     tallies = np.concatenate([first.tallies, second.tallies], axis=1)
     sums = np.concatenate([tallies.sum(axis=0)[None], resampled_sums(tallies, passages)])
@@ -39,14 +30,10 @@ def difference(first: Measure, second: Measure, passages: Sequence[Hashable]) ->
     values, others = first.value(own), second.value(other)
     gaps = values - others
     low, high = (float(end) for end in np.nanquantile(gaps[1:], [0.025, 0.975]))
-    alike = np.nanmax(gaps) - np.nanmin(gaps) < 1e-12
-    return Difference(
-        float(values[0]),
-        float(others[0]),
-        float(gaps[0]),
-        None if alike else low,
-        None if alike else high,
-    )
+    gap = Figure(float(gaps[0]), low, high, len(passages))
+    if np.nanmax(gaps) - np.nanmin(gaps) < 1e-12:
+        gap = replace(gap, low=None, high=None)
+    return float(values[0]), float(others[0]), gap
 
 
 def fewest_items_apart(flips: int, level: float = 0.05) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 from koalign.evaluation.calibration import calibrate, described, equal_mass
 from koalign.evaluation.choice_bias import ByOrder, order_bias, position_bias
 from koalign.evaluation.results import Prediction
-from koalign.evaluation.stats.intervals import difference_interval, require_same_ids
+from koalign.evaluation.stats.intervals import difference_interval, require_same_ids, rounded
 from koalign.evaluation.stats.tables import quantiles
 from koalign.evaluation.stats.wording import interval, p_value, percent
 from koalign.records import Problem
@@ -32,28 +32,25 @@ def report_of(
     require_same_ids([p.id for p in problems], [p.id for p in predictions])
     problem_of = {problem.id: problem for problem in problems}
     items = [problem_of[prediction.id] for prediction in predictions]
-    sizes = sorted({len(problem.choices) for problem in problems if problem.choices})
-    members = {
-        size: [n for n, problem in enumerate(items) if len(problem.choices) == size]
-        for size in sizes
-    }
-    turned = {
-        size: [n for n in members[size] if predictions[n].id in (orders or {})] for size in sizes
-    }
+    by_size: dict[int, list[int]] = {}
+    for n, problem in enumerate(items):
+        by_size.setdefault(len(problem.choices), []).append(n)
+    sizes = sorted((size, numbers) for size, numbers in by_size.items() if size)
+    orders = orders or {}
     return {
         "calibration": calibrate(predictions),
         "positions": {
-            str(size): position_bias(size, [predictions[n] for n in members[size]])
-            for size in sizes
+            str(size): position_bias(size, [predictions[n] for n in numbers])
+            for size, numbers in sizes
         },
         "orders": {
             str(size): order_bias(
-                [items[n] for n in of_size],
-                [predictions[n] for n in of_size],
-                [(orders or {})[predictions[n].id] for n in of_size],
+                [items[n] for n in turned],
+                [predictions[n] for n in turned],
+                [orders[predictions[n].id] for n in turned],
             )
-            for size, of_size in turned.items()
-            if of_size
+            for size, numbers in sizes
+            if (turned := [n for n in numbers if predictions[n].id in orders])
         },
         "lengths": _lengths(items, predictions),
         "answers": _answers(predictions),
@@ -80,34 +77,30 @@ def _lengths(
     problems: Sequence[Problem], predictions: Sequence[Prediction]
 ) -> dict[str, list[dict[str, Any]]]:
     """What items earned by quarters of their length; passages in characters, their absence by itself."""
-    passages = [len(problem.passage) for problem in problems]
-    without = [n for n, length in enumerate(passages) if not length]
-    absent = _by_length([passages[n] for n in without], [predictions[n] for n in without])
-    there = [n for n, length in enumerate(passages) if length]
-    present = _by_length([passages[n] for n in there], [predictions[n] for n in there])
-    written = [p for p in predictions if p.completion_tokens]
-    prompts = [p for p in predictions if p.prompt_tokens]
+    passages = [(len(q.passage), p) for q, p in zip(problems, predictions, strict=True)]
+    present = [row for row in passages if row[0]]
+    absent = [row for row in passages if not row[0]]
     return {
-        "prompt_tokens": _by_length([p.prompt_tokens for p in prompts], prompts),
-        "passage_characters": [*absent, *present] if there else [],
+        "prompt_tokens": _by_length([(p.prompt_tokens, p) for p in predictions if p.prompt_tokens]),
+        "passage_characters": [*_by_length(absent), *_by_length(present)] if present else [],
         "completion_tokens": _by_length(
-            [round(p.completion_tokens / max(1, len(p.votes))) for p in written], written
+            [
+                (round(p.completion_tokens / max(1, len(p.votes))), p)
+                for p in predictions
+                if p.completion_tokens
+            ]
         ),
     }
 
 
-def _by_length(lengths: Sequence[int], predictions: Sequence[Prediction]) -> list[dict[str, Any]]:
-    return [
-        {
-            "from": min(lengths[n] for n in members),
-            "to": max(lengths[n] for n in members),
-            **described(
-                [earned(predictions[n]) for n in members],
-                [predictions[n].cluster for n in members],
-            ),
-        }
-        for members in equal_mass(lengths, 4)
-    ]
+def _by_length(rows: Sequence[tuple[int, Prediction]]) -> list[dict[str, Any]]:
+    """Quarters of (length, prediction), the shortest first."""
+    figures = []
+    for numbers in equal_mass([length for length, _ in rows], 4):
+        lengths, members = zip(*(rows[n] for n in numbers), strict=True)
+        score = described([earned(p) for p in members], [p.cluster for p in members])
+        figures.append({"from": min(lengths), "to": max(lengths), **score})
+    return figures
 
 
 def _answers(predictions: Sequence[Prediction]) -> dict[str, Any]:
@@ -139,10 +132,9 @@ def _hints(predictions: Sequence[Prediction]) -> dict[str, Any]:
     if unhinted:
         rights = [sum(p.correct for p in side) for side in (hinted, unhinted)]
         low, high = difference_interval(rights[0], len(hinted), rights[1], len(unhinted))
+        value = rights[0] / len(hinted) - rights[1] / len(unhinted)
         figures["difference"] = {
-            "value": round(rights[0] / len(hinted) - rights[1] / len(unhinted), 4),
-            "low": round(low, 4),
-            "high": round(high, 4),
+            n: rounded(v) for n, v in (("value", value), ("low", low), ("high", high))
         }
     return figures
 

@@ -174,11 +174,10 @@ def _entry(
         "p_value": None,
     }
     if before is not None:
-        compared = paired_difference(right, [p.correct for p in before], clusters=passages)
-        entry["difference"] = compared.difference.value
-        entry["difference_low"] = compared.difference.low
-        entry["difference_high"] = compared.difference.high
-        entry["p_value"] = compared.p
+        gain, p = paired_difference(right, [p.correct for p in before], clusters=passages)
+        entry["difference"] = gain.value
+        entry["difference_low"], entry["difference_high"] = gain.low, gain.high
+        entry["p_value"] = p
     return entry
 
 

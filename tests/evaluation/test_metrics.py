@@ -118,8 +118,6 @@ def test_the_seed_decides_the_interval():
 
 def test_one_passage_has_a_value_and_no_interval():
     assert figure([1, 0, 1, 1], clusters=["a"] * 4) == Figure(0.75, None, None, 4)
-    with pytest.raises(ValueError, match="at least 2 clusters, found 1"):
-        bootstrap_interval([1, 0], clusters=["a", "a"])
     with pytest.raises(ValueError):
         figure([])
 
@@ -155,23 +153,19 @@ def test_an_interval_over_all_of_kmmlu_takes_seconds():
 def test_exchanging_the_systems_turns_the_sign_and_keeps_the_p():
     first, clusters = passages(random.Random(4), 30)
     second, _ = passages(random.Random(5), 30)
-    there, back = (
-        paired_difference(first, second, clusters),
-        paired_difference(second, first, clusters),
-    )
-    assert there.difference.value == -back.difference.value
-    assert there.difference.low == pytest.approx(-back.difference.high)
-    assert there.p == back.p
-    same = paired_difference(first, first)
-    assert (same.difference, same.p) == (Figure(0.0, 0.0, 0.0, len(first)), 1)
+    there, p = paired_difference(first, second, clusters)
+    back, p_back = paired_difference(second, first, clusters)
+    assert there.value == -back.value and there.low == pytest.approx(-back.high)
+    assert p == p_back
+    assert paired_difference(first, first) == (Figure(0.0, 0.0, 0.0, len(first)), 1)
 
 
 def test_a_system_that_flips_ten_items_and_loses_none_is_better():
     first, second = [True] * 30, [False] * 10 + [True] * 20
-    found = paired_difference(first, second)
-    assert found.difference.value == pytest.approx(1 / 3)
-    assert found.difference.low > 0
-    assert found.p == pytest.approx(2 / 2**10)
+    difference, p = paired_difference(first, second)
+    assert difference.value == pytest.approx(1 / 3)
+    assert difference.low > 0
+    assert p == pytest.approx(2 / 2**10)
 
 
 def test_a_useless_hint_passes_the_lift_gate_about_one_time_in_ten():

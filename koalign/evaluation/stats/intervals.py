@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 from statistics import fmean
 from typing import TypeVar
@@ -30,14 +30,15 @@ class Figure:
     n: int
     """Items, not clusters."""
 
+    def rounded(self) -> dict[str, float | int | None]:
+        """n, value, low and high, to four places."""
+        ends = {"value": self.value, "low": self.low, "high": self.high}
+        return {"n": self.n, **{name: rounded(end) for name, end in ends.items()}}
 
-@dataclass(frozen=True)
-class PairedDifference:
-    """How much the first of two systems is better than the second on the same items."""
 
-    difference: Figure
-    p: float
-    """Exact McNemar; it counts items, so of clustered items believe the interval."""
+def rounded(value: float | None) -> float | None:
+    """To four places, which no test set is too small for."""
+    return None if value is None else round(float(value), 4)
 
 
 def require_same_ids(gold: Iterable[str], predicted: Iterable[str]) -> None:
@@ -105,39 +106,34 @@ def bootstrap_interval(
     clusters: Sequence[Hashable] | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> tuple[float, float]:
+) -> tuple[float | None, float | None]:
     """The 95 % percentile interval of a statistic (Efron 1979); the same seed gives the same interval.
 
     `clusters` names the cluster of each value, such as its passage, and whole clusters are drawn
-    (`resampling.py`). Of shares near 0 or 1 of independent items `wilson_interval` says more. Raises
-    ValueError if there are fewer than two clusters.
+    (`resampling.py`); none is known of fewer than two. Of shares near 0 or 1 of independent items
+    `wilson_interval` says more.
     """
     import numpy as np
 
-    members = _by_cluster(values, clusters)
-    if len(members) < 2:
-        raise ValueError(f"an interval needs at least 2 clusters, found {len(members)}")
-    if statistic is fmean:
-        rows = np.array([(value, 1) for value in values], dtype=float)
-        names = range(len(values)) if clusters is None else clusters
-        sums, sizes = resampled_sums(rows, names, resamples, seed).T
-        found = sums / sizes
-    else:
-        found = [
-            statistic([value for number in draw for value in members[number]])
-            for drawn in drawn_clusters(len(members), resamples, seed)
-            for draw in drawn
-        ]
-    low, high = np.quantile(found, [0.025, 0.975])
-    return float(low), float(high)
-
-
-def _by_cluster(values: Sequence[T], clusters: Sequence[Hashable] | None) -> list[list[T]]:
-    members: dict[Hashable, list[T]] = {}
     names = range(len(values)) if clusters is None else clusters
+    members: dict[Hashable, list[T]] = {}
     for value, name in zip(values, names, strict=True):
         members.setdefault(name, []).append(value)
-    return list(members.values())
+    if len(members) < 2:
+        return None, None
+    if statistic is fmean:
+        rows = np.array([(value, 1) for value in values], dtype=float)
+        sums, sizes = resampled_sums(rows, names, resamples, seed).T
+        statistics = sums / sizes
+    else:
+        groups = list(members.values())
+        statistics = [
+            statistic([value for number in draw for value in groups[number]])
+            for drawn in drawn_clusters(len(groups), resamples, seed)
+            for draw in drawn
+        ]
+    low, high = np.quantile(statistics, [0.025, 0.975])
+    return float(low), float(high)
 
 
 def figure(
@@ -147,19 +143,18 @@ def figure(
     seed: int = 0,
 ) -> Figure:
     """A statistic of the values with its bootstrap interval; needs a value."""
-    low, high = None, None
-    if len(_by_cluster(values, clusters)) > 1:
-        low, high = bootstrap_interval(values, statistic, clusters, seed=seed)
-    return Figure(statistic(values), low, high, len(values))
+    value = statistic(values)
+    low, high = bootstrap_interval(values, statistic, clusters, seed=seed)
+    return Figure(value, low, high, len(values))
 
 
 def share_figure(
     values: Sequence[float], clusters: Sequence[Hashable] | None = None, seed: int = 0
 ) -> Figure:
     """The mean of values from 0 to 1, with what `honest_interval` leaves of the bootstrap's interval."""
-    found = figure(values, clusters=clusters, seed=seed)
-    low, high = honest_interval(found.value, found.n, found.low, found.high)
-    return Figure(found.value, low, high, found.n)
+    mean = figure(values, clusters=clusters, seed=seed)
+    low, high = honest_interval(mean.value, mean.n, mean.low, mean.high)
+    return replace(mean, low=low, high=high)
 
 
 def honest_interval(
@@ -182,15 +177,14 @@ def paired_difference(
     second: Sequence[bool],
     clusters: Sequence[Hashable] | None = None,
     seed: int = 0,
-) -> PairedDifference:
-    """First minus second on the same items in the same order.
+) -> tuple[Figure, float]:
+    """First minus second on the same items in the same order, and the p of exact McNemar.
 
-    Both systems are resampled together, which is resampling the differences of the items.
+    Both systems are resampled together, which is resampling the differences of the items. McNemar
+    counts items, so of clustered items believe the interval.
     """
     differences = [int(a) - int(b) for a, b in zip(first, second, strict=True)]
-    return PairedDifference(
-        figure(differences, clusters=clusters, seed=seed), mcnemar_p(first, second)
-    )
+    return figure(differences, clusters=clusters, seed=seed), mcnemar_p(first, second)
 
 
 def mcnemar_p(first: Sequence[bool], second: Sequence[bool]) -> float:
