@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
@@ -11,7 +10,7 @@ from koalign.evaluation.calibration import calibrate, described, equal_mass
 from koalign.evaluation.choice_bias import ByOrder, order_bias, position_bias
 from koalign.evaluation.results import Prediction
 from koalign.evaluation.stats.intervals import difference_interval, require_same_ids, rounded
-from koalign.evaluation.stats.tables import quantiles
+from koalign.evaluation.stats.tables import frequencies, quantiles
 from koalign.evaluation.stats.wording import interval, p_value, percent
 from koalign.records import Problem
 
@@ -105,8 +104,7 @@ def _by_length(rows: Sequence[tuple[int, Prediction]]) -> list[dict[str, Any]]:
 
 def _answers(predictions: Sequence[Prediction]) -> dict[str, Any]:
     """Why items are right and wrong, and how much of what was generated could not be read."""
-    counts = Counter(p.why for p in predictions)
-    figures: dict[str, Any] = {"why": dict(sorted(counts.items(), key=lambda c: (-c[1], c[0])))}
+    figures: dict[str, Any] = {"why": frequencies(p.why for p in predictions)}
     generated = [p for p in predictions if not p.logprobs]
     if generated:
         figures["parse_fail_rate"] = round(fmean(p.why in UNREAD for p in generated), 4)

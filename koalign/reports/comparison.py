@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.cells import cell_len, chop_cells
-from rich.markup import escape
-from rich.table import Table
-from rich.text import Text
 
 from koalign.evaluation.compared import Compared, Comparison, Flip, Row, Subject
 from koalign.evaluation.stats.wording import hundredths, interval, p_value, percent, points
@@ -17,7 +13,7 @@ from koalign.jsonl import write_atomically, write_json
 from koalign.reports.charts import Mark, differences
 from koalign.reports.page import Part, page
 from koalign.reports.spreadsheet import write_sheet
-from koalign.reports.views import console
+from koalign.reports.views import print_lines, print_table
 
 JSON = "comparison.json"
 PAGE = "comparison.html"
@@ -35,67 +31,46 @@ PLOTTED = "In points, with 95 % intervals; the mark is filled where the interval
 
 def print_comparison(compared: Compared) -> None:
     """The evaluations and what each is compared with, subjects, flips, and at last what to doubt."""
-    out = console()
     head, rows = _evaluations(compared, "\n")
-    table = Table(*map(escape, head), title=escape(_title(compared)))
-    for row in rows:
-        table.add_row(*(escape(str(cell)) for cell in row))
-    out.print(table)
-    for one in compared.comparisons:
-        if one.subjects:
-            out.print(_subject_table(one))
+    print_table(head, rows, _title(compared))
+    for pair in compared.comparisons:
+        if pair.subjects:
+            _print_subjects(pair)
         for flip in ("won", "lost"):
-            flips = [f for f in compared.flips if (f.a, f.b, f.flip) == (one.a, one.b, flip)]
+            flips = [f for f in compared.flips if (f.a, f.b, f.flip) == (pair.a, pair.b, flip)]
             if flips:
-                told = _some_flips(f"{one.a} against {one.b}: {flip}", flips)
-                out.print(Text(told), soft_wrap=True)
-    for note in compared.notes:
-        out.print(Text(f"note: {note}"), soft_wrap=True)
-    for warning in compared.warnings:
-        out.print(Text(f"warning: {warning}", style="bold yellow"), soft_wrap=True)
+                print_lines(_some_flips(f"{_versus(pair)}: {flip}", flips))
+    print_lines(f"note: {note}" for note in compared.notes)
+    print_lines((f"warning: {warning}" for warning in compared.warnings), "bold yellow")
 
 
 def write_comparison(folder: Path, compared: Compared) -> None:
     """comparison.json, comparison.html, subjects.csv and flips.csv."""
     subjects = [
-        {"a": one.a, "b": one.b, **part.model_dump()}
-        for one in compared.comparisons
-        for part in one.subjects
+        [pair.a, pair.b, *part.model_dump().values()]
+        for pair in compared.comparisons
+        for part in pair.subjects
     ]
     flips = [{**flip.model_dump(), "gold": " / ".join(flip.gold)} for flip in compared.flips]
-    _sheet(folder / "subjects.csv", ["a", "b", *Subject.model_fields], subjects)
-    _sheet(folder / "flips.csv", list(Flip.model_fields), flips)
+    write_sheet(folder / "subjects.csv", [["a", "b", *Subject.model_fields], *subjects])
+    write_sheet(folder / "flips.csv", [list(Flip.model_fields), *(list(f.values()) for f in flips)])
     write_atomically(folder / PAGE, comparison_page(compared))
     write_json(folder / JSON, compared.model_dump(mode="json"))
-
-
-def _sheet(path: Path, head: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    write_sheet(path, [head, *([row[name] for name in head] for row in rows)])
 
 
 def comparison_page(compared: Compared) -> str:
     """The same with plots of the differences and more of the flips, as HTML."""
     head, rows = _evaluations(compared, "; ")
-    whole = [(f"{one.a} against {one.b}", one) for one in compared.comparisons]
+    whole = [(_versus(pair), pair) for pair in compared.comparisons]
     parts = [
         Part("Warnings", [(warning,) for warning in compared.warnings]),
         Part("Evaluations", rows, head, "Differences are in points, with 95 % intervals."),
         Part("Differences", chart=differences(_marks(whole)), note=PLOTTED),
     ]
-    for name, one in whole:
-        flips = [flip for flip in compared.flips if (flip.a, flip.b) == (one.a, one.b)]
-        subjects = [(part.subject or NO_SUBJECT, part) for part in one.subjects]
-        shown = [
-            (
-                f.flip,
-                f.id,
-                f.subject or NO_SUBJECT,
-                _shown(f.answer_b),
-                _shown(f.answer_a),
-                _gold(f),
-            )
-            for f in flips[:FLIPS_ON_PAGE]
-        ]
+    for name, pair in whole:
+        flips = [flip for flip in compared.flips if (flip.a, flip.b) == (pair.a, pair.b)]
+        subjects = [(part.subject or NO_SUBJECT, part) for part in pair.subjects]
+        shown = [(f.flip, *_flip_row(f)) for f in flips[:FLIPS_ON_PAGE]]
         parts += [
             Part(
                 f"{name}, by subject",
@@ -106,14 +81,14 @@ def comparison_page(compared: Compared) -> str:
                 f"{name}: subjects",
                 [
                     (*_subject_row(part), hundredths(part.value_b), hundredths(part.value_a))
-                    for part in one.subjects
+                    for part in pair.subjects
                 ],
-                (*SUBJECT_HEAD, f"{one.b}, %", f"{one.a}, %"),
+                (*SUBJECT_HEAD, f"{pair.b}, %", f"{pair.a}, %"),
             ),
             Part(
                 f"{name}: items that flipped",
                 shown,
-                ("", "item", "subject", one.b, one.a, "gold"),
+                ("", "item", "subject", pair.b, pair.a, "gold"),
                 f"{len(shown):,} of {len(flips):,}; flips.csv has all.",
             ),
         ]
@@ -139,8 +114,8 @@ def _varying(compared: Compared) -> list[str]:
 def _evaluations(compared: Compared, join: str) -> tuple[list[str], list[list[str | int]]]:
     """Head and rows: what an evaluation is, its figure, and how it compares with others."""
     keys = _varying(compared)
-    against = list(dict.fromkeys(one.b for one in compared.comparisons))
-    pairs = {(one.a, one.b): _versus(one, join) for one in compared.comparisons}
+    against = list(dict.fromkeys(pair.b for pair in compared.comparisons))
+    pairs = {(pair.a, pair.b): join.join(_outcome(pair)) for pair in compared.comparisons}
     head = ["evaluation", *keys, f"{compared.metric}, %", *(f"against {name}" for name in against)]
     return head, [
         [
@@ -153,61 +128,54 @@ def _evaluations(compared: Compared, join: str) -> tuple[list[str], list[list[st
     ]
 
 
-def _versus(one: Comparison, join: str) -> str:
-    lines = [_gain(one), f"won {one.won:,}, lost {one.lost:,}", f"agree {percent(one.agreement)}"]
-    if one.p is not None:
-        lines += [f"p {p_value(one.p)}", f"Holm {p_value(one.p_holm)}"]
-    return join.join(lines)
+def _versus(pair: Comparison) -> str:
+    return f"{pair.a} against {pair.b}"
 
 
-def _gain(one: Comparison | Subject) -> str:
-    return points(one.difference) + _range(one, points)
-
-
-def _range(one: Row | Comparison | Subject, show: Callable[[float], str]) -> str:
-    return "" if one.low is None else f" ({interval(one.low, one.high, show)})"
-
-
-def _subject_table(one: Comparison) -> Table:
-    table = Table(*SUBJECT_HEAD, title=escape(f"{one.a} against {one.b}, by subject"))
-    half, shown = SUBJECTS // 2, one.subjects
-    if len(shown) > SUBJECTS:
-        shown = [*shown[:half], *shown[-half:]]
-        table.caption = f"the {half} greatest losses and gains of {len(one.subjects)} subjects"
-    for part in shown:
-        table.add_row(*(escape(str(cell)) for cell in _subject_row(part)))
-    return table
-
-
-def _subject_row(part: Subject) -> list[str | int]:
+def _outcome(pair: Comparison) -> list[str]:
+    flips = f"won {pair.won:,}, lost {pair.lost:,}"
+    tests = [f"p {p_value(pair.p)}", f"Holm {p_value(pair.p_holm)}"]
     return [
-        part.subject or NO_SUBJECT,
-        part.n,
-        _gain(part),
-        part.won,
-        part.lost,
-        p_value(part.p),
-        p_value(part.p_holm),
-    ]
+        _gain(pair), flips, f"agree {percent(pair.agreement)}", *(tests if pair.p is not None else ())
+    ]  # fmt: skip
 
 
-def _some_flips(title: str, flips: Sequence[Flip]) -> str:
+def _gain(part: Comparison | Subject) -> str:
+    return points(part.difference) + _range(part, points)
+
+
+def _range(part: Row | Comparison | Subject, show: Callable[[float], str]) -> str:
+    return "" if part.low is None else f" ({interval(part.low, part.high, show)})"
+
+
+def _print_subjects(pair: Comparison) -> None:
+    half, shown, caption = SUBJECTS // 2, pair.subjects, ""
+    if len(shown) > SUBJECTS:
+        caption = f"the {half} greatest losses and gains of {len(shown)} subjects"
+        shown = [*shown[:half], *shown[-half:]]
+    print_table(SUBJECT_HEAD, map(_subject_row, shown), f"{_versus(pair)}, by subject", caption)
+
+
+def _subject_row(part: Subject) -> tuple[str | int, ...]:
+    tests = p_value(part.p), p_value(part.p_holm)
+    return part.subject or NO_SUBJECT, part.n, _gain(part), part.won, part.lost, *tests
+
+
+def _some_flips(title: str, flips: Sequence[Flip]) -> Iterator[str]:
     """The first of them, one a line, as `answer of b → answer of a`."""
-    more = f", the first {FLIPS}" if len(flips) > FLIPS else ""
-    lines = [
-        f"  {f.id} {f.subject or NO_SUBJECT}: {_shown(f.answer_b)} → {_shown(f.answer_a)}, "
-        f"gold {_gold(f)}"
-        for f in flips[:FLIPS]
-    ]
-    return "\n".join([f"{title} {len(flips):,}{more}", *lines])
+    yield f"{title} {len(flips):,}" + (f", the first {FLIPS}" if len(flips) > FLIPS else "")
+    for flip in flips[:FLIPS]:
+        item, subject, before, after, gold = _flip_row(flip)
+        yield f"  {item} {subject}: {before} → {after}, gold {gold}"
+
+
+def _flip_row(flip: Flip) -> tuple[str, ...]:
+    answers = _shown(flip.answer_b), _shown(flip.answer_a), _shown(" / ".join(flip.gold))
+    return flip.id, flip.subject or NO_SUBJECT, *answers
 
 
 def _shown(answer: str | None) -> str:
     return "no answer" if answer is None else _cut(answer, LONGEST)
-
-
-def _gold(flip: Flip) -> str:
-    return _cut(" / ".join(flip.gold), LONGEST)
 
 
 def _cut(text: str, longest: int) -> str:
@@ -218,6 +186,6 @@ def _cut(text: str, longest: int) -> str:
 
 def _marks(named: Sequence[tuple[str, Comparison | Subject]]) -> list[Mark]:
     return [
-        Mark(_cut(name, 34), f"{name}: {_gain(one)}", one.difference, one.low, one.high)
-        for name, one in named
+        Mark(_cut(name, 34), f"{name}: {_gain(part)}", part.difference, part.low, part.high)
+        for name, part in named
     ]

@@ -5,63 +5,51 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.markup import escape
-from rich.table import Table
-
 from koalign.data.preparing.preparation import FoundLeak
-from koalign.evaluation.stats.wording import hundredths, percent
+from koalign.evaluation.stats.wording import hundredths, listed, percent
 from koalign.mining.pairs.pairing import PlacedPair
 from koalign.records import Problem
 from koalign.reports.charts import bars, histogram
-from koalign.reports.page import Part, page
-from koalign.reports.views import console
+from koalign.reports.page import Part, page, question_of
+from koalign.reports.views import print_lines, print_table
 
 EXAMPLES = 3
 """Problems of each split shown on the page."""
 LEAKS = 50
 """Leaks shown side by side; leaks.json has all of them."""
 PAIRS = 20
-"""Pairs shown side by side."""
+"""Pairs shown side by side, one of each problem."""
 PER_CENT = ("yield", "pass@1", "pass@n")
+SOURCE_HEAD = ("split", "source", "read as", "rows", "problems", "rankings")
 
 
 def print_dataset(report: Mapping[str, Any]) -> None:
     """What was read from where, what became of it, and how long it is."""
-    out = console()
-    columns = "split", "source", "read as", "rows", "problems", "rankings", "dropped"
-    read = Table(*columns, title="sources")
-    for source in report["sources"]:
-        read.add_row(
-            source["split"],
-            escape(source["path"]),
-            escape(_read_as(source)),
-            *(f"{source[key]:,}" for key in ("rows", "problems", "rankings")),
-            _listed(source["dropped"]),
-        )
-    out.print(read)
+    rows = [(*_source(source), listed(source["dropped"])) for source in report["sources"]]
+    print_table((*SOURCE_HEAD, "dropped"), rows, "sources")
     head = "split", "problems", "passages", "choices", "gold positions", "tokens median / p99 / max"
-    kept = Table(*head, title="splits")
+    rows = []
     for name, split in report["splits"].items():
-        tokens = split["tokens"]
-        kept.add_row(
-            name,
-            f"{split['problems']:,}",
-            f"{split['groups']:,}",
-            _listed(split["choices"]),
-            "; ".join(
-                " ".join(map("{:,}".format, p.values())) for p in split["gold_positions"].values()
-            ),
-            f"{tokens['median']:,} / {tokens['p99']:,} / {tokens['max']:,}" if tokens else "",
+        places = (
+            " ".join(map("{:,}".format, p.values())) for p in split["gold_positions"].values()
         )
-    out.print(kept)
-    out.print(_counts("dropped because", "rows", report["dropped"]) or "nothing was dropped")
+        counts = split["problems"], split["groups"], listed(split["choices"]), "; ".join(places)
+        rows.append((name, *counts, _lengths(split["tokens"], "median", "p99", "max")))
+    print_table(head, rows, "splits")
+    if report["dropped"]:
+        print_table(("dropped because", "rows"), report["dropped"].items())
+    else:
+        print_lines(["nothing was dropped"])
 
 
-def _counts(what: str, unit: str, counts: Mapping[str, int]) -> Table | None:
-    table = Table(what, unit)
-    for name, count in counts.items():
-        table.add_row(name, f"{count:,}")
-    return table if counts else None
+def _source(source: Mapping[str, Any]) -> tuple[str | int, ...]:
+    read = {f"{file['format']} ({file['encoding'] or 'binary'})" for file in source["files"]}
+    counts = (source[key] for key in ("rows", "problems", "rankings"))
+    return source["split"], source["path"], ", ".join(sorted(read)), *counts
+
+
+def _lengths(tokens: Mapping[str, int], *ranks: str) -> str:
+    return " / ".join(f"{tokens[rank]:,}" for rank in ranks) if tokens else ""
 
 
 def dataset_page(report: Mapping[str, Any], splits: Mapping[str, Sequence[Problem]]) -> str:
@@ -70,23 +58,10 @@ def dataset_page(report: Mapping[str, Any], splits: Mapping[str, Sequence[Proble
         Part(
             "Sources",
             [
-                (
-                    *(source["split"], source["path"], _read_as(source)),
-                    *(source["rows"], source["problems"], source["rankings"]),
-                    *(sum(source["dropped"].values()), source["of_other_splits"]),
-                )
+                (*_source(source), sum(source["dropped"].values()), source["of_other_splits"])
                 for source in report["sources"]
             ],
-            [
-                "split",
-                "source",
-                "read as",
-                "rows",
-                "problems",
-                "rankings",
-                "dropped",
-                "other splits",
-            ],
+            (*SOURCE_HEAD, "dropped", "other splits"),
             "Rows are problems, rankings and dropped rows together; files and rows of other splits beside.",
         ),
         Part(
@@ -102,56 +77,50 @@ def dataset_page(report: Mapping[str, Any], splits: Mapping[str, Sequence[Proble
     return page("Data", parts)
 
 
-def _read_as(source: Mapping[str, Any]) -> str:
-    """The formats and encodings of the files of a source."""
-    read = {f"{file['format']} ({file['encoding'] or 'binary'})" for file in source["files"]}
-    return ", ".join(sorted(read))
-
-
 def leaks_page(leaks: Sequence[FoundLeak]) -> str:
     """The first leaks, what is learned from on the left and what is evaluated on the right, as HTML."""
-    parts = []
-    for number, leak in enumerate(leaks[:LEAKS], start=1):
-        sides = (leak.learned, leak.evaluated)
-        title = f"{number}. {leak.kind}, {leak.share:.0%} alike"
-        parts.append(
-            Part(
-                title,
-                [[_whole(side) for side in sides]],
-                [f"{side.split}: {side.id} ({side.source} {side.key[:40]})" for side in sides],
-                texts=True,
-            )
+    parts = [
+        Part(
+            f"{number}. {leak.kind}, {leak.share:.0%} alike",
+            [[_whole(side) for side in (leak.learned, leak.evaluated)]],
+            [
+                f"{side.split}: {side.id} ({side.source} {side.key[:40]})"
+                for side in (leak.learned, leak.evaluated)
+            ],
+            texts=True,
         )
+        for number, leak in enumerate(leaks[:LEAKS], start=1)
+    ]
     return page(f"{len(leaks):,} leaks, the first {len(parts)}", parts)
 
 
 def print_pairs(report: Mapping[str, Any]) -> None:
     """How many pairs there are, of what, and why there are no more."""
-    out = console()
-    facts = [f"{report['pairs']:,} pairs ({_listed(report['reasons'])})"]
-    facts.append(f"of {report['problems_with_pairs']:,} problems")
     rates = ", ".join(f"{key} {percent(report[key])}" for key in PER_CENT)
-    facts.append(f"{report['problems']:,} sampled {report['n']} times: {rates}")
+    facts = [
+        f"{report['pairs']:,} pairs ({listed(report['reasons'])})",
+        f"of {report['problems_with_pairs']:,} problems",
+        f"{report['problems']:,} sampled {report['n']} times: {rates}",
+    ]
     if report["unverified"]:
         facts.append(f"{report['unverified']:,} pairs unverified: an annotator's word, no rule's")
-    out.print("; ".join(facts), highlight=False)
-    sides = Table("side", "tokens min / median / max", "answers at place 1, 2, …")
+    print_lines(["; ".join(facts)])
+    rows = []
     for side, lengths in report["lengths"].items():
         places = (
             f"of {size}: {' '.join(f'{n:,}' for n in counts[side].values())}"
             for size, counts in report["positions"].items()
             if side in counts
         )
-        shown = " / ".join(f"{lengths[key]:,}" for key in ("min", "median", "max"))
-        sides.add_row(side, shown, "; ".join(places))
-    out.print(sides)
-    if lost := _counts("no pair, or one fewer, because", "times", report["dropped"]):
-        out.print(lost)
+        rows.append((side, _lengths(lengths, "min", "median", "max"), "; ".join(places)))
+    print_table(("side", "tokens min / median / max", "answers at place 1, 2, …"), rows)
+    if report["dropped"]:
+        print_table(("no pair, or one fewer, because", "times"), report["dropped"].items())
 
 
 def pairs_page(report: Mapping[str, Any], pairs: Sequence[PlacedPair]) -> str:
     """The same and more, with plots and a few pairs side by side, as HTML."""
-    totals = [
+    totals = (
         "n",
         "problems",
         "samples",
@@ -159,8 +128,12 @@ def pairs_page(report: Mapping[str, Any], pairs: Sequence[PlacedPair]) -> str:
         "pairs",
         "problems_with_pairs",
         "unverified",
-    ]
+    )
     lengths = report["lengths"]
+    first: dict[str, PlacedPair] = {}
+    for placed in pairs:
+        first.setdefault(placed.pair.problem_id, placed)
+    shown = [(placed.pair, placed.lengths) for placed in first.values()]
     return page(
         "Pairs",
         [
@@ -208,26 +181,16 @@ def pairs_page(report: Mapping[str, Any], pairs: Sequence[PlacedPair]) -> str:
                 )
                 for size, sides in report["positions"].items()
             ),
-            *(_side_by_side(n, one) for n, one in enumerate(_some(pairs), start=1)),
+            *(
+                Part(
+                    f"{number}. {pair.problem_id}: {pair.reason}",
+                    [(pair.prompt, pair.chosen.text, pair.rejected.text)],
+                    ("prompt", f"chosen, {chosen:,} tokens", f"rejected, {rejected:,} tokens"),
+                    texts=True,
+                )
+                for number, (pair, (chosen, rejected)) in enumerate(shown[:PAIRS], start=1)
+            ),
         ],
-    )
-
-
-def _some(pairs: Sequence[PlacedPair]) -> list[PlacedPair]:
-    """One pair of each of the first problems, which stand in the order of their hashes."""
-    first: dict[str, PlacedPair] = {}
-    for one in pairs:
-        first.setdefault(one.pair.problem_id, one)
-    return list(first.values())[:PAIRS]
-
-
-def _side_by_side(number: int, one: PlacedPair) -> Part:
-    pair, (chosen, rejected) = one.pair, one.lengths
-    return Part(
-        f"{number}. {pair.problem_id}: {pair.reason}",
-        [(pair.prompt, pair.chosen.text, pair.rejected.text)],
-        ("prompt", f"chosen, {chosen:,} tokens", f"rejected, {rejected:,} tokens"),
-        texts=True,
     )
 
 
@@ -238,9 +201,7 @@ def _split_parts(
               "with_han", "answers_leaking_han")  # fmt: skip
     return [
         Part(f"{name}: totals", [(key.replace("_", " "), split[key]) for key in totals]),
-        bars(f"{name}: sources", split["sources"]),
-        bars(f"{name}: subjects", split["subjects"]),
-        bars(f"{name}: kinds", split["kinds"]),
+        *(bars(f"{name}: {key}", split[key]) for key in ("sources", "subjects", "kinds")),
         bars(f"{name}: number of choices", split["choices"]),
         *(
             bars(f"{name}: position of the gold answer among {size}", places)
@@ -268,9 +229,4 @@ def _whole(problem: Problem) -> str:
 
 
 def _asked(problem: Problem) -> str:
-    lines = [problem.question, *(f"{n}. {c}" for n, c in enumerate(problem.choices, start=1))]
-    return "\n".join([*lines, f"→ {' / '.join(problem.answers) or 'no answer'}"])
-
-
-def _listed(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    return f"{question_of(problem)}\n→ {' / '.join(problem.answers) or 'no answer'}"

@@ -6,18 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.markup import escape
-from rich.table import Table
-
 from koalign.evaluation.calibration import confidence
 from koalign.evaluation.report import findings
 from koalign.evaluation.results import RESULTS, Evaluation, Prediction
-from koalign.evaluation.stats.wording import interval, percent
+from koalign.evaluation.stats.wording import interval, listed, percent
 from koalign.jsonl import write_atomically
 from koalign.reports.charts import bars, curve
 from koalign.reports.page import Part, page
 from koalign.reports.spreadsheet import write_sheet
-from koalign.reports.views import console
+from koalign.reports.views import print_lines, print_table
 
 PAGE = "evaluation.html"
 SUBJECTS = 15
@@ -29,21 +26,21 @@ Entry = Mapping[str, Any]
 
 def print_evaluation(evaluation: Evaluation, predictions: Sequence[Prediction]) -> None:
     """What was asked of what, how well it did, its worst subjects, and how far to trust the figure."""
-    out = console()
-    lines = [_headline(evaluation), *(f"{name}: {what}" for name, what in _facts(evaluation))]
-    for line in lines:
-        out.print(line, highlight=False, markup=False, soft_wrap=True)
+    print_lines([_headline(evaluation), *(f"{name}: {text}" for name, text in _facts(evaluation))])
     ranked = _worst_first(evaluation)
     if ranked:
-        out.print(_subjects(evaluation, ranked[:SUBJECTS]))
+        head = "worst first", "items", evaluation.metric, "95 % interval"
+        print_table(head, _ranked_rows(evaluation, ranked[:SUBJECTS]))
     if len(ranked) > SUBJECTS:
-        out.print(f"… {len(ranked) - SUBJECTS} more in {RESULTS}", highlight=False)
-    for line in (
-        *findings(evaluation.report),
-        *_surest_line(predictions),
-        *(f"note: {note}" for note in evaluation.notes),
-    ):
-        out.print(line, highlight=False, markup=False, soft_wrap=True)
+        print_lines([f"… {len(ranked) - SUBJECTS} more in {RESULTS}"])
+    print_lines(findings(evaluation.report))
+    surest = (
+        f"{p.id} (answered {p.answer}, gold {' / '.join(p.gold)}, sure {sure:.0%})"
+        for sure, p in _surest(predictions)[: SUREST["line"]]
+    )
+    if line := ", ".join(surest):
+        print_lines([f"surest wrong answers: {line}"])
+    print_lines(f"note: {note}" for note in evaluation.notes)
 
 
 def write_page(folder: Path, evaluation: Evaluation, predictions: Sequence[Prediction]) -> Path:
@@ -69,10 +66,7 @@ def write_page(folder: Path, evaluation: Evaluation, predictions: Sequence[Predi
         ),
         Part(
             "Results, worst first",
-            [
-                (name, entry["n"], *_with_interval(entry, evaluation.metric))
-                for name, entry in _worst_first(evaluation)
-            ],
+            _ranked_rows(evaluation, _worst_first(evaluation)),
             ("", "items", evaluation.metric, "95 % interval"),
         ),
     ]
@@ -122,8 +116,7 @@ def _facts(evaluation: Evaluation) -> list[tuple[str, str]]:
     drawn = f", {evaluation.samples} samples voting" if evaluation.samples > 1 else ""
     how = "candidates scored" if evaluation.mode == "choice" else f"answers generated{drawn}"
     seconds = ", ".join(f"{name} {value:,.1f}" for name, value in evaluation.seconds.items())
-    tokens = ", ".join(f"{name} {count:,}" for name, count in evaluation.tokens.items())
-    tokens = tokens or "not counted"
+    tokens = listed(evaluation.tokens) or "not counted"
     return [
         ("model", f"{evaluation.model} ({evaluation.weight_hash}), {evaluation.dtype}"),
         ("adapters", evaluation.adapters),
@@ -147,11 +140,11 @@ def _worst_first(evaluation: Evaluation) -> list[tuple[str, Entry]]:
     return sorted(parts, key=lambda part: (values[part[0]] is None, values[part[0]] or 0.0))
 
 
-def _subjects(evaluation: Evaluation, ranked: Sequence[tuple[str, Entry]]) -> Table:
-    table = Table("worst first", "items", evaluation.metric, "95 % interval")
-    for name, entry in ranked:
-        table.add_row(escape(name), f"{entry['n']:,}", *_with_interval(entry, evaluation.metric))
-    return table
+def _ranked_rows(
+    evaluation: Evaluation, ranked: Sequence[tuple[str, Entry]]
+) -> list[tuple[str | int, ...]]:
+    metric = evaluation.metric
+    return [(name, entry["n"], *_with_interval(entry, metric)) for name, entry in ranked]
 
 
 def _with_interval(entry: Entry, metric: str) -> tuple[str, str]:
@@ -166,14 +159,6 @@ def _surest(predictions: Sequence[Prediction]) -> list[tuple[float, Prediction]]
     wrong = ((confidence(p), p) for p in predictions if not p.correct)
     known = [(sure, p) for sure, p in wrong if sure is not None]
     return sorted(known, key=lambda pair: (-pair[0], pair[1].id))
-
-
-def _surest_line(predictions: Sequence[Prediction]) -> list[str]:
-    items = [
-        f"{p.id} (answered {p.answer}, gold {' / '.join(p.gold)}, sure {sure:.0%})"
-        for sure, p in _surest(predictions)[: SUREST["line"]]
-    ]
-    return ["surest wrong answers: " + ", ".join(items)] if items else []
 
 
 def _calibration_parts(figures: Entry) -> Iterator[Part]:

@@ -8,10 +8,10 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from koalign.evaluation.stats.wording import interval, percent, points
+from koalign.evaluation.stats.wording import interval, listed, percent, points
 from koalign.reports.charts import bars
 from koalign.reports.page import Part, page
-from koalign.reports.views import console
+from koalign.reports.views import console, print_lines
 
 _COLOURS = {"worse": "bold red", "better": "green"}
 _HEAD = ("sign", "base", "system", "difference (95 %)", "reading")
@@ -19,7 +19,6 @@ _HEAD = ("sign", "base", "system", "difference (95 %)", "reading")
 
 def print_diagnosis(report: Mapping[str, Any]) -> None:
     """Each sign of base and system, their difference and what it means; then what stands out."""
-    out = console()
     table = Table(*_HEAD, title=_title(report))
     for column in table.columns[1:4]:
         column.no_wrap, column.justify = True, "right"
@@ -27,10 +26,9 @@ def print_diagnosis(report: Mapping[str, Any]) -> None:
         style = _COLOURS.get(sign["verdict"], "")
         *cells, reading = _row(sign)
         table.add_row(*cells, f"[{style}]{escape(reading)}[/]" if style else escape(reading))
-    out.print(table)
-    for line in report["summary"]:
-        out.print(f"- {line}", highlight=False, markup=False)
-    out.print(_rules(report), highlight=False, markup=False, style="dim")
+    console().print(table)
+    print_lines(f"- {line}" for line in report["summary"])
+    print_lines([_rules(report)], "dim")
 
 
 def diagnosis_page(report: Mapping[str, Any]) -> str:
@@ -45,8 +43,7 @@ def diagnosis_page(report: Mapping[str, Any]) -> str:
             Part(
                 "What each sign is",
                 [(sign["title"], sign["about"]) for sign in signs.values()],
-                note=", ".join(f"{kind} {n:,}" for kind, n in report["problems"].items())
-                + " prompts, each to the base and to the system, greedily.",
+                note=f"{listed(report['problems'])} prompts, each to the base and to the system, greedily.",
             ),
             *(
                 Part(
@@ -61,8 +58,8 @@ def diagnosis_page(report: Mapping[str, Any]) -> str:
                 if (names := list(sign["counts"]["base"] | sign["counts"]["system"]))
             ),
             *(
-                bars(f"How the reasoning of the {model} begins", found["openings"])
-                for model, found in report["examples"].items()
+                bars(f"How the reasoning of the {model} begins", examples["openings"])
+                for model, examples in report["examples"].items()
             ),
             bars(
                 "Phrases of what was taught in the system's reasoning, in how many texts",
@@ -70,7 +67,7 @@ def diagnosis_page(report: Mapping[str, Any]) -> str:
             ),
             Part(
                 "Texts of the system whose reasoning contradicts the answer",
-                [(found["id"], found["text"]) for found in system["contradictions"]],
+                [(example["id"], example["text"]) for example in system["contradictions"]],
                 texts=True,
             ),
         ],

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from markupsafe import Markup
-from rich.markup import escape as plain
-from rich.table import Table
 
-from koalign.mining.mistakes.mistakes import AnsweredProblem, Mined, Mining
+from koalign.evaluation.stats.wording import listed
+from koalign.mining.mistakes.mistakes import AnsweredProblem, Mined, MinedCluster, Mining
 from koalign.reports.charts import bars, colour, scatter
-from koalign.reports.page import Part, page
-from koalign.reports.views import console
+from koalign.reports.page import Part, page, question_of
+from koalign.reports.views import print_lines, print_table
 
 SPOTS = 3000
 """Mistakes in the picture, all medoids and picked ones before others."""
@@ -20,57 +17,38 @@ EXAMPLES = 20
 SHOWN = 60
 """Letters of a question in the terminal."""
 UNNAMED = "(no subject)"
+HEAD = ("cluster", "wrong", "picked", "subjects", "about")
 
 
 def print_mined(mined: Mined) -> None:
     """How much was wrong, in which clusters, and what was picked."""
-    out = console()
-    for line in _summary(mined):
-        out.print(line, highlight=False, markup=False)
+    print_lines(_summary(mined))
     if mined.clusters:
-        table = Table("cluster", "wrong", "picked", "subjects", "about", "for example")
-        for one in mined.clusters:
-            question = " ".join(one.question.split())
-            # Many a data set puts the passage before the question: what is asked stands last.
-            cut = "…" * (len(question) > SHOWN) + question[-SHOWN:]
-            table.add_row(
-                str(one.cluster),
-                f"{one.size:,}",
-                f"{one.picked:,}",
-                plain(_listed(one.subjects)),
-                plain(", ".join(one.terms)),
-                plain(cut),
-            )
-        out.print(table)
-    for note in mined.notes:
-        out.print(f"note: {note}", highlight=False, markup=False)
+        # Many a data set puts the passage before the question: what is asked stands last.
+        questions = (" ".join(cluster.question.split()) for cluster in mined.clusters)
+        rows = [
+            (str(cluster.cluster), *_row(cluster), "…" * (len(text) > SHOWN) + text[-SHOWN:])
+            for cluster, text in zip(mined.clusters, questions, strict=True)
+        ]
+        print_table((*HEAD, "for example"), rows)
+    print_lines(f"note: {note}" for note in mined.notes)
 
 
 def mined_page(mining: Mining) -> str:
     """The same with a map of the mistakes, their subjects, and each medoid whole, as HTML."""
     mined = mining.mined
     medoids = {spot.cluster: spot for spot in mining.spots if spot.medoid}
-    rows = [
-        (
-            _number(one.cluster),
-            one.size,
-            one.picked,
-            _listed(one.subjects),
-            ", ".join(one.terms),
-            one.question,
-        )
-        for one in mined.clusters
-    ]
+    rows = [(_number(c.cluster), *_row(c), c.question) for c in mined.clusters]
     shown = sorted(mining.spots, key=lambda spot: (not spot.medoid, not spot.picked))[:SPOTS]
-    told = f" (mean silhouette {mined.silhouette:.2f})" if mined.silhouette is not None else ""
+    fit = f" (mean silhouette {mined.silhouette:.2f})" if mined.silhouette is not None else ""
     return page(
         "Mistakes",
         [
             Part("Totals", [(line,) for line in (*_summary(mined), *mined.notes)]),
             Part(
-                f"{len(rows)} clusters{told}",
+                f"{len(rows)} clusters{fit}",
                 rows,
-                ("cluster", "wrong", "picked", "subjects", "about", "the mistake in its middle"),
+                (*HEAD, "the mistake in its middle"),
                 f"{len(shown):,} of {len(mining.spots):,} mistakes, in the two directions in which they "
                 "differ most: what lies apart is unlike, what lies together may be. Filled: picked. "
                 "Ringed and numbered: the middle of a cluster. Point at one to read it.",
@@ -109,17 +87,17 @@ def _summary(mined: Mined) -> list[str]:
     return [*lines, taken]
 
 
+def _row(cluster: MinedCluster) -> tuple[int, int, str, str]:
+    subjects = {name or UNNAMED: count for name, count in cluster.subjects.items()}
+    return cluster.size, cluster.picked, listed(subjects), ", ".join(cluster.terms)
+
+
 def _number(cluster: int) -> Markup:
     return Markup('<b style="color: {}">{}</b>').format(colour(cluster), cluster)
 
 
-def _whole(one: AnsweredProblem) -> tuple[str, str, str]:
-    problem, prediction = one.problem, one.prediction
-    lines = [f"{n}. {choice}" for n, choice in enumerate(problem.choices, start=1)]
-    asked = "\n".join(filter(None, (problem.passage, problem.box, problem.question, *lines)))
-    answered = prediction.text or f"{prediction.answer or 'no answer'} ({prediction.why})"
-    return asked, answered, " / ".join(problem.answers)
-
-
-def _listed(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name or UNNAMED} {count:,}" for name, count in counts.items())
+def _whole(answered: AnsweredProblem) -> tuple[str, str, str]:
+    problem, prediction = answered.problem, answered.prediction
+    asked = "\n".join(filter(None, (problem.passage, problem.box, question_of(problem))))
+    answer = prediction.text or f"{prediction.answer or 'no answer'} ({prediction.why})"
+    return asked, answer, " / ".join(problem.answers)

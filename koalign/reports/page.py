@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import jinja2
 
+from koalign.records import Problem
+
 _PAGE = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
     """<!doctype html>
 <html lang="ko">
@@ -83,3 +85,9 @@ class Part:
 def page(title: str, parts: Sequence[Part]) -> str:
     """The page; parts without rows and chart are left out."""
     return _PAGE.render(title=title, parts=[part for part in parts if part.rows or part.chart])
+
+
+def question_of(problem: Problem) -> str:
+    """The question and its numbered choices, one a line."""
+    choices = (f"{n}. {choice}" for n, choice in enumerate(problem.choices, start=1))
+    return "\n".join([problem.question, *choices])

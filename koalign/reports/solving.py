@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from rich.table import Table
 from rich.text import Text
 
 from koalign.evaluation.solving.report import Column, Name, SolvingReport
@@ -14,7 +13,7 @@ from koalign.evaluation.solving.voting import NoAnswer, Solution, count_solution
 from koalign.evaluation.stats.wording import interval, p_value, percent, points
 from koalign.jsonl import write_atomically, write_json
 from koalign.reports.page import Part, page
-from koalign.reports.views import console
+from koalign.reports.views import print_lines, print_table
 
 TITLES: dict[Name, str] = {
     "bare_average": "bare, one answer",
@@ -42,14 +41,13 @@ HEAD = (
 
 def print_report(report: SolvingReport) -> None:
     """The ways to answer side by side, notes, and the verdict last."""
-    out = console()
-    table = Table(*HEAD, title=f"{report.problems:,} problems")
+    rows = []
     for column in report.columns:
-        table.add_row(*_row(column), style=None if column.attainable else "dim")
-    out.print(table)
-    for note in report.notes:
-        out.print(Text(note), soft_wrap=True)
-    out.print(Text(report.sentence, style="bold"), soft_wrap=True)
+        row = _row(column)
+        rows.append(row if column.attainable else [Text(cell, "dim") for cell in row])
+    print_table(HEAD, rows, f"{report.problems:,} problems")
+    print_lines(report.notes)
+    print_lines([report.sentence], "bold")
 
 
 def write_report(report: SolvingReport, data: Path, html: Path) -> None:
@@ -82,7 +80,7 @@ def report_page(report: SolvingReport) -> str:
     )
 
 
-def _row(column: Column) -> Sequence[str]:
+def _row(column: Column) -> tuple[str, ...]:
     against = "" if column.difference is None else points(column.difference)
     if span := interval(column.difference_low, column.difference_high, points, unknown=""):
         against += f" ({span})"

