@@ -173,16 +173,11 @@ def test_a_server_elsewhere_needs_a_key_and_the_message_names_the_variable(log, 
 
 
 BY_MISTAKE = [
-    f"teacher.key_env={KEY}",
-    f"teacher.key_env=[{KEY}]",
-    f"teacher.key_env={{{KEY}",
-    f"teacher.api_key={KEY}",
-    f"teacher={{api_key: {KEY}}}",
-    f"teacher.url=https://user:{KEY}@host/v1",
-    f"teacher.url=https://host/v1?key={KEY}",
-    f"teacher.url=https://host/v1#{KEY}",
-    f"teacher.url={{{KEY}: 1}}",
-]
+    f"teacher.key_env={KEY}", f"teacher.key_env=[{KEY}]", f"teacher.key_env={{{KEY}",
+    f"teacher.api_key={KEY}", f"teacher={{api_key: {KEY}}}",
+    f"teacher.url=https://user:{KEY}@host/v1", f"teacher.url=https://host/v1?key={KEY}",
+    f"teacher.url=https://host/v1#{KEY}", f"teacher.url={{{KEY}: 1}}",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("override", BY_MISTAKE)

@@ -101,11 +101,8 @@ def test_another_problem_may_have_the_same_hint():
 
 
 WRITTEN = [
-    "먼저 사람을 찾고 그 사람이 사는 곳을 찾는다.",
-    "문장마다 누구의 이야기인지 본다.",
-    "정답: 2",
-    "",
-]
+    "먼저 사람을 찾고 그 사람이 사는 곳을 찾는다.", "문장마다 누구의 이야기인지 본다.", "정답: 2", "",
+]  # fmt: skip
 
 
 HELD_OUT = " ".join(

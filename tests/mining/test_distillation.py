@@ -185,17 +185,11 @@ def test_a_judge_reads_problem_and_rationale_in_another_order_and_no_answer():
 @pytest.mark.parametrize(
     "text",
     [
-        "정답이 2번이라고 주어졌으므로 그렇게 본다.",
-        "주어진 정답은 부산이다.",
-        "제시된 답을 보면 부산이다.",
-        "답이 이미 주어져 있다.",
-        "정답을 미리 알고 있으므로 거꾸로 푼다.",
-        "실마리에 따르면 부산이다.",
-        "The given answer is 2.",
-        "Since the answer, Busan, is given, we check it.",
-        "According to the hint it is 부산.",
+        "정답이 2번이라고 주어졌으므로 그렇게 본다.", "주어진 정답은 부산이다.", "제시된 답을 보면 부산이다.", "답이 이미 주어져 있다.",
+        "정답을 미리 알고 있으므로 거꾸로 푼다.", "실마리에 따르면 부산이다.", "The given answer is 2.",
+        "Since the answer, Busan, is given, we check it.", "According to the hint it is 부산.",
     ],
-)
+)  # fmt: skip
 def test_a_rationale_that_says_it_was_told_is_found(text):
     assert says_it_was_told(text)
 

@@ -122,13 +122,9 @@ def test_a_useless_hint_passes_uplift_and_replication_in_eight_of_a_hundred_at_a
 
 def kept(problem_id: str, text: str, score: float | None) -> Abstraction:
     return Abstraction(
-        problem_id=problem_id,
-        text=text,
-        counts={},
-        verdicts={},
-        score=score,
+        problem_id=problem_id, text=text, counts={}, verdicts={}, score=score,
         kept=score is not None,
-    )
+    )  # fmt: skip
 
 
 def test_of_each_problem_the_best_hints_are_taken_and_never_a_refused_one():

@@ -67,15 +67,10 @@ def test_only_what_verifies_is_kept_and_every_loss_is_counted_by_its_reason(read
         number = number_in(prompt)
         city, other = CITIES[number % 4], CITIES[(number + 1) % 4]
         faults = [
-            "",
-            f"아니다.\n정답: {other}",
-            "모르겠다.",
-            f"정답: {city}",
-            f"정답은 {other}이다.\n다시 본다.\n정답: {city}",
-            f"Number {number} lives in a city.\n정답: {city}",
-            f"본문에 나온다.\n정답: {city}",
+            "", f"아니다.\n정답: {other}", "모르겠다.", f"정답: {city}", f"정답은 {other}이다.\n다시 본다.\n정답: {city}",
+            f"Number {number} lives in a city.\n정답: {city}", f"본문에 나온다.\n정답: {city}",
             f"{number}번 사람이 {'그렇게 산다. ' * 30}\n정답: {city}",
-        ]
+        ]  # fmt: skip
         return faults[number] if number < len(faults) else solution(number)
 
     with serving(answer) as teacher:

@@ -23,17 +23,8 @@ SOLVED = "7번 사람"
 """Asked about in the problem that the policy always solves."""
 N, BARE_N = 16, 32
 USELESS = (
-    "천천히",
-    "끝까지",
-    "다시",
-    "거꾸로",
-    "나누어",
-    "소리 내어",
-    "두 번",
-    "눈으로",
-    "하나씩",
-    "먼저",
-)
+    "천천히", "끝까지", "다시", "거꾸로", "나누어", "소리 내어", "두 번", "눈으로", "하나씩", "먼저",
+)  # fmt: skip
 ANSWERS = [f"정답: {city}" for city in CITIES]
 """Right or wrong in any order of the choices."""
 

@@ -129,15 +129,8 @@ def test_stored_text_is_graded_again_without_a_model(scripted):
 def test_an_adapter_of_another_template_solves_only_when_told_to(scripted):
     koalign("sft", code=0)
     said = [
-        "solve",
-        "--adapters",
-        "sft",
-        "test.jsonl",
-        "-o",
-        "o.jsonl",
-        "-s",
-        "prompt.template=direct",
-    ]
+        "solve", "--adapters", "sft", "test.jsonl", "-o", "o.jsonl", "-s", "prompt.template=direct",
+    ]  # fmt: skip
     refused = koalign(*said, code=2)
     assert "trained with prompt template" in refused.stderr
     assert not Path("o.jsonl").exists()

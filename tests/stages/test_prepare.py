@@ -18,17 +18,9 @@ def test_a_problem_in_json_has_its_id_and_a_number_for_an_answer(scripted):
     prepare()
     line = json.loads((OUT / "train.jsonl").read_text(encoding="utf-8").splitlines()[0])
     fields = {
-        "id",
-        "question",
-        "passage",
-        "box",
-        "choices",
-        "answers",
-        "kind",
-        "source",
-        "group",
+        "id", "question", "passage", "box", "choices", "answers", "kind", "source", "group",
         "split",
-    }
+    }  # fmt: skip
     assert fields <= set(line)
     assert line["id"] == rows("train")[0].id and line["answers"] == [
         int(rows("train")[0].answers[0])
@@ -232,11 +224,8 @@ def test_columns_of_any_table_can_be_named(scripted):
         "문제,보기1,보기2,정답\n무엇인가?,가,나,B\n어느 것인가?,다,라,A\n", "utf-8"
     )
     columns = {
-        "question": "문제",
-        "choices": ["보기1", "보기2"],
-        "answer": "정답",
-        "answer_is": "letter",
-    }
+        "question": "문제", "choices": ["보기1", "보기2"], "answer": "정답", "answer_is": "letter",
+    }  # fmt: skip
     config = yaml.safe_load(Path("koalign.yaml").read_text(encoding="utf-8"))
     config["data"] = {"train": [{"path": "own.csv", "columns": columns}]}
     Path("koalign.yaml").write_text(yaml.safe_dump(config, allow_unicode=True), "utf-8")

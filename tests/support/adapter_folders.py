@@ -28,11 +28,8 @@ def plain(
     """What PEFT's save_pretrained leaves of a LoRA that changes what is written; no card, no page."""
     base = load_base(MODEL, quantized=False) if base is None else base
     options = {
-        "r": 4,
-        "target_modules": ["q_proj", "down_proj"],
-        "task_type": "CAUSAL_LM",
-        **settings,
-    }
+        "r": 4, "target_modules": ["q_proj", "down_proj"], "task_type": "CAUSAL_LM", **settings,
+    }  # fmt: skip
     torch.manual_seed(seed)
     policy = get_peft_model(base, LoraConfig(**options))
     for name, parameter in policy.named_parameters():

@@ -51,13 +51,9 @@ def koalign_process(
 ) -> subprocess.CompletedProcess:
     """The command in a process of its own, for tests of start-up, of the console and of signals."""
     return subprocess.run(
-        [*KOALIGN, *arguments],
-        cwd=cwd,
-        env={**os.environ, **WIDE, **changes},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-    )
+        [*KOALIGN, *arguments], cwd=cwd, env={**os.environ, **WIDE, **changes}, capture_output=True,
+        text=True, encoding="utf-8",
+    )  # fmt: skip
 
 
 def clear_caches() -> None:

@@ -21,15 +21,9 @@ def sample(
     index: int, text: str, logprob: float = -1.0, finish: str = "stop", length: int = 10, order=()
 ) -> Sample:
     return Sample(
-        problem_id=PROBLEM.id,
-        index=index,
-        adapter="a",
-        text=text,
-        token_ids=range(length),
-        logprob=logprob,
-        finish_reason=finish,
-        permutation=order,
-    )
+        problem_id=PROBLEM.id, index=index, adapter="a", text=text, token_ids=range(length),
+        logprob=logprob, finish_reason=finish, permutation=order,
+    )  # fmt: skip
 
 
 def says(choice: str, order=()) -> str:

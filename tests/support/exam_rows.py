@@ -95,12 +95,9 @@ MMMLU_HEADER = ["", "Question", "A", "B", "C", "D", "Answer", "Subject"]
 
 def click(**changes: object) -> dict:
     row = {
-        "id": "KIIP_society_84",
-        "paragraph": "",
-        "question": "수도는?",
-        "choices": FOUR,
+        "id": "KIIP_society_84", "paragraph": "", "question": "수도는?", "choices": FOUR,
         "answer": "고려",
-    }
+    }  # fmt: skip
     return {**row, **changes}
 
 

@@ -153,15 +153,11 @@ def fake_tokenizer(family: str) -> PreTrainedTokenizerFast:
             special_tokens=[(facts.bos, backend.token_to_id(facts.bos))],
         )
     return PreTrainedTokenizerFast(
-        tokenizer_object=backend,
-        bos_token=facts.bos,
-        eos_token=facts.eos,
-        pad_token=facts.pad,
+        tokenizer_object=backend, bos_token=facts.bos, eos_token=facts.eos, pad_token=facts.pad,
         additional_special_tokens=[text for text in special if text],
         chat_template=(TEMPLATES / f"{family}.jinja").read_text(encoding="utf-8"),
-        model_max_length=4096,
-        clean_up_tokenization_spaces=False,
-    )
+        model_max_length=4096, clean_up_tokenization_spaces=False,
+    )  # fmt: skip
 
 
 def _byte_level(facts: Family) -> Tokenizer:
@@ -195,13 +191,10 @@ def _sentencepiece(facts: Family) -> Tokenizer:
         alphabet, merges = [*alphabet, "\n"], [*merges, ("\n", "\n")]
     backend = Tokenizer(
         models.BPE(
-            vocab=_vocabulary(alphabet, merges),
-            merges=merges,
-            unk_token="<unk>",
-            byte_fallback=True,
-            fuse_unk=True,
+            vocab=_vocabulary(alphabet, merges), merges=merges, unk_token="<unk>",
+            byte_fallback=True, fuse_unk=True,
         )
-    )
+    )  # fmt: skip
     to_mark = normalizers.Replace(" ", "▁")
     restore = [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]
     if space:

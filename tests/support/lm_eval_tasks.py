@@ -40,17 +40,8 @@ TASKS: dict[str, dict[str, str]] = {
             CLICK_IDS,
             ["cul"] * 8 + ["lang"] * 3,
             [
-                "economy",
-                "geography",
-                "history",
-                "law",
-                "politics",
-                "kpop",
-                "society",
-                "tradition",
-                "text",
-                "function",
-                "grammar",
+                "economy", "geography", "history", "law", "politics", "kpop", "society",
+                "tradition", "text", "function", "grammar",
             ],
             strict=True,
         )
@@ -68,7 +59,7 @@ TASKS: dict[str, dict[str, str]] = {
     "csatqa@lm-eval": {
         name: f"csatqa/csatqa_{name.lower()}" for name in ("GR", "LI", "RCH", "RCS", "RCSS", "WR")
     },
-}
+}  # fmt: skip
 """Protocol -> subject as koalign calls it -> lm-eval's task file."""
 
 _WORDS = (

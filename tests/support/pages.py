@@ -51,13 +51,10 @@ def run_block(block: Block, cwd: Path, bin_dir: Path) -> subprocess.CompletedPro
     shim.chmod(0o755)
     path = os.pathsep.join((str(bin_dir), str(Path(sys.executable).parent), os.environ["PATH"]))
     return subprocess.run(
-        ["bash", "-e", "-o", "pipefail", "-c", block.script],
-        cwd=cwd,
+        ["bash", "-e", "-o", "pipefail", "-c", block.script], cwd=cwd,
         env={**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "COLUMNS": "160"},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-    )
+        capture_output=True, text=True, encoding="utf-8",
+    )  # fmt: skip
 
 
 def links(page: Path) -> list[str]:

@@ -42,17 +42,10 @@ def base_of_tests() -> Base:
 
 def card(name: str, rank: int, frozen_rank: int = 0) -> AdapterCard:
     return AdapterCard(
-        name=name,
-        role="policy",
-        origin="trained",
-        base=base_of(base_of_tests()),
+        name=name, role="policy", origin="trained", base=base_of(base_of_tests()),
         parents=(AdapterPart(id="0" * 16, name="sft", path="sft"),) if frozen_rank else (),
-        rank=rank,
-        frozen_rank=frozen_rank,
-        template_hash=RENDERER.hash,
-        data={},
-        koalign=None,
-    )
+        rank=rank, frozen_rank=frozen_rank, template_hash=RENDERER.hash, data={}, koalign=None,
+    )  # fmt: skip
 
 
 def job(
@@ -94,14 +87,11 @@ def pairs_of(tokenizer: Any, problems: Sequence[Problem], each: int = 1) -> list
             ((_, rejected),) = rows_of(tokenizer, [other])
             made.append(
                 Pair(
-                    problem_id=problem.id,
-                    prompt="",
-                    prompt_ids=tuple(prompt),
+                    problem_id=problem.id, prompt="", prompt_ids=tuple(prompt),
                     chosen=Completion(text="", token_ids=tuple(chosen)),
-                    rejected=Completion(text="", token_ids=tuple(rejected)),
-                    reason="hard",
+                    rejected=Completion(text="", token_ids=tuple(rejected)), reason="hard",
                 )
-            )
+            )  # fmt: skip
     return made
 
 
