@@ -77,6 +77,14 @@ def tokenizer() -> Any:
     return load_tokenizer(MODEL)
 
 
+@pytest.fixture(scope="session")
+def parent(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An adapter of rank 8 on the built-in base to train on top of; a test that changes it changes a copy."""
+    from support.training import trained_adapter
+
+    return trained_adapter(tmp_path_factory.mktemp("sft") / "adapter", rank=8, seed=3)
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to work in."""

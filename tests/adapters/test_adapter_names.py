@@ -1,45 +1,30 @@
 """Names of adapters: commas part steps, plus signs sum; one grammar wherever an adapter is named."""
 
 import shutil
-from contextlib import chdir
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.adapter_folders import made, plain
+from support.adapter_folders import RUN
 from support.command import koalign
-from support.training import MODEL, base_of_tests
+from support.refusals import refused
+from support.training import base_of_tests
 
-from koalign.adapters.cards import adapter_id, check_adapter, read_card, write_card
+from koalign.adapters.cards import CARD, adapter_id, check_adapter, read_card, write_card
 from koalign.adapters.external import WEIGHTS
 from koalign.adapters.names import find_adapter, find_adapters, last_policy, steps_of
 from koalign.config.sections import Solve
 from koalign.records import KoalignError
 
-RUN = Path("run")
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory) -> Path:
-    """A run of two rounds with both role adapters, and folders of one's own beside it."""
-    home = tmp_path_factory.mktemp("names")
-    with chdir(home):
-        sft = made(RUN, "sft")
-        dpo = made(RUN, "dpo", sft, seed=1)
-        again = made(RUN, "dpo-2", dpo, seed=2)
-        made(RUN, "abstraction", again, seed=3, role="abstraction")
-        made(RUN, "answer", again, seed=4, role="answer")
-        plain(Path("mine"), named=MODEL.path, seed=5)
-        plain(Path("yours"), named=MODEL.path, seed=6)
-    return home
-
 
 @pytest.fixture
-def there(whole, tmp_path, monkeypatch) -> Path:
-    shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+def there(there) -> Path:
+    """A run of two rounds without sums, and folders of one's own beside it."""
+    shutil.rmtree(RUN / "stacks")
+    for source, name in (("own", "mine"), ("mine/2-folds/sft-1/adapter", "yours")):
+        shutil.copytree(RUN / source, name, ignore=shutil.ignore_patterns(CARD))
+    return there
 
 
 @pytest.mark.parametrize(
@@ -109,18 +94,15 @@ def test_any_text_is_steps_or_one_line_that_says_why_not(text):
 )  # fmt: skip
 def test_a_wrong_name_and_a_sum_that_counts_twice_are_refused_with_the_remedy(names, said, there):
     shutil.copytree("mine", "copy")
-    with pytest.raises(KoalignError) as caught:
+    with refused(said):
         find_adapters(names, RUN, 2)
-    assert said in str(caught.value)
     assert not (RUN / "stacks").exists(), "nothing is made of what is refused"
 
 
 def test_what_is_not_trained_yet_names_its_command(there):
     (RUN / "answer/manifest.json").unlink()  # a stage that did not end has made no adapter yet
     for name, run, command in (("sft", "other", "sft"), ("dpo", "other", "dpo"), ("answer", "run", "abstractions")):  # fmt: skip
-        with pytest.raises(
-            KoalignError, match=f"'{name}' is not in {run}; run `koalign {command}`"
-        ):
+        with refused(f"'{name}' is not in {run}; run `koalign {command}`"):
             find_adapters(name, Path(run))
 
 

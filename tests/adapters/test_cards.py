@@ -9,6 +9,7 @@ from huggingface_hub import ModelCard
 from hypothesis import given
 from hypothesis import strategies as st
 from support.adapter_folders import card, made, plain
+from support.refusals import refused
 from support.training import MODEL, base_of_tests, trained_adapter
 
 from koalign.adapters.card import AdapterBase, AdapterPart
@@ -82,9 +83,8 @@ def test_another_base_tokenizer_or_template_is_refused_with_both(changed, templa
     own = read_card(folder)
     base = changed.get("base", own.base.model_copy(update=changed))
     write_card(folder, own.model_copy(update={"base": base}))
-    with pytest.raises(KoalignError) as caught:
+    with refused(said, str(folder)):
         check_adapter(folder, base_of_tests(), template)
-    assert said in str(caught.value) and str(folder) in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -103,9 +103,8 @@ def test_a_broken_card_is_one_line_with_file_and_field(text, said, folder):
     if isinstance(text, dict):
         text = json.dumps({**read_json(folder / CARD), **text}, ensure_ascii=False)
     (folder / CARD).write_text(text, encoding="utf-8")
-    with pytest.raises(KoalignError) as caught:
+    with refused(said, CARD):
         read_card(folder)
-    assert said in str(caught.value) and CARD in str(caught.value)
 
 
 def test_where_there_is_no_adapter_the_remedy_is_said(tmp_path):

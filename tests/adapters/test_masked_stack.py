@@ -2,7 +2,6 @@
 
 import json
 from functools import partial
-from pathlib import Path
 
 import pytest
 import torch
@@ -48,11 +47,6 @@ def rows(tokenizer):
 @pytest.fixture(scope="module")
 def pairs(tokenizer):
     return pairs_of(tokenizer, exam("train")[:8], each=2)
-
-
-@pytest.fixture(scope="module")
-def parent(tmp_path_factory) -> Path:
-    return trained_adapter(tmp_path_factory.mktemp("parent") / "adapter", rank=8, seed=3)
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 from support.command import ROOT
+from support.refusals import refused
 
 from koalign.config.files import documented_yaml, known_keys, load_config
 from koalign.config.sections import ASSETS
@@ -85,9 +86,8 @@ def test_a_number_in_scientific_notation_is_a_number(text):
 )  # fmt: skip
 def test_a_mistake_is_named_with_file_line_and_key(folder, text, said):
     Path("k.yaml").write_text(text, encoding="utf-8")
-    with pytest.raises(KoalignError) as caught:
+    with refused(said):
         load_config([ASSETS / "example.yaml", Path("k.yaml")])
-    assert said in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -99,9 +99,8 @@ def test_a_mistake_is_named_with_file_line_and_key(folder, text, said):
     ],
 )
 def test_a_wrong_override_is_named(override, said):
-    with pytest.raises(KoalignError) as caught:
+    with refused(said):
         load_config([], [override])
-    assert said in str(caught.value)
 
 
 def test_a_missing_file_and_a_missing_key_say_what_to_do(folder):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from support.tiny_models import CONFIGS, VOCABULARY, tiny
+from support.tiny_models import CONFIGS, VOCABULARY, logps_alone, tiny
 
 from koalign.engines import hf_scores
 from koalign.engines.engine import Question, stems
@@ -16,14 +16,10 @@ from koalign.engines.prefixes import MIN_LONGER, MIN_SAVED, Shared, shared_prefi
 
 def alone(model, question: Question) -> list[float]:
     """Each candidate by itself behind its whole prompt, as any transformers model computes it."""
-    found = []
-    for candidate in question.candidates:
-        ids = torch.tensor([[*question.prompt_ids, *candidate]])
-        with torch.no_grad():
-            logps = model(input_ids=ids).logits[0].log_softmax(-1)
-        start = len(question.prompt_ids) - 1
-        found.append(sum(float(logps[start + i, t]) for i, t in enumerate(candidate)))
-    return found
+    with torch.no_grad():
+        return [
+            float(logps_alone(model, question.prompt_ids, c).sum()) for c in question.candidates
+        ]
 
 
 def shot_questions(seed: int, candidates=((5,), (6,), (7,))) -> list[Question]:

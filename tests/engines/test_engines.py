@@ -9,6 +9,7 @@ import torch
 from peft import PeftModel
 from scipy.stats import chisquare
 from support.problems import exam
+from support.tiny_models import logps_alone
 from support.training import MODEL, RENDERER, base_of_tests, trained_adapter
 
 from koalign.adapters.base import load_base, load_tokenizer
@@ -94,10 +95,8 @@ def test_the_logprob_of_a_sample_is_the_models_own(hf, requests):
     request = requests[8]
     (sample,) = ask(hf, [request], WARM)[0]
     model = PeftModel.from_pretrained(load_base(MODEL, quantized=False), request.adapter)
-    ids = torch.tensor([[*request.prompt_ids, *sample.token_ids]])
     with torch.no_grad():
-        logprobs = model(input_ids=ids).logits.log_softmax(-1)[0, len(request.prompt_ids) - 1 : -1]
-    expected = logprobs.gather(-1, ids[0, len(request.prompt_ids) :, None]).sum().item()
+        expected = logps_alone(model, request.prompt_ids, sample.token_ids).sum().item()
     assert sample.logprob == pytest.approx(expected, abs=2e-3)
 
 
@@ -201,14 +200,9 @@ def test_vllm_samples_repeat_with_their_seed_and_carry_untempered_logprobs(vllm,
     first, again = (ask(vllm, requests[:8], hot, n=3) for _ in range(2))
     assert tokens(first) == tokens(again)
     assert tokens(ask(vllm, requests[:8], hot, n=3, seed=1)) != tokens(first)
-    sample = first[0][0]
-    model = load_base(MODEL, quantized=False)
-    ids = torch.tensor([[*requests[0].prompt_ids, *sample.token_ids]])
+    sample, model = first[0][0], load_base(MODEL, quantized=False)
     with torch.no_grad():
-        logprobs = model(input_ids=ids).logits.log_softmax(-1)[
-            0, len(requests[0].prompt_ids) - 1 : -1
-        ]
-    expected = logprobs.gather(-1, ids[0, len(requests[0].prompt_ids) :, None]).sum().item()
+        expected = logps_alone(model, requests[0].prompt_ids, sample.token_ids).sum().item()
     assert sample.logprob == pytest.approx(expected, abs=0.02)
 
 
@@ -240,11 +234,8 @@ def test_hf_scores_each_adapter_as_peft_alone_does(hf, questions, adapters):
             if question.adapter != adapter:
                 continue
             for candidate, logprob in zip(question.candidates, found[number], strict=True):
-                ids = torch.tensor([[*question.prompt_ids, *candidate]])
                 with torch.no_grad():
-                    logps = model(input_ids=ids).logits[0].log_softmax(-1)
-                start = len(question.prompt_ids) - 1
-                alone = sum(float(logps[start + i, t]) for i, t in enumerate(candidate))
+                    alone = logps_alone(model, question.prompt_ids, candidate).sum().item()
                 assert logprob == pytest.approx(alone, abs=1e-4)
 
 

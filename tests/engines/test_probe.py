@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from support.problems import exam
+from support.tiny_models import stirred
 from support.training import MODEL, QUICK, RENDERER, base_of_tests, card, job, rows_of
 
 from koalign.adapters.cards import adapter_id
@@ -31,12 +32,7 @@ def opened(tokenizer, train, dev, section=FEW, base=None) -> Probe | None:
 
 def awake(model: Model = MODEL):
     """A policy whose adapter already changes what is written."""
-    policy = fresh_policy(model, 8, 8, seed=0)
-    generator = torch.Generator().manual_seed(0)
-    for name, parameter in policy.named_parameters():
-        if ".lora_B." in name:
-            parameter.data.normal_(0, 0.05, generator=generator)
-    return policy
+    return stirred(fresh_policy(model, 8, 8, seed=0), seed=0)
 
 
 def test_the_sample_is_the_same_in_any_order_of_the_files(tokenizer):
@@ -104,17 +100,16 @@ def test_an_answer_that_runs_into_the_end_of_the_context_is_cut_and_no_error(tok
     probe = opened(tokenizer, exam("train")[:4], dev, Probing(max_tokens=10**6))
     longest = max(len(r.prompt_ids) for side in probe.sides.values() for r in side)
     tight = base_of_tests().model_copy(update={"context": longest + 3})
-    found = opened(tokenizer, exam("train")[:4], dev, Probing(max_tokens=10**6), tight)(awake())
+
+    def measured(**batch: int) -> dict[str, float]:
+        section = Probing(max_tokens=10**6, **batch)
+        return opened(tokenizer, exam("train")[:4], dev, section, tight)(awake())
+
+    found = measured()
     rooms = [longest + 3 - len(r.prompt_ids) for side in probe.sides.values() for r in side]
     assert min(rooms) == 3 and max(rooms) > 10
     assert found["cut"] >= 1 / len(rooms) and 3 < found["tokens"] <= sum(rooms) / len(rooms)
-    for size in (1, 3):
-        assert (
-            opened(
-                tokenizer, exam("train")[:4], dev, Probing(max_tokens=10**6, batch_size=size), tight
-            )(awake())
-            == found
-        )
+    assert measured(batch_size=1) == measured(batch_size=3) == found
 
 
 @pytest.mark.slow
@@ -162,18 +157,9 @@ def test_what_is_trained_with_a_probe_is_what_is_trained_without_one(
 
     for name, watched in (("with", measure), ("without", None)):
         out: Path = tmp_path / name
-        train_sft(
-            job(
-                partial(fresh_policy, PRECISIONS[precision], 8, 8, seed=0),
-                tokenizer,
-                card("sft", 8),
-                section,
-                out,
-                training,
-                watch=Watch(probing, out / "probe.json", watched),
-            ),
-            rows,
-        )
+        start = partial(fresh_policy, PRECISIONS[precision], 8, 8, seed=0)
+        watch = Watch(probing, out / "probe.json", watched)
+        train_sft(job(start, tokenizer, card("sft", 8), section, out, training, watch), rows)
     assert len(asked) == 3 and asked[0] != asked[-1]
     # The card tells of the probe; the id is of the weights and their configuration.
     assert adapter_id(tmp_path / "with" / "adapter") == adapter_id(tmp_path / "without" / "adapter")

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.faulty_server import Server, answer_to, faulty_server
+from support.refusals import refused
 from support.teachers import ask, call, calls, faulty
 
 from koalign.jsonl import read_jsonl
@@ -100,9 +101,7 @@ def test_where_no_call_would_fare_better_all_stops_at_once(server, log, fault, s
 
 def test_a_server_that_fails_every_call_is_not_asked_ten_thousand_times(server, log):
     server.fault = faulty("status:422")
-    with pytest.raises(
-        KoalignError, match="20 calls failed one after the other, the last: HTTP 422"
-    ):
+    with refused("20 calls failed one after the other, the last: HTTP 422"):
         ask(server, calls(10_000), log)
     assert 20 <= len(server.arrivals) < 20 + 8
 
@@ -118,9 +117,8 @@ def test_failures_among_replies_stop_nothing(server, log):
 def test_a_server_that_is_not_there_is_one_line_and_costs_nothing(log):
     with faulty_server(Server()) as gone:
         pass
-    with pytest.raises(KoalignError, match="no connection; is a server up there") as caught:
+    with refused("no connection; is a server up there"):
         ask(gone, [call(1)], log, tries=2)
-    assert "\n" not in str(caught.value)
     result = ask(gone, [call(1)], log, tries=2, model="m", price_in=1, price_out=1)
     assert result.replies == (None,) and result.cost == 0 and result.estimated == 0
 

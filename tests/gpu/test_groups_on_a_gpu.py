@@ -6,7 +6,7 @@ Run with `pytest -m gpu`; where there is no GPU these are not collected.
 import pytest
 import torch
 from support.problems import exam
-from support.training import QUICK_DPO, TRAINING, card, pairs_of, trained_adapter
+from support.training import QUICK_DPO, TRAINING, card, pairs_of
 
 from koalign.adapters.base import load_tokenizer
 from koalign.config.inputs import Model
@@ -26,19 +26,14 @@ BASES = [
 
 
 @pytest.fixture(scope="module")
-def adapter(tmp_path_factory):
-    return trained_adapter(tmp_path_factory.mktemp("sft") / "adapter", rank=8, seed=3)
-
-
-@pytest.fixture(scope="module")
 def pairs():
     return pairs_of(load_tokenizer(BASES[0]), exam("train")[:16], each=2)
 
 
 @pytest.mark.parametrize("model", BASES, ids=lambda m: f"{m.dtype} {'nf4' * m.load_in_4bit}")
-def test_groups_agree_with_one_completion_at_a_time(model, adapter, pairs):
-    packed = token_logps(continued_policy(model, adapter), pairs, TRAINING)
-    alone = token_logps(continued_policy(model, adapter), pairs, Training(packing="trl"))
+def test_groups_agree_with_one_completion_at_a_time(model, parent, pairs):
+    packed = token_logps(continued_policy(model, parent), pairs, TRAINING)
+    alone = token_logps(continued_policy(model, parent), pairs, Training(packing="trl"))
     differences = torch.tensor(
         [
             abs(a - b)
@@ -53,8 +48,8 @@ def test_groups_agree_with_one_completion_at_a_time(model, adapter, pairs):
 
 @pytest.mark.parametrize("checkpointing", [False, True])
 @pytest.mark.parametrize("model", BASES, ids=lambda m: f"{m.dtype} {'nf4' * m.load_in_4bit}")
-def test_dpo_starts_at_the_reference_and_learns(model, checkpointing, adapter, pairs, tmp_path):
-    policy = continued_policy(model, adapter)
+def test_dpo_starts_at_the_reference_and_learns(model, checkpointing, parent, pairs, tmp_path):
+    policy = continued_policy(model, parent)
     reference = token_logps(policy, pairs, TRAINING)
     section = QUICK_DPO.model_copy(update={"epochs": 4, "gradient_checkpointing": checkpointing})
     trainer = dpo_trainer(

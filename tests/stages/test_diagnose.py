@@ -6,6 +6,7 @@ import pytest
 import yaml
 from support.diagnosed import CHOICES, HELD_OUT, RENDERER, TRAIN, engine_in, run, sign
 from support.problems import exam
+from support.refusals import refused
 
 from koalign.config.inputs import Engine, Sampling
 from koalign.data.prompting.prompts import DEFAULT, Renderer, load_template
@@ -80,9 +81,8 @@ def test_a_diagnosis_begun_and_killed_goes_on_to_the_same_bytes(folder):
 )
 def test_samples_of_another_diagnosis_are_never_mixed_in(folder, changes, what):
     run(folder)
-    with pytest.raises(KoalignError, match="holds a diagnosis with another") as refused:
+    with refused("holds a diagnosis with another", what, "take another folder"):
         run(folder, **changes)
-    assert what in str(refused.value) and "take another folder" in str(refused.value)
 
 
 def test_the_sample_is_the_same_in_any_order_and_no_larger_than_asked(folder):
@@ -165,9 +165,8 @@ def test_long_answers_are_not_asked_for(folder):
 def test_what_would_say_nothing_is_refused_in_one_line_before_anything_is_drawn(
     folder, changes, said
 ):
-    with pytest.raises(KoalignError) as refused:
+    with refused(said):
         run(folder, **changes)
-    assert said in str(refused.value) and "\n" not in str(refused.value)
     assert not list((folder / "out").glob("samples*"))
 
 

@@ -13,7 +13,7 @@ from koalign.adapters.card import AdapterBase, AdapterCard
 from koalign.adapters.cards import write_card
 from koalign.config.sections import ASSETS
 from koalign.jsonl import write_json
-from support.tiny_models import tiny
+from support.tiny_models import stirred, tiny
 
 TINY = ASSETS / "tiny-ko"
 TINY_BASE = AdapterBase(
@@ -26,10 +26,7 @@ LAYERS = {"model.layers.0.mlp.up_proj": (6, 4), "model.layers.0.mlp.down_proj": 
 def by_peft(folder: Path, base: str, seed: int, **config: Any) -> Path:
     """An adapter of a tiny model as if trained: saved by PEFT, with B no longer zero."""
     model = get_peft_model(tiny(base), LoraConfig(task_type="CAUSAL_LM", **config))
-    generator = torch.Generator().manual_seed(seed)
-    for name, parameter in model.named_parameters():
-        if ".lora_B." in name:
-            parameter.data.normal_(0, 0.05, generator=generator)
+    stirred(model, seed=seed)
     model.save_pretrained(folder, save_embedding_layers=False)
     return folder
 

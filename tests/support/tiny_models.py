@@ -1,5 +1,6 @@
 """Causal language models of every architecture that groups are promised for, tiny and random."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -27,6 +28,22 @@ CONFIGS: dict[str, tuple[Any, dict[str, Any]]] = {
     "exaone4": (Exaone4Config, {"sliding_window": WINDOW, "sliding_window_pattern": 4}),
 }
 SLIDING = ("mistral", "gemma2", "gemma3", "exaone4")
+
+
+def stirred(policy: Any, *, seed: int, scale: float = 0.05) -> Any:
+    """The policy as if its adapter were trained: B is no longer zero, and changes what is written."""
+    generator = torch.Generator().manual_seed(seed)
+    for name, parameter in policy.named_parameters():
+        if ".lora_B." in name:
+            parameter.data.normal_(0, scale, generator=generator)
+    return policy
+
+
+def logps_alone(model: Any, prompt: Sequence[int], completion: Sequence[int]) -> torch.Tensor:
+    """Log-probabilities of the tokens of one completion, from the logits of the plain model."""
+    logits = model(input_ids=torch.tensor([[*prompt, *completion]])).logits[0]
+    logps = logits[len(prompt) - 1 : -1].log_softmax(-1)
+    return logps.gather(1, torch.tensor(completion)[:, None])[:, 0]
 
 
 def tiny(name: str, *, vocabulary: int = VOCABULARY, seed: int = 0) -> Any:

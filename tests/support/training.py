@@ -19,6 +19,7 @@ from koalign.records import Base, Completion, Pair, Problem
 from koalign.training.fit import Job, save_adapter
 from koalign.training.guards import Watch
 from koalign.training.policy import fresh_policy
+from support.tiny_models import stirred
 
 RENDERER = Renderer(load_template(DEFAULT))
 MODEL = Model(path="builtin:tiny-ko")
@@ -67,12 +68,7 @@ def watch(*, measure=None, report=Path("unused"), dpo=None, **settings) -> Watch
 
 
 def trained_adapter(folder: Path, *, rank: int, seed: int) -> Path:
-    """An adapter as if trained: B is no longer zero, large enough to change what is written."""
-    policy = fresh_policy(MODEL, rank, alpha=2 * rank, seed=seed)
-    generator = torch.Generator().manual_seed(seed)
-    for name, parameter in policy.named_parameters():
-        if ".lora_B." in name:
-            parameter.data.normal_(0, 0.05, generator=generator)
+    policy = stirred(fresh_policy(MODEL, rank, alpha=2 * rank, seed=seed), seed=seed)
     save_adapter(policy, folder, card(f"seed-{seed}", rank))
     return folder
 

@@ -1,22 +1,11 @@
 """DPO: the loss starts where it must, groups are TRL's own losses, and only the policy moves."""
 
 import math
-from pathlib import Path
 
 import pytest
 import torch
 from support.problems import exam
-from support.training import (
-    MODEL,
-    QUICK_DPO,
-    TRAINING,
-    card,
-    job,
-    moved,
-    pairs_of,
-    tensors,
-    trained_adapter,
-)
+from support.training import MODEL, QUICK_DPO, TRAINING, card, job, moved, pairs_of, tensors
 
 from koalign.adapters.base import base_folder
 from koalign.config.inputs import Model
@@ -76,13 +65,8 @@ def pairs(tokenizer):
 
 
 @pytest.fixture(scope="module")
-def sft_adapter(tmp_path_factory) -> Path:
-    return trained_adapter(tmp_path_factory.mktemp("sft") / "adapter", rank=8, seed=3)
-
-
-@pytest.fixture(scope="module")
-def reference(pairs, sft_adapter):
-    return token_logps(continued_policy(MODEL, sft_adapter), pairs, TRAINING)
+def reference(pairs, parent):
+    return token_logps(continued_policy(MODEL, parent), pairs, TRAINING)
 
 
 def curve(tokenizer, pairs, reference, adapter, section, training, work) -> list[dict]:
@@ -96,12 +80,12 @@ def curve(tokenizer, pairs, reference, adapter, section, training, work) -> list
 
 @pytest.mark.parametrize("changes", LOSSES, ids=lambda c: " ".join(map(str, c.values())))
 def test_groups_have_the_losses_metrics_and_steps_of_trl(
-    changes, tokenizer, pairs, reference, sft_adapter, tmp_path
+    changes, tokenizer, pairs, reference, parent, tmp_path
 ):
     """The same examples through TRL's padded batches and through rows of several sizes."""
     section = Dpo(**{"learning_rate": 1e-2, "epochs": 2, "batch_size": 4, "gradient_accumulation_steps": 1, "warmup_ratio": 0, **changes})  # fmt: skip
     curves = [
-        curve(tokenizer, pairs, reference, sft_adapter, section, training, tmp_path / str(n))
+        curve(tokenizer, pairs, reference, parent, section, training, tmp_path / str(n))
         for n, training in enumerate(
             (Training(packing="trl"), Training(), Training(row_tokens=200), Training(row_tokens=16))
         )
@@ -123,11 +107,11 @@ def test_groups_have_the_losses_metrics_and_steps_of_trl(
 @pytest.mark.parametrize("loss", FIRST)
 @pytest.mark.parametrize("packing", ["groups", "trl"])
 def test_the_first_dpo_loss_is_that_of_equal_policies_and_the_margin_is_0(
-    loss, packing, tokenizer, pairs, reference, sft_adapter, tmp_path
+    loss, packing, tokenizer, pairs, reference, parent, tmp_path
 ):
     section = QUICK_DPO.model_copy(update={"loss": loss, "sft_weight": 0.0, "epochs": 6})
     training = Training(packing=packing)
-    seen = curve(tokenizer, pairs, reference, sft_adapter, section, training, tmp_path)
+    seen = curve(tokenizer, pairs, reference, parent, section, training, tmp_path)
     assert seen[0]["loss"] == pytest.approx(FIRST[loss], abs=1e-4)
     assert seen[0]["rewards/margins"] == pytest.approx(0, abs=1e-4)
     assert seen[-1]["rewards/margins"] > 0.01
@@ -140,9 +124,9 @@ def test_smoothing_that_a_loss_would_ignore_is_refused():
         Dpo(label_smoothing=0.1)
 
 
-def test_dpo_trains_on_the_token_ids_it_was_given(tokenizer, pairs, sft_adapter, tmp_path):
+def test_dpo_trains_on_the_token_ids_it_was_given(tokenizer, pairs, parent, tmp_path):
     odd = pairs[0].model_copy(update={"chosen": Completion(text="", token_ids=(5, 6, 7, 858))})
-    policy = continued_policy(MODEL, sft_adapter)
+    policy = continued_policy(MODEL, parent)
     reference = token_logps(policy, [odd], TRAINING)
     for packing in ("groups", "trl"):
         trainer = dpo_trainer(
@@ -155,10 +139,10 @@ def test_dpo_trains_on_the_token_ids_it_was_given(tokenizer, pairs, sft_adapter,
 
 
 def test_the_sides_that_pairs_share_are_computed_once(
-    tokenizer, pairs, reference, sft_adapter, tmp_path
+    tokenizer, pairs, reference, parent, tmp_path
 ):
     trainer = dpo_trainer(
-        continued_policy(MODEL, sft_adapter), tokenizer, pairs, reference, QUICK_DPO, TRAINING, tmp_path, 0
+        continued_policy(MODEL, parent), tokenizer, pairs, reference, QUICK_DPO, TRAINING, tmp_path, 0
     )  # fmt: skip
     assert len(trainer.train_dataset) == len({pair.prompt_ids for pair in pairs}) == 8
     (row,) = trainer.data_collator([trainer.train_dataset[0]])["rows"]
@@ -169,16 +153,16 @@ def test_the_sides_that_pairs_share_are_computed_once(
 
 
 def test_dpo_changes_the_policy_and_neither_reference_nor_base(
-    tokenizer, pairs, reference, sft_adapter, tmp_path
+    tokenizer, pairs, reference, parent, tmp_path
 ):
-    reference_bytes, base_bytes = hash_path(sft_adapter), hash_path(base_folder(MODEL))
-    policy = continued_policy(MODEL, sft_adapter)
+    reference_bytes, base_bytes = hash_path(parent), hash_path(base_folder(MODEL))
+    policy = continued_policy(MODEL, parent)
     before = tensors(policy)
     train_dpo(job(lambda: policy, tokenizer, card("dpo", 8), QUICK_DPO, tmp_path), pairs, reference)
     after = tensors(policy)
     expected = {name for name in before if ".default." in name}
     assert moved(before, after) == expected and expected
-    assert hash_path(sft_adapter) == reference_bytes
+    assert hash_path(parent) == reference_bytes
     assert hash_path(base_folder(MODEL)) == base_bytes
     from safetensors.torch import load_file
 
@@ -189,10 +173,10 @@ def test_dpo_changes_the_policy_and_neither_reference_nor_base(
 @pytest.mark.parametrize("packing", ["groups", "trl"])
 @pytest.mark.parametrize("in_4bit", [False, True], ids=["float32 base", "4-bit base"])
 def test_adapters_are_float32_and_unrounded_when_the_optimizer_is_built(
-    in_4bit, packing, tokenizer, pairs, sft_adapter, tmp_path, monkeypatch
+    in_4bit, packing, tokenizer, pairs, parent, tmp_path, monkeypatch
 ):
     model = Model(path="builtin:tiny-ko", load_in_4bit=in_4bit)
-    policy = continued_policy(model, sft_adapter)
+    policy = continued_policy(model, parent)
     before = tensors(policy)
     training = Training(packing=packing)
     reference = token_logps(policy, pairs, training)
@@ -218,10 +202,10 @@ def test_adapters_are_float32_and_unrounded_when_the_optimizer_is_built(
     assert in_4bit == any(p.dtype == torch.uint8 for p in policy.parameters())
 
 
-def test_two_active_adapters_are_refused(tokenizer, pairs, reference, sft_adapter, tmp_path):
-    policy = continued_policy(MODEL, sft_adapter)
+def test_two_active_adapters_are_refused(tokenizer, pairs, reference, parent, tmp_path):
+    policy = continued_policy(MODEL, parent)
     trainer = dpo_trainer(policy, tokenizer, pairs, reference, QUICK_DPO, TRAINING, tmp_path, 0)
-    policy.load_adapter(sft_adapter, "second")
+    policy.load_adapter(parent, "second")
     policy.base_model.set_adapter(["default", "second"])
     with pytest.raises(RuntimeError, match="one active adapter"):
         fit(trainer, card("dpo", 8), lambda metrics, step: None)

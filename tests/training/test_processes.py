@@ -21,7 +21,6 @@ from support.training import (
     job,
     pairs_of,
     rows_of,
-    trained_adapter,
 )
 
 from koalign.adapters.stack import widen
@@ -31,6 +30,7 @@ from koalign.jsonl import read_json
 from koalign.run import WORK
 from koalign.training.checkpoints import last_whole
 from koalign.training.dpo import train_dpo
+from koalign.training.fit import Job
 from koalign.training.guards import Watch
 from koalign.training.policy import continued_policy, masked_stack
 from koalign.training.scoring import token_logps
@@ -46,14 +46,14 @@ SECTION = {
 CLOSE = 1e-5
 
 
-@pytest.fixture(scope="module")
-def parent(tmp_path_factory) -> Path:
-    return trained_adapter(tmp_path_factory.mktemp("parent") / "adapter", rank=8, seed=3)
-
-
-def shared(count: int) -> Training:
+def stacking(tokenizer, parent: Path, section, out: Path, count: int, watch=None) -> Job:
     """Rows of a group or two each, so that a step of six has an odd number of them at times."""
-    return Training(processes=count, row_tokens=130)
+    start = partial(masked_stack, MODEL, parent, 4, 0, out / WORK)
+    section, training = (
+        section.model_copy(update=SECTION),
+        Training(processes=count, row_tokens=130),
+    )
+    return job(start, tokenizer, STACK, section, out, training, watch)
 
 
 def learn(tokenizer, parent: Path, out: Path, count: int) -> dict:
@@ -65,34 +65,13 @@ def learn(tokenizer, parent: Path, out: Path, count: int) -> dict:
         "answer", probing, RENDERER, tokenizer, base_of_tests(), problems, exam("dev")[:12]
     )
     watch = Watch(probing, out / "probe.json", probe)
-    return train_sft(
-        job(
-            partial(masked_stack, MODEL, parent, 4, 0, out / WORK),
-            tokenizer,
-            STACK,
-            QUICK.model_copy(update=SECTION),
-            out,
-            shared(count),
-            watch=watch,
-        ),
-        rows_of(tokenizer, problems),
-    )
+    learning = stacking(tokenizer, parent, QUICK, out, count, watch)
+    return train_sft(learning, rows_of(tokenizer, problems))
 
 
 def prefer(tokenizer, pairs, reference, parent: Path, out: Path, count: int) -> dict:
     """DPO of a masked stack against its parent, likewise."""
-    return train_dpo(
-        job(
-            partial(masked_stack, MODEL, parent, 4, 0, out / WORK),
-            tokenizer,
-            STACK,
-            QUICK_DPO.model_copy(update=SECTION),
-            out,
-            shared(count),
-        ),
-        pairs,
-        reference,
-    )
+    return train_dpo(stacking(tokenizer, parent, QUICK_DPO, out, count), pairs, reference)
 
 
 def saved(out: Path) -> dict[str, torch.Tensor]:

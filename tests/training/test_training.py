@@ -1,27 +1,19 @@
 """Training changes what it says it changes: one adapter, one slice of it; the same seed, the same bytes."""
 
+import shutil
 from functools import partial
-from pathlib import Path
 
 import pytest
 import torch
 from peft import PeftModel
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from support.problems import exam
-from support.training import (
-    MODEL,
-    QUICK,
-    RENDERER,
-    card,
-    job,
-    moved,
-    rows_of,
-    tensors,
-    trained_adapter,
-)
+from support.stacks import halves
+from support.training import MODEL, QUICK, RENDERER, card, job, moved, rows_of, tensors
 from trl import SFTConfig
 
 from koalign.adapters.base import load_base
+from koalign.adapters.external import WEIGHTS
 from koalign.config.sections import Training
 from koalign.data.prompting.tokens import completion_ids, prompt_ids, prompt_texts
 from koalign.jsonl import read_json, write_json
@@ -42,11 +34,6 @@ def problems() -> list[Problem]:
 @pytest.fixture(scope="module")
 def rows(tokenizer, problems):
     return rows_of(tokenizer, problems)
-
-
-@pytest.fixture(scope="module")
-def sft_adapter(tmp_path_factory) -> Path:
-    return trained_adapter(tmp_path_factory.mktemp("sft") / "adapter", rank=8, seed=3)
 
 
 def logits(model, rows) -> torch.Tensor:
@@ -114,51 +101,39 @@ def test_the_same_seed_saves_the_same_bytes(tokenizer, rows, tmp_path):
 
 
 def test_a_masked_stack_starts_as_its_parent_and_keeps_the_parents_slice_bit_for_bit(
-    tokenizer, rows, sft_adapter, tmp_path
+    tokenizer, rows, parent, tmp_path
 ):
-    parent = PeftModel.from_pretrained(load_base(MODEL, quantized=False), sft_adapter)
-    policy = masked_stack(MODEL, sft_adapter, 4, 0, tmp_path / "work")
-    assert torch.allclose(logits(policy, rows), logits(parent, rows), atol=1e-5)
+    alone = PeftModel.from_pretrained(load_base(MODEL, quantized=False), parent)
+    policy = masked_stack(MODEL, parent, 4, 0, tmp_path / "work")
+    assert torch.allclose(logits(policy, rows), logits(alone, rows), atol=1e-5)
     before = tensors(policy)
     train_sft(
         job(lambda: policy, tokenizer, card("answer", 12, frozen_rank=8), QUICK, tmp_path), rows
     )
     after = tensors(policy)
-    for name in (n for n in before if ".lora_A." in n):
-        assert torch.equal(before[name][:8], after[name][:8])
-        assert not torch.equal(before[name][8:], after[name][8:])
-    for name in (n for n in before if ".lora_B." in n):
-        assert torch.equal(before[name][:, :8], after[name][:, :8])
-        assert not torch.equal(before[name][:, 8:], after[name][:, 8:])
+    for name in (n for n in before if ".lora_" in n):
+        pairs = zip(halves(name, before[name]), halves(name, after[name]), strict=True)
+        assert [torch.equal(*pair) for pair in pairs] == [True, False]
     assert moved(before, after) == {n for n in before if ".lora_" in n}
 
 
 def test_plain_peft_loads_a_stack_to_the_logits_of_both_deltas_active(
-    tokenizer, rows, sft_adapter, tmp_path
+    tokenizer, rows, parent, tmp_path
 ):
     """The parent, and the new ranks alone as a second adapter, both active in stock PEFT."""
-    policy = masked_stack(MODEL, sft_adapter, 4, 0, tmp_path / "work")
+    policy = masked_stack(MODEL, parent, 4, 0, tmp_path / "work")
     train_sft(
         job(lambda: policy, tokenizer, card("answer", 12, frozen_rank=8), QUICK, tmp_path), rows
     )
     stack = PeftModel.from_pretrained(load_base(MODEL, quantized=False), tmp_path / "adapter")
-
-    from safetensors.torch import save_file
-
     delta = tmp_path / "delta"
     delta.mkdir()
-    save_file(
-        {
-            name: (tensor[8:] if ".lora_A." in name else tensor[:, 8:]).contiguous()
-            for name, tensor in load_file(
-                tmp_path / "adapter" / "adapter_model.safetensors"
-            ).items()
-        },
-        delta / "adapter_model.safetensors",
-    )
+    tensors = load_file(tmp_path / "adapter" / WEIGHTS)
+    new = {name: halves(name, tensor)[1].contiguous() for name, tensor in tensors.items()}
+    save_file(new, delta / WEIGHTS)
     config = read_json(tmp_path / "adapter" / "adapter_config.json")
     write_json(delta / "adapter_config.json", {**config, "r": 4, "lora_alpha": 4})
-    both = PeftModel.from_pretrained(load_base(MODEL, quantized=False), sft_adapter, "parent")
+    both = PeftModel.from_pretrained(load_base(MODEL, quantized=False), parent, "parent")
     both.load_adapter(delta, "delta")
     both.base_model.set_adapter(["parent", "delta"])
     # In float64: the sums are taken in another order, and float32 would show that and no more.
@@ -167,11 +142,9 @@ def test_plain_peft_loads_a_stack_to_the_logits_of_both_deltas_active(
     assert not torch.allclose(logits(stack, rows), logits(both, rows), atol=1e-2)
 
 
-def test_what_a_stack_cannot_carry_is_refused(sft_adapter, tmp_path):
-    import shutil
-
-    shutil.copytree(sft_adapter, tmp_path / "dora")
-    config = read_json(sft_adapter / "adapter_config.json")
+def test_what_a_stack_cannot_carry_is_refused(parent, tmp_path):
+    shutil.copytree(parent, tmp_path / "dora")
+    config = read_json(parent / "adapter_config.json")
     write_json(tmp_path / "dora" / "adapter_config.json", {**config, "use_dora": True})
     with pytest.raises(KoalignError, match="use_dora = true cannot be stacked exactly"):
         masked_stack(MODEL, tmp_path / "dora", 4, 0, tmp_path / "work")
