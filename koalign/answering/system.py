@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +42,9 @@ def prediction_of(benchmark: Benchmark, number: int, score: ItemScore, **others:
     problem = benchmark.problems[number]
     return Prediction(
         id=benchmark.ids[number],
-        answer=score.answer,
         gold=problem.answers,
-        correct=score.correct,
-        why=score.why,
-        scores=score.scores,
         subject=subject_of(benchmark.protocol, problem),
         passage=problem.cluster,
+        **asdict(score),
         **others,
     )

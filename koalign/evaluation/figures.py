@@ -100,8 +100,7 @@ def _row(protocol: Protocol, items: Sequence[_Item]) -> Row:
     clusters = [item.prediction.cluster for item in items]
     row: Row = dict.fromkeys(f"{protocol.metrics[0]}{end}" for end in _ENDS)
     for metric, figure in zip(able, measured(list(able.values()), clusters), strict=True):
-        values = (figure.value, figure.stderr, figure.low, figure.high)
-        row |= dict(zip((f"{metric}{end}" for end in _ENDS), values, strict=True))
+        row |= dict(zip((f"{metric}{end}" for end in _ENDS), figure, strict=True))
     return {**row, "n": len(items)}
 
 

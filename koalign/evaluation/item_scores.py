@@ -46,9 +46,7 @@ def score_choice(protocol: Protocol, problem: Problem, logprobs: Sequence[float]
     per_character = [total / len(text) for total, text in zip(logprobs, candidates, strict=True)]
     correct = answer in problem.answers
     earned = {"acc": correct, "acc_norm": _largest(per_character) in problem.answers}
-    return ItemScore(
-        answer, correct, "match" if correct else "mismatch", _measured(protocol, problem, earned)
-    )
+    return _graded(answer, correct, _measured(protocol, problem, earned))
 
 
 def score_text(
@@ -58,22 +56,20 @@ def score_text(
 
     The text ends before the first of the protocol's `stop`, whether or not the engine ended it there.
     """
-    stopped = text[
-        : min([text.find(stop) for stop in protocol.stop if stop in text], default=len(text))
-    ]
-    if len(stopped) < len(text):
-        finish_reason = "stop"
+    end = min([text.find(stop) for stop in protocol.stop if stop in text], default=len(text))
+    if end < len(text):
+        text, finish_reason = text[:end], "stop"
     match protocol.grading:
         case "letter":
-            return _letter(protocol, problem, without_thought(stopped), finish_reason)
+            return _numbered(protocol, problem, _letter(protocol, problem, text), finish_reason)
         case "simple-evals":
-            return _simple_evals(protocol, problem, without_thought(stopped), finish_reason)
+            return _numbered(protocol, problem, _simple_evals(text), finish_reason)
         case "klue-mrc" | "korquad":
-            return _span(protocol, problem, stopped, finish_reason)
-        case "nikl-culture" | "nikl-rule":
-            return _nikl(problem, stopped, finish_reason)
-    verdict = grade(problem, stopped, finish_reason)
-    scores = _measured(protocol, problem, {"acc": verdict.correct})
+            return _span(protocol, problem, text, finish_reason)
+    # What a text earns on a NIKL task is known of all items together (`figures.py`).
+    verdict = grade(problem, text, finish_reason)
+    earned = {"acc": verdict.correct} if protocol.grading == "koalign" else {}
+    scores = _measured(protocol, problem, earned)
     return ItemScore(verdict.answer, verdict.correct, verdict.why, scores)
 
 
@@ -103,9 +99,13 @@ def _measured(
     }
 
 
-def _unread(finish_reason: FinishReason, scores: dict[str, float]) -> ItemScore:
+def _graded(answer: str, correct: bool, scores: dict[str, float]) -> ItemScore:
+    return ItemScore(answer, correct, "match" if correct else "mismatch", scores)
+
+
+def _unread(protocol: Protocol, finish_reason: FinishReason) -> ItemScore:
     why: Why = "truncated" if finish_reason == "length" else "no_answer"
-    return ItemScore(None, False, why, dict.fromkeys(scores, 0.0))
+    return ItemScore(None, False, why, dict.fromkeys(protocol.metrics, 0.0))
 
 
 def _numbered(
@@ -113,24 +113,21 @@ def _numbered(
 ) -> ItemScore:
     """A letter, as a script compared it with the gold letter."""
     labels = candidates_of(protocol, problem)
-    metric = protocol.metrics[0]
     if letter not in labels:
-        return _unread(finish_reason, {metric: 0.0})
+        return _unread(protocol, finish_reason)
     answer = str(labels.index(letter) + 1)
     correct = answer in problem.answers
-    return ItemScore(answer, correct, "match" if correct else "mismatch", {metric: float(correct)})
+    return _graded(answer, correct, {protocol.metrics[0]: float(correct)})
 
 
 _WITHOUT_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
-def _letter(
-    protocol: Protocol, problem: Problem, text: str, finish_reason: FinishReason
-) -> ItemScore:
+def _letter(protocol: Protocol, problem: Problem, text: str) -> str:
     """`exact_match` of lm-eval-harness without case, ASCII punctuation and spaces; a line end counts."""
-    written = text.replace(" ", "").lower().translate(_WITHOUT_PUNCTUATION)
+    bare = without_thought(text).replace(" ", "").lower().translate(_WITHOUT_PUNCTUATION)
     letters = {label.lower(): label for label in candidates_of(protocol, problem)}
-    return _numbered(protocol, problem, letters.get(written, ""), finish_reason)
+    return letters.get(bare, "")
 
 
 # simple-evals (mmlu_eval.py, common.py): what is taken out of a response, in this order; the keys, of
@@ -154,14 +151,13 @@ _PATTERNS = [
 _LETTERS = dict(zip("أبجدঅবডঢＡＢＣＤ", "ABCD" * 3, strict=True))
 
 
-def _simple_evals(
-    protocol: Protocol, problem: Problem, text: str, finish_reason: FinishReason
-) -> ItemScore:
+def _simple_evals(text: str) -> str:
     """Case counts: `answer: b` is found and is not B. `정답： B` is not found."""
+    text = without_thought(text)
     for mark in _MARKUP:
         text = text.replace(mark, "")
-    found = next((match[1] for pattern in _PATTERNS if (match := pattern.search(text))), "")
-    return _numbered(protocol, problem, _LETTERS.get(found, found), finish_reason)
+    letter = next((match[1] for pattern in _PATTERNS if (match := pattern.search(text))), "")
+    return _LETTERS.get(letter, letter)
 
 
 # As the template ends it; what is written so goes to the script without koalign's folding of characters.
@@ -175,15 +171,13 @@ def _span(
     verdict = grade(problem.model_copy(update={"answers": ("",)}), text, finish_reason)
     answers = [""] if verdict.correct else _AFTER_THE_KEY.findall(without_thought(text))
     answers = answers or extract_texts(text)
-    names = protocol.metrics
     if not answers:
-        return _unread(finish_reason, dict.fromkeys(names, 0.0))
+        return _unread(protocol, finish_reason)
     readings = (answers[-1].strip(), *forms(answers[-1])[1:])
     scored = [(_official(protocol, problem, answer), answer) for answer in readings]
     score, answer = max(scored, key=lambda pair: (pair[0].exact_match, pair[0].overlap))
-    correct = score.exact_match == 1
-    scores = dict(zip(names, (score.exact_match, score.overlap), strict=True))
-    return ItemScore(answer, correct, "match" if correct else "mismatch", scores)
+    scores = dict(zip(protocol.metrics, (score.exact_match, score.overlap), strict=True))
+    return _graded(answer, score.exact_match == 1, scores)
 
 
 def _official(protocol: Protocol, problem: Problem, answer: str) -> SpanScore:
@@ -191,9 +185,3 @@ def _official(protocol: Protocol, problem: Problem, answer: str) -> SpanScore:
         return klue_mrc_score(answer, problem.answers)
     script = korquad_2_score if problem.source == "korquad-2" else korquad_1_score
     return script(answer, problem.answers)
-
-
-def _nikl(problem: Problem, text: str, finish_reason: FinishReason) -> ItemScore:
-    """A text, as koalign reads it: what it earns is known of all items together (`figures.py`)."""
-    verdict = grade(problem, text, finish_reason)
-    return ItemScore(verdict.answer, verdict.correct, verdict.why)

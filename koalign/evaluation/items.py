@@ -22,7 +22,21 @@ Shots = tuple[Problem, ...]
 def refuse_unfit(protocol: Protocol, problems: Sequence[Problem]) -> None:
     """Raises KoalignError for a problem that the protocol cannot ask, or that has no gold answer."""
     for problem in problems:
-        _refuse_unfit(protocol, problem)
+        if protocol.formats and problem.source not in protocol.formats:
+            formats, source = " and ".join(protocol.formats), problem.source or "no known format"
+            why = f"asks {formats}, and {_named(problem)} is from {source}"
+        elif not problem.answers:
+            why = f"{_named(problem)} has no gold answer; only answered problems are evaluated"
+        elif protocol.mode == "choice" and not problem.choices:
+            why = f"scores choices, and {_named(problem)} has none; let it be generated"
+        elif protocol.whole_query and not problem.key:
+            why = (
+                f"asks the published prompt, and {_named(problem)} was read without it; read the "
+                "published files again"
+            )
+        else:
+            continue
+        raise KoalignError(f"protocol {protocol.name}: {why}")
 
 
 def prompt_of(
@@ -130,28 +144,9 @@ def _as_lm_eval_draws(
             drawn = [other for other in drawn if other != problem][:shots]
         if len(drawn) < shots:
             drawn = state.sample(others, shots)
-        for shot in drawn:
-            _refuse_unfit(protocol, shot)
+        refuse_unfit(protocol, drawn)
         draws.append(tuple(drawn))
     return draws
-
-
-def _refuse_unfit(protocol: Protocol, problem: Problem) -> None:
-    if protocol.formats and problem.source not in protocol.formats:
-        formats, source = " and ".join(protocol.formats), problem.source or "no known format"
-        why = f"asks {formats}, and {_named(problem)} is from {source}"
-    elif not problem.answers:
-        why = f"{_named(problem)} has no gold answer; only answered problems are evaluated"
-    elif protocol.mode == "choice" and not problem.choices:
-        why = f"scores choices, and {_named(problem)} has none; let it be generated"
-    elif protocol.whole_query and not problem.key:
-        why = (
-            f"asks the published prompt, and {_named(problem)} was read without it; read the published "
-            "files again"
-        )
-    else:
-        return
-    raise KoalignError(f"protocol {protocol.name}: {why}")
 
 
 def _named(problem: Problem) -> str:
@@ -161,8 +156,8 @@ def _named(problem: Problem) -> str:
 def _refuse_evaluated(
     protocol: Protocol, drawn: Sequence[Shots], problems: Sequence[Problem]
 ) -> None:
-    known = {key for one in problems for key in (content(one), unordered_content(one))}
-    for shot in dict.fromkeys(shot for its in drawn for shot in its):
+    known = {key for p in problems for key in (content(p), unordered_content(p))}
+    for shot in dict.fromkeys(shot for shots in drawn for shot in shots):
         if content(shot) in known or unordered_content(shot) in known:
             raise KoalignError(
                 f"protocol {protocol.name}: the shot {_named(shot)} is evaluated, too; take shots from "

@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from statistics import variance
+from typing import NamedTuple
 
 import numpy as np
 
@@ -33,8 +34,7 @@ class Measure:
     """What all right gives."""
 
 
-@dataclass(frozen=True)
-class Measured:
+class Measured(NamedTuple):
     """A metric as results.json has it, in the units of the metric."""
 
     value: float
@@ -85,16 +85,14 @@ def task_f1_measure(
     predicted, and of several tasks the mean of these, by their sizes unless `macro`."""
     blocks = []
     for subject in dict.fromkeys(subjects):
-        own = np.array([one == subject for one in subjects])
-        pairs = [
+        own = np.array([name == subject for name in subjects])
+        pairs = (
             pair
             for pair, is_own in zip(zip(gold, predicted, strict=True), own, strict=True)
             if is_own
-        ]
-        labels = sorted({one for pair in pairs for one in pair if one is not None})
-        tallies = np.concatenate(
-            [_f1_tallies(gold, predicted, labels), np.ones((len(gold), 1))], axis=1
         )
+        labels = sorted({label for pair in pairs for label in pair if label is not None})
+        tallies = np.hstack([_f1_tallies(gold, predicted, labels), np.ones((len(gold), 1))])
         blocks.append(tallies * own[:, None])
     ends = np.cumsum([block.shape[1] for block in blocks])[:-1]
 
@@ -129,7 +127,7 @@ def measured(measures: Sequence[Measure], clusters: Sequence[Hashable]) -> list[
     for measure, (low, high) in zip(measures, _intervals(measures, clusters), strict=True):
         share = float(measure.value(measure.tallies.sum(axis=0)))
         ends = (measure.stderr, *honest_interval(share, measure.n, low, high))
-        scaled = [None if one is None else one * measure.possible for one in ends]
+        scaled = [None if end is None else end * measure.possible for end in ends]
         rows.append(Measured(share * measure.possible, *scaled))
     return rows
 
@@ -142,8 +140,10 @@ def _intervals(
     tallies = np.concatenate([measure.tallies for measure in measures], axis=1)
     edges = np.cumsum([measure.tallies.shape[1] for measure in measures])[:-1]
     parts = np.split(resampled_sums(tallies, clusters), edges, axis=1)
-    found = [measure.value(part) for measure, part in zip(measures, parts, strict=True)]
-    ends = [np.nanquantile(values, [0.025, 0.975]) for values in found]
+    ends = [
+        np.nanquantile(measure.value(part), [0.025, 0.975])
+        for measure, part in zip(measures, parts, strict=True)
+    ]
     return [(float(low), float(high)) for low, high in ends]
 
 
@@ -152,8 +152,8 @@ def _stderr(strata: Sequence[Sequence[float]], macro: bool) -> float | None:
     if n == len(strata) or (macro and min(map(len, strata)) < 2):
         return None
     if macro:
-        return sqrt(sum(variance(one) / len(one) for one in strata)) / len(strata)
-    within = sum((len(one) - 1) * variance(one) for one in strata if len(one) > 1)
+        return sqrt(sum(variance(scores) / len(scores) for scores in strata)) / len(strata)
+    within = sum((len(scores) - 1) * variance(scores) for scores in strata if len(scores) > 1)
     return sqrt(within / (n - len(strata)) / n)
 
 
@@ -174,8 +174,10 @@ def _f1_tallies(
     gold: Sequence[str], predicted: Sequence[str | None], classes: Sequence[str]
 ) -> np.ndarray:
     """(items, 3 * classes) of 0 and 1: right, is gold, is predicted; no answer is no class."""
-    is_gold = np.array([[one == name for name in classes] for one in gold], float)
-    is_predicted = np.array([[one == name for name in classes] for one in predicted], float)
+    is_gold, is_predicted = (
+        np.array([[label == name for name in classes] for label in labels], float)
+        for labels in (gold, predicted)
+    )
     return np.concatenate([is_gold * is_predicted, is_gold, is_predicted], axis=1)
 
 

@@ -56,22 +56,20 @@ def require_same_ids(gold: Iterable[str], predicted: Iterable[str]) -> None:
             raise KoalignError(f"{len(ids)} ids {what}; the first: {min(ids)!r}")
 
 
-def macro_f1(
-    gold: Sequence[str], predicted: Sequence[str | None], classes: Iterable[str] | None = None
-) -> float:
-    """The plain mean of the F1 of the classes, by default those that occur in `gold`.
+def macro_f1(gold: Sequence[str], predicted: Sequence[str | None]) -> float:
+    """The plain mean of the F1 of the classes that occur in `gold`.
 
     None (no answer) and answers outside the classes cost the gold class recall and enter nobody's
-    precision. A class that is neither gold nor predicted has F1 0. Equals scikit-learn's
-    `f1_score(gold, predicted, labels=classes, average="macro", zero_division=0)` with None written as
-    a label of its own; without `labels` scikit-learn averages over the predicted labels as well.
+    precision. Equals scikit-learn's `f1_score(gold, predicted, labels=sorted(set(gold)),
+    average="macro", zero_division=0)` with None written as a label of its own; without `labels`
+    scikit-learn averages over the predicted labels as well.
     """
     pairs = list(zip(gold, predicted, strict=True))
     scores = []
-    for name in sorted(set(gold) if classes is None else set(classes)):
+    for name in sorted(set(gold)):
         right = sum(g == p == name for g, p in pairs)
         named = sum((g == name) + (p == name) for g, p in pairs)
-        scores.append(2 * right / named if named else 0.0)
+        scores.append(2 * right / named)
     return fmean(scores)
 
 
