@@ -17,7 +17,7 @@ from rich.table import Table
 from transformers import GenerationConfig
 
 from koalign.adapters.base import identify, load_base, load_tokenizer
-from koalign.config.inputs import Engine, Model, Sampling
+from koalign.config.inputs import Model, Sampling
 from koalign.config.sections import ASSETS
 from koalign.data.formats.sources import read_source
 from koalign.data.prompting.prompts import DEFAULT, Renderer, load_template
@@ -59,7 +59,8 @@ def main() -> None:
         for prompt, ids in zip(prompts, prompt_ids(tokenizer, prompts), strict=True)
     ]
     results = {}
-    with HfEngine(Engine(batch_size=ROWS), MODEL, identify(MODEL)) as engine:
+    loaded = load_base(MODEL, quantized=False).eval()
+    with HfEngine(loaded, tokenizer, identify(MODEL), ROWS) as engine:
         for n in (1, 4, 16):
             some = [replace(request, n=n) for request in asked[: ROWS // n]]
             times: dict[str, list[float]] = {"koalign": [], "transformers": []}

@@ -65,7 +65,7 @@ def draw(
             drawn[key][sample.index] = sample
         with progress.bar(title, len(requests)) as advance:
             for batch in batches(engine, requests):
-                if not all(i in drawn[keys[id(r)]] for r in batch for i in _indices(r)):
+                if not all(i in drawn[keys[id(r)]] for r in batch for i in r.indices):
                     new = []
                     answers = engine.generate(batch, sampling, seed=seed, stop=stop)
                     for request, samples in zip(batch, answers, strict=True):
@@ -74,11 +74,7 @@ def draw(
                         own.update({s.index: s for s in samples})
                     file.append(new)
                 advance(len(batch))
-    return [[drawn[keys[id(r)]][i] for i in _indices(r)] for r in requests]
-
-
-def _indices(request: Request) -> range:
-    return range(request.first, request.first + request.n)
+    return [[drawn[keys[id(r)]][i] for i in r.indices] for r in requests]
 
 
 def refuse_no_room(

@@ -12,7 +12,7 @@ from urllib.parse import urldefrag
 from koalign.config.inputs import Sampling
 from koalign.data.prompting.tokens import continued_text
 from koalign.engines.chat import RequestError, open_client, request_error, served_models
-from koalign.engines.engine import Question, Request, before_stop, sample_seed
+from koalign.engines.engine import Engine, Question, Request, before_stop, sample_seed
 from koalign.records import Base, KoalignError, Sample, content_hash
 
 AT_ONCE = 16
@@ -47,20 +47,15 @@ def describe_endpoint(model: str) -> Base:
     )
 
 
-class EndpointEngine:
+class EndpointEngine(Engine):
     """Generation only: a server gives no log-probabilities of chosen tokens that could be trusted."""
 
     name = "endpoint"
 
-    tokenizer = None
-
     def __init__(self, base: Base) -> None:
-        self.base = base
+        super().__init__(base, None)
         self._url, self._name = urldefrag(base.path)
         self._client = open_client(self._url, _key(), TIMEOUT, RETRIES)
-
-    def __enter__(self) -> EndpointEngine:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._client.close()
@@ -83,39 +78,16 @@ class EndpointEngine:
             f"{self._url}: log-probabilities of candidates need the weights; say --mode generate"
         )
 
-    def generate(
-        self,
-        requests: Sequence[Request],
-        sampling: Sampling,
-        *,
-        seed: int,
-        stop: Sequence[str] = (),
-    ) -> list[list[Sample]]:
-        """See Engine.generate; whether the same seed gives the same samples depends on the server."""
-        draws = [(request, request.first + i) for request in requests for i in range(request.n)]
+    def _generate(
+        self, requests: Sequence[Request], sampling: Sampling, seed: int, stop: Sequence[str]
+    ) -> list[Sample]:
+        draws = [(request, index) for request in requests for index in request.indices]
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            samples = pool.map(lambda d: self._sample(d[0], d[1], sampling, seed, stop), draws)
-            return [[next(samples) for _ in range(request.n)] for request in requests]
+            return list(pool.map(lambda d: self._sample(d[0], d[1], sampling, seed, stop), draws))
 
     def _sample(
         self, request: Request, index: int, sampling: Sampling, seed: int, stop: Sequence[str]
     ) -> Sample:
-        text, reason = self._ask(request, index, sampling, seed, stop)
-        return Sample(
-            problem_id=request.problem_id,
-            index=index,
-            adapter="",
-            text=before_stop(text, stop),
-            token_ids=(),
-            logprob=0.0,
-            finish_reason="length" if reason == "length" else "stop",
-            abstraction_id=request.abstraction_id,
-            permutation=request.permutation,
-        )
-
-    def _ask(
-        self, request: Request, index: int, sampling: Sampling, seed: int, stop: Sequence[str]
-    ) -> tuple[str, str]:
         from openai import OpenAIError
 
         prompt = request.prompt
@@ -132,14 +104,17 @@ class EndpointEngine:
         try:
             if prompt.chat:
                 turns = [{"role": m.role, "content": m.text} for m in prompt.messages]
-                chosen = self._client.chat.completions.create(messages=turns, **settings).choices[0]
-                return chosen.message.content or "", chosen.finish_reason
-            text = continued_text(prompt)
-            chosen = self._client.completions.create(prompt=text, **settings).choices[0]
-            return chosen.text, chosen.finish_reason
+                choice = self._client.chat.completions.create(messages=turns, **settings).choices[0]
+                text = choice.message.content or ""
+            else:
+                continued = continued_text(prompt)
+                choice = self._client.completions.create(prompt=continued, **settings).choices[0]
+                text = choice.text
         except OpenAIError as error:
             reason = request_error(error, TIMEOUT, _key())
             raise KoalignError(f"{self._url}: {reason}") from None
+        ended = choice.finish_reason != "length"
+        return request.sample(index, "", before_stop(text, stop), (), 0.0, ended)
 
 
 def _key() -> str:

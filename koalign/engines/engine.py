@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, TypeVar
 
+from koalign.adapters.cards import adapter_id
 from koalign.config.inputs import Sampling
 from koalign.records import Base, Prompt, Sample, content_hash
 
@@ -30,6 +33,27 @@ class Request:
     first: int = 0
     """Index of the first of them; a sample's seed depends on its index."""
 
+    @property
+    def indices(self) -> range:
+        """Of its samples."""
+        return range(self.first, self.first + self.n)
+
+    def sample(
+        self, index: int, adapter: str, text: str, ids: Sequence[int], logprob: float, ended: bool
+    ) -> Sample:
+        """A sample of this request; `ended`: not cut at `max_tokens`."""
+        return Sample(
+            problem_id=self.problem_id,
+            index=index,
+            adapter=adapter,
+            text=text,
+            token_ids=tuple(ids),
+            logprob=logprob,
+            finish_reason="stop" if ended else "length",
+            abstraction_id=self.abstraction_id,
+            permutation=self.permutation,
+        )
+
 
 @dataclass(frozen=True)
 class Question:
@@ -47,24 +71,33 @@ def stems(question: Question) -> dict[tuple[int, ...], list[int]]:
 
     Candidates of one token share the empty stem: one hidden state scores them all.
     """
-    found: dict[tuple[int, ...], list[int]] = {}
+    last_tokens: dict[tuple[int, ...], list[int]] = {}
     for candidate in dict.fromkeys(question.candidates):
-        found.setdefault(candidate[:-1], []).append(candidate[-1])
-    return found
+        last_tokens.setdefault(candidate[:-1], []).append(candidate[-1])
+    return last_tokens
 
 
-class Engine(Protocol):
-    """Holds the base once and switches adapters per request."""
+class Engine(AbstractContextManager["Engine"]):
+    """Holds the base once and switches adapters per request; a context that frees the base."""
 
     name: str
     """As `engine.backend` has it."""
-    tokenizer: Any
-    """None where prompts go out as text."""
-    base: Base
+
+    def __init__(self, base: Base, tokenizer: Any) -> None:
+        """`tokenizer`: None where prompts go out as text."""
+        self.base = base
+        self.tokenizer = tokenizer
+        self._ids: dict[Path, str] = {}
 
     def adapter_id(self, adapter: Path | None) -> str:
-        """The id that samples of this adapter carry."""
+        """The id that samples of this adapter carry: its content hash, computed once."""
+        if adapter is None:
+            return ""
+        if adapter not in self._ids:
+            self._ids[adapter] = adapter_id(adapter)
+        return self._ids[adapter]
 
+    @abstractmethod
     def requests_at_once(self, n: int) -> int:
         """How many requests of n samples make one well-filled call of `generate`."""
 
@@ -78,15 +111,44 @@ class Engine(Protocol):
     ) -> list[list[Sample]]:
         """For each request its `n` samples, numbered from `first`.
 
-        The same requests with the same seed give the same samples, whatever was generated before. A
-        completion ends before the first of the texts `stop`, or at the end of the turn.
+        The same requests with the same seed give the same samples, whatever was generated before; from
+        an endpoint only if the server keeps to seeds. A completion ends before the first of the texts
+        `stop`, or at the end of the turn.
         """
+        samples: dict[int, list[Sample]] = {}
+        for numbers in grouped(requests, self._batch_key):
+            batch = [requests[number] for number in numbers]
+            drawn = iter(self._generate(batch, sampling, seed, stop))
+            for number, request in zip(numbers, batch, strict=True):
+                samples[number] = [next(drawn) for _ in request.indices]
+        return [samples[number] for number in range(len(requests))]
 
+    def _batch_key(self, request: Request) -> Any:
+        """What is equal of the requests that `_generate` gets together."""
+        return 0
+
+    @abstractmethod
+    def _generate(
+        self, requests: Sequence[Request], sampling: Sampling, seed: int, stop: Sequence[str]
+    ) -> Sequence[Sample]:
+        """The samples of the first request, then those of the next."""
+
+    @abstractmethod
     def score(self, questions: Sequence[Question]) -> Iterator[tuple[int, list[float]]]:
         """The number of each question and its candidates' log-probabilities, in any order.
 
         In nats, summed over the tokens of a candidate, under the untempered model.
         """
+
+
+Ask = TypeVar("Ask", Request, Question)
+
+
+def grouped(asks: Sequence[Ask], key: Callable[[Ask], Any]) -> Iterator[list[int]]:
+    """The numbers of those with one key, in the order of the keys."""
+    order = sorted(range(len(asks)), key=lambda number: key(asks[number]))
+    for _, numbers in groupby(order, key=lambda number: key(asks[number])):
+        yield list(numbers)
 
 
 def batches(engine: Engine, requests: Sequence[Request]) -> Iterator[list[Request]]:
@@ -99,7 +161,7 @@ def batches(engine: Engine, requests: Sequence[Request]) -> Iterator[list[Reques
 
 def before_stop(text: str, stop: Sequence[str]) -> str:
     """The text up to the first of the stop texts in it."""
-    return text[: min([text.find(one) for one in stop if one in text], default=len(text))]
+    return text[: min([text.find(end) for end in stop if end in text], default=len(text))]
 
 
 def sample_seed(seed: int, request: Request, adapter: str, index: int) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -17,59 +16,30 @@ from transformers import (
     StoppingCriteriaList,
 )
 
-from koalign.adapters.base import load_base, load_tokenizer
-from koalign.adapters.cards import adapter_id
-from koalign.config.inputs import Engine as EngineConfig
-from koalign.config.inputs import Model, Sampling
+from koalign.config.inputs import Sampling
 from koalign.data.prompting.tokens import stop_ids
-from koalign.engines.engine import Question, Request, before_stop, sample_seed
+from koalign.engines.engine import Engine, Question, Request, before_stop, grouped, sample_seed
 from koalign.engines.hf_cache import for_samples
 from koalign.engines.hf_scores import Scorer
 from koalign.records import Base, Sample
 
 
-class HfEngine:
+class HfEngine(Engine):
     """transformers.generate on one prefill per prompt; adapters through PEFT."""
 
     name = "hf"
 
-    def __init__(self, engine: EngineConfig, model: Model, base: Base) -> None:
-        loaded = load_base(model, quantized=False).eval()
-        self._hold(loaded, load_tokenizer(model), base, engine.batch_size)
-
-    @classmethod
-    def around(cls, loaded: Any, tokenizer: Any, base: Base, batch_size: int) -> HfEngine:
-        """An engine on a loaded transformers model in eval mode, with its active adapter.
-
-        Requests must not name an adapter.
-        """
-        engine = cls.__new__(cls)
-        engine._hold(loaded, tokenizer, base, batch_size)
-        return engine
-
-    def _hold(self, loaded: Any, tokenizer: Any, base: Base, batch_size: int) -> None:
-        self.base = base
-        self.tokenizer = tokenizer
-        self._model: Any = loaded
+    def __init__(self, model: Any, tokenizer: Any, base: Base, batch_size: int) -> None:
+        """Around a transformers model in eval mode, which requests without an adapter use as it is."""
+        super().__init__(base, tokenizer)
+        self._model = model
         self._rows = batch_size
-        self._ids: dict[Path, str] = {}
         self._scorer = Scorer()
-
-    def __enter__(self) -> HfEngine:
-        return self
 
     def __exit__(self, *_: object) -> None:
         del self._model
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-
-    def adapter_id(self, adapter: Path | None) -> str:
-        """The content hash of the adapter, computed once."""
-        if adapter is None:
-            return ""
-        if adapter not in self._ids:
-            self._ids[adapter] = adapter_id(adapter)
-        return self._ids[adapter]
 
     def requests_at_once(self, n: int) -> int:
         """As many as fill `engine.batch_size` rows."""
@@ -77,31 +47,10 @@ class HfEngine:
 
     def score(self, questions: Sequence[Question]) -> Iterator[tuple[int, list[float]]]:
         """See Engine.score."""
-        numbered = sorted(enumerate(questions), key=lambda item: str(item[1].adapter))
-        for adapter, members in groupby(numbered, key=lambda item: item[1].adapter):
-            numbers, group = zip(*members, strict=True)
-            for place, logprobs in self._scorer.scores(self._with_adapter(adapter), group):
+        for numbers in grouped(questions, lambda question: str(question.adapter)):
+            group = [questions[number] for number in numbers]
+            for place, logprobs in self._scorer.scores(self._with_adapter(group[0].adapter), group):
                 yield numbers[place], logprobs
-
-    @torch.no_grad()  # not inference_mode: what a model keeps of it would end its training
-    def generate(
-        self,
-        requests: Sequence[Request],
-        sampling: Sampling,
-        *,
-        seed: int,
-        stop: Sequence[str] = (),
-    ) -> list[list[Sample]]:
-        """See Engine.generate."""
-        answers: dict[int, list[Sample]] = {}
-        numbered = sorted(enumerate(requests), key=lambda item: (str(item[1].adapter), item[1].n))
-        for (adapter, _), members in groupby(
-            numbered, key=lambda item: (item[1].adapter, item[1].n)
-        ):
-            numbers, group = zip(*members, strict=True)
-            rows = self._generate(self._with_adapter(adapter), group, sampling, seed, stop)
-            answers.update(zip(numbers, rows, strict=True))
-        return [answers[number] for number in range(len(requests))]
 
     def _with_adapter(self, adapter: Path | None) -> Any:
         if adapter is None:
@@ -117,20 +66,19 @@ class HfEngine:
         self._model.set_adapter(name, inference_mode=True)
         return self._model.eval()
 
+    def _batch_key(self, request: Request) -> tuple[str, int]:
+        return str(request.adapter), request.n
+
+    @torch.no_grad()  # not inference_mode: what a model keeps of it would end its training
     def _generate(
-        self,
-        model: Any,
-        requests: Sequence[Request],
-        sampling: Sampling,
-        seed: int,
-        stop: Sequence[str],
-    ) -> list[list[Sample]]:
+        self, requests: Sequence[Request], sampling: Sampling, seed: int, stop: Sequence[str]
+    ) -> list[Sample]:
         """Samples of R requests to one adapter with equal `n`.
 
         ids, mask and positions (R, W), padded on the left; the KV cache holds (R, heads, W - 1, d) after
         the prefill and (R n, heads, W - 1 + max_tokens, d) while sampling; log-probabilities (R n, T).
         """
-        n = requests[0].n
+        model, n = self._with_adapter(requests[0].adapter), requests[0].n
         pad, ends = self.tokenizer.pad_token_id, stop_ids(self.tokenizer)
         width = max(len(request.prompt_ids) for request in requests)
         gaps = [width - len(request.prompt_ids) for request in requests]
@@ -150,14 +98,9 @@ class HfEngine:
         ).past_key_values
         for_samples(cache, n, sampling.max_tokens)
         adapter = self.adapter_id(requests[0].adapter)
-        sampler = _SeededSampler(
-            sampling,
-            [
-                sample_seed(seed, r, adapter, index)
-                for r in requests
-                for index in range(r.first, r.first + n)
-            ],
-        )
+        draws = [(request, index) for request in requests for index in request.indices]
+        seeds = [sample_seed(seed, request, adapter, index) for request, index in draws]
+        sampler = _SeededSampler(sampling, seeds)
         sequences = model.generate(
             input_ids=ids.repeat_interleave(n, dim=0),
             attention_mask=mask.repeat_interleave(n, dim=0),
@@ -175,26 +118,16 @@ class HfEngine:
         logprobs = torch.stack(sampler.logprobs, dim=1)
         generated = sequences[:, width:]
         samples = []
-        for row, tokens in enumerate(generated.tolist()):
+        for row, (tokens, (request, index)) in enumerate(
+            zip(generated.tolist(), draws, strict=True)
+        ):
             length = next((n for n, t in enumerate(tokens, start=1) if t in ends), len(tokens))
-            request = requests[row // n]
             text = self.tokenizer.decode(tokens[:length], skip_special_tokens=True)
             shown = before_stop(text, stop)
-            stopped = tokens[length - 1] in ends or shown != text
-            samples.append(
-                Sample(
-                    problem_id=request.problem_id,
-                    index=request.first + row % n,
-                    adapter=adapter,
-                    text=shown,
-                    token_ids=tuple(tokens[:length]),
-                    logprob=round(float(logprobs[row, :length].sum()), 3),
-                    finish_reason="stop" if stopped else "length",
-                    abstraction_id=request.abstraction_id,
-                    permutation=request.permutation,
-                )
-            )
-        return [samples[i : i + n] for i in range(0, len(samples), n)]
+            logprob = round(float(logprobs[row, :length].sum()), 3)
+            ended = tokens[length - 1] in ends or shown != text
+            samples.append(request.sample(index, adapter, shown, tokens[:length], logprob, ended))
+        return samples
 
 
 class _SeededSampler(LogitsProcessor):

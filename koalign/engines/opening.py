@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ def is_endpoint(model: str) -> bool:
 
 def open_engine(
     engine: EngineConfig, model: Model, base: Base, adapters: Sequence[Path | None]
-) -> AbstractContextManager[Engine]:
+) -> Engine:
     """The engine that the config names, ready for the adapters; says which one `auto` took."""
     folders = [adapter for adapter in adapters if adapter is not None]
     if is_endpoint(base.path):
@@ -39,9 +38,11 @@ def open_engine(
         )
     match backend:
         case "hf":
+            from koalign.adapters.base import load_base, load_tokenizer
             from koalign.engines.hf import HfEngine
 
-            return HfEngine(engine, model, base)
+            loaded = load_base(model, quantized=False).eval()
+            return HfEngine(loaded, load_tokenizer(model), base, engine.batch_size)
         case "vllm":
             from koalign.engines.vllm import VllmEngine
 

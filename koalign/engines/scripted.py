@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import yaml
 
-from koalign.adapters.cards import adapter_id, read_card
+from koalign.adapters.cards import read_card
 from koalign.config.inputs import Engine as EngineConfig
 from koalign.config.inputs import Sampling
-from koalign.engines.engine import Question, Request, before_stop, sample_seed
+from koalign.engines.engine import Engine, Question, Request, before_stop, sample_seed
 from koalign.jsonl import parse_record
 from koalign.records import Base, KoalignError, Record, Sample
 
@@ -53,7 +53,7 @@ class ByteTokenizer:
         self, messages: list[Any], add_generation_prompt: bool = False, **_: Any
     ) -> Any:
         if isinstance(messages[0], list):
-            return [self.apply_chat_template(one, add_generation_prompt) for one in messages]
+            return [self.apply_chat_template(turns, add_generation_prompt) for turns in messages]
         turns = [f"<|im_start|>{m['role']}\n{m['content']}<|im_end|>\n" for m in messages]
         return "".join(turns) + ("<|im_start|>assistant\n" if add_generation_prompt else "")
 
@@ -61,14 +61,13 @@ class ByteTokenizer:
         return {"input_ids": [self.encode(text) for text in texts]}
 
 
-class ScriptedEngine:
+class ScriptedEngine(Engine):
     """Answers from `engine.script`, a YAML list of Lines."""
 
     name = "scripted"
 
     def __init__(self, engine: EngineConfig, base: Base) -> None:
-        self.base = base
-        self.tokenizer = ByteTokenizer()
+        super().__init__(base, ByteTokenizer())
         path = Path(engine.script or "")
         try:
             rules = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -80,15 +79,8 @@ class ScriptedEngine:
             parse_record(Line, rule, f"{path}: rule {n}") for n, rule in enumerate(rules, 1)
         ]
 
-    def __enter__(self) -> ScriptedEngine:
-        return self
-
     def __exit__(self, *_: object) -> None:
         pass
-
-    def adapter_id(self, adapter: Path | None) -> str:
-        """The content hash of the adapter."""
-        return "" if adapter is None else adapter_id(adapter)
 
     def requests_at_once(self, n: int) -> int:
         """A small number, so that the tests see several batches."""
@@ -106,17 +98,6 @@ class ScriptedEngine:
                 ],
             )
 
-    def generate(
-        self,
-        requests: Sequence[Request],
-        sampling: Sampling,
-        *,
-        seed: int,
-        stop: Sequence[str] = (),
-    ) -> list[list[Sample]]:
-        """See Engine.generate."""
-        return [self._samples(request, sampling, seed, stop) for request in requests]
-
     def _texts(self, prompt_ids: Sequence[int], adapter: Path | None) -> Sequence[str]:
         prompt = self.tokenizer.decode(prompt_ids)
         name = read_card(adapter).name if adapter else "base"
@@ -125,33 +106,19 @@ class ScriptedEngine:
                 return line.texts
         raise KoalignError(f"engine.script: no rule for adapter {name!r} and the prompt\n{prompt}")
 
-    def _samples(
-        self, request: Request, sampling: Sampling, seed: int, stop: Sequence[str]
+    def _generate(
+        self, requests: Sequence[Request], sampling: Sampling, seed: int, stop: Sequence[str]
     ) -> list[Sample]:
-        texts = self._texts(request.prompt_ids, request.adapter)
-        adapter = self.adapter_id(request.adapter)
         samples = []
-        for index in range(request.first, request.first + request.n):
-            pick = sample_seed(seed, request, adapter, index) if sampling.temperature else 0
-            text = before_stop(texts[pick % len(texts)], stop)
-            samples.append(self._sample(request, adapter, index, text, sampling))
+        for request in requests:
+            texts = self._texts(request.prompt_ids, request.adapter)
+            adapter = self.adapter_id(request.adapter)
+            for index in request.indices:
+                pick = sample_seed(seed, request, adapter, index) if sampling.temperature else 0
+                text = before_stop(texts[pick % len(texts)], stop)
+                written = (*self.tokenizer.encode(text), END)
+                ids = written[: sampling.max_tokens]
+                shown = self.tokenizer.decode(ids)
+                logprob, ended = -0.1 * len(ids), ids == written
+                samples.append(request.sample(index, adapter, shown, ids, logprob, ended))
         return samples
-
-    def _sample(
-        self, request: Request, adapter: str, index: int, text: str, sampling: Sampling
-    ) -> Sample:
-        tokens = (*self.tokenizer.encode(text), END)
-        finish_reason: Literal["stop", "length"] = "stop"
-        if len(tokens) > sampling.max_tokens:
-            tokens, finish_reason = tokens[: sampling.max_tokens], "length"
-        return Sample(
-            problem_id=request.problem_id,
-            index=index,
-            adapter=adapter,
-            text=self.tokenizer.decode(tokens),
-            token_ids=tokens,
-            logprob=-0.1 * len(tokens),
-            finish_reason=finish_reason,
-            abstraction_id=request.abstraction_id,
-            permutation=request.permutation,
-        )

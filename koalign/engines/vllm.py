@@ -10,12 +10,12 @@ from typing import Any
 import torch
 
 from koalign.adapters.base import base_folder, load_tokenizer, precision
-from koalign.adapters.cards import adapter_id, ranks
+from koalign.adapters.cards import ranks
 from koalign.adapters.external import refuse_for_vllm
 from koalign.config.inputs import Engine as EngineConfig
 from koalign.config.inputs import Model, Sampling
 from koalign.data.prompting.tokens import stop_ids
-from koalign.engines.engine import Question, Request, before_stop, sample_seed
+from koalign.engines.engine import Engine, Question, Request, before_stop, grouped, sample_seed
 from koalign.records import Base, KoalignError, Sample
 
 MAX_LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
@@ -27,7 +27,7 @@ if not torch.cuda.is_available():
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GiB
 
 
-class VllmEngine:
+class VllmEngine(Engine):
     """One vLLM for the base and all adapters that a stage names."""
 
     name = "vllm"
@@ -37,17 +37,15 @@ class VllmEngine:
     ) -> None:
         from vllm import LLM
 
-        self.base = base
-        self.tokenizer = load_tokenizer(model)
+        super().__init__(base, load_tokenizer(model))
         for folder in adapters:
             refuse_for_vllm(folder)
-        self._ids = {folder: adapter_id(folder) for folder in adapters}
         on_cpu = not torch.cuda.is_available()
         lora: dict[str, Any] = {}
         if adapters:
             lora = {
                 "enable_lora": True,
-                "max_loras": len(set(self._ids.values())),
+                "max_loras": len({self.adapter_id(folder) for folder in adapters}),
                 "max_lora_rank": allowed_rank(max(ranks(adapters))),
             }
         memory = {} if on_cpu else {"gpu_memory_utilization": engine.gpu_memory_utilization}
@@ -62,16 +60,9 @@ class VllmEngine:
             **lora,
         )
 
-    def __enter__(self) -> VllmEngine:
-        return self
-
     def __exit__(self, *_: object) -> None:
         # Ends the engine process, so that the next stage finds the memory free.
         self._llm.llm_engine.engine_core.shutdown()
-
-    def adapter_id(self, adapter: Path | None) -> str:
-        """The content hash of the adapter, computed once."""
-        return "" if adapter is None else self._ids[adapter]
 
     def requests_at_once(self, n: int) -> int:
         """Enough to keep the scheduler busy; not more, since samples are written batch by batch."""
@@ -83,7 +74,7 @@ class VllmEngine:
         One token is asked for after each stem, with the log-probabilities of those that may follow: so
         the prefix cache serves what questions share, which `prompt_logprobs` would pass by.
         """
-        for part in _apart(questions):
+        for part in grouped(questions, _on_adapter):
             # In the order of their beginnings, which stand in the cache one after the other.
             part.sort(key=lambda number: questions[number].prompt_ids)
             for start in range(0, len(part), REQUESTS_AT_ONCE):
@@ -129,85 +120,54 @@ class VllmEngine:
         name = self.adapter_id(adapter)
         return LoRARequest(name, lora_number(name), str(adapter))
 
-    def generate(
-        self,
-        requests: Sequence[Request],
-        sampling: Sampling,
-        *,
-        seed: int,
-        stop: Sequence[str] = (),
-    ) -> list[list[Sample]]:
-        """See Engine.generate."""
-        answers: dict[int, list[Sample]] = {}
-        for part in _apart(requests):
-            rows = self._generate([requests[i] for i in part], sampling, seed, stop)
-            answers.update(zip(part, rows, strict=True))
-        return [answers[i] for i in range(len(requests))]
+    def _batch_key(self, request: Request) -> bool:
+        return _on_adapter(request)
 
     def _generate(
-        self,
-        requests: Sequence[Request],
-        sampling: Sampling,
-        seed: int,
-        stop: Sequence[str],
-    ) -> list[list[Sample]]:
+        self, requests: Sequence[Request], sampling: Sampling, seed: int, stop: Sequence[str]
+    ) -> list[Sample]:
         from vllm import SamplingParams
 
         # What an earlier call cached changes the arithmetic by a rounding, and with it, rarely,
         # a sample; a continued run must not depend on what was sampled before.
         self._llm.reset_prefix_cache()
-        names = [self.adapter_id(request.adapter) for request in requests]
-        loras = [self._lora(request.adapter) for request in requests]
-        draws = [(number, r.first + i) for number, r in enumerate(requests) for i in range(r.n)]
+        draws = [(request, index) for request in requests for index in request.indices]
         outputs = self._llm.generate(
-            [{"prompt_token_ids": list(requests[number].prompt_ids)} for number, _ in draws],
+            [{"prompt_token_ids": list(request.prompt_ids)} for request, _ in draws],
             [
                 SamplingParams(
                     temperature=sampling.temperature,
                     top_p=sampling.top_p if sampling.temperature else 1.0,
                     max_tokens=sampling.max_tokens,
                     stop_token_ids=stop_ids(self.tokenizer),
-                    seed=sample_seed(seed, requests[number], names[number], index),
+                    seed=sample_seed(seed, request, self.adapter_id(request.adapter), index),
                     logprobs=0,
                     stop=list(stop),
                     detokenize=bool(stop),
                 )
-                for number, index in draws
+                for request, index in draws
             ],
-            lora_request=[loras[number] for number, _ in draws],
+            lora_request=[self._lora(request.adapter) for request, _ in draws],
             use_tqdm=False,
         )
-        samples: list[list[Sample]] = [[] for _ in requests]
-        for (number, index), output in zip(draws, outputs, strict=True):
-            done = output.outputs[0]
-            samples[number].append(
-                Sample(
-                    problem_id=requests[number].problem_id,
-                    index=index,
-                    adapter=names[number],
-                    text=before_stop(
-                        self.tokenizer.decode(done.token_ids, skip_special_tokens=True), stop
-                    ),
-                    token_ids=tuple(done.token_ids),
-                    logprob=round(float(done.cumulative_logprob), 3),
-                    finish_reason="stop" if done.finish_reason == "stop" else "length",
-                    abstraction_id=requests[number].abstraction_id,
-                    permutation=requests[number].permutation,
-                )
-            )
+        samples = []
+        for (request, index), output in zip(draws, outputs, strict=True):
+            done, adapter = output.outputs[0], self.adapter_id(request.adapter)
+            text = self.tokenizer.decode(done.token_ids, skip_special_tokens=True)
+            logprob = round(float(done.cumulative_logprob), 3)
+            ended = done.finish_reason == "stop"
+            text = before_stop(text, stop)
+            samples.append(request.sample(index, adapter, text, done.token_ids, logprob, ended))
         return samples
 
 
-def _apart(requests: Sequence[Request | Question]) -> list[list[int]]:
-    """Indices of the requests to the bare base, and of those to adapters, where there are any.
+def _on_adapter(ask: Request | Question) -> bool:
+    """Whether it goes to an adapter and not to the bare base.
 
     Beside LoRA requests, vLLM 0.32 on the CPU answers a request for the bare base with an adapter's
     weights; apart it does not.
     """
-    parts: tuple[list[int], list[int]] = ([], [])
-    for number, request in enumerate(requests):
-        parts[request.adapter is not None].append(number)
-    return [part for part in parts if part]
+    return ask.adapter is not None
 
 
 def _steps(question: Question) -> dict[tuple[int, ...], list[int]]:
