@@ -13,27 +13,21 @@ taken out, and stays. A quality score, which some copies carry, is not needed an
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 from koalign.data.formats.completions import open_problem, ranking
 from koalign.data.formats.documents import Document, Row
-from koalign.data.formats.fields import Refused, optional, text
-from koalign.data.formats.format import Format
-from koalign.data.formats.nested import descend, inner, mostly
+from koalign.data.formats.fields import Refused, inner, optional, text
+from koalign.data.formats.format import Format, mostly
 from koalign.records import Drop, Problem, Ranking
 
 
 def _labels(document: Document) -> Iterator[Row | Drop]:
-    if not isinstance(document.value, dict):
-        return iter(())
-    return descend(document, ("data_info",), document.value)
+    return document.descend(("data_info",), document.value)
 
 
 def _documents(document: Document) -> Iterator[Row | Drop]:
-    if not isinstance(document.value, list):
-        return iter(())
-    return descend(document, ("documents", "contents", "QA"), {"documents": document.value})
+    return document.descend(("documents", "contents", "QA"), {"documents": document.value})
 
 
 def _answered(row: Row) -> Problem:
@@ -62,10 +56,10 @@ def _ranked(row: Row) -> Ranking:
 
 
 def _rank(answer: Row) -> int:
-    found = optional(answer, "ranking").strip()
-    if not re.fullmatch("[1-9][0-9]?", found):
-        raise Refused("rank_missing", f"ranking: {found!r}")
-    return int(found)
+    rank = optional(answer, "ranking").strip()
+    if not re.fullmatch("[1-9][0-9]?", rank):
+        raise Refused("rank_missing", f"ranking: {rank!r}")
+    return int(rank)
 
 
 def _category(row: Row) -> str:
@@ -73,25 +67,18 @@ def _category(row: Row) -> str:
     return "" if category is None else optional(inner(row, "data_category"), "middle")
 
 
-def _known_by(
-    rows: Callable[[Document], Iterator[Row | Drop]], known: Callable[[dict[str, Any]], bool]
-) -> Callable[[Document], bool]:
-    return lambda document: mostly(
-        rows(document), lambda fields: "question" in fields and known(fields)
-    )
-
-
 FORMATS = (
     Format(
         "aihub-sft", "AI Hub 71748, SFTlabel.json",
-        _known_by(_labels, lambda first: isinstance(first.get("answer"), dict)), _answered, _labels,
+        mostly(_labels, {"question"}, lambda fields: isinstance(fields.get("answer"), dict)),
+        _answered, _labels,
     ),
     Format(
         "aihub-rm", "AI Hub 71748, RMlabel.json: five ranked answers",
-        _known_by(_labels, lambda first: "answer01" in first), _ranked, _labels,
+        mostly(_labels, {"question", "answer01"}), _ranked, _labels,
     ),
     Format(
         "aihub-qa", "AI Hub 71748, Other.zip",
-        _known_by(_documents, lambda first: "answer" in first), _question, _documents,
+        mostly(_documents, {"question", "answer"}), _question, _documents,
     ),
 )  # fmt: skip

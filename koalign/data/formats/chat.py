@@ -15,9 +15,8 @@ from __future__ import annotations
 
 from koalign.data.formats.completions import open_problem, ranking
 from koalign.data.formats.documents import Row
-from koalign.data.formats.fields import Refused, as_text, is_missing, optional, text
+from koalign.data.formats.fields import Refused, as_text, is_missing, objects, optional, text
 from koalign.data.formats.format import Format, having
-from koalign.data.formats.nested import objects
 from koalign.records import Problem, Ranking
 
 ROLES = {

@@ -17,38 +17,38 @@ from dataclasses import replace
 
 from koalign.data.formats import click, kice
 from koalign.data.formats.documents import Document, Row
-from koalign.data.formats.fields import Refused, literal, number, optional, text, texts
+from koalign.data.formats.fields import Refused, literal, number, optional, text, texts, wrong_type
 from koalign.data.formats.format import Format
 from koalign.records import Problem
 
 
 def problem(row: Row) -> Problem:
     """See the module; raises Refused."""
-    asked = _asked(row)
-    choices = texts(literal(asked.fields.get("choices"), "choices"), "choices")
+    inside = _question(row)
+    choices = texts(literal(inside.fields.get("choices"), "choices"), "choices")
     return Problem(
-        question=text(asked, "question"),
+        question=text(inside, "question"),
         passage=optional(row, "paragraph"),
-        box=optional(asked, "question_plus") or optional(row, "question_plus"),
+        box=optional(inside, "question_plus") or optional(row, "question_plus"),
         choices=choices,
-        answers=number(asked.fields.get("answer"), len(choices)),
+        answers=number(inside.fields.get("answer"), len(choices)),
         key=optional(row, "id"),
         rationale=optional(row, "cot_text") or optional(row, "reasoning"),
     )
 
 
-def _asked(row: Row) -> Row:
+def _question(row: Row) -> Row:
     """The row whose fields are question, choices and answer."""
     if "problems" not in row.fields:
         return row
-    found = literal(row.fields["problems"], "problems")
-    if isinstance(found, list) and len(found) == 1:
-        found = found[0]
-    if isinstance(found, list):
-        raise Refused("not_one_question", f"problems: one dict expected, found {len(found)}")
-    if not isinstance(found, dict):
-        raise Refused("wrong_type", f"problems: a dict expected, found {type(found).__name__}")
-    return replace(row, fields=found)
+    question = literal(row.fields["problems"], "problems")
+    if isinstance(question, list) and len(question) == 1:
+        question = question[0]
+    if isinstance(question, list):
+        raise Refused("not_one_question", f"problems: one dict expected, found {len(question)}")
+    if not isinstance(question, dict):
+        raise wrong_type("problems", "a dict", question)
+    return replace(row, fields=question)
 
 
 def _fits(document: Document) -> bool:

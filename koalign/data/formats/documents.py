@@ -9,9 +9,9 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -46,22 +46,68 @@ class Document:
     name: str
     """Path for people."""
     split: str
-    columns: frozenset[str]
-    """Names in the header of a table, or the keys that most of the first rows have."""
-    rows: Callable[[], Iterator[Row | Drop]]
-    """Its flat rows; none where a JSON file is no list of objects."""
+    records: Callable[[], Iterator[tuple[str, Any]]]
+    """Place and value of each of its flat rows; none where a JSON file is no list."""
     value: Any = None
     """The value of a JSON file."""
     encoding: str = ""
     """How its text was written; empty where it is no text."""
+    header: frozenset[str] = frozenset()
+    """Names in the header of a table."""
 
-    def nested(self, path: str, fields: dict[str, Any]) -> Row:
-        """A row from inside a JSON value, its place the path to it."""
-        return Row(f"{self.name}: {path}", fields, _stem(self.name), self.split)
+    def rows(self) -> Iterator[Row | Drop]:
+        """Its flat rows."""
+        for place, value in self.records():
+            yield value if isinstance(value, Drop) else self._row(place, value)
 
-    def broken(self, path: str, found: Any, wanted: str) -> Drop:
-        """The Drop for a part of a JSON value that has the wrong type."""
-        return broken(f"{self.name}: {path}", f"{wanted} expected, found {_type_name(found)}")
+    @cached_property
+    def columns(self) -> frozenset[str]:
+        """The header of a table, or the keys that most of the first rows have."""
+        if self.header:
+            return self.header
+        keys = Counter(frozenset(map(str, fields)) for fields in first_rows(self.rows()))
+        return keys.most_common(1)[0][0] if keys else frozenset()
+
+    def descend(
+        self, levels: Sequence[str], holder: Any, path: str = "", around: Mapping[str, Any] = {}
+    ) -> Iterator[Row | Drop]:
+        """One row for each object at the end of a path of lists, `data[].paragraphs[].qas[]`.
+
+        A level that the holder leaves out is passed over if it has the next. A row has the fields of the
+        objects around it too, an inner field before an outer one of its name, and as `number` its place,
+        from 1, in the innermost list. What is no list, or no object in a list, is one Drop.
+        """
+        level, *below = levels
+        if below and isinstance(holder, Mapping) and level not in holder and below[0] in holder:
+            level, *below = below
+        here = f"{path}.{level}" if path else level
+        items = holder.get(level) if isinstance(holder, Mapping) else None
+        if not isinstance(items, list):
+            yield _wrong_type(f"{self.name}: {here}", items, "a list")
+            return
+        for number, item in enumerate(items, start=1):
+            place = f"{here}[{number - 1}]"
+            if below and isinstance(item, dict):
+                yield from self.descend(below, item, place, {**around, **item})
+            else:
+                fields = {**around, **item, "number": number} if isinstance(item, dict) else item
+                yield self._row(f"{self.name}: {place}", fields)
+
+    def _row(self, place: str, value: Any) -> Row | Drop:
+        if not isinstance(value, dict):
+            return _wrong_type(place, value, "an object")
+        return Row(place, value, self._stem, self.split)
+
+    @cached_property
+    def _stem(self) -> str:
+        return PurePosixPath(self.name).stem
+
+
+def _wrong_type(place: str, value: Any, wanted: str) -> Drop:
+    names = {
+        dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null",
+    }  # fmt: skip
+    return broken(place, f"{wanted} expected, found {names.get(type(value), 'a number')}")
 
 
 def broken(place: str, detail: str) -> Drop:
@@ -74,9 +120,9 @@ def drop(place: str, reason: str, detail: str) -> Drop:
     return Drop(stage="read", reason=reason, place=place, detail=shown(detail))
 
 
-def shown(found: str) -> str:
+def shown(text: str) -> str:
     """What was found in a file as people can be shown it: one line, not long, no half characters."""
-    line = " ".join(found[:1000].encode("utf-8", "backslashreplace").decode("utf-8").split())
+    line = " ".join(text[:1000].encode("utf-8", "backslashreplace").decode("utf-8").split())
     return line if len(line) <= 300 else f"{line[:297]}…"
 
 
@@ -93,31 +139,26 @@ def open_documents(path: Path) -> Iterator[Document]:
 def open_document(name: str, data: bytes, split: str | None = None) -> Document:
     """A document from the bytes of a file; its name says of which kind, and of which split by default."""
     split = split_in_name(name) if split is None else split
-    match PurePosixPath(name).suffix.lower():
-        case ".csv":
-            return _table(name, split, *decode(data, name), ",")
-        case ".tsv":
-            return _table(name, split, *decode(data, name), "\t")
-        case ".jsonl":
-            return _json_lines(name, split, *decode(data, name))
-        case ".json":
-            return _json(name, split, *decode(data, name))
-        case ".parquet":
-            return _parquet(name, split, data)
-        case other:
-            raise KoalignError(
-                f"{name}: koalign reads {', '.join(SUFFIXES)} and .zip, not {other or 'this'}"
-            )
+    suffix = PurePosixPath(name).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise KoalignError(
+            f"{name}: koalign reads {', '.join(SUFFIXES)} and .zip, not {suffix or 'this'}"
+        )
+    if suffix == ".parquet":
+        return _parquet(name, split, data)
+    text, encoding = decode(data, name)
+    if suffix == ".json":
+        return _json(name, split, text, encoding)
+    if suffix == ".jsonl":
+        return Document(name, split, lambda: _json_lines(name, text), encoding=encoding)
+    table = Table(name, text, "," if suffix == ".csv" else "\t")
+    header = frozenset(table.header)
+    return Document(name, split, lambda: _records(name, table), encoding=encoding, header=header)
 
 
 def document_of_rows(name: str, split: str, values: list[Any]) -> Document:
     """A document from values that are in memory already, as the hub gives them."""
-
-    def rows() -> Iterator[Row | Drop]:
-        for number, value in enumerate(values, start=1):
-            yield _row(f"{name}: row {number}", value, name, split)
-
-    return Document(name, split, _columns(rows()), rows)
+    return Document(name, split, lambda: _numbered(f"{name}: row", values))
 
 
 def decode(data: bytes, name: str) -> tuple[str, str]:
@@ -149,40 +190,35 @@ def split_in_name(name: str) -> str:
     """The split that a path names in its last part that names one: `data/Law-dev.csv` -> dev."""
     for part in reversed(PurePosixPath(name).parts):
         stem = part.rpartition(".")[0] or part
-        found = [_SPLIT_NAMES.get(word) for word in re.split(r"[^a-z]+", stem.lower())]
-        if known := [split for split in found if split]:
-            return known[-1]
+        words = re.split(r"[^a-z]+", stem.lower())
+        if splits := [_SPLIT_NAMES[word] for word in words if word in _SPLIT_NAMES]:
+            return splits[-1]
     return ""
 
 
-def _table(name: str, split: str, text: str, encoding: str, delimiter: str) -> Document:
-    table = Table(name, text, delimiter)
-
-    def rows() -> Iterator[Row | Drop]:
-        for line, cells in table.records():
-            place = f"{name}:{line}"
-            if isinstance(cells, str):
-                yield broken(place, cells)
-            else:
-                fields = dict(zip(table.header, cells, strict=True))
-                yield Row(place, fields, _stem(name), split)
-
-    return Document(name, split, frozenset(table.header), rows, encoding=encoding)
+def _numbered(label: str, values: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+    for number, value in enumerate(values, start=1):
+        yield f"{label} {number}", value
 
 
-def _json_lines(name: str, split: str, text: str, encoding: str) -> Document:
-    def rows() -> Iterator[Row | Drop]:
-        for number, line in enumerate(text.split("\n"), start=1):
-            if line.strip():
-                place = f"{name}:{number}"
-                try:
-                    value = json.loads(line)
-                except (ValueError, RecursionError) as error:
-                    yield broken(place, f"no line of JSON ({error})")
-                else:
-                    yield _row(place, value, name, split)
+def _records(name: str, table: Table) -> Iterator[tuple[str, Any]]:
+    for line, cells in table.records():
+        place = f"{name}:{line}"
+        if isinstance(cells, str):
+            yield place, broken(place, cells)
+        else:
+            yield place, dict(zip(table.header, cells, strict=True))
 
-    return Document(name, split, _columns(rows()), rows, encoding=encoding)
+
+def _json_lines(name: str, text: str) -> Iterator[tuple[str, Any]]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            place = f"{name}:{number}"
+            try:
+                value = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                value = broken(place, f"no line of JSON ({error})")
+            yield place, value
 
 
 def _json(name: str, split: str, text: str, encoding: str) -> Document:
@@ -193,17 +229,13 @@ def _json(name: str, split: str, text: str, encoding: str) -> Document:
     except json.JSONDecodeError as error:
         first = text.split("\n", 1)[0]
         if error.msg == "Extra data" and error.lineno > 1 and first.startswith("{"):
-            return _json_lines(name, split, text, encoding)
+            return Document(name, split, lambda: _json_lines(name, text), encoding=encoding)
         raise KoalignError(f"{name}:{error.lineno}: not JSON ({error.msg})") from None
     except ValueError as error:
         raise KoalignError(f"{name}: not JSON ({error})") from None
 
-    def rows() -> Iterator[Row | Drop]:
-        if isinstance(value, list):
-            for number, item in enumerate(value, start=1):
-                yield _row(f"{name}: item {number}", item, name, split)
-
-    return Document(name, split, _columns(rows()), rows, value, encoding)
+    items = value if isinstance(value, list) else []
+    return Document(name, split, lambda: _numbered(f"{name}: item", items), value, encoding)
 
 
 def _parquet(name: str, split: str, data: bytes) -> Document:
@@ -216,47 +248,20 @@ def _parquet(name: str, split: str, data: bytes) -> Document:
     try:
         table = pyarrow.parquet.read_table(io.BytesIO(data))
         table.validate(full=True)  # texts that are no UTF-8
-        columns = frozenset(table.column_names)
+        header = frozenset(table.column_names)
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
         raise refused(error) from None
 
-    def rows() -> Iterator[Row | Drop]:
-        number = 0
+    def values() -> Iterator[Any]:
         for batch in table.to_batches(max_chunksize=1000):
             try:
-                values = batch.to_pylist()
+                yield from batch.to_pylist()
             except (ValueError, OverflowError) as error:  # a date that Python does not know
                 raise refused(error) from None
-            for value in values:
-                number += 1
-                yield _row(f"{name}: row {number}", value, name, split)
 
-    return Document(name, split, columns, rows)
+    return Document(name, split, lambda: _numbered(f"{name}: row", values()), header=header)
 
 
 def first_rows(rows: Iterable[Row | Drop]) -> list[dict[str, Any]]:
     """The fields of the first twenty rows: a format is known by most of them, for one may be broken."""
     return [row.fields for row in islice((row for row in rows if isinstance(row, Row)), 20)]
-
-
-def _columns(rows: Iterable[Row | Drop]) -> frozenset[str]:
-    keys = Counter(frozenset(map(str, fields)) for fields in first_rows(rows))
-    return keys.most_common(1)[0][0] if keys else frozenset()
-
-
-def _row(place: str, value: Any, name: str, split: str) -> Row | Drop:
-    if not isinstance(value, dict):
-        return broken(place, f"an object expected, found {_type_name(value)}")
-    return Row(place, value, _stem(name), split)
-
-
-@lru_cache(maxsize=64)  # every row asks
-def _stem(name: str) -> str:
-    return PurePosixPath(name).stem
-
-
-def _type_name(value: Any) -> str:
-    names = {
-        dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null",
-    }  # fmt: skip
-    return names.get(type(value), "a number")

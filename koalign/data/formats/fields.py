@@ -6,6 +6,7 @@ import ast
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from koalign.data.formats.documents import Row
@@ -21,6 +22,11 @@ class Refused(Exception):
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason, self.detail = reason, detail
+
+
+def wrong_type(name: str, wanted: str, value: Any) -> Refused:
+    """Refused because a field holds a value of another type."""
+    return Refused("wrong_type", f"{name}: {wanted} expected, found {type(value).__name__}")
 
 
 def is_missing(value: Any) -> bool:
@@ -41,7 +47,7 @@ def as_text(value: Any, name: str) -> str:
         whole = isinstance(value, float) and value.is_integer()
         value = str(int(value) if whole else value)
     if not isinstance(value, str):
-        raise Refused("wrong_type", f"{name}: text expected, found {type(value).__name__}")
+        raise wrong_type(name, "text", value)
     if _LONE_SURROGATE.search(value):
         raise Refused("broken_text", f"{name}: half of a surrogate pair")
     return clean(value)
@@ -52,10 +58,10 @@ def text(row: Row, name: str) -> str:
     value = row.fields.get(name)
     if _is_null(value):
         raise Refused(f"no_{_word(name)}", f"the field {name!r} is empty or not there")
-    found = as_text(value, name)
-    if not found.strip():
+    content = as_text(value, name)
+    if not content.strip():
         raise Refused(f"no_{_word(name)}", f"the field {name!r} is empty")
-    return found
+    return content
 
 
 def optional(row: Row, name: str) -> str:
@@ -66,12 +72,32 @@ def optional(row: Row, name: str) -> str:
 
 def texts(value: Any, name: str) -> tuple[str, ...]:
     """A list of texts, none of them empty; raises Refused otherwise."""
+    choices = tuple("" if _is_null(i) else as_text(i, name) for i in as_list(value, name))
+    for place, choice in enumerate(choices, start=1):
+        if not choice.strip():
+            raise Refused("empty_choice", f"{name}: number {place} is empty")
+    return choices
+
+
+def inner(row: Row, name: str) -> Row:
+    """The object in a field, as a row at the same place; raises Refused if it is none."""
+    value = row.fields.get(name)
+    if not isinstance(value, dict):
+        raise wrong_type(name, "an object", value)
+    return replace(row, fields=value)
+
+
+def objects(row: Row, name: str) -> list[Row]:
+    """The objects of the list in a field, as rows at the same place; raises Refused if it is none."""
+    values = as_list(row.fields.get(name), name)
+    return [inner(replace(row, fields={name: value}), name) for value in values]
+
+
+def as_list(value: Any, name: str) -> Sequence[Any]:
+    """The value, if it is a list; raises Refused otherwise."""
     if not isinstance(value, list | tuple):
-        raise Refused("wrong_type", f"{name}: a list expected, found {type(value).__name__}")
-    found = tuple("" if _is_null(item) else as_text(item, name) for item in value)
-    if empty := [n for n, item in enumerate(found, start=1) if not item.strip()]:
-        raise Refused("empty_choice", f"{name}: number {empty[0]} is empty")
-    return found
+        raise wrong_type(name, "a list", value)
+    return value
 
 
 def columns(row: Row, names: Sequence[str]) -> tuple[str, ...]:
@@ -88,27 +114,25 @@ def number(value: Any, choices: int, name: str = "answer", first: int = 1) -> tu
         return ()
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    digits = (
-        str(value).strip() if isinstance(value, int | str) and not isinstance(value, bool) else ""
-    )
+    digits = str(value).strip() if isinstance(value, int | str) else ""  # `True` is no digit
     if not re.fullmatch(r"[0-9]{1,2}(\.0)?", digits):
         raise Refused("answer_is_no_number", f"{name}: {value!r}")
-    found = int(digits.removesuffix(".0")) - first + 1
-    if not 1 <= found <= choices:
+    answer = int(digits.removesuffix(".0")) - first + 1
+    if not 1 <= answer <= choices:
         raise Refused(
             "answer_outside_choices", f"{name}: {value!r}, and there are {choices} choices"
         )
-    return (str(found),)
+    return (str(answer),)
 
 
 def letter(value: Any, choices: int, name: str = "answer") -> tuple[str, ...]:
     """The 1-based answer from a letter, `B` or `(B)`; none if missing; raises Refused otherwise."""
     if is_missing(value):
         return ()
-    found = str(value).strip().removeprefix("(").removesuffix(")").upper()
-    if len(found) != 1 or found not in LETTERS:
+    mark = str(value).strip().removeprefix("(").removesuffix(")").upper()
+    if len(mark) != 1 or mark not in LETTERS:
         raise Refused("answer_is_no_letter", f"{name}: {value!r}")
-    return number(LETTERS.index(found), choices, name, first=0)
+    return number(LETTERS.index(mark), choices, name, first=0)
 
 
 def choice_text(value: Any, choices: Sequence[str], name: str = "answer") -> tuple[str, ...]:
@@ -133,9 +157,11 @@ def literal(value: Any, name: str) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        found = ast.literal_eval(value.strip())
-        repr(found)  # of thousands of hexadecimal digits Python can read a number, and not write it
-        return found
+        parsed = ast.literal_eval(value.strip())
+        repr(
+            parsed
+        )  # of thousands of hexadecimal digits Python can read a number, and not write it
+        return parsed
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
         raise Refused("broken_literal", f"{name}: no Python value ({error})") from None
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from koalign.data.formats.documents import Document, Row
+from koalign.data.formats.documents import Document, Row, first_rows
 from koalign.records import Drop, Problem, Ranking
 
 Columns = Mapping[str, str | Sequence[str]]
@@ -17,9 +18,18 @@ def having(*columns: str, without: str = "") -> Callable[[Document], bool]:
     return lambda document: {*columns} <= document.columns and without not in document.columns
 
 
-def flat(document: Document) -> Iterator[Row | Drop]:
-    """The rows of a file that has one problem a row."""
-    return document.rows()
+def mostly(
+    rows: Callable[[Document], Iterator[Row | Drop]],
+    keys: set[str],
+    known: Callable[[dict[str, Any]], bool] = lambda fields: True,
+) -> Callable[[Document], bool]:
+    """Whether at least half of the first rows of a document have all keys and look like it."""
+
+    def fits(document: Document) -> bool:
+        fitting = [keys <= set(row) and known(row) for row in first_rows(rows(document))]
+        return bool(fitting) and 2 * sum(fitting) >= len(fitting)
+
+    return fits
 
 
 @dataclass(frozen=True)
@@ -33,5 +43,5 @@ class Format:
     """Whether a document looks like it; the first format that says so takes it."""
     problem: Callable[[Row], Problem | Ranking]
     """A row read; raises Refused."""
-    rows: Callable[[Document], Iterator[Row | Drop]] = flat
+    rows: Callable[[Document], Iterator[Row | Drop]] = Document.rows
     """How a nested document falls into rows."""

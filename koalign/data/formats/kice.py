@@ -32,20 +32,7 @@ def fits(document: Document) -> bool:
 
 def rows(document: Document) -> Iterator[Row | Drop]:
     """One row a question: its fields over those of its passage."""
-    for place, passage in enumerate(document.value):
-        if not isinstance(passage, dict):
-            yield document.broken(f"[{place}]", passage, "an object")
-            continue
-        questions = passage.get("problems")
-        if not isinstance(questions, list):
-            yield document.broken(f"[{place}].problems", questions, "a list")
-            continue
-        for number_in_passage, question in enumerate(questions, start=1):
-            path = f"[{place}].problems[{number_in_passage - 1}]"
-            if isinstance(question, dict):
-                yield document.nested(path, {**passage, **question, "number": number_in_passage})
-            else:
-                yield document.broken(path, question, "an object")
+    return document.descend(("", "problems"), {"": document.value})
 
 
 def problem(row: Row) -> Problem:

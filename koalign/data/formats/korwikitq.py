@@ -14,18 +14,15 @@ from typing import Any
 
 from koalign.data.formats.documents import Document, Row
 from koalign.data.formats.fields import Refused, as_text, is_missing, optional, text
-from koalign.data.formats.format import Format
-from koalign.data.formats.nested import descend, mostly
+from koalign.data.formats.format import Format, mostly
 from koalign.records import Drop, Problem
 
 
 def _rows(document: Document) -> Iterator[Row | Drop]:
-    if not isinstance(document.value, dict):
-        return iter(())
-    tables = document.value.get("data")
+    tables = document.value.get("data") if isinstance(document.value, dict) else None
     if isinstance(tables, list):
         tables = [_with_list(table) for table in tables]
-    return descend(document, ("data", "QAS"), {"data": tables})
+    return document.descend(("data", "QAS"), {"data": tables})
 
 
 def _with_list(table: Any) -> Any:
@@ -48,10 +45,10 @@ def _problem(row: Row) -> Problem:
 
 
 def _markdown(table: Any) -> str:
-    if not isinstance(table, list) or not table or not all(isinstance(one, list) for one in table):
+    if not isinstance(table, list) or not table or not all(isinstance(r, list) for r in table):
         raise Refused("broken_table", "TBL: a list of rows expected")
-    header, *rows = [[_cell(cell) for cell in line] for line in table]
-    return "\n".join(f"| {' | '.join(line)} |" for line in [header, ["---"] * len(header), *rows])
+    header, *rows = [[_cell(cell) for cell in row] for row in table]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [header, ["---"] * len(header), *rows])
 
 
 def _cell(cell: Any) -> str:
@@ -59,10 +56,9 @@ def _cell(cell: Any) -> str:
     return content.replace("|", "\\|").replace("\n", "<br>")
 
 
-def _fits(document: Document) -> bool:
-    return mostly(_rows(document), lambda fields: {"TBL", "question"} <= set(fields))
-
-
 FORMATS = (
-    Format("korwikitq", "KorWikiTQ: questions on tables of Wikipedia", _fits, _problem, _rows),
-)
+    Format(
+        "korwikitq", "KorWikiTQ: questions on tables of Wikipedia",
+        mostly(_rows, {"TBL", "question"}), _problem, _rows,
+    ),
+)  # fmt: skip

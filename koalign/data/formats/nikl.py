@@ -30,13 +30,14 @@ from koalign.data.formats.fields import (
     Refused,
     as_text,
     choice_text,
+    inner,
     is_missing,
     number,
+    objects,
     optional,
     text,
 )
-from koalign.data.formats.format import Format
-from koalign.data.formats.nested import inner, mostly, objects
+from koalign.data.formats.format import Format, mostly
 from koalign.data.prompting.choices import split_choices
 from koalign.data.text.korean import unescape_literals
 from koalign.records import Drop, Problem, Ranking
@@ -83,9 +84,9 @@ def _question(row: Row) -> Problem | Ranking:
 
 
 def _information(given: Row) -> str:
-    found = {name: optional(given, name).strip() for name in _INFORMATION}
-    found["category"] = re.sub(r"^문화\s*(지식|관점|실행)$", r"문화 \1", found["category"])
-    lines = [f"- {name}: {value}" for name, value in found.items() if value]
+    values = {name: optional(given, name).strip() for name in _INFORMATION}
+    values["category"] = re.sub(r"^문화\s*(지식|관점|실행)$", r"문화 \1", values["category"])
+    lines = [f"- {name}: {value}" for name, value in values.items() if value]
     return "\n".join(["[기타 정보]", *lines]) if lines else ""
 
 
@@ -101,8 +102,8 @@ def _with_rejected(problem: Problem, output: Row) -> Problem | Ranking:
     rejected = output.fields.get("rejected")
     if is_missing(rejected):
         return problem
-    listed = rejected if isinstance(rejected, list) else [rejected]
-    worse = [as_text(one, "rejected").strip() for one in listed]
+    texts = rejected if isinstance(rejected, list) else [rejected]
+    worse = [as_text(text, "rejected").strip() for text in texts]
     return ranking(problem, [*problem.answers[:1], *worse])
 
 
@@ -162,23 +163,22 @@ def _label(row: Row, key: str, which: int, utterances: int) -> Any:
 
 def _known_by(known: Callable[[set[str]], bool]) -> Callable[[Document], bool]:
     """Whether the fields of the first `input`s look like it."""
+    return mostly(
+        Document.rows,
+        {"input"},
+        lambda fields: isinstance(fields["input"], dict) and known(set(fields["input"])),
+    )
 
-    def looks(fields: dict[str, Any]) -> bool:
-        given = fields.get("input")
-        return isinstance(given, dict) and known(set(given))
 
-    return lambda document: mostly(document.rows(), looks)
-
-
-_ASKED = {"question_type", "question"}
+_QUESTION = {"question_type", "question"}
 FORMATS = (
     Format(
         "nikl-culture", "국립국어원 한국문화 질의응답 2025",
-        _known_by(lambda given: given >= _ASKED and not given.isdisjoint(_INFORMATION)), _question,
+        _known_by(lambda given: given >= _QUESTION and not given.isdisjoint(_INFORMATION)), _question,
     ),
     Format(
         "nikl-rule", "국립국어원 어문 규범 기반 생성 2025",
-        _known_by(lambda given: given >= _ASKED and given.isdisjoint(_INFORMATION)), _question,
+        _known_by(lambda given: given >= _QUESTION and given.isdisjoint(_INFORMATION)), _question,
     ),
     Format(
         "nikl-inappropriate", "국립국어원 대화 맥락 기반 부적절 발언 탐지 2025",

@@ -20,9 +20,8 @@ OTHER_SPLIT = "its name says"
 
 @dataclass
 class Reading:
-    """What came out of some documents: `rows` is the sum of the three lists."""
+    """What came out of some documents."""
 
-    rows: int = 0
     problems: list[Problem] = field(default_factory=list)
     rankings: list[Ranking] = field(default_factory=list)
     drops: list[Drop] = field(default_factory=list)
@@ -32,6 +31,11 @@ class Reading:
     """Document -> how its text was written."""
     not_read: dict[str, str] = field(default_factory=dict)
     """Document -> why it was left out."""
+
+    @property
+    def rows(self) -> int:
+        """Rows of the documents, but for those that say another split."""
+        return len(self.problems) + len(self.rankings) + len(self.drops)
 
 
 def read(
@@ -49,25 +53,24 @@ def read(
     from koalign.data.formats.families import FORMATS
     from koalign.data.formats.generic import mapped
 
-    known = {one.name: one for one in FORMATS}
+    known = {candidate.name: candidate for candidate in FORMATS}
     if format is not None and format not in known:
         raise KoalignError(f"format {format!r} is not known; known are {', '.join(known)}")
     if columns is not None and format is not None:
         raise KoalignError(f"format {format!r} and columns: say one of them")
-    if columns is not None:
-        candidates: list[Format] = [mapped(columns)]
-    else:
-        candidates = [known[format]] if format else list(FORMATS)
+    candidates = [mapped(columns)] if columns is not None else list(FORMATS)
+    if format is not None:
+        candidates = [known[format]]
     reading = Reading()
     for document in documents:
         if split and document.split not in ("", split):
             reading.not_read[document.name] = f"{OTHER_SPLIT} {document.split}"
             continue
-        fitting = next((one for one in candidates if one.fits(document)), None)
+        fitting = next((candidate for candidate in candidates if candidate.fits(document)), None)
         if fitting is None:
-            found = ", ".join(sorted(document.columns)[:12]) or "no rows of named fields"
+            keys = ", ".join(sorted(document.columns)[:12]) or "no rows of named fields"
             wanted = candidates[0].name if len(candidates) == 1 else "any known format"
-            reading.not_read[document.name] = f"does not look like {wanted} (found: {shown(found)})"
+            reading.not_read[document.name] = f"does not look like {wanted} (found: {shown(keys)})"
             continue
         reading.files[document.name] = fitting.name
         reading.encodings[document.name] = document.encoding
@@ -78,43 +81,44 @@ def read(
 def _read_rows(document: Document, format: Format, split: str | None, into: Reading) -> None:
     other_splits = 0
     for row in format.rows(document):
-        if isinstance(row, Drop):
-            into.rows += 1
-            into.drops.append(row)
+        record = row if isinstance(row, Drop) else _read_row(row, format)
+        if isinstance(record, Drop):
+            into.drops.append(record)
             continue
-        try:
-            read = format.problem(row)
-        except Refused as refused:
-            reason, detail = refused.reason, refused.detail
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = ".".join(str(part) for part in first["loc"])
-            reason, detail = "invalid", f"{name}: {first['msg'].removeprefix('Value error, ')}"
+        problem = record.problem if isinstance(record, Ranking) else record
+        if split and problem.split not in ("", split):
+            other_splits += 1
+        elif isinstance(record, Ranking):
+            into.rankings.append(record)
         else:
-            problem = read.problem if isinstance(read, Ranking) else read
-            if split and problem.split not in ("", split):
-                other_splits += 1
-                continue
-            into.rows += 1
-            named = _named(problem, format, row)
-            if isinstance(read, Ranking):
-                into.rankings.append(read.model_copy(update={"problem": named}))
-            else:
-                into.problems.append(named)
-            continue
-        into.rows += 1
-        into.drops.append(drop(row.place, reason, detail))
+            into.problems.append(record)
     if other_splits:
         into.not_read[document.name] = f"{other_splits} rows say another split"
 
 
+def _read_row(row: Row, format: Format) -> Problem | Ranking | Drop:
+    try:
+        record = format.problem(row)
+    except Refused as refused:
+        return drop(row.place, refused.reason, refused.detail)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        detail = f"{name}: {first['msg'].removeprefix('Value error, ')}"
+        return drop(row.place, "invalid", detail)
+    if isinstance(record, Ranking):
+        return record.model_copy(update={"problem": _named(record.problem, format, row)})
+    return _named(record, format, row)
+
+
 def _named(problem: Problem, format: Format, row: Row) -> Problem:
-    """The problem with what its place says of it; those on one passage are one group."""
+    """The problem with the source, split and group that its place tells; one passage is one group."""
+    group = _group_of(problem.passage) if problem.passage else ""
     return problem.model_copy(
         update={
             "source": problem.source or format.name,
             "split": problem.split or row.split,
-            "group": problem.group or (_group_of(problem.passage) if problem.passage else ""),
+            "group": problem.group or group,
         }
     )
 

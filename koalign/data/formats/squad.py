@@ -25,9 +25,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from koalign.data.formats.documents import Document, Row
-from koalign.data.formats.fields import Refused, as_text, is_missing, optional, text
-from koalign.data.formats.format import Format
-from koalign.data.formats.nested import descend, mostly
+from koalign.data.formats.fields import Refused, as_list, as_text, is_missing, optional, text
+from koalign.data.formats.format import Format, mostly
 from koalign.records import Drop, Problem
 
 UNANSWERABLE = ("",)
@@ -40,20 +39,7 @@ _TYDIQA_ID = re.compile(
 def _rows(document: Document) -> Iterator[Row | Drop]:
     if not isinstance(document.value, dict):
         return document.rows()
-    return _rows_of(document, document.value.get("data"))
-
-
-def _rows_of(document: Document, articles: Any) -> Iterator[Row | Drop]:
-    if not isinstance(articles, list):
-        yield document.broken("data", articles, "a list")
-        return
-    for number, article in enumerate(articles):
-        place = f"data[{number}]"
-        if not isinstance(article, dict):
-            yield document.broken(place, article, "an object")
-        else:
-            names = ("qas",) if "qas" in article else ("paragraphs", "qas")
-            yield from descend(document, names, article, place, article)
+    return document.descend(("data", "paragraphs", "qas"), document.value)
 
 
 def _span(row: Row, *, key: str = "id", subject: str = "") -> Problem:
@@ -78,19 +64,18 @@ def _answers(row: Row) -> tuple[str, ...]:
         raise Refused("wrong_type", f"is_impossible: true or false expected, found {impossible!r}")
     if impossible:
         return UNANSWERABLE
-    found = row.fields.get("answers", row.fields.get("answer"))
-    if is_missing(found):
+    given = row.fields.get("answers", row.fields.get("answer"))
+    if is_missing(given):
         return ()
-    if isinstance(found, dict):
-        listed = found.get("text")
+    if isinstance(given, dict):
+        listed = given.get("text")
         if listed == [] and impossible is None:
             return UNANSWERABLE
         texts = listed if isinstance(listed, list) else [listed]
-    elif isinstance(found, list):
-        texts = [one.get("text") if isinstance(one, dict) else one for one in found]
     else:
-        raise Refused("wrong_type", f"answers: a list expected, found {type(found).__name__}")
-    answers = tuple(dict.fromkeys(as_text(one, "answers") for one in texts))
+        items = as_list(given, "answers")
+        texts = [item.get("text") if isinstance(item, dict) else item for item in items]
+    answers = tuple(dict.fromkeys(as_text(text, "answers") for text in texts))
     if not all(answer.strip() for answer in answers):
         raise Refused("empty_answer", "an answer without text, and the question is not impossible")
     return answers
@@ -107,47 +92,35 @@ def _tydiqa(row: Row) -> Problem:
     return problem
 
 
-_Known = Callable[[dict[str, Any], bool], bool]
-"""Whether the fields of a question and its passage look like it; `nested` says how they were filed."""
-
-
-def _known_by(known: _Known) -> Callable[[Document], bool]:
-
-    def fits(document: Document) -> bool:
-        nested = isinstance(document.value, dict)
-        return mostly(
-            _rows(document),
-            lambda fields: {"context", "question"} <= set(fields) and known(fields, nested),
-        )
-
-    return fits
+def _known_by(known: Callable[[dict[str, Any]], bool]) -> Callable[[Document], bool]:
+    """Whether the fields of the first questions, each with its passage, look like it."""
+    return mostly(_rows, {"context", "question"}, known)
 
 
 def _is(pattern: re.Pattern[str], value: Any) -> bool:
     return isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
-def _format(
-    name: str, about: str, known: _Known, problem: Callable[[Row], Problem] = _span
-) -> Format:
-    return Format(name, about, _known_by(known), problem, _rows)
+def _fits(document: Document) -> bool:
+    nested = isinstance(document.value, dict)
+    return _known_by(lambda row: nested or isinstance(row.get("answers"), dict))(document)
 
 
 FORMATS = (
-    _format(
-        "klue-mrc", "KLUE-MRC v1.1, nested or from the hub", lambda first, nested: "guid" in first, _klue
+    Format(
+        "klue-mrc", "KLUE-MRC v1.1, nested or from the hub",
+        _known_by(lambda row: "guid" in row), _klue, _rows,
     ),
-    _format(
+    Format(
         "korquad-2", "KorQuAD 2, its zip files too",
-        lambda first, nested: isinstance(first.get("answer"), dict),
+        _known_by(lambda row: isinstance(row.get("answer"), dict)), _span, _rows,
     ),
-    _format(
+    Format(
         "tydiqa-ko", "the Korean questions of TyDiQA GoldP",
-        lambda first, nested: _is(_TYDIQA_ID, first.get("id")), _tydiqa,
+        _known_by(lambda row: _is(_TYDIQA_ID, row.get("id"))), _tydiqa, _rows,
     ),
-    _format("korquad", "KorQuAD 1.0", lambda first, nested: _is(_KORQUAD_ID, first.get("id"))),
-    _format(
-        "squad", "any data in the shape of SQuAD 1 or 2",
-        lambda first, nested: nested or isinstance(first.get("answers"), dict),
+    Format(
+        "korquad", "KorQuAD 1.0", _known_by(lambda row: _is(_KORQUAD_ID, row.get("id"))), _span, _rows
     ),
+    Format("squad", "any data in the shape of SQuAD 1 or 2", _fits, _span, _rows),
 )  # fmt: skip
