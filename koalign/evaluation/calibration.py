@@ -45,7 +45,7 @@ def log_softmax(logprobs: Sequence[float]) -> list[float]:
     return [value - total for value in logprobs]
 
 
-def calibrate(predictions: Sequence[Prediction], seed: int = 0) -> dict[str, Any]:
+def calibrate(predictions: Sequence[Prediction]) -> dict[str, Any]:
     """Reliability table, ECE, Brier score, NLL and selective accuracy; empty if no confidence is known.
 
     All figures are shares of 1 but `nll` (nats) and the counts `n` and `without`.
@@ -73,7 +73,7 @@ def calibrate(predictions: Sequence[Prediction], seed: int = 0) -> dict[str, Any
         "without": len(predictions) - len(known),
         "confidence": round(fmean(sure), 4),
         "accuracy": round(fmean(correct), 4),
-        **_calibration_error(sure, correct, clusters, bins, seed),
+        **_calibration_error(sure, correct, clusters, bins),
         "brier": round(fmean((c - y) ** 2 for c, y in zip(sure, correct, strict=True)), 4),
         "nll": round(fmean(surprise), 4) if surprise else None,
         "bins": [
@@ -120,7 +120,6 @@ def distance(
     clusters: Sequence[Hashable],
     statistic: Callable[[np.ndarray], float],
     by_chance: float,
-    seed: int,
 ) -> dict[str, float | None]:
     """A distance from 0 with `_low`, `_high` and `_by_chance`: a statistic of sums of `rows`, one an item.
 
@@ -128,7 +127,7 @@ def distance(
     """
     value, draws = statistic(rows.sum(axis=0)), []
     if len(set(clusters)) > 1:
-        draws = [statistic(sums) for sums in resampled_sums(rows, clusters, RESAMPLES, seed)]
+        draws = [statistic(sums) for sums in resampled_sums(rows, clusters, RESAMPLES)]
     figures = (value, *distance_interval(value, draws, by_chance), by_chance)
     ends = ("", "_low", "_high", "_by_chance")
     return {name + end: rounded(figure) for end, figure in zip(ends, figures, strict=True)}
@@ -172,7 +171,6 @@ def _calibration_error(
     correct: Sequence[bool],
     clusters: Sequence[Hashable],
     bins: Sequence[Sequence[int]],
-    seed: int,
 ) -> dict[str, float | None]:
     """ECE, its interval in the same bins, and what chance gives."""
     import numpy as np
@@ -189,13 +187,13 @@ def _calibration_error(
 
     in_bins = confidences[[i for members in bins for i in members]]
     starts = np.cumsum([0, *(len(members) for members in bins[:-1])])
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     chance = [
         np.abs(np.add.reduceat(in_bins - (rng.random(len(sure)) < in_bins), starts)).sum()
         for _ in range(RESAMPLES)
     ]
     by_chance = float(np.quantile(chance, 0.95)) / len(sure)
-    return distance("ece", rows, clusters, error, by_chance, seed)
+    return distance("ece", rows, clusters, error, by_chance)
 
 
 def _surprise(prediction: Prediction) -> float:

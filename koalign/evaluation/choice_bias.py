@@ -38,7 +38,7 @@ def cyclic_orders(problem: Problem) -> list[Order]:
     return [(), *(tuple((n + turn) % size for n in range(size)) for turn in range(1, size))]
 
 
-def position_bias(size: int, predictions: Sequence[Prediction], seed: int = 0) -> dict[str, Any]:
+def position_bias(size: int, predictions: Sequence[Prediction]) -> dict[str, Any]:
     """Whether a model prefers places: its answers at each of `size` places, recalls, RStd and a test.
 
     All predictions are of problems with `size` choices. Of each place, in lists of length `size`:
@@ -69,16 +69,16 @@ def position_bias(size: int, predictions: Sequence[Prediction], seed: int = 0) -
         np.bincount(column, minlength=size)[:size]
         for column in np.array(pairs, int).reshape(-1, 2).T
     )
-    expected, p_value = _evenness(answered, of_answered, int(right.sum()), seed)
+    expected, p_value = _evenness(answered, of_answered, int(right.sum()))
     rstd: dict[str, float | None] = dict.fromkeys(
         ("rstd", "rstd_low", "rstd_high", "rstd_by_chance")
     )
     if (gold > 0).sum() > 1:
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(0)
         drawn = rng.multivariate_hypergeometric(gold, right.sum(), size=SIMULATIONS)
         spread = (drawn[:, gold > 0] / gold[gold > 0]).std(axis=1)
         by_chance = float(np.quantile(spread, 0.95))
-        rstd = distance("rstd", rows, [p.cluster for p in one_gold], _rstd, by_chance, seed)
+        rstd = distance("rstd", rows, [p.cluster for p in one_gold], _rstd, by_chance)
     return {
         "n": len(one_gold),
         "several_gold": len(predictions) - len(one_gold),
@@ -96,7 +96,6 @@ def order_bias(
     problems: Sequence[Problem],
     predictions: Sequence[Prediction],
     scored: Sequence[ByOrder],
-    seed: int = 0,
 ) -> dict[str, Any]:
     """How answers change when the choices are turned, and PriDe's answers beside the plain ones.
 
@@ -144,7 +143,7 @@ def order_bias(
     for number in estimated:
         answers[number] = averages[number]
     before, after = ([a in g for a, g in zip(s, gold, strict=True)] for s in (plain, answers))
-    gain, p = paired_difference(after, before, clusters, seed)
+    gain, p = paired_difference(after, before, clusters)
     return {
         **counts,
         "plain": described([plain[n] in gold[n] for n in turned], of_turned),
@@ -214,7 +213,7 @@ def _rstd(right_and_gold: np.ndarray) -> float:
 
 
 def _evenness(
-    answered: np.ndarray, gold: np.ndarray, right: int, seed: int
+    answered: np.ndarray, gold: np.ndarray, right: int
 ) -> tuple[np.ndarray, float | None]:
     """Where answers that see no places stand, and how often chance strays as far from there."""
     import numpy as np
@@ -224,7 +223,7 @@ def _evenness(
         return np.zeros(size), None
     elsewhere = (1 - np.eye(size)) / (size - 1)
     expected = (right * gold + (n - right) * (gold @ elsewhere)) / n
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     drawn = rng.multivariate_hypergeometric(gold, right, size=SIMULATIONS)
     for place, wrong in enumerate((gold - drawn).T.copy()):
         drawn = drawn + rng.multinomial(wrong, elsewhere[place])

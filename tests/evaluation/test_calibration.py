@@ -96,8 +96,8 @@ def test_a_calibrated_model_is_seldom_accused_and_intervals_hold_the_truth(monke
     rng = random.Random(0)
     accused, covered = Counter(), Counter()
     for gap in (0, 0.25):
-        for seed in range(40):
-            found = calibrate(planted(120, gap, rng), seed)
+        for _ in range(40):
+            found = calibrate(planted(120, gap, rng))
             accused[gap] += found["ece"] > found["ece_by_chance"]
             covered[gap] += found["ece_low"] <= gap <= found["ece_high"]
             assert (found["ece_low"] == 0) >= (found["ece"] <= found["ece_by_chance"])

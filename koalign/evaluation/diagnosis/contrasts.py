@@ -62,8 +62,8 @@ def _resampled(
         resampled_sums(np.concatenate([values, given]).T, clusters, seed=seed).T, 2
     )
     with np.errstate(invalid="ignore"):  # a resample without a row that a column speaks of
-        found = np.array([sign for sign, _ in terms]) @ (sums / sizes)
-    low, high = np.nanquantile(found, [0.025, 0.975])
+        values = np.array([sign for sign, _ in terms]) @ (sums / sizes)
+    low, high = np.nanquantile(values, [0.025, 0.975])
     return float(low), float(high)
 
 

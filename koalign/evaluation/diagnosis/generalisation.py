@@ -105,7 +105,7 @@ def generalisation(
                 "title": sign.title,
                 "about": sign.about,
                 "unit": sign.unit,
-                **{name: _json(value) for name, value in figures.items()},
+                **{name: f and f.rounded() for name, f in figures.items()},
                 "verdict": verdict,
                 "reading": reading,
                 "counts": {name: model.counts(sign.key) for name, model in models.items()},
@@ -124,7 +124,6 @@ class _Text:
     """A text on a held-out problem, and what its reasoning shows."""
 
     reply: Reply
-    rationale: str
     copied: float | None
     phrases: list[str]
     opening: str | None
@@ -142,32 +141,24 @@ class _Model:
             if side == "held_out"
         }
         self._openings = Counter(t.opening for t in self._texts.values() if t.opening)
-        self._rows = [
-            {**self._right(side, p.id), **(self._held_out(p.id) if side == "held_out" else {})}
-            for side, p in items
-        ]
+        self._rows = [self._row(side, problem.id) for side, problem in items]
 
     def terms(self, key: str) -> list[Term]:
         """The columns that a sign is the sum and difference of."""
         parts = _PARTS.get(key, {key: 1})
         return [(sign, [row.get(name) for row in self._rows]) for name, sign in parts.items()]
 
-    def _right(self, side: Side, name: str) -> dict[str, float | None]:
-        """Whether a problem is right as it stands, and lost or won in another order."""
-        right = self._answers.plain[name].verdict.correct
-        moved = self._answers.shuffled.get(name)
+    def _row(self, side: Side, name: str) -> dict[str, float | None]:
+        """Right as it stands, lost or won in another order; the other columns of held-out ones only."""
+        reply, moved = self._answers.plain[name], self._answers.shuffled.get(name)
+        right = reply.verdict.correct
         row: dict[str, float | None] = {side: float(right)}
         if moved is not None:
             row[f"lost_{side}"] = float(right and not moved.verdict.correct)
             row[f"won_{side}"] = float(moved.verdict.correct and not right)
-        return row
-
-    def _held_out(self, name: str) -> dict[str, float | None]:
-        """The columns that only held-out problems have."""
-        text = self._texts[name]
-        row: dict[str, float | None] = {}
-        reply, sample = text.reply, text.reply.sample
-        moved = self._answers.shuffled.get(name)
+        if side == "train":
+            return row
+        text, sample = self._texts[name], reply.sample
         if moved is not None and reply.choice is not None and moved.choice is not None:
             row["stays"] = float(reply.choice == moved.choice)
         if text.opening is not None:
@@ -232,12 +223,11 @@ _PARTS = {
 def _text_of(reply: Reply, phrases: np.ndarray) -> _Text:
     sample = reply.sample
     rationale = rationale_of(sample.text)
-    share, found = copied(rationale, reply.prompt, phrases) if len(phrases) else (None, [])
+    share, runs = copied(rationale, reply.prompt, phrases) if len(phrases) else (None, [])
     return _Text(
         reply,
-        rationale,
         share,
-        found,
+        runs,
         opening_of(rationale),
         contradiction(reply.problem, sample.text, sample.finish_reason),
     )
@@ -256,25 +246,17 @@ def _lengths(
     figures: dict[str, Figure | None] = {
         "base": figure([row[0] for row in rows], median, clusters, seed),
         "system": figure([row[1] for row in rows], median, clusters, seed),
-        "difference": figure(
-            rows,
-            lambda drawn: median(r[1] for r in drawn) - median(r[0] for r in drawn),
-            clusters,
-            seed,
-        ),
+        "difference": figure(rows, _gap_of_medians, clusters, seed),
     }
     return figures, len(rows)
 
 
+def _gap_of_medians(rows: Sequence[tuple[int, int, str]]) -> float:
+    return median(system for _, system, _ in rows) - median(base for base, _, _ in rows)
+
+
 def _commonest(openings: Counter[str]) -> list[tuple[str, int]]:
     return sorted(openings.items(), key=lambda item: (-item[1], item[0]))
-
-
-def _json(figure: Figure | None) -> dict[str, float | int | None] | None:
-    if figure is None:
-        return None
-    values = {name: getattr(figure, name) for name in ("value", "low", "high")}
-    return {n: v if v is None else round(float(v), 4) for n, v in values.items()} | {"n": figure.n}
 
 
 def _summary(signs: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -97,20 +97,20 @@ def copied(text: str, prompt: str, phrases: np.ndarray) -> tuple[float | None, l
     at = np.minimum(np.searchsorted(phrases, hashes), len(phrases) - 1)
     known = (phrases[at] == hashes) if len(phrases) else np.zeros(len(hashes), bool)
     marks = [bool(k) and w not in in_prompt for k, w in zip(known, windows, strict=True)]
-    found = []
+    runs = []
     for is_copied, run in groupby(range(len(marks)), key=marks.__getitem__):
         if is_copied:
             numbers = list(run)
-            found.append(folded[places[numbers[0]] : places[numbers[-1] + LETTERS - 1] + 1])
-    return sum(marks) / len(marks), found
+            runs.append(folded[places[numbers[0]] : places[numbers[-1] + LETTERS - 1] + 1])
+    return sum(marks) / len(marks), runs
 
 
 def _apart(text: str) -> tuple[str, bool]:
     """The reasoning, and whether an answer stood apart from it."""
     fields = _fields(text)
     if fields is not None:
-        said = [v for k, v in fields.items() if not _ANSWER_FIELD.fullmatch(k)]
-        return "\n".join(v for v in said if isinstance(v, str)), len(said) < len(fields)
+        others = [v for k, v in fields.items() if not _ANSWER_FIELD.fullmatch(k)]
+        return "\n".join(v for v in others if isinstance(v, str)), len(others) < len(fields)
     kept, stands_apart = [], False
     for line in (visible_text(_THOUGHT_TAG.sub("\n", text)) or "").split("\n"):
         if _states_answer(line):

@@ -44,7 +44,6 @@ def culture_qa_score(
     problems: Sequence[Problem],
     predictions: Mapping[str, str],
     scorers: Mapping[str, Scorer],
-    seed: int = 0,
 ) -> NiklScore:
     """한국문화 질의응답: the plain mean of the scores of the question types that are there.
 
@@ -68,14 +67,13 @@ def culture_qa_score(
                 f"problem {problem.id}: kind {problem.kind!r}; 한국문화 질의응답 has choice, short, long"
             )
     measures, missing = _descriptive(texts, scorers)
-    return _score(parts, measures, missing, skipped=0, seed=seed)
+    return _score(parts, measures, missing, skipped=0)
 
 
 def norms_qa_score(
     problems: Sequence[Problem],
     predictions: Mapping[str, str],
     scorers: Mapping[str, Scorer],
-    seed: int = 0,
 ) -> NiklScore:
     """어문규범: the mean of the exact match of the answer and the descriptive score of the reason.
 
@@ -95,7 +93,7 @@ def norms_qa_score(
     measures, missing = _descriptive(reasons, scorers)
     if not reasons:
         measures = {name: {problem.id: 0.0 for problem in problems} for name in DESCRIPTIVE}
-    return _score(parts, measures, missing, len(problems) - len(reasons), seed)
+    return _score(parts, measures, missing, len(problems) - len(reasons))
 
 
 def split_reason(text: str) -> tuple[str, str]:
@@ -177,7 +175,6 @@ def _score(
     measures: dict[str, dict[str, float]],
     missing: tuple[str, ...],
     skipped: int,
-    seed: int,
 ) -> NiklScore:
     if measures and not missing:
         ids = measures["rouge_1"]
@@ -189,11 +186,8 @@ def _score(
         for problem_id, value in part.items():
             problems.setdefault(problem_id, {})[name] = value
     return NiklScore(
-        figures={
-            name: figure(list(part.values()), seed=seed)
-            for name, part in (parts | measures).items()
-        },
-        final=None if missing else figure(list(problems.values()), _mean_of_parts, seed=seed),
+        figures={name: figure(list(part.values())) for name, part in (parts | measures).items()},
+        final=None if missing else figure(list(problems.values()), _mean_of_parts),
         missing=missing,
         skipped=skipped,
     )

@@ -44,16 +44,15 @@ def rounded(value: float | None) -> float | None:
 def require_same_ids(gold: Iterable[str], predicted: Iterable[str]) -> None:
     """Raise KoalignError unless each gold id stands once and has a prediction, and no other id has."""
     counts, answered = Counter(list(gold)), set(predicted)
-    for ids, what in (
-        ([i for i, n in counts.items() if n > 1], "stand twice in the gold; keep one of each"),
-        (
-            counts.keys() - answered,
-            "have no prediction; predict them all, an abstention as empty text",
-        ),
-        (answered - counts.keys(), "were never asked; score against the file they were made for"),
-    ):
+    refused = {
+        "stand twice in the gold; keep one of each": {i for i, n in counts.items() if n > 1},
+        "have no prediction; predict them all, an abstention as empty text": counts.keys()
+        - answered,
+        "were never asked; score against the file they were made for": answered - counts.keys(),
+    }
+    for why, ids in refused.items():
         if ids:
-            raise KoalignError(f"{len(ids)} ids {what}; the first: {min(ids)!r}")
+            raise KoalignError(f"{len(ids)} ids {why}; the first: {min(ids)!r}")
 
 
 def macro_f1(gold: Sequence[str], predicted: Sequence[str | None]) -> float:
@@ -146,11 +145,9 @@ def figure(
     return Figure(value, low, high, len(values))
 
 
-def share_figure(
-    values: Sequence[float], clusters: Sequence[Hashable] | None = None, seed: int = 0
-) -> Figure:
+def share_figure(values: Sequence[float], clusters: Sequence[Hashable] | None = None) -> Figure:
     """The mean of values from 0 to 1, with what `honest_interval` leaves of the bootstrap's interval."""
-    mean = figure(values, clusters=clusters, seed=seed)
+    mean = figure(values, clusters=clusters)
     low, high = honest_interval(mean.value, mean.n, mean.low, mean.high)
     return replace(mean, low=low, high=high)
 
@@ -174,7 +171,6 @@ def paired_difference(
     first: Sequence[bool],
     second: Sequence[bool],
     clusters: Sequence[Hashable] | None = None,
-    seed: int = 0,
 ) -> tuple[Figure, float]:
     """First minus second on the same items in the same order, and the p of exact McNemar.
 
@@ -182,7 +178,7 @@ def paired_difference(
     counts items, so of clustered items believe the interval.
     """
     differences = [int(a) - int(b) for a, b in zip(first, second, strict=True)]
-    return figure(differences, clusters=clusters, seed=seed), mcnemar_p(first, second)
+    return figure(differences, clusters=clusters), mcnemar_p(first, second)
 
 
 def mcnemar_p(first: Sequence[bool], second: Sequence[bool]) -> float:

@@ -41,9 +41,9 @@ def resampled_sums(
     count = len(numbers)
     sums = np.zeros((count, rows.shape[1]))
     np.add.at(sums, [numbers[name] for name in clusters], rows)
-    found = []
+    blocks = []
     for drawn in drawn_clusters(count, resamples, seed):
         size = len(drawn)
         places = (drawn + count * np.arange(size)[:, None]).ravel()
-        found.append(np.bincount(places, minlength=size * count).reshape(size, count) @ sums)
-    return np.concatenate(found)
+        blocks.append(np.bincount(places, minlength=size * count).reshape(size, count) @ sums)
+    return np.concatenate(blocks)
