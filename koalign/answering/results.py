@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
 from pathlib import Path
 
 import koalign
@@ -12,7 +11,7 @@ from koalign.evaluation.benchmark import Benchmark
 from koalign.evaluation.figures import results_of
 from koalign.evaluation.metrics.nikl_metrics import Scorer, rouge_1
 from koalign.evaluation.report import report_of
-from koalign.evaluation.results import PREDICTIONS, RESULTS, Evaluation, Prediction
+from koalign.evaluation.results import PREDICTIONS, RESULTS, Evaluation
 from koalign.jsonl import write_json, write_jsonl
 from koalign.provenance import git_commit, package_versions
 from koalign.records import content_hash
@@ -34,6 +33,10 @@ def write_results(
     results, notes = results_of(protocol, benchmark.problems, predictions, _scorers())
     first = {problem.id: n for n, problem in reversed(list(enumerate(benchmark.problems)))}
     once = sorted(first.values())
+    tokens = {
+        "prompt": sum(p.prompt_tokens for p in predictions),
+        "generated": sum(p.completion_tokens for p in predictions),
+    }
     evaluation = Evaluation(
         protocol=protocol.name,
         mode=protocol.mode,
@@ -61,7 +64,7 @@ def write_results(
             answers.orders if benchmark.cyclic else None,
         ),
         seconds=seconds,
-        tokens=_tokens(predictions),
+        tokens=tokens if tokens["prompt"] else {},
         peak_memory_mb=peak_memory_mb,
         seed=benchmark.seed,
         koalign=koalign.__version__,
@@ -70,15 +73,6 @@ def write_results(
     )
     write_jsonl(out / PREDICTIONS, predictions)
     write_json(out / RESULTS, evaluation.model_dump(mode="json"))
-
-
-def _tokens(predictions: Sequence[Prediction]) -> dict[str, int]:
-    if not any(p.prompt_tokens for p in predictions):
-        return {}
-    return {
-        "prompt": sum(p.prompt_tokens for p in predictions),
-        "generated": sum(p.completion_tokens for p in predictions),
-    }
 
 
 def _scorers() -> dict[str, Scorer]:

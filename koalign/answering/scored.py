@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from koalign import progress
@@ -13,7 +13,6 @@ from koalign.engines.engine import Engine, Question
 from koalign.evaluation.benchmark import Benchmark
 from koalign.evaluation.item_scores import score_choice
 from koalign.evaluation.items import candidates_of
-from koalign.evaluation.results import Prediction
 from koalign.jsonl import JsonlAppender
 from koalign.records import KoalignError, Record
 
@@ -36,7 +35,13 @@ def score_choices(engine: Engine, benchmark: Benchmark, system: System, out: Pat
     orders: dict[str, dict[Order, Sequence[float]]] = {}
     for item in scored.values():
         orders.setdefault(item.id, {})[item.order] = item.logprobs
-    return Answers([_prediction(benchmark, n, scored) for n in range(len(benchmark.ids))], orders)
+    predictions = []
+    for number, problem in enumerate(benchmark.problems):
+        item = scored[benchmark.ids[number], ()]
+        score = score_choice(benchmark.protocol, problem, item.logprobs)
+        shown = {"logprobs": item.logprobs, "prompt_tokens": item.prompt_tokens}
+        predictions.append(prediction_of(benchmark, number, score, **shown))
+    return Answers(predictions, orders)
 
 
 def _score(
@@ -61,7 +66,7 @@ def _score(
                 ids, candidate_ids(engine.tokenizer, prompts, texts), strict=True
             )
         ]
-        _refuse_no_room(engine, questions)
+        _refuse_long(engine, questions)
         new: list[ItemLogprobs] = []
         with progress.bar(f"evaluate: {system.adapters}", len(missing)) as advance:
             for place, logprobs in engine.score(questions):
@@ -82,23 +87,11 @@ def _score(
     return known
 
 
-def _refuse_no_room(engine: Engine, questions: Sequence[Question]) -> None:
-    lengths = [
-        len(question.prompt_ids) + max(map(len, question.candidates)) for question in questions
-    ]
+def _refuse_long(engine: Engine, questions: Sequence[Question]) -> None:
+    lengths = [len(q.prompt_ids) + max(map(len, q.candidates)) for q in questions]
     if long := [length for length in lengths if length > engine.base.context]:
         raise KoalignError(
             f"{len(long)} of {len(lengths)} prompts are longer than the context of "
             f"{engine.base.context} tokens, the longest {max(long)}; lower --shots, or raise "
             "model.max_length"
         )
-
-
-def _prediction(
-    benchmark: Benchmark, number: int, scored: Mapping[tuple[str, Order], ItemLogprobs]
-) -> Prediction:
-    item = scored[benchmark.ids[number], ()]
-    score = score_choice(benchmark.protocol, benchmark.problems[number], item.logprobs)
-    return prediction_of(
-        benchmark, number, score, logprobs=item.logprobs, prompt_tokens=item.prompt_tokens
-    )

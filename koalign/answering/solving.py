@@ -11,7 +11,14 @@ from koalign.config.sections import Solve
 from koalign.data.prompting.prompts import Purpose, Renderer
 from koalign.engines.drawing import refuse_no_room, requests_for
 from koalign.engines.engine import Engine, Request, batches
-from koalign.evaluation.solving.voting import Answer, Attempt, SampledHint, times_drawn, uses_of
+from koalign.evaluation.solving.voting import (
+    Answer,
+    Attempt,
+    SampledHint,
+    Use,
+    times_drawn,
+    uses_of,
+)
 from koalign.jsonl import JsonlAppender
 from koalign.records import KoalignError, Problem, Sample, content_hash
 
@@ -80,45 +87,39 @@ class Solver:
                 seed=self.seed,
             )
         hinted = self._hinted(problems, hint_samples)
-        hints: list[list[SampledHint]] = []
+        uses: list[list[Use]] = []
         answering: list[Request] = []
         for problem, samples, requests, without in zip(
             problems, hint_samples, hinted, bare, strict=True
         ):
-            uses = uses_of(problem, samples, [self.fits(request) for request in requests])
+            uses.append(uses_of(problem, samples, [self.fits(request) for request in requests]))
             with_hint = [
                 replace(requests[number], n=times * self.section.answers)
-                for number, times in times_drawn(samples, uses).items()
+                for number, times in times_drawn(samples, uses[-1]).items()
             ]
             # Bare answers stand in for those of unusable hints: every problem has the same budget.
             left = self.section.budget - sum(request.n for request in with_hint)
             answering += [*with_hint, *([replace(without, n=left)] if left else [])]
-            hints.append(
-                [
-                    SampledHint(
-                        text=sample.text.strip(),
-                        use=use,
-                        tokens=len(sample.token_ids),
-                        prompt_tokens=len(request.prompt_ids) if use == "used" else 0,
-                    )
-                    for sample, use, request in zip(samples, uses, requests, strict=True)
-                ]
-            )
         answers = self._answers(answering)
+
+        def sampled(sample: Sample, use: Use, request: Request) -> SampledHint:
+            hint = SampledHint(text=sample.text.strip(), use=use, tokens=len(sample.token_ids))
+            if use != "used":
+                return hint
+            own = answers[request.problem_id, request.abstraction_id]
+            return hint.model_copy(
+                update={"prompt_tokens": len(request.prompt_ids), "answers": own}
+            )
+
         return [
             Attempt(
                 id=problem.id,
-                hints=tuple(
-                    hint.model_copy(update={"answers": answers[problem.id, hint_id(hint.text)]})
-                    if hint.use == "used"
-                    else hint
-                    for hint in own
-                ),
+                hints=tuple(map(sampled, hint_samples[number], uses[number], hinted[number])),
                 bare=answers.get((problem.id, ""), ()),
                 hint_prompt_tokens=len(hinting[number].prompt_ids) if hinting else 0,
                 bare_prompt_tokens=len(bare[number].prompt_ids),
             )
-            for number, (problem, own) in enumerate(zip(problems, hints, strict=True))
+            for number, problem in enumerate(problems)
         ]
 
     def _hinted(

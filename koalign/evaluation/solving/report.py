@@ -28,16 +28,10 @@ RELEVANT = 0.01
 """One percentage point. Abstractions do not pay where the interval lies below it."""
 
 Name = Literal[
-    "bare_average",
-    "bare",
-    "hint_average",
-    "vote",
-    "oracle",
-    "mismatched_average",
-    "mismatched_vote",
-]
+    "bare_average", "bare", "hint_average", "vote", "oracle", "mismatched_average", "mismatched_vote"
+]  # fmt: skip
 NAMES: tuple[Name, ...] = get_args(Name)
-Verdict = Literal["pays", "does not pay", "not decided"]
+Conclusion = Literal["pays", "does not pay", "not decided"]
 
 
 class Column(Record):
@@ -48,11 +42,11 @@ class Column(Record):
     low: float | None
     """The 95 % interval over clusters (passages), as of all figures here."""
     high: float | None
-    difference: float | None
+    difference: float | None = None
     """Against `bare` on the same problems; None for `bare`."""
-    difference_low: float | None
-    difference_high: float | None
-    p: float | None
+    difference_low: float | None = None
+    difference_high: float | None = None
+    p: float | None = None
     """McNemar's exact test against `bare`; None for means over samples, which are right in part."""
     n: int
     """Problems; the columns of hints leave out problems without a usable one."""
@@ -86,7 +80,7 @@ class SolvingReport(Record):
     columns: tuple[Column, ...]
     regression: Regression | None
     """None: not measured."""
-    verdict: Verdict
+    verdict: Conclusion
     sentence: str
     notes: tuple[str, ...]
 
@@ -114,7 +108,7 @@ def solving_report(
         if of_name
     }
     regression = _regression(policy, answer, clusters) if policy else None
-    verdict, sentence = _verdict(columns["vote"])
+    verdict, sentence = _conclusion(columns["vote"])
     return SolvingReport(
         problems=len(problems),
         without_hint=len(problems) - len(outcomes["hint_average"]),
@@ -193,24 +187,25 @@ def _column(
     bare: Mapping[int, _Outcome],
     clusters_of_rows: Sequence[str],
 ) -> Column:
-    rows = list(outcomes)
-    clusters = [clusters_of_rows[row] for row in rows]
-    right = [outcomes[row].right for row in rows]
-    against = [bare[row].right for row in rows]
-    accuracy = share_figure(right, clusters=clusters)
-    difference = _difference(right, against, clusters)
-    itself, whole = name == "bare", not name.endswith("_average")
-    p = mcnemar_p([share == 1 for share in right], [share == 1 for share in against])
+    clusters = [clusters_of_rows[row] for row in outcomes]
+    right = [outcome.right for outcome in outcomes.values()]
+    accuracy = share_figure(right, clusters)
+    against_bare = {}
+    if name != "bare":
+        bare_right = [bare[row].right for row in outcomes]
+        gap = _difference(right, bare_right, clusters)
+        against_bare = {
+            "difference": gap.value, "difference_low": gap.low, "difference_high": gap.high
+        }  # fmt: skip
+        if not name.endswith("_average"):
+            against_bare["p"] = mcnemar_p(*([r == 1 for r in side] for side in (right, bare_right)))
     return Column(
         name=name,
         accuracy=accuracy.value,
         low=accuracy.low,
         high=accuracy.high,
-        difference=None if itself else difference.value,
-        difference_low=None if itself else difference.low,
-        difference_high=None if itself else difference.high,
-        p=p if whole and not itself else None,
-        n=len(rows),
+        **against_bare,
+        n=len(right),
         samples=round(fmean(outcome.samples for outcome in outcomes.values()), 2),
         generated=round(fmean(outcome.generated for outcome in outcomes.values()), 2),
         prompt=round(fmean(outcome.prompt for outcome in outcomes.values()), 2),
@@ -245,7 +240,7 @@ def _difference(first: Sequence[float], second: Sequence[float], clusters: Seque
     return replace(mean, low=max(-1.0, mean.value - unseen), high=min(1.0, mean.value + unseen))
 
 
-def _verdict(vote: Column) -> tuple[Verdict, str]:
+def _conclusion(vote: Column) -> tuple[Conclusion, str]:
     """Whether abstractions pay, and the sentence for people."""
     low, high = vote.difference_low, vote.difference_high
     assert vote.difference is not None and vote.p is not None

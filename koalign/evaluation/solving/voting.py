@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Literal
+from typing import Literal, get_args
 
 from koalign.data.grading.extract import comparable
 from koalign.data.grading.grade import FinishReason, grade
 from koalign.data.text.ngrams import character_ngrams, jaccard
+from koalign.evaluation.stats.tables import frequencies
 from koalign.records import Problem, Record, Sample, Verdict
 
 ALIKE = 0.9
@@ -31,13 +32,18 @@ class Answer(Record):
     finish_reason: FinishReason
 
 
-class SampledHint(Record):
-    """A sampled hint, and the answers with it."""
+class ShownHint(Record):
+    """A hint, and whether it was used."""
 
     text: str
     use: Use
     """used; repeated: like an earlier hint, which gets one more answer in its place; else why it has no
     answers, and as many bare answers are sampled instead."""
+
+
+class SampledHint(ShownHint):
+    """A sampled hint, and the answers with it."""
+
     tokens: int
     prompt_tokens: int = 0
     """Of the prompt that shows it."""
@@ -71,13 +77,6 @@ class Spent(Record):
     def generated(self) -> int:
         """Generated tokens."""
         return self.hints + self.answers + self.bare
-
-
-class ShownHint(Record):
-    """A hint, and whether it was used."""
-
-    text: str
-    use: Use
 
 
 class Solution(Record):
@@ -159,23 +158,23 @@ def solve_by_vote(problem: Problem, attempt: Attempt) -> Solution:
     """The majority answer of all samples, hinted or bare, each with one vote."""
     answers = answers_of(attempt)
     ballots, elected = vote_of(problem, [answer for _, answer in answers])
-    same = sameness(problem)
-    votes = count_votes(ballots, same)
+    votes = count_votes(ballots, same := sameness(problem))
+    agreement = None
+    if elected.answer is not None:
+        agreement = round(votes[same(elected.answer)] / votes.total(), 4)
     hint, chosen = answers[elected.place]
     why = _verdict(problem, chosen.text, chosen.finish_reason).why
     return Solution(
         id=problem.id,
         key=problem.key,
         hints=tuple(ShownHint(text=hint.text, use=hint.use) for hint in attempt.hints),
-        votes=dict(sorted(votes.items(), key=lambda vote: (-vote[1], vote[0]))),
-        agreement=None
-        if elected.answer is None
-        else round(votes[same(elected.answer)] / votes.total(), 4),
+        votes=frequencies(votes.elements()),
+        agreement=agreement,
         answer=elected.answer,
         abstraction=hint,
         text=chosen.text,
         tokens=spent(attempt),
-        why=why if why in ("no_answer", "ambiguous", "truncated") else None,
+        why=why if why in get_args(NoAnswer) else None,
     )
 
 
@@ -243,9 +242,7 @@ def count_solutions(solutions: Sequence[Solution]) -> dict[str, int]:
     return {
         "problems": len(solutions),
         "answered": sum(solution.answer is not None for solution in solutions),
-        "with_hint": sum(
-            any(hint.use == "used" for hint in solution.hints) for solution in solutions
-        ),
+        "with_hint": sum(any(hint.use == "used" for hint in s.hints) for s in solutions),
         **dict(sorted(why.items())),
         **{f"hints_{use}": count for use, count in sorted(uses.items())},
     }
