@@ -21,8 +21,10 @@ from koalign.records import KoalignError, Record, content_hash
 from koalign.renderer import open_renderer
 
 HUB = "hf://"
-PREPARED = ("prepare/train.jsonl", "prepare/shots.jsonl", "prepare/base.json")
-"""Inputs that most stages share."""
+PROMPTED = ("prepare/shots.jsonl", "prepare/base.json")
+"""Inputs of a stage that prompts the model."""
+PREPARED = ("prepare/train.jsonl", *PROMPTED)
+"""Inputs of a stage that prompts it with training problems."""
 ROUND = "-"
 """Between the name of a stage and the number of its round, from the second on: `dpo-2`."""
 WORK = "unfinished"

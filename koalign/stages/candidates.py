@@ -13,7 +13,7 @@ from koalign.engines.drawing import draw, requests_for
 from koalign.engines.opening import open_engine
 from koalign.guard import HELD_OUT, leaking_texts, refuse_leaks
 from koalign.jsonl import read_jsonl, read_record, write_jsonl
-from koalign.mining.distilling.teacher_calls import PAID, REPLIES, Call, Reply
+from koalign.mining.distilling.teacher_calls import PAID, REPLIES, Reply, calls_of
 from koalign.mining.hints import writing
 from koalign.mining.hints.writing import OwnAnswer
 from koalign.records import Base, Drop, Hint, KoalignError, Problem, Sample, count_reasons
@@ -27,9 +27,11 @@ _Drafts = tuple[Sequence[Sample | Reply], list[Drop], dict[str, float]]
 
 
 def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
-    """A file's hints as they stand; else `per_problem` for each problem that is not always right."""
+    """The hints of a file, or `per_problem` for each problem that is not always right."""
     given = read_jsonl(inputs["prepare/hints.jsonl"], Hint)
     source = config.candidates.source
+    counts: dict[str, int] = {}
+    metrics: dict[str, float] = {}
     if source == "file":
         hints, drops = writing.distinct_hints(given)
         if not hints:
@@ -37,29 +39,32 @@ def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
                 "abstractions needs candidate hints; set data.hints to a JSONL file, or "
                 "candidates.source to policy or teacher"
             )
-        return _result(out, hints, drops, {}, {})
-    if given:
-        print(
-            f"candidates: {len(given):,} hints of data.hints are left aside, since "
-            f"candidates.source is {source}",
-            file=sys.stderr,
-        )
-    unsolved, drops = _unsolved(config, inputs)
-    sample = _sample_policy if source == "policy" else _sample_teacher
-    drafts, failed, metrics = sample(config, inputs, out, unsolved)
-    hints, unfit = writing.candidates(drafts)
-    leaks = leaking_texts([hint.text for hint in hints], inputs)
-    drops += [*failed, *unfit]
-    drops += [
-        writing.drop_of(hints[n].problem_id, "says_a_held_out_problem") for n in sorted(leaks)
-    ]
-    hints = [hint for number, hint in enumerate(hints) if number not in leaks]
-    if not hints:
-        raise KoalignError(
-            f"candidates: none of {len(drafts)} hints for {len(unsolved)} problems can be screened; "
-            f"see {out}"
-        )
-    return _result(out, hints, drops, {"asked": len(unsolved)}, metrics)
+    else:
+        if given:
+            print(
+                f"candidates: {len(given):,} hints of data.hints are left aside, since "
+                f"candidates.source is {source}",
+                file=sys.stderr,
+            )
+        unsolved, drops = _unsolved(config, inputs)
+        counts = {"asked": len(unsolved)}
+        sample = _sample_policy if source == "policy" else _sample_teacher
+        drafts, failed, metrics = sample(config, inputs, out, unsolved)
+        hints, unfit = writing.candidates(drafts)
+        leaks = leaking_texts([hint.text for hint in hints], inputs)
+        leaking = [hints[number].problem_id for number in sorted(leaks)]
+        drops += [*failed, *unfit]
+        drops += [writing.drop_of(name, "says_a_held_out_problem") for name in leaking]
+        hints = [hint for number, hint in enumerate(hints) if number not in leaks]
+        if not hints:
+            raise KoalignError(
+                f"candidates: none of {len(drafts)} hints for {len(unsolved)} problems can be "
+                f"screened; see {out}"
+            )
+    write_jsonl(out / "hints.jsonl", hints)
+    write_jsonl(out / "dropped.jsonl", drops)
+    counts |= {"problems": len({hint.problem_id for hint in hints}), "candidates": len(hints)}
+    return StageResult(counts | count_reasons(drops, "dropped_"), metrics)
 
 
 def _unsolved(config: Config, inputs: Mapping[str, Path]) -> tuple[Unsolved, list[Drop]]:
@@ -105,14 +110,8 @@ def _sample_policy(
                     break
             else:
                 drops.append(writing.drop_of(problem.id, "too_long"))
-        drawn = draw(
-            engine,
-            requests,
-            section,
-            out / "samples.jsonl",
-            title="candidates",
-            seed=config.seed,
-        )
+        path = out / "samples.jsonl"
+        drawn = draw(engine, requests, section, path, title="candidates", seed=config.seed)
     return [sample for samples in drawn for sample in samples], drops, {}
 
 
@@ -122,15 +121,11 @@ def _sample_teacher(
     """Drafts of the teacher, which never sees a problem of dev or test."""
     from koalign.engines.teacher import ask_teacher
 
+    n = config.candidates.per_problem
     calls = [
-        Call(
-            problem_id=problem.id,
-            messages=writing.ask_for_hint(problem, own).messages,
-            index=index,
-            purpose="hint",
-        )
+        call
         for problem, own in unsolved
-        for index in range(config.candidates.per_problem)
+        for call in calls_of(writing.ask_for_hint(problem, own), n, "hint")
     ]
     result = ask_teacher(config.teacher, calls, out / REPLIES, title="candidates")
     drops = [writing.drop_of(f.problem_id, "no_reply", f.error) for f in result.failures]
@@ -141,19 +136,6 @@ def _sample_teacher(
         "alarms": float(len(result.alarms)),
     }
     return [reply for reply in result.replies if reply], drops, metrics
-
-
-def _result(
-    out: Path,
-    hints: Sequence[Hint],
-    drops: Sequence[Drop],
-    counts: dict[str, int],
-    metrics: dict[str, float],
-) -> StageResult:
-    write_jsonl(out / "hints.jsonl", hints)
-    write_jsonl(out / "dropped.jsonl", drops)
-    counts |= {"problems": len({hint.problem_id for hint in hints}), "candidates": len(hints)}
-    return StageResult(counts | count_reasons(drops, "dropped_"), metrics)
 
 
 STAGE = Stage(

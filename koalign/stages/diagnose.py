@@ -1,11 +1,11 @@
-"""diagnose: problems learned and problems held out, answered by base and system -> why tests do not rise.
+"""diagnose: trained and held-out problems, answered by base and system -> why test scores do not rise.
 
-For one step: an adapter that answers alone. What a hint before the answer does, `evaluate` says.
+For an adapter that answers alone; `evaluate` measures the effect of hints.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ from koalign.engines.drawing import draw, refuse_no_room, requests_for
 from koalign.engines.engine import Engine, Request
 from koalign.evaluation.diagnosis.generalisation import Answers, Item, Reply, generalisation
 from koalign.jsonl import read_json, read_jsonl, write_atomically, write_json
-from koalign.records import KoalignError, Problem, Prompt, Sample, content_hash
+from koalign.records import KoalignError, Problem, Prompt, content_hash
 from koalign.reports.generalisation import diagnosis_page
 from koalign.run import hash_path
 
@@ -83,17 +83,29 @@ def diagnose(
     for shown in questions.values():
         refuse_no_room(engine, [question.request for question in shown], greedy, TITLE)
     _refuse_other(out, engine, adapter, questions, greedy)
-    base, system = (
-        Answers(
-            **{
-                kind: _draw(engine, shown, model, greedy, out, kind, name, stop)
-                for kind, shown in questions.items()
-            }
+
+    def replies(name: str, model: Path | None, kind: str) -> dict[str, Reply]:
+        """By problem. Base and system share a file of samples, which name their adapter."""
+        drawn = draw(
+            engine,
+            [replace(question.request, adapter=model) for question in questions[kind]],
+            greedy,
+            out / f"samples-{kind}.jsonl",
+            title=f"{TITLE}: {name}, {kind}",
+            stop=stop,
         )
+        return {
+            problem.id: Reply(
+                problem, "\n".join(message.text for message in prompt.messages), sample
+            )
+            for (_, problem, prompt), (sample,) in zip(questions[kind], drawn, strict=True)
+        }
+
+    base, system = (
+        Answers(**{kind: replies(name, model, kind) for kind in questions})
         for name, model in (("base", None), ("system", adapter))
     )
-    learned = [problem for problem in trained if renderer.can_teach(problem)]
-    taught = [target for problem in learned for target in renderer.targets(problem)]
+    targets = [t for p in trained if renderer.can_teach(p) for t in renderer.targets(p)]
     report = {
         "model": engine.base.path,
         "weight_hash": engine.base.weight_hash,
@@ -108,7 +120,7 @@ def diagnose(
             "held_out": sum(side == "held_out" for side, _ in items),
             **{kind: len(shown) for kind, shown in questions.items()},
         },
-        **generalisation(items, base, system, taught, seed),
+        **generalisation(items, base, system, targets, seed),
     }
     write_json(out / DIAGNOSIS, report)
     write_atomically(out / "diagnosis.html", diagnosis_page(report))
@@ -116,7 +128,7 @@ def diagnose(
 
 
 def _some(side: str, problems: Sequence[Problem], renderer: Renderer, count: int) -> list[Problem]:
-    """Those with the lowest ids, as by lot, that a rule can verify: the same as the probe takes."""
+    """The verifiable problems with the lowest ids (hashes: a random choice), as in the probe."""
     kinds = {*renderer.template.kinds} - {"long"}
     able = sorted((p for p in problems if p.answers and p.kind in kinds), key=lambda p: p.id)
     if not able:
@@ -129,7 +141,7 @@ def _some(side: str, problems: Sequence[Problem], renderer: Renderer, count: int
 
 class _Question(NamedTuple):
     request: Request
-    """To no adapter."""
+    """For the base."""
     problem: Problem
     """With its choices as they stand."""
     prompt: Prompt
@@ -138,7 +150,7 @@ class _Question(NamedTuple):
 def _questions(
     engine: Engine, renderer: Renderer, problems: Sequence[Problem], seed: int
 ) -> dict[str, list[_Question]]:
-    """Every problem as it stands, and in another order where its choices may change places."""
+    """Every problem as it is, and in another order where its choices may be moved."""
     orders = list(zip(problems, choice_orders(problems, 2, seed), strict=True))
     kinds = {
         "plain": [(problem, own[0]) for problem, own in orders],
@@ -152,7 +164,7 @@ def _questions(
             _Question(replace(request, permutation=order), problem, prompt)
             for request, (problem, order), prompt in zip(requests, shown, prompts, strict=True)
         ]
-        # Those of like length side by side: a batch is as long as its longest.
+        # Sorted by length: a batch is padded to its longest.
         questions[kind] = sorted(made, key=lambda q: (len(q.request.prompt_ids), q.problem.id))
     return questions
 
@@ -165,13 +177,13 @@ def _refuse_other(
     greedy: Sampling,
 ) -> None:
     """Write the plan of a diagnosis; raises KoalignError if samples of another are there."""
-    read = [
+    prompts = [
         (kind, q.problem.id, q.request.prompt_ids) for kind in questions for q in questions[kind]
     ]
     plan = {
         "base": engine.base.weight_hash,
         "adapter": engine.adapter_id(adapter),
-        "prompts": content_hash(read),
+        "prompts": content_hash(prompts),
         "max_tokens": greedy.max_tokens,
     }
     path = out / "plan.json"
@@ -182,31 +194,3 @@ def _refuse_other(
             "take another folder, or remove this one"
         )
     write_json(path, plan)
-
-
-def _draw(
-    engine: Engine,
-    questions: Sequence[_Question],
-    adapter: Path | None,
-    greedy: Sampling,
-    out: Path,
-    kind: str,
-    model: str,
-    stop: Sequence[str],
-) -> dict[str, Reply]:
-    """The replies by problem; base and system share a file of samples, which name their adapter."""
-    asked = {question.problem.id: question for question in questions}
-    drawn: Iterable[Sequence[Sample]] = draw(
-        engine,
-        [replace(question.request, adapter=adapter) for question in questions],
-        greedy,
-        out / f"samples-{kind}.jsonl",
-        title=f"{TITLE}: {model}, {kind}",
-        stop=stop,
-    )
-    replies = {}
-    for (sample,) in drawn:
-        _, problem, prompt = asked[sample.problem_id]
-        text = "\n".join(message.text for message in prompt.messages)
-        replies[problem.id] = Reply(problem, text, sample)
-    return replies

@@ -130,7 +130,7 @@ class _Distillation:
         self.verified[before:] = self._leading(self.verified[before:])
 
     def drop_leaks(self) -> None:
-        """Drop rationales that say a problem of dev or test."""
+        """Drop rationales that contain a problem of dev or test."""
         leaking = leaking_texts([answer.rationale for answer in self.verified], self.inputs)
         for number in sorted(leaking):
             self.drops.append(self.verified[number].solution.drop("says_an_evaluated_problem"))
@@ -231,7 +231,7 @@ class _Distillation:
 
 
 def stage_for(config: Config, run_dir: Path) -> Stage:
-    """The stage with what these settings need; raises KoalignError where nothing can come of them."""
+    """The stage with what the settings need; raises KoalignError if they leave nothing to learn from."""
     section, has_teacher = config.distill, config.teacher.url is not None
     renderer = open_renderer(config.prompt)
     template = renderer.template
@@ -254,7 +254,7 @@ def stage_for(config: Config, run_dir: Path) -> Stage:
         )
     stage, sections, inputs = STAGE, list(STAGE.sections), list(STAGE.inputs)
     if not has_teacher:
-        # The address is no part of a plan, whether there is one is.
+        # The address is no part of the plan, but its presence is.
         stage = replace(stage, run=partial(run, has_teacher=False))
         sections.remove("teacher")
     if section.own_per_teacher:

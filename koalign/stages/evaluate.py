@@ -27,7 +27,7 @@ from koalign.provenance import measured
 from koalign.records import Base, KoalignError, Problem
 from koalign.renderer import open_renderer
 from koalign.reports.solving import write_report
-from koalign.run import PREPARED, Stage, StageResult, hash_path, read_manifest
+from koalign.run import PROMPTED, Stage, StageResult, hash_path, read_manifest
 
 TEST = "prepare/test.jsonl"
 ALONE = {"base": "base", "sft": "sft", "dpo": "dpo", "answer_alone": "answer"}
@@ -162,23 +162,19 @@ def _entry(
     passages = [prediction.passage for prediction in predictions]
     right = [prediction.correct for prediction in predictions]
     share = share_figure(right, clusters=passages)
-    entry: dict[str, Any] = {
+    names = ("difference", "difference_low", "difference_high", "p_value")
+    values: tuple[float | None, ...] = (None, None, None, None)
+    if before is not None:
+        gain, p = paired_difference(right, [p.correct for p in before], clusters=passages)
+        values = (gain.value, gain.low, gain.high, p)
+    return {
         "accuracy": share.value,
         "n": share.n,
         "ci_low": share.low,
         "ci_high": share.high,
         "macro_f1": macro_f1([p.gold[0] for p in predictions], [p.answer for p in predictions]),
-        "difference": None,
-        "difference_low": None,
-        "difference_high": None,
-        "p_value": None,
+        **dict(zip(names, values, strict=True)),
     }
-    if before is not None:
-        gain, p = paired_difference(right, [p.correct for p in before], clusters=passages)
-        entry["difference"] = gain.value
-        entry["difference_low"], entry["difference_high"] = gain.low, gain.high
-        entry["p_value"] = p
-    return entry
 
 
 STAGE = Stage(
@@ -188,7 +184,7 @@ STAGE = Stage(
     sections=("model", "prompt", "engine", "solve", "seed"),
     inputs=(
         TEST,
-        *PREPARED[1:],
+        *PROMPTED,
         *(f"{name}/adapter" for name in ("sft", "dpo", *SOLVE)),
         "solve/answers.jsonl",
         "solve/attempts.jsonl",

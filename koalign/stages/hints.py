@@ -1,16 +1,15 @@
-"""hints: candidate hints -> abstractions: those that tell no answer and measurably help. Expensive."""
+"""hints: candidate hints -> abstractions that measurably help without telling the answer. Expensive."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from koalign.adapters.cards import check_adapter
 from koalign.config.sections import Config
 from koalign.data.grading.grade import grade
 from koalign.data.prompting.orders import (
-    Order,
     choice_orders,
     in_order,
     render_in_order,
@@ -67,18 +66,6 @@ def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
     return StageResult(counts | count_reasons(dropped, "dropped_"))
 
 
-@dataclass(frozen=True)
-class _Share:
-    """The samples of a hinted problem that are drawn under one order of its choices."""
-
-    row: int
-    """Number of the hinted problem."""
-    order: Order
-    count: int
-    start: int
-    """Samples of this order in earlier files."""
-
-
 class _Screening:
     """The hints that passed so far, and the counts and verdicts of each hint."""
 
@@ -104,7 +91,7 @@ class _Screening:
         self.refusals: dict[str, str] = {}
 
     def static(self) -> None:
-        """Refuse what can be seen without samples."""
+        """Screen the text, which needs no samples."""
         least, most = self._section.min_characters, self._section.max_characters
         reasons = [
             static_refusal(
@@ -155,7 +142,7 @@ class _Screening:
         n = samples_for(kind, self._section.n, self._section.bare_n)
         first = self._section.n if kind == "replication" else 0
         shares = [
-            _Share(row, order, count, start)
+            (row, order, count, start)
             for row, (problem_id, _) in enumerate(rows)
             for (order, count), (_, start) in zip(
                 shared_out(n, self._orders[problem_id]),
@@ -163,28 +150,26 @@ class _Screening:
                 strict=True,
             )
         ]
-        shares.sort(key=lambda share: (share.count, share.start), reverse=True)
+        shares.sort(key=lambda share: share[2:], reverse=True)
         prompts, hint_ids = [], []
-        for share in shares:
-            problem_id, hint = rows[share.row]
+        for row, order, _, _ in shares:
+            problem_id, hint = rows[row]
             problem, text = self._problems[problem_id], hint.text if hint else ""
             hidden = kind.startswith("hidden")
-            prompts.append(
-                render_in_order(self._renderer, problem, share.order, text, hidden=hidden)
-            )
+            prompts.append(render_in_order(self._renderer, problem, order, text, hidden=hidden))
             hint_ids.append(hint.id if hint else "")
         requests = [
-            replace(request, permutation=share.order, n=share.count, first=share.start)
-            for request, share in zip(
+            replace(request, permutation=order, n=count, first=start)
+            for request, (_, order, count, start) in zip(
                 requests_for(self._engine, prompts, self._adapter, hint_ids), shares, strict=True
             )
         ]
         path, title = self._out / f"{kind}.jsonl", f"hints: {kind}"
         drawn = draw(self._engine, requests, self._section, path, title=title, seed=self._seed)
         right = [0] * len(rows)
-        for share, samples in zip(shares, drawn, strict=True):
-            shown = in_order(self._problems[rows[share.row][0]], share.order)
-            right[share.row] += sum(
+        for (row, order, _, _), samples in zip(shares, drawn, strict=True):
+            shown = in_order(self._problems[rows[row][0]], order)
+            right[row] += sum(
                 grade(shown, sample.text, sample.finish_reason).correct for sample in samples
             )
         return [Count(right=count, n=n) for count in right]

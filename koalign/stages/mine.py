@@ -1,7 +1,7 @@
 """mine: an evaluation's predictions, or a run's training set -> answers by a model that had not seen it.
 
 The training set is answered by cross-fitting: it is cut into folds, whole passages at a time, and each
-is answered by an adapter that was taught the others. The folds are a run of their own, below the run.
+is answered by an adapter that was trained on the others. The folds are a run of their own, below the run.
 """
 
 from __future__ import annotations
@@ -26,50 +26,57 @@ from koalign.engines.opening import open_engine
 from koalign.evaluation.results import Prediction, read_evaluation
 from koalign.jsonl import read_json, read_jsonl, read_record, write_jsonl
 from koalign.mining.mistakes.mistakes import AnsweredProblem, matched, refuse_test
-from koalign.records import Base, KoalignError, Problem, Sample, content_hash
+from koalign.records import Base, KoalignError, Problem, content_hash
 from koalign.renderer import open_renderer
-from koalign.run import Manifest, Stage, StageResult, execute, read_manifest
+from koalign.run import PREPARED, Manifest, Stage, StageResult, execute, read_manifest
 
 POLICY = "dpo"
 """Of the systems that a run evaluates, the one whose mistakes are mined."""
 _OWN = ("train", "test", "shots")
-"""Files of `prepare` that every fold has its own of; the others are the run's."""
+"""Files of `prepare` that every fold has for itself; the others are those of the run."""
 
 
 def judged(folder: Path, problems: str, run_dir: Path) -> tuple[list[AnsweredProblem], list[str]]:
-    """What an evaluation asked and was answered, and what the user must know of it.
+    """The problems of an evaluation with their predictions, and notes for the user.
 
     Raises KoalignError where a problem is of a test split, by its own word or by that of the run, and
     where it is not among `problems` (a file, a folder or a zip in any known format).
     """
     is_run = (folder / "prepare").is_dir()
-    predictions, adapters = _of_policy(folder) if is_run else _of_evaluation(folder)
+    if is_run and read_manifest(folder / "evaluate") is None:
+        raise KoalignError(
+            f"{folder}: nothing evaluated in this run; run `koalign evaluate`, or give no folder and "
+            "mine the training set"
+        )
+    evaluation, predictions = read_evaluation(folder / "evaluate" / POLICY if is_run else folder)
     known = read(open_documents(Path(resolve_path(problems)))).problems
     answered = matched(predictions, known, str(folder))
-    asked = [one.problem for one in answered]
-    if is_run and (silent := [problem for problem in asked if not problem.split]):
+    evaluated = [answer.problem for answer in answered]
+    if is_run and (unsplit := [problem for problem in evaluated if not problem.split]):
         raise KoalignError(
-            f"{folder}: a run evaluates its test split, and {len(silent)} problems of {problems} do not "
+            f"{folder}: a run evaluates its test split, and {len(unsplit)} problems of {problems} do not "
             "call themselves another; give no folder and mine the training set of the run"
         )
     if read_manifest(run_dir / "prepare") is None:
-        refuse_test(asked, [], 1.0, str(folder))
+        refuse_test(evaluated, [], 1.0, str(folder))
         return answered, [
-            f"no run in {run_dir}: only the problems' own word was asked for their split"
+            f"no run in {run_dir}: only the problems' own word was evaluated for their split"
         ]
     overlap = read_json(run_dir / "prepare" / "leaks.json")["overlap"]
     train, dev, test = (
         read_jsonl(run_dir / "prepare" / f"{name}.jsonl", Problem)
         for name in ("train", "dev", "test")
     )
-    refuse_test(asked, test, overlap, str(folder))
+    refuse_test(evaluated, test, overlap, str(folder))
     notes = []
-    if held_out := len(find_leaks(asked, dev, overlap)):
+    if held_out := len(find_leaks(evaluated, dev, overlap)):
         notes.append(
             f"{held_out} of these problems stand in the dev split of {run_dir}: take them out of "
             "data.dev before you train on them"
         )
-    if adapters != "base" and (seen := {p.id for p in train} & {p.id for p in asked}):
+    if evaluation.adapters != "base" and (
+        seen := {p.id for p in train} & {p.id for p in evaluated}
+    ):
         notes.append(
             f"{len(seen)} of these problems stand in the training split of {run_dir}: what was taught "
             "them is seldom wrong on them; without a folder they are answered by who never saw them"
@@ -80,17 +87,16 @@ def judged(folder: Path, problems: str, run_dir: Path) -> tuple[list[AnsweredPro
 def cross_fit(
     config: Config, run_dir: Path, folds: int, sft: Stage, force: bool
 ) -> Iterator[tuple[Manifest, bool]]:
-    """Make the folds of a prepared run, or find them made; see `execute`. `sft` teaches a fold."""
+    """Make the folds of a prepared run, or find them made; see `execute`. `sft` trains on a fold."""
     home = folds_folder(run_dir, folds)
     cut = Stage(
         name=(home / "prepare").relative_to(run_dir).as_posix(),
         command="mine",
         run=partial(_cut, folds=folds),
         sections=("seed",),
-        inputs=tuple(f"prepare/{name}" for name in (
-            "train.jsonl", "dev.jsonl", "shots.jsonl", "base.json", "leaks.json")),
+        inputs=(*PREPARED, "prepare/dev.jsonl", "prepare/leaks.json"),
         continues=False,
-    )  # fmt: skip
+    )
     made, ran = execute(cut, config, run_dir, force)
     yield made, ran
     numbers = range(1, made.counts["folds"] + 1)
@@ -127,9 +133,9 @@ def read_folds(run_dir: Path, folds: int) -> list[AnsweredProblem]:
 def folds_of(problems: Sequence[Problem], folds: int, seed: int) -> list[list[Problem]]:
     """The problems in at most so many parts, no group standing in two; see `split_by_group`.
 
-    Groups are drawn by lot, so parts differ in size, and of few groups a part may be missing.
+    Groups are drawn at random, so parts differ in size, and with few groups a part may be missing.
     """
-    # A lot of its own: what hold-out of dev by the same seed has left has no low numbers any more.
+    # Its own seed: the hold-out of dev by the same seed has taken all low numbers.
     lot = int(content_hash("folds", seed), 16)
     parts, rest = [], list(problems)
     for number in range(1, folds + 1):
@@ -139,7 +145,7 @@ def folds_of(problems: Sequence[Problem], folds: int, seed: int) -> list[list[Pr
 
 
 def open_embedding(name: str) -> Callable[[Sequence[str]], np.ndarray] | None:
-    """What makes vectors of texts: none for `tfidf`, else a sentence-transformers model.
+    """Texts -> vectors by a sentence-transformers model; None for `tfidf`.
 
     Raises KoalignError where the library is not installed, and where the model cannot be loaded.
     """
@@ -166,21 +172,6 @@ def open_embedding(name: str) -> Callable[[Sequence[str]], np.ndarray] | None:
     ).astype(float)
 
 
-def _of_evaluation(folder: Path) -> tuple[list[Prediction], str]:
-    evaluation, predictions = read_evaluation(folder)
-    return predictions, evaluation.adapters
-
-
-def _of_policy(run: Path) -> tuple[list[Prediction], str]:
-    folder = run / "evaluate"
-    if read_manifest(folder) is None:
-        raise KoalignError(
-            f"{run}: nothing evaluated in this run; run `koalign evaluate`, or give no folder and mine "
-            "the training set"
-        )
-    return read_evaluation(folder / POLICY)[1], POLICY
-
-
 def _cut(config: Config, inputs: Mapping[str, Path], out: Path, *, folds: int) -> StageResult:
     problems = read_jsonl(inputs["prepare/train.jsonl"], Problem)
     shots = read_jsonl(inputs["prepare/shots.jsonl"], Problem)
@@ -194,20 +185,20 @@ def _cut(config: Config, inputs: Mapping[str, Path], out: Path, *, folds: int) -
     for number, part in enumerate(parts, start=1):
         held_out = {problem.id for problem in part}
         others = [problem for problem in problems if problem.id not in held_out]
-        said = [taught_text(problem) for problem in others]
-        leaks = find_leaks(others, part, overlap) + texts_leak(said, part, overlap)
+        texts = [taught_text(problem) for problem in others]
+        leaks = find_leaks(others, part, overlap) + texts_leak(texts, part, overlap)
         leaking = {leak.trained for leak in leaks}
-        taught = [problem for n, problem in enumerate(others) if n not in leaking]
-        if not taught:
+        trained = [problem for n, problem in enumerate(others) if n not in leaking]
+        if not trained:
             raise KoalignError(
                 f"fold {number}: every other training problem says one of its {len(part)}; "
                 "nothing is left to learn from"
             )
         hidden = held_out | {others[n].id for n in leaking}
         left_out += len(leaking)
-        write_jsonl(out / str(number) / "train.jsonl", taught)
+        write_jsonl(out / str(number) / "train.jsonl", trained)
         write_jsonl(out / str(number) / "test.jsonl", part)
-        # What is shown with its answer before a question has been seen as well.
+        # Shots are shown with their answers: the model has seen them as well.
         write_jsonl(out / str(number) / "shots.jsonl", [p for p in shots if p.id not in hidden])
     for name in ("dev.jsonl", "base.json", "leaks.json"):
         shutil.copyfile(inputs[f"prepare/{name}"], out / name)
@@ -227,34 +218,30 @@ def _answer(
             part = read_jsonl(inputs[f"prepare/{number}/test.jsonl"], Problem)
             renderer = open_renderer(config.prompt, inputs[f"prepare/{number}/shots.jsonl"])
             check_adapter(adapter, base, renderer.hash)
-            asked = [renderer.render(problem, "answer") for problem in part]
+            prompts = [renderer.render(problem, "answer") for problem in part]
             problems += part
-            requests += requests_for(engine, asked, adapter)
+            requests += requests_for(engine, prompts, adapter)
         title = f"mine: answers of {len(numbers)} folds"
         drawn = draw(engine, requests, greedy, out / "samples.jsonl", title=title, seed=config.seed)
-    predictions = [
-        _prediction(problem, sample, len(request.prompt_ids))
-        for problem, (sample,), request in zip(problems, drawn, requests, strict=True)
-    ]
+    predictions = []
+    for problem, (sample,), request in zip(problems, drawn, requests, strict=True):
+        verdict = grade(problem, sample.text, sample.finish_reason)
+        prediction = Prediction(
+            id=problem.id,
+            answer=verdict.answer,
+            gold=problem.answers,
+            correct=verdict.correct,
+            text=sample.text,
+            why=verdict.why,
+            scores={"accuracy": float(verdict.correct)},
+            subject=problem.subject,
+            passage=problem.cluster,
+            prompt_tokens=len(request.prompt_ids),
+            completion_tokens=len(sample.token_ids),
+        )
+        predictions.append(prediction)
     write_jsonl(out / "predictions.jsonl", predictions)
     right = sum(prediction.correct for prediction in predictions)
     return StageResult(
         {"problems": len(predictions), "right": right, "wrong": len(predictions) - right}
-    )
-
-
-def _prediction(problem: Problem, sample: Sample, prompt_tokens: int) -> Prediction:
-    verdict = grade(problem, sample.text, sample.finish_reason)
-    return Prediction(
-        id=problem.id,
-        answer=verdict.answer,
-        gold=problem.answers,
-        correct=verdict.correct,
-        text=sample.text,
-        why=verdict.why,
-        scores={"accuracy": float(verdict.correct)},
-        subject=problem.subject,
-        passage=problem.cluster,
-        prompt_tokens=prompt_tokens,
-        completion_tokens=len(sample.token_ids),
     )

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from koalign.config.sections import Config
-from koalign.data.prompting.orders import in_order
+from koalign.data.prompting.orders import Order, in_order
 from koalign.engines.opening import tokenizer_of
 from koalign.guard import HELD_OUT, refuse_leaks
 from koalign.jsonl import read_jsonl, read_record, write_atomically, write_json, write_jsonl
-from koalign.mining.pairs.mining import Candidate, Item, SampledPrompt, mine_candidates
+from koalign.mining.pairs.mining import Item, SampledPrompt, mine_candidates
 from koalign.mining.pairs.pairing import (
     MINED,
     PlacedPair,
@@ -45,18 +45,40 @@ def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
     learned = {name: problems[name] for name in sampled}
     refuse_leaks([*learned.values(), *(ranking.problem for ranking in rankings)], inputs)
 
-    items, candidates = _mine(config, sampled)
+    items, candidates = [], {}
+    for name in sorted(sampled):
+        item, candidates[name] = mine_candidates(
+            sampled[name],
+            consistency_z=config.pairs.consistency_z,
+            pool_share=config.pairs.pool_share,
+            max_repetition=config.pairs.max_repetition,
+            max_length_ratio=config.pairs.max_length_ratio,
+        )
+        items.append(item)
     mined = pair_up(
         candidates,
         per_problem=config.pairs.per_problem,
         hard_share=config.pairs.hard_share,
         seed=config.seed,
     )
-    native, drops = _native(config, base, rankings, inputs)
+    native: list[PlacedPair] = []
+    drops: list[Drop] = []
+    if rankings:
+        native, drops = preference_pairs(
+            rankings,
+            open_renderer(config.prompt, inputs["prepare/shots.jsonl"]),
+            tokenizer_of(config.model, base),
+            limits=Limits(base.context, config.pairs.max_repetition, config.pairs.max_length_ratio),
+            per_problem=config.pairs.per_problem,
+        )
     pairs, gone, ches = _screened(config, base, [*mined, *native], inputs["sft/adapter"])
     drops += gone
     items = _with_their_use(items, pairs, gone)
-    drops += [_drop(item) for item in items if item.problem_id not in candidates]
+    for item in items:
+        if not candidates[item.problem_id]:
+            rates = ", ".join(f"{rate.right} of {rate.n} right" for rate in item.orders)
+            drop = Drop(stage="pairs", reason=item.use, problem_id=item.problem_id, detail=rates)
+            drops.append(drop)
     drops.sort(key=lambda drop: (drop.problem_id, drop.reason, drop.detail))
     write_jsonl(out / "items.jsonl", items)
     write_jsonl(out / "dropped.jsonl", drops)
@@ -66,13 +88,13 @@ def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
         raise KoalignError(
             f"no problem gave a pair: {report['dropped']}; see {out / 'dropped.jsonl'}"
         )
-    pairs.sort(key=lambda one: (one.pair.problem_id, one.pair.permutation, one.name))
-    write_jsonl(out / "pairs.jsonl", [one.pair for one in pairs])
+    pairs.sort(key=_file_order)
+    write_jsonl(out / "pairs.jsonl", [placed.pair for placed in pairs])
     write_atomically(out / "report.html", pairs_page(report, pairs))
     return StageResult(
         counts={
             "pairs": len(pairs),
-            "problems_with_pairs": len({one.pair.problem_id for one in pairs}),
+            "problems_with_pairs": report["problems_with_pairs"],
             **count_reasons(drops, "dropped_"),
         }
     )
@@ -93,38 +115,6 @@ def _sampled_prompts(
     return sampled
 
 
-def _mine(
-    config: Config, sampled: Mapping[str, Sequence[SampledPrompt]]
-) -> tuple[list[Item], dict[str, list[Candidate]]]:
-    items, candidates = [], {}
-    for name in sorted(sampled):
-        item, mined = mine_candidates(
-            sampled[name],
-            consistency_z=config.pairs.consistency_z,
-            pool_share=config.pairs.pool_share,
-            max_repetition=config.pairs.max_repetition,
-            max_length_ratio=config.pairs.max_length_ratio,
-        )
-        items.append(item)
-        if mined:
-            candidates[name] = mined
-    return items, candidates
-
-
-def _native(
-    config: Config, base: Base, rankings: Sequence[Ranking], inputs: Mapping[str, Path]
-) -> tuple[list[PlacedPair], list[Drop]]:
-    if not rankings:
-        return [], []
-    return preference_pairs(
-        rankings,
-        open_renderer(config.prompt, inputs["prepare/shots.jsonl"]),
-        tokenizer_of(config.model, base),
-        limits=Limits(base.context, config.pairs.max_repetition, config.pairs.max_length_ratio),
-        per_problem=config.pairs.per_problem,
-    )
-
-
 def _screened(
     config: Config, base: Base, pairs: Sequence[PlacedPair], policy: Path
 ) -> tuple[list[PlacedPair], list[Drop], list[float]]:
@@ -135,8 +125,8 @@ def _screened(
     if config.pairs.ches_drop and kept and not base.scripted:
         from koalign.training.scoring import ln_ches
 
-        kept.sort(key=lambda one: (one.pair.problem_id, one.pair.permutation, one.name))
-        ches = ln_ches(policy, config.model, [one.pair for one in kept], config.training)
+        kept.sort(key=_file_order)
+        ches = ln_ches(policy, config.model, [placed.pair for placed in kept], config.training)
         kept, drops = without_near_identical(kept, ches, config.pairs.ches_drop)
     kept, gone = balanced(
         kept,
@@ -147,17 +137,15 @@ def _screened(
     return kept, [*drops, *gone], ches
 
 
-def _drop(item: Item) -> Drop:
-    """A problem without pairs."""
-    rates = ", ".join(f"{rate.right} of {rate.n} right" for rate in item.orders)
-    return Drop(stage="pairs", reason=item.use, problem_id=item.problem_id, detail=rates)
+def _file_order(placed: PlacedPair) -> tuple[str, Order, str]:
+    return placed.pair.problem_id, placed.pair.permutation, placed.name
 
 
 def _with_their_use(
     items: Sequence[Item], pairs: Sequence[PlacedPair], drops: Sequence[Drop]
 ) -> list[Item]:
     """The items; where every pair was dropped from the set, `use` is the reason of the drop."""
-    paired = {one.pair.problem_id for one in pairs if one.pair.reason in MINED}
+    paired = {placed.pair.problem_id for placed in pairs if placed.pair.reason in MINED}
     why = {drop.problem_id: drop.reason for drop in drops}
     return [
         item.model_copy(update={"use": why[item.problem_id]})

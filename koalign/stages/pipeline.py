@@ -40,7 +40,7 @@ def stages_of(command: str, config: Config) -> tuple[Stage, ...]:
     """What a command makes, in order.
 
     With `dpo.rounds` the policy that DPO made is sampled afresh and is the reference of the next DPO
-    (iterative DPO; Yuan et al., arXiv 2401.10020); all that comes later stands on the last round.
+    (iterative DPO; Yuan et al., arXiv 2401.10020); all later stages use the last round.
     """
     rounds = config.dpo.rounds
     later = tuple(
@@ -72,7 +72,7 @@ def stages_of(command: str, config: Config) -> tuple[Stage, ...]:
 
 
 def _on_top(config: Config) -> tuple[Stage, ...]:
-    """The stages on top of the policy; only who asks a teacher depends on what it is."""
+    """The stages on top of the policy; they depend on `teacher` only if it writes the hints."""
     first, *others = ON_TOP
     if config.candidates.source != "teacher":
         first = replace(first, sections=tuple(s for s in first.sections if s != "teacher"))
@@ -80,7 +80,7 @@ def _on_top(config: Config) -> tuple[Stage, ...]:
 
 
 def names_in(run_dir: Path) -> list[str]:
-    """The folders of a run's stages in order, those of all rounds, and distill, if begun there."""
+    """The folders of a run's stages in order: of all rounds, and distill if it was begun."""
     aside = distill.STAGE.name
     names = [name for name in PRODUCERS if name != aside or (run_dir / name).exists()]
     after = names.index("dpo") + 1
@@ -93,7 +93,7 @@ def names_in(run_dir: Path) -> list[str]:
 
 
 def _in_round(stage: Stage, number: int) -> Stage:
-    """A stage of DPO's first round as one of a later round, which stands on the one before."""
+    """A stage of DPO's first round as one of a later round, which continues the one before."""
     at = {"sft/adapter": f"{in_round('dpo', number - 1)}/adapter"}
     for made in (*PAIRED, *SHARPENED):
         for name in stage.inputs:

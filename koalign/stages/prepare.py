@@ -1,7 +1,7 @@
-"""prepare: the user's sources -> checked splits, and an honest report of what was kept and what not.
+"""prepare: the user's sources -> checked splits, and a report of what was kept and dropped.
 
 Read, set aside what cannot be used, remove duplicates, hold out dev, guard against leaks, measure in
-tokens: in this order, and every row that goes is a line of dropped.jsonl.
+tokens: in this order. Every dropped row is a line of dropped.jsonl.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from koalign.reports.describe import describe
 from koalign.run import Stage, StageResult
 
 LISTED = 5
-"""Unread files named on the screen."""
+"""Unread files listed on stderr."""
 BATCH = 1000
 """Problems tokenized in one call."""
 READ_BACK = 200
@@ -60,11 +60,13 @@ def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
     prepared.refuse_nothing_to_learn_from()
     hints = []
     if "data.hints" in inputs:
-        hints = prepared.hints(
-            _read_hints(inputs["data.hints"]),
-            config.data.leak_overlap,
-            stop=config.data.leaks == "stop",
-        )
+        path = inputs["data.hints"]
+        rows = [
+            (place := f"{path}:{number}", parse_record(Hint, value, place))
+            for number, value in iter_json_lines(path)
+        ]
+        stop = config.data.leaks == "stop"
+        hints = prepared.hints(rows, config.data.leak_overlap, stop=stop)
 
     splits, dropped = prepared.splits, prepared.dropped
     for name in SPLITS:
@@ -96,7 +98,7 @@ def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
 
 
 def _read(prepared: Preparation, name: str, source: Source) -> dict[str, Any]:
-    """Read one source into a split; returns what the report says of it."""
+    """Read one source into a split; returns its entry in the report."""
     reading = read_source(
         resolve_path(source.path),
         name,
@@ -140,27 +142,27 @@ def _say_what_was_read(source: str, reading: Reading, not_read: Mapping[str, str
 
 def _guard(prepared: Preparation, overlap: float, stop: bool, out: Path) -> list[FoundLeak]:
     """Write down the leaks, and stop at them or take them out of training."""
-    found = prepared.find_leaks(overlap)
-    listed = [leak.model_dump(mode="json") for leak in found]
+    leaks = prepared.find_leaks(overlap)
+    listed = [leak.model_dump(mode="json") for leak in leaks]
     write_json(out / "leaks.json", {"overlap": overlap, "found": listed})
-    if found:
-        write_atomically(out / "leaks.html", leaks_page(found))
+    if leaks:
+        write_atomically(out / "leaks.html", leaks_page(leaks))
         if stop:
-            first, kinds = found[0], Counter(leak.kind for leak in found)
+            first, kinds = leaks[0], Counter(leak.kind for leak in leaks)
             counts = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
             raise KoalignError(
-                f"{len(found)} leaks ({counts}), the first: {_shown(first.learned)} and "
+                f"{len(leaks)} leaks ({counts}), the first: {_shown(first.learned)} and "
                 f"{_shown(first.evaluated)}; side by side in {out / 'leaks.html'}; "
                 "data.leaks: drop takes them out of training"
             )
-        prepared.remove_leaks(found)
-    return found
+        prepared.remove_leaks(leaks)
+    return leaks
 
 
 def _measure(
     prepared: Preparation, renderer: Renderer, tokenizer: Any, context: int
 ) -> dict[str, list[int]]:
-    """Tokens of every problem's prompt and longest target; too long a training problem goes."""
+    """Tokens of every problem's prompt and longest target; drops training problems over the context."""
     lengths = {}
     for name in SPLITS:
         problems = prepared.splits[name]
@@ -178,13 +180,13 @@ def _measure(
 
 
 def _refuse_unreadable_targets(renderer: Renderer, problems: Sequence[Problem]) -> None:
-    """Raises KoalignError if the grader does not read right what the template teaches."""
+    """Raises KoalignError if the grader misreads the targets of the template."""
     wrong = [p for p in problems if not grade(p, renderer.template_answer(p)).correct]
     if 2 * len(wrong) > len(problems):
-        taught = renderer.template_answer(wrong[0])
+        target = renderer.template_answer(wrong[0])
         raise KoalignError(
             f"template {renderer.template.name}: the grader cannot read the gold answer of "
-            f"{len(wrong)} of {len(problems)} training problems, such as {taught[-60:]!r} for answer "
+            f"{len(wrong)} of {len(problems)} training problems, such as {target[-60:]!r} for answer "
             f"{wrong[0].answers[0]}; write it as `정답: 3` or a letter"
         )
 
@@ -193,28 +195,21 @@ def _lengths(renderer: Renderer, tokenizer: Any, problems: Sequence[Problem]) ->
     lengths = []
     for start in range(0, len(problems), BATCH):  # the ids of all at once would take gigabytes
         batch = problems[start : start + BATCH]
-        asked = [renderer.render(problem, "answer") for problem in batch]
-        counted = [len(ids) for ids in tokens.prompt_ids(tokenizer, asked)]
-        taught = [
+        prompts = [renderer.render(problem, "answer") for problem in batch]
+        counted = [len(ids) for ids in tokens.prompt_ids(tokenizer, prompts)]
+        examples = [
             (n, target)
             for n, problem in enumerate(batch)
             if renderer.can_teach(problem)
             for target in renderer.targets(problem)
         ]
-        targets = [target for _, target in taught]
-        written = tokens.completion_ids(tokenizer, [asked[n] for n, _ in taught], targets)
+        targets = [target for _, target in examples]
+        completions = tokens.completion_ids(tokenizer, [prompts[n] for n, _ in examples], targets)
         longest = [0] * len(batch)
-        for (number, _), ids in zip(taught, written, strict=True):
+        for (number, _), ids in zip(examples, completions, strict=True):
             longest[number] = max(longest[number], len(ids))
         lengths += [prompt + target for prompt, target in zip(counted, longest, strict=True)]
     return lengths
-
-
-def _read_hints(path: Path) -> list[tuple[str, Hint]]:
-    return [
-        (f"{path}:{number}", parse_record(Hint, value, f"{path}:{number}"))
-        for number, value in iter_json_lines(path)
-    ]
 
 
 def _shown(problem: Problem) -> str:

@@ -24,10 +24,10 @@ from koalign.evaluation.solving.voting import (
 from koalign.jsonl import JsonlAppender, read_jsonl, read_record, to_json_line
 from koalign.records import Base, KoalignError, Problem
 from koalign.renderer import open_renderer
-from koalign.run import Stage, StageResult
+from koalign.run import PROMPTED, Stage, StageResult
 
 ROLES = "abstraction,answer"
-"""The adapters of the stage; a file is solved with any."""
+"""The adapters of the stage; `koalign solve FILE` takes any."""
 ATTEMPTS = "attempts.jsonl"
 ANSWERS = "answers.jsonl"
 
@@ -59,7 +59,7 @@ class SolveJob:
     renderer: Renderer
     problems: Sequence[Problem]
     steps: Sequence[Path | None]
-    """Of two the first generates hints; with one alone all answers are bare."""
+    """Of two, the first generates hints; with one, all answers are bare."""
     work: Path
     """Folder of the attempts and of the samples of the controls."""
     answers: Path
@@ -134,8 +134,7 @@ STAGE = Stage(
     sections=("model", "prompt", "engine", "solve", "seed"),
     inputs=(
         "prepare/test.jsonl",
-        "prepare/shots.jsonl",
-        "prepare/base.json",
+        *PROMPTED,
         "abstraction/adapter",
         "answer/adapter",
         "engine.script",

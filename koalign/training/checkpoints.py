@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel, set_peft_model_state_dict
-from peft.utils import load_peft_weights
+from peft import PeftModel
+from torch.nn.utils import get_total_norm
 from transformers import TrainerCallback
 
 from koalign.records import KoalignError
@@ -38,19 +38,11 @@ def remove_cut_off(work: Path) -> None:
             shutil.rmtree(path)
 
 
-def load_adapter(model: PeftModel, folder: Path) -> None:
-    """Put the weights of a checkpoint into the adapter `default`, in place and in its precision.
-
-    So gradient hooks and what requires a gradient stay as they are, which PEFT's load_adapter, the way
-    of `load_best_model_at_end`, does not promise.
-    """
-    set_peft_model_state_dict(model, load_peft_weights(str(folder), device="cpu"), "default")
-
-
 class Finite(TrainerCallback):
     """Marks checkpoints as whole, and stops a training that is no longer finite before it is saved.
 
-    Raises KoalignError for a gradient, a loss or an adapter weight that is NaN or infinite.
+    Raises KoalignError for a gradient, a loss or an adapter weight that is NaN or infinite. The norm of all
+    is one number, so that it waits for the device once.
     """
 
     def __init__(self, title: str) -> None:
@@ -60,7 +52,7 @@ class Finite(TrainerCallback):
         self, args: Any, state: Any, control: Any, *, model: Any, **_: Any
     ) -> None:
         gradients = [p.grad for p in model.parameters() if p.grad is not None]
-        self._require(_norm(gradients), "the gradient", args, state.global_step + 1)
+        self._require(get_total_norm(gradients), "the gradient", args, state.global_step + 1)
 
     def on_log(self, args: Any, state: Any, control: Any, *, logs: Any, **_: Any) -> None:
         if "loss" in logs:
@@ -68,7 +60,7 @@ class Finite(TrainerCallback):
 
     def on_save(self, args: Any, state: Any, control: Any, *, model: Any, **_: Any) -> None:
         weights = [p.data for p in model.parameters() if p.requires_grad]
-        self._require(_norm(weights), "an adapter weight", args, state.global_step)
+        self._require(get_total_norm(weights), "an adapter weight", args, state.global_step)
         if processes.number() == 0:
             (checkpoint(Path(args.output_dir), state.global_step) / WHOLE).touch()
 
@@ -135,8 +127,3 @@ def _only_the_last(learning: int, axis: int, gradient: torch.Tensor) -> torch.Te
     kept = gradient.clone()
     kept.narrow(axis, 0, gradient.shape[axis] - learning).zero_()
     return kept
-
-
-def _norm(tensors: list[torch.Tensor]) -> torch.Tensor:
-    """One number that is finite if all are: a single wait for the device."""
-    return torch.nn.utils.get_total_norm(tensors)

@@ -18,11 +18,9 @@ from trl.trainer.utils import FusedCausalLMOutput
 from koalign.config.sections import Dpo, Training
 from koalign.engines.packing import Group, pack, rows_of
 from koalign.records import Logps, Pair
-from koalign.run import WORK
-from koalign.training.fit import Job, fit_and_save, on_one_gpu, trl_settings
+from koalign.training.fit import Job, on_one_gpu, train, trl_settings
 from koalign.training.policy import described, unrounded
-from koalign.training.processes import in_processes
-from koalign.training.rows import RowByRow, row_settings
+from koalign.training.rows import RowByRow, read_group
 from koalign.training.scoring import group_sides, share_prompts_of
 
 PAIR_KEYS = (
@@ -31,10 +29,9 @@ PAIR_KEYS = (
 
 
 def train_dpo(job: Job, pairs: Sequence[Pair], reference: Sequence[Logps]) -> dict[str, float]:
-    """Train the adapter on the pairs and save it as `job.out`/adapter.
+    """Train and save the adapter; returns the last logged metrics of TRL's DPOTrainer.
 
-    `reference`: for each pair the log-probabilities of the tokens of its two sides before training. In
-    `training.processes` processes. Returns the last logged metrics of TRL's DPOTrainer.
+    `reference`: for each pair the log-probabilities of the tokens of its two sides before training.
     """
     card = job.card
     print(
@@ -42,16 +39,7 @@ def train_dpo(job: Job, pairs: Sequence[Pair], reference: Sequence[Logps]) -> di
         "as it starts (frozen, log-probs computed once)",
         file=sys.stderr,
     )
-    return in_processes(card.name, job.training.processes, _train_dpo, job, pairs, reference)
-
-
-def _train_dpo(job: Job, pairs: Sequence[Pair], reference: Sequence[Logps]) -> dict[str, float]:
-    assert isinstance(job.section, Dpo)
-    trainer = dpo_trainer(
-        job.start(), job.tokenizer, pairs, reference, job.section, job.training, job.out / WORK,
-        job.seed,
-    )  # fmt: skip
-    return fit_and_save(trainer, job)
+    return train(job, dpo_trainer, pairs, reference)
 
 
 def dpo_trainer(
@@ -72,13 +60,11 @@ def dpo_trainer(
     means of its batches.
     """
     examples = group_pairs(pairs, reference)
-    settings = trl_settings(section, policy, work, len(examples), seed)
     grouped = training.packing == "groups"
+    settings = trl_settings(section, policy, work, len(examples), seed, grouped=grouped)
     if grouped:
-        settings = row_settings(settings)
         share_prompts_of(policy, group_sides(pairs)[0])
-    losses = {section.loss: 1.0, "sft": section.sft_weight}
-    losses = {name: weight for name, weight in losses.items() if weight}
+    losses = {section.loss: 1.0} | ({"sft": section.sft_weight} if section.sft_weight else {})
     with unrounded(policy):
         return (GroupedDPOTrainer if grouped else TokenizedDPOTrainer)(
             model=policy,
@@ -143,11 +129,11 @@ class GroupedDPOTrainer(RowByRow, TokenizedDPOTrainer):
     def _compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool) -> Any:
         pairing = {key: inputs[key] for key in PAIR_KEYS}
         packed = {key: value for key, value in inputs.items() if key not in PAIR_KEYS}
-        written = model(**packed, use_cache=False, fused_lm_head=True)
+        outputs = model(**packed, use_cache=False, fused_lm_head=True)
         places, mask = _places(pairing["lengths"], pairing["pairs"])
         sides = FusedCausalLMOutput(
             **{
-                name: getattr(written, name)[0][places] * mask
+                name: getattr(outputs, name)[0][places] * mask
                 for name in ("log_probs", "entropy", "mean_logits", "is_top1")
             }
         )
@@ -189,9 +175,7 @@ class PairCollator:
     ld_alpha: float | None
 
     def __call__(self, examples: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        groups = [
-            Group(tuple(e["prompt_ids"]), tuple(map(tuple, e["completion_ids"]))) for e in examples
-        ]
+        groups = [read_group(example) for example in examples]
         rows = [
             self._row([groups[n] for n in numbers], [examples[n] for n in numbers])
             for numbers in rows_of([group.tokens for group in groups], self.row_tokens)
@@ -207,7 +191,7 @@ class PairCollator:
         for example in examples:
             pairs += [[first + side for side in pair] for pair in example["pairs"]]
             first += len(example["completion_ids"])
-        lengths = [len(written) for group in groups for written in group.completions]
+        lengths = [len(ids) for group in groups for ids in group.completions]
         sums = [pair for example in examples for pair in reference_sums(example, self.ld_alpha)]
         return {
             **pack(groups),

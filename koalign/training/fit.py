@@ -6,14 +6,15 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import datasets
 import torch
-from peft import PeftModel
+from peft import PeftModel, set_peft_model_state_dict
+from peft.utils import load_peft_weights
 from transformers import (
     PrinterCallback,
     Trainer,
@@ -28,6 +29,7 @@ from koalign.adapters.card import AdapterCard
 from koalign.adapters.cards import write_card
 from koalign.config.sections import Optimization, Tracking, Training
 from koalign.jsonl import read_json, write_json
+from koalign.run import WORK
 from koalign.tracking import Log, open_log
 from koalign.training import processes
 from koalign.training.checkpoints import (
@@ -35,7 +37,6 @@ from koalign.training.checkpoints import (
     Frozen,
     checkpoint,
     last_whole,
-    load_adapter,
     remove_cut_off,
 )
 from koalign.training.guards import Guard, Watch, kept_step, reason_to_stop, report
@@ -67,18 +68,20 @@ class Job:
 
 
 def trl_settings(
-    section: Optimization, policy: PeftModel, work: Path, rows: int, seed: int
+    section: Optimization, policy: PeftModel, work: Path, rows: int, seed: int, *, grouped: bool
 ) -> dict[str, Any]:
-    """A section of koalign.yaml as keyword arguments of transformers.TrainingArguments."""
-    on_cpu = not torch.cuda.is_available()
+    """A section of koalign.yaml as keyword arguments of transformers.TrainingArguments.
+
+    `grouped`: all examples of an optimizer step are one batch, since rows bound the memory.
+    """
     per_step = section.batch_size * section.gradient_accumulation_steps
     steps = math.ceil(math.ceil(rows / per_step) * section.epochs)
     return {
         "output_dir": str(work),
         "learning_rate": section.learning_rate,
         "num_train_epochs": section.epochs,
-        "per_device_train_batch_size": section.batch_size,
-        "gradient_accumulation_steps": section.gradient_accumulation_steps,
+        "per_device_train_batch_size": per_step if grouped else section.batch_size,
+        "gradient_accumulation_steps": 1 if grouped else section.gradient_accumulation_steps,
         "warmup_steps": math.ceil(steps * section.warmup_ratio),
         "lr_scheduler_type": "cosine",
         "max_grad_norm": section.max_grad_norm,
@@ -86,7 +89,7 @@ def trl_settings(
         "optim": "adamw_torch",
         "gradient_checkpointing": section.gradient_checkpointing,
         "bf16": in_bfloat16(policy),
-        "use_cpu": on_cpu,
+        "use_cpu": not torch.cuda.is_available(),
         "seed": seed,
         "data_seed": seed,
         "save_strategy": "steps",
@@ -99,6 +102,7 @@ def trl_settings(
         "disable_tqdm": True,
         "remove_unused_columns": False,
         "max_length": None,  # nothing is cut: what is too long was refused or dropped before
+        **({"router_aux_loss_coef": 0.0} if grouped else {}),
     }
 
 
@@ -111,12 +115,22 @@ def on_one_gpu(args: TrainingArguments) -> TrainingArguments:
     return args
 
 
-def fit_and_save(trainer: Trainer, job: Job) -> dict[str, float]:
-    """Fit the adapter and save the kept checkpoint as `job.out`/adapter; see `fit`.
+def train(job: Job, trainer: Callable[..., Trainer], *data: Any) -> dict[str, float]:
+    """Fit the adapter in `training.processes` processes and save it as `job.out`/adapter; see `fit`.
 
-    Of several processes the first alone logs and saves.
+    `trainer` makes the trainer: (policy, tokenizer, *data, section, training, work folder, seed).
     """
-    if processes.number():
+    title, wanted = job.card.name, job.training.processes
+    return processes.in_processes(title, wanted, _fit_and_save, job, trainer, data)
+
+
+def _fit_and_save(
+    job: Job, trainer_of: Callable[..., Trainer], data: Sequence[Any]
+) -> dict[str, float]:
+    trainer = trainer_of(
+        job.start(), job.tokenizer, *data, job.section, job.training, job.out / WORK, job.seed
+    )
+    if processes.number():  # of several processes the first alone logs and saves
         return fit(trainer, job.card, lambda metrics, step: None, job.watch)
     with open_log(job.tracking, job.card.name, job.section.model_dump(), job.out) as log:
         metrics = fit(trainer, job.card, log, job.watch)
@@ -141,10 +155,6 @@ def fit(
         raise RuntimeError(
             f"one active adapter named 'default' expected, found {model.active_adapters}"
         )
-    # TRL casts adapters on a 4-bit base to bfloat16, in which most entries never move at DPO's rates.
-    for parameter in model.parameters():
-        if parameter.requires_grad:
-            parameter.data = parameter.data.float()
     trainer.remove_callback(PrinterCallback)  # added by transformers when its bars are off
     frozen = Frozen(model, card.rank - card.frozen_rank) if card.frozen_rank else None
     if frozen:
@@ -153,7 +163,9 @@ def fit(
     if watch:
         trainer.add_callback(Guard(title, watch, log))
     work = Path(trainer.args.output_dir)
-    start = processes.from_first(lambda: _start(work))
+    if processes.number() == 0:
+        remove_cut_off(work)
+    start = processes.from_first(lambda: last_whole(work))
     with progress.bar(title, _steps(trainer)) as advance:
         trainer.add_callback(_Logger(log, advance))
         _train(trainer, title, start, watch)
@@ -161,16 +173,13 @@ def fit(
         return {}
     history = trainer.state.log_history
     kept = kept_step(history)
-    load_adapter(model, checkpoint(work, trainer.state.global_step if kept is None else kept))
+    folder = checkpoint(work, trainer.state.global_step if kept is None else kept)
+    # In place: PEFT's load_adapter need not keep gradient hooks and what requires a gradient.
+    set_peft_model_state_dict(model, load_peft_weights(str(folder), device="cpu"), "default")
     if frozen:
         frozen.require_unmoved(model)
     last = {name: value for entry in history for name, value in entry.items() if name != "step"}
     return {**_numbers(last), **(report(title, watch, trainer.state) if watch else {})}
-
-
-def _start(work: Path) -> Path | None:
-    remove_cut_off(work)
-    return last_whole(work)
 
 
 def _train(trainer: Trainer, title: str, start: Path | None, watch: Watch | None) -> None:
@@ -183,8 +192,6 @@ def _train(trainer: Trainer, title: str, start: Path | None, watch: Watch | None
 
 
 def _steps(trainer: Trainer) -> int:
-    if trainer.args.max_steps >= 0:
-        return trainer.args.max_steps
     per_epoch = math.ceil(
         len(trainer.get_train_dataloader()) / trainer.args.gradient_accumulation_steps
     )

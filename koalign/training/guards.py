@@ -118,11 +118,8 @@ def report(title: str, watch: Watch, state: Any) -> dict[str, float]:
     kept, reason = kept_step(history), reason_to_stop(title, watch, history, state.max_steps)
     early = reason is not None and state.global_step < state.max_steps
     if reason:
-        word = "stopped" if early else "ended"
-        print(
-            f"{title}: {word} at step {state.global_step} of {state.max_steps}: {reason}",
-            file=sys.stderr,
-        )
+        end = f"{'stopped' if early else 'ended'} at step {state.global_step} of {state.max_steps}"
+        print(f"{title}: {end}: {reason}", file=sys.stderr)
     answers = [_with_gap(entry) for entry in evaluations(history)]
     metrics: dict[str, float] = {
         "steps": float(state.global_step),

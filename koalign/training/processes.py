@@ -18,6 +18,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, redirect_stderr
 from datetime import timedelta
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
@@ -148,7 +149,7 @@ def _work(
         if place:  # only the first prints
             nowhere = quiet.enter_context(open(os.devnull, "w", encoding="utf-8"))
             quiet.enter_context(redirect_stderr(nowhere))
-        quiet.enter_context(_Errors(answer))
+        quiet.push(partial(_send_error, answer))
         work, arguments = pickle.loads(task)
         returned = work(*arguments)
         if dist.is_initialized():
@@ -156,22 +157,15 @@ def _work(
         answer.send(("done", returned))
 
 
-class _Errors:
+def _send_error(
+    answer: Connection, kind: type[BaseException] | None, error: BaseException | None, trace: Any
+) -> bool:
     """Sends whatever error ends a process to its parent, who raises it."""
-
-    def __init__(self, answer: Connection) -> None:
-        self._answer = answer
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
-        if isinstance(error, KoalignError):
-            self._answer.send(("refused", str(error)))
-        elif error is not None:
-            lines = traceback.format_exception(kind, error, trace)
-            self._answer.send(("failed", "".join(lines)))
-        return True
+    if isinstance(error, KoalignError):
+        answer.send(("refused", str(error)))
+    elif error is not None:
+        answer.send(("failed", "".join(traceback.format_exception(kind, error, trace))))
+    return True
 
 
 def _end_with_parent() -> None:
@@ -189,9 +183,7 @@ def _meet() -> None:
     if dist.is_initialized():
         return
     loopback = next(name for _, name in socket.if_nameindex() if name.startswith("lo"))
-    os.environ["GLOO_SOCKET_IFNAME"] = (
-        loopback  # or gloo asks what the machine's own name resolves to
-    )
+    os.environ["GLOO_SOCKET_IFNAME"] = loopback  # or gloo resolves the machine's own name
     dist.init_process_group(
         "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo",
         store=dist.TCPStore(HERE, _Place.port, timeout=PATIENCE),

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from transformers import Trainer
 
+from koalign.engines.packing import Group
 from koalign.training import processes
 
 
@@ -55,12 +56,6 @@ class RowByRow(Trainer):
         return 0
 
 
-def row_settings(settings: dict[str, Any]) -> dict[str, Any]:
-    """TRL's settings with all examples of an optimizer step in one batch, since rows bound the memory."""
-    steps = settings["gradient_accumulation_steps"]
-    return {
-        **settings,
-        "per_device_train_batch_size": settings["per_device_train_batch_size"] * steps,
-        "gradient_accumulation_steps": 1,
-        "router_aux_loss_coef": 0.0,
-    }
+def read_group(example: dict[str, Any]) -> Group:
+    """The group of a line of the training set."""
+    return Group(tuple(example["prompt_ids"]), tuple(map(tuple, example["completion_ids"])))

@@ -59,19 +59,14 @@ def ln_ches(adapter: Path, model: Model, pairs: Sequence[Pair], training: Traini
 def group_sides(pairs: Sequence[Pair]) -> tuple[list[Group], list[tuple[int, int, int]]]:
     """One group a prompt, in the order of first appearance, of its distinct completions; and for each pair
     the number of its group and those of its chosen and rejected completion."""
-    completions: dict[tuple[int, ...], list[tuple[int, ...]]] = {}
+    groups: dict[tuple[int, ...], tuple[int, dict[tuple[int, ...], int]]] = {}
     places = []
-    numbers: dict[tuple[int, ...], int] = {}
     for pair in pairs:
-        written = completions.setdefault(pair.prompt_ids, [])
-        group = numbers.setdefault(pair.prompt_ids, len(numbers))
-        sides = []
-        for side in (pair.chosen.token_ids, pair.rejected.token_ids):
-            if side not in written:
-                written.append(side)
-            sides.append(written.index(side))
-        places.append((group, sides[0], sides[1]))
-    return [Group(prompt, tuple(written)) for prompt, written in completions.items()], places
+        group, numbers = groups.setdefault(pair.prompt_ids, (len(groups), {}))
+        chosen = numbers.setdefault(pair.chosen.token_ids, len(numbers))
+        rejected = numbers.setdefault(pair.rejected.token_ids, len(numbers))
+        places.append((group, chosen, rejected))
+    return [Group(prompt, tuple(numbers)) for prompt, (_, numbers) in groups.items()], places
 
 
 def share_prompts_of(policy: PeftModel, groups: Sequence[Group]) -> None:
@@ -86,7 +81,7 @@ def share_prompts_of(policy: PeftModel, groups: Sequence[Group]) -> None:
     group = max(groups, key=lambda group: group.tokens)
     with torch.no_grad(), autocast(policy):
         together = torch.cat(list(_packed(policy, [group], _logps)))
-        alone = torch.cat([_alone(policy, group.prompt, one, _logps) for one in group.completions])
+        alone = torch.cat([_alone(policy, group.prompt, ids, _logps) for ids in group.completions])
     difference = inexactness(policy, together, alone)
     if difference is not None:
         raise KoalignError(
@@ -106,7 +101,7 @@ def _scored(
     with torch.no_grad(), autocast(policy):
         if training.packing == "trl":
             for number, group in enumerate(groups):
-                yield number, [_alone(policy, group.prompt, one, read) for one in group.completions]
+                yield number, [_alone(policy, group.prompt, ids, read) for ids in group.completions]
             return
         for numbers in rows_of([group.tokens for group in groups], training.row_tokens):
             values = _packed(policy, [groups[n] for n in numbers], read)
@@ -121,7 +116,7 @@ def _packed(policy: PeftModel, groups: Sequence[Group], read: Read) -> Iterator[
         key: value.to(policy.device) if torch.is_tensor(value) else value
         for key, value in row.items()
     }
-    lengths = [len(written) for group in groups for written in group.completions]
+    lengths = [len(ids) for group in groups for ids in group.completions]
     yield from read(policy, row).split(lengths)
 
 

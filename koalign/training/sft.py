@@ -16,11 +16,9 @@ from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from koalign.config.sections import Optimization, Training
 from koalign.engines.packing import Group, pack, rows_of
-from koalign.run import WORK
-from koalign.training.fit import Job, fit_and_save, on_one_gpu, trl_settings
+from koalign.training.fit import Job, on_one_gpu, train, trl_settings
 from koalign.training.policy import described, unrounded
-from koalign.training.processes import in_processes
-from koalign.training.rows import RowByRow, row_settings
+from koalign.training.rows import RowByRow, read_group
 from koalign.training.scoring import IGNORED, share_prompts_of
 
 Row = tuple[Sequence[int], Sequence[int]]
@@ -28,19 +26,9 @@ Row = tuple[Sequence[int], Sequence[int]]
 
 
 def train_sft(job: Job, rows: Sequence[Row]) -> dict[str, float]:
-    """Train the adapter on the completions of `rows` and save it as `job.out`/adapter.
-
-    In `training.processes` processes. Returns the last logged metrics of TRL's SFTTrainer.
-    """
+    """Train and save the adapter; returns the last logged metrics of TRL's SFTTrainer."""
     print(f"{job.card.name}: policy = {described(job.card)}", file=sys.stderr)
-    return in_processes(job.card.name, job.training.processes, _train_sft, job, rows)
-
-
-def _train_sft(job: Job, rows: Sequence[Row]) -> dict[str, float]:
-    trainer = sft_trainer(
-        job.start(), job.tokenizer, rows, job.section, job.training, job.out / WORK, job.seed
-    )
-    return fit_and_save(trainer, job)
+    return train(job, sft_trainer, rows)
 
 
 def sft_trainer(
@@ -57,13 +45,12 @@ def sft_trainer(
     The loss is TRL's: the mean over the completion tokens of an optimizer step.
     """
     groups = group_rows(rows)
+    grouped = training.packing == "groups"
     settings = {
-        **trl_settings(section, policy, work, len(groups), seed),
+        **trl_settings(section, policy, work, len(groups), seed, grouped=grouped),
         "dataset_kwargs": {"skip_prepare_dataset": True},  # these are the ids to train on
     }
-    grouped = training.packing == "groups"
     if grouped:
-        settings = row_settings(settings)
         share_prompts_of(policy, groups)
     with unrounded(policy):
         return (GroupedSFTTrainer if grouped else SFTTrainer)(
@@ -84,7 +71,7 @@ def group_rows(rows: Sequence[Row]) -> list[Group]:
     completions: dict[tuple[int, ...], list[tuple[int, ...]]] = {}
     for prompt, completion in rows:
         completions.setdefault(tuple(prompt), []).append(tuple(completion))
-    return [Group(prompt, tuple(written)) for prompt, written in completions.items()]
+    return [Group(prompt, tuple(ids)) for prompt, ids in completions.items()]
 
 
 class GroupedSFTTrainer(RowByRow, SFTTrainer):
@@ -134,8 +121,3 @@ class PaddedCollator:
                 for prompt, completion in rows
             ]
         )
-
-
-def read_group(example: dict[str, Any]) -> Group:
-    """The group of a line of the training set."""
-    return Group(tuple(example["prompt_ids"]), tuple(map(tuple, example["completion_ids"])))

@@ -10,13 +10,13 @@ from koalign.data.prompting.choices import permute
 from koalign.data.prompting.orders import choice_orders
 from koalign.data.prompting.prompts import Renderer, Template, load_template
 from koalign.data.text.korean import fold
-from koalign.mining.distilling.teacher_calls import Call
-from koalign.records import Problem, Prompt
+from koalign.mining.distilling.teacher_calls import Call, calls_of
+from koalign.records import Problem
 
 Language = Literal["korean", "mixed"]
 
 REASONING = "reasoning"
-"""The template that a teacher is asked by, and that teaches what it wrote."""
+"""The template of the prompts to a teacher, and of the training examples with its rationales."""
 
 _INSTRUCTIONS = {
     "korean": "다음 시험 문제를 푸시오. 풀이는 한국어로 쓰고, 정답은 마지막 줄에 한 번만 쓰시오.",
@@ -47,7 +47,7 @@ _GIVEN = re.compile(
         )
     )
 )
-"""How a rationale says that its answer was given; compared folded."""
+"""Phrases that say that the answer was given; matched against folded text."""
 
 
 def ask_for_rationale(
@@ -59,20 +59,13 @@ def ask_for_rationale(
     """
     hint = _TOLD[language].format(answer=_gold(problem)) if told else ""
     prompt = Renderer(_asking(language)).render(problem, "answer", hint=hint)
-    return _calls(prompt, n, "told_rationale" if told else "rationale")
+    return calls_of(prompt, n, "told_rationale" if told else "rationale")
 
 
 def ask_by_rationale(problem: Problem, n: int) -> list[Call]:
     """`n` draws of one prompt that shows the problem and its rationale, and asks for the answer alone."""
     prompt = Renderer(load_template("direct")).render(problem, "answer", hint=problem.rationale)
-    return _calls(prompt, n, "judged_rationale")
-
-
-def _calls(prompt: Prompt, n: int, purpose: str) -> list[Call]:
-    return [
-        Call(problem_id=prompt.problem_id, messages=prompt.messages, index=index, purpose=purpose)
-        for index in range(n)
-    ]
+    return calls_of(prompt, n, "judged_rationale")
 
 
 def says_it_was_told(rationale: str) -> bool:
@@ -81,10 +74,10 @@ def says_it_was_told(rationale: str) -> bool:
 
 
 def in_another_order(problem: Problem, seed: int) -> Problem:
-    """The problem with its choices in another order, its rationale brought along.
+    """The problem and its rationale with the choices in another order.
 
-    As it stands where the choices are bound to their order, or there are none. Raises ValueError where the
-    rationale names a choice in a way that cannot be moved.
+    Unchanged where there are no choices or their order is fixed. Raises ValueError where the rationale
+    names a choice in a way that cannot be renumbered.
     """
     (orders,) = choice_orders([problem], 2, seed)
     return permute(problem, orders[1]) if len(orders) > 1 else problem
@@ -92,7 +85,7 @@ def in_another_order(problem: Problem, seed: int) -> Problem:
 
 @cache
 def _asking(language: Language) -> Template:
-    """The template after a line on the language; not every model takes a system turn."""
+    """The template behind the instructions: not every model takes a system turn."""
     template = load_template(REASONING)
     text = f"{_INSTRUCTIONS[language]}\n\n{template.prompt}"
     return template.model_copy(update={"prompt": text})

@@ -1,4 +1,4 @@
-"""mixture: verified rationales -> the set to train on: distinct, few a problem, in their shares."""
+"""mixture: verified rationales -> the training set: distinct, few per problem, in the configured shares."""
 
 from __future__ import annotations
 

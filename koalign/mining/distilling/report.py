@@ -1,4 +1,4 @@
-"""report: solutions, verified and kept -> the counts to look at before training."""
+"""report: solutions, verified and kept -> the counts to read before training."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def describe_distillation(
 
 
 def chosen_by_teacher(solutions: Sequence[Solution]) -> list[Chosen]:
-    """The choices that a teacher which was not told answers, as the problems stand."""
+    """The choices that a teacher answers without having been told."""
     return [
         Chosen(
             problem_id=solution.problem.id,

@@ -1,4 +1,4 @@
-"""teacher_calls: what is asked of a teacher, what it replied, and what went wrong."""
+"""teacher_calls: calls to a teacher, its replies and its failures."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from koalign.records import Message, Record, content_hash
+from koalign.records import Message, Prompt, Record, content_hash
 
 REPLIES = "replies.jsonl"
 """The log of replies in the folder of a stage."""
 
 
 class Call(Record):
-    """One thing asked of the teacher."""
+    """One request to the teacher."""
 
     problem_id: str
     messages: tuple[Message, ...] = Field(min_length=1)
@@ -25,8 +25,16 @@ class Call(Record):
     """What the reply is for, such as `hint` or `rationale`."""
 
 
+def calls_of(prompt: Prompt, n: int, purpose: str) -> list[Call]:
+    """`n` draws of one prompt."""
+    return [
+        Call(problem_id=prompt.problem_id, messages=prompt.messages, index=index, purpose=purpose)
+        for index in range(n)
+    ]
+
+
 class Reply(Record):
-    """What the teacher wrote, unread."""
+    """A completion by the teacher, ungraded."""
 
     id: str
     """Of the call: see `call_id`."""
@@ -36,7 +44,7 @@ class Reply(Record):
     finish_reason: Literal["stop", "length"]
     """length: it was cut at the longest allowed reply."""
     prompt_tokens: int | None = Field(ge=0)
-    """As the server counted; none: it did not say."""
+    """As the server counted; None: not reported."""
     completion_tokens: int | None = Field(ge=0)
     model: str
     """As the server called it."""
@@ -53,21 +61,21 @@ class Failure(Record):
     status: int | None
     """HTTP status; none: no answer came."""
     tries: int
-    """How often it had been sent by then."""
+    """How often it had been sent so far."""
     prompt_tokens: int = 0
-    """What the server counted all the same; 0: nothing was done for it."""
+    """As the server counted all the same; 0: nothing was computed."""
     completion_tokens: int = 0
     estimated: bool = False
-    """Whether the tokens are the most it can have been, since the answer was lost on its way."""
+    """Whether the tokens are an upper bound, since the reply was lost on its way."""
 
 
 def failures_beside(log: Path) -> Path:
-    """The file of the failures that belongs to a log of replies."""
+    """The file of failures beside a log of replies."""
     return log.with_name(f"{log.stem}-failures{log.suffix}")
 
 
 PAID = (REPLIES, failures_beside(Path(REPLIES)).name)
-"""Files of a stage that `--force` leaves: what is in them is not paid for again."""
+"""Files of a stage that `--force` keeps, so that no reply is paid for twice."""
 
 
 def call_id(call: Call, model: str, settings: Mapping[str, Any]) -> str:

@@ -22,7 +22,7 @@ HANGUL_SHARES: dict[Language, tuple[float, float]] = {"korean": (0.5, 1.0), "mix
 """Least and largest share of Hangul among the letters of a rationale. English with 5 to 20 % of Korean
 taught more than either alone (KO-REAson, arXiv 2510.04230)."""
 MAX_REPETITION = 0.5
-"""Largest share of repeated 4-grams of tokens, as of pairs."""
+"""Largest share of repeated 4-grams of tokens; the same as for pairs."""
 
 _HANGUL = re.compile("[가-힣\u1100-\u11ff\u3131-\u318e]")
 _THOUGHT = re.compile(r"</?(?:think|thinking|thought|추론)\s?>", re.IGNORECASE)
@@ -34,7 +34,7 @@ class Solution:
     """One completion to a training problem."""
 
     problem: Problem
-    """As it stands in the run."""
+    """With the choices in the order of the run."""
     text: str
     finish_reason: FinishReason
     by: By
@@ -66,7 +66,7 @@ class VerifiedSolution:
 
     solution: Solution
     rationale: str
-    """About the choices as they stand in the run."""
+    """Names the choices in the order of the run."""
 
     @property
     def problem(self) -> Problem:
@@ -95,10 +95,12 @@ def hangul_share(text: str) -> float:
 def verified(solution: Solution, language: Language, renderer: Renderer) -> VerifiedSolution | Drop:
     """The rationale of a solution, or a Drop with the first rule that it breaks.
 
-    It has ended, states one answer, and that is right; it does not contradict itself; there is reasoning
-    beside the answer, in the language asked for (own samples may be all Korean), without Chinese that
-    leaked; what the template then teaches is itself graded right; and a teacher that was told the answer
-    does not say so.
+    The completion
+    - has ended and states one answer, which is right and which it does not contradict;
+    - has reasoning beside the answer, in the configured language (own samples may be all Korean) and
+      without leaked Chinese;
+    - does not say that the answer was given, if it was;
+    - gives a training target that is graded right.
     """
     shown, verdict = solution.shown, solution.verdict
     if solution.finish_reason != "stop":
@@ -128,16 +130,16 @@ def verified(solution: Solution, language: Language, renderer: Renderer) -> Veri
     if solution.by == "rationalized" and says_it_was_told(solution.text):
         return solution.drop("says_it_was_told", solution.text[:60])
     result = VerifiedSolution(solution, rationale)
-    taught = renderer.target(result.problem)
-    if not grade(solution.problem, taught).correct:
-        return solution.drop("target_not_right", taught[-60:])
+    target = renderer.target(result.problem)
+    if not grade(solution.problem, target).correct:
+        return solution.drop("target_not_right", target[-60:])
     return result
 
 
 def fits(
     verified: VerifiedSolution, prompt: Sequence[int], target: Sequence[int], context: int
 ) -> Drop | None:
-    """Why a rationale cannot be taught as these token ids; none if it can."""
+    """Why these token ids cannot be trained on; None if they can."""
     if len(prompt) + len(target) > context:
         tokens = len(prompt) + len(target)
         return verified.solution.drop("too_long", f"{tokens} tokens, and the context is {context}")
@@ -147,9 +149,9 @@ def fits(
 
 
 def reasoning_of(text: str, *, in_thoughts: bool) -> str:
-    """What a completion says besides the answer, line by line as it stands.
+    """The lines of a completion without the statements of the answer.
 
-    `in_thoughts`: of a completion that thinks first the thoughts, else what follows them.
+    `in_thoughts`: takes the thoughts of a completion that has some, else the text behind them.
     """
     ends = list(_THOUGHT_END.finditer(text))
     if ends and in_thoughts:
@@ -161,13 +163,13 @@ def reasoning_of(text: str, *, in_thoughts: bool) -> str:
     lines = []
     for line in rest.strip().split("\n"):
         left = rationale_of(line)
-        # What holds no statement of the answer stays as it was written, emphasis and all.
+        # A line without a statement of the answer keeps its emphasis.
         lines.append(line if left == (visible_text(line) or "") else left)
     return "\n".join(lines).strip()
 
 
 def _states_one(problem: Problem, text: str) -> bool:
-    """Whether all statements of the answer are one and the same."""
+    """Whether all statements of the answer agree."""
     if problem.choices:
         statements = extract_numbers(text, problem.choices)
         return len({number for numbers in statements for number in numbers}) <= 1
@@ -176,7 +178,7 @@ def _states_one(problem: Problem, text: str) -> bool:
 
 
 def _as_it_stands(shown: Problem, order: Order, rationale: str) -> str:
-    """The rationale about the choices in their own order; raises ValueError where that cannot be told."""
+    """The rationale with the choices numbered as in the run; raises ValueError where that is unclear."""
     if not order:
         return rationale
     back = sorted(range(len(order)), key=order.__getitem__)

@@ -1,1 +1,1 @@
-"""Candidate hints -> screened abstractions, and the traces that teach answering with them."""
+"""Candidate hints -> screened abstractions, and the examples of the answer adapter."""

@@ -15,7 +15,7 @@ from koalign.records import Problem
 QUOTED = 13
 """Letters in a row that a hint may not share with the explanation of the answer."""
 _LOOSE = 6
-"""From so many letters on, spaces and punctuation between them are no difference."""
+"""Names of at least so many letters are compared without spaces and punctuation."""
 
 _CHOICE = re.compile(
     rf"[{''.join(CHOICE_MARKS)}]|(?<!\d)[1-9]\s*번(?![째지길])|(?<![A-Za-z])[A-J]\s*번"
@@ -31,7 +31,7 @@ _AFTER_A_NAME = re.compile(
     r"이(?:다|며|고|므로|라고|라서|에요|야|니까|어야|지만)|입니다|임|인|하고|뿐|처럼|보다|이랑"
     r"|(?:에|에서|에게|으로|로|과|와|만|까지|부터)(?:는|도|만|의)"
 )
-"""What else than one josa may stand glued to a name: copulas, and two josa."""
+"""Endings of a name besides one josa: copulas, and two josa."""
 
 _STATEMENT = "ㄱ-ㅎ㉠-㉭㉮-㉻ⓐ-ⓩ"
 _STATEMENTS = re.compile(rf"[{_STATEMENT}](?:[\s,·/와과및]*[{_STATEMENT}])*(?:\s*모두)?")
@@ -41,7 +41,7 @@ _JUDGED = re.compile(
     r"|틀(?!린지|렸는지)|(?:부?적절|타당|올바르|알맞|잘못)(?!한지|한가|된지|은지|할)"
     r"|참(?!인지|인가|고|여|조)|거짓(?!인지|인가)|정답|답(?![가-힣]*지))"
 )
-"""Statements of a <보기>, and that one of them is called right or wrong, not asked about."""
+"""A statement of a <보기> that is called right or wrong, not asked about."""
 
 
 def static_refusal(
@@ -83,12 +83,12 @@ def _names_an_option(problem: Problem, text: str) -> bool:
         every = frozenset().union(*sets)
         named = frozenset(seen) & every
         gold = [sets[int(answer) - 1] for answer in problem.answers]
-        # To weigh ㄱ and ㄷ one after the other tells nothing, unless just they are right.
+        # Naming ㄱ and ㄷ tells nothing, unless exactly these are right.
         return bool(_JUDGED.search(seen)) or (named != every and named in gold)
-    said, asked = comparable(_LIST_MARK.sub("", seen)), comparable(problem.question)
+    hint, question = comparable(_LIST_MARK.sub("", seen)), comparable(problem.question)
     secrets = [comparable(secret) for secret in _secrets(problem)]
-    numbers = [number for number, secret in enumerate(secrets, 1) if _is_named(secret, said)]
-    if any(not _is_named(secrets[number - 1], asked) for number in numbers):
+    numbers = [number for number, secret in enumerate(secrets, 1) if _is_named(secret, hint)]
+    if any(not _is_named(secrets[number - 1], question) for number in numbers):
         return True
     return bool(problem.choices and numbers) and {*map(str, numbers)} == {*problem.answers}
 
@@ -109,7 +109,7 @@ def _statement_sets(problem: Problem) -> list[frozenset[str]] | None:
     return [frozenset(re.findall(f"[{_STATEMENT}]", choice)) for choice in problem.choices]
 
 
-def _is_named(secret: str, said: str) -> bool:
+def _is_named(secret: str, text: str) -> bool:
     """Whether a folded text says a folded option.
 
     A longer one anywhere, but no number inside a number; of two letters where a word begins with
@@ -120,11 +120,11 @@ def _is_named(secret: str, said: str) -> bool:
     if len(secret) > 2 or re.search(r"\W", secret):
         before = r"(?<![a-z0-9.])" if secret[0].isascii() and secret[0].isalnum() else ""
         after = r"(?![a-z0-9])" if secret[-1].isascii() and secret[-1].isalnum() else ""
-        if re.search(before + re.escape(secret) + after, said):
+        if re.search(before + re.escape(secret) + after, text):
             return True
         letters = _letters(secret)
-        return len(letters) >= _LOOSE and letters in _letters(said)
-    words = re.findall(r"\w+", said)
+        return len(letters) >= _LOOSE and letters in _letters(text)
+    words = re.findall(r"\w+", text)
     if len(secret) == 2 and not secret.isascii():
         return any(word.startswith(secret) for word in words)
     return any(_is_name(word, secret) for word in words)
@@ -144,10 +144,10 @@ def _letters(text: str) -> str:
 def _quotes_the_explanation(problem: Problem, text: str) -> bool:
     """Whether it shares QUOTED letters in a row with a rationale, or a long gold answer, that the
     solver does not read anyway."""
-    told = [problem.rationale, *(rationale.text for rationale in problem.rationales)]
-    told += problem.answers if problem.kind == "long" else ()
-    if not any(told):
+    explanations = [problem.rationale, *(rationale.text for rationale in problem.rationales)]
+    explanations += problem.answers if problem.kind == "long" else ()
+    if not any(explanations):
         return False
-    read = (problem.question, problem.passage, problem.box, *problem.choices)
-    grams = character_ngrams([text, "\n".join(told), "\n".join(read)], QUOTED)
+    shown = (problem.question, problem.passage, problem.box, *problem.choices)
+    grams = character_ngrams([text, "\n".join(explanations), "\n".join(shown)], QUOTED)
     return bool(len(np.setdiff1d(np.intersect1d(grams[0], grams[1]), grams[2])))

@@ -1,6 +1,6 @@
 """traces: the policy's own samples -> the training examples of the answer adapter.
 
-Own samples rather than gold text: the adapter is to learn to use a hint, not a new style.
+Own samples rather than gold text: the adapter should learn to use a hint, not a new style.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def _usual_samples(
         shown = in_order(problems[sample.problem_id], sample.permutation)
         answer = grade(shown, sample.text, sample.finish_reason).answer
         if answer is not None and sample.finish_reason == "stop":
-            # Its words, since in another order of the choices it has another number.
+            # By the text of the choice: its number depends on the order.
             words = shown.choices[int(answer) - 1] if shown.choices else comparable(answer)
             by_answer[sample.problem_id][words].append(sample)
     return [

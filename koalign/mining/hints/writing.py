@@ -13,7 +13,7 @@ from koalign.data.prompting.orders import in_order
 from koalign.data.prompting.prompts import Renderer, Template
 from koalign.data.text.ngrams import character_ngrams, jaccard
 from koalign.mining.distilling.teacher_calls import Reply
-from koalign.records import Drop, Hint, Problem, Prompt, Sample
+from koalign.records import Drop, Hint, Problem, Prompt, Sample, Verdict
 
 ALIKE = 0.9
 """Jaccard of character 5-grams from which two hints of a problem are duplicates, as for problems."""
@@ -66,7 +66,7 @@ def pass_rate(problem: Problem, samples: Sequence[Sample]) -> float | None:
     """The share of right answers, in whatever order the choices were shown; none without samples."""
     if not samples:
         return None
-    return sum(_is_right(problem, sample) for sample in samples) / len(samples)
+    return sum(_verdict(problem, sample).correct for sample in samples) / len(samples)
 
 
 def own_answers(problem: Problem, samples: Sequence[Sample], count: int) -> list[OwnAnswer]:
@@ -77,12 +77,13 @@ def own_answers(problem: Problem, samples: Sequence[Sample], count: int) -> list
     """
     ended = [s for s in samples if not s.permutation and s.finish_reason == "stop"]
     ended = sorted({s.text: s for s in ended}.values(), key=lambda s: (len(s.text), s.text))
-    right = [OwnAnswer(s.text, True) for s in ended if _is_right(problem, s)]
-    answers = Counter(_answer(problem, s) for s in samples if not s.permutation)
+    right = [OwnAnswer(s.text, True) for s in ended if _verdict(problem, s).correct]
+    answers = Counter(_verdict(problem, s).answer for s in samples if not s.permutation)
     by_answer: dict[str | None, list[OwnAnswer]] = defaultdict(list)
     for sample in ended:
-        if not _is_right(problem, sample):
-            by_answer[_answer(problem, sample)].append(OwnAnswer(sample.text, False))
+        verdict = _verdict(problem, sample)
+        if not verdict.correct:
+            by_answer[verdict.answer].append(OwnAnswer(sample.text, False))
     common = sorted(by_answer, key=lambda answer: (-answers[answer], str(answer)))
     wrong = [by_answer[answer].pop(0) for answer in common]
     wrong += [own for answer in common for own in by_answer[answer]]
@@ -150,10 +151,5 @@ def _gold(problem: Problem) -> str:
     return " / ".join(f"{answer}. {problem.choices[int(answer) - 1]}" for answer in problem.answers)
 
 
-def _is_right(problem: Problem, sample: Sample) -> bool:
-    shown = in_order(problem, sample.permutation)
-    return grade(shown, sample.text, sample.finish_reason).correct
-
-
-def _answer(problem: Problem, sample: Sample) -> str | None:
-    return grade(problem, sample.text, sample.finish_reason).answer
+def _verdict(problem: Problem, sample: Sample) -> Verdict:
+    return grade(in_order(problem, sample.permutation), sample.text, sample.finish_reason)

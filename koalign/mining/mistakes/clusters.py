@@ -1,4 +1,4 @@
-"""clusters: vectors -> groups of those that lie together, the middle of each, and shares by size."""
+"""clusters: vectors -> clusters with their medoids, and shares by size."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from math import isqrt
 import numpy as np
 
 _CANDIDATES = 12
-"""Numbers of clusters that are tried, at most."""
+"""Most numbers of clusters that are tried."""
 _SAMPLE = 4000
-"""Vectors that the silhouette is computed on, which takes every distance between two."""
+"""Vectors that the silhouette is computed on: it takes all pairwise distances."""
 _STARTS = 3
 """Runs of k-means, of which the best is kept."""
 _UNKNOWN = -1.0
@@ -19,7 +19,7 @@ _UNKNOWN = -1.0
 
 @dataclass(frozen=True)
 class Clusters:
-    """Which vectors lie together."""
+    """A clustering of vectors."""
 
     members: tuple[tuple[int, ...], ...]
     """The rows of each cluster, ascending; the largest cluster first."""
@@ -33,9 +33,9 @@ class Clusters:
 def cluster(vectors: np.ndarray, count: int | None, seed: int) -> Clusters:
     """K-means (k-means++) into `count` clusters, or into as many as have the best silhouette.
 
-    Tried are up to twelve numbers from 2 to the square root of the number of vectors. Never more
-    clusters than there are different vectors. Of equal silhouettes the fewer clusters. Rows must
-    stand in an order that says nothing, since of many the first are measured.
+    Up to twelve numbers from 2 to the square root of the number of vectors are tried; of equal silhouettes
+    the fewer clusters win. Never more clusters than different vectors. Rows must be in random order,
+    since the silhouette is computed on the first ones.
     """
     different = len(np.unique(np.round(vectors, 9), axis=0))
     if count is None:
@@ -61,8 +61,8 @@ def shares_by_size(sizes: Sequence[int], total: int) -> list[int]:
     if total < len(left):
         left = left[:total]
     shares = dict.fromkeys(range(len(sizes)), 0)
-    # Who is owed less than one gets one, and the others share the rest: whom that pushes below one
-    # is found in the next round.
+    # Clusters with a share below one get one, and the others divide the rest. That may push others
+    # below one: they follow in the next round.
     while small := [n for n in left if total * sizes[n] < sum(sizes[m] for m in left)]:
         shares |= dict.fromkeys(small, 1)
         total -= len(small)

@@ -38,9 +38,9 @@ class MinedCluster(Record):
     subjects: dict[str, int]
     """Of its mistakes, the most frequent first."""
     terms: tuple[str, ...]
-    """Beginnings of words that set it apart, the heaviest first."""
+    """Distinctive beginnings of words, by weight."""
     medoid: str
-    """Id of the mistake in its middle, the first to be picked."""
+    """Id of the medoid, the first to be picked."""
     question: str
     """What the medoid asks."""
     ids: tuple[str, ...]
@@ -64,7 +64,7 @@ class Mined(Record):
     subjects: dict[str, dict[str, int]]
     """Subject -> wrong, picked, replayed; the most often wrong first."""
     silhouette: float | None
-    """Mean over the mistakes, -1 to 1; near 0 the clusters are hardly more than a cut through a cloud."""
+    """Mean over the mistakes, -1 to 1; near 0 the clusters are hardly separated."""
     clusters: tuple[MinedCluster, ...]
     notes: tuple[str, ...]
     """Where the set differs from the options."""

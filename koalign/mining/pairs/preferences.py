@@ -20,7 +20,7 @@ BATCH = 256
 
 @dataclass(frozen=True)
 class Limits:
-    """What a side of a pair must keep to."""
+    """Limits for a side of a pair."""
 
     context: int
     """Tokens of prompt and completion together."""
@@ -39,7 +39,7 @@ def preference_pairs(
     """The best text of each ranking against up to `per_problem` of the others, in their order.
 
     Where the problem has a gold answer that a rule can check, the chosen text must be right and the
-    rejected one wrong (reason `ranked`); else the annotator's word is taken (reason `native`).
+    rejected one wrong (reason `ranked`); else the annotator's order is taken (reason `native`).
     """
     pairs: list[PlacedPair] = []
     drops: list[Drop] = []
@@ -62,7 +62,7 @@ def preference_pairs(
 
 
 def _unusable(ranking: Ranking, renderer: Renderer) -> str | None:
-    """Why the template cannot ask this problem; none: it can."""
+    """Why the template cannot render this problem; None if it can."""
     if ranking.problem.kind not in renderer.template.kinds:
         return "kind_not_in_template"
     if len(ranking.problem.choices) > len(renderer.template.labels):

@@ -1,4 +1,4 @@
-"""pairs_report: items, pairs and drops -> what a person wants to know before DPO learns from them."""
+"""report: items, pairs and drops -> the figures to read before DPO."""
 
 from __future__ import annotations
 
