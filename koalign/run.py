@@ -31,6 +31,10 @@ WORK = "unfinished"
 """Sub-folder of a stage for what only its own continuation needs; not an output."""
 
 
+Inputs = Mapping[str, Path]
+"""Input of a stage -> its file or folder."""
+
+
 @dataclass(frozen=True)
 class StageResult:
     """What a stage says of its outputs."""
@@ -47,7 +51,7 @@ class Stage:
     """Also the folder below the run."""
     command: str
     """The koalign command that a user is told to run for it."""
-    run: Callable[[Config, Mapping[str, Path], Path], StageResult]
+    run: Callable[[Config, Inputs, Path], StageResult]
     """(the config with the declared sections alone, the inputs by name, the folder to write) -> result."""
     sections: tuple[str, ...]
     """Config sections that the stage may read; a change in one makes its result stale."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from koalign.adapters.cards import check_adapter
@@ -18,7 +18,7 @@ from koalign.mining.hints import writing
 from koalign.mining.hints.writing import OwnAnswer
 from koalign.records import Base, Drop, Hint, KoalignError, Problem, Sample, count_reasons
 from koalign.renderer import open_renderer
-from koalign.run import PREPARED, Stage, StageResult
+from koalign.run import PREPARED, Inputs, Stage, StageResult
 
 Unsolved = list[tuple[Problem, list[OwnAnswer]]]
 """Problems that the policy does not always solve, with some of its answers."""
@@ -26,7 +26,7 @@ _Drafts = tuple[Sequence[Sample | Reply], list[Drop], dict[str, float]]
 """Completions of the hint prompt, drops and metrics."""
 
 
-def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
+def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     """The hints of a file, or `per_problem` for each problem that is not always right."""
     given = read_jsonl(inputs["prepare/hints.jsonl"], Hint)
     source = config.candidates.source
@@ -67,7 +67,7 @@ def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
     return StageResult(counts | count_reasons(drops, "dropped_"), metrics)
 
 
-def _unsolved(config: Config, inputs: Mapping[str, Path]) -> tuple[Unsolved, list[Drop]]:
+def _unsolved(config: Config, inputs: Inputs) -> tuple[Unsolved, list[Drop]]:
     """The first `limit` problems that the policy does not always solve."""
     problems = [p for p in read_jsonl(inputs["prepare/train.jsonl"], Problem) if p.answers]
     refuse_leaks(problems, inputs)
@@ -89,9 +89,7 @@ def _unsolved(config: Config, inputs: Mapping[str, Path]) -> tuple[Unsolved, lis
     return unsolved, drops
 
 
-def _sample_policy(
-    config: Config, inputs: Mapping[str, Path], out: Path, unsolved: Unsolved
-) -> _Drafts:
+def _sample_policy(config: Config, inputs: Inputs, out: Path, unsolved: Unsolved) -> _Drafts:
     """Drafts of the DPO policy; own answers are left out where the context is too short for all."""
     base = read_record(inputs["prepare/base.json"], Base)
     renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
@@ -115,9 +113,7 @@ def _sample_policy(
     return [sample for samples in drawn for sample in samples], drops, {}
 
 
-def _sample_teacher(
-    config: Config, inputs: Mapping[str, Path], out: Path, unsolved: Unsolved
-) -> _Drafts:
+def _sample_teacher(config: Config, inputs: Inputs, out: Path, unsolved: Unsolved) -> _Drafts:
     """Drafts of the teacher, which never sees a problem of dev or test."""
     from koalign.engines.teacher import ask_teacher
 

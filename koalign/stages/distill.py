@@ -27,15 +27,13 @@ from koalign.mining.distilling.teacher_calls import PAID, REPLIES, Call, Reply
 from koalign.mining.distilling.verify import By, Solution, VerifiedSolution, drop_of, fits, verified
 from koalign.records import Base, Drop, KoalignError, Problem, Sample, count_reasons
 from koalign.renderer import open_renderer
-from koalign.run import PREPARED, Stage, StageResult, read_manifest
+from koalign.run import PREPARED, Inputs, Stage, StageResult, read_manifest
 
 SAMPLES = "samples/samples.jsonl"
 POLICY = "sft/adapter"
 
 
-def run(
-    config: Config, inputs: Mapping[str, Path], out: Path, *, has_teacher: bool = True
-) -> StageResult:
+def run(config: Config, inputs: Inputs, out: Path, *, has_teacher: bool = True) -> StageResult:
     """Call the teacher, if there is one, verify every completion on its own, then make the set."""
     base = read_record(inputs["prepare/base.json"], Base)
     problems = read_jsonl(inputs["prepare/train.jsonl"], Problem)[: config.distill.limit]
@@ -89,7 +87,7 @@ class _Distillation:
     """The solutions so far, those that passed, and the drops."""
 
     config: Config
-    inputs: Mapping[str, Path]
+    inputs: Inputs
     out: Path
     base: Base
     renderer: Renderer

@@ -6,7 +6,7 @@ trainings: another base, policy, tokenizer, template or other pairs make it stal
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -18,13 +18,13 @@ from koalign.config.sections import Config
 from koalign.jsonl import read_jsonl, read_record
 from koalign.records import Base, KoalignError, Logps, Pair, Problem
 from koalign.renderer import open_renderer
-from koalign.run import PREPARED, Stage, StageResult, hash_path
+from koalign.run import PREPARED, Inputs, Stage, StageResult, hash_path
 
 LOGPS = "reference/logps.safetensors"
 PAIRS = "pairs/pairs.jsonl"
 
 
-def score_reference(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
+def score_reference(config: Config, inputs: Inputs, out: Path) -> StageResult:
     base = read_record(inputs["prepare/base.json"], Base)
     check_adapter(inputs["sft/adapter"], base, open_renderer(config.prompt).hash)
     pairs = read_jsonl(inputs[PAIRS], Pair)
@@ -47,7 +47,7 @@ def score_reference(config: Config, inputs: Mapping[str, Path], out: Path) -> St
     return StageResult({"pairs": len(pairs), "tokens": tokens})
 
 
-def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
+def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     base = read_record(inputs["prepare/base.json"], Base)
     pairs = read_jsonl(inputs[PAIRS], Pair)
     renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from koalign.provenance import measured
 from koalign.records import Base, KoalignError, Problem
 from koalign.renderer import open_renderer
 from koalign.reports.solving import write_report
-from koalign.run import PROMPTED, Stage, StageResult, hash_path, read_manifest
+from koalign.run import PROMPTED, Inputs, Stage, StageResult, hash_path, read_manifest
 
 TEST = "prepare/test.jsonl"
 ALONE = {"base": "base", "sft": "sft", "dpo": "dpo", "answer_alone": "answer"}
@@ -39,7 +39,7 @@ ENTRIES = ("base", "sft", "dpo", "solve_bare", "solve")
 that they cost at least as many tokens as `solve`, hints included."""
 
 
-def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
+def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     problems = read_jsonl(inputs[TEST], Problem)
     without_gold = [p for p in problems if not p.answers]
     if not problems or without_gold:
@@ -106,9 +106,7 @@ def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
     )
 
 
-def _benchmark(
-    config: Config, inputs: Mapping[str, Path], problems: Sequence[Problem]
-) -> Benchmark:
+def _benchmark(config: Config, inputs: Inputs, problems: Sequence[Problem]) -> Benchmark:
     """The test split under the run's own prompts, answered greedily and as long as `solve` answers."""
     renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
     settings = {"temperature": 0.0, "top_p": 1.0, "max_tokens": config.solve.max_tokens}
@@ -123,7 +121,7 @@ def _benchmark(
     )
 
 
-def _refuse_other_solutions(inputs: Mapping[str, Path], section: Solve) -> None:
+def _refuse_other_solutions(inputs: Inputs, section: Solve) -> None:
     """Raises KoalignError if the run solved another test split, or with other settings."""
     made = read_json(inputs["solve/answers.jsonl"].parent / "plan.json")
     test = hash_path(inputs[TEST])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,13 +31,13 @@ from koalign.mining.hints.uplift_screens import (
 )
 from koalign.records import Abstraction, Base, Count, Drop, Hint, Problem, count_reasons
 from koalign.renderer import open_renderer
-from koalign.run import PREPARED, Stage, StageResult
+from koalign.run import PREPARED, Inputs, Stage, StageResult
 
 HintedProblem = tuple[str, Hint | None]
 """The id of a problem, and the hint in its prompt."""
 
 
-def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
+def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     """The screens in order of cost; each samples only for the hints that passed the ones before.
 
     First the static one, which needs no samples, then those of `uplift_screens`.

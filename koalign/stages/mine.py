@@ -7,7 +7,7 @@ is answered by an adapter that was trained on the others. The folds are a run of
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,7 @@ from koalign.jsonl import read_json, read_jsonl, read_record, write_jsonl
 from koalign.mining.mistakes.mistakes import AnsweredProblem, matched, refuse_test
 from koalign.records import Base, KoalignError, Problem, content_hash
 from koalign.renderer import open_renderer
-from koalign.run import PREPARED, Manifest, Stage, StageResult, execute, read_manifest
+from koalign.run import PREPARED, Inputs, Manifest, Stage, StageResult, execute, read_manifest
 
 POLICY = "dpo"
 """Of the systems that a run evaluates, the one whose mistakes are mined."""
@@ -172,7 +172,7 @@ def open_embedding(name: str) -> Callable[[Sequence[str]], np.ndarray] | None:
     ).astype(float)
 
 
-def _cut(config: Config, inputs: Mapping[str, Path], out: Path, *, folds: int) -> StageResult:
+def _cut(config: Config, inputs: Inputs, out: Path, *, folds: int) -> StageResult:
     problems = read_jsonl(inputs["prepare/train.jsonl"], Problem)
     shots = read_jsonl(inputs["prepare/shots.jsonl"], Problem)
     overlap = read_json(inputs["prepare/leaks.json"])["overlap"]
@@ -205,9 +205,7 @@ def _cut(config: Config, inputs: Mapping[str, Path], out: Path, *, folds: int) -
     return StageResult({"problems": len(problems), "folds": len(parts), "left_out": left_out})
 
 
-def _answer(
-    config: Config, inputs: Mapping[str, Path], out: Path, *, numbers: Sequence[int]
-) -> StageResult:
+def _answer(config: Config, inputs: Inputs, out: Path, *, numbers: Sequence[int]) -> StageResult:
     base = read_record(inputs["prepare/base.json"], Base)
     greedy = config.solve.model_copy(update={"temperature": 0.0, "top_p": 1.0})
     problems: list[Problem] = []

@@ -33,10 +33,10 @@ from koalign.records import (
 )
 from koalign.renderer import open_renderer
 from koalign.reports.data import pairs_page
-from koalign.run import PREPARED, Stage, StageResult
+from koalign.run import PREPARED, Inputs, Stage, StageResult
 
 
-def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
+def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     """Mine, add the rankings, drop near-identical pairs, then balance lengths and positions."""
     base = read_record(inputs["prepare/base.json"], Base)
     problems = {p.id: p for p in read_jsonl(inputs["prepare/train.jsonl"], Problem)}
@@ -101,7 +101,7 @@ def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
 
 
 def _sampled_prompts(
-    problems: Mapping[str, Problem], inputs: Mapping[str, Path]
+    problems: Mapping[str, Problem], inputs: Inputs
 ) -> dict[str, list[SampledPrompt]]:
     """The prompts of each problem, with their samples."""
     samples: dict[tuple[str, tuple[int, ...]], list[Sample]] = defaultdict(list)

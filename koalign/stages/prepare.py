@@ -27,7 +27,7 @@ from koalign.records import Hint, KoalignError, Problem, count_reasons
 from koalign.renderer import open_renderer
 from koalign.reports.data import dataset_page, leaks_page
 from koalign.reports.describe import describe
-from koalign.run import Stage, StageResult
+from koalign.run import Inputs, Stage, StageResult
 
 LISTED = 5
 """Unread files listed on stderr."""
@@ -37,7 +37,7 @@ READ_BACK = 200
 """Training problems whose gold completion is graded, to see that the grader reads the template."""
 
 
-def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
+def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     renderer = open_renderer(config.prompt)
     base, tokenizer = describe_base(config.engine, config.model)
     prepared = Preparation()

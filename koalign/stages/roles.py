@@ -6,7 +6,7 @@ Each is trained on top of the DPO adapter, whose ranks stay frozen.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -22,13 +22,13 @@ from koalign.mining.hints.traces import answer_traces
 from koalign.mining.hints.uplift_screens import best_hints
 from koalign.records import Abstraction, Base, KoalignError, Problem, Prompt, Sample
 from koalign.renderer import open_renderer
-from koalign.run import PREPARED, WORK, Stage, StageResult, hash_path
+from koalign.run import PREPARED, WORK, Inputs, Stage, StageResult, hash_path
 
 HINTS = "hints/abstractions.jsonl"
 SAMPLES = ("hints/hinted.jsonl", "hints/replication.jsonl", "hints/bare.jsonl")
 
 
-def train_abstraction(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
+def train_abstraction(config: Config, inputs: Inputs, out: Path) -> StageResult:
     """Examples: the best kept hints of each problem, whole."""
     problems = _problems(inputs)
     hints = read_jsonl(inputs[HINTS], Abstraction)
@@ -47,7 +47,7 @@ def train_abstraction(config: Config, inputs: Mapping[str, Path], out: Path) -> 
     )  # fmt: skip
 
 
-def train_answer(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
+def train_answer(config: Config, inputs: Inputs, out: Path) -> StageResult:
     """Examples: the policy's own samples, with kept hints and without."""
     problems = _problems(inputs)
     hinted, replication, bare = (read_jsonl(inputs[name], Sample) for name in SAMPLES)
@@ -77,14 +77,14 @@ def train_answer(config: Config, inputs: Mapping[str, Path], out: Path) -> Stage
     return _train("answer", config, inputs, out, renderer, prompts, lambda _: token_ids, counts)
 
 
-def _problems(inputs: Mapping[str, Path]) -> dict[str, Problem]:
+def _problems(inputs: Inputs) -> dict[str, Problem]:
     return {p.id: p for p in read_jsonl(inputs["prepare/train.jsonl"], Problem)}
 
 
 def _train(
     role: Literal["abstraction", "answer"],
     config: Config,
-    inputs: Mapping[str, Path],
+    inputs: Inputs,
     out: Path,
     renderer: Renderer,
     prompts: Sequence[Prompt],

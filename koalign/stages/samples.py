@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,10 +15,10 @@ from koalign.guard import HELD_OUT, refuse_leaks
 from koalign.jsonl import read_jsonl, read_record, write_jsonl
 from koalign.records import Base, Problem, PromptTokens
 from koalign.renderer import open_renderer
-from koalign.run import PREPARED, Stage, StageResult
+from koalign.run import PREPARED, Inputs, Stage, StageResult
 
 
-def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
+def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     """The `n` samples of a problem are shared out evenly among the orders of its choices."""
     base = read_record(inputs["prepare/base.json"], Base)
     problems = read_jsonl(inputs["prepare/train.jsonl"], Problem)[: config.sample.limit]

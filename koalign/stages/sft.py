@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -15,10 +14,10 @@ from koalign.guard import HELD_OUT, refuse_leaks, within_context
 from koalign.jsonl import read_jsonl, read_record
 from koalign.records import Base, Problem
 from koalign.renderer import open_renderer
-from koalign.run import PREPARED, Stage, StageResult, hash_path
+from koalign.run import PREPARED, Inputs, Stage, StageResult, hash_path
 
 
-def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
+def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     base = read_record(inputs["prepare/base.json"], Base)
     problems = read_jsonl(inputs["prepare/train.jsonl"], Problem)[: config.sft.limit]
     refuse_leaks(problems, inputs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from koalign.evaluation.solving.voting import (
 from koalign.jsonl import JsonlAppender, read_jsonl, read_record, to_json_line
 from koalign.records import Base, KoalignError, Problem
 from koalign.renderer import open_renderer
-from koalign.run import PROMPTED, Stage, StageResult
+from koalign.run import PROMPTED, Inputs, Stage, StageResult
 
 ROLES = "abstraction,answer"
 """The adapters of the stage; `koalign solve FILE` takes any."""
@@ -32,7 +32,7 @@ ATTEMPTS = "attempts.jsonl"
 ANSWERS = "answers.jsonl"
 
 
-def run(config: Config, inputs: Mapping[str, Path], out: Path) -> StageResult:
+def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     problems = read_jsonl(inputs["prepare/test.jsonl"], Problem)
     if not problems:
         raise KoalignError("solve without a file solves the test split; set data.test, or give one")
