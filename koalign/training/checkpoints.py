@@ -79,10 +79,10 @@ class Finite(TrainerCallback):
 class Frozen(TrainerCallback):
     """Keeps all but the last `learning` ranks of the adapter `default` bit for bit as they are.
 
-    They get no gradient, and without weight decay AdamW leaves a weight of zero gradient as it is; the
-    norm that is clipped counts only what learns. From where a training begins, resumed or not, and
-    at every save they are compared with what they were when this was made: raises RuntimeError that
-    names the tensor, and for weight decay or dropout, which would move or disturb them.
+    Their gradient is zeroed: without weight decay AdamW leaves such weights as they are, and the clipped
+    norm counts only the trained ones. At the start of a training, resumed or not, and at every save they
+    are compared with their values when this was made. Raises RuntimeError that names a moved tensor, and
+    for weight decay and dropout, which would move or disturb them.
     """
 
     def __init__(self, model: PeftModel, learning: int) -> None:
@@ -119,7 +119,7 @@ class Frozen(TrainerCallback):
 
 
 def _axis(name: str) -> int:
-    """Where the ranks lie: A is (rank, in), B is (out, rank)."""
+    """The axis of the ranks: A is (rank, in), B is (out, rank)."""
     return 0 if ".lora_A." in name else 1
 
 

@@ -121,8 +121,8 @@ class TokenizedDPOTrainer(DPOTrainer):
 
 
 class GroupedDPOTrainer(RowByRow, TokenizedDPOTrainer):
-    """The same, on rows of groups: a forward pass gives every completion once, and TRL's loss reads
-    from it the two sides of every pair as if it had computed them."""
+    """The same, on rows of groups: a forward pass computes every completion once, and TRL's loss reads
+    the two sides of every pair from it."""
 
     loss_weights: list[Any]  # TRL's, a weight a loss
 
@@ -156,7 +156,7 @@ class GroupedDPOTrainer(RowByRow, TokenizedDPOTrainer):
 
 
 def _places(lengths: torch.Tensor, pairs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Where the tokens of the pairs' sides stand among those of the row's completions.
+    """The places of the tokens of the pairs' sides among those of the row's completions.
 
     lengths (K,), pairs (M, 2) -> places and mask (2M, T), the chosen sides first as in TRL.
     """
@@ -230,8 +230,8 @@ class PaddedPairCollator:
 
 
 def reference_sums(example: dict[str, Any], ld_alpha: float | None) -> list[tuple[float, float]]:
-    """The reference's log-probability of both sides of each pair; with `ld_alpha` what is longer than
-    the other side counts so much (LD-DPO, arXiv 2409.06411; as trl/trainer/dpo_trainer.py sums)."""
+    """The reference's log-probability of both sides of each pair. `ld_alpha` weighs the tokens beyond the
+    length of the other side (LD-DPO, arXiv 2409.06411; as trl/trainer/dpo_trainer.py sums)."""
     tail = 1.0 if ld_alpha is None else ld_alpha
     sums = []
     for pair in example["pairs"]:

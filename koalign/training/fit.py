@@ -144,11 +144,10 @@ def fit(
 ) -> dict[str, float]:
     """Train from the last whole checkpoint, or from the start, and leave the adapter that is kept.
 
-    That is the checkpoint which `watch` judges best, and the last without it. Returns the last logged
-    metrics, those of the probe from the kept step; of several processes the first does both, and the
-    others nothing. The card tells which ranks are frozen, and its name the section of the config. Raises
-    KoalignError where a number is no longer finite, and RuntimeError if more than one adapter is active
-    or a frozen one has moved.
+    The kept checkpoint is the best by `watch`, or the last without it. Returns the last logged metrics,
+    those of the probe from the kept step; of several processes only the first loads and returns. The card
+    gives the frozen ranks, and its name the section of the config. Raises KoalignError where a number is
+    not finite, and RuntimeError if more than one adapter is active or a frozen rank has moved.
     """
     title, model = card.name, trainer.model
     if model.active_adapters != ["default"]:
@@ -186,7 +185,7 @@ def _train(trainer: Trainer, title: str, start: Path | None, watch: Watch | None
     if start and watch:
         state = TrainerState.load_from_json(str(start / TRAINER_STATE_NAME))
         if reason_to_stop(title, watch, state.log_history, state.max_steps):
-            trainer.state = state  # it was stopped, and killed before it could save its adapter
+            trainer.state = state  # it was stopped, and killed before it saved its adapter
             return
     trainer.train(resume_from_checkpoint=str(start) if start else None)
 
@@ -217,7 +216,7 @@ def save_adapter(model: PeftModel, folder: Path, card: AdapterCard) -> None:
 
 
 def lasting(metrics: Mapping[str, float]) -> dict[str, float]:
-    """Metrics for the card, to 4 digits: what a resumed training ends with as well, so nothing of time."""
+    """Metrics for the card, to 4 digits: those that a resumed training ends with as well, so no times."""
     passing = ("train_", "total_flos", "num_tokens", "epoch", "learning_rate", "grad_norm")
     return {
         name: float(f"{value:.4g}")

@@ -91,7 +91,7 @@ def in_bfloat16(policy: PeftModel) -> bool:
 
 
 def autocast(policy: PeftModel) -> torch.autocast:
-    """The precision in which the policy is trained, for what is to be compared with it."""
+    """Autocast to the precision of the training, for values that are compared with it."""
     return torch.autocast(policy.device.type, torch.bfloat16, enabled=in_bfloat16(policy))
 
 

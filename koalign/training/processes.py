@@ -1,9 +1,9 @@
 """processes: one training -> data-parallel processes that synchronise at every step.
 
 Each process holds the whole model, reads the same batches in the same order and computes its share of
-their rows (`rows.py`); gradients are sums, so all take the same step. transformers and accelerate believe
-that each is alone: nothing is sharded, wrapped or averaged behind the rows' back. The first process alone
-writes: checkpoints, logs, the adapter.
+their rows (`rows.py`); gradients are summed, so all take the same step. For transformers and
+accelerate each process is alone: they shard, wrap and average nothing. Only the first process writes
+checkpoints, logs and the adapter.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ PATIENCE = timedelta(days=1)
 """Timeout of collectives between live processes, say while the first runs the probe; dead ones are noticed
 at once."""
 GRACE_S = 2.0
-"""Seconds after a failure in which others may fail because of it; then the likeliest cause is reported."""
+"""Seconds to wait for other failures after the first; then the likeliest cause is reported."""
 CAUSES = ("refused", "killed", "failed", "aborted")
-"""Ends of a process, the likelier cause first: one that is killed makes others fail, and NCCL abort."""
+"""Ends of a process, the likelier cause first: a killed process makes others fail, and NCCL abort."""
 
 
 class _Place:
-    """Which of how many this process is, and where they meet."""
+    """The number of this process, how many there are, and the port of their store."""
 
     number, count, port = 0, 1, 0
 
 
 def number() -> int:
-    """Which process of the training this is; the first is 0."""
+    """The number of this process in the training, from 0."""
     return _Place.number
 
 
@@ -56,7 +56,7 @@ def count() -> int:
 
 
 def sum_gradients(parameters: Sequence[torch.nn.Parameter]) -> None:
-    """Make every gradient its sum over the processes; one that has none has zeros."""
+    """Replace every gradient by its sum over the processes; a missing one counts as zeros."""
     if count() == 1:
         return
     _meet()
@@ -138,7 +138,7 @@ def _devices(title: str, wanted: int) -> list[str | None]:
 def _work(
     answer: Connection, place: int, wanted: int, port: int, device: str | None, task: bytes
 ) -> None:
-    """The main function of a process. The task is unpickled last: its imports may look for GPUs."""
+    """The main function of a process. The task is unpickled last, since its imports may look for GPUs."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _Place.number, _Place.count, _Place.port = place, wanted, port
     if device is None:
@@ -176,7 +176,7 @@ def _end_with_parent() -> None:
 
 
 def _meet() -> None:
-    """Join the others at the first thing done together.
+    """Join the process group at the first collective.
 
     Not sooner: transformers warns of a process group that it has not made itself.
     """

@@ -16,8 +16,8 @@ class RowByRow(Trainer):
     {"rows": [...], "shares": [weight of a row in the means of the step]}.
 
     The losses of the rows are shares of the step's loss, so the gradient does not depend on how the
-    groups were laid into rows, nor on who computed which: `row_tokens` and `processes` are memory
-    against speed and no hyper-parameters. Of N processes, each computes every N-th row.
+    groups were laid into rows, nor on the process that computed a row: `row_tokens` and `processes` trade
+    memory for speed and are no hyper-parameters. Of N processes, each computes every N-th row.
     """
 
     _total_train_tokens: float  # TRL's
@@ -52,7 +52,7 @@ class RowByRow(Trainer):
             super()._save_checkpoint(model, trial)
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
-        """Not estimated: transformers counts input_ids, which here are one level down."""
+        """0: transformers would count input_ids, which are inside the rows."""
         return 0
 
 
