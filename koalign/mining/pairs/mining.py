@@ -111,20 +111,9 @@ def mine_candidates(
         )
         for prompt, answers in zip(prompts, graded, strict=True)
     )
-    problem = prompts[0].problem
-    candidates: list[Candidate] = []
-    if problem.kind == "long":
-        use = "no_rule_verifies_it"
-    elif not readable:
-        use = "unreadable"
-    elif right == len(samples):
-        use = "all_right"
-    elif not right:
-        use = "all_wrong"
-    else:
-        use, candidates = _candidates(
-            prompts, graded, rates, consistency_z, pool_share, max_length_ratio
-        )
+    use, candidates = _candidates(
+        prompts, graded, rates, consistency_z, pool_share, max_length_ratio
+    )
     item = Item(
         problem_id=prompts[0].prompt.problem_id,
         n=len(samples),
@@ -146,8 +135,16 @@ def _candidates(
     pool_share: float,
     max_length_ratio: float,
 ) -> tuple[str, list[Candidate]]:
-    """(use, candidates) of a problem that is sometimes right."""
+    """(use, candidates) of a problem."""
     samples = [answer for answers in graded for answer in answers]
+    if prompts[0].problem.kind == "long":
+        return "no_rule_verifies_it", []
+    if not any(answer.option for answer in samples):
+        return "unreadable", []
+    if all(answer.verdict.correct for answer in samples):
+        return "all_right", []
+    if not any(answer.verdict.correct for answer in samples):
+        return "all_wrong", []
     chosen = [_distinct(a for a in answers if a.verdict.correct) for answers in graded]
     wrong = [
         _distinct(a for a in answers if a.option and not a.verdict.correct) for answers in graded
