@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,15 +21,24 @@ from koalign.data.formats.sources import read_source
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 settings.register_profile("koalign", max_examples=50, deadline=None, database=None)
 settings.load_profile("koalign")
+WHOLE_FILE = r"^pytestmark = \[?\s*pytest\.mark\.(slow|gpu)"
 
 
-def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Tests of GPUs are left out, not skipped, where there is none."""
-    if collection_path.name != "gpu":
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Left out, not skipped: GPU tests where there is none, and slow files where slow tests are not run.
+
+    What is not collected does not import torch, which costs each worker ten seconds or more.
+    """
+    if collection_path.suffix != ".py":
         return None
+    mark = re.search(WHOLE_FILE, collection_path.read_text("utf-8"), re.M)
+    if not mark:
+        return None
+    if config.option.markexpr == "not slow":
+        return True
     import torch
 
-    return None if torch.cuda.is_available() else True
+    return (mark[1] == "gpu" and not torch.cuda.is_available()) or None
 
 
 LONGEST = [

@@ -4,11 +4,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support.adapter_folders import two_rounds
 
 
 @pytest.fixture(scope="session")
 def two_rounds_run(tmp_path_factory) -> Path:
+    from support.adapter_folders import two_rounds
+
     return two_rounds(tmp_path_factory.mktemp("two-rounds"))
 
 

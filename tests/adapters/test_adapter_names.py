@@ -17,6 +17,8 @@ from koalign.adapters.names import find_adapter, find_adapters, last_policy, ste
 from koalign.config.sections import Solve
 from koalign.records import KoalignError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def there(there) -> Path:

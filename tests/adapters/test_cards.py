@@ -29,6 +29,8 @@ from koalign.jsonl import read_json
 from koalign.records import KoalignError
 from koalign.training.fit import lasting
 
+pytestmark = pytest.mark.slow
+
 TEMPLATE = "0" * 16
 
 

@@ -21,6 +21,8 @@ from koalign.adapters.external import CONFIG, WEIGHTS, matrices_of, refuse_for_v
 from koalign.jsonl import read_json, write_json
 from koalign.records import Base, KoalignError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def given(tmp_path_factory) -> Path:
@@ -225,7 +227,6 @@ def test_what_vllm_cannot_serve_is_refused_with_the_reason_before_it_starts(
             refuse_for_vllm(folder)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("key", ["", "use_dora", "lora_bias", "use_qalora", "layer_replication", "use_bdlora",
     "alora_invocation_tokens", "modules_to_save", "bias", "pissa", "eva", "loftq", "corda", "olora", "orthogonal"])  # fmt: skip
 def test_the_refusals_are_those_of_vllm_itself(key, mine):
@@ -272,7 +273,6 @@ def test_a_hub_id_is_an_adapter_too(mine, tmp_path):
     assert "'owner/other' is neither a folder here nor to be had from the hub" in other.stderr
 
 
-@pytest.mark.slow
 def test_an_evaluation_takes_it_alone_and_in_a_sum(mine, folder):
     plain(folder / "other", seed=1)
     (folder / "koalign.yaml").write_text(

@@ -13,6 +13,8 @@ from koalign.adapters.external import WEIGHTS
 from koalign.adapters.lineage import adapters_below, ancestors, facts_of, forest
 from koalign.records import KoalignError
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_tree_hangs_each_adapter_below_the_one_that_it_stands_on(there):
     (stack,) = (RUN / "stacks").iterdir()

@@ -16,6 +16,8 @@ from koalign.adapters.lineage import adapters_below, facts_of, forest, removable
 from koalign.records import KoalignError
 from koalign.run import hash_path, locked, read_manifest
 
+pytestmark = pytest.mark.slow
+
 
 def weights_in(folder: Path) -> set[str]:
     return {p.parent.relative_to(folder).as_posix() for p in folder.rglob(WEIGHTS)}

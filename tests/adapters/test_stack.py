@@ -18,6 +18,8 @@ from koalign.adapters.stack import ERROR, WORST, compare, stack, summed, widen
 from koalign.jsonl import read_json
 from koalign.records import KoalignError
 
+pytestmark = pytest.mark.slow
+
 ALL = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 CASES = {
     "equal ranks": [{"r": 4, "target_modules": ALL}] * 2,

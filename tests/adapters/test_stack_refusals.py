@@ -13,6 +13,8 @@ from koalign.adapters.stack import stack
 from koalign.jsonl import read_json, write_json
 from koalign.records import KoalignError
 
+pytestmark = pytest.mark.slow
+
 REFUSED = {
     "use_dora": (True, "DoRA"),
     "bias": ("all", "biases of the base"),

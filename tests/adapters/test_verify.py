@@ -23,6 +23,8 @@ from koalign.jsonl import read_json, write_json
 from koalign.records import KoalignError
 from koalign.run import hash_path
 
+pytestmark = pytest.mark.slow
+
 app = typer.Typer()
 app.command("stack")(stacks.stack)
 app.command("verify")(stacks.verify)

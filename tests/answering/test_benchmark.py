@@ -8,12 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
-import torch
 from support.command import KOALIGN, koalign
 from support.problems import exam, problem, write_lines
-from support.training import MODEL
 
-from koalign.adapters.base import load_base, load_tokenizer
 from koalign.config.sections import ASSETS
 from koalign.evaluation.results import read_evaluation
 
@@ -221,6 +218,11 @@ def test_a_candidate_is_scored_by_the_tokens_that_follow_the_very_prompt(folder)
         Path("out"), "kmmlu@lm-eval", "--data", KMMLU, "--limit", "6",
         "-s", "engine.backend=hf",
     )  # fmt: skip
+    import torch
+    from support.training import MODEL
+
+    from koalign.adapters.base import load_base, load_tokenizer
+
     model, tokenizer = load_base(MODEL, quantized=False).eval(), load_tokenizer(MODEL)
     by_id = {one.id: one for one in exam("test")}
     assert len(predictions) == 6

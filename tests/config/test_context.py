@@ -2,13 +2,13 @@
 
 import pytest
 from support.refusals import refused
-from support.training import base_of_tests
 
+from koalign.engines.scripted import SCRIPTED_BASE
 from koalign.guard import within_context
 from koalign.jsonl import read_jsonl
 from koalign.records import Drop, KoalignError
 
-BASE = base_of_tests()
+BASE = SCRIPTED_BASE.model_copy(update={"context": 512})
 LENGTHS = [10, BASE.context, BASE.context + 1, 9, BASE.context + 7]
 ROWS = [([1] * (length - 3), [2] * 3) for length in LENGTHS]
 NAMES = ["a", "b", "c", "d", "e"]

@@ -9,9 +9,9 @@ from functools import cache
 
 import pytest
 from support.problems import exam as problems
-from support.training import RENDERER
 
 from koalign.config.sections import ASSETS
+from koalign.data.prompting.prompts import DEFAULT, Renderer, load_template
 from koalign.data.prompting.tokens import prompt_ids
 from koalign.jsonl import read_jsonl
 from koalign.records import Hint, Problem
@@ -130,18 +130,22 @@ def test_the_assets_are_smaller_than_six_megabytes():
     assert sum(file.stat().st_size for file in ASSETS.rglob("*") if file.is_file()) < 6_000_000
 
 
+@pytest.mark.slow
 def test_the_tokenizer_gives_any_korean_back(tokenizer):
     text = "훈민정음 해례본 ㄱㅎ 漢字 🙂 뷁  2024년\n\n탭\t끝"
     assert tokenizer.decode(tokenizer.encode(text)) == text
 
 
+@pytest.mark.slow
 def test_a_name_or_value_is_one_token(tokenizer):
     for problem in problems("dev")[:50]:
         for word in (*problem.choices, asked(problem)[0]):
             assert len(tokenizer.encode(f" {word}")) == 1
 
 
+@pytest.mark.slow
 def test_all_prompts_and_targets_fit_the_context(tokenizer):
+    renderer = Renderer(load_template(DEFAULT))
     for split in SIZES:
-        rendered = [RENDERER.render(p, "answer") for p in problems(split)]
+        rendered = [renderer.render(p, "answer") for p in problems(split)]
         assert max(map(len, prompt_ids(tokenizer, rendered))) + 64 < 512

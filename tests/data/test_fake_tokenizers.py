@@ -153,6 +153,7 @@ def test_roles_that_do_not_alternate_are_refused(family: str) -> None:
         render(family, [FIRST, SECOND])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("thinking", SWITCHES)
 @pytest.mark.parametrize("family", ORIGINALS)
 def test_the_original_template_renders_the_same(family: str, thinking: str) -> None:

@@ -13,6 +13,8 @@ from koalign.engines.engine import Question, stems
 from koalign.engines.hf_scores import Scorer
 from koalign.engines.prefixes import MIN_LONGER, MIN_SAVED, Shared, shared_prefixes
 
+pytestmark = pytest.mark.slow
+
 
 def alone(model, question: Question) -> list[float]:
     """Each candidate by itself behind its whole prompt, as any transformers model computes it."""

@@ -13,6 +13,8 @@ from transformers import (
 
 from koalign.engines.hf_cache import RoomyLayer, for_samples
 
+pytestmark = pytest.mark.slow
+
 SIZES = {
     "vocab_size": 64, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 3,
     "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8,

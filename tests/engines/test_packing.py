@@ -14,6 +14,8 @@ from trl.trainer.utils import add_fused_lm_head
 from koalign.engines import packing
 from koalign.engines.packing import Group, Layout, Span, pack, rows_of, share_prompts
 
+pytestmark = pytest.mark.slow
+
 CLOSE = 1e-4
 """Float32 through TRL's LM head, which sums in float32 whatever the model computes in."""
 

@@ -23,6 +23,8 @@ from koalign.training.guards import Watch
 from koalign.training.policy import fresh_policy
 from koalign.training.sft import train_sft
 
+pytestmark = pytest.mark.slow
+
 FEW = Probing(problems=12, max_tokens=16, batch_size=5)
 
 
@@ -67,7 +69,6 @@ def test_a_problem_that_fills_the_context_is_left_out_and_said(tokenizer, capsys
     assert "leaves out 1 of 2 problems (held_out)" in capsys.readouterr().err
 
 
-@pytest.mark.slow
 def test_a_probe_finds_what_the_engine_serves_from_the_saved_adapter(tokenizer, tmp_path):
     from koalign.training.fit import save_adapter
 
@@ -94,7 +95,6 @@ def test_a_probe_finds_what_the_engine_serves_from_the_saved_adapter(tokenizer, 
     }  # fmt: skip
 
 
-@pytest.mark.slow
 def test_an_answer_that_runs_into_the_end_of_the_context_is_cut_and_no_error(tokenizer):
     dev = exam("dev")[:4]
     probe = opened(tokenizer, exam("train")[:4], dev, Probing(max_tokens=10**6))
@@ -112,7 +112,6 @@ def test_an_answer_that_runs_into_the_end_of_the_context_is_cut_and_no_error(tok
     assert measured(batch_size=1) == measured(batch_size=3) == found
 
 
-@pytest.mark.slow
 def test_a_probe_leaves_modes_weights_adapter_and_random_numbers_as_they_were(tokenizer):
     policy = awake()
     policy.train()
@@ -137,7 +136,6 @@ PRECISIONS = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("packing", ["groups", "trl"])
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_what_is_trained_with_a_probe_is_what_is_trained_without_one(
@@ -165,7 +163,6 @@ def test_what_is_trained_with_a_probe_is_what_is_trained_without_one(
     assert adapter_id(tmp_path / "with" / "adapter") == adapter_id(tmp_path / "without" / "adapter")
 
 
-@pytest.mark.slow
 def test_a_pass_in_eval_mode_leaves_the_gradients_of_a_4_bit_base_as_they_are():
     """bitsandbytes has a kernel for CPUs that eval mode switches to, for good, and that has no gradient."""
     ids = torch.arange(5, 40)[None]

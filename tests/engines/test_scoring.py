@@ -22,6 +22,8 @@ from koalign.stages.dpo import REFERENCE, read_logps, write_logps
 from koalign.training.policy import continued_policy
 from koalign.training.scoring import ln_ches, token_logps
 
+pytestmark = pytest.mark.slow
+
 FLOATS = st.floats(-60, 0, width=32)
 
 
@@ -37,7 +39,6 @@ def pairs(tokenizer):
     return pairs_of(tokenizer, exam("train")[:6], each=2)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("training", [Training(), Training(row_tokens=16), Training(packing="trl")])
 def test_the_reference_is_the_log_softmax_of_the_plain_model(training, pairs, parent):
     found = token_logps(continued_policy(MODEL, parent), pairs, training)
@@ -49,7 +50,6 @@ def test_the_reference_is_the_log_softmax_of_the_plain_model(training, pairs, pa
             assert logps == pytest.approx(expected.tolist(), abs=1e-4)
 
 
-@pytest.mark.slow
 def test_ches_is_its_definition_on_single_unpadded_rows(pairs, parent):
     plain = continued_policy(MODEL, parent).eval()
 
@@ -70,7 +70,6 @@ def test_ches_is_its_definition_on_single_unpadded_rows(pairs, parent):
     assert ln_ches(parent, MODEL, pairs, TRAINING) == pytest.approx(expected, rel=1e-3)
 
 
-@pytest.mark.slow
 def test_ches_does_not_depend_on_neighbours_rows_or_packing(pairs, parent):
     together = ln_ches(parent, MODEL, pairs, TRAINING)
     for training in (Training(row_tokens=16), Training(packing="trl")):
@@ -83,13 +82,11 @@ def test_ches_does_not_depend_on_neighbours_rows_or_packing(pairs, parent):
     assert backwards[::-1] == pytest.approx(together, rel=1e-4)
 
 
-@pytest.mark.slow
 def test_ches_of_two_equal_sides_is_0(pairs, parent):
     same = [pair.model_copy(update={"rejected": pair.chosen}) for pair in pairs]
     assert ln_ches(parent, MODEL, same, TRAINING) == pytest.approx([0] * len(same), abs=1e-5)
 
 
-@pytest.mark.slow
 def test_a_model_on_which_packing_is_not_exact_is_refused(pairs, parent, monkeypatch):
     """Here the packing is broken; it might as well be the model."""
     monkeypatch.setattr(packing, "_positions", lambda span: torch.arange(span.stop - span.start))
@@ -134,7 +131,6 @@ def other_weights(run_dir):
     trained_adapter(run_dir / "sft" / "adapter", rank=8, seed=4)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("change", [other_pairs, other_weights])
 def test_reference_log_probabilities_are_kept_until_what_they_stand_on_changes(change, run_dir):
     first, ran = execute(REFERENCE, CONFIG, run_dir)
@@ -147,7 +143,6 @@ def test_reference_log_probabilities_are_kept_until_what_they_stand_on_changes(c
     assert ran and again.outputs != first.outputs
 
 
-@pytest.mark.slow
 def test_another_tokenizer_makes_the_reference_stale_and_the_adapter_unfit(run_dir):
     execute(REFERENCE, CONFIG, run_dir)
     other_tokenizer(run_dir)
@@ -157,7 +152,6 @@ def test_another_tokenizer_makes_the_reference_stale_and_the_adapter_unfit(run_d
         execute(REFERENCE, CONFIG, run_dir, force=True)
 
 
-@pytest.mark.slow
 def test_another_template_makes_the_reference_stale(run_dir):
     execute(REFERENCE, CONFIG, run_dir)
     direct = CONFIG.model_copy(
@@ -169,7 +163,6 @@ def test_another_template_makes_the_reference_stale(run_dir):
         execute(REFERENCE, direct, run_dir, force=True)
 
 
-@pytest.mark.slow
 def test_the_step_0_policy_is_the_reference(run_dir, pairs, parent):
     execute(REFERENCE, CONFIG, run_dir)
     kept = read_logps(run_dir / "reference" / "logps.safetensors")

@@ -11,6 +11,8 @@ from koalign.config.sections import Dpo, Tracking
 from koalign.training.checkpoints import WHOLE, last_whole, remove_cut_off
 from koalign.training.guards import displacement, kept_step, reason_to_stop
 
+pytestmark = pytest.mark.slow
+
 OFF = Tracking()
 SHARES = st.floats(0, 1)
 
