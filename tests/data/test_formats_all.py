@@ -70,7 +70,7 @@ def test_garbage_anywhere_in_a_file_is_no_traceback(format):
             read([open_document("a.json", as_json(bad))], named)
 
 
-@given(data=st.data(), name=st.sampled_from([*FLAT, "kice"]))
+@given(data=st.data(), name=st.sampled_from(FLAT))
 def test_no_garbage_in_a_row_ends_in_a_traceback_or_vanishes(data, name):
     good = FILES[name].row(0)
     spoilt = data.draw(st.sets(st.sampled_from(sorted(good)), min_size=1))
@@ -78,8 +78,7 @@ def test_no_garbage_in_a_row_ends_in_a_traceback_or_vanishes(data, name):
     for missing in data.draw(st.sets(st.sampled_from(sorted(good)), max_size=2)):
         row.pop(missing, None)
     reading = read([document_of_rows("rows", "", [good, row, data.draw(WILD)])], name)
-    assert reading.rows >= 3 and reading.rows == len(reading.problems) + len(reading.drops)
-    assert reading.rows == 3 or name == "kice"
+    assert reading.rows == 3 == len(reading.problems) + len(reading.drops)
 
 
 def test_the_formats_read_a_folder_together(tmp_path: Path):

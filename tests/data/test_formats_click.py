@@ -3,22 +3,35 @@
 import unicodedata
 
 import pytest
-from support.exam_rows import (
-    FIVE,
-    FOUR,
-    OPTIONS,
-    QUERY,
-    as_json,
-    click,
-    haerae,
-    only,
-    read_as,
-    table,
+from support.exam_files import FIVE, FOUR
+from support.read_rows import only, read_as, table
+
+
+def click(**changes: object) -> dict:
+    row = {
+        "id": "KIIP_society_84",
+        "paragraph": "",
+        "question": "수도는?",
+        "choices": FOUR,
+        "answer": "고려",
+    }
+    return {**row, **changes}
+
+
+QUERY = (
+    "다음 질문을 읽고 정답으로 가장 알맞은 것을 고르시요.\n    \n### 질문: \n언택트의 순화어로 알맞은 것은?\n\n"
+    "### 선택지: \n(A) 비전속\n(B) 나무 키\n(C) 3.1 운동\n(D) 상대방\n(E) 비대면\n\n### 정답:"
 )
+
+OPTIONS = ["비전속", "나무 키", "3.1 운동", "상대방", "비대면"]
+
+
+def haerae(query: str = QUERY, answer: str = "(E)") -> str:
+    return table(["query", "options", "answer"], [query, str(OPTIONS), answer])
 
 
 def test_click_answers_with_the_text_of_a_choice():
-    problem = only(read_as("click", "Society_KIIP.json", as_json([click()])))
+    problem = only(read_as("click", "Society_KIIP.json", [click()]))
     assert (problem.answers, problem.key, problem.passage) == (("2",), "KIIP_society_84", "")
     assert problem.group == ""
 
@@ -29,32 +42,32 @@ def test_click_answers_with_the_text_of_a_choice():
 def test_a_click_answer_is_found_across_spaces_and_normal_forms(answer):
     choices = ["이 (나)", "이 (가)", "\uf9d0", "발해"]
     row = click(choices=choices, answer=answer)
-    assert only(read_as("click", "a.json", as_json([row]))).answers == ("2",)
+    assert only(read_as("click", "a.json", [row])).answers == ("2",)
 
 
 def test_compatibility_hanja_are_one_character_after_reading():
     row = click(choices=["\uf9d0", "高麗"], answer="類")
-    assert only(read_as("click", "a.json", as_json([row]))).answers == ("1",)
+    assert only(read_as("click", "a.json", [row])).answers == ("1",)
 
 
 def test_a_wrong_choice_that_stands_twice_is_kept_and_a_right_one_is_refused():
     choices = ["신라", "고려", "신라", "발해"]
     rows = [click(choices=choices), click(choices=choices, answer="신라")]
-    reading = read_as("click", "a.json", as_json(rows))
+    reading = read_as("click", "a.json", rows)
     assert [p.answers for p in reading.problems] == [("2",)]
     assert [drop.reason for drop in reading.drops] == ["answer_is_two_choices"]
 
 
 def test_two_questions_with_one_id_are_two_problems():
     rows = [click(id="Kedu_16_1"), click(id="Kedu_16_1", question="국호는?")]
-    reading = read_as("click", "a.json", as_json(rows))
+    reading = read_as("click", "a.json", rows)
     assert [p.key for p in reading.problems] == ["Kedu_16_1"] * 2
     assert len({p.id for p in reading.problems}) == 2
 
 
 def test_csat_questions_of_click_keep_their_fifth_choice():
     row = click(id="CSAT_korean_07_6", choices=FIVE, answer="가야")
-    assert only(read_as("click", "Functional_CSAT.json", as_json([row]))).answers == ("5",)
+    assert only(read_as("click", "Functional_CSAT.json", [row])).answers == ("5",)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +93,7 @@ def test_csat_questions_of_click_keep_their_fifth_choice():
 )
 def test_a_click_subject_comes_from_the_file_or_else_from_the_id(file, name, question, subject):
     rows = [click(id=name, question=question)]
-    assert only(read_as("click", file, as_json(rows))).subject == subject
+    assert only(read_as("click", file, rows)).subject == subject
 
 
 def test_click_saved_as_csv_is_still_click_and_a_flat_csat_file_is_not():

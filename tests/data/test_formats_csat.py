@@ -3,20 +3,39 @@
 from copy import deepcopy
 
 import pytest
-from support.exam_rows import (
-    ASKED,
-    CSAT_HEADER,
-    FIVE,
-    FOUR,
-    KICE,
-    as_json,
-    csat,
-    csatqa,
-    only,
-    only_drop,
-    read_as,
-    table,
-)
+from support.exam_files import FIVE, FOUR
+from support.read_rows import dropped, only, read_as, table
+
+CSAT_HEADER = ["id", "paragraph", "problems", "question_plus"]
+
+ASKED = {"question": "옳은 것만을 모두 고르면?", "choices": FOUR, "answer": 2}
+
+
+def csat(asked: object, box: str = "", paragraph: str = "상소하여 아뢰기를") -> str:
+    return table(CSAT_HEADER, ["generation-for-nlp-1", paragraph, str(asked), box])
+
+
+KICE = [
+    {
+        "id": "2023_11_KICE_1-3", "paragraph": "독서의 즐거움에는", "type": 0,
+        "problems": [
+            {"question": "윗글과 다른 것은?", "choices": FIVE, "answer": 4, "score": 2},
+            {"question": "<보기>를 읽고 고르면?", "question_plus": "<보기> ㉠은", "choices": FIVE, "answer": 5, "score": 3},
+        ],
+    },
+    {
+        "id": "2023_11_KICE_35-37", "paragraph": "발표자: 안녕하세요", "type": 2,
+        "problems": [
+            {"question": "문법적으로 옳은 것은?", "choices": FIVE, "answer": 1, "score": 2, "type": 3, "no_paragraph": True},
+        ],
+    },
+]  # fmt: skip
+
+
+def csatqa(**changes: object) -> dict:
+    options = {f"option#{n}": text for n, text in enumerate(FIVE, start=1)}
+    row = {"question": "윗글의 주제는?", "context": "글", **options, "gold": 5, "category": "RCH"}
+    return {**row, "human_performance": 62.0, **changes}
 
 
 def test_a_csat_row_is_read_from_its_written_dict():
@@ -70,7 +89,7 @@ def test_a_csat_test_file_has_no_answers_and_an_index_column(answer):
 @pytest.mark.parametrize("problems", [ASKED, [ASKED], str([ASKED])])
 def test_problems_may_be_a_dict_or_a_list_of_one(problems):
     rows = [{"id": "a", "paragraph": "글", "problems": problems, "question_plus": None}]
-    assert only(read_as("csat", "train.json", as_json(rows))).answers == ("2",)
+    assert only(read_as("csat", "train.json", rows)).answers == ("2",)
 
 
 @pytest.mark.parametrize(
@@ -89,8 +108,8 @@ def test_problems_may_be_a_dict_or_a_list_of_one(problems):
     ],
 )  # fmt: skip
 def test_a_csat_row_that_cannot_be_read_is_a_drop_with_a_reason(problems, reason):
-    found, _, place = only_drop(read_as("csat", "train.csv", csat(problems)))
-    assert (found, place) == (reason, "train.csv:2")
+    drop = dropped(read_as("csat", "train.csv", csat(problems)))
+    assert (drop.reason, drop.place) == (reason, "train.csv:2")
 
 
 def test_a_flattened_csat_file_is_read_and_its_annotations_are_not():
@@ -119,17 +138,14 @@ def test_a_csat_rationale_is_kept(column):
 
 
 def test_questions_on_one_paragraph_are_one_group():
-    rows = [
-        ["a", "같은 글", str(ASKED), ""],
-        ["b", "같은  글", str(ASKED), ""],
-        ["c", "다른 글", str(ASKED), ""],
-    ]
+    passages = {"a": "같은 글", "b": "같은  글", "c": "다른 글"}
+    rows = [[name, passage, str(ASKED), ""] for name, passage in passages.items()]
     first, second, third = read_as("csat", "train.csv", table(CSAT_HEADER, *rows)).problems
     assert first.group == second.group != third.group
 
 
 def test_a_kice_paper_falls_into_its_questions_with_their_points():
-    first, second, third = read_as("kice", "2023_11_KICE.json", as_json(KICE)).problems
+    first, second, third = read_as("kice", "2023_11_KICE.json", KICE).problems
     assert [p.points for p in (first, second, third)] == [2, 3, 2]
     assert [p.answers for p in (first, second, third)] == [("4",), ("5",), ("1",)]
     assert [p.key for p in (first, second)] == ["2023_11_KICE_1-3#1", "2023_11_KICE_1-3#2"]
@@ -138,7 +154,7 @@ def test_a_kice_paper_falls_into_its_questions_with_their_points():
 
 
 def test_no_paragraph_drops_the_passage_but_not_the_group_and_its_own_type_goes_first():
-    first, second, third = read_as("kice", "a.json", as_json(KICE)).problems
+    first, second, third = read_as("kice", "a.json", KICE).problems
     assert (third.passage, third.group) == ("", "2023_11_KICE_35-37")
     assert [p.subject for p in (first, second, third)] == ["비문학", "비문학", "문법"]
 
@@ -147,7 +163,7 @@ def test_every_broken_part_of_a_kice_file_is_one_drop_with_its_path():
     paper = [*deepcopy(KICE), "글", {"id": "x", "paragraph": "글", "problems": {"0": {}}}]
     paper[0]["problems"][1] = None
     paper[1]["problems"][0]["answer"] = 6
-    reading = read_as("kice", "a.json", as_json(paper))
+    reading = read_as("kice", "a.json", paper)
     assert (reading.rows, len(reading.problems)) == (5, 1)
     assert [(d.place, d.reason) for d in reading.drops] == [
         ("a.json: [0].problems[1]", "broken_row"),
@@ -158,11 +174,11 @@ def test_every_broken_part_of_a_kice_file_is_one_drop_with_its_path():
 
 
 def test_csat_qa_counts_its_options_from_one():
-    problem = only(read_as("csat-qa", "test.json", as_json([csatqa()])))
+    problem = only(read_as("csat-qa", "test.json", [csatqa()]))
     assert (problem.choices, problem.answers) == (tuple(FIVE), ("5",))
     assert (problem.subject, problem.passage, problem.split) == ("RCH", "글", "test")
 
 
 def test_a_null_context_is_no_passage_and_never_the_word_none():
-    problem = only(read_as("csat-qa", "full.jsonl", as_json(csatqa(context=None))))
+    problem = only(read_as("csat-qa", "full.jsonl", csatqa(context=None)))
     assert (problem.passage, problem.group) == ("", "")

@@ -1,30 +1,26 @@
 """KMMLU, its redux and pro, and MMMLU in every spelling of their files are read without a loss."""
 
 import pytest
-from support.exam_rows import (
-    FIVE,
-    FOUR,
-    KMMLU_HEADER,
-    MMMLU_HEADER,
-    PRO,
-    as_json,
-    only,
-    only_drop,
-    read_as,
-    table,
-)
+from support.exam_files import FIVE, FOUR, parquet
+from support.read_rows import dropped, only, read_as, table
 
 from koalign.data.formats.documents import document_of_rows, open_documents
 from koalign.data.formats.read import read
+
+KMMLU_HEADER = ["question", "answer", "A", "B", "C", "D", "Category", "Human Accuracy"]
+
+PRO = {
+    "question": "옳은 것은?", "options": FIVE, "solution": "5", "license_name": "변호사", "subject": "민법",
+}  # fmt: skip
+
+MMMLU_HEADER = ["", "Question", "A", "B", "C", "D", "Answer", "Subject"]
 
 
 def test_a_kmmlu_row_is_read_by_the_names_of_its_columns():
     row = ["왕조가 아닌 것은?", "4", *FOUR, "Criminal Law", "0.0"]
     swapped = [[*line[:6], line[7], line[6]] for line in (KMMLU_HEADER, row)]
-    for file, content in (
-        ("Criminal-Law-test.csv", [KMMLU_HEADER, row]),
-        ("math-test.csv", swapped),
-    ):
+    plain = [KMMLU_HEADER, row]
+    for file, content in (("Criminal-Law-test.csv", plain), ("math-test.csv", swapped)):
         problem = only(read_as("kmmlu", file, table(*content)))
         assert (problem.question, problem.choices) == ("왕조가 아닌 것은?", tuple(FOUR))
         assert (problem.answers, problem.subject) == (("4",), "Criminal-Law")
@@ -57,11 +53,8 @@ def test_a_choice_that_reads_like_a_missing_value_is_a_text():
 
 
 def test_a_kmmlu_parquet_file_is_read_as_the_csv_is(tmp_path):
-    import pyarrow
-    import pyarrow.parquet as parquet
-
     row = dict(zip(KMMLU_HEADER, ["질문?", 3, *FOUR, "Law", 0.5], strict=True))
-    parquet.write_table(pyarrow.Table.from_pylist([row]), tmp_path / "test-00000-of-00001.parquet")
+    (tmp_path / "test-00000-of-00001.parquet").write_bytes(parquet([row]))
     reading = read(open_documents(tmp_path))
     assert set(reading.files.values()) == {"kmmlu"}
     assert (only(reading).answers, only(reading).subject) == (("3",), "Law")
@@ -88,20 +81,15 @@ def test_stray_notebook_checkpoints_in_a_folder_are_not_read_twice(tmp_path):
 
 
 def test_a_wrong_answer_file_of_kmmlu_is_native():
-    row = {
-        "question": "왕조가 아닌 것은?",
-        "choices": FOUR,
-        "answer": 4,
-        "subject": "Korean-History",
-    }
-    problem = only(read_as("native", "wrong.jsonl", as_json(row) + "\n"))
+    row = {"question": "무엇인가?", "choices": FOUR, "answer": 4, "subject": "Korean-History"}
+    problem = only(read_as("native", "wrong.jsonl", row))
     assert (problem.answers, problem.subject) == (("4",), "Korean-History")
 
 
 @pytest.mark.parametrize("options", [FOUR, FIVE])
 def test_kmmlu_pro_has_four_or_five_options_and_its_answer_as_text(options):
     row = {**PRO, "options": options, "solution": str(len(options)), "year": "2024"}
-    problem = only(read_as("kmmlu-pro", "test.jsonl", as_json(row)))
+    problem = only(read_as("kmmlu-pro", "test.jsonl", row))
     assert (problem.choices, problem.answers) == (tuple(options), (str(len(options)),))
     assert problem.subject == "변호사/민법"
 
@@ -115,7 +103,7 @@ def test_kmmlu_redux_is_filed_by_category_and_read_from_csv_too():
 
 def test_the_answer_of_kmmlu_pro_is_checked_against_its_own_choices():
     row = {**PRO, "options": FOUR}
-    assert only_drop(read_as("kmmlu-pro", "a.jsonl", as_json(row)))[0] == "answer_outside_choices"
+    assert dropped(read_as("kmmlu-pro", "a.jsonl", row)).reason == "answer_outside_choices"
 
 
 def test_mmmlu_answers_with_a_letter():
@@ -130,4 +118,4 @@ def test_mmmlu_answers_with_a_letter():
 )
 def test_a_letter_outside_the_choices_is_a_drop(answer, reason):
     content = table(MMMLU_HEADER, ["0", "알맞은 것은?", *FOUR, answer, "law"])
-    assert only_drop(read_as("mmmlu", "a.csv", content))[0] == reason
+    assert dropped(read_as("mmmlu", "a.csv", content)).reason == reason

@@ -5,18 +5,44 @@ from __future__ import annotations
 import copy
 
 import pytest
-from support.text_rows import (
-    CHOICE,
-    RULE,
-    culture,
-    dialogue,
-    logic,
-    one,
-    one_ranking,
-    reading_of,
-    refusal,
-    rule,
+from support.read_rows import one, one_ranking, reading_of, refusal
+
+
+def culture(kind: str, question: str, answer: str | None = None, **changes) -> dict:
+    given = {
+        "category": "문화 지식", "domain": "예술", "question_type": kind, "topic_keyword": "민속놀이",
+        "question": question,
+    }  # fmt: skip
+    row = {"id": "1", "input": {**given, **changes}}
+    return row if answer is None else {**row, "output": {"answer": answer}}
+
+
+CHOICE = "다음 중 설에 하는 놀이는? \\n 1\\t 윷놀이   2\\t강강술래 3\\t씨름 4\\t그네"
+
+
+def rule(kind: str, question: str, answer: str) -> dict:
+    given = {"question_type": kind, "question": question}
+    return {"id": "1", "input": given, "output": {"answer": answer}}
+
+
+RULE = rule(
+    "선택형",
+    '"문을 {잠궜다/잠갔다}." 가운데 올바른 것을 선택하고, 그 이유를 설명하세요.',
+    "\"문을 잠갔다.\"가 옳다. '잠그다'의 어간 끝 'ㅡ'는 '-아'를 만나면 탈락한다.",
 )
+
+
+def dialogue(**changes) -> dict:
+    turns = [("001", "P1", "오늘 날씨 좋다."), ("002", "P2", "너랑은 말 안 해.")]
+    said = [{"id": f"au-1-{n}", "speaker_id": who, "form": form} for n, who, form in turns]
+    labels = [{"id": f"au-1-{n}", "label": label} for n, label in (("001", "appropriate"), ("002", "inappropriate"))]  # fmt: skip
+    given = {"document_id": "au-1", "utterance": said}
+    return {"id": "au-1", "input": given, "output": labels, **changes}
+
+
+def logic(output="역접") -> dict:
+    given = {"front": "비가 많이 왔다.", "back": "강물은 넘치지 않았다."}
+    return {"id": "sr-1", "input": given, "output": output}
 
 
 def test_the_choices_of_a_culture_question_come_out_of_the_question():

@@ -7,23 +7,44 @@ import unicodedata
 
 import pytest
 from support.exam_files import FILES
-from support.text_rows import (
-    ETRI,
-    QUIZ,
-    RIVER,
-    flat_qa,
-    klue,
-    one,
-    qa,
-    reading_of,
-    refusal,
-    squad,
-    table,
-    to_bytes,
-)
+from support.read_rows import one, reading_of, refusal, to_bytes
 
 from koalign.data.formats.documents import open_document, open_documents
 from koalign.data.formats.read import read
+
+RIVER = "한강은 서울을 지난다. 길이는 494km이고, 서해로 흐른다."
+
+
+def squad(*qas: dict, context: str = RIVER, **article) -> dict:
+    paragraphs = [{"context": context, "qas": list(qas)}]
+    return {"version": "made_up", "data": [{"title": "한강", **article, "paragraphs": paragraphs}]}
+
+
+def qa(**changes) -> dict:
+    answers = [{"text": "서울", "answer_start": 5}]
+    return {"id": "7-0-0", "question": "한강이 지나는 도시는?", "answers": answers, **changes}
+
+
+def flat_qa(**changes) -> dict:
+    answers = {"text": ["서울"], "answer_start": [5]}
+    return {"context": RIVER, "title": "한강", **qa(answers=answers), **changes}
+
+
+def klue(number: int, **changes) -> dict:
+    one = qa(guid=f"klue-mrc-v1_train_{number:05}", question_type=1, is_impossible=False, **changes)
+    del one["id"]
+    return one
+
+
+def table(**changes) -> dict:
+    cells = [["이름", "높이"], ["한라산", "1,947m"], ["지리산", "1,915m"]]
+    question = {"qid": "K_1_1", "question": "한라산의 높이는?", "answer": "1,947m"}
+    return {"T": "한국의 산", "U": "https://example.org", "TBL": cells, "QAS": question, **changes}
+
+
+QUIZ = "질문(Q_string),보기()E_string,보기()E_string,보기()E_string,보기()E_string,정답(A_ans),위키피디아 제목(AP_title)"
+
+ETRI = f"{QUIZ}\r\n가장 긴 강은?,낙동강,한강,금강,섬진강,낙동강,낙동강\r\n옛 서울은?,한양,평양,경주,공주,한양,서울\r\n"
 
 # --- SQuAD and its family ---
 

@@ -6,24 +6,49 @@ import json
 import zipfile
 
 import pytest
-from support.text_rows import (
-    INSTRUCTION,
-    SWIFT,
-    aihub,
-    ask,
-    document,
-    infos,
-    one,
-    one_ranking,
-    ranked,
-    reading_of,
-    refusal,
-    sft,
-    tell,
-)
+from support.read_rows import one, one_ranking, reading_of, refusal
 
 from koalign.data.formats.documents import open_documents
 from koalign.data.formats.read import read
+
+
+def aihub(**changes) -> dict:
+    category = {"main": "한국어", "middle": "사회"}
+    question = {"question": "인수와 합병은 어떻게 다른가?", "question_type": "서술형"}
+    return {"data_id": "d-1", "data_category": category, **question, **changes}
+
+
+def sft(contents="인수는 사들이는 것이고 합병은 하나가 되는 것이다.") -> dict:
+    return aihub(answer={"contents": contents, "answer_count": 9})
+
+
+def ranked(*ranks, contents: str = "답") -> dict:
+    answers = {
+        f"answer{n:02}": {"contents": f"{contents} {n}", "answer_count": 2, "ranking": rank}
+        for n, rank in enumerate(ranks, start=1)
+    }
+    return aihub(**answers)
+
+
+def infos(*rows) -> dict:
+    return {"dataset_info": {"name": "made up"}, "data_info": list(rows)}
+
+
+def document(*qas) -> dict:
+    return {"data_id": "w-1", "data_category": {"middle": "인문"}, "contents": [{"QA": list(qas)}]}
+
+
+def ask(question: str = "왜 하늘은 파란가?") -> dict:
+    return {"role": "user", "content": question}
+
+
+def tell(answer: str = "빛이 흩어지기 때문이다.") -> dict:
+    return {"role": "assistant", "content": answer}
+
+
+INSTRUCTION = {"instruction": "물은 왜 어는가?", "output": "열을 잃기 때문이다."}
+
+SWIFT = {"messages": [ask(), tell()], "rejected_response": "모른다."}
 
 # --- AI Hub ---
 
@@ -152,14 +177,10 @@ def test_what_is_not_one_question_and_one_answer_is_refused(row, reason):
         {"prompt": "왜 하늘은 파란가?", "chosen": "빛이 흩어지기 때문이다.", "rejected": "모른다."},
         {"prompt": [ask()], "chosen": [tell()], "rejected": [tell("모른다.")]},
         {"chosen": [ask(), tell()], "rejected": [ask(), tell("모른다.")]},
-        {
-            "prompt": "왜 하늘은 파란가?",
-            "chosen": [ask(), tell()],
-            "rejected": [ask(), tell("모른다.")],
-        },
+        {"prompt": "왜 하늘은 파란가?", "chosen": [ask(), tell()], "rejected": [ask(), tell("모른다.")]},
         SWIFT,
     ],
-)
+)  # fmt: skip
 def test_every_way_to_write_a_preference_is_the_same_ranking(row):
     ranking = one_ranking([row])
     assert ranking.problem.question == "왜 하늘은 파란가?"

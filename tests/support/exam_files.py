@@ -50,14 +50,9 @@ class ExamFile:
         A table has its columns in the order of the header, by default that of a good row.
         """
         match PurePosixPath(self.name).suffix:
-            case ".csv":
-                return table(header or self.header(), rows, ",").encode(
-                    self.encoding, "backslashreplace"
-                )
-            case ".tsv":
-                return table(header or self.header(), rows, "\t").encode(
-                    self.encoding, "backslashreplace"
-                )
+            case ".csv" | ".tsv" as suffix:
+                text = table(header or self.header(), rows, "," if suffix == ".csv" else "\t")
+                return text.encode(self.encoding, "backslashreplace")
             case ".jsonl":
                 return b"".join(as_json(row) + b"\n" for row in rows)
             case ".json":
@@ -119,10 +114,8 @@ def csat(n: int) -> dict[str, Any]:
 
 
 def kice(n: int) -> dict[str, Any]:
-    first, second = (
-        {**asked(n, FIVE), "score": 2},
-        {**asked(n + 9, FIVE), "score": 3, "question_plus": "㉠ 달"},
-    )
+    first = {**asked(n, FIVE), "score": 2}
+    second = {**asked(n + 9, FIVE), "score": 3, "question_plus": "㉠ 달"}
     return {"id": f"2023_11_KICE_{n}", "paragraph": f"{n}번째 글이다.", "type": n, "problems": [first, second]}  # fmt: skip
 
 
@@ -179,10 +172,7 @@ def rule(n: int) -> dict[str, Any]:
 
 def dialogue(n: int) -> dict[str, Any]:
     said = [{"id": f"au-{n}-{m}", "speaker_id": f"P{m}", "form": f"말 {n}-{m}"} for m in (1, 2)]
-    labels = [
-        {"id": f"au-{n}-1", "label": "appropriate"},
-        {"id": f"au-{n}-2", "label": "inappropriate"},
-    ]
+    labels = [{"id": f"au-{n}-{m}", "label": "in" * (m - 1) + "appropriate"} for m in (1, 2)]
     return {"id": f"au-{n}", "input": {"document_id": f"au-{n}", "utterance": said}, "output": labels}  # fmt: skip
 
 
