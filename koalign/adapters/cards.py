@@ -13,13 +13,14 @@ from koalign.adapters.card import AdapterBase, AdapterCard, AdapterPart
 from koalign.adapters.external import (
     CONFIG,
     WEIGHTS,
-    lora_facts,
+    LoraFacts,
     name_of,
+    read_config,
     refuse_misfit,
     refuse_without_weights,
 )
 from koalign.adapters.model_card import model_card
-from koalign.jsonl import read_record, write_atomically, write_json
+from koalign.jsonl import parse_record, read_record, write_atomically, write_json
 from koalign.records import Base, KoalignError, content_hash
 from koalign.run import hash_path
 
@@ -60,9 +61,8 @@ def read_card(folder: Path, *, keep: bool = True) -> AdapterCard:
         try:
             _write_json_card(folder, card)
         except OSError as error:
-            _say_once(
-                f"{folder}: its card cannot be kept there ({error.strerror}); nothing is lost"
-            )
+            reason = error.strerror
+            _say_once(f"{folder}: its card cannot be kept there ({reason}); nothing is lost")
     return card
 
 
@@ -107,14 +107,8 @@ def check_adapter(folder: Path, base: Base, template_hash: str | None) -> Adapte
         if "://" in base.path:
             raise KoalignError(f"{folder}: {base.path} is a server and takes no adapters")
         fits = base.scripted or refuse_misfit(folder, base.path)
-        unknown.append(
-            f"the weights of its base {card.base.path} ("
-            + (
-                f"its shapes fit {base.path})"
-                if fits
-                else f"nor whether its shapes fit {base.path})"
-            )
-        )
+        shapes = f"{'' if fits else 'nor whether '}its shapes fit {base.path}"
+        unknown.append(f"the weights of its base {card.base.path} ({shapes})")
     elif card.base.weight_hash != base.weight_hash:
         raise KoalignError(
             f"{folder}: made for the base {card.base.path} (weights {card.base.weight_hash}), "
@@ -177,12 +171,12 @@ def ranks(folders: Sequence[Path]) -> list[int]:
 
 
 def _write_json_card(folder: Path, card: AdapterCard) -> None:
-    written = adapter_id(folder) if (folder / WEIGHTS).exists() else None
-    write_json(folder / CARD, card.model_copy(update={"id": written}).model_dump(mode="json"))
+    id_ = adapter_id(folder) if (folder / WEIGHTS).exists() else None
+    write_json(folder / CARD, card.model_copy(update={"id": id_}).model_dump(mode="json"))
 
 
 def _external_card(folder: Path) -> AdapterCard:
-    facts = lora_facts(folder)
+    facts = parse_record(LoraFacts, read_config(folder), str(folder / CONFIG))
     refuse_without_weights(folder)
     return AdapterCard(
         name=name_of(folder),

@@ -12,7 +12,6 @@ from pydantic import ConfigDict, Field
 from safetensors import SafetensorError, safe_open
 
 from koalign.config.inputs import Model
-from koalign.jsonl import parse_record
 from koalign.records import KoalignError, Record
 
 CONFIG = "adapter_config.json"
@@ -39,8 +38,8 @@ class LoraFacts(Record):
 
 
 @dataclass(frozen=True)
-class Matrices:
-    """The pair of LoRA matrices of one module: A is (rank, inputs), B is (outputs, rank)."""
+class Shapes:
+    """Of the LoRA matrices of one module: A (rank, inputs), B (outputs, rank)."""
 
     a: tuple[int, ...]
     b: tuple[int, ...]
@@ -85,11 +84,6 @@ def read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def lora_facts(folder: Path) -> LoraFacts:
-    """The facts of its configuration; raises KoalignError where it is broken."""
-    return parse_record(LoraFacts, read_config(folder), str(folder / CONFIG))
-
-
 def refuse_without_weights(folder: Path) -> None:
     """Raises KoalignError where there is no safetensors file, with the remedy."""
     if (folder / WEIGHTS).exists():
@@ -104,8 +98,8 @@ def refuse_without_weights(folder: Path) -> None:
     )
 
 
-def matrices_of(folder: Path) -> dict[str, Matrices]:
-    """Module name, as in the base, -> the shapes of its LoRA matrices; no weight is read.
+def matrices_of(folder: Path) -> dict[str, Shapes]:
+    """Module name in the base -> the shapes of its LoRA matrices; no weight is read.
 
     Raises KoalignError for a broken file, a matrix without its other half, and where there is none.
     """
@@ -129,7 +123,7 @@ def matrices_of(folder: Path) -> dict[str, Matrices]:
                 f"{folder / WEIGHTS}: {module}: lora_A {pair.get('A')} and lora_B {pair.get('B')} are no "
                 "pair (rank, inputs) and (outputs, rank)"
             )
-    return {module: Matrices(pair["A"], pair["B"]) for module, pair in sorted(halves.items())}
+    return {module: Shapes(pair["A"], pair["B"]) for module, pair in sorted(halves.items())}
 
 
 def refuse_misfit(folder: Path, base: str) -> bool:

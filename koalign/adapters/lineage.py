@@ -1,4 +1,4 @@
-"""lineage: a folder -> the adapters below it, what stands on what, and what disk can be freed."""
+"""lineage: a folder -> the adapters below it, their parents, and the disk that can be freed."""
 
 from __future__ import annotations
 
@@ -21,40 +21,44 @@ STACKS = "stacks"
 
 
 @dataclass(frozen=True)
-class Found:
-    """An adapter folder."""
+class AdapterFolder:
+    """An adapter folder as it was found."""
 
     path: Path
     id: str
-    """Empty where it is broken."""
+    """Empty: it cannot be read."""
     card: AdapterCard | None
-    """None where it is broken."""
-    broken: str
+    """None: it cannot be read."""
+    error: str
     """Why it cannot be read; empty: it can."""
     bytes: int
-    """Of its weights; 0: pruned, or canned text."""
+    """Size of the weights; 0: pruned, or the scripted engine's."""
+
+    @property
+    def parents(self) -> tuple[AdapterPart, ...]:
+        return self.card.parents if self.card else ()
 
 
 @dataclass(frozen=True)
 class Node:
     """An adapter in the tree of a folder."""
 
-    adapter: Found
+    adapter: AdapterFolder
     missing: tuple[AdapterPart, ...]
     """Parents that are not in the folder."""
     children: tuple[Node, ...]
-    """Those that contain it, and no other of the folder that stands before it among their parents."""
+    """The adapters whose first parent in the folder is this one."""
 
 
 @dataclass(frozen=True)
 class Ancestor:
-    """What an adapter contains, and what that contains."""
+    """An adapter that another one contains, and what it contains itself."""
 
     part: AdapterPart
     path: Path | None
-    """Where it is now; none: not found."""
+    """Where it is now; None: not found."""
     parents: tuple[Ancestor, ...]
-    """Empty also where nothing more is known, since it was not found."""
+    """Empty also where it was not found."""
 
 
 @dataclass(frozen=True)
@@ -68,55 +72,60 @@ class Removal:
     """The stage that makes it again, as a folder below the run; empty: naming the sum again does."""
 
 
-def adapters_below(folder: Path) -> list[Found]:
+def adapters_below(folder: Path) -> list[AdapterFolder]:
     """Every adapter folder below, in the order of their paths; unfinished work is left out.
 
     Nothing is written. Raises KoalignError if there is no such folder.
     """
     if not folder.is_dir():
         raise KoalignError(f"{folder}: no such folder; name a run, or a folder of adapters")
-    return [_look_at(place) for place in _places(folder)]
+    return [_read_folder(path) for path in _adapter_paths(folder)]
 
 
-def forest(found: Sequence[Found]) -> list[Node]:
+def forest(adapters: Sequence[AdapterFolder]) -> list[Node]:
     """The adapters as trees, each below the first of its parents that is among them.
 
     Every adapter stands in one place; of cards whose parents go in a circle one is a root.
     """
-    by_id = {one.id: one for one in reversed(found) if one.card}
-    below: dict[Path, list[Found]] = {}
-    roots = []
-    for one in found:
-        parents = [by_id[p.id] for p in one.card.parents if p.id in by_id] if one.card else []
-        if parents:
-            below.setdefault(parents[0].path, []).append(one)
-        else:
-            roots.append(one)
+    by_id = {adapter.id: adapter.path for adapter in reversed(adapters) if adapter.card}
+    children: dict[Path | None, list[AdapterFolder]] = {}
+    for adapter in adapters:
+        parent = next((by_id[part.id] for part in adapter.parents if part.id in by_id), None)
+        children.setdefault(parent, []).append(adapter)
     placed: set[Path] = set()
 
-    def node(one: Found) -> Node:
-        placed.add(one.path)
-        missing = [p for p in one.card.parents if p.id not in by_id] if one.card else []
-        children = [node(c) for c in below.get(one.path, []) if c.path not in placed]
-        return Node(one, tuple(missing), tuple(children))
+    def node(adapter: AdapterFolder) -> Node:
+        placed.add(adapter.path)
+        missing = [part for part in adapter.parents if part.id not in by_id]
+        below = [node(c) for c in children.get(adapter.path, []) if c.path not in placed]
+        return Node(adapter, tuple(missing), tuple(below))
 
-    trees = [node(root) for root in roots]
-    return trees + [node(one) for one in found if one.path not in placed]
+    trees = [node(root) for root in children.get(None, [])]
+    return trees + [node(adapter) for adapter in adapters if adapter.path not in placed]
 
 
-def ancestors(folder: Path, places: Sequence[Path]) -> tuple[Ancestor, ...]:
-    """What an adapter contains, recursively, as far as cards are found.
+def ancestors(
+    folder: Path, places: Sequence[Path], above: tuple[str, ...] = ()
+) -> tuple[Ancestor, ...]:
+    """The adapters that an adapter contains, recursively, as far as cards are found.
 
-    A parent is found where its child's card says, or by its id below one of `places`.
+    A parent is found where its child's card says, or by its id below one of `places`. `above` holds
+    the ids on the way here, so that a circle of cards ends.
     """
-    return _ancestors(read_card(folder, keep=False), [*places, *run_of(folder)], ())
+    places = [*places, *run_of(folder)]
+    tree = []
+    for part in read_card(folder, keep=False).parents:
+        path = None if part.id in above else located(part, places)
+        parents = ancestors(path, places, (*above, part.id)) if path else ()
+        tree.append(Ancestor(part, path, parents))
+    return tuple(tree)
 
 
 def flat(tree: Sequence[Ancestor]) -> Iterator[Ancestor]:
     """All of a tree, the nearest first."""
     yield from tree
-    for one in tree:
-        yield from flat(one.parents)
+    for ancestor in tree:
+        yield from flat(ancestor.parents)
 
 
 def facts_of(folder: Path, run_dir: Path) -> dict[str, Any]:
@@ -139,27 +148,23 @@ def facts_of(folder: Path, run_dir: Path) -> dict[str, Any]:
 
 def refuse_overlap(parts: Sequence[tuple[str, Path]], run_dir: Path) -> None:
     """Raises KoalignError where a sum would count an adapter twice; `parts` are names and folders."""
-    said = "+".join(name for name, _ in parts)
-    ids = [adapter_id(folder) for _, folder in parts]
-    inside = [
-        {one.part.id: one.part.name for one in flat(ancestors(folder, [run_dir]))}
-        for _, folder in parts
-    ]
-    for number, other in combinations(range(len(parts)), 2):
-        if ids[number] == ids[other]:
-            name, its = parts[number][0], parts[other][0]
-            raise KoalignError(f"{said}: {name} and {its} are the same adapter; name it once")
-    for number, other in permutations(range(len(parts)), 2):
-        if ids[number] in inside[other]:
-            name, its = parts[number][0], parts[other][0]
-            raise KoalignError(f"{said}: {its} already contains {name}; leave {name} out")
-    for number, other in combinations(range(len(parts)), 2):
-        for id_of_shared, shared in inside[number].items():
-            if id_of_shared in inside[other]:
-                raise KoalignError(
-                    f"{said}: {parts[number][0]} and {parts[other][0]} both contain {shared}, which "
-                    "would count twice; take one of them"
-                )
+    total = "+".join(name for name, _ in parts)
+    members = []
+    for name, folder in parts:
+        contents = {a.part.id: a.part.name for a in flat(ancestors(folder, [run_dir]))}
+        members.append((name, adapter_id(folder), contents))
+    for (name, id_, _), (other, other_id, _) in combinations(members, 2):
+        if id_ == other_id:
+            raise KoalignError(f"{total}: {name} and {other} are the same adapter; name it once")
+    for (name, id_, _), (other, _, contents) in permutations(members, 2):
+        if id_ in contents:
+            raise KoalignError(f"{total}: {other} already contains {name}; leave {name} out")
+    for (name, _, contents), (other, _, other_contents) in combinations(members, 2):
+        if shared := [contents[id_] for id_ in contents if id_ in other_contents]:
+            raise KoalignError(
+                f"{total}: {name} and {other} both contain {shared[0]}, which would count twice; "
+                "take one of them"
+            )
 
 
 def removable(run_dir: Path, keep: Sequence[Path]) -> list[Removal]:
@@ -169,89 +174,76 @@ def removable(run_dir: Path, keep: Sequence[Path]) -> list[Removal]:
     kept needs what goes, since an adapter holds the sum of all that it contains.
     """
     kept = {folder.resolve() for folder in keep}
-    found = []
-    for place in _places(run_dir):
-        weights = place / WEIGHTS
-        stage = place.parent.relative_to(run_dir)
-        if place.resolve() in kept or STACKS in stage.parts[:1] or not weights.is_file():
+    removals = []
+    for path in _adapter_paths(run_dir):
+        weights = path / WEIGHTS
+        stage = path.parent.relative_to(run_dir)
+        if path.resolve() in kept or STACKS in stage.parts[:1] or not weights.is_file():
             continue
-        made = read_manifest(place.parent)
-        if made and f"{place.name}/{WEIGHTS}" in made.outputs and not weights.is_symlink():
-            found.append(Removal(weights, weights.stat().st_size, stage.as_posix()))
+        manifest = read_manifest(path.parent)
+        if manifest and f"{path.name}/{WEIGHTS}" in manifest.outputs and not weights.is_symlink():
+            removals.append(Removal(weights, weights.stat().st_size, stage.as_posix()))
     stacks = run_dir / STACKS
     if stacks.is_dir() and not stacks.is_symlink():
         size = sum(f.lstat().st_size for f in stacks.rglob("*") if f.is_file())
-        found.append(Removal(stacks, size, ""))
-    return found
+        removals.append(Removal(stacks, size, ""))
+    return removals
 
 
 def remove(removals: Sequence[Removal]) -> None:
     """Free the disk; the card of each adapter stays, and keeps its id."""
-    for one in removals:
-        if one.stage:
-            card = read_card(one.path.parent)
+    for removal in removals:
+        path = removal.path
+        if removal.stage:
+            card = read_card(path.parent)
             if card.id is None:
-                write_card(one.path.parent, card)  # which writes its id
-            one.path.unlink()
+                write_card(path.parent, card)  # which writes its id
+            path.unlink()
         else:  # under another name first: what is half deleted must not be found as a sum
-            doomed = one.path.with_name(one.path.name + ".part")
+            doomed = path.with_name(path.name + ".part")
             shutil.rmtree(doomed, ignore_errors=True)
-            one.path.rename(doomed)
+            path.rename(doomed)
             shutil.rmtree(doomed)
 
 
-def _places(folder: Path) -> Iterator[Path]:
-    for place, folders, files in os.walk(folder):
-        folders[:] = sorted(
-            f for f in folders if f != WORK and not f.startswith(".") and not f.endswith(".part")
-        )
-        if CONFIG in files or CARD in files:
-            yield Path(place)
-
-
-def _look_at(folder: Path) -> Found:
-    weights = folder / WEIGHTS
-    size = weights.stat().st_size if weights.exists() else 0
-    try:
-        return Found(folder, adapter_id(folder), read_card(folder, keep=False), "", size)
-    except KoalignError as error:
-        return Found(folder, "", None, str(error), size)
-
-
-def _ancestors(
-    card: AdapterCard, places: Sequence[Path], above: tuple[str, ...]
-) -> tuple[Ancestor, ...]:
-    made = []
-    for part in card.parents:
-        path = None if part.id in above else located(part, places)
-        parents = _ancestors(read_card(path, keep=False), places, (*above, part.id)) if path else ()
-        made.append(Ancestor(part, path, parents))
-    return tuple(made)
-
-
 def located(part: AdapterPart, places: Sequence[Path]) -> Path | None:
-    """Where a part is now: where the card says, or by its id below one of `places`; none: nowhere."""
-    said = Path(part.path)
-    if said.is_dir() and _look_at(said).id == part.id:
-        return said
-    for place in dict.fromkeys(places):
-        for folder in _places(place):
-            if _look_at(folder).id == part.id:
-                return folder
-    return None
-
-
-def _nested(tree: Sequence[Ancestor]) -> list[dict[str, Any]]:
-    return [
-        {
-            **one.part.model_dump(mode="json"),
-            "parents": None if one.path is None else _nested(one.parents),
-        }
-        for one in tree
-    ]
+    """Where a part is now: where its card says, or by its id below one of `places`; None: nowhere."""
+    recorded = Path(part.path)
+    if recorded.is_dir() and _read_folder(recorded).id == part.id:
+        return recorded
+    paths = (path for place in dict.fromkeys(places) for path in _adapter_paths(place))
+    return next((path for path in paths if _read_folder(path).id == part.id), None)
 
 
 def run_of(folder: Path) -> list[Path]:
     """The run that an adapter stands in, where it stands in one."""
     run = folder.absolute().parent.parent
     return [run] if (run / "prepare").is_dir() else []
+
+
+def _adapter_paths(folder: Path) -> Iterator[Path]:
+    for path, folders, files in os.walk(folder):
+        folders[:] = sorted(
+            f for f in folders if f != WORK and not f.startswith(".") and not f.endswith(".part")
+        )
+        if CONFIG in files or CARD in files:
+            yield Path(path)
+
+
+def _read_folder(folder: Path) -> AdapterFolder:
+    weights = folder / WEIGHTS
+    size = weights.stat().st_size if weights.exists() else 0
+    try:
+        return AdapterFolder(folder, adapter_id(folder), read_card(folder, keep=False), "", size)
+    except KoalignError as error:
+        return AdapterFolder(folder, "", None, str(error), size)
+
+
+def _nested(tree: Sequence[Ancestor]) -> list[dict[str, Any]]:
+    return [
+        {
+            **ancestor.part.model_dump(mode="json"),
+            "parents": None if ancestor.path is None else _nested(ancestor.parents),
+        }
+        for ancestor in tree
+    ]

@@ -45,7 +45,7 @@ CHANGED = {
     "kasa_config": "KaSA cut small singular values out of the base",
     "monteclora_config": "MonteCLoRA adds noise to its weights",
 }
-"""Keys whose value makes an adapter more than scale * B A, and what is more."""
+"""Keys whose value makes an adapter more than scale * B A -> what they add."""
 NO_MATRIX = {
     "lora_embedding": "it belongs to an embedding; train it again on linear layers alone",
     "base_layer": "it is a weight of the base, and may have been changed; load the adapter with PEFT and "
@@ -66,6 +66,10 @@ class Module:
     b: torch.Tensor
     """(out, rank), as stored."""
     scale: float
+
+    @property
+    def finite(self) -> bool:
+        return bool(self.a.isfinite().all() and self.b.isfinite().all())
 
     def folded(self, rank: int) -> tuple[torch.Tensor, torch.Tensor]:
         """A (rank, in) and scale * B (out, rank) in float32, padded with zeros to `rank`."""
@@ -96,7 +100,14 @@ def read_lora(folder: Path) -> Lora:
     _check_numbers(folder, config)
     ranks, alphas = config.get("rank_pattern") or {}, config.get("alpha_pattern") or {}
     pairs: dict[str, dict[str, torch.Tensor]] = {}
-    for key, tensor in read_weights(folder).items():
+    refuse_without_weights(folder)
+    try:
+        tensors = load_file(folder / WEIGHTS)
+    except SafetensorError as error:
+        raise KoalignError(
+            f"{folder / WEIGHTS}: cannot be read ({error}); take the adapter from its source again"
+        ) from None
+    for key, tensor in tensors.items():
         match = re.fullmatch(rf"{re.escape(PREFIX)}(.+)\.lora_([AB])\.weight", key)
         if not match or tensor.dim() != 2:
             raise KoalignError(
@@ -108,7 +119,7 @@ def read_lora(folder: Path) -> Lora:
     for name, pair in sorted(pairs.items()):
         rank = pattern_value(folder, ranks, name, config["r"])
         if pair.keys() != {"A", "B"} or not pair["A"].shape[0] == pair["B"].shape[1] == rank:
-            shapes = ", ".join(f"{one} {list(pair[one].shape)}" for one in sorted(pair))
+            shapes = ", ".join(f"{half} {list(pair[half].shape)}" for half in sorted(pair))
             raise KoalignError(
                 f"{folder}: {name} has {shapes}, and {CONFIG} says rank {rank}; "
                 "take weights and configuration from one save"
@@ -162,19 +173,8 @@ def write_lora(
     )
 
 
-def read_weights(folder: Path) -> dict[str, torch.Tensor]:
-    """The tensors of an adapter folder, as stored; raises KoalignError if they cannot be read."""
-    refuse_without_weights(folder)
-    try:
-        return load_file(folder / WEIGHTS)
-    except SafetensorError as error:
-        raise KoalignError(
-            f"{folder / WEIGHTS}: cannot be read ({error}); take the adapter from its source again"
-        ) from None
-
-
 def pattern_value(folder: Path, pattern: Mapping[str, Any], name: str, default: Any) -> Any:
-    """What a rank or alpha pattern says of a module: the first key that fits the end of its name.
+    """The value of a rank or alpha pattern for a module: the first key that fits the end of its name.
 
     The rule of get_pattern_key (peft/utils/other.py). Raises KoalignError for a broken pattern.
     """
@@ -183,16 +183,14 @@ def pattern_value(folder: Path, pattern: Mapping[str, Any], name: str, default: 
             if re.match(rf"(.*\.)?({key})$", name):
                 return value
         except re.error as error:
-            raise KoalignError(
-                f"{folder / CONFIG}: pattern {key!r} cannot be read ({error})"
-            ) from None
+            place = folder / CONFIG
+            raise KoalignError(f"{place}: pattern {key!r} cannot be read ({error})") from None
     return default
 
 
 def _check_numbers(folder: Path, config: Mapping[str, Any]) -> None:
-    patterns = {key: config.get(key) or {} for key in ("rank_pattern", "alpha_pattern")}
-    ranks = [config.get("r"), *patterns["rank_pattern"].values()]
-    alphas = [config.get("lora_alpha"), *patterns["alpha_pattern"].values()]
+    ranks = [config.get("r"), *(config.get("rank_pattern") or {}).values()]
+    alphas = [config.get("lora_alpha"), *(config.get("alpha_pattern") or {}).values()]
     # By type: true is an int in Python, and no rank.
     if not all(type(rank) is int and rank > 0 for rank in ranks):
         raise KoalignError(f"{folder / CONFIG}: ranks are whole numbers from 1, and here {ranks}")
@@ -204,14 +202,10 @@ def _refuse_more(folder: Path, config: Mapping[str, Any]) -> None:
     for key, value in config.items():
         if key in SAME_FUNCTION or value in (None, False, "none", [], {}):
             continue
-        why = CHANGED.get(key, "koalign does not know what that changes")
-        remedy = (
-            "train it again without" if key in CHANGED else "set it to null if it changes nothing"
-        )
-        raise KoalignError(
-            f"{folder}: {key} = {json.dumps(value, ensure_ascii=False)} cannot be stacked exactly: "
-            f"{why}; {remedy}"
-        )
+        unknown = "koalign does not know what that changes; set it to null if it changes nothing"
+        why = f"{CHANGED[key]}; train it again without" if key in CHANGED else unknown
+        shown = json.dumps(value, ensure_ascii=False)
+        raise KoalignError(f"{folder}: {key} = {shown} cannot be stacked exactly: {why}")
     init = config.get("init_lora_weights", True)
     if not isinstance(init, bool) and str(init).lower() not in SAME_BASE:
         raise KoalignError(

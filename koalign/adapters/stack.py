@@ -15,7 +15,7 @@ import koalign
 from koalign.adapters.card import AdapterBase, AdapterCard
 from koalign.adapters.cards import part, read_card, write_card
 from koalign.adapters.external import CONFIG
-from koalign.adapters.lora import Lora, read_lora, write_lora
+from koalign.adapters.lora import Lora, Module, read_lora, write_lora
 from koalign.config.sections import resolve_path
 from koalign.records import KoalignError
 
@@ -51,17 +51,13 @@ def stack(
     kept = whole
     if rank is not None:
         if not 1 <= rank < total:
-            raise KoalignError(
-                f"--rank {rank}: the sum has rank {total} already, and is exact; leave --rank out, "
-                "or take a lower one"
-                if rank >= 1
-                else f"--rank {rank}: a rank is at least 1"
-            )
+            exact = f"the sum has rank {total} already, and is exact; leave --rank out, or lower it"
+            raise KoalignError(f"--rank {rank}: {exact if rank >= 1 else 'a rank is at least 1'}")
         kept = compressed(whole, rank)
         loss = compare(whole, kept)
         metrics = {ERROR: loss.error, WORST + loss.worst: loss.worst_error}
     card = AdapterCard(
-        name="+".join(one.name for one in cards),
+        name="+".join(card.name for card in cards),
         role="stack",
         origin="stacked" if rank is None else "compressed",
         base=base,
@@ -90,7 +86,7 @@ def refuse_occupied(parts: Sequence[Path], out: Path, force: bool) -> None:
         raise KoalignError(f"{out} is there already; take another -o, or --force to replace it")
     if not (out / CONFIG).is_file():
         raise KoalignError(f"{out} is no adapter folder, and is not written over; take another -o")
-    if any(one.resolve().is_relative_to(out.resolve()) for one in parts):
+    if any(folder.resolve().is_relative_to(out.resolve()) for folder in parts):
         raise KoalignError(f"{out} is one of the parts; take another -o")
 
 
@@ -105,13 +101,10 @@ def widen(source: Path, out: Path, extra_rank: int, seed: int) -> int:
     generator = torch.Generator().manual_seed(seed)
     widened: Matrices = {}
     for name, module in lora.modules.items():
-        a, b = module.folded(lora.rank)
+        a, b = module.folded(lora.rank + extra_rank)
         bound = 1 / math.sqrt(a.shape[1])  # Kaiming uniform with a = sqrt(5)
-        new = torch.empty(extra_rank, a.shape[1]).uniform_(-bound, bound, generator=generator)
-        widened[name] = (
-            torch.cat([a, new]),
-            torch.cat([b, b.new_zeros(b.shape[0], extra_rank)], dim=1),
-        )
+        a[lora.rank :].uniform_(-bound, bound, generator=generator)
+        widened[name] = (a, b)
     write_lora(
         out,
         widened,
@@ -123,34 +116,25 @@ def widen(source: Path, out: Path, extra_rank: int, seed: int) -> int:
 
 def summed(folders: Sequence[Path], loras: Sequence[Lora]) -> Matrices:
     """The matrices of the sum; raises KoalignError where two adapters see layers of unequal shape."""
+    shapes: dict[str, tuple[list[int], Path]] = {}
     for folder, lora in zip(folders, loras, strict=True):
         for name, module in lora.modules.items():
-            if not (torch.isfinite(module.a).all() and torch.isfinite(module.b).all()):
+            if not module.finite:
                 raise KoalignError(
                     f"{folder}: {name} holds numbers that are not finite; train again"
                 )
-    shapes: dict[str, tuple[int, int, Path]] = {}
-    for folder, lora in zip(folders, loras, strict=True):
-        for name, module in lora.modules.items():
-            seen = (module.b.shape[0], module.a.shape[1])
-            rows, columns, other = shapes.setdefault(name, (*seen, folder))
-            if (rows, columns) != seen:
+            shape = [module.b.shape[0], module.a.shape[1]]
+            first_shape, first = shapes.setdefault(name, (shape, folder))
+            if shape != first_shape:
                 raise KoalignError(
-                    f"{folder}: layer {name} is {list(seen)}, and in {other} {[rows, columns]}; "
-                    "they were made for other bases"
+                    f"{folder}: layer {name} is {shape}, and in {first} {first_shape}; they were made "
+                    "for other bases"
                 )
     sums = {}
-    for name, (rows, columns, _) in sorted(shapes.items()):
-        folded = [
-            lora.modules[name].folded(lora.rank)
-            if name in lora.modules
-            else (torch.zeros(lora.rank, columns), torch.zeros(rows, lora.rank))
-            for lora in loras
-        ]
-        sums[name] = (
-            torch.cat([a for a, _ in folded]),
-            torch.cat([b for _, b in folded], dim=1),
-        )
+    for name, ((rows, columns), _) in sorted(shapes.items()):
+        untouched = Module(torch.empty(0, columns), torch.empty(rows, 0), 1.0)
+        folded = [lora.modules.get(name, untouched).folded(lora.rank) for lora in loras]
+        sums[name] = (torch.cat([a for a, _ in folded]), torch.cat([b for _, b in folded], dim=1))
     return sums
 
 
@@ -166,10 +150,8 @@ def compressed(whole: Matrices, rank: int) -> Matrices:
         right, lower = torch.linalg.qr(a.double().T)
         u, s, v = torch.linalg.svd(upper @ lower.T, full_matrices=False)
         root = s[:rank].sqrt()
-        new_a, new_b = a.new_zeros(rank, a.shape[1]), b.new_zeros(b.shape[0], rank)
-        new_a[: len(root)] = (root[:, None] * (right @ v[:rank].T).T).float()
-        new_b[:, : len(root)] = ((left @ u[:, :rank]) * root).float()
-        kept[name] = (new_a, new_b)
+        new_a, new_b = root[:, None] * (right @ v[:rank].T).T, (left @ u[:, :rank]) * root
+        kept[name] = Module(new_a, new_b, 1.0).folded(rank)
     return kept
 
 
@@ -191,10 +173,10 @@ def compare(whole: Matrices, kept: Matrices) -> Loss:
         new_a, new_b = kept[name]
         had[name] = _norm(a, b)
         lost[name] = _norm(torch.cat([a, new_a]), torch.cat([b, -new_b], dim=1))
-    each = {name: lost[name] / had[name] if had[name] else 0.0 for name in lost}
-    worst = max(each, key=lambda name: each[name])
-    total = math.hypot(*had.values())
-    return Loss(math.hypot(*lost.values()) / total if total else 0.0, worst, each[worst])
+    errors = {name: lost[name] / (had[name] or 1.0) for name in lost}
+    worst = max(errors, key=lambda name: errors[name])
+    error = math.hypot(*lost.values()) / (math.hypot(*had.values()) or 1.0)
+    return Loss(error, worst, errors[worst])
 
 
 def _norm(a: torch.Tensor, b: torch.Tensor) -> float:
@@ -248,13 +230,13 @@ def _weight_hash(base: AdapterBase) -> str | None:
 
 
 def _turned(folders: Sequence[Path], loras: Sequence[Lora]) -> bool:
-    """Whether the base keeps its weights transposed (fan_in_fan_out), of which there is one answer."""
+    """Whether the base keeps its weights transposed (fan_in_fan_out); all adapters must agree."""
     turned = [bool(lora.config.get("fan_in_fan_out")) for lora in loras]
-    for folder, one in zip(folders, turned, strict=True):
-        if one != turned[0]:
+    for folder, value in zip(folders, turned, strict=True):
+        if value != turned[0]:
             raise KoalignError(
-                f"{folder}: fan_in_fan_out is {one}, and in {folders[0]} {turned[0]}: they see the weights "
-                "of the base transposed; save them again on one version of it"
+                f"{folder}: fan_in_fan_out is {value}, and in {folders[0]} {turned[0]}: they see the "
+                "weights of the base transposed; save them again on one version of it"
             )
     return turned[0]
 

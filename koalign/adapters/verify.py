@@ -1,10 +1,10 @@
-"""verify: an adapter and its card -> what of the card is so, what is not, and what cannot be told here."""
+"""verify: an adapter and its card -> a list of checks: ok, failed, or unknown here."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from huggingface_hub import snapshot_download
@@ -15,20 +15,17 @@ from koalign.adapters.cards import CARD, adapter_id, is_pruned, read_card
 from koalign.adapters.external import CONFIG, WEIGHTS
 from koalign.adapters.lineage import located, run_of
 from koalign.adapters.lora import Lora, read_lora
-from koalign.adapters.stack import ERROR, Matrices, compare, summed
+from koalign.adapters.stack import ERROR, compare, summed
 from koalign.config.sections import resolve_path
-from koalign.jsonl import read_record
 from koalign.records import KoalignError, Record
-from koalign.run import WORK, Manifest, hash_path
+from koalign.run import WORK, hash_path, read_manifest
 
 TOLERANCE = 1e-6
-"""Of the sum on random input, relative; folding a scale into B rounds by 1e-7."""
-INPUTS = 8
-"""Random inputs for each layer."""
+"""Of a sum, relative in the Frobenius norm; folding a scale into B rounds by 1e-7."""
 
 
 class Check(Record):
-    """One thing that was held against the card."""
+    """One claim of the card, computed again."""
 
     name: str
     result: Literal["ok", "failed", "unknown"]
@@ -40,7 +37,7 @@ def verify(folder: Path, run_dir: Path | None = None) -> list[Check]:
     """Compute again what the card of an adapter says, from its files, its parents, base and run.
 
     The hashes of its own files, of its parents, its base and its data; its ranks; whether all numbers
-    are finite; and whether it computes what its parents do: a sum on random input, a masked stack in
+    are finite; and whether it computes what its parents do: a sum up to `TOLERANCE`, a masked stack in
     its frozen slice, a compressed one up to the error that it records. Parents are looked for where
     the card found them, then by their id below `run_dir` and the run that the adapter is in. Raises
     KoalignError where there is no adapter.
@@ -51,89 +48,84 @@ def verify(folder: Path, run_dir: Path | None = None) -> list[Check]:
     except KoalignError as error:
         if not any((folder / name).exists() for name in (CARD, CONFIG)):
             raise
-        return [Check(name="card", result="failed", detail=str(error))]
+        return [_check("card", False, str(error))]
     return list(_checks(folder, card, places))
 
 
 def _checks(folder: Path, card: AdapterCard, places: Sequence[Path]) -> Iterator[Check]:
-    yield _own_id(folder, card)
-    yield from _own_files(folder)
+    pruned = is_pruned(folder)
+    if pruned:
+        yield _check("id", None, f"{card.id} by its card; there are no weights to hash")
+    else:
+        yield _own_id(folder, card)
+    yield from _own_files(folder.absolute())
     yield from _base(card)
     yield from _data(card, places)
-    found = [located(parent, places) for parent in card.parents]
-    for parent, path in zip(card.parents, found, strict=True):
+    paths = [located(parent, places) for parent in card.parents]
+    for parent, path in zip(card.parents, paths, strict=True):
         yield _parent(parent, path)
-    if is_pruned(folder):
-        yield _unknown("weights", "they were pruned")
+    if pruned:
+        yield _check("weights", None, "they were pruned")
         return
     try:
         lora = read_lora(folder)
     except KoalignError as error:
         # An external one may be more than a sum of matrices; what koalign makes never is.
-        result = "unknown" if card.origin == "external" else "failed"
-        yield Check(name="matrices", result=result, detail=str(error))
+        yield _check("matrices", None if card.origin == "external" else False, str(error))
         return
     yield _rank(card, lora)
-    odd = [
-        name
-        for name, module in lora.modules.items()
-        if not (module.a.isfinite().all() and module.b.isfinite().all())
-    ]
-    yield _told("finite", not odd, odd[0] if odd else f"all numbers of {len(lora.modules)} layers")
-    if not odd and (card.frozen_rank or card.origin in ("stacked", "compressed")):
-        yield _function(card, lora, found)
+    infinite = [name for name, module in lora.modules.items() if not module.finite]
+    numbers = infinite[0] if infinite else f"all numbers of {len(lora.modules)} layers"
+    yield _check("finite", not infinite, numbers)
+    if not infinite and (card.frozen_rank or card.origin in ("stacked", "compressed")):
+        yield _function(card, lora, paths)
 
 
-def _told(name: str, good: bool, detail: str) -> Check:
-    return Check(name=name, result="ok" if good else "failed", detail=detail)
+def _check(name: str, passed: bool | None, detail: str) -> Check:
+    """The result in words; None: unknown."""
+    return Check(
+        name=name,
+        result="unknown" if passed is None else "ok" if passed else "failed",
+        detail=detail,
+    )
 
 
-def _unknown(name: str, detail: str) -> Check:
-    return Check(name=name, result="unknown", detail=detail)
-
-
-def _same(name: str, recorded: str | None, here: str) -> Check:
+def _same(name: str, recorded: str | None, current: str) -> Check:
     if recorded is None:
-        return _unknown(name, f"is {here}, and none is recorded")
-    same = recorded == here
-    return _told(name, same, here if same else f"is {here}, and {recorded} is recorded")
+        return _check(name, None, f"is {current}, and none is recorded")
+    same = recorded == current
+    return _check(name, same, current if same else f"is {current}, and {recorded} is recorded")
 
 
 def _own_id(folder: Path, card: AdapterCard) -> Check:
-    if is_pruned(folder):
-        return _unknown("id", f"{card.id} by its card; there are no weights to hash")
     try:
         return _same("id", card.id, adapter_id(folder))
     except KoalignError as error:
-        return _told("id", False, str(error))
+        return _check("id", False, str(error))
 
 
 def _own_files(folder: Path) -> Iterator[Check]:
-    """What the stage that made the adapter hashed when it was done."""
-    path = folder.absolute().parent / "manifest.json"
-    if not path.exists():
-        return
+    """The files of the adapter against the manifest of the stage that made it."""
     try:
-        recorded = read_record(path, Manifest).outputs
+        manifest = read_manifest(folder.parent)
     except KoalignError as error:  # broken, or some other program's
-        yield _unknown("manifest", str(error))
+        yield _check("manifest", None, str(error))
         return
-    for name, its in recorded.items():
-        path = folder.absolute().parent / name
-        if not name.startswith(f"{folder.absolute().name}/"):
+    for name, recorded in manifest.outputs.items() if manifest else ():
+        path = folder.parent / name
+        if folder not in path.parents:
             continue
         if path.exists():
-            yield _same(f"manifest: {path.name}", its, hash_path(path))
-        elif path.name == WEIGHTS:
-            yield _unknown(f"manifest: {path.name}", "not there")
-        else:
-            yield _told(f"manifest: {path.name}", False, "not there")
+            yield _same(f"manifest: {path.name}", recorded, hash_path(path))
+        else:  # weights may be pruned
+            passed = None if path.name == WEIGHTS else False
+            yield _check(f"manifest: {path.name}", passed, "not there")
 
 
 def _base(card: AdapterCard) -> Iterator[Check]:
-    folder = _base_here(card.base.path)
+    folder = _local_base(card.base.path)
     if folder is None:
-        yield _unknown("base", f"{card.base.path or 'its name'} is not here")
+        yield _check("base", None, f"{card.base.path or 'its name'} is not here")
         return
     from koalign.adapters.base import tokenizer_hash, weight_hash
 
@@ -141,7 +133,7 @@ def _base(card: AdapterCard) -> Iterator[Check]:
     yield _same("base: tokenizer", card.base.tokenizer_hash, tokenizer_hash(folder))
 
 
-def _base_here(path: str) -> Path | None:
+def _local_base(path: str) -> Path | None:
     """The folder of a base, without a download."""
     folder = Path(resolve_path(path)) if path else None
     if folder is None or folder.is_dir():
@@ -154,101 +146,75 @@ def _base_here(path: str) -> Path | None:
 
 def _data(card: AdapterCard, places: Sequence[Path]) -> Iterator[Check]:
     """A file of that name below the run must have the hash, wherever it is: rounds have their own."""
-    for name, its in sorted(card.data.items()):
-        files = [
-            file
+    for name, recorded in sorted(card.data.items()):
+        files = {
+            hash_path(file): file
             for place in places
             for file in sorted(place.rglob(Path(name).name))
             if WORK not in file.parts and file.is_file()
-        ]
-        hashes = {hash_path(file): file for file in files}
-        if its in hashes:
-            yield _told(f"data: {name}", True, str(hashes[its]))
-        elif hashes:
-            listed = ", ".join(f"{file} is {one}" for one, file in hashes.items())
-            yield _told(f"data: {name}", False, f"trained on {its}, and {listed}")
+        }
+        if recorded in files:
+            yield _check(f"data: {name}", True, str(files[recorded]))
+        elif files:
+            listed = ", ".join(f"{file} is {current}" for current, file in files.items())
+            yield _check(f"data: {name}", False, f"trained on {recorded}, and {listed}")
         else:
-            yield _unknown(f"data: {name}", "not in the run")
+            yield _check(f"data: {name}", None, "not in the run")
 
 
 def _parent(parent: AdapterPart, path: Path | None) -> Check:
     name = f"parent: {parent.name}"
     if path is not None:
-        return _told(name, True, f"{parent.id} in {path}")
-    said = Path(parent.path)
+        return _check(name, True, f"{parent.id} in {path}")
+    recorded = Path(parent.path)
     try:
-        other = adapter_id(said) if parent.path and said.is_dir() else None
+        current = adapter_id(recorded) if parent.path and recorded.is_dir() else None
     except (KoalignError, FileNotFoundError):
-        other = None
-    if other is None:
-        return _unknown(name, f"{parent.id} is not found")
-    return _told(name, False, f"{said} is {other} now, and {parent.id} is recorded")
+        current = None
+    if current is None:
+        return _check(name, None, f"{parent.id} is not found")
+    return _check(name, False, f"{recorded} is {current} now, and {parent.id} is recorded")
 
 
 def _rank(card: AdapterCard, lora: Lora) -> Check:
     if lora.rank != card.rank:
-        return _told("rank", False, f"is {lora.rank}, and {card.rank} is recorded")
+        return _check("rank", False, f"is {lora.rank}, and {card.rank} is recorded")
     if card.frozen_rank >= card.rank:
-        return _told("rank", False, f"{card.rank}, and of that {card.frozen_rank} would be frozen")
-    return _told("rank", True, str(card.rank))
+        return _check("rank", False, f"{card.rank}, and of that {card.frozen_rank} would be frozen")
+    return _check("rank", True, str(card.rank))
 
 
-def _function(card: AdapterCard, lora: Lora, found: Sequence[Path | None]) -> Check:
-    """Whether the adapter is what its parents make of it."""
+def _function(card: AdapterCard, lora: Lora, paths: Sequence[Path | None]) -> Check:
+    """Whether the adapter computes what its parents do."""
     name = "frozen slice" if card.frozen_rank else "sum of its parents"
-    missing = [
-        parent.name
-        for parent, path in zip(card.parents, found, strict=True)
-        if path is None or is_pruned(path)
-    ]
-    if missing or not found:
-        return _unknown(name, f"no weights of {', '.join(missing) or 'any parent'}")
-    folders = [path for path in found if path is not None]
+    folders = [path for path in paths if path is not None and not is_pruned(path)]
+    if not folders or len(folders) < len(paths):
+        missing = [
+            parent.name
+            for parent, path in zip(card.parents, paths, strict=True)
+            if path not in folders
+        ]
+        return _check(name, None, f"no weights of {', '.join(missing) or 'any parent'}")
     try:
-        parts = [read_lora(folder) for folder in folders]
-        whole = summed(folders, parts)
+        whole = summed(folders, [read_lora(folder) for folder in folders])
     except KoalignError as error:
-        return _told(name, False, str(error))
+        return _check(name, False, str(error))
     own = {layer: module.folded(lora.rank) for layer, module in lora.modules.items()}
     if whole.keys() != own.keys():
         odd = sorted(whole.keys() ^ own.keys())[0]
-        return _told(name, False, f"layer {odd} is not in both")
-    if card.frozen_rank:
-        return _frozen(name, card, own, whole)
-    if card.origin == "compressed":
-        return _compressed(name, card, own, whole)
-    return _stacked(name, own, parts)
-
-
-def _frozen(name: str, card: AdapterCard, own: Matrices, whole: Matrices) -> Check:
-    rank = card.frozen_rank
-    for layer, (a, b) in whole.items():
-        if not (torch.equal(own[layer][0][:rank], a) and torch.equal(own[layer][1][:, :rank], b)):
-            return _told(name, False, f"{layer}: its first {rank} ranks are not the parent's")
-    return _told(name, True, f"the first {rank} ranks are the parent's, bit for bit")
-
-
-def _compressed(name: str, card: AdapterCard, own: Matrices, whole: Matrices) -> Check:
-    error, recorded = compare(whole, own).error, card.metrics.get(ERROR)
+        return _check(name, False, f"layer {odd} is not in both")
+    if rank := card.frozen_rank:
+        for layer, (a, b) in whole.items():
+            own_a, own_b = own[layer]
+            if not (torch.equal(own_a[:rank], a) and torch.equal(own_b[:, :rank], b)):
+                return _check(name, False, f"{layer}: its first {rank} ranks are not the parent's")
+        return _check(name, True, f"the first {rank} ranks are the parent's, bit for bit")
+    loss = compare(whole, own)
+    if card.origin == "stacked":
+        error = loss.worst_error
+        return _check(name, error <= TOLERANCE, f"differs by {error:.1e}, relative")
+    recorded = card.metrics.get(ERROR)
     if recorded is None:
-        return _unknown(name, f"differs by {error:.3e}, and no error is recorded")
-    good = abs(error - recorded) <= TOLERANCE
-    return _told(name, good, f"differs by {error:.3e}, and {recorded:.3e} is recorded")
-
-
-def _stacked(name: str, own: Matrices, parts: Sequence[Lora]) -> Check:
-    """On random input in float64, where nothing but the rounding of the stack itself is left."""
-    worst = 0.0
-    generator = torch.Generator().manual_seed(0)
-    for layer, (a, b) in own.items():
-        x = torch.randn(a.shape[1], INPUTS, generator=generator, dtype=torch.float64)
-        terms: list[Any] = [
-            module.scale * (module.b.double() @ (module.a.double() @ x))
-            for module in (part.modules.get(layer) for part in parts)
-            if module is not None
-        ]
-        stacked = b.double() @ (a.double() @ x)
-        size = sum(float(term.norm()) for term in terms)
-        off = float((stacked - sum(terms)).norm())
-        worst = max(worst, off / size if size else off)
-    return _told(name, worst <= TOLERANCE, f"on random input differs by {worst:.1e}, relative")
+        return _check(name, None, f"differs by {loss.error:.3e}, and no error is recorded")
+    same = abs(loss.error - recorded) <= TOLERANCE
+    return _check(name, same, f"differs by {loss.error:.3e}, and {recorded:.3e} is recorded")

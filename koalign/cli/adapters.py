@@ -47,7 +47,7 @@ def list_adapters(
                 "id": adapter.id or None,
                 "path": str(adapter.path),
                 "bytes": adapter.bytes,
-                "broken": adapter.broken or None,
+                "broken": adapter.error or None,
             }
             for adapter in adapters
         ]
@@ -154,7 +154,7 @@ def _maker(removal: Removal, run_dir: Path) -> str:
 def _add_branch(tree: Tree, node: Node, folder: Path) -> None:
     adapter = node.adapter
     if adapter.card is None:
-        tree.add(_text(f"broken: {adapter.broken}", "red"))
+        tree.add(_text(f"broken: {adapter.error}", "red"))
         return
     card = adapter.card
     rank = f"{card.frozen_rank} + {card.rank - card.frozen_rank}" if card.frozen_rank else card.rank
