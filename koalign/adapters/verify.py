@@ -211,8 +211,8 @@ def _function(card: AdapterCard, lora: Lora, paths: Sequence[Path | None]) -> Ch
         return _check(name, True, f"the first {rank} ranks are the parent's, bit for bit")
     loss = compare(whole, own)
     if card.origin == "stacked":
-        error = loss.worst_error
-        return _check(name, error <= TOLERANCE, f"differs by {error:.1e}, relative")
+        worst = loss.worst_error
+        return _check(name, worst <= TOLERANCE, f"differs by {worst:.1e}, relative")
     recorded = card.metrics.get(ERROR)
     if recorded is None:
         return _check(name, None, f"differs by {loss.error:.3e}, and no error is recorded")
