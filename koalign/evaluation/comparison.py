@@ -10,13 +10,18 @@ from koalign.evaluation.comparability import BASE, Evaluated, doubts, on_the_sam
 from koalign.evaluation.compared import Compared, Comparison, Flip, Row
 from koalign.evaluation.measures import (
     Measure,
+    difference,
     macro_f1_measure,
     mean_score,
     measured,
     task_f1_measure,
 )
-from koalign.evaluation.paired import FEWEST_FLIPS, difference, fewest_items_apart, holm
-from koalign.evaluation.stats.intervals import sign_test_p
+from koalign.evaluation.stats.intervals import (
+    FEWEST_FLIPS,
+    fewest_items_apart,
+    holm,
+    sign_test_p,
+)
 
 CORRECT = "correct"
 """The share of right answers: what is compared where the headlines cannot be."""

@@ -98,6 +98,6 @@ def _number(cluster: int) -> Markup:
 
 def _whole(answered: AnsweredProblem) -> tuple[str, str, str]:
     problem, prediction = answered.problem, answered.prediction
-    asked = "\n".join(filter(None, (problem.passage, problem.box, question_of(problem))))
+    question = "\n".join(filter(None, (problem.passage, problem.box, question_of(problem))))
     answer = prediction.text or f"{prediction.answer or 'no answer'} ({prediction.why})"
-    return asked, answer, " / ".join(problem.answers)
+    return question, answer, " / ".join(problem.answers)

@@ -25,8 +25,7 @@ from koalign.engines.opening import describe_base
 from koalign.jsonl import iter_json_lines, parse_record, write_atomically, write_json, write_jsonl
 from koalign.records import Hint, KoalignError, Problem, count_reasons
 from koalign.renderer import open_renderer
-from koalign.reports.data import dataset_page, leaks_page
-from koalign.reports.describe import describe
+from koalign.reports.data import dataset_page, describe_problems, leaks_page
 from koalign.run import Inputs, Stage, StageResult
 
 LISTED = 5
@@ -78,7 +77,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     write_json(out / "base.json", base.model_dump(mode="json"))
     report: dict[str, Any] = {
         "sources": sources,
-        "splits": {name: describe(splits[name], lengths[name]) for name in SPLITS},
+        "splits": {name: describe_problems(splits[name], lengths[name]) for name in SPLITS},
         "rankings": len(prepared.rankings),
         "hints": len(hints),
         "dropped": count_reasons(dropped),

@@ -10,9 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from koalign.evaluation.measures import macro_f1_measure, mean_score
-from koalign.evaluation.paired import difference, fewest_items_apart, holm
-from koalign.evaluation.stats.intervals import bootstrap_interval, macro_f1, mcnemar_p, sign_test_p
+from koalign.evaluation.measures import difference, macro_f1_measure, mean_score
+from koalign.evaluation.stats.intervals import (
+    bootstrap_interval,
+    fewest_items_apart,
+    holm,
+    macro_f1,
+    mcnemar_p,
+    sign_test_p,
+)
 
 FLIPS = st.integers(0, 150)
 SHARES = st.lists(st.sampled_from([0.0, 0.004, 0.01, 0.02, 0.04, 0.3, 0.9, 1.0, None]), max_size=12)

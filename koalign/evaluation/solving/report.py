@@ -107,7 +107,13 @@ def solving_report(
         for name, of_name in outcomes.items()
         if of_name
     }
-    regression = _regression(policy, answer, clusters) if policy else None
+    regression = None
+    if policy:
+        gap = _difference(answer, policy, clusters)
+        regression = Regression(
+            policy=fmean(policy), answer=fmean(answer), p=mcnemar_p(answer, policy),
+            difference=gap.value, low=gap.low, high=gap.high,
+        )  # fmt: skip
     verdict, sentence = _conclusion(columns["vote"])
     return SolvingReport(
         problems=len(problems),
@@ -210,20 +216,6 @@ def _column(
         generated=round(fmean(outcome.generated for outcome in outcomes.values()), 2),
         prompt=round(fmean(outcome.prompt for outcome in outcomes.values()), 2),
         attainable=name != "oracle",
-    )
-
-
-def _regression(
-    policy: Sequence[bool], answer: Sequence[bool], clusters: Sequence[str]
-) -> Regression:
-    difference = _difference(answer, policy, clusters)
-    return Regression(
-        policy=fmean(policy),
-        answer=fmean(answer),
-        difference=difference.value,
-        low=difference.low,
-        high=difference.high,
-        p=mcnemar_p(answer, policy),
     )
 
 

@@ -14,6 +14,8 @@ from koalign.records import KoalignError
 
 T = TypeVar("T")
 
+FEWEST_FLIPS = 6
+"""Five that all go one way have p = 0.0625, six have 0.03125."""
 Z_95 = 1.959963984540054
 _ALIKE = 1e-12
 """Draws that differ by less differ by the order of their summands."""
@@ -193,6 +195,29 @@ def sign_test_p(won: int, lost: int) -> float:
     from scipy.stats import binomtest
 
     return float(binomtest(min(won, lost), won + lost).pvalue) if won + lost else 1.0
+
+
+def fewest_items_apart(flips: int, level: float = 0.05) -> int:
+    """By how many items, net, the systems must differ for p < level when so many items flip.
+
+    Fewer than six flips are taken as six: nothing below them can do it.
+    """
+    from scipy.stats import binom
+
+    flips = max(flips, FEWEST_FLIPS)
+    most_lost = int(binom.ppf(level / 2, flips, 0.5)) - 1
+    return flips - 2 * most_lost
+
+
+def holm(ps: Sequence[float | None]) -> list[float | None]:
+    """The p values corrected for being several (Holm 1979); None is no test and stays None."""
+    tests = sorted((p, place) for place, p in enumerate(ps) if p is not None)
+    corrected: list[float | None] = [None] * len(ps)
+    highest = 0.0
+    for rank, (p, place) in enumerate(tests):
+        highest = max(highest, min(1.0, (len(tests) - rank) * p))
+        corrected[place] = highest
+    return corrected
 
 
 def rate_z(right: int, n: int, base_right: int, base_n: int) -> float:
