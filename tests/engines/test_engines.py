@@ -240,10 +240,8 @@ def test_hf_scores_each_adapter_as_peft_alone_does(hf, questions, adapters):
 
 
 @needs_vllm
-def test_vllm_scores_candidates_as_hf_does(hf, questions, adapters):
-    expected = dict(hf.score(questions))
-    with open_engine(Engine(backend="vllm"), MODEL, base_of_tests(), adapters) as engine:
-        found = dict(engine.score(questions))
+def test_vllm_scores_candidates_as_hf_does(vllm, hf, questions):
+    expected, found = dict(hf.score(questions)), dict(vllm.score(questions))
     assert found.keys() == expected.keys()
     for number, logprobs in found.items():
         assert logprobs == pytest.approx(expected[number], abs=1e-4)

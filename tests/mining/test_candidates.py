@@ -11,13 +11,7 @@ from support.faulty_server import Server, faulty_server
 from support.problems import CITIES, write_lines
 
 from koalign.jsonl import read_jsonl
-from koalign.mining.hints.writing import (
-    OwnAnswer,
-    ask_for_hint,
-    candidates,
-    own_answers,
-    pass_rate,
-)
+from koalign.mining.hints.writing import OwnAnswer, ask_for_hint, candidates, own_answers, pass_rate
 from koalign.records import Drop, Hint, Problem, Sample
 
 PROBLEM = Problem(

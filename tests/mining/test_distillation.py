@@ -192,13 +192,8 @@ def test_a_judge_reads_problem_and_rationale_in_another_order_and_no_answer():
 )  # fmt: skip
 def test_a_rationale_that_says_it_was_told_is_found(text):
     assert says_it_was_told(text)
-
-
-@pytest.mark.parametrize(
-    "text", [GOOD, "조건이 주어졌다. 글을 보면 부산이다.", "He answers the phone."]
-)
-def test_an_honest_rationale_is_not(text):
-    assert not says_it_was_told(text)
+    for honest in (GOOD, "조건이 주어졌다. 글을 보면 부산이다.", "He answers the phone."):
+        assert not says_it_was_told(honest)
 
 
 # What comes of it.

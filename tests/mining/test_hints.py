@@ -23,59 +23,41 @@ def refusal(problem: Problem, text: str) -> str | None:
     return static_refusal(problem, text, min_characters=4, max_characters=400)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
+TEXTS = [
+    # A choice is named by number or letter.
+    (CITIES, "states_the_answer", [
         "정답은 지문의 끝에 있다.", "정답: 2", "답은 부산이다.", "③을 잘 보자.", "３번을 고른다.", "2 번을 보면 알 수 있다.",
         "선택지 2가 맞다.", "두 번째 선택지를 보라.", "B번이 옳다.", "B를 고르면 된다.", "Answer: B", "**정답**은 2",
         '{"정답": 2}', "맞는 것은 2이고 나머지는 틀리다. 정답은 2",
-    ],
-)  # fmt: skip
-def test_a_hint_that_names_a_choice_by_number_or_letter_states_the_answer(text):
-    assert refusal(CITIES, text) == "states_the_answer"
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
+    ]),
+    # An option is said, in any writing.
+    (CITIES, "contains_an_option", [
         "민수는 부산에 산다.", "'부산'을 찾는다.", "부산광역시를 본다.", "서울은 아니고 대구도 아니다.", "부\u200b산을 찾는다.",
         "\u1107\u116e\u1109\u1161\u11ab을 찾는다.",
-    ],
-)  # fmt: skip
-def test_a_hint_that_says_an_option_is_refused_in_any_writing(text):
-    assert refusal(CITIES, text) == "contains_an_option"
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
+    ]),
+    # How to look may be said.
+    (CITIES, None, [
         "지문을 끝까지 읽고 사람과 곳을 짝지어 본다.", "첫 번째 문장과 두 번째 문장을 잇는다.", "일부 산촌에서는 다르다.",
         "한 번 더 읽는다. 3단계로 나눈다.", "정답을 서둘러 고르지 말고 근거를 찾는다.", "1. 사람을 찾는다.\n2. 그 사람이 사는 곳을 찾는다.",
-    ],
-)  # fmt: skip
-def test_a_hint_that_says_how_to_look_passes(text):
-    assert refusal(CITIES, text) is None
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
+    ]),
+    # An option of one character is a word of its own.
+    (ELEMENTS, "contains_an_option", [
         "물이 맞는지 본다.", "필요한 것은 '물'뿐이다.", "물에서는 어떤지 본다.", "그것은 물이다.", "물, 불 가운데 무엇인가.", "값은 3이 된다.",
-    ],
-)  # fmt: skip
-def test_an_option_of_one_character_is_found_as_a_word_of_its_own(text):
-    assert refusal(ELEMENTS, text) == "contains_an_option"
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
+    ]),
+    # A longer word may hold an option of one character.
+    (ELEMENTS, None, [
         "동물과 식물의 차이를 떠올린다.", "물건의 쓰임을 생각한다.", "이 인물의 성격을 본다.", "불이익이 무엇인지 본다.",
         "1. 조건을 모은다.\n2. 하나씩 지운다.\n3. 남은 것을 본다.", "13개의 조건을 3단계로 나누어 본다.",
-    ],
-)  # fmt: skip
-def test_a_longer_word_that_holds_an_option_of_one_character_passes(text):
-    assert refusal(ELEMENTS, text) is None
+    ]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("problem", "reason", "text"),
+    [(problem, reason, text) for problem, reason, texts in TEXTS for text in texts],
+)
+def test_a_hint_may_say_how_to_look_and_neither_a_choice_nor_an_option(problem, reason, text):
+    assert refusal(problem, text) == reason
 
 
 def test_what_the_question_itself_names_may_be_said_but_not_as_the_answer():

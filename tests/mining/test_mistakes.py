@@ -13,6 +13,7 @@ from support.refusals import refused
 from koalign.evaluation.results import Prediction
 from koalign.mining.mistakes.mistakes import (
     AnsweredProblem,
+    Mining,
     matched,
     mistake_text,
     refuse_test,
@@ -52,14 +53,13 @@ def exam(sizes: dict[str, int], right: int = 0) -> list[AnsweredProblem]:
     return wrong + [answered(n, right=True, subject=f"과목{n % 3}") for n in range(right)]
 
 
-def settings_of(**changes: object) -> dict:
-    return {"take": None, "clusters": None, "replay": 0.0, "seed": 0, **changes}
+def select(answers: list[AnsweredProblem], **changes: object) -> Mining:
+    usual = {"take": None, "clusters": None, "replay": 0.0, "seed": 0}
+    return select_mistakes(answers, **{**usual, **changes})
 
 
 def test_planted_topics_are_the_clusters_and_their_terms_name_them():
-    found = select_mistakes(
-        exam({"생물": 24, "역사": 16, "물리": 12}), **settings_of(take=13)
-    ).mined
+    found = select(exam({"생물": 24, "역사": 16, "물리": 12}), take=13).mined
     assert [one.subjects for one in found.clusters] == [{"생물": 24}, {"역사": 16}, {"물리": 12}]
     assert [one.picked for one in found.clusters] == [6, 4, 3]
     assert [one.cluster for one in found.clusters] == [1, 2, 3]
@@ -81,7 +81,7 @@ def test_what_the_model_wrote_sets_mistakes_on_one_question_apart():
         answered(n, question="다음을 계산하면 얼마인가?" + " " * n, text=ways[n % 2])
         for n in range(20)
     ]
-    found = select_mistakes(answers, **settings_of()).mined
+    found = select(answers).mined
     odd = {one.problem.id for one in answers[1::2]}
     assert sorted(len(set(one.ids) & odd) for one in found.clusters) == [0, 10]
 
@@ -102,8 +102,8 @@ def test_never_more_than_asked_for_nothing_twice_and_the_order_of_the_answers_is
     sizes, right, take, replay, seed, rng
 ):
     answers = exam(sizes, right)
-    asked = settings_of(take=take, replay=replay, seed=seed)
-    mining = select_mistakes(answers, **asked)
+    asked = {"take": take, "replay": replay, "seed": seed}
+    mining = select(answers, **asked)
     ids = [problem.id for problem in mining.problems]
     wrong = {one.problem.id for one in answers if not one.prediction.correct}
     mined = mining.mined
@@ -115,12 +115,12 @@ def test_never_more_than_asked_for_nothing_twice_and_the_order_of_the_answers_is
         assert sum(one.picked for one in mined.clusters) == mined.picked
         medoids = [one.medoid for one in mined.clusters]
         assert sum(name in ids for name in medoids) == min(len(medoids), mined.picked)
-    mixed = select_mistakes(rng.sample(answers, len(answers)), **asked)
+    mixed = select(rng.sample(answers, len(answers)), **asked)
     assert mixed == mining
 
 
 def test_without_a_number_every_mistake_is_taken_and_the_replay_is_its_share():
-    mining = select_mistakes(exam({"생물": 15, "역사": 15}, right=40), **settings_of(replay=0.25))
+    mining = select(exam({"생물": 15, "역사": 15}, right=40), replay=0.25)
     assert (mining.mined.picked, mining.mined.replayed) == (30, 10)
     assert mining.mined.notes == ()
 
@@ -138,9 +138,7 @@ def test_without_a_number_every_mistake_is_taken_and_the_replay_is_its_share():
 def test_the_share_of_replays_is_exact_and_what_is_missing_is_said(
     take, replay, right, picked, replayed
 ):
-    mined = select_mistakes(
-        exam({"생물": 15, "역사": 15}, right), **settings_of(take=take, replay=replay)
-    ).mined
+    mined = select(exam({"생물": 15, "역사": 15}, right), take=take, replay=replay).mined
     assert (mined.picked, mined.replayed) == (picked, replayed)
     assert [note.partition(":")[0] for note in mined.notes] == {
         100: ["--take 100"], 20: ["--replay 0.5"]
@@ -153,7 +151,7 @@ def test_in_a_cluster_the_subjects_take_turns():
         answered(n, question=TOPICS["생물"].format(n), subject="가" if n % 10 else "나")
         for n in range(60)
     ]
-    mined = select_mistakes(rows, **settings_of(take=12, clusters=1)).mined
+    mined = select(rows, take=12, clusters=1).mined
     assert mined.subjects["나"]["picked"] in (5, 6, 7) and len(mined.clusters) == 1
     assert mined.subjects["나"] == {
         "wrong": 6,
@@ -164,7 +162,7 @@ def test_in_a_cluster_the_subjects_take_turns():
 
 def test_replays_are_even_over_subjects_too():
     right = [answered(n, right=True, subject="가" if n % 10 else "나") for n in range(100)]
-    mined = select_mistakes(exam({"물리": 20}) + right, **settings_of(replay=0.5)).mined
+    mined = select(exam({"물리": 20}) + right, replay=0.5).mined
     assert {name: counts["replayed"] for name, counts in mined.subjects.items()} == {
         "물리": 0,
         "가": 10,
@@ -174,9 +172,7 @@ def test_replays_are_even_over_subjects_too():
 
 def test_another_seed_picks_others_but_keeps_the_medoids():
     rows = exam({"생물": 30, "역사": 30})
-    first, other = (
-        select_mistakes(rows, **settings_of(take=10, clusters=2, seed=seed)) for seed in (0, 1)
-    )
+    first, other = (select(rows, take=10, clusters=2, seed=seed) for seed in (0, 1))
     ids = [{p.id for p in mining.problems} for mining in (first, other)]
     assert ids[0] != ids[1]
     assert {one.medoid for one in first.mined.clusters} <= ids[0] & ids[1]
@@ -184,7 +180,7 @@ def test_another_seed_picks_others_but_keeps_the_medoids():
 
 @pytest.mark.parametrize(("wrong", "clustered"), [(9, False), (10, True)])
 def test_fewer_than_ten_mistakes_are_not_clustered_and_all_are_taken(wrong, clustered):
-    mining = select_mistakes(exam({"생물": wrong}, right=9), **settings_of(replay=0.25))
+    mining = select(exam({"생물": wrong}, right=9), replay=0.25)
     assert mining.mined.picked == wrong and bool(mining.mined.clusters) == clustered == bool(
         mining.spots
     )
@@ -194,7 +190,7 @@ def test_fewer_than_ten_mistakes_are_not_clustered_and_all_are_taken(wrong, clus
 
 
 def test_where_nothing_is_wrong_nothing_is_taken_not_even_replays():
-    mining = select_mistakes(exam({}, right=30), **settings_of(replay=0.5))
+    mining = select(exam({}, right=30), replay=0.5)
     assert mining.problems == () and (mining.mined.wrong, mining.mined.right) == (0, 30)
 
 
@@ -203,22 +199,22 @@ def test_what_no_rule_can_judge_is_neither_wrong_nor_right_and_is_counted():
     unknown = AnsweredProblem(one.problem.model_copy(update={"answers": ()}), one.prediction)
     essay = Problem(question="논하시오.", answers=("그렇다.",), kind="long")
     long = AnsweredProblem(essay, one.prediction.model_copy(update={"id": essay.id}))
-    mined = select_mistakes([*exam({"생물": 3}, right=2), unknown, long], **settings_of()).mined
+    mined = select([*exam({"생물": 3}, right=2), unknown, long]).mined
     assert (mined.answered, mined.wrong, mined.right, mined.unjudged) == (7, 3, 2, 2)
     assert mined.why == {"mismatch": 3}
 
 
 def test_what_is_written_is_for_training_and_keeps_source_and_key():
-    (one,) = select_mistakes([answered(7, split="dev", group="g")], **settings_of()).problems
+    (one,) = select([answered(7, split="dev", group="g")]).problems
     assert (one.split, one.source, one.key, one.group) == ("train", "s", "k7", "g")
     assert one.id == answered(7).problem.id
 
 
 def test_more_clusters_than_mistakes_are_refused_and_more_than_there_are_texts_are_said():
     with pytest.raises(KoalignError, match="--clusters 21: there are 20 mistakes"):
-        select_mistakes(exam({"생물": 20}), **settings_of(clusters=21))
+        select(exam({"생물": 20}), clusters=21)
     same = [answered(0, passage=" " * n, question="같은 물음") for n in range(12)]
-    mined = select_mistakes(same, **settings_of(clusters=4)).mined
+    mined = select(same, clusters=4).mined
     assert len(mined.clusters) == 1 and mined.notes == (
         "--clusters 4: 1 made, no more texts differ",
     )
@@ -226,16 +222,14 @@ def test_more_clusters_than_mistakes_are_refused_and_more_than_there_are_texts_a
 
 def test_vectors_of_ones_own_decide_the_clusters():
     rows = exam({"생물": 12, "역사": 12})
-    mining = select_mistakes(
-        rows, **settings_of(vectors=lambda texts: np.array([[len(t) % 2, 1.0] for t in texts]))
-    )
+    mining = select(rows, vectors=lambda texts: np.array([[len(t) % 2, 1.0] for t in texts]))
     for one in mining.mined.clusters:
         assert len({len(mistake_text(r)) % 2 for r in rows if r.problem.id in one.ids}) == 1
     assert len(mining.mined.clusters) == 2
 
 
 def test_every_mistake_has_its_spot():
-    mining = select_mistakes(exam({"생물": 20, "역사": 14}, right=5), **settings_of(take=9))
+    mining = select(exam({"생물": 20, "역사": 14}, right=5), take=9)
     assert Counter(s.cluster for s in mining.spots) == {1: 20, 2: 14}
     assert sum(s.picked for s in mining.spots) == 9 and sum(s.medoid for s in mining.spots) == 2
     assert all(s.picked for s in mining.spots if s.medoid)

@@ -6,7 +6,6 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-import yaml
 from support.command import RUN, koalign
 from support.distilling import (
     ALONE,
@@ -20,12 +19,13 @@ from support.distilling import (
     serving,
     solution,
 )
+from support.kills import small_run
 from support.problems import CITIES, exam, problem, write_lines
 
 from koalign.data.formats.sources import read_source
 from koalign.data.grading.grade import grade
 from koalign.data.prompting.prompts import Renderer, load_template
-from koalign.jsonl import read_jsonl, write_jsonl
+from koalign.jsonl import read_jsonl
 from koalign.records import KoalignError, Problem
 
 # What is asked.
@@ -247,8 +247,6 @@ def test_what_it_makes_is_what_data_train_reads_with_every_rationale_in_it(ready
 def test_problems_without_rationales_get_some_and_a_real_model_trains_on_them(folder):
     """tiny-ko on a few problems of the built-in exam, which explains none of its answers."""
     problems = exam("train")[:48]
-    write_jsonl(folder / "train.jsonl", problems)
-    write_jsonl(folder / "test.jsonl", exam("test")[:16])
 
     def answer(prompt: str, draw: int) -> str:
         one = next(p for p in problems if p.question in prompt and p.passage in prompt)
@@ -257,15 +255,9 @@ def test_problems_without_rationales_get_some_and_a_real_model_trains_on_them(fo
         return f"{said} 보면 {one.passage[-40:]} 그러니 {choice}이다.\n\n정답: {one.answers[0]}"
 
     small = {"batch_size": 8, "gradient_accumulation_steps": 1}
-    config = {
-        "model": {"path": "builtin:tiny-ko"},
-        "data": {"train": "train.jsonl", "test": "test.jsonl"},
-        "engine": {"backend": "hf"},
-        "teacher": {"model": "big-teacher"},
-        "probe": {"problems": 0},
-        "sft": {**small, "learning_rate": 3e-3, "epochs": 4},
-    }
-    (folder / "koalign.yaml").write_text(yaml.safe_dump(config), "utf-8")
+    sft = {**small, "learning_rate": 3e-3, "epochs": 4}
+    teaching = {"teacher": {"model": "big-teacher"}, "probe": {"problems": 0}, "sft": sft}
+    small_run(folder, {"train": 48, "test": 16}, **teaching)
     with serving(answer) as teacher:
         made = distill(teacher, ALONE)
     assert sum(len(one.rationales) for one in made) > 80

@@ -5,12 +5,9 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-import yaml
 from support.command import RUN, koalign
-from support.kills import content, kill_when, lines_in
+from support.kills import content, kill_when, lines_in, small_run
 from support.problems import exam, write_lines
-
-from koalign.jsonl import write_jsonl
 
 pytestmark = pytest.mark.slow
 
@@ -19,33 +16,23 @@ pytestmark = pytest.mark.slow
 def policy(tmp_path_factory) -> Path:
     """A small real run up to its policy, with three hints for each problem."""
     folder = tmp_path_factory.mktemp("policy")
-    problems = exam("train")[:12]
-    write_jsonl(folder / "train.jsonl", problems)
-    write_jsonl(folder / "test.jsonl", exam("test")[:4])
     texts = (
         "지문을 천천히 읽는다.",
         "문제가 무엇을 묻는지 확인한다.",
         "두 단계로 나누어 차례로 푼다.",
     )
-    rows = [{"problem_id": one.id, "text": text} for one in problems for text in texts]
+    rows = [{"problem_id": one.id, "text": text} for one in exam("train")[:12] for text in texts]
     write_lines(folder / "hints.jsonl", rows)
     small = {"batch_size": 8, "gradient_accumulation_steps": 1, "learning_rate": 1e-3, "epochs": 1}
     draws = {"temperature": 1.0, "top_p": 1.0, "max_tokens": 16}
-    config = {
-        "model": {"path": "builtin:tiny-ko"},
-        "data": {"train": "train.jsonl", "test": "test.jsonl", "hints": "hints.jsonl"},
-        "engine": {"backend": "hf", "batch_size": 16},
-        "sft": small,
-        "sample": {"n": 4, **draws},
-        "dpo": small,
-        "probe": {"problems": 0},
-        "candidates": {"per_problem": 2, "max_tokens": 24},
-        "hints": {"n": 4, "bare_n": 8, "z": 0, **draws},
-        "abstraction": {**small, "rank": 4},
-        "answer": {**small, "rank": 4},
-        "solve": {"hints": 1, "bare": 0, **draws},
-    }
-    (folder / "koalign.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    data = {name: f"{name}.jsonl" for name in ("train", "test", "hints")}
+    small_run(
+        folder, {"train": 12, "test": 4}, data=data, engine={"backend": "hf", "batch_size": 16},
+        sft=small, sample={"n": 4, **draws}, dpo=small, probe={"problems": 0},
+        candidates={"per_problem": 2, "max_tokens": 24}, hints={"n": 4, "bare_n": 8, "z": 0, **draws},
+        abstraction={**small, "rank": 4}, answer={**small, "rank": 4},
+        solve={"hints": 1, "bare": 0, **draws},
+    )  # fmt: skip
     koalign("run", cwd=folder, code=0)
     return folder
 

@@ -5,12 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
 from support.command import RUN, koalign
-from support.kills import content, kill_when, lines_in
-from support.problems import exam
-
-from koalign.jsonl import write_jsonl
+from support.kills import content, kill_when, lines_in, small_run
 
 pytestmark = pytest.mark.slow
 
@@ -18,21 +14,14 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory) -> Path:
     """A folder with a small real run, never interrupted: sft, pairs, dpo, and a solved file."""
-    folder = tmp_path_factory.mktemp("whole")
-    for name, count in (("train", 48), ("dev", 16), ("test", 12)):
-        write_jsonl(folder / f"{name}.jsonl", exam(name)[:count])
     small = {"batch_size": 8, "gradient_accumulation_steps": 1, "save_steps": 3}
-    config = {
-        "model": {"path": "builtin:tiny-ko"},
-        "data": {"train": "train.jsonl", "dev": "dev.jsonl", "test": "test.jsonl"},
-        "probe": {"problems": 8, "max_tokens": 16},
-        "engine": {"backend": "hf", "batch_size": 16},
-        "sft": {**small, "learning_rate": 3e-3, "epochs": 2},
-        "sample": {"n": 4, "temperature": 1.0, "top_p": 1.0, "max_tokens": 24},
-        "dpo": {**small, "learning_rate": 1e-3, "epochs": 3},
-        "solve": {"max_tokens": 24},
-    }
-    (folder / "koalign.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    folder = small_run(
+        tmp_path_factory.mktemp("whole"), {"train": 48, "dev": 16, "test": 12},
+        engine={"backend": "hf", "batch_size": 16}, probe={"problems": 8, "max_tokens": 16},
+        sft={**small, "learning_rate": 3e-3, "epochs": 2},
+        sample={"n": 4, "temperature": 1.0, "top_p": 1.0, "max_tokens": 24},
+        dpo={**small, "learning_rate": 1e-3, "epochs": 3}, solve={"max_tokens": 24},
+    )  # fmt: skip
     for line in (["sft"], ["dpo-pairs"], ["dpo"], SOLVE):
         done = koalign(*line, cwd=folder, code=0)
         assert done.stderr.count("sft: step ") == (6 if line == ["sft"] else 0)  # of the probe
@@ -48,20 +37,12 @@ def checkpoints(stage: str) -> Callable[[Path], int]:
 
 CASES = {
     "samples": (
-        ["dpo-pairs"],
-        ["samples", "pairs"],
-        lines_in(f"{RUN}/samples/samples.jsonl"),
-        40,
-        [
-            "samples/prompts.jsonl",
-            "samples/samples.jsonl",
-            *(f"pairs/{name}.jsonl" for name in ("pairs", "dropped", "items")),
-            "pairs/report.json",
-            "pairs/report.html",
-        ],
+        ["dpo-pairs"], ["samples", "pairs"], lines_in(f"{RUN}/samples/samples.jsonl"), 40,
+        ["samples/prompts.jsonl", "samples/samples.jsonl", "pairs/pairs.jsonl", "pairs/dropped.jsonl",
+         "pairs/items.jsonl", "pairs/report.json", "pairs/report.html"],
     ),
     "dpo": (["dpo"], ["dpo"], checkpoints("dpo"), 1, ["dpo/adapter", "dpo/probe.json"]),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -4,9 +4,8 @@ import json
 import shutil
 
 import pytest
-import yaml
 from support.command import RUN
-from support.kills import kill_when
+from support.kills import kill_when, small_run
 from support.mined import FOLDS, run
 from support.problems import exam, problem, write_lines
 
@@ -14,7 +13,7 @@ from koalign.adapters.cards import adapter_id
 from koalign.data.formats.sources import read_source
 from koalign.data.preparing.splits import split_by_group
 from koalign.evaluation.results import PREDICTIONS, Prediction
-from koalign.jsonl import read_json, read_jsonl, write_jsonl
+from koalign.jsonl import read_json, read_jsonl
 from koalign.records import Problem, Sample
 from koalign.stages.mine import folds_of
 
@@ -122,19 +121,12 @@ def test_too_few_passages_to_cut_are_refused(scripted):
 def test_killed_folds_go_on_and_end_in_the_same_bytes(tmp_path):
     """Killed while the second fold is taught."""
     small = {"batch_size": 8, "gradient_accumulation_steps": 1, "save_steps": 1}
-    config = {
-        "model": {"path": "builtin:tiny-ko"},
-        "data": {"train": "train.jsonl", "test": "test.jsonl"},
-        "engine": {"backend": "hf", "batch_size": 8},
-        "probe": {"problems": 0},
-        "sft": {**small, "learning_rate": 3e-3, "epochs": 1},
-        "solve": {"max_tokens": 12, "temperature": 1.0},
-    }
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    whole.mkdir()
-    write_jsonl(whole / "train.jsonl", exam("train")[:40])
-    write_jsonl(whole / "test.jsonl", exam("test")[:8])
-    (whole / "koalign.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    small_run(
+        whole, {"train": 40, "test": 8}, engine={"backend": "hf", "batch_size": 8},
+        probe={"problems": 0}, sft={**small, "learning_rate": 3e-3, "epochs": 1},
+        solve={"max_tokens": 12, "temperature": 1.0},
+    )  # fmt: skip
     shutil.copytree(whole, killed)
     arguments = ("-o", "hard.jsonl", "--folds", "2", "--take", "12", "--clusters", "3")
     run(*arguments, cwd=whole)
@@ -146,12 +138,8 @@ def test_killed_folds_go_on_and_end_in_the_same_bytes(tmp_path):
     taught = (home / "sft-1" / "manifest.json").read_bytes()
     run(*arguments, cwd=killed)
     assert (home / "sft-1" / "manifest.json").read_bytes() == taught
-    for name in (
-        "hard.jsonl",
-        "hard.clusters.json",
-        "hard.html",
-        f"{RUN}/mine/2-folds/answers/{PREDICTIONS}",
-    ):
+    answers = f"{RUN}/mine/2-folds/answers/{PREDICTIONS}"
+    for name in ("hard.jsonl", "hard.clusters.json", "hard.html", answers):
         assert (killed / name).read_bytes() == (whole / name).read_bytes(), name
     first = (home / "answers" / PREDICTIONS).read_text(encoding="utf-8").splitlines()[0]
     assert json.loads(first)["completion_tokens"] > 0

@@ -1,4 +1,4 @@
-"""Kill a koalign command at a chosen moment, and compare what is left byte by byte."""
+"""A small real run; kill a koalign command at a chosen moment, and compare what is left byte by byte."""
 
 import signal
 import subprocess
@@ -6,7 +6,22 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import yaml
+
+from koalign.jsonl import write_jsonl
 from support.command import KOALIGN
+from support.problems import exam
+
+
+def small_run(folder: Path, problems: dict[str, int], **sections: object) -> Path:
+    """A folder with so many problems of each split of the built-in exam, for the built-in model."""
+    folder.mkdir(exist_ok=True)
+    for split, count in problems.items():
+        write_jsonl(folder / f"{split}.jsonl", exam(split)[:count])
+    data = {split: f"{split}.jsonl" for split in problems}
+    config = {"model": {"path": "builtin:tiny-ko"}, "data": data, "engine": {"backend": "hf"}}
+    (folder / "koalign.yaml").write_text(yaml.safe_dump(config | sections), encoding="utf-8")
+    return folder
 
 
 def lines_in(pattern: str) -> Callable[[Path], int]:

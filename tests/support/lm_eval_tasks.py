@@ -21,45 +21,46 @@ CLICK_IDS = {
 }  # fmt: skip
 """Subject -> the shape of an id that lm-eval sorts there."""
 
+_CLICK_TASKS = [
+    "cul_economy",
+    "cul_geography",
+    "cul_history",
+    "cul_law",
+    "cul_politics",
+    "cul_kpop",
+    "cul_society",
+    "cul_tradition",
+    "lang_text",
+    "lang_function",
+    "lang_grammar",
+]
+_HAERAE_TASKS = {
+    "general_knowledge": "gk", "history": "hi", "loan_words": "lw", "rare_words": "rw",
+    "standard_nomenclature": "sn",
+}  # fmt: skip
+
+
+def _kmmlu_tasks(kind: str, prefix: str) -> dict[str, str]:
+    names = {"Accounting": "accounting", "Criminal-Law": "criminal_law"}
+    return {subject: f"kmmlu/{kind}/{prefix}_{name}" for subject, name in names.items()}
+
+
 TASKS: dict[str, dict[str, str]] = {
-    "kmmlu@lm-eval": {
-        "Accounting": "kmmlu/default/kmmlu_accounting",
-        "Criminal-Law": "kmmlu/default/kmmlu_criminal_law",
-    },
-    "kmmlu-direct": {
-        "Accounting": "kmmlu/direct/kmmlu_direct_accounting",
-        "Criminal-Law": "kmmlu/direct/kmmlu_direct_criminal_law",
-    },
-    "kmmlu-hard@lm-eval": {
-        "Accounting": "kmmlu/hard/kmmlu_hard_accounting",
-        "Criminal-Law": "kmmlu/hard/kmmlu_hard_criminal_law",
-    },
+    "kmmlu@lm-eval": _kmmlu_tasks("default", "kmmlu"),
+    "kmmlu-direct": _kmmlu_tasks("direct", "kmmlu_direct"),
+    "kmmlu-hard@lm-eval": _kmmlu_tasks("hard", "kmmlu_hard"),
     "click@lm-eval": {
-        subject: f"click/click_{group}/click_{group}_{name}"
-        for subject, group, name in zip(
-            CLICK_IDS,
-            ["cul"] * 8 + ["lang"] * 3,
-            [
-                "economy", "geography", "history", "law", "politics", "kpop", "society",
-                "tradition", "text", "function", "grammar",
-            ],
-            strict=True,
-        )
+        subject: f"click/click_{name.partition('_')[0]}/click_{name}"
+        for subject, name in zip(CLICK_IDS, _CLICK_TASKS, strict=True)
     },
-    "haerae@lm-eval": {
-        "general_knowledge": "haerae/haerae_gk",
-        "history": "haerae/haerae_hi",
-        "loan_words": "haerae/haerae_lw",
-        "rare_words": "haerae/haerae_rw",
-        "standard_nomenclature": "haerae/haerae_sn",
-    },
+    "haerae@lm-eval": {name: f"haerae/haerae_{short}" for name, short in _HAERAE_TASKS.items()},
     "kobest@lm-eval": {
         name: f"kobest/kobest_{name}" for name in ("boolq", "copa", "hellaswag", "sentineg", "wic")
     },
     "csatqa@lm-eval": {
         name: f"csatqa/csatqa_{name.lower()}" for name in ("GR", "LI", "RCH", "RCS", "RCSS", "WR")
     },
-}  # fmt: skip
+}
 """Protocol -> subject as koalign calls it -> lm-eval's task file."""
 
 _WORDS = (
@@ -81,11 +82,10 @@ def make_task_data(protocol: str, folder: Path, n: int) -> Path:
     if protocol == "click@lm-eval":
         rows = [_click(subject, number) for number in range(n) for subject in CLICK_IDS]
         return _json(folder / "CLIcK.json", rows)
+    row = {"haerae@lm-eval": _haerae, "csatqa@lm-eval": _csatqa}.get(protocol)
     for subject in TASKS[protocol]:
-        if protocol == "haerae@lm-eval":
-            _json(folder / subject / "test.json", [_haerae(subject, number) for number in range(n)])
-        elif protocol == "csatqa@lm-eval":
-            _json(folder / subject / "test.json", [_csatqa(subject, number) for number in range(n)])
+        if row:
+            _json(folder / subject / "test.json", [row(subject, number) for number in range(n)])
         else:
             for split, first in (("train", 0), ("validation", 500), ("test", 1000)):
                 rows = [_KOBEST[subject](first + number) for number in range(n)]
@@ -178,16 +178,11 @@ def _csatqa(subject: str, number: int) -> dict[str, Any]:
 
 _KOBEST: dict[str, Any] = {
     "boolq": lambda n: {
-        "paragraph": f"{n}일은 맑았다. ",
-        "question": f"{n}일은 흐렸는가",
-        "label": n % 2,
+        "paragraph": f"{n}일은 맑았다. ", "question": f"{n}일은 흐렸는가", "label": n % 2,
     },
     "copa": lambda n: {
-        "premise": f"{n}번 길이 막혔다.",
-        "question": ("원인", "결과")[n % 3 % 2],
-        "alternative_1": f"{n}번 다리가 무너졌다.",
-        "alternative_2": f"눈이 {n}자 왔다. ",
-        "label": n % 2,
+        "premise": f"{n}번 길이 막혔다.", "question": ("원인", "결과")[n % 3 % 2],
+        "alternative_1": f"{n}번 다리가 무너졌다.", "alternative_2": f"눈이 {n}자 왔다. ", "label": n % 2,
     },
     "hellaswag": lambda n: {
         "context": f"{n}번 사람이 물을 끓인다.{' ' * (n % 2)}",
@@ -196,12 +191,10 @@ _KOBEST: dict[str, Any] = {
     },
     "sentineg": lambda n: {"sentence": f"{n}번 물건은 좋지 않다", "label": n % 2},
     "wic": lambda n: {
-        "word": ("배", "눈'길", "손")[n % 3],
-        "context_1": f"{n}번 [배]를 먹다",
-        "context_2": f"[배]를 {n}번 타다",
-        "label": n % 2,
+        "word": ("배", "눈'길", "손")[n % 3], "context_1": f"{n}번 [배]를 먹다",
+        "context_2": f"[배]를 {n}번 타다", "label": n % 2,
     },
-}
+}  # fmt: skip
 
 
 def _csv(path: Path, rows: list[dict[str, Any]]) -> None:

@@ -8,6 +8,7 @@ from koalign.evaluation.results import PREDICTIONS, RESULTS, Evaluation, Predict
 from koalign.jsonl import write_json, write_jsonl
 from koalign.records import Problem
 from support.command import RUN, koalign
+from support.evaluations import EVALUATION
 from support.problems import problem, write_lines
 
 FOLDS = RUN / "mine" / "3-folds"
@@ -44,10 +45,8 @@ def evaluated(
         for n, one in enumerate(problems)
     ]  # fmt: skip
     shape = Evaluation(
-        protocol="p", mode="generate", template="t", template_hash="h", shots=0, samples=1, model="m",
-        weight_hash="w", adapters=adapters, stack=[], dtype="float32", engine="hf", data={}, items="i",
-        n=len(problems), of=len(problems), metric="acc", average="micro", results={}, notes=[], report={},
-        seconds={}, tokens={}, peak_memory_mb=0, seed=0, koalign="0", git=None, packages={},
+        **{**EVALUATION, "mode": "generate", "adapters": adapters, "results": {}},
+        n=len(problems), of=len(problems),
     )  # fmt: skip
     write_json(folder / RESULTS, shape.model_dump(mode="json"))
     write_jsonl(folder / PREDICTIONS, predictions)

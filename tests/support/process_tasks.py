@@ -7,23 +7,14 @@ from koalign.records import KoalignError
 from koalign.training import processes
 
 
-def refuse_in(place: int) -> None:
+def end_in(place: int, how: str) -> None:
+    """The process of this number refuses, fails or is killed, while the others wait for it."""
     processes.gathered(processes.number())
     if processes.number() == place:
-        raise KoalignError("sft: the loss of step 3 is not finite; lower it")
-    processes.gathered("never")
-
-
-def fail_in(place: int) -> None:
-    processes.gathered(processes.number())
-    if processes.number() == place:
-        raise RuntimeError("its frozen ranks have moved")
-    processes.gathered("never")
-
-
-def die_in(place: int) -> None:
-    processes.gathered(processes.number())
-    if processes.number() == place:
+        if how == "refuse":
+            raise KoalignError("sft: the loss of step 3 is not finite; lower it")
+        if how == "fail":
+            raise RuntimeError("its frozen ranks have moved")
         os.kill(os.getpid(), signal.SIGKILL)
     processes.gathered("never")
 

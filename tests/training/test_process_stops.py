@@ -10,13 +10,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-import yaml
 from support.command import KOALIGN, RUN, koalign, koalign_process
-from support.kills import content
-from support.problems import exam
-from support.process_tasks import die_in, fail_in, places, refuse_in
+from support.kills import content, small_run
+from support.process_tasks import end_in, places
 
-from koalign.jsonl import write_jsonl
 from koalign.records import KoalignError
 from koalign.run import WORK
 from koalign.training.checkpoints import last_whole
@@ -44,16 +41,16 @@ def test_processes_meet_and_the_first_answers():
 
 def test_what_a_process_refuses_is_refused_in_the_same_words():
     with pytest.raises(KoalignError) as raised:
-        in_processes("sft", 2, refuse_in, 1)
+        in_processes("sft", 2, end_in, 1, "refuse")
     assert str(raised.value) == "sft: the loss of step 3 is not finite; lower it"
 
 
 def test_an_error_of_any_process_arrives_with_its_traceback_and_ends_all():
     before = children()
     with pytest.raises(RuntimeError) as raised:
-        in_processes("sft", 2, fail_in, 1)
+        in_processes("sft", 2, end_in, 1, "fail")
     assert "sft: process 2 of 2 failed" in str(raised.value)
-    assert "in fail_in" in str(raised.value) and "ranks have moved" in str(raised.value)
+    assert "in end_in" in str(raised.value) and "ranks have moved" in str(raised.value)
     assert children() == before
 
 
@@ -61,14 +58,13 @@ def test_an_error_of_any_process_arrives_with_its_traceback_and_ends_all():
 def test_a_killed_process_ends_all_with_one_line_that_says_so(place):
     before = children()
     with pytest.raises(KoalignError) as raised:
-        in_processes("sft", 2, die_in, place)
+        in_processes("sft", 2, end_in, place, "die")
     assert f"sft: process {place + 1} of 2 ended without an error (SIGKILL)" in str(raised.value)
     assert "\n" not in str(raised.value) and children() == before
 
 
 def test_trl_batches_in_two_processes_are_refused_in_one_line(tmp_path):
-    config = {"model": {"path": "builtin:tiny-ko"}, "data": {"train": "builtin:exam"}}
-    (tmp_path / "koalign.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    small_run(tmp_path, {}, data={"train": "builtin:exam"})
     changes = ("-s", "training.processes=2", "-s", "training.packing=trl")
     refused = koalign("sft", *changes, cwd=tmp_path, code=2)
     assert len(refused.stderr.splitlines()) == 1
@@ -78,16 +74,10 @@ def test_trl_batches_in_two_processes_are_refused_in_one_line(tmp_path):
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory) -> Path:
     """A folder with an SFT in two processes, never interrupted."""
-    folder = tmp_path_factory.mktemp("whole")
-    write_jsonl(folder / "train.jsonl", exam("train")[:96])
-    config = {
-        "model": {"path": "builtin:tiny-ko"},
-        "data": {"train": "train.jsonl"},
-        "engine": {"backend": "hf"},
-        "training": {"processes": 2, "row_tokens": 256},
-        "sft": {"batch_size": 8, "gradient_accumulation_steps": 1, "save_steps": 3, "learning_rate": 3e-3, "epochs": 2},
-    }  # fmt: skip
-    (folder / "koalign.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    folder = small_run(
+        tmp_path_factory.mktemp("whole"), {"train": 96}, training={"processes": 2, "row_tokens": 256},
+        sft={"batch_size": 8, "gradient_accumulation_steps": 1, "save_steps": 3, "learning_rate": 3e-3, "epochs": 2},
+    )  # fmt: skip
     done = koalign_process("sft", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("policy = base + sft (learning, rank 32)") == 1

@@ -100,23 +100,6 @@ def test_the_same_seed_saves_the_same_bytes(tokenizer, rows, tmp_path):
     assert hash_path(tmp_path / "a" / "adapter") == hash_path(tmp_path / "b" / "adapter")
 
 
-def test_a_masked_stack_starts_as_its_parent_and_keeps_the_parents_slice_bit_for_bit(
-    tokenizer, rows, parent, tmp_path
-):
-    alone = PeftModel.from_pretrained(load_base(MODEL, quantized=False), parent)
-    policy = masked_stack(MODEL, parent, 4, 0, tmp_path / "work")
-    assert torch.allclose(logits(policy, rows), logits(alone, rows), atol=1e-5)
-    before = tensors(policy)
-    train_sft(
-        job(lambda: policy, tokenizer, card("answer", 12, frozen_rank=8), QUICK, tmp_path), rows
-    )
-    after = tensors(policy)
-    for name in (n for n in before if ".lora_" in n):
-        pairs = zip(halves(name, before[name]), halves(name, after[name]), strict=True)
-        assert [torch.equal(*pair) for pair in pairs] == [True, False]
-    assert moved(before, after) == {n for n in before if ".lora_" in n}
-
-
 def test_plain_peft_loads_a_stack_to_the_logits_of_both_deltas_active(
     tokenizer, rows, parent, tmp_path
 ):
