@@ -62,9 +62,8 @@ def test_an_exported_adapter_loads_by_its_folder_alone(adapter, ids, tmp_path, m
     chat = [{"role": "user", "content": "가장 알맞은 것은?"}]
     assert tokenizer.apply_chat_template(chat) == ours.apply_chat_template(chat)
     assert card == read_card(tmp_path / "out")
-    assert read_json(tmp_path / "out" / "adapter_config.json")["base_model_name_or_path"] == str(
-        TINY
-    )
+    config = read_json(tmp_path / "out" / "adapter_config.json")
+    assert config["base_model_name_or_path"] == str(TINY)
     assert (tmp_path / "out" / "README.md").exists()
     assert [part.path for part in card.parents] == ["", ""]
     results = {check.name: check.result for check in verify(tmp_path / "out")}
@@ -106,9 +105,7 @@ def test_a_merge_in_float32_is_base_with_adapter(adapter, ids, tmp_path):
         assert (tmp_path / "out" / name).read_bytes() == (TINY / name).read_bytes()
 
 
-def test_a_merge_casts_once_to_the_bases_own_precision_and_leaves_other_weights_alone(
-    adapter, tmp_path
-):
+def test_a_merge_casts_once_to_the_bases_precision_and_leaves_other_weights(adapter, tmp_path):
     parity = merge(adapter, tmp_path / "out")
     assert (parity.dtype, parity.bound) == ("bfloat16", None)
     before = dict(AutoModelForCausalLM.from_pretrained(TINY).named_parameters())
@@ -129,9 +126,7 @@ def test_a_merge_casts_once_to_the_bases_own_precision_and_leaves_other_weights_
     assert parity.max_difference > 1e-4
 
 
-def test_a_merge_that_is_another_function_fails_and_is_kept_for_inspection(
-    adapter, tmp_path, monkeypatch
-):
+def test_a_merge_that_is_another_function_fails_and_is_kept(adapter, tmp_path, monkeypatch):
     """As if the sum had gone wrong: a bound that no rounding keeps."""
     monkeypatch.setattr(merging, "BOUND", 1e-12)
     with pytest.raises(KoalignError, match="do not use it"):

@@ -63,9 +63,7 @@ def test_looking_writes_nothing(mine):
     assert sorted(p.name for p in mine.iterdir()) == before
 
 
-def test_where_the_folder_cannot_be_written_to_the_card_stays_in_memory_and_that_is_said(
-    mine, capsys
-):
+def test_where_the_folder_is_read_only_the_card_stays_in_memory_and_that_is_said(mine, capsys):
     (mine / f"{CARD}.part").mkdir()  # what root, too, cannot write to
     assert read_card(mine).name == "mine"
     assert not (mine / CARD).exists()
@@ -156,11 +154,9 @@ def test_shapes_are_held_against_the_base_without_its_weights(tmp_path):
 def test_modules_that_hold_their_matrix_the_other_way_round_fit_as_well(tmp_path):
     config = GPT2Config(vocab_size=50, n_embd=32, n_layer=1, n_head=2, n_positions=64)
     gpt2 = AutoModelForCausalLM.from_config(config)
-    adapter = plain(
-        tmp_path / "a", base=gpt2, target_modules=["c_attn", "c_fc"], fan_in_fan_out=True
-    )
+    lora = plain(tmp_path / "a", base=gpt2, target_modules=["c_attn", "c_fc"], fan_in_fan_out=True)
     saved(gpt2, tmp_path / "gpt2")
-    assert refuse_misfit(adapter, str(tmp_path / "gpt2")) is True
+    assert refuse_misfit(lora, str(tmp_path / "gpt2")) is True
 
 
 def test_one_for_another_base_is_refused_with_the_module_and_both_shapes(mine, tmp_path):
@@ -170,9 +166,7 @@ def test_one_for_another_base_is_refused_with_the_module_and_both_shapes(mine, t
         check_adapter(mine, base, None)
     for part in ("model.layers.0.mlp.down_proj", "128 x 128", "32 x 48", "another base"):
         assert part in str(caught.value)
-    deep = plain(
-        tmp_path / "deep", base=tiny("llama"), target_modules=["layers.3.self_attn.o_proj"]
-    )
+    deep = plain(tmp_path / "d", base=tiny("llama"), target_modules=["layers.3.self_attn.o_proj"])
     shallow = tiny("llama").config
     shallow.num_hidden_layers = 2
     saved(AutoModelForCausalLM.from_config(shallow), tmp_path / "shallow")
@@ -180,9 +174,7 @@ def test_one_for_another_base_is_refused_with_the_module_and_both_shapes(mine, t
         refuse_misfit(deep, str(tmp_path / "shallow"))
 
 
-def test_a_base_with_code_of_its_own_is_not_run_and_the_shapes_are_said_to_be_unknown(
-    mine, tmp_path, capsys
-):
+def test_code_of_a_base_is_not_run_and_the_shapes_are_said_to_be_unknown(mine, tmp_path, capsys):
     own = tmp_path / "own"
     own.mkdir()
     write_json(own / "config.json", {
@@ -216,9 +208,7 @@ def test_what_is_trained_on_top_of_it_is_known_to_stand_on_this_base(mine):
     ],
     ids=str,
 )
-def test_what_vllm_cannot_serve_is_refused_with_the_reason_before_it_starts(
-    settings, said, tmp_path
-):
+def test_what_vllm_cannot_serve_is_refused_with_the_reason(settings, said, tmp_path):
     folder = plain(tmp_path / "a", **settings)
     if said is None:
         refuse_for_vllm(folder)
@@ -262,11 +252,9 @@ def test_a_hub_id_is_an_adapter_too(mine, tmp_path):
     (store / "snapshots").mkdir()
     mine.rename(store / "snapshots" / "0123abcd")
     offline = {"HF_HUB_CACHE": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1"}
-    shown = koalign_process(
-        "adapters", "show", "owner/some-lora", "--json", cwd=tmp_path, **offline
-    )
-    assert shown.returncode == 0, shown.stderr
-    facts = json.loads(shown.stdout)
+    done = koalign_process("adapters", "show", "owner/some-lora", "--json", cwd=tmp_path, **offline)
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)
     assert (facts["name"], facts["role"], facts["rank"]) == ("owner/some-lora", "unknown", 4)
     other = koalign_process("adapters", "show", "owner/other", cwd=tmp_path, **offline)
     assert other.returncode == 2 and other.stderr.count("\n") == 1

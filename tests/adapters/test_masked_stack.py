@@ -84,9 +84,7 @@ def test_sft_moves_the_new_ranks_alone(model, changes, tokenizer, rows, parent, 
     assert only_the_new_ranks_moved(start, tmp_path / "adapter")
 
 
-def test_the_padded_batches_of_trl_move_the_new_ranks_alone(
-    tokenizer, rows, parent, start, tmp_path
-):
+def test_padded_batches_of_trl_move_the_new_ranks_alone(tokenizer, rows, parent, start, tmp_path):
     section = QUICK.model_copy(update={"batch_size": 2, "gradient_accumulation_steps": 3})
     learn(tokenizer, rows, parent, tmp_path, section=section, training=Training(packing="trl"))
     assert only_the_new_ranks_moved(start, tmp_path / "adapter")
@@ -199,10 +197,8 @@ def test_only_what_learns_counts_in_the_norm_that_is_clipped(tokenizer, rows, pa
 
     class Norms(TrainerCallback):
         def on_pre_optimizer_step(self, args, state, control, *, model, **_) -> None:
-            learning = [
-                halves(n, p.grad)[1] for n, p in model.named_parameters() if p.requires_grad
-            ]
-            norms.append(float(torch.nn.utils.get_total_norm(learning)))
+            new = [halves(n, p.grad)[1] for n, p in model.named_parameters() if p.requires_grad]
+            norms.append(float(torch.nn.utils.get_total_norm(new)))
 
     trainer = stacked_trainer(tokenizer, rows, parent, tmp_path, max_grad_norm=1e9)
     trainer.add_callback(Norms())

@@ -178,9 +178,7 @@ def test_the_card_of_a_stack_says_what_it_is(tmp_path):
 @pytest.fixture
 def parts(tmp_path) -> list[Path]:
     layers = {f"model.layers.{n}.up_proj": (12, 10) for n in range(3)}
-    return [
-        plain(tmp_path / str(n), seed=n, rank=rank, layers=layers) for n, rank in ((0, 5), (1, 3))
-    ]
+    return [plain(tmp_path / str(n), seed=n, rank=r, layers=layers) for n, r in ((0, 5), (1, 3))]
 
 
 def products(folder: Path) -> dict[str, torch.Tensor]:
@@ -191,9 +189,7 @@ def products(folder: Path) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("rank", [1, 4, 7])
-def test_a_compressed_stack_is_the_best_of_its_rank_and_states_its_true_error(
-    parts, rank, tmp_path
-):
+def test_a_compressed_stack_is_the_best_of_its_rank_and_states_its_error(parts, rank, tmp_path):
     stack(parts, tmp_path / "whole")
     card = stack(parts, tmp_path / "small", rank=rank)
     whole, small = products(tmp_path / "whole"), products(tmp_path / "small")
@@ -201,9 +197,8 @@ def test_a_compressed_stack_is_the_best_of_its_rank_and_states_its_true_error(
     had = {name: float(whole[name].norm()) for name in whole}
     each = {name: lost[name] / had[name] for name in whole}
     worst = max(each, key=lambda name: each[name])
-    assert card.metrics[ERROR] == pytest.approx(
-        math.hypot(*lost.values()) / math.hypot(*had.values())
-    )
+    error = math.hypot(*lost.values()) / math.hypot(*had.values())
+    assert card.metrics[ERROR] == pytest.approx(error)
     assert card.metrics[WORST + worst] == pytest.approx(each[worst])
     for name, matrix in whole.items():
         tail = torch.linalg.svdvals(matrix)[rank:]

@@ -41,9 +41,8 @@ def adapters(tmp_path_factory) -> list[Path]:
     """Two of unequal rank, one of some layers with rsLoRA and an alpha pattern, and their stacks."""
     folder = tmp_path_factory.mktemp("adapters")
     first, second = (trained_adapter(folder / str(r), rank=r, seed=r) for r in (4, 12))
-    third = changed(
-        second, folder / "third", "layers.1.mlp", use_rslora=True, alpha_pattern={"up_proj": 5}
-    )
+    odd = {"use_rslora": True, "alpha_pattern": {"up_proj": 5}}
+    third = changed(second, folder / "third", "layers.1.mlp", **odd)
     stack([first, second], folder / "stack")
     stack([first, third], folder / "some-layers")
     stack([first, second, third], folder / "small", rank=8)

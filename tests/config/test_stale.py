@@ -102,8 +102,6 @@ def test_answers_to_another_test_split_are_not_evaluated(ran):
 
 def test_another_number_of_shots_is_another_prompt(scripted):
     koalign("run", "-s", "prompt.shots=2", code=0)
-    bare = koalign("solve", "--adapters", "dpo", "test.jsonl", "-o", "o.jsonl", code=2)
-    assert "trained with prompt template" in bare.stderr
-    koalign(
-        "solve", "--adapters", "dpo", "test.jsonl", "-o", "o.jsonl", "-s", "prompt.shots=2", code=0
-    )
+    solve = ("solve", "--adapters", "dpo", "test.jsonl", "-o", "o.jsonl")
+    assert "trained with prompt template" in koalign(*solve, code=2).stderr
+    koalign(*solve, "-s", "prompt.shots=2", code=0)

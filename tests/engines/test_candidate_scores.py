@@ -18,10 +18,9 @@ pytestmark = pytest.mark.slow
 
 def alone(model, question: Question) -> list[float]:
     """Each candidate by itself behind its whole prompt, as any transformers model computes it."""
+    prompt = question.prompt_ids
     with torch.no_grad():
-        return [
-            float(logps_alone(model, question.prompt_ids, c).sum()) for c in question.candidates
-        ]
+        return [float(logps_alone(model, prompt, c).sum()) for c in question.candidates]
 
 
 def shot_questions(seed: int, candidates=((5,), (6,), (7,))) -> list[Question]:

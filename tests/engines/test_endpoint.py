@@ -145,12 +145,10 @@ def test_a_teacher_draws_the_same_from_the_same_seed_and_otherwise_not(server, t
 
 def test_a_teacher_says_what_the_server_does_not_serve_and_what_does_not_fit(server, tmp_path):
     with pytest.raises(KoalignError, match=r"HTTP 404: .*look at teacher.url"):
-        ask_teacher(
-            Teacher(url=server, model="other"), teacher_calls(1), tmp_path / "a.jsonl", title="test"
-        )
-    long = Call(
-        problem_id="p", messages=(Message(role="user", text="긴 글 " * 50_000),), purpose="hint"
-    )
+        other = Teacher(url=server, model="other")
+        ask_teacher(other, teacher_calls(1), tmp_path / "a.jsonl", title="test")
+    messages = (Message(role="user", text="긴 글 " * 50_000),)
+    long = Call(problem_id="p", messages=messages, purpose="hint")
     result = ask_teacher(
         Teacher(url=server, max_tokens=24),
         [long, *teacher_calls(1)],

@@ -35,9 +35,8 @@ def adapters(tmp_path_factory) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def hf(adapters):
-    with open_engine(
-        Engine(backend="hf", batch_size=6), MODEL, base_of_tests(), adapters
-    ) as engine:
+    section = Engine(backend="hf", batch_size=6)
+    with open_engine(section, MODEL, base_of_tests(), adapters) as engine:
         yield engine
 
 
@@ -103,9 +102,7 @@ def test_the_logprob_of_a_sample_is_the_models_own(hf, requests):
 def test_a_sample_depends_on_its_own_seed_and_not_on_its_neighbours(hf, requests):
     together = ask(hf, requests, WARM, n=3)
     alone = [ask(hf, [request], WARM, n=3)[0] for request in requests[:4]]
-    assert [[s.token_ids for s in row] for row in together[:4]] == [
-        [s.token_ids for s in row] for row in alone
-    ]
+    assert tokens(together[:4]) == tokens(alone)
     later = ask(hf, requests[:4], WARM, n=1, first=2)
     assert [row[0].token_ids for row in later] == [row[2].token_ids for row in together[:4]]
     assert tokens(ask(hf, requests, WARM, n=3, seed=1)) != tokens(together)
@@ -151,9 +148,7 @@ def test_a_finished_sample_ends_with_the_end_of_turn_and_a_cut_one_does_not(hf, 
             assert len(sample.token_ids) == WARM.max_tokens
 
 
-def test_draw_goes_on_from_a_file_cut_at_any_line_and_ends_in_the_same_bytes(
-    hf, requests, tmp_path
-):
+def test_draw_goes_on_from_a_file_cut_at_any_line_to_the_same_bytes(hf, requests, tmp_path):
     threefold = [replace(request, n=3) for request in requests]
     whole = tmp_path / "whole.jsonl"
     draw(hf, threefold, WARM, whole, title="t")

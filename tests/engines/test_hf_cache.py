@@ -35,9 +35,8 @@ def test_samples_of_a_shared_prompt_are_written_as_in_transformers_own_cache(con
     found = []
     for own in (False, True):
         with torch.no_grad():
-            cache = model(
-                input_ids=ids[:, :-1], attention_mask=mask[:, :-1], use_cache=True
-            ).past_key_values
+            read = model(input_ids=ids[:, :-1], attention_mask=mask[:, :-1], use_cache=True)
+            cache = read.past_key_values
             if own:
                 cache.batch_repeat_interleave(2)
             else:

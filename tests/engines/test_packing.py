@@ -24,9 +24,8 @@ def some_group(rng: random.Random, completions: int, longest: int = 9) -> Group:
     def ids(length: int) -> tuple[int, ...]:
         return tuple(rng.randrange(3, VOCABULARY) for _ in range(length))
 
-    return Group(
-        ids(rng.randint(1, 24)), tuple(ids(rng.randint(1, longest)) for _ in range(completions))
-    )
+    prompt = ids(rng.randint(1, 24))
+    return Group(prompt, tuple(ids(rng.randint(1, longest)) for _ in range(completions)))
 
 
 GROUPS = [some_group(random.Random(n), k) for n, k in enumerate((1, 3, 6))]

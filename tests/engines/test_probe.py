@@ -138,9 +138,7 @@ PRECISIONS = {
 
 @pytest.mark.parametrize("packing", ["groups", "trl"])
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_what_is_trained_with_a_probe_is_what_is_trained_without_one(
-    precision, packing, tokenizer, tmp_path
-):
+def test_a_probe_changes_nothing_of_what_is_trained(precision, packing, tokenizer, tmp_path):
     """With gradient checkpointing on; the probe says the same accuracy each time, so the last is kept."""
     training = Training(packing=packing)
     probing = FEW.model_copy(update={"evaluations": 2})

@@ -1,6 +1,5 @@
 """Reference log-probabilities and CHES are those of one completion at a time, whatever stands beside it."""
 
-import math
 import shutil
 
 import numpy as np
@@ -62,10 +61,8 @@ def test_ches_is_its_definition_on_single_unpadded_rows(pairs, parent):
     expected = []
     for pair in pairs:
         plus, minus = states(pair, pair.chosen), states(pair, pair.rejected)
-        lengths = len(pair.chosen.token_ids), len(pair.rejected.token_ids)
-        expected.append(
-            float(plus @ minus) / (lengths[0] * lengths[1]) - float(plus @ plus) / lengths[0] ** 2
-        )
+        n = len(pair.chosen.token_ids), len(pair.rejected.token_ids)
+        expected.append(float(plus @ minus) / (n[0] * n[1]) - float(plus @ plus) / n[0] ** 2)
     assert min(map(abs, expected)) > 0.01
     assert ln_ches(parent, MODEL, pairs, TRAINING) == pytest.approx(expected, rel=1e-3)
 
@@ -74,10 +71,8 @@ def test_ches_does_not_depend_on_neighbours_rows_or_packing(pairs, parent):
     together = ln_ches(parent, MODEL, pairs, TRAINING)
     for training in (Training(row_tokens=16), Training(packing="trl")):
         assert ln_ches(parent, MODEL, pairs, training) == pytest.approx(together, rel=1e-4)
-    for number, pair in enumerate(pairs[:3]):
-        assert ln_ches(parent, MODEL, [pair], TRAINING)[0] == pytest.approx(
-            together[number], rel=1e-4
-        )
+    for ches, pair in zip(together[:3], pairs[:3], strict=True):
+        assert ln_ches(parent, MODEL, [pair], TRAINING) == pytest.approx([ches], rel=1e-4)
     backwards = ln_ches(parent, MODEL, pairs[::-1], TRAINING)
     assert backwards[::-1] == pytest.approx(together, rel=1e-4)
 
@@ -154,9 +149,8 @@ def test_another_tokenizer_makes_the_reference_stale_and_the_adapter_unfit(run_d
 
 def test_another_template_makes_the_reference_stale(run_dir):
     execute(REFERENCE, CONFIG, run_dir)
-    direct = CONFIG.model_copy(
-        update={"prompt": CONFIG.prompt.model_copy(update={"template": "direct"})}
-    )
+    prompt = CONFIG.prompt.model_copy(update={"template": "direct"})
+    direct = CONFIG.model_copy(update={"prompt": prompt})
     with pytest.raises(KoalignError, match="reference was made with"):
         execute(REFERENCE, direct, run_dir)
     with pytest.raises(KoalignError, match=f"trained with prompt template {RENDERER.hash}"):
@@ -168,7 +162,5 @@ def test_the_step_0_policy_is_the_reference(run_dir, pairs, parent):
     kept = read_logps(run_dir / "reference" / "logps.safetensors")
     now = token_logps(continued_policy(MODEL, parent), pairs, TRAINING)
     assert len(kept) == len(now) == len(pairs)
-    assert np.allclose(
-        [v for p in kept for s in p for v in s], [v for p in now for s in p for v in s]
-    )
-    assert all(not math.isnan(v) for p in kept for s in p for v in s)
+    values = [[v for pair in logps for side in pair for v in side] for logps in (kept, now)]
+    assert np.allclose(*values) and not np.isnan(values[0]).any()

@@ -123,9 +123,7 @@ def test_a_server_that_is_not_there_is_one_line_and_costs_nothing(log):
     assert result.replies == (None,) and result.cost == 0 and result.estimated == 0
 
 
-@pytest.mark.parametrize(
-    "after", ["0.8", "+2"], ids=["seconds", "date"]
-)  # a date has whole seconds
+@pytest.mark.parametrize("after", ["0.8", "+2"], ids=["seconds", "date"])  # whole seconds
 def test_retry_after_is_honoured_by_all_calls(server, log, after):
     server.fault = faulty(f"status:429:{after}", only="17번", times=1)
     server.seconds = 0.01

@@ -130,9 +130,7 @@ def pieces(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("fault", ECHOES)
-def test_the_key_goes_to_the_server_and_nowhere_else(
-    server, tmp_path, log, capfd, monkeypatch, fault
-):
+def test_the_key_goes_to_the_server_alone(server, tmp_path, log, capfd, monkeypatch, fault):
     monkeypatch.setenv("MY_TEACHER_KEY", f"{KEY}\n")
     server.fault = faulty(fault, only="1번")
     said = ""

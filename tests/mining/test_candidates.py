@@ -168,9 +168,7 @@ def test_a_teacher_is_asked_once_for_each_hint_and_never_shown_a_held_out_proble
         assert len(asked) == 6 and len(set(asked)) == 3
         koalign("abstractions", *settings)
         assert len(server.arrivals) == 6
-    train, test = (
-        read_jsonl(RUN / "prepare" / f"{name}.jsonl", Problem) for name in ("train", "test")
-    )
+    train, test = (read_jsonl(RUN / f"prepare/{name}.jsonl", Problem) for name in ("train", "test"))
     assert all(any(one.question in text for one in train) for text in asked)
     assert not any(one.question in text for one in test for text in asked)
     manifest = json.loads((RUN / "candidates" / "manifest.json").read_text(encoding="utf-8"))

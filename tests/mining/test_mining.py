@@ -62,9 +62,8 @@ def test_a_problem_without_pairs_says_why(several, use):
 
 def test_texts_that_no_rule_verifies_are_not_mined():
     problem = Problem(question="설명하라.", answers=("답",), kind="long")
-    item, found = mine_candidates(
-        [sampled([sample(0, "답"), sample(1, "틀린 답")], problem=problem)], **OPTIONS
-    )
+    one = sampled([sample(0, "답"), sample(1, "틀린 답")], problem=problem)
+    item, found = mine_candidates([one], **OPTIONS)
     assert (item.use, found) == ("no_rule_verifies_it", [])
 
 

@@ -28,9 +28,7 @@ TOPICS = {
 }
 
 
-def answered(
-    number: int, *, right: bool = False, text: str = "", **changes: object
-) -> AnsweredProblem:
+def answered(number: int, *, right: bool = False, text: str = "", **changes) -> AnsweredProblem:
     subject = changes.get("subject", "")
     question = changes.pop("question", f"{number}번 사람이 사는 곳은?")
     problem = Problem(
@@ -135,9 +133,7 @@ def test_without_a_number_every_mistake_is_taken_and_the_replay_is_its_share():
         (8, 0, 9, 8, 0),
     ],
 )
-def test_the_share_of_replays_is_exact_and_what_is_missing_is_said(
-    take, replay, right, picked, replayed
-):
+def test_the_share_of_replays_is_exact_and_a_lack_is_said(take, replay, right, picked, replayed):
     mined = select(exam({"생물": 15, "역사": 15}, right), take=take, replay=replay).mined
     assert (mined.picked, mined.replayed) == (picked, replayed)
     assert [note.partition(":")[0] for note in mined.notes] == {
@@ -181,9 +177,8 @@ def test_another_seed_picks_others_but_keeps_the_medoids():
 @pytest.mark.parametrize(("wrong", "clustered"), [(9, False), (10, True)])
 def test_fewer_than_ten_mistakes_are_not_clustered_and_all_are_taken(wrong, clustered):
     mining = select(exam({"생물": wrong}, right=9), replay=0.25)
-    assert mining.mined.picked == wrong and bool(mining.mined.clusters) == clustered == bool(
-        mining.spots
-    )
+    assert mining.mined.picked == wrong
+    assert bool(mining.mined.clusters) == clustered == bool(mining.spots)
     assert (mining.mined.notes == ()) == clustered
     if not clustered:
         assert mining.mined.notes == ("9 mistakes, fewer than 10: no clusters are made",)
@@ -215,9 +210,8 @@ def test_more_clusters_than_mistakes_are_refused_and_more_than_there_are_texts_a
         select(exam({"생물": 20}), clusters=21)
     same = [answered(0, passage=" " * n, question="같은 물음") for n in range(12)]
     mined = select(same, clusters=4).mined
-    assert len(mined.clusters) == 1 and mined.notes == (
-        "--clusters 4: 1 made, no more texts differ",
-    )
+    assert len(mined.clusters) == 1
+    assert mined.notes == ("--clusters 4: 1 made, no more texts differ",)
 
 
 def test_vectors_of_ones_own_decide_the_clusters():
@@ -239,20 +233,15 @@ def test_predictions_find_their_problems_and_one_without_is_refused():
     rows = exam({"생물": 4})
     problems = [one.problem for one in rows]
     random.Random(0).shuffle(problems)
-    assert matched([one.prediction for one in rows], problems, "eval") == rows
-    with refused(
-        r"--problems: 1 of the 4 problems of eval are not there, the first", rows[2].problem.id
-    ):
-        matched(
-            [one.prediction for one in rows], [p for p in problems if p != rows[2].problem], "eval"
-        )
+    predictions = [one.prediction for one in rows]
+    assert matched(predictions, problems, "eval") == rows
+    with refused("--problems: 1 of the 4 problems of eval are not there", rows[2].problem.id):
+        matched(predictions, [p for p in problems if p != rows[2].problem], "eval")
 
 
 def test_a_problem_that_stands_in_a_dev_and_a_test_file_is_of_the_test_split():
     rows = exam({"생물": 3})
-    twice = [
-        p.model_copy(update={"split": s}) for s in ("dev", "test", "dev") for p in [rows[0].problem]
-    ]
+    twice = [rows[0].problem.model_copy(update={"split": s}) for s in ("dev", "test", "dev")]
     found = matched([rows[0].prediction], twice, "eval")
     with pytest.raises(KoalignError, match="call themselves test"):
         refuse_test([one.problem for one in found], [], 0.8, "eval")

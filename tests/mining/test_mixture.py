@@ -54,9 +54,9 @@ def test_the_set_keeps_every_share_and_every_loss_is_counted(found, ratio, share
 
 @given(MANY, st.randoms(use_true_random=False))
 def test_the_set_does_not_depend_on_the_order_of_the_draws(found, rng):
-    unique = list(
-        {(o.solution.problem.id, o.solution.by, o.solution.index): o for o in found}.values()
-    )
+    unique = [
+        *{(o.solution.problem.id, o.solution.by, o.solution.index): o for o in found}.values()
+    ]
     shuffled = rng.sample(unique, len(unique))
     before, after = (mixture(several, **OPTIONS)[0] for several in (unique, shuffled))
     assert {id(o) for o in before} == {id(o) for o in after}

@@ -36,9 +36,7 @@ PICK = {"per_problem": 4, "hard_share": 0.7, "seed": 0}
 
 @given(st.lists(sampled_prompts(), max_size=4), st.integers(0, 3))
 def test_pairs_stand_on_one_prompt_and_use_a_rejected_text_once(problems, seed):
-    found = {
-        f"{n:016x}": mine_candidates(several, **OPTIONS)[1] for n, several in enumerate(problems)
-    }
+    found = {str(n): mine_candidates(one, **OPTIONS)[1] for n, one in enumerate(problems)}
     pairs = pair_up({k: v for k, v in found.items() if v}, **{**PICK, "seed": seed})
     backwards = dict(reversed([(k, v) for k, v in found.items() if v]))
     assert pair_up(backwards, **{**PICK, "seed": seed}) == pairs
@@ -87,9 +85,7 @@ def test_the_share_of_hard_pairs_is_the_one_asked_for(share):
 def test_partners_are_picked_so_that_the_places_are_even():
     """The gold answer is 다 everywhere; both orders and all wrong options are on offer alike."""
     both = [answering("다가나라"), answering("다가나라", (2, 3, 0, 1))]
-    several = {
-        str(n): mine_candidates(both, **{**OPTIONS, "pool_share": 1.0})[1] for n in range(60)
-    }
+    several = {str(n): mine_candidates(both, **{**OPTIONS, "pool_share": 1})[1] for n in range(60)}
     pairs = pair_up(several, per_problem=2, hard_share=1.0, seed=0)
     for side in (0, 1):
         counts = Counter(one.places[side] for one in pairs)

@@ -52,9 +52,8 @@ def rows(**changes: object) -> list[Trace]:
 def test_a_fifth_of_the_hinted_rows_is_mismatched_and_an_eighth_of_all_is_bare():
     kinds = Counter(row.kind for row in rows())
     assert kinds["hinted"] == 60
-    assert kinds["mismatched"] / (kinds["hinted"] + kinds["mismatched"]) == pytest.approx(
-        0.2, abs=0.01
-    )
+    share = kinds["mismatched"] / (kinds["hinted"] + kinds["mismatched"])
+    assert share == pytest.approx(0.2, abs=0.01)
     assert kinds["bare"] / kinds.total() == pytest.approx(0.125, abs=0.01)
 
 

@@ -106,7 +106,7 @@ def test_what_was_taught_counts_even_of_problems_that_are_not_asked(folder):
     assert untaught["verdict"] == "not_measured" and untaught["system"] is None
 
 
-def test_problems_without_a_rule_or_with_a_fixed_order_are_left_out_of_what_they_cannot_tell(
+def test_problems_without_a_rule_or_with_a_fixed_order_are_left_out(
     folder,
 ):
     fixed = [p.model_copy(update={"choices": ("1명", "2명", "3명", "4명")}) for p in HELD_OUT[:10]]
@@ -132,9 +132,7 @@ class Recording(ScriptedEngine):
 
 def test_another_order_is_asked_after_the_same_shots(folder):
     engine_in(folder)
-    engine = Recording(
-        Engine(backend="scripted", script=str(folder / "script.yaml")), SCRIPTED_BASE
-    )
+    engine = Recording(Engine(backend="scripted", script="script.yaml"), SCRIPTED_BASE)
     engine.prompts = []
     run(folder, engine=engine, renderer=replace(RENDERER, shots=2, pool=tuple(TRAIN)))
     assert len(engine.prompts) == 100
@@ -162,9 +160,7 @@ def test_long_answers_are_not_asked_for(folder):
         ({"sampling": Sampling(max_tokens=999_990)}, "lower max_tokens"),
     ],
 )
-def test_what_would_say_nothing_is_refused_in_one_line_before_anything_is_drawn(
-    folder, changes, said
-):
+def test_what_would_say_nothing_is_refused_before_anything_is_drawn(folder, changes, said):
     with refused(said):
         run(folder, **changes)
     assert not list((folder / "out").glob("samples*"))

@@ -50,9 +50,7 @@ def test_the_four_lines_of_the_chain_work_and_their_files_have_the_promised_name
 
 
 def test_the_screens_keep_the_hint_that_helps_and_say_why_the_others_go(ran):
-    rows = [
-        json.loads(line) for line in (RUN / "hints" / "abstractions.jsonl").open(encoding="utf-8")
-    ]
+    rows = list(map(json.loads, (RUN / "hints/abstractions.jsonl").open(encoding="utf-8")))
     kept = [row for row in rows if row["kept"]]
     assert kept and all("고을" in row["text"] for row in kept)
     assert all(row["counts"]["replication"]["n"] == 16 and row["score"] > 0 for row in kept)
@@ -139,9 +137,7 @@ def test_an_adapter_of_another_template_solves_only_when_told_to(scripted):
 
 def test_shots_are_shown_in_every_stage_and_never_taken_from_the_test_split(scripted):
     koalign("run", "-s", "prompt.shots=2", code=0)
-    prompts = [
-        json.loads(line) for line in (RUN / "samples" / "prompts.jsonl").open(encoding="utf-8")
-    ]
+    prompts = map(json.loads, (RUN / "samples/prompts.jsonl").open(encoding="utf-8"))
     assert all(prompt["text"].count("<|im_start|>assistant") == 3 for prompt in prompts)
     shots = read_jsonl(RUN / "prepare" / "shots.jsonl", Problem)
     assert {p.split for p in shots} == {"train"}

@@ -22,15 +22,12 @@ def test_a_problem_in_json_has_its_id_and_a_number_for_an_answer(scripted):
         "split",
     }  # fmt: skip
     assert fields <= set(line)
-    assert line["id"] == rows("train")[0].id and line["answers"] == [
-        int(rows("train")[0].answers[0])
-    ]
+    first = rows("train")[0]
+    assert line["id"] == first.id and line["answers"] == [int(first.answers[0])]
 
 
 def test_rows_in_are_problems_and_rankings_and_drops(scripted):
-    write_lines(
-        Path("train.jsonl"), [problem(n) for n in range(6)] + [[1], problem(7, answer=9), {}]
-    )
+    write_lines(Path("train.jsonl"), [*map(problem, range(6)), [1], problem(7, answer=9), {}])
     with Path("train.jsonl").open("a", encoding="utf-8") as file:
         file.write('{"question": "잘린 줄\n')
     done = prepare()
@@ -75,7 +72,7 @@ def test_in_the_test_split_only_what_is_the_same_to_the_letter_goes(scripted):
     assert len(rows("test")) == 2 and reasons() == {"duplicate": 1}
 
 
-def test_a_template_whose_answers_the_grader_cannot_read_is_refused_before_anything_is_trained(
+def test_a_template_whose_answers_the_grader_cannot_read_is_refused(
     scripted,
 ):
     text = "about: x\nprompt: '{{ question }}'\ntarget: '정답: {{ label }}'\nlabels: [가, 나, 다, 라]\n"

@@ -52,9 +52,7 @@ def test_sft_pairs_and_abstractions_look_for_leaks_again(ran):
     """A split changed by hand after prepare: the stages that learn from it refuse."""
     stolen = rows("train")[0].model_copy(update={"split": "test", "group": ""})
     test = OUT / "test.jsonl"
-    test.write_text(
-        test.read_text(encoding="utf-8") + stolen.model_dump_json() + "\n", encoding="utf-8"
-    )
+    test.write_text(test.read_text("utf-8") + stolen.model_dump_json() + "\n", "utf-8")
     # A finished stage has nothing to do; made again, each looks before it learns.
     for command, change in (("dpo-pairs", "sample.n=4"), ("sft", "sft.rank=4")):
         done = koalign(command, "-s", change, "--force", code=2)

@@ -36,9 +36,8 @@ def test_the_second_round_stands_on_the_first_and_all_that_follows_on_the_second
 
 
 def test_another_round_keeps_those_before_it(scripted):
-    koalign("sft", code=0)
-    koalign("dpo-pairs", code=0)
-    koalign("dpo", code=0)
+    for command in ("sft", "dpo-pairs", "dpo"):
+        koalign(command, code=0)
     done = koalign("dpo", *TWO, code=0)
     assert done.stdout.count("nothing to do") == 2
     made = [line for line in done.stdout.splitlines() if not line.startswith("stage ")]

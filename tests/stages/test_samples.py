@@ -35,9 +35,7 @@ SETS = st.lists(st.tuples(st.integers(2, 6), st.integers(1, 6)), max_size=40).ma
 
 
 @given(SETS, st.integers(1, 4), st.integers(0, 9), st.randoms(use_true_random=False))
-def test_the_gold_answer_stands_elsewhere_in_every_order_and_stays_the_same_text(
-    problems, count, seed, rng
-):
+def test_the_gold_answer_moves_with_every_order_and_keeps_its_text(problems, count, seed, rng):
     orders = choice_orders(problems, count, seed)
     for one, own in zip(problems, orders, strict=True):
         assert own[0] == () and len(own) == min(count, len(one.choices))
@@ -93,10 +91,9 @@ def test_an_order_changes_the_seed_and_none_changes_nothing():
 
 
 def engine_of(folder: Path) -> ScriptedEngine:
-    (folder / "script.yaml").write_text("[{texts: [하나, 둘, 셋, 넷]}]", encoding="utf-8")
-    return ScriptedEngine(
-        Engine(backend="scripted", script=str(folder / "script.yaml")), SCRIPTED_BASE
-    )
+    script = folder / "script.yaml"
+    script.write_text("[{texts: [하나, 둘, 셋, 넷]}]", encoding="utf-8")
+    return ScriptedEngine(Engine(backend="scripted", script=str(script)), SCRIPTED_BASE)
 
 
 def test_draw_goes_on_from_a_file_cut_at_any_line_whatever_the_orders(tmp_path):

@@ -63,9 +63,8 @@ def card(name: str, parents: Sequence[Any] = (), **changes: Any) -> AdapterCard:
 
 def finished(run: Path, stage: str) -> None:
     folder = run / stage
-    outputs = {
-        p.relative_to(folder).as_posix(): hash_path(p) for p in folder.rglob("*") if p.is_file()
-    }
+    files = [p for p in folder.rglob("*") if p.is_file()]
+    outputs = {p.relative_to(folder).as_posix(): hash_path(p) for p in files}
     manifest = Manifest(
         stage=stage, fingerprint="", template="", outputs=outputs, counts={}, metrics={}, koalign="0",
         git=None, packages={}, seconds=0, peak_memory_mb=0,

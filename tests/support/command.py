@@ -9,6 +9,7 @@ import sys
 import traceback
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
+from subprocess import CompletedProcess
 from unittest import mock
 
 from koalign.cli.app import main
@@ -21,7 +22,7 @@ WIDE = {"COLUMNS": "160"}
 
 def koalign(
     *arguments: str, code: int | None = None, cwd: Path | None = None, **changes: str
-) -> subprocess.CompletedProcess:
+) -> CompletedProcess:
     """The command in this process, with empty caches as in a new one; it must end with `code`, if given.
 
     Libraries stay imported, so what they read from the environment at import needs `koalign_process`.
@@ -43,12 +44,10 @@ def koalign(
             traceback.print_exc()
             ended = 1
     assert code in (None, ended), out.getvalue() + err.getvalue()
-    return subprocess.CompletedProcess(arguments, ended, out.getvalue(), err.getvalue())
+    return CompletedProcess(arguments, ended, out.getvalue(), err.getvalue())
 
 
-def koalign_process(
-    *arguments: str, cwd: Path | None = None, **changes: str
-) -> subprocess.CompletedProcess:
+def koalign_process(*arguments: str, cwd: Path | None = None, **changes: str) -> CompletedProcess:
     """The command in a process of its own, for tests of start-up, of the console and of signals."""
     return subprocess.run(
         [*KOALIGN, *arguments], cwd=cwd, env={**os.environ, **WIDE, **changes}, capture_output=True,

@@ -141,9 +141,8 @@ def fake_tokenizer(family: str) -> PreTrainedTokenizerFast:
     facts = FAMILIES[family]
     backend = _sentencepiece(facts) if facts.pieces in ("gemma", "llama2") else _byte_level(facts)
     special = dict.fromkeys([facts.pad, facts.bos, facts.eos, facts.end_of_turn, *facts.marks])
-    backend.add_special_tokens(
-        [AddedToken(text, special=True, normalized=False) for text in special if text]
-    )
+    marks = [AddedToken(text, special=True, normalized=False) for text in special if text]
+    backend.add_special_tokens(marks)
     if facts.pieces == "qwen":  # tokens of their own, and yet text: they survive decoding
         backend.add_tokens([AddedToken(text, normalized=False) for text in ("<think>", "</think>")])
     if facts.begins_with_bos:

@@ -1,7 +1,7 @@
 """mined: `koalign mine` as a user runs it, and evaluations for it."""
 
-import subprocess
 from pathlib import Path
+from subprocess import CompletedProcess
 
 from koalign.data.formats.sources import read_source
 from koalign.evaluation.results import PREDICTIONS, RESULTS, Evaluation, Prediction
@@ -14,7 +14,7 @@ from support.problems import problem, write_lines
 FOLDS = RUN / "mine" / "3-folds"
 
 
-def run(*arguments: str, code: int = 0, cwd: Path | None = None) -> subprocess.CompletedProcess:
+def run(*arguments: str, code: int = 0, cwd: Path | None = None) -> CompletedProcess:
     return koalign("mine", *arguments, code=code, cwd=cwd)
 
 
@@ -24,9 +24,7 @@ def refused(*arguments: str) -> str:
     return said
 
 
-def mined(
-    folder: Path, asked: list[Problem], *options: str, every: int = 3
-) -> subprocess.CompletedProcess:
+def mined(folder: Path, asked: list[Problem], *options: str, every: int = 3) -> CompletedProcess:
     """What an evaluation of `dev.jsonl` teaches, in `hard.jsonl`."""
     evaluation = str(evaluated(folder / "eval", asked, every=every))
     return run(evaluation, "--problems", "dev.jsonl", "-o", "hard.jsonl", *options)

@@ -118,9 +118,7 @@ def test_the_first_dpo_loss_is_that_of_equal_policies_and_the_margin_is_0(
 
 
 def test_smoothing_that_a_loss_would_ignore_is_refused():
-    with pytest.raises(
-        ValueError, match="label_smoothing is for loss robust; sigmoid would ignore it"
-    ):
+    with pytest.raises(ValueError, match="label_smoothing is for loss robust"):
         Dpo(label_smoothing=0.1)
 
 
@@ -138,9 +136,7 @@ def test_dpo_trains_on_the_token_ids_it_was_given(tokenizer, pairs, parent, tmp_
         assert ids[0, : length + 4].tolist() == [*odd.prompt_ids, 5, 6, 7, 858]
 
 
-def test_the_sides_that_pairs_share_are_computed_once(
-    tokenizer, pairs, reference, parent, tmp_path
-):
+def test_sides_that_pairs_share_are_computed_once(tokenizer, pairs, reference, parent, tmp_path):
     trainer = dpo_trainer(
         continued_policy(MODEL, parent), tokenizer, pairs, reference, QUICK_DPO, TRAINING, tmp_path, 0
     )  # fmt: skip
@@ -152,9 +148,7 @@ def test_the_sides_that_pairs_share_are_computed_once(
     assert row["input_ids"].numel() == len(first[0].prompt_ids) + sum(map(len, sides))
 
 
-def test_dpo_changes_the_policy_and_neither_reference_nor_base(
-    tokenizer, pairs, reference, parent, tmp_path
-):
+def test_dpo_changes_the_policy_and_nothing_else(tokenizer, pairs, reference, parent, tmp_path):
     reference_bytes, base_bytes = hash_path(parent), hash_path(base_folder(MODEL))
     policy = continued_policy(MODEL, parent)
     before = tensors(policy)

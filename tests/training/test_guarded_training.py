@@ -53,12 +53,10 @@ def planned(*shares: float):
     return measure
 
 
-def learn(
-    tokenizer, rows, out, measure=None, policy=None, section=EIGHT, described=None, **settings
-):
+def learn(tokenizer, rows, out, measure=None, policy=None, section=EIGHT, described=None):
     """SFT of the tiny model with these accuracies found."""
     policy = policy or fresh_policy(MODEL, 8, 8, seed=0)
-    found = watch(measure=measure, report=out / "probe.json", **settings)
+    found = watch(measure=measure, report=out / "probe.json")
     described = described or card("sft", 8)
     return train_sft(job(lambda: policy, tokenizer, described, section, out, watch=found), rows)
 
@@ -96,9 +94,7 @@ def test_the_best_checkpoint_is_saved_whatever_came_after_it(tokenizer, rows, tm
     assert kept["gap"] == pytest.approx(-0.1) and kept["gap_low"] < -0.1 < kept["gap_high"]
 
 
-def test_a_training_that_was_kept_back_is_what_it_would_have_been_that_far(
-    tokenizer, rows, tmp_path
-):
+def test_a_training_kept_back_is_what_it_was_at_that_step(tokenizer, rows, tmp_path):
     """The kept adapter is that of step 4 of the very same training without any probe."""
     learn(tokenizer, rows, tmp_path / "kept", planned(0.2, 0.4, 0.6, 0.5, 0.5))
     learn(tokenizer, rows, tmp_path / "plain", section=EIGHT.model_copy(update={"save_steps": 4}))
@@ -106,9 +102,7 @@ def test_a_training_that_was_kept_back_is_what_it_would_have_been_that_far(
     assert same(saved(tmp_path / "kept" / "adapter"), saved(plain))
 
 
-def test_accuracy_that_falls_twice_ends_the_training_and_a_resumed_one(
-    tokenizer, rows, tmp_path, capsys
-):
+def test_accuracy_that_falls_twice_ends_a_training_and_its_rerun(tokenizer, rows, tmp_path, capsys):
     metrics = learn(tokenizer, rows, tmp_path, planned(0.5, 0.6, 0.5, 0.4))
     assert (metrics["steps"], metrics["kept_step"], metrics["stopped_early"]) == (6, 2, 1)
     assert "sft: stopped at step 6 of 8: held-out accuracy fell" in capsys.readouterr().err
@@ -132,9 +126,7 @@ def test_how_often_a_checkpoint_is_saved_changes_nothing(tokenizer, rows, tmp_pa
     assert len(hashes) == len(reports) == 1
 
 
-def test_a_masked_stack_taken_back_to_its_best_keeps_the_parents_slice(
-    tokenizer, rows, parent, tmp_path
-):
+def test_a_masked_stack_taken_back_keeps_the_parents_slice(tokenizer, rows, parent, tmp_path):
     policy = masked_stack(MODEL, parent, 4, 0, tmp_path / "stack")
     stack_card = card("answer", 12, frozen_rank=8)
     accuracies = planned(0.1, 0.9, 0.5, 0.5, 0.5)
@@ -175,7 +167,7 @@ def test_a_displaced_policy_is_measured_before_one_is_chosen(tokenizer, pairs, p
 
 
 @pytest.mark.parametrize("what", ["gradient", "loss", "weight"])
-def test_what_is_not_finite_ends_the_training_and_is_never_a_whole_checkpoint(
+def test_what_is_not_finite_ends_a_training_and_is_in_no_checkpoint(
     what, tokenizer, rows, tmp_path
 ):
     policy = fresh_policy(MODEL, 8, 8, seed=0)

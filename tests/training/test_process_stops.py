@@ -139,9 +139,7 @@ STOPS = (
 )
 
 
-def test_a_training_stopped_by_ctrl_c_and_a_kill_leaves_nobody_and_ends_in_the_same_bytes(
-    whole, tmp_path
-):
+def test_a_training_stopped_by_ctrl_c_and_a_kill_ends_in_the_same_bytes(whole, tmp_path):
     folder = tmp_path / "stopped"
     shutil.copytree(whole, folder)
     shutil.rmtree(folder / RUN / "sft")

@@ -57,13 +57,9 @@ def test_a_saved_adapter_loads_to_the_same_logits(tokenizer, rows, tmp_path):
     assert not torch.equal(logits(again, rows), logits(load_base(MODEL, quantized=False), rows))
 
 
-def test_the_traces_of_a_prompt_are_one_example_and_trl_sees_the_same_loss(
-    tokenizer, rows, tmp_path
-):
+def test_traces_of_a_prompt_are_one_example_and_trl_sees_the_same_loss(tokenizer, rows, tmp_path):
     """Four traces a prompt: the same examples packed and padded, step by step, to rounding."""
-    traces = [
-        (prompt, rows[(n + k) % 8][1]) for n, (prompt, _) in enumerate(rows[:8]) for k in range(4)
-    ]
+    traces = [(p, rows[(n + k) % 8][1]) for n, (p, _) in enumerate(rows[:8]) for k in range(4)]
     curves = {}
     for packing in ("groups", "trl"):
         training = Training(packing=packing, row_tokens=256)
@@ -100,14 +96,11 @@ def test_the_same_seed_saves_the_same_bytes(tokenizer, rows, tmp_path):
     assert hash_path(tmp_path / "a" / "adapter") == hash_path(tmp_path / "b" / "adapter")
 
 
-def test_plain_peft_loads_a_stack_to_the_logits_of_both_deltas_active(
-    tokenizer, rows, parent, tmp_path
-):
+def test_plain_peft_loads_a_stack_to_the_logits_of_both_deltas(tokenizer, rows, parent, tmp_path):
     """The parent, and the new ranks alone as a second adapter, both active in stock PEFT."""
     policy = masked_stack(MODEL, parent, 4, 0, tmp_path / "work")
-    train_sft(
-        job(lambda: policy, tokenizer, card("answer", 12, frozen_rank=8), QUICK, tmp_path), rows
-    )
+    stack_card = card("answer", 12, frozen_rank=8)
+    train_sft(job(lambda: policy, tokenizer, stack_card, QUICK, tmp_path), rows)
     stack = PeftModel.from_pretrained(load_base(MODEL, quantized=False), tmp_path / "adapter")
     delta = tmp_path / "delta"
     delta.mkdir()
