@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -49,3 +50,21 @@ def parse_yaml(text: str, place: str) -> Any:
         raise KoalignError(f"{place}:{line}: not YAML: {error.problem}") from None
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         raise KoalignError(f"{place}: not YAML: {error}") from None
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """The top-level keys of a file of safe YAML.
+
+    Raises KoalignError that names the file for what is not UTF-8, not YAML or not a mapping.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except ValueError:
+        raise KoalignError(f"{path}: not a UTF-8 text file") from None
+    value = parse_yaml(text, str(path))
+    if not isinstance(value, dict):
+        raise KoalignError(f"{path}: expected lines `key: value`, found {type(value).__name__}")
+    for key in value:
+        if not isinstance(key, str):
+            raise KoalignError(f"{path}: key {key!r} is no name; put it into quotes")
+    return value

@@ -16,10 +16,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from koalign.data.prompting.prompts import TEMPLATES, load_template, template_names
-from koalign.data.yaml_files import read_mapping
 from koalign.evaluation.results import Mode
 from koalign.jsonl import parse_record
 from koalign.records import KoalignError, Record
+from koalign.yaml_text import read_mapping
 
 PROTOCOLS = TEMPLATES.parent / "protocols"
 CHOICE_METRICS = frozenset({"acc", "acc_norm", "f1", "macro_f1", "points"})

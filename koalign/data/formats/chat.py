@@ -1,4 +1,4 @@
-"""chat: conversations and the columns of trainers -> open problems and rankings.
+"""chat: conversations, instructions and the columns of trainers -> open problems and rankings.
 
 - trl-preference: `prompt, chosen, rejected`, each a text or a list of messages, or whole conversations
   in `chosen` and `rejected`, with the prompt in `prompt` as well or not.
@@ -6,6 +6,10 @@
 - ms-swift: `messages` and, for what should not be said, `rejected_response`.
 - messages: `messages` of `role, content`.
 - sharegpt: `conversations` of `from` (human, gpt, system) and `value`, and perhaps a `system` column.
+- koalpaca, KoAlpaca v1.1a: JSON lines of `instruction, output, url`. The page is the key.
+- alpaca: `instruction, input, output`, with `subject` where a team adds one, and LLaMA-Factory's
+  `system` and `history`. The question is the system message, the instruction and the input, each
+  set off by a blank line. Other columns (`type`) are annotations and not read.
 
 koalign trains on one prompt and one completion: a conversation of more turns is refused, and a system
 message stands in front of the question, set off by a blank line.
@@ -89,9 +93,9 @@ def _side(row: Row, name: str) -> Turn:
         return _one_turn(_turns(row, "prompt", "user") + turns)
     question, answer = _one_turn(turns)
     if not is_missing(row.fields.get("prompt")):
-        for _, said in _turns(row, "prompt", "user"):
-            if said.strip() not in question:
-                raise Refused("two_questions", f"prompt: {said[:40]!r}, {name}: {question[:40]!r}")
+        for _, turn in _turns(row, "prompt", "user"):
+            if turn.strip() not in question:
+                raise Refused("two_questions", f"prompt: {turn[:40]!r}, {name}: {question[:40]!r}")
     return question, answer
 
 
@@ -104,6 +108,23 @@ def _swift(row: Row) -> Problem | Ranking:
 
 def _ranked(row: Row, question: str, texts: list[str]) -> Ranking:
     return ranking(Problem(question=question, kind="long", key=optional(row, "id")), texts)
+
+
+def _koalpaca(row: Row) -> Problem:
+    return open_problem(text(row, "instruction"), text(row, "output"), key=optional(row, "url"))
+
+
+def _alpaca(row: Row) -> Problem:
+    history = row.fields.get("history")
+    if history not in ([], "[]") and not is_missing(history):
+        raise Refused("several_turns", "history: turns before this one")
+    parts = (optional(row, "system"), text(row, "instruction"), optional(row, "input"))
+    return open_problem(
+        "\n\n".join(part for part in parts if part.strip()),
+        text(row, "output"),
+        key=optional(row, "id"),
+        subject=optional(row, "subject"),
+    )
 
 
 FORMATS = (
@@ -127,4 +148,8 @@ FORMATS = (
         "sharegpt", "conversations of from and value",
         having("conversations"), lambda row: _conversation(row, "conversations"),
     ),
+    Format(
+        "koalpaca", "KoAlpaca v1.1a", having("instruction", "output", "url", without="input"), _koalpaca
+    ),
+    Format("alpaca", "instruction, input and output", having("instruction", "output"), _alpaca),
 )  # fmt: skip

@@ -1,4 +1,6 @@
-"""csat: 수능형 rows of the course competition (`problems` a written dict, or flattened) -> Problems.
+"""csat: 수능형 rows of the course competition and of CSAT-QA -> Problems.
+
+The course competition has `problems`, a written dict, or is flattened:
 
     id, paragraph, problems, question_plus         problems: "{'question': …, 'choices': […], 'answer': 2}"
     id, paragraph, question, choices, answer, …    choices: "['…', '…']"; the flattened variant
@@ -9,6 +11,10 @@
 released training file <보기> items are often glued to the end of `paragraph`: they stay there, because
 nothing marks where they begin. `cot_text` or `reasoning` is the rationale. All other columns are somebody's
 annotations (`Unnamed: 0`, `support`, `keyword_1`, `summarization`, `claude-solving`, …) and are ignored.
+
+CSAT-QA of HAERAE-HUB, 수능 국어 with five choices: columns `question`, `context` (null where there is none:
+then no passage, never the word None), `option#1` to `option#5`, `gold` (1 to 5), `category` (WR, GR, RCS,
+RCSS, RCH, LI) and `human_performance`, ignored.
 """
 
 from __future__ import annotations
@@ -17,9 +23,20 @@ from dataclasses import replace
 
 from koalign.data.formats import click, kice
 from koalign.data.formats.documents import Document, Row
-from koalign.data.formats.fields import Refused, literal, number, optional, text, texts, wrong_type
-from koalign.data.formats.format import Format
+from koalign.data.formats.fields import (
+    Refused,
+    columns,
+    literal,
+    number,
+    optional,
+    text,
+    texts,
+    wrong_type,
+)
+from koalign.data.formats.format import Format, having
 from koalign.records import Problem
+
+OPTIONS = tuple(f"option#{n}" for n in range(1, 6))
 
 
 def problem(row: Row) -> Problem:
@@ -51,10 +68,27 @@ def _question(row: Row) -> Row:
     return replace(row, fields=question)
 
 
+def _csatqa(row: Row) -> Problem:
+    choices = columns(row, OPTIONS)
+    return Problem(
+        question=text(row, "question"),
+        passage=optional(row, "context"),
+        choices=choices,
+        answers=number(row.fields.get("gold"), len(choices), "gold"),
+        subject=optional(row, "category"),
+    )
+
+
 def _fits(document: Document) -> bool:
     if {"paragraph", "problems"} <= document.columns:
         return not kice.fits(document)
     return {"paragraph", "question", "choices"} <= document.columns and not click.fits(document)
 
 
-FORMATS = (Format("csat", "수능형 CSV: id, paragraph, problems, question_plus", _fits, problem),)
+FORMATS = (
+    Format("csat", "수능형 CSV: id, paragraph, problems, question_plus", _fits, problem),
+    Format(
+        "csat-qa", "CSAT-QA: context, question, option#1 to option#5, gold",
+        having("question", "gold", *OPTIONS), _csatqa,
+    ),
+)  # fmt: skip

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from koalign.data.formats import (
     aihub,
-    alpaca,
     chat,
     click,
     csat,
-    csatqa,
     etri,
     haerae,
     kice,
@@ -22,10 +20,10 @@ from koalign.data.formats import (
 from koalign.data.formats.format import Format
 
 FORMATS: tuple[Format, ...] = tuple(
-    one
+    format
     for family in (
-        csat, kice, csatqa, kmmlu, click, haerae, kobest, squad, nikl, aihub, etri,
-        korwikitq, chat, alpaca, native,
+        csat, kice, kmmlu, click, haerae, kobest, squad, nikl, aihub, etri,
+        korwikitq, chat, native,
     )
-    for one in family.FORMATS
+    for format in family.FORMATS
 )  # fmt: skip

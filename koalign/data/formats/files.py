@@ -44,14 +44,14 @@ def of_other_kinds(path: Path) -> dict[str, str]:
 
 def _below(folder: Path) -> list[Path]:
     """The files below a folder in order, hidden ones aside; links to folders are followed, once each."""
-    found, seen = [], set()
+    paths, seen = [], set()
     for here, folders, files in os.walk(folder, followlinks=True):
         real = os.path.realpath(here)
         folders[:] = [] if real in seen else [name for name in folders if name[0] != "."]
         if real not in seen:
-            found += [Path(here, name) for name in files if name[0] != "."]
+            paths += [Path(here, name) for name in files if name[0] != "."]
         seen.add(real)
-    return sorted(found)
+    return sorted(paths)
 
 
 def _readable(path: Path) -> str:
@@ -78,12 +78,13 @@ def _in_zip(file: Path | io.BytesIO) -> Iterator[tuple[str, bytes]]:
     with zipfile.ZipFile(file) as archive:
         for member in sorted(archive.infolist(), key=lambda member: member.filename):
             path = PurePosixPath(member.filename.lstrip("/"))
-            if not _is_wanted(path) or member.is_dir():
+            hidden = any(part[0] == "." and part != ".." for part in path.parts)
+            if hidden or not _is_known(path) or member.is_dir():
                 continue
             data = archive.read(member)
             if _is_zip(path):
-                for inside, found in _in_zip(io.BytesIO(data)):
-                    yield f"{path}/{inside}", found
+                for inside, content in _in_zip(io.BytesIO(data)):
+                    yield f"{path}/{inside}", content
             else:
                 yield str(path), data
 
@@ -91,14 +92,6 @@ def _in_zip(file: Path | io.BytesIO) -> Iterator[tuple[str, bytes]]:
 def _written(path: Path, parts: int) -> PurePath:
     """A path as the user wrote it, and the last parts of one from the root."""
     return PurePath(*path.parts[-parts:]) if path.is_absolute() else path
-
-
-def _is_wanted(inside: PurePath) -> bool:
-    return not _is_hidden(inside) and _is_known(inside)
-
-
-def _is_hidden(inside: PurePath) -> bool:
-    return any(part.startswith(".") and part != ".." for part in inside.parts)
 
 
 def _is_known(path: PurePath) -> bool:

@@ -60,15 +60,7 @@ def problem(row: Row) -> Problem:
     if stem is None and all(mark in query for mark in marks):
         return Problem(question=query, choices=marks, answers=answers, key=query, subject=subject)
     parts = _parts(query if stem is None else stem)
-    return Problem(
-        question=parts["question"],
-        passage=parts["passage"],
-        box=parts["box"],
-        choices=options,
-        answers=answers,
-        key=query,
-        subject=subject,
-    )
+    return Problem(choices=options, answers=answers, key=query, subject=subject, **parts)
 
 
 def _without_choices(query: str, options: tuple[str, ...]) -> str | None:
@@ -76,8 +68,8 @@ def _without_choices(query: str, options: tuple[str, ...]) -> str | None:
     words = [[f"({mark})", *option.split()] for mark, option in zip(LETTERS, options, strict=False)]
     # Possessive: a long run of spaces must not be tried in every way to part it.
     listed = r"\s*+".join(re.escape(word) for choice in words for word in choice)
-    found = re.search(rf"{listed}\s*+((#+\s*+)?정답\s*+[:：]?\s*+)?\Z", query)
-    return re.sub(r"#+\s*+선택지\s*+:?\Z", "", query[: found.start()].rstrip()) if found else None
+    ending = re.search(rf"{listed}\s*+((#+\s*+)?정답\s*+[:：]?\s*+)?\Z", query)
+    return re.sub(r"#+\s*+선택지\s*+:?\Z", "", query[: ending.start()].rstrip()) if ending else None
 
 
 def _parts(stem: str) -> dict[str, str]:
@@ -94,8 +86,8 @@ def _parts(stem: str) -> dict[str, str]:
 
 def _subject(place: str) -> str:
     """The last subject that a path names, in the words of version 1.1."""
-    found = list(_SUBJECT.finditer(place.lower()))
-    return (_SUBJECTS.get(found[-1][1]) or found[-1][2]) if found else ""
+    names = list(_SUBJECT.finditer(place.lower()))
+    return (_SUBJECTS.get(names[-1][1]) or names[-1][2]) if names else ""
 
 
 FORMATS = (

@@ -24,23 +24,23 @@ def open_hub(path: str) -> Iterator[Document]:
     Code that comes with a data set is never run: `datasets` has no way to since version 4. It reads
     CSV with pandas, to which a choice that says NA or None is nothing; such a row is a drop.
     """
-    found = _NAME.fullmatch(path.removeprefix(PREFIX))
-    if not found:
+    address = _NAME.fullmatch(path.removeprefix(PREFIX))
+    if not address:
         raise KoalignError(f"{path}: expected hf://owner/name[@revision][:config][/split]")
     import datasets
 
     datasets.disable_progress_bars()
     try:
         splits = datasets.load_dataset(
-            found["name"], found["config"], revision=found["revision"], split=None
+            address["name"], address["config"], revision=address["revision"], split=None
         )
     except (datasets.exceptions.DatasetsError, ValueError, OSError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise KoalignError(f"{path}: cannot be loaded ({reason})") from None
-    wanted = found["split"]
+    wanted = address["split"]
     if wanted and wanted not in splits:
         raise KoalignError(f"{path}: no split {wanted!r}; there are {', '.join(splits)}")
     for name, table in splits.items():
         if wanted in (None, name):
-            where = f"{PREFIX}{found[0]}" if wanted else f"{PREFIX}{found[0]}/{name}"
+            where = f"{PREFIX}{address[0]}" if wanted else f"{PREFIX}{address[0]}/{name}"
             yield document_of_rows(where, split_in_name(name), table.to_list())

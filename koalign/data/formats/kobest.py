@@ -44,10 +44,10 @@ _NO_YES = ("아니오", "예")
 
 def problem(row: Row) -> Problem:
     """See the module; raises Refused."""
-    found = _task(row.fields)
-    if found is None:
+    shape = _task(row.fields)
+    if shape is None:
         raise Refused("other_fields", f"{', '.join(row.fields)}: the fields of no task of KoBEST")
-    task, names = found
+    task, names = shape
     label, words = row.fields[names[-1]], [text(row, name) for name in names[:-1]]
     first = 1 if task == "copa" and names == _GITHUB[task] else 0
     choices: tuple[str, ...]

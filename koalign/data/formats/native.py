@@ -56,7 +56,7 @@ def _answers(row: Row, choices: tuple[str, ...]) -> tuple[str, ...]:
     listed = given if isinstance(given, list | tuple) else [] if given is None else [given]
     if not choices:
         return tuple(as_text(item, "answers") for item in listed)
-    return tuple(one for item in listed for one in number(item, len(choices)))
+    return tuple(answer for item in listed for answer in number(item, len(choices)))
 
 
 def _fits(document: Document) -> bool:

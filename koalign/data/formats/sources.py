@@ -44,7 +44,8 @@ def read_source(
             first = reading.drops[0]
             why = f"the first of {reading.rows}: {first.place}: {first.reason}: {first.detail}"
         raise KoalignError(f"{path}: no problem in it; {why}")
-    if wanted == "train" and split is None and _calls_itself_test(reading):
+    is_test = any(problem.split == "test" for problem in reading.problems)
+    if wanted == "train" and split is None and is_test:
         raise KoalignError(
             f"{path}: calls itself the test split; if it is to be trained on, say so with "
             f"{{path: {path}, split: test}}"
@@ -68,7 +69,3 @@ def read_problems(path: Path) -> list[Problem]:
             )
         seen[problem.id] = number
     return reading.problems
-
-
-def _calls_itself_test(reading: Reading) -> bool:
-    return any(problem.split == "test" for problem in reading.problems)

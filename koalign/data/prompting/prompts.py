@@ -18,9 +18,9 @@ import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import Field
 
-from koalign.data.yaml_files import read_mapping
 from koalign.jsonl import parse_record
 from koalign.records import KoalignError, Message, Problem, Prompt, Record, content_hash
+from koalign.yaml_text import read_mapping
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 DEFAULT = "quote-then-number"
