@@ -19,9 +19,15 @@ from support.problems import CITIES, problem, write_lines
 from koalign.data.formats.sources import read_source
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
-settings.register_profile("koalign", max_examples=50, deadline=None, database=None)
-settings.load_profile("koalign")
+settings.register_profile("all", max_examples=50, deadline=None, database=None)
+settings.register_profile("fast", settings.get_profile("all"), max_examples=10)
+FAST = "not slow"
 WHOLE_FILE = r"^pytestmark = \[?\s*pytest\.mark\.(slow|gpu)"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """`make fast` tries ten random inputs of a property, `make test` fifty."""
+    settings.load_profile("fast" if config.option.markexpr == FAST else "all")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -34,7 +40,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     mark = re.search(WHOLE_FILE, collection_path.read_text("utf-8"), re.M)
     if not mark:
         return None
-    if config.option.markexpr == "not slow":
+    if config.option.markexpr == FAST:
         return True
     import torch
 
