@@ -1,0 +1,50 @@
+"""scripts/real_model.py: a folder of the model's name is whole, whatever happened before."""
+
+import runpy
+import sys
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from support.command import ROOT
+
+
+def run(out: Path, convert) -> None:
+    """The script, with little files for the model."""
+    names = runpy.run_path(str(ROOT / "scripts" / "real_model.py"))
+    stand_ins = {
+        "download": lambda folder: [(folder / name).touch() for name in names["LEGAL"]],
+        "convert": convert,
+        "continuation": lambda folder: "서울",
+    }
+    main = names["main"]
+    with (
+        mock.patch.dict(main.__globals__, stand_ins),
+        mock.patch.object(sys, "argv", ["", str(out)]),
+    ):
+        main()
+
+
+def whole(source: Path, out: Path) -> None:
+    (out / "model.safetensors").touch()
+
+
+def test_a_folder_that_was_half_made_is_never_taken_for_a_whole_one(tmp_path, capsys):
+    out = tmp_path / "model"
+
+    def killed(source, out):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(out, killed)
+    assert not out.exists()
+    run(out, whole)
+    assert "half made by a run that was stopped" in capsys.readouterr().err
+    assert sorted(path.name for path in out.iterdir()) == [
+        "GEMMA_TERMS.html", "NOTICE.md", "model.safetensors"
+    ]  # fmt: skip
+    with pytest.raises(SystemExit, match="the model is there already"):
+        run(out, whole)
+    (out / "model.safetensors").unlink()
+    with pytest.raises(SystemExit, match="no whole model; remove the folder and run this again"):
+        run(out, whole)
