@@ -278,6 +278,8 @@ class Base(Record):
     tokenizer_hash: str
     context: int
     """Tokens of prompt and completion together that the run may use."""
+    chat_template: Literal["plain"] | None = None
+    """As the config names it."""
 
     @property
     def scripted(self) -> bool:

@@ -12,6 +12,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAn
 from koalign.adapters.hub import downloaded
 from koalign.config.inputs import Model
 from koalign.config.sections import resolve_path
+from koalign.data.prompting.tokens import PLAIN
 from koalign.records import Base, KoalignError, content_hash
 from koalign.run import hash_path
 
@@ -54,8 +55,9 @@ def identify(model: Model) -> Base:
     return Base(
         path=model.path,
         weight_hash=weight_hash(folder),
-        tokenizer_hash=tokenizer_hash(folder),
+        tokenizer_hash=tokenizer_hash(folder, model.chat_template),
         context=model.max_length or context,
+        chat_template=model.chat_template,
     )
 
 
@@ -64,11 +66,12 @@ def weight_hash(folder: Path) -> str:
     return content_hash([hash_path(file) for file in sorted(folder.glob(WEIGHTS))])
 
 
-def tokenizer_hash(folder: Path) -> str:
-    """Sixteen hex digits: the hash of the files that make token ids of text and of a chat."""
-    return content_hash(
-        {name: hash_path(folder / name) for name in TOKENIZER_FILES if (folder / name).exists()}
-    )
+def tokenizer_hash(folder: Path, chat_template: str | None = None) -> str:
+    """Sixteen hex digits: the hash of what makes token ids of text and of a chat."""
+    hashes = {
+        name: hash_path(folder / name) for name in TOKENIZER_FILES if (folder / name).exists()
+    }
+    return content_hash(hashes | ({"chat_template.jinja": PLAIN} if chat_template else {}))
 
 
 def load_tokenizer(model: Model) -> Any:
@@ -82,6 +85,8 @@ def load_tokenizer(model: Model) -> Any:
     )  # lengths are checked against the run's context, with a remedy
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
+    if model.chat_template:
+        tokenizer.chat_template = PLAIN
     return tokenizer
 
 

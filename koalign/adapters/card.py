@@ -17,6 +17,8 @@ class AdapterBase(Record):
     weight_hash: str | None
     """None: unknown, as of an adapter that koalign did not make."""
     tokenizer_hash: str | None
+    chat_template: Literal["plain"] | None = None
+    """koalign's own, in the place of the base's; none: the base's."""
 
 
 class AdapterPart(Record):

@@ -32,9 +32,7 @@ FUNCTION = (CONFIG, WEIGHTS)
 
 def base_of(base: Base) -> AdapterBase:
     """The base as a card records it."""
-    return AdapterBase(
-        path=base.path, weight_hash=base.weight_hash, tokenizer_hash=base.tokenizer_hash
-    )
+    return AdapterBase(**base.model_dump(exclude={"context"}))
 
 
 def write_card(folder: Path, card: AdapterCard) -> None:
@@ -117,7 +115,8 @@ def check_adapter(folder: Path, base: Base, template_hash: str | None) -> Adapte
     if card.base.tokenizer_hash not in (None, base.tokenizer_hash):
         raise KoalignError(
             f"{folder}: made with another tokenizer or chat template ({card.base.tokenizer_hash}) than "
-            f"{base.path} has now ({base.tokenizer_hash}); put back the tokenizer files that it had"
+            f"{base.path} has now ({base.tokenizer_hash}); put back the tokenizer files that it had, and "
+            f"model.chat_template: {card.base.chat_template or 'null'}"
         )
     if template_hash is not None and card.template_hash is None:
         unknown.append("the prompts it was trained with")

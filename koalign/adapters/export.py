@@ -6,11 +6,12 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from koalign.adapters.card import AdapterCard
+from koalign.adapters.card import AdapterBase, AdapterCard
 from koalign.adapters.cards import read_card, refuse_weightless, write_card
 from koalign.adapters.external import CONFIG, WEIGHTS, read_config
 from koalign.adapters.hub import downloaded
 from koalign.config.sections import resolve_path
+from koalign.data.prompting.tokens import PLAIN
 from koalign.jsonl import write_json
 from koalign.records import KoalignError
 
@@ -31,7 +32,7 @@ def export(folder: Path, out: Path) -> AdapterCard:
     config, card = read_config(folder), read_card(folder)
     source = _tokenizer_folder(folder, card)
     new = begun(out)
-    copy_files(source, new, TOKENIZER)
+    copy_tokenizer(source, new, card.base)
     is_folder = Path(resolve_path(card.base.path)).is_dir()
     base = str(source.resolve()) if is_folder else card.base.path
     named = {"base_model_name_or_path": base, "task_type": config.get("task_type") or "CAUSAL_LM"}
@@ -61,6 +62,13 @@ def unknown_base(folder: Path) -> str:
         f"{folder}: its base is unknown; write its folder or hub id as base_model_name_or_path "
         f"into {folder / CONFIG}, and remove its koalign.json"
     )
+
+
+def copy_tokenizer(source: Path, out: Path, base: AdapterBase) -> None:
+    """Copy the tokenizer of a base, with the chat template that koalign read it with."""
+    copy_files(source, out, TOKENIZER)
+    if base.chat_template:
+        (out / "chat_template.jinja").write_text(PLAIN, encoding="utf-8")
 
 
 def copy_files(source: Path, out: Path, patterns: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ from transformers.utils import GENERATION_CONFIG_NAME
 
 from koalign.adapters.base import base_folder, identify
 from koalign.adapters.cards import adapter_id, check_adapter, read_card
-from koalign.adapters.export import TOKENIZER, begun, copy_files, unknown_base
+from koalign.adapters.export import begun, copy_files, copy_tokenizer, unknown_base
 from koalign.adapters.lora import Lora, read_lora
 from koalign.config.inputs import Model
 from koalign.config.sections import ASSETS
@@ -69,7 +69,7 @@ def merge(folder: Path, out: Path, *, dtype: str | None = None, dequantize: bool
     card, lora = read_card(folder), read_lora(folder)
     if not card.base.path:
         raise KoalignError(unknown_base(folder))
-    base = Model(path=card.base.path)
+    base = Model(path=card.base.path, chat_template=card.base.chat_template)
     source = base_folder(base)
     _refuse_quantized(source, dequantize)
     check_adapter(folder, identify(base), None)
@@ -90,7 +90,8 @@ def merge(folder: Path, out: Path, *, dtype: str | None = None, dequantize: bool
     saved = str(model.dtype).removeprefix("torch.")
     del model
     (new / GENERATION_CONFIG_NAME).unlink()
-    copy_files(source, new, (*TOKENIZER, GENERATION_CONFIG_NAME))
+    copy_tokenizer(source, new, card.base)
+    copy_files(source, new, [GENERATION_CONFIG_NAME])
     found = _logits(_load(new, torch.float32), prompts)
     parity = Parity(
         base=card.base.path,

@@ -72,6 +72,8 @@ def _stands_on(card: AdapterCard) -> str:
         "hash of its tokenizer": card.base.tokenizer_hash,
         "hash of the prompt template": card.template_hash,
     }
+    if card.base.chat_template:
+        facts["chat template"] = f"{card.base.chat_template}, koalign's own"
     return "\n".join(
         f"- {what}: {'unknown' if value is None else _code(value)}" for what, value in facts.items()
     )

@@ -130,7 +130,8 @@ def _base(card: AdapterCard) -> Iterator[Check]:
     from koalign.adapters.base import tokenizer_hash, weight_hash
 
     yield _same("base: weights", card.base.weight_hash, weight_hash(folder))
-    yield _same("base: tokenizer", card.base.tokenizer_hash, tokenizer_hash(folder))
+    tokenizer = tokenizer_hash(folder, card.base.chat_template)
+    yield _same("base: tokenizer", card.base.tokenizer_hash, tokenizer)
 
 
 def _local_base(path: str) -> Path | None:

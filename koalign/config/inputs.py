@@ -34,6 +34,9 @@ class Model(Section):
     """Hold the base in NF4 (bitsandbytes) while training; adapters stay in float32."""
     max_length: int | None = Field(default=None, ge=16)
     """Tokens of prompt and completion together; null: the context of the model."""
+    chat_template: Literal["plain"] | None = None
+    """plain: turns are lines of text and an answer ends with eos, for a base that has no chat template;
+    null: the template in the model's folder."""
     trust_remote_code: bool = False
     """Run Python code that comes with the model."""
 

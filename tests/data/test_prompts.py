@@ -1,5 +1,6 @@
 """One renderer: what is trained on is what is read at inference, on every family of chat template."""
 
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from support.fake_tokenizers import EMPTY, FAMILIES, OPEN, fake_tokenizer
 from koalign.data.prompting import prompts
 from koalign.data.prompting.prompts import Renderer, load_template
 from koalign.data.prompting.tokens import (
+    PLAIN,
+    candidate_ids,
     completion_ids,
     end_of_turn,
     prompt_ids,
@@ -158,6 +161,25 @@ def test_any_completion_comes_back_from_its_ids(family, text):
     (prompt,) = prompt_ids(tokenizer, shown)
     together = tokenizer.decode(prompt + written[:-1], skip_special_tokens=False)
     assert together.endswith(text) or tokenizer.decode(written[:-1]).strip() == text.strip()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_base_without_a_chat_template_reads_plain_turns_where_the_config_says_so(family):
+    tokenizer = deepcopy(fake_tokenizer(family))
+    tokenizer.chat_template = None
+    asked = with_system(renderer())
+    with pytest.raises(KoalignError, match=r"no chat template; set model\.chat_template: plain"):
+        row(tokenizer, asked, CHOICE)
+    tokenizer.chat_template = PLAIN
+    prompt, written = row(tokenizer, asked, CHOICE)
+    shown = asked.render(CHOICE, "answer")
+    (text,) = prompt_texts(tokenizer, [shown])
+    assert text == f"{tokenizer.bos_token or ''}{SYSTEM}\n{shown.messages[-1].text}\n"
+    whole = tokenizer.encode(text + asked.target(CHOICE), add_special_tokens=False)
+    assert [*prompt, *written] == [*whole, tokenizer.eos_token_id]
+    assert stop_ids(tokenizer) == [tokenizer.eos_token_id] == written[-1:]
+    (candidates,) = candidate_ids(tokenizer, [shown], [["정답: 1", "정답: 2"]])
+    assert [tokenizer.decode(ids).strip() for ids in candidates] == ["정답: 1", "정답: 2"]
 
 
 def test_shots_come_from_the_problems_own_subject_and_are_never_itself_or_its_passage():

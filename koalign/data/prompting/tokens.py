@@ -23,6 +23,9 @@ SWITCHES: dict[str, dict[str, bool]] = {
 }
 """What chat templates call it: Qwen3 and EXAONE 4; HyperCLOVA X 32B; HyperCLOVA X 14B. A template
 leaves the others' words alone."""
+PLAIN = "{{ bos_token }}{% for turn in messages %}{{ turn.content }}\n{% endfor %}"
+"""`model.chat_template: plain`: a line end after each turn (two would be other tokens before a text than at
+the end, in GPT-2's way of cutting); a completion ends with eos."""
 _PROBE = "가나다라"
 
 
@@ -41,7 +44,7 @@ def prompt_texts(tokenizer: Any, prompts: Sequence[Prompt]) -> list[str]:
     if tokenizer.chat_template is None:
         raise KoalignError(
             f"template {first.template}: is a turn of a chat, and this model's tokenizer has no chat "
-            "template; take a model that was taught to chat, or a template with `chat: false`"
+            "template; set model.chat_template: plain, or take a template with `chat: false`"
         )
     fold = first.messages[0].role == "system" and not _takes_system(tokenizer)
     texts = tokenizer.apply_chat_template(
