@@ -166,6 +166,7 @@ def set_up(folder: Path) -> Path:
         "data": {"train": "train.jsonl", "test": "test.jsonl", "hints": "hints.jsonl"},
         "engine": {"backend": "scripted", "script": "script.yaml"},
         "sample": {"n": 8},
+        "pairs": {"guess_level": None},  # the script is a guesser
     }
     (folder / "koalign.yaml").write_text(yaml.safe_dump(config), "utf-8")
     return folder

@@ -98,7 +98,7 @@ class Sample(Sampling):
     (arXiv 2404.19733) draws 30, others 8 and 16."""
     permutations: int = Field(default=2, ge=1)
     """Orders of the choices that they are drawn under, the gold answer elsewhere in each; 1: as they
-    stand. `pairs.consistency_z` drops what is right under one order only."""
+    stand, and then `pairs.guess_level` cannot see a policy that likes a place."""
     limit: int | None = Field(default=None, ge=1)
     """Sample the first so many training problems only; null: all."""
 
@@ -107,10 +107,11 @@ class Pairs(Section):
     per_problem: int = Field(default=4, ge=1)
     """At most so many pairs of one problem, a rejected completion in one only; Iterative RPO (arXiv
     2404.19733) takes 10 to 20 of each problem of larger sets."""
-    consistency_z: float | None = 1.0
-    """Right answers count only where the problem is consistent over orders: under each other order of the
-    choices its accuracy lies above guessing by so many standard errors (Iterative RPO, on ARC). Else the
-    problem is dropped as `position_inconsistent`; null: no check."""
+    guess_level: float | None = Field(default=0.1, gt=0, lt=1)
+    """Largest p-value of the right samples of a choice problem were they guesses (one-sided binomial over
+    all orders; a guesser picks at random, or places as the policy does under the other orders). At 0.1
+    and 4 choices a policy right with p = 0.4 passes at n = 16 in 47 %, at 32 in 68 % (two orders: 44 and
+    64 %). Else the problem is dropped as `no_better_than_guessing`; null: no check."""
     pool_share: float = Field(default=0.5, gt=0, le=1)
     """Share of a problem's wrong completions that count as hard: those whose answer most others share
     and that the policy finds likely; never the worst alone (Sweet Spot, arXiv 2502.16825)."""

@@ -187,7 +187,7 @@ def pairs_page(report: Mapping[str, Any], pairs: Sequence[PlacedPair]) -> str:
                     *((key.replace("_", " "), report[key]) for key in totals),
                 ],
                 note="yield: share of the sampled problems that give a pair. Problems sampled in one "
-                "order only are not checked for consistency. Unverified: ranked by an annotator alone.",
+                "order only are tested against random guesses. Unverified: ranked by an annotator alone.",
             ),
             bars(
                 "Pass rates of the problems",

@@ -49,7 +49,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     for name in sorted(sampled):
         item, candidates[name] = mine_candidates(
             sampled[name],
-            consistency_z=config.pairs.consistency_z,
+            guess_level=config.pairs.guess_level,
             pool_share=config.pairs.pool_share,
             max_repetition=config.pairs.max_repetition,
             max_length_ratio=config.pairs.max_length_ratio,
@@ -169,5 +169,5 @@ STAGE = Stage(
     ),
     looks_at=HELD_OUT,
     continues=False,
-    version=2,
+    version=3,
 )

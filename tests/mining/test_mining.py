@@ -1,14 +1,24 @@
-"""What may be paired is verified, consistent over orders, well formed and hard, whatever the order of the samples."""
+"""What may be paired is verified, better than guessing, well formed and hard, whatever the order of the samples."""
+
+import random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.completions import OPTIONS, OTHER, answering, sample, sampled, sampled_prompts, says
+from support.completions import (
+    OPTIONS,
+    OTHER,
+    answering,
+    sample,
+    sampled,
+    sampled_prompts,
+    says,
+)
 
 from koalign.data.grading.grade import grade
 from koalign.data.text.korean import repetition
-from koalign.mining.pairs.mining import mine_candidates
-from koalign.records import Problem
+from koalign.mining.pairs.mining import GradedSample, guessing_p, mine_candidates
+from koalign.records import Problem, Verdict
 
 
 @given(sampled_prompts(), st.randoms(use_true_random=False))
@@ -67,38 +77,58 @@ def test_texts_that_no_rule_verifies_are_not_mined():
     assert (item.use, found) == ("no_rule_verifies_it", [])
 
 
-def test_what_is_right_in_one_order_only_is_position_inconsistent():
-    """The place 3 is liked: right as the choices stand, wrong where the right one is the first."""
-    liked = [answering("다다다가"), answering("가가가나", OTHER)]
-    assert (
-        mine_candidates(liked, **{**OPTIONS, "consistency_z": 1.0})[0].use
-        == "position_inconsistent"
-    )
+CHECKED = {**OPTIONS, "guess_level": 0.1}
+
+
+def test_what_is_right_by_its_place_alone_is_no_better_than_guessing():
+    """Place 3 is liked: right as the choices stand, wrong where the gold answer is the first."""
+    liked = [answering("다다다다다다다가"), answering("가가가가가가가나", OTHER)]
+    assert mine_candidates(liked, **CHECKED)[0].use == "no_better_than_guessing"
     assert mine_candidates(liked, **OPTIONS)[0].use == "pairs"
-    known = [answering("다다다가"), answering("다다다나", OTHER)]
-    item, found = mine_candidates(known, **{**OPTIONS, "consistency_z": 1.0})
+    known = [answering("다다다다다다다가"), answering("다다다다다다다나", OTHER)]
+    item, found = mine_candidates(known, **CHECKED)
     assert item.use == "pairs"
     assert {c.source.prompt.permutation for c in found} == {(), OTHER}
 
 
-def test_only_the_order_that_the_others_confirm_gives_pairs():
-    """Chosen in an order must be right elsewhere: 3 of 4 there, against 1 of 4 here."""
-    several = [answering("다가나라"), answering("다다다나", OTHER)]
-    _, found = mine_candidates(several, **{**OPTIONS, "consistency_z": 1.0})
-    assert {c.source.prompt.permutation for c in found} == {()}
+def test_without_choices_there_is_no_rate_of_guessing():
+    problem = Problem(question="수도는?", answers=("서울",), kind="short")
+    samples = [
+        sample(n, f"정답: {text}") for n, text in enumerate(["서울", "부산", "대구", "인천"])
+    ]
+    assert mine_candidates([sampled(samples, problem=problem)], **CHECKED)[0].use == "pairs"
 
 
-@pytest.mark.parametrize("right", range(9))
-def test_consistent_is_more_than_one_standard_error_above_guessing(right):
-    """Eight draws, four choices: 1/4 + sqrt(3/16/8) = 0.403, so 4 of 8 is knowledge and 3 is not."""
-    several = [answering("다다다가"), answering("다" * right + "나" * (8 - right), OTHER)]
-    _, found = mine_candidates(several, **{**OPTIONS, "consistency_z": 1.0})
-    assert (() in {c.source.prompt.permutation for c in found}) == (right >= 4)
+def passing(n: int, orders: int, weights) -> float:
+    """The share of 1,000 problems that pass, where a policy draws by `weights` (choices as shown)."""
+    rng, passed = random.Random(0), 0
+    for _ in range(1000):
+        prompts, graded = [], []
+        for place in rng.sample(range(4), orders):
+            others = rng.sample([0, 1, 3], 3)
+            prompts.append(sampled([], (*others[:place], 2, *others[place:])))
+            shown = prompts[-1].problem
+            numbers = rng.choices("1234", weights(shown.choices), k=n // orders)
+            verdicts = [Verdict(answer=a, correct=a in shown.answers, why="match") for a in numbers]
+            graded.append([GradedSample(sample(0, ""), v, "", True) for v in verdicts])
+        passed += guessing_p(prompts, graded) <= 0.1
+    return passed / 1000
 
 
-def test_a_problem_that_was_sampled_in_one_order_is_kept_unchecked():
-    item, _ = mine_candidates([answering("다가나라")], **{**OPTIONS, "consistency_z": 1.0})
-    assert item.use == "pairs"
+@pytest.mark.parametrize(
+    ("n", "orders", "weights", "least", "most"),
+    [
+        (16, 1, lambda shown: [1] * 4, 0, 0.1),
+        (16, 2, lambda shown: [1] * 4, 0, 0.1),
+        (16, 2, lambda shown: [6, 1, 1, 1], 0, 0.1),
+        (16, 2, lambda shown: [97, 1, 1, 1], 0, 0.1),
+        (32, 1, lambda shown: [2 if choice == "다" else 1 for choice in shown], 0.6, 1),
+        (32, 2, lambda shown: [2 if choice == "다" else 1 for choice in shown], 0.6, 1),
+    ],
+)
+def test_guessers_seldom_pass_and_two_in_five_right_mostly_do(n, orders, weights, least, most):
+    """Uniform guessers, place-1 answerers, and policies that are right with p = 0.4."""
+    assert least <= passing(n, orders, weights) <= most
 
 
 def test_the_pass_rate_counts_what_cannot_be_read_as_not_right():

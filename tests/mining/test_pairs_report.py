@@ -87,9 +87,9 @@ def test_the_page_shows_twenty_pairs_side_by_side_and_needs_nothing_from_elsewhe
 def test_the_table_says_what_no_rule_has_verified(capsys):
     native = [placed(n, choices=0) for n in range(3)]
     native = [replace(one, pair=one.pair.model_copy(update={"reason": "native"})) for one in native]
-    drops = [Drop(stage="pairs", reason="position_inconsistent")] * 7
+    drops = [Drop(stage="pairs", reason="no_better_than_guessing")] * 7
     print_pairs(describe_pairs(ITEMS, [placed(9), *native], drops, []))
     said = " ".join(capsys.readouterr().out.split())
     assert "4 pairs (hard 1, native 3)" in said and "3 pairs unverified" in said
-    assert "position_inconsistent │ 7" in said
+    assert "no_better_than_guessing │ 7" in said
     assert Counter(said.split())["chosen"] == 1

@@ -95,6 +95,13 @@ def test_what_came_into_a_held_out_split_after_sampling_gives_no_pair(scripted):
     assert not (RUN / "pairs" / "manifest.json").exists()
 
 
+def test_a_policy_that_guesses_gives_pairs_of_few_problems_and_the_others_say_why(scripted):
+    folder = stage("-s", "pairs.guess_level=0.1", "-s", "sample.n=16")
+    items = read_jsonl(folder / "items.jsonl", Item)
+    assert sum(item.use == "pairs" for item in items) <= 0.15 * len(items)
+    assert sum(item.use == "no_better_than_guessing" for item in items) >= 0.7 * len(items)
+
+
 def test_no_pair_at_all_is_refused_and_the_list_says_why(scripted):
     Path("script.yaml").write_text("[{texts: ['고른 답: 서울\n정답: 1']}]", encoding="utf-8")
     koalign("sft", code=0)

@@ -14,7 +14,7 @@ OTHER = (2, 3, 0, 1)
 """An order in which the right choice, 다, is the first."""
 
 
-OPTIONS = {"consistency_z": None, "pool_share": 0.5, "max_repetition": 0.5, "max_length_ratio": 2.0}
+OPTIONS = {"guess_level": None, "pool_share": 0.5, "max_repetition": 0.5, "max_length_ratio": 2.0}
 
 
 def sample(

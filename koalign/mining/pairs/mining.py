@@ -1,7 +1,7 @@
 """mining: the samples of one problem -> its candidates for pairs, or the reason why there are none.
 
-Sources of the rules: Iterative RPO (arXiv 2404.19733) for pairs by rule and for consistency over the
-orders of the choices; Sweet Spot (arXiv 2502.16825) for hard negatives that are not the worst.
+Sources of the rules: Iterative RPO (arXiv 2404.19733) for pairs by rule; Sweet Spot (arXiv 2502.16825)
+for hard negatives that are not the worst.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Candidate:
 def mine_candidates(
     prompts: Sequence[SampledPrompt],
     *,
-    consistency_z: float | None,
+    guess_level: float | None,
     pool_share: float,
     max_repetition: float,
     max_length_ratio: float,
@@ -96,7 +96,7 @@ def mine_candidates(
     Chinese and quote the choice that they number: a pair differs in the answer, not in the form.
     Hardness: z-score of the option's share of the wrong answers, plus z-score of the mean
     log-probability of a token; the leading `pool_share` is hard. Equal texts count once. The order of
-    prompts and samples does not matter. `consistency_z`: see `config.Pairs`; None: not checked.
+    prompts and samples does not matter. `guess_level`: see `config.Pairs`; None: not checked.
     """
     prompts = sorted(prompts, key=lambda prompt: prompt.prompt.permutation)
     graded = [_graded(prompt, max_repetition) for prompt in prompts]
@@ -111,9 +111,7 @@ def mine_candidates(
         )
         for prompt, answers in zip(prompts, graded, strict=True)
     )
-    use, candidates = _candidates(
-        prompts, graded, rates, consistency_z, pool_share, max_length_ratio
-    )
+    use, candidates = _candidates(prompts, graded, guess_level, pool_share, max_length_ratio)
     item = Item(
         problem_id=prompts[0].prompt.problem_id,
         n=len(samples),
@@ -130,8 +128,7 @@ def mine_candidates(
 def _candidates(
     prompts: Sequence[SampledPrompt],
     graded: Sequence[Sequence[GradedSample]],
-    rates: Sequence[OrderRate],
-    consistency_z: float | None,
+    guess_level: float | None,
     pool_share: float,
     max_length_ratio: float,
 ) -> tuple[str, list[Candidate]]:
@@ -156,11 +153,12 @@ def _candidates(
     both = [number for number in range(len(prompts)) if chosen[number] and wrong[number]]
     if not both:
         return "never_right_and_wrong_in_one_order", []
-    if consistency_z is not None:
-        guess = len(prompts[0].problem.answers) / max(1, len(prompts[0].problem.choices))
-        both = [n for n in both if _consistent([*rates[:n], *rates[n + 1 :]], guess, consistency_z)]
-        if not both:
-            return "position_inconsistent", []
+    if (
+        guess_level is not None
+        and prompts[0].problem.choices
+        and guessing_p(prompts, graded) > guess_level
+    ):
+        return "no_better_than_guessing", []
 
     middle = statistics.median(answer.length for answer in samples if answer.option)
     wrong_votes = Counter(a.option for a in samples if a.option and not a.verdict.correct)
@@ -233,12 +231,24 @@ def _distinct(answers: Iterable[GradedSample]) -> list[GradedSample]:
     return list(first.values())
 
 
-def _consistent(others: Sequence[OrderRate], guess: float, consistency_z: float) -> bool:
-    """Whether every other order beats guessing by more than `consistency_z` standard errors."""
-    return all(
-        rate.right / rate.n > guess + consistency_z * math.sqrt(guess * (1 - guess) / rate.n)
-        for rate in others
-    )
+def guessing_p(prompts: Sequence[SampledPrompt], graded: Sequence[Sequence[GradedSample]]) -> float:
+    """The exact one-sided p-value of so many right samples of a choice problem, were they guesses.
+
+    A guesser picks any choice, or a place: as often as the samples of the other orders picked the place
+    where the gold answer stands in this one. Its rate is the higher of the two, each a mean over samples.
+    """
+    from scipy.stats import binomtest
+
+    samples = sum(map(len, graded))
+    right = sum(answer.verdict.correct for answers in graded for answer in answers)
+    problem = prompts[0].problem
+    by_place = 0.0
+    for prompt, answers in zip(prompts, graded, strict=True):
+        others = [a.verdict.answer for rest in graded if rest is not answers for a in rest]
+        at_gold = sum(answer in prompt.problem.answers for answer in others)
+        by_place += len(answers) / samples * at_gold / max(1, len(others))
+    rate = max(len(problem.answers) / len(problem.choices), by_place)
+    return float(binomtest(right, samples, min(1.0, rate), alternative="greater").pvalue)
 
 
 def _ratio(some: int, other: int) -> float:
