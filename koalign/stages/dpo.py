@@ -126,5 +126,5 @@ STAGE = Stage(
     run=run,
     sections=("model", "prompt", "training", "probe", "dpo", "seed"),
     inputs=(*PREPARED, "prepare/dev.jsonl", PAIRS, LOGPS, "sft/adapter"),
-    version=2,
+    version=3,
 )

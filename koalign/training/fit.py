@@ -13,7 +13,7 @@ from typing import Any
 
 import datasets
 import torch
-from peft import PeftModel, set_peft_model_state_dict
+from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
 from peft.utils import load_peft_weights
 from transformers import (
     PrinterCallback,
@@ -144,10 +144,11 @@ def fit(
 ) -> dict[str, float]:
     """Train from the last whole checkpoint, or from the start, and leave the adapter that is kept.
 
-    The kept checkpoint is the best by `watch`, or the last without it. Returns the last logged metrics,
-    those of the probe from the kept step; of several processes only the first loads and returns. The card
-    gives the frozen ranks, and its name the section of the config. Raises KoalignError where a number is
-    not finite, and RuntimeError if more than one adapter is active or a frozen rank has moved.
+    The kept checkpoint is the best by `watch`, of DPO the start where none is better, or the last without
+    it. Returns the last logged metrics, those of the probe from the kept step; of several processes only
+    the first loads and returns. The card gives the frozen ranks, and its name the section of the config.
+    Raises KoalignError where a number is not finite, and RuntimeError if more than one adapter is active or
+    a frozen rank has moved.
     """
     title, model = card.name, trainer.model
     if model.active_adapters != ["default"]:
@@ -161,6 +162,7 @@ def fit(
     trainer.add_callback(Finite(title))
     if watch:
         trainer.add_callback(Guard(title, watch, log))
+    weights = _weights(model) if watch and watch.dpo else {}
     work = Path(trainer.args.output_dir)
     if processes.number() == 0:
         remove_cut_off(work)
@@ -171,14 +173,22 @@ def fit(
     if processes.number():
         return {}
     history = trainer.state.log_history
-    kept = kept_step(history)
-    folder = checkpoint(work, trainer.state.global_step if kept is None else kept)
+    kept = kept_step(history, watch)
+    if kept != 0:
+        folder = checkpoint(work, trainer.state.global_step if kept is None else kept)
+        weights = load_peft_weights(str(folder), device="cpu")
     # In place: PEFT's load_adapter need not keep gradient hooks and what requires a gradient.
-    set_peft_model_state_dict(model, load_peft_weights(str(folder), device="cpu"), "default")
+    set_peft_model_state_dict(model, weights, "default")
     if frozen:
         frozen.require_unmoved(model)
     last = {name: value for entry in history for name, value in entry.items() if name != "step"}
     return {**_numbers(last), **(report(title, watch, trainer.state) if watch else {})}
+
+
+def _weights(model: PeftModel) -> dict[str, torch.Tensor]:
+    """A copy of the adapter; made before a checkpoint is resumed, it is the start of the training."""
+    state = get_peft_model_state_dict(model, adapter_name="default", save_embedding_layers=False)
+    return {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
 
 
 def _train(trainer: Trainer, title: str, start: Path | None, watch: Watch | None) -> None:

@@ -29,6 +29,10 @@ from koalign.training.processes import from_first
 Entry = Mapping[str, float]
 """A line of the history: `step`, and what was logged."""
 PREFIX = "probe/"
+_CANDIDATES = {
+    False: "best held-out accuracy of the trained steps, of equals the last; step 0 is no candidate",
+    True: "best held-out accuracy, of equals the last; step 0, the adapter at the start, is a candidate",
+}
 
 
 @dataclass(frozen=True)
@@ -52,13 +56,15 @@ def evaluations(history: Sequence[Entry]) -> list[Entry]:
     return [entry for entry in history if PREFIX + "held_out" in entry]
 
 
-def kept_step(history: Sequence[Entry]) -> int | None:
+def kept_step(history: Sequence[Entry], watch: Watch | None) -> int | None:
     """The evaluated step with the best held-out accuracy, of equals the last; none: nothing evaluated.
 
-    Step 0 is no candidate: an untrained adapter is no result of a stage.
+    Step 0 is a candidate of DPO, which starts from a trained adapter. Elsewhere the start is untrained and
+    no result of a stage.
     """
-    trained = [entry for entry in evaluations(history) if entry["step"]]
-    best = max(trained, key=lambda e: (e[PREFIX + "held_out"], e["step"]), default=None)
+    from_start = watch is not None and watch.dpo is not None
+    candidates = [entry for entry in evaluations(history) if entry["step"] or from_start]
+    best = max(candidates, key=lambda e: (e[PREFIX + "held_out"], e["step"]), default=None)
     return None if best is None else int(best["step"])
 
 
@@ -115,7 +121,8 @@ def report(title: str, watch: Watch, state: Any) -> dict[str, float]:
     held-out one, with its 95 % interval (Newcombe 1998): memorisation.
     """
     history = state.log_history
-    kept, reason = kept_step(history), reason_to_stop(title, watch, history, state.max_steps)
+    kept = kept_step(history, watch)
+    reason = reason_to_stop(title, watch, history, state.max_steps)
     early = reason is not None and state.global_step < state.max_steps
     if reason:
         end = f"{'stopped' if early else 'ended'} at step {state.global_step} of {state.max_steps}"
@@ -128,11 +135,12 @@ def report(title: str, watch: Watch, state: Any) -> dict[str, float]:
     }
     if kept is not None:
         best = next(entry for entry in answers if entry["step"] == kept)
-        print(f"{title}: step {kept} is kept: {_summary(best)}", file=sys.stderr)
+        start = "" if kept else " (the adapter that it started from, which no later step reaches)"
+        print(f"{title}: step {kept} is kept{start}: {_summary(best)}", file=sys.stderr)
         if best["held_out"] < answers[0]["held_out"]:
             print(
                 f"{title}: held-out accuracy was {answers[0]['held_out']:.1%} before this training: "
-                f"{best['held_out_n']:.0f} problems show no gain",
+                f"{best['held_out_n']:.0f} problems show no gain; step 0 is untrained and not kept",
                 file=sys.stderr,
             )
         metrics |= {PREFIX + name: value for name, value in best.items() if name != "step"}
@@ -142,9 +150,7 @@ def report(title: str, watch: Watch, state: Any) -> dict[str, float]:
             "evaluations": answers,
             "steps": state.max_steps,
             "kept_step": int(metrics["kept_step"]),
-            "kept_because": "the last"
-            if kept is None
-            else "best held-out accuracy, of equals the last",
+            "kept_because": "the last" if kept is None else _CANDIDATES[watch.dpo is not None],
             "stopped_at": state.global_step if early else None,
             "reason": reason,
         },
@@ -186,7 +192,7 @@ class Guard(TrainerCallback):
         measures = {PREFIX + name: value for name, value in from_first(measure).items()}
         state.log_history.append({**measures, "step": state.global_step})
         # transformers does not delete this step when it rotates checkpoints.
-        state.best_global_step = kept_step(state.log_history)
+        state.best_global_step = kept_step(state.log_history, self._watch)
         self._log(measures, state.global_step)
         summary = _summary(_with_gap(state.log_history[-1]))
         print(f"{self._title}: step {state.global_step}: {summary}", file=sys.stderr)

@@ -10,10 +10,22 @@ import torch
 from safetensors.torch import load_file
 from support.problems import exam
 from support.stacks import halves
-from support.training import MODEL, QUICK, QUICK_DPO, card, job, pairs_of, rows_of, watch
+from support.training import (
+    MODEL,
+    QUICK,
+    QUICK_DPO,
+    RENDERER,
+    card,
+    job,
+    pairs_of,
+    rows_of,
+    watch,
+)
 
+from koalign.adapters.base import identify
 from koalign.adapters.stack import widen
-from koalign.config.sections import Training
+from koalign.config.sections import Probing, Training
+from koalign.engines.probe import open_probe
 from koalign.jsonl import read_json
 from koalign.records import KoalignError, Pair
 from koalign.run import WORK, hash_path
@@ -160,10 +172,41 @@ def test_displacement_ends_dpo_early_and_a_resumed_one_ends_in_the_same_bytes(
 
 
 def test_a_displaced_policy_is_measured_before_one_is_chosen(tokenizer, pairs, parent, tmp_path):
-    metrics = prefer(tokenizer, pairs, parent, tmp_path, planned(0.5, 0.4), max_displacement=1e-9)
+    metrics = prefer(tokenizer, pairs, parent, tmp_path, planned(0.4, 0.5), max_displacement=1e-9)
     report = read_json(tmp_path / "probe.json")
     assert [entry["step"] for entry in report["evaluations"]] == [0, metrics["steps"]]
     assert report["stopped_at"] == metrics["kept_step"] == metrics["steps"] < 6
+
+
+def test_dpo_that_ruins_its_policy_keeps_the_start_also_when_resumed(
+    tokenizer, rows, tmp_path, capsys
+):
+    """Measured by the probe itself: a learning rate that destroys what SFT had learned."""
+    section = QUICK.model_copy(update={"epochs": 6})
+    learn(tokenizer, rows, tmp_path / "sft", section=section)
+    problems = exam("train")[:16]
+    base = identify(MODEL)
+    probing = Probing(problems=16, max_tokens=24)
+    measure = open_probe("dpo", probing, RENDERER, tokenizer, base, problems, problems)
+    ruin = {"learning_rate": 1.0, "max_displacement": None, "max_length_drift": None, "epochs": 2}
+    start, found = tmp_path / "sft" / "adapter", pairs_of(tokenizer, problems)
+    metrics = prefer(tokenizer, found, start, tmp_path / "dpo", measure, **ruin)
+    assert same(saved(start), saved(tmp_path / "dpo" / "adapter"))
+    report = read_json(tmp_path / "dpo" / "probe.json")
+    before, *after = [entry["held_out"] for entry in report["evaluations"]]
+    assert all(share < before for share in after) and metrics["probe/held_out"] == before
+    assert report["kept_step"] == metrics["kept_step"] == 0 and "step 0" in report["kept_because"]
+    assert "dpo: step 0 is kept (the adapter that it started from" in capsys.readouterr().err
+    shutil.rmtree(tmp_path / "dpo" / "adapter")
+    prefer(tokenizer, found, start, tmp_path / "dpo", measure, **ruin)
+    assert same(saved(start), saved(tmp_path / "dpo" / "adapter"))
+
+
+def test_sft_never_keeps_its_untrained_start_and_says_so(tokenizer, rows, tmp_path, capsys):
+    metrics = learn(tokenizer, rows, tmp_path, planned(0.9, 0.4, 0.45, 0.4, 0.45))
+    assert metrics["kept_step"] == 8
+    assert "step 0 is untrained and not kept" in capsys.readouterr().err
+    assert "step 0 is no candidate" in read_json(tmp_path / "probe.json")["kept_because"]
 
 
 @pytest.mark.parametrize("what", ["gradient", "loss", "weight"])

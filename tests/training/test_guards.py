@@ -30,13 +30,13 @@ def logged(step: int, policy: float, reference: float, beta: float = 0.1) -> dic
     return {"rewards/chosen": beta * (policy - reference), "logps/chosen": policy, "step": step}
 
 
-@given(st.lists(SHARES, min_size=1, max_size=8))
-def test_kept_is_the_last_of_the_best_and_never_the_start(shares):
-    kept = kept_step(answered(shares))
-    if len(shares) == 1:
+@given(st.lists(SHARES, min_size=1, max_size=8), st.sampled_from([None, Dpo()]))
+def test_kept_is_the_last_of_the_best_and_the_start_of_dpo_alone(shares, dpo):
+    kept, first = kept_step(answered(shares), watch(dpo=dpo)), 0 if dpo else 1
+    if not shares[first:]:
         assert kept is None
     else:
-        assert all(shares[kept] >= share for share in shares[1:])
+        assert kept >= first and all(shares[kept] >= share for share in shares[first:])
         assert all(shares[kept] > share for share in shares[kept + 1 :])
 
 
