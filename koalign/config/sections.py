@@ -127,8 +127,8 @@ class Pairs(Section):
     """Largest median of chosen minus rejected length, as a share of the median length; pairs go from
     the heavy side, the most extreme first, until it holds; null: no limit."""
     max_position_excess: float | None = Field(default=1.5, ge=1)
-    """How many times its fair share a place among the choices may hold of the chosen, or of the
-    rejected, answers, since a policy learns places too (PriDe, arXiv 2309.03882); null: no limit."""
+    """How many times its fair share a place among the choices may hold of the chosen answers, since a
+    policy learns places too (PriDe, arXiv 2309.03882); random pairs go before hard ones; null: no limit."""
     ches_drop: float = Field(default=0.1, ge=0, lt=1)
     """Share of the pairs to drop for the highest length-normalised CHES: two sides so alike inside the
     policy that DPO lowers both (arXiv 2410.08847); 0: not computed."""

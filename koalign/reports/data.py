@@ -27,7 +27,7 @@ PAIRS = 20
 """Pairs shown side by side, one of each problem."""
 LENGTH_RANKS = {"min": 0.0, "median": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
 _HAN = re.compile("[\u3400-\u9fff\uf900-\ufaff]")
-PER_CENT = ("yield", "pass@1", "pass@n")
+PER_CENT = ("yield", "pass@1", "pass@n", "balancing_cost")
 SOURCE_HEAD = ("split", "source", "read as", "rows", "problems", "rankings")
 
 
@@ -139,7 +139,7 @@ def leaks_page(leaks: Sequence[FoundLeak]) -> str:
 
 def print_pairs(report: Mapping[str, Any]) -> None:
     """How many pairs there are, of what, and why there are no more."""
-    rates = ", ".join(f"{key} {percent(report[key])}" for key in PER_CENT)
+    rates = ", ".join(f"{key.replace('_', ' ')} {percent(report[key])}" for key in PER_CENT)
     facts = [
         f"{report['pairs']:,} pairs ({listed(report['reasons'])})",
         f"of {report['problems_with_pairs']:,} problems",
@@ -183,11 +183,12 @@ def pairs_page(report: Mapping[str, Any], pairs: Sequence[PlacedPair]) -> str:
             Part(
                 "Totals",
                 [
-                    *((f"{key}, %", hundredths(report[key])) for key in PER_CENT),
+                    *((f"{key.replace('_', ' ')}, %", hundredths(report[key])) for key in PER_CENT),
                     *((key.replace("_", " "), report[key]) for key in totals),
                 ],
                 note="yield: share of the sampled problems that give a pair. Problems sampled in one "
-                "order only are tested against random guesses. Unverified: ranked by an annotator alone.",
+                "order only are tested against random guesses. Unverified: ranked by an annotator alone. "
+                "Balancing cost: share of the pairs dropped to balance lengths and chosen places.",
             ),
             bars(
                 "Pass rates of the problems",

@@ -87,11 +87,30 @@ def test_partners_are_picked_so_that_the_places_are_even():
     both = [answering("다가나라"), answering("다가나라", (2, 3, 0, 1))]
     several = {str(n): mine_candidates(both, **{**OPTIONS, "pool_share": 1})[1] for n in range(60)}
     pairs = pair_up(several, per_problem=2, hard_share=1.0, seed=0)
-    for side in (0, 1):
-        counts = Counter(one.places[side] for one in pairs)
-        assert max(counts.values()) - min(counts.values()) <= 2
+    counts = Counter(one.places[0] for one in pairs)
+    assert max(counts.values()) - min(counts.values()) <= 2
     _, drops = balanced(pairs, max_length_bias=None, max_position_excess=2.0, seed=0)
     assert drops == []
+
+
+@given(st.lists(sampled_prompts(), max_size=4))
+def test_no_place_comes_before_hardness(problems):
+    """The hard pairs of a problem are its hardest candidates, wherever their answers stand."""
+    found = {
+        str(n): [
+            named(c, str(n)) for c in mine_candidates(several, **{**OPTIONS, "pool_share": 1.0})[1]
+        ]
+        for n, several in enumerate(problems)
+    }
+    pairs = pair_up(found, per_problem=2, hard_share=1.0, seed=0)
+    hardness = {
+        (name, c.source.prompt.permutation, c.rejected.sample.text): c.hardness
+        for name, candidates in found.items()
+        for c in candidates
+    }
+    for name, candidates in found.items():
+        taken = [hardness[name, one.pair.permutation, one.pair.rejected.text] for one in pairs if one.pair.problem_id == name]  # fmt: skip
+        assert taken == [candidate.hardness for candidate in candidates[:2]]
 
 
 def test_a_right_sample_is_chosen_again_only_when_all_have_been():
@@ -125,10 +144,9 @@ def test_what_is_left_is_balanced_and_what_is_not_is_dropped(pairs, bias, excess
     if kept:
         lengths = [length for one in kept for length in one.lengths]
         assert abs(median(a - b for a, b in (k.lengths for k in kept))) <= bias * median(lengths)
-        for side in (0, 1):
-            totals = Counter(one.choices for one in kept)
-            for (size, _), count in Counter((k.choices, k.places[side]) for k in kept).items():
-                assert count < excess * totals[size] / size + 1
+        totals = Counter(one.choices for one in kept)
+        for (size, _), count in Counter(k.cell for k in kept).items():
+            assert count < excess * totals[size] / size + 1
     again, same = balanced(rng.sample(pairs, len(pairs)), **options)
     assert again == kept and same == drops
 
@@ -152,6 +170,17 @@ def test_a_liked_place_is_thinned_to_its_allowance():
     counts = Counter(one.places[0] for one in kept)
     assert counts[1] <= 1.5 * len(kept) / 4 + 1
     assert "answers 1 and" in drops[0].detail
+    disliked = [placed(n, places=(1 + n % 2, 3)) for n in range(60)]
+    off = {"max_length_bias": None, "max_position_excess": 2.0, "seed": 0}
+    assert balanced(disliked, **off)[1] == [], "the rejected side keeps the places of the policy"
+
+
+def test_random_pairs_are_thinned_before_hard_ones():
+    pairs = [placed(n, places=(1, 2)) for n in range(40)]
+    pairs = [replace(p, pair=p.pair.model_copy(update={"reason": "random"})) if n % 2 else p for n, p in enumerate(pairs)]  # fmt: skip
+    pairs += [placed(40 + n, places=(2 + n % 3, 1)) for n in range(39)]
+    _, drops = balanced(pairs, max_length_bias=None, max_position_excess=1.5, seed=0)
+    assert drops and all(drop.detail.startswith("random") for drop in drops)
 
 
 def test_the_most_alike_share_goes_by_its_value_alone():

@@ -69,6 +69,7 @@ def test_lengths_places_and_reasons_are_counted_side_by_side():
     assert report["positions"]["4"]["rejected"] == {"1": 0, "2": 1, "3": 1, "4": 0}
     assert report["positions"]["5"]["chosen"]["5"] == 1
     assert report["dropped"] == {"all_wrong": 2, "length_bias": 1}
+    assert report["balancing_cost"] == 0.25
     assert (report["ches"]["min"], report["ches"]["max"]) == (-1.25, 0.5)
 
 

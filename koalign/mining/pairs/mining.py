@@ -79,7 +79,8 @@ class Candidate:
     rejected: GradedSample
     partners: tuple[GradedSample, ...]
     """Nearest to the problem's median length first."""
-    hard: bool
+    hardness: float = 0.0
+    hard: bool = False
 
 
 def mine_candidates(
@@ -170,7 +171,7 @@ def _candidates(
         for rejected in wrong[number]:
             fit = tuple(a for a in near if _ratio(a.length, rejected.length) <= max_length_ratio)
             if fit:
-                candidates.append(Candidate(prompts[number], rejected, fit, hard=False))
+                candidates.append(Candidate(prompts[number], rejected, fit))
     if not candidates:
         return "lengths_too_different", []
     return "pairs", _hardest_first(candidates, wrong_votes, pool_share)
@@ -182,15 +183,18 @@ def _hardest_first(
     """The candidates by hardness, those of the pool marked."""
     shares = _z_scores([wrong_votes[c.rejected.option] for c in candidates])
     likelihoods = _z_scores([c.rejected.sample.logprob / c.rejected.length for c in candidates])
-    hardness = [share + likely for share, likely in zip(shares, likelihoods, strict=True)]
+    hardness = [round(share + likely, 9) for share, likely in zip(shares, likelihoods, strict=True)]
 
     def rank(number: int) -> tuple[float, Order, int]:
         sample = candidates[number].rejected.sample
-        return -round(hardness[number], 9), sample.permutation, sample.index
+        return -hardness[number], sample.permutation, sample.index
 
     pool = math.ceil(pool_share * len(candidates))
     ranked = sorted(range(len(candidates)), key=rank)
-    return [replace(candidates[n], hard=place < pool) for place, n in enumerate(ranked)]
+    return [
+        replace(candidates[n], hardness=hardness[n], hard=place < pool)
+        for place, n in enumerate(ranked)
+    ]
 
 
 def _graded(prompt: SampledPrompt, max_repetition: float) -> list[GradedSample]:

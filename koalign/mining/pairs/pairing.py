@@ -40,6 +40,11 @@ class PlacedPair:
     """The numbers of the choices that the chosen and the rejected side answer, from 1."""
 
     @property
+    def cell(self) -> tuple[int, int]:
+        """What is balanced: the number of choices, and the place of the chosen answer."""
+        return self.choices, self.places[0]
+
+    @property
     def lengths(self) -> tuple[int, int]:
         """Tokens of the chosen and of the rejected side."""
         return len(self.pair.chosen.token_ids), len(self.pair.rejected.token_ids)
@@ -64,14 +69,11 @@ def pair_up(
     """Up to `per_problem` pairs of each problem out of its candidates, the hardest first.
 
     `hard_share` of the pairs are drawn from the hard candidates, the others from all at random. A rejected
-    sample is used once; a chosen sample is reused when all others have been. Of the candidates offered,
-    the one is taken whose answers stand at the places that the pairs so far have used least.
+    sample is used once; a chosen sample is reused when all others have been. Of equally hard candidates,
+    and of those drawn at random, the one is taken whose chosen answer stands where the fewest have so far.
+    The rejected answers keep the places that the policy likes, for it is to unlearn them.
     """
-    stood: Counter[tuple[int, str, int]] = Counter()
-
-    def crowd(pair: PlacedPair) -> int:
-        return sum(stood[cell] for cell in _cells(pair))
-
+    stood: Counter[tuple[int, int]] = Counter()
     pairs = []
     for problem_id in sorted(candidates, key=lambda name: content_hash(seed, name)):
         rng = random.Random(f"{seed}/{problem_id}")
@@ -84,10 +86,12 @@ def pair_up(
             reason = "hard" if is_hard else "random"
             offers = [(_pair(candidate, used, reason), candidate) for candidate in pool]
             if offers:
-                pair, taken = min(offers, key=lambda offer: crowd(offer[0]))
+                pair, taken = min(
+                    offers, key=lambda o: (-o[1].hardness if is_hard else 0.0, stood[o[0].cell])
+                )
                 left.remove(taken)
                 used[pair.pair.chosen.text] += 1
-                stood.update(_cells(pair))
+                stood[pair.cell] += 1
                 pairs.append(pair)
     return pairs
 
@@ -162,14 +166,6 @@ def _pair(candidate: Candidate, used: Mapping[str, int], reason: str) -> PlacedP
     return place_pair(source.problem, source.prompt, sides, reason, verdicts)
 
 
-def _cells(pair: PlacedPair) -> list[tuple[int, str, int]]:
-    """The cells of the balance of positions that a pair counts in: (number of choices, side, place)."""
-    if not pair.choices:
-        return []
-    chosen, rejected = pair.places
-    return [(pair.choices, "chosen", chosen), (pair.choices, "rejected", rejected)]
-
-
 def _without_length_bias(
     pairs: Sequence[PlacedPair], limit: float
 ) -> tuple[list[PlacedPair], list[PlacedPair]]:
@@ -194,29 +190,25 @@ def _without_length_bias(
 def _without_position_excess(
     pairs: Sequence[PlacedPair], excess: float
 ) -> tuple[list[PlacedPair], list[PlacedPair]]:
-    """Drops from the fullest place until none holds more than `excess` times its fair share.
+    """Drops until no place holds more than `excess` times its fair share of the chosen answers.
 
-    The fair share is rounded up: of three pairs one may stand anywhere.
+    The fullest place first, and there random pairs before hard ones. The fair share is rounded up: of three
+    pairs one may stand anywhere.
     """
-    stood = Counter(cell for pair in pairs for cell in _cells(pair))
+    standing: dict[tuple[int, int], list[PlacedPair]] = defaultdict(list)
+    for pair in sorted(pairs, key=lambda pair: pair.pair.reason == "random"):
+        if pair.choices:
+            standing[pair.cell].append(pair)
     totals = Counter(pair.choices for pair in pairs)
-    waiting: dict[tuple[int, str, int], list[PlacedPair]] = defaultdict(list)
-    for pair in pairs:
-        for cell in _cells(pair):
-            waiting[cell].append(pair)
     gone: list[PlacedPair] = []
-    out: set[int] = set()
 
-    def over(cell: tuple[int, str, int]) -> int:
-        return stood[cell] - math.ceil(excess * totals[cell[0]] / cell[0])
+    def over(cell: tuple[int, int]) -> int:
+        return len(standing[cell]) - math.ceil(excess * totals[cell[0]] / cell[0])
 
-    while stood and over(worst := max(sorted(stood), key=over)) > 0:
-        while id(pair := waiting[worst].pop()) in out:
-            pass
-        out.add(id(pair))
-        gone.append(pair)
-        totals[pair.choices] -= 1
-        stood.subtract(_cells(pair))
+    while standing and over(worst := max(sorted(standing), key=over)) > 0:
+        gone.append(standing[worst].pop())
+        totals[worst[0]] -= 1
+    out = {id(pair) for pair in gone}
     return [pair for pair in pairs if id(pair) not in out], gone
 
 

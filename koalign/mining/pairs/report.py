@@ -23,11 +23,13 @@ def describe_pairs(
 
     pass@1 is the mean share of right samples, pass@n the share of problems with a right one among
     their n (Chen et al., arXiv 2107.03374, at k = 1 and k = n). `ches` are the length-normalised
-    CHES that were computed. Needs an item.
+    CHES that were computed. `balancing_cost` is the share of the pairs that was dropped to balance lengths
+    and places. Needs an item.
     """
     reasons = Counter(placed.pair.reason for placed in pairs)
     lengths = [placed.lengths for placed in pairs]
     differences = [chosen - rejected for chosen, rejected in lengths]
+    unbalanced = sum(drop.reason in ("length_bias", "position_excess") for drop in drops)
     return {
         "problems": len(items),
         "samples": sum(item.n for item in items),
@@ -36,6 +38,7 @@ def describe_pairs(
         "problems_with_pairs": len({placed.pair.problem_id for placed in pairs}),
         "reasons": dict(sorted(reasons.items())),
         "unverified": reasons["native"],
+        "balancing_cost": round(unbalanced / max(1, len(pairs) + unbalanced), 4),
         "yield": _share(item.use == "pairs" for item in items),
         "pass@1": round(statistics.fmean(item.right / item.n for item in items), 4),
         "pass@n": _share(item.right > 0 for item in items),
