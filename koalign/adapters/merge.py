@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 from bitsandbytes.nn import Linear4bit
 from peft import PeftModel
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers.pytorch_utils import Conv1D
 from transformers.utils import GENERATION_CONFIG_NAME
 
 from koalign.adapters.base import base_folder, identify
@@ -60,7 +62,8 @@ def merge(folder: Path, out: Path, *, dtype: str | None = None, dequantize: bool
     """Write base + adapter as a plain transformers folder, and say how well it was hit.
 
     W + s B A in float32, cast once to `dtype` or else the base's own, with tokenizer and generation
-    config; `parity.json` compares it with base and adapter side by side. A base in 4 or 8 bits is
+    config; `parity.json` compares it with base and adapter side by side. A layer is transposed where it
+    is transformers' Conv1D, whatever `fan_in_fan_out` says; a wrong flag is told. A base in 4 or 8 bits is
     merged only after `dequantize`: what training stood on were its rounded weights, and rounding the
     sum again would be another model. Raises KoalignError if `out` is there, for what is no sum of LoRA
     matrices, for a layer whose weight is tied to another's, and, with everything written, where a merge
@@ -151,6 +154,7 @@ def _load(source: Path, dtype: torch.dtype | str) -> Any:
 def _add(folder: Path, model: Any, lora: Lora, dtype: torch.dtype | None) -> float:
     """Add the adapter to the weights of the model; returns the share of it that the casts took away."""
     layers = dict(model.named_modules())
+    _tell_wrong_flag(folder, lora, {isinstance(layers[name], Conv1D) for name in lora.modules})
     named: dict[int, list[str]] = {}
     for name, parameter in model.named_parameters(remove_duplicate=False):
         named.setdefault(id(parameter), []).append(name)
@@ -163,7 +167,7 @@ def _add(folder: Path, model: Any, lora: Lora, dtype: torch.dtype | None) -> flo
                 f"({', '.join(named[id(weight)])}), and a merge would change both; export without --merge"
             )
         a, b = module.folded(lora.rank)
-        delta = (b @ a).T if lora.config.get("fan_in_fan_out") else b @ a
+        delta = (b @ a).T if isinstance(layers[name], Conv1D) else b @ a
         merged = weight.float() + delta
         weight.data = merged.to(dtype or weight.dtype)
         lost.append(float((weight.float() - merged).norm()))
@@ -171,6 +175,17 @@ def _add(folder: Path, model: Any, lora: Lora, dtype: torch.dtype | None) -> flo
     if dtype is not None:
         model.to(dtype)
     return math.hypot(*lost) / math.hypot(*added) if any(added) else 0.0
+
+
+def _tell_wrong_flag(folder: Path, lora: Lora, transposed: set[bool]) -> None:
+    """`fan_in_fan_out` is one flag for all layers, and wrong where none of them is as it says."""
+    flag = bool(lora.config.get("fan_in_fan_out"))
+    if transposed == {not flag}:
+        print(
+            f"merge: {folder}: fan_in_fan_out is {str(flag).lower()}, and its layers are "
+            f"{'plain' if flag else 'Conv1D'}; merged as the layers are, as PEFT loads it",
+            file=sys.stderr,
+        )
 
 
 def _prompts(source: Path) -> Iterator[torch.Tensor]:

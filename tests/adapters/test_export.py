@@ -10,7 +10,7 @@ from peft import AutoPeftModelForCausalLM, LoraConfig, PeftModel, get_peft_model
 from support.lora_folders import TINY, plain
 from support.problems import exam
 from support.training import MODEL, RENDERER, trained_adapter
-from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, GPT2Config
 
 from koalign.adapters import merge as merging
 from koalign.adapters.base import load_base, load_tokenizer
@@ -160,6 +160,28 @@ def test_a_layer_whose_weight_is_tied_is_refused_and_an_untied_one_is_merged(tmp
     merged = AutoModelForCausalLM.from_pretrained(tmp_path / "merged")
     expected = logits(beside_base(untied, tmp_path / "base"), ids)
     assert (logits(merged, ids) - expected).abs().max() <= 1e-4
+
+
+@pytest.mark.parametrize("flag", [True, False])
+@pytest.mark.parametrize("transposed", [True, False])
+def test_a_wrong_flag_of_transposed_layers_is_told_and_merged_right(
+    flag, transposed, tmp_path, capsys
+):
+    """On square layers, where the wrong sum has the right shape: of GPT-2 (Conv1D) and of LLaMA."""
+    base, target = TINY, "q_proj"
+    if transposed:
+        base, target = tmp_path / "gpt2", "attn.c_proj"
+        shutil.copytree(TINY, base)
+        size = AutoModelForCausalLM.from_pretrained(TINY).config.vocab_size
+        config = GPT2Config(vocab_size=size, n_embd=32, n_layer=2, n_head=2, n_positions=512)
+        AutoModelForCausalLM.from_config(config).save_pretrained(base)
+    folder = on_base(base, tmp_path / "a", target_modules=[target], fan_in_fan_out=transposed)
+    settings = read_json(folder / "adapter_config.json")
+    write_json(folder / "adapter_config.json", {**settings, "fan_in_fan_out": flag})
+    capsys.readouterr()
+    parity = merge(folder, tmp_path / "out", dtype="float32")
+    assert parity.max_difference <= 1e-4 and parity.delta_lost < 1e-4
+    assert ("fan_in_fan_out" in capsys.readouterr().err) == (flag != transposed)
 
 
 def test_an_adapter_that_does_not_fit_its_base_is_refused(tmp_path):
