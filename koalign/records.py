@@ -127,7 +127,7 @@ class Problem(Record):
 
     @property
     def cluster(self) -> str:
-        """The key of the problems that are right and wrong together: the group, else its own id."""
+        """The group of its source, else its own id; `clusters_of` joins those that share a passage."""
         return f"{self.source}/{self.group}" if self.group else self.id
 
 

@@ -44,7 +44,7 @@ def prediction_of(benchmark: Benchmark, number: int, score: ItemScore, **others:
         id=benchmark.ids[number],
         gold=problem.answers,
         subject=subject_of(benchmark.protocol, problem),
-        passage=problem.cluster,
+        passage=benchmark.clusters[number],
         **asdict(score),
         **others,
     )

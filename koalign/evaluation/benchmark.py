@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from koalign.data.preparing.splits import clusters_of
 from koalign.data.prompting.orders import Order, in_order
 from koalign.data.prompting.prompts import Renderer
 from koalign.evaluation.choice_bias import cyclic_orders
@@ -45,6 +46,11 @@ class Benchmark:
             count = seen[problem.id]
             ids.append(problem.id if count == 1 else f"{problem.id}#{count}")
         return ids
+
+    @cached_property
+    def clusters(self) -> list[str]:
+        """Of each item; see `clusters_of`."""
+        return clusters_of(self.problems)
 
     @cached_property
     def orders(self) -> list[list[Order]]:

@@ -188,5 +188,5 @@ STAGE = Stage(
         "solve/attempts.jsonl",
         "engine.script",
     ),
-    version=4,
+    version=5,
 )

@@ -139,5 +139,5 @@ STAGE = Stage(
         "answer/adapter",
         "engine.script",
     ),
-    version=2,
+    version=3,
 )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
+from koalign.data.preparing.splits import clusters_of
 from koalign.evaluation.solving.voting import Answer, Attempt
 from koalign.records import Problem
 
@@ -33,6 +34,7 @@ def mismatched_hints(
     """
     circle = sorted(range(len(problems)), key=lambda n: problems[n].id)
     random.Random(seed).shuffle(circle)
+    clusters = clusters_of(problems)
     used = [[hint for hint in attempt.hints if hint.use == "used"] for attempt in attempts]
     mismatched: list[list[tuple[str, int]]] = [[] for _ in problems]
     for place, number in enumerate(circle):
@@ -40,7 +42,7 @@ def mismatched_hints(
         others = (
             hint.text
             for other in [*circle[place + 1 :], *circle[:place]]
-            if problems[other].cluster != problems[number].cluster
+            if clusters[other] != clusters[number]
             for hint in used[other]
             if hint.text not in own
         )

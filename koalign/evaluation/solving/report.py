@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import Literal, get_args
 
 from koalign.data.grading.grade import grade
+from koalign.data.preparing.splits import clusters_of
 from koalign.evaluation.solving.controls import Controls
 from koalign.evaluation.solving.voting import Answer, Attempt, spent, vote_of
 from koalign.evaluation.stats.intervals import (
@@ -101,7 +102,7 @@ def solving_report(
         mismatched = controls.mismatched[row], controls.mismatched_prompt[row]
         for name, outcome in _outcomes(problem, attempt, controls.bare[row], *mismatched).items():
             outcomes[name][row] = outcome
-    clusters = [problem.cluster for problem in problems]
+    clusters = clusters_of(problems)
     columns = {
         name: _column(name, of_name, outcomes["bare"], clusters)
         for name, of_name in outcomes.items()
