@@ -68,6 +68,7 @@ def run_to_the_hints(
         "data": {"train": "train.jsonl", "test": "test.jsonl", "hints": "hints.jsonl"},
         "engine": {"backend": "scripted", "script": "script.yaml"},
         "sample": {"n": 8},
+        "pairs": {"guess_level": None},  # the script is a guesser
         "hints": {"n": N, "bare_n": BARE_N, **settings},
     }
     (folder / "koalign.yaml").write_text(yaml.safe_dump(config), "utf-8")
