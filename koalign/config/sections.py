@@ -171,15 +171,20 @@ class Dpo(Optimization):
 
 class Hints(Sampling):
     n: int = Field(default=16, ge=4)
-    """Answers sampled with each hint, and as many new ones to replicate its uplift, over all orders."""
+    """Answers sampled with each hint for the first screen, over all orders."""
     bare_n: int = Field(default=32, ge=4)
     """Answers to each problem without any, at the same temperature, length and orders; and of each kind
     with the question hidden, where a hint that helps is a leak."""
     permutations: int = Field(default=2, ge=1)
     """Orders of the choices that all of these are drawn under, the gold answer elsewhere in each."""
-    z: float = Field(default=1.28, ge=0)
-    """Standard errors by which the hinted rate must lie above the bare one. One useless hint in ten passes
-    that, and with the replication 8 in 100 of all do."""
+    z: float = Field(default=0.67, ge=0)
+    """Standard errors by which the hinted rate must lie above the bare one in the first screen. One useless
+    hint in four passes it; the replication decides."""
+    replication_n: int = Field(default=64, ge=4)
+    """New answers with each hint that passed, and as many new ones without, for the replication."""
+    false_discovery_rate: float = Field(default=0.1, gt=0, lt=0.5)
+    """Of the hints that the replication keeps, the expected share that is useless at most (Benjamini &
+    Hochberg 1995), over all that reached it."""
     min_characters: int = Field(default=8, ge=1)
     max_characters: int = Field(default=1200, ge=1)
     limit: int | None = Field(default=None, ge=1)

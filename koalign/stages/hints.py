@@ -26,7 +26,7 @@ from koalign.mining.hints.uplift_screens import (
     PER_PROBLEM,
     SCREENS,
     hint_score,
-    refusal,
+    refusals,
     samples_for,
 )
 from koalign.records import Abstraction, Base, Count, Drop, Hint, Problem, count_reasons
@@ -82,7 +82,8 @@ class _Screening:
         self._section, self._seed, self._out = config.hints, config.seed, out
         self._engine, self._adapter, self._renderer = engine, adapter, renderer
         self._problems = {problem.id: problem for problem in problems}
-        most = min(config.hints.permutations, config.hints.n, config.hints.bare_n)
+        section = self._section
+        most = min(section.permutations, section.n, section.bare_n, section.replication_n)
         orders = choice_orders(problems, most, config.seed)
         self._orders = {p.id: own for p, own in zip(problems, orders, strict=True)}
         self._passed = list(hints)
@@ -112,8 +113,14 @@ class _Screening:
             counts = dict(zip(rows, self._count(kind, rows), strict=True))
             for hint, row in zip(self._passed, hinted, strict=True):
                 self._counts[hint.id][kind] = counts[row]
-        n, z = self._section.n, self._section.z
-        self._judge(name, [refusal(name, self._counts[hint.id], n, z) for hint in self._passed])
+        reasons = refusals(
+            name,
+            [self._counts[hint.id] for hint in self._passed],
+            n=self._section.n,
+            z=self._section.z,
+            false_discovery_rate=self._section.false_discovery_rate,
+        )
+        self._judge(name, reasons)
 
     def result(self, hint: Hint) -> Abstraction:
         """The hint with its counts and verdicts."""
@@ -137,10 +144,12 @@ class _Screening:
     def _count(self, kind: str, rows: Sequence[HintedProblem]) -> list[Count]:
         """Right answers among the samples of each row, shared out among the orders of its choices.
 
-        The samples are appended to `kind`.jsonl; those before the replication's are in another file.
+        The samples are appended to `kind`.jsonl. The replication goes on after the last index of the
+        first screen, so that its samples are new.
         """
-        n = samples_for(kind, self._section.n, self._section.bare_n)
-        first = self._section.n if kind == "replication" else 0
+        section = self._section
+        n = samples_for(kind, section.n, section.bare_n, section.replication_n)
+        first = {"replication": section.n, "replication_bare": section.bare_n}.get(kind, 0)
         shares = [
             (row, order, count, start)
             for row, (problem_id, _) in enumerate(rows)
@@ -182,5 +191,5 @@ STAGE = Stage(
     sections=("model", "prompt", "engine", "hints", "seed"),
     inputs=(*PREPARED, "candidates/hints.jsonl", "dpo/adapter", "engine.script"),
     looks_at=HELD_OUT,
-    version=3,
+    version=4,
 )

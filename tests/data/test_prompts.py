@@ -38,6 +38,13 @@ def renderer(name: str = prompts.DEFAULT, **changes) -> Renderer:
     return Renderer(load_template(name), **changes)
 
 
+@pytest.mark.parametrize("name", ["csat", "direct", "haerae", "json", "quote-then-number", "reasoning"])
+def test_a_hidden_question_leaves_box_and_choices_and_hides_stem_and_passage(name):
+    shown = renderer(name).render(CHOICE, "answer", "실마리", hidden=True).messages[-1].text
+    assert all(part in shown for part in (CHOICE.box, *CHOICE.choices, "실마리"))
+    assert CHOICE.question not in shown and CHOICE.passage not in shown
+
+
 def row(tokenizer, asked: Renderer, problem: Problem) -> tuple[list[int], list[int]]:
     """Prompt and completion ids of a problem."""
     shown = [asked.render(problem, "answer")]

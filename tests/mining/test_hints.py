@@ -16,6 +16,19 @@ BOX = Problem(
     choices=("ㄱ", "ㄴ", "ㄱ, ㄷ", "ㄴ, ㄷ", "ㄱ, ㄴ, ㄷ"),
     answers=("3",),
 )
+COUNTED = Problem(
+    question="<보기>에서 지문과 일치하는 것은 모두 몇 가지인가?",
+    passage="민수는 대구에 산다. 영희는 민수의 이웃이다.",
+    box="ㄱ. 민수는 부산에 산다.\nㄴ. 영희는 민수의 이웃이다.\nㄷ. 철수는 학교 앞에서 가게를 한다.",
+    choices=("하나도 없다", "한 가지", "두 가지", "세 가지"),
+    answers=("2",),
+)
+UNMARKED = COUNTED.model_copy(
+    update={
+        "question": "<보기>의 진술은 지문과 일치하는가?", "box": "민수는 부산에 산다.",
+        "choices": ("그렇다", "그렇지 않다"),
+    }
+)  # fmt: skip
 SHORT = Problem(question="조선을 세운 왕은?", answers=("이성계#태조",), kind="short")
 
 
@@ -75,14 +88,57 @@ def test_what_the_question_itself_names_may_be_said_but_not_as_the_answer():
         ("ㄱ과 ㄴ과 ㄷ을 하나씩 지문과 견준다.", None),
         ("ㄱ이 옳은지 먼저 따지고 ㄴ을 본다.", None),
         ("ㄱ, ㄴ을 먼저 견준다.", None),
-        ("ㄱ은 옳다. 나머지를 본다.", "contains_an_option"),
-        ("ㄴ은 틀린 진술이다.", "contains_an_option"),
-        ("ㄱ, ㄷ만 맞다.", "contains_an_option"),
+        ("ㄱ은 옳다. 나머지를 본다.", "judges_a_statement"),
+        ("ㄴ은 틀린 진술이다.", "judges_a_statement"),
+        ("ㄱ, ㄷ만 맞다.", "judges_a_statement"),
         ("ㄱ과 ㄷ을 차례로 살핀다.", "contains_an_option"),
     ],
 )
 def test_statements_of_the_box_may_be_weighed_but_not_judged(text, reason):
     assert refusal(BOX, text) == reason
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ㄱ은 옳고 ㄴ은 그르다.", "두 번째 진술은 사실이다.", "ㄷ만 맞다.", "보기 1은 틀렸다.", "ㄱ은 지문과 다르다.",
+        "ㄴ은 지문의 내용과 일치한다.", "첫 번째 진술은 지문에 비추어 볼 때 거짓이다.", "옳은 것은 ㄴ뿐이다.",
+        "틀린 진술은 첫 번째 진술이다.", "ㄱ과 ㄷ은 모두 지문과 어긋난다.", "나머지는 지문과 일치하지 않는다.",
+        "민수는 부산에 산다는 진술은 지문과 다르다.", "'영희는 민수의 이웃이다'는 지문과 일치한다.",
+        "'민수가 부산에 산다.'는 거짓이다.", "사실인 것은 영희가 민수의 이웃이라는 말이다.", "민수는 부산에 살지 않는다.",
+        "지문을 본다. 영희는 민수의 이웃이다.", "철수는 학교 앞에서 가게를 한다는 말은 지문에 없다.",
+        "ㄴ이 맞다는 점을 이용해 나머지를 본다.", "보기의 세 번째 문장은 근거가 없다.", "ㄷ이 틀린 이유를 지문에서 찾는다.",
+        "ㄱ은 참이 아니다.", "ㄴ은 올바른 설명이다. ㄷ을 본다.", "진술 2는 지문에 부합한다.", "ㄱ: 거짓", "ㄴ은 맞으나 ㄷ은 따져 본다.",
+    ],
+)  # fmt: skip
+def test_a_statement_that_is_called_true_or_false_tells_the_answer_whatever_the_choices(text):
+    assert refusal(COUNTED, text) == "judges_a_statement"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ㄱ이 옳은지 지문에서 확인한다.", "두 번째 진술이 지문과 일치하는지 본다.", "ㄱ과 ㄴ을 지문의 첫 문장과 견준다.",
+        "ㄷ에 나오는 사람을 지문에서 찾는다.", "민수는 부산에 산다는 말이 지문과 맞는지 따진다.",
+        "'영희는 민수의 이웃이다'가 지문의 어디에 나오는지 찾는다.", "ㄱ이 참이라면 지문에 무엇이 있어야 하는지 생각한다.",
+        "ㄴ을 서둘러 틀렸다고 하지 말고 둘째 문장을 읽는다.", "ㄱ은 민수가 사는 곳에 대한 진술이다.",
+        "진술마다 지문의 근거를 하나씩 짝짓는다.", "지문과 일치하지 않는 진술을 하나씩 지운다.", "ㄱ과 ㄴ이 서로 어떻게 다른지 견준다.",
+        "옳은 것이 ㄱ인지 ㄴ인지부터 가린다.", "세 진술의 옳고 그름을 지문에서 확인한다.", "ㄷ의 주어와 지문의 주어가 같은지 살핀다.",
+        "ㄴ은 사람 사이의 관계를 묻는다. 지문의 둘째 문장을 본다.", "첫 번째 진술은 곳, 두 번째 진술은 사람에 대한 것이다.",
+        "ㄱ이 맞는가? 지문에서 민수를 찾는다.", "나머지는 지문에서 이름을 찾아 견준다.", "ㄷ이 지문에 언급되지 않았는지 살핀다.",
+        "ㄱ에 맞는 문장을 지문에서 찾는다.", "ㄴ이 사실인지 의견인지 나눈다.", "참인 진술과 거짓인 진술을 나누어 적는다.",
+        "보기 1과 지문의 첫 문장을 견준다.",
+    ],
+)  # fmt: skip
+def test_a_hint_may_ask_about_statements_compare_them_and_say_where_to_look(text):
+    assert refusal(COUNTED, text) is None
+
+
+def test_a_box_of_one_statement_may_be_quoted_but_not_judged():
+    assert refusal(UNMARKED, "민수는 부산에 산다는 말은 지문과 다르다.") == "judges_a_statement"
+    assert refusal(UNMARKED, "민수는 부산에 산다. 이 말을 지문에서 찾는다.") is None
+    in_question = COUNTED.model_copy(update={"box": "", "question": f"옳은 것은?\n{COUNTED.box}"})
+    assert refusal(in_question, "영희는 민수의 이웃이다, 이것은 사실이다.") == "judges_a_statement"
 
 
 def test_the_gold_answer_of_a_short_problem_is_refused_in_each_of_its_forms():

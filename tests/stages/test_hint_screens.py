@@ -14,14 +14,17 @@ from koalign.data.formats.sources import read_source
 from koalign.data.grading.grade import grade
 from koalign.data.prompting.orders import in_order
 from koalign.jsonl import read_jsonl
-from koalign.mining.hints.uplift_screens import SCREENS, hint_score, refusal, samples_for
+from koalign.mining.hints.uplift_screens import PER_PROBLEM, SCREENS, hint_score, refusals, samples_for
 from koalign.records import Abstraction, Drop, Problem, Sample
 from koalign.run import execute, read_manifest
 from koalign.stages.pipeline import stages_of
 
 SOLVED = "7번 사람"
 """Asked about in the problem that the policy always solves."""
-N, BARE_N = 16, 32
+N, BARE_N, REPLICATION_N = 16, 32, 24
+DRAWN = {
+    "bare": BARE_N, "hinted": N, "replication": REPLICATION_N, "replication_bare": REPLICATION_N
+}  # fmt: skip
 USELESS = (
     "천천히", "끝까지", "다시", "거꾸로", "나누어", "소리 내어", "두 번", "눈으로", "하나씩", "먼저",
 )  # fmt: skip
@@ -69,7 +72,7 @@ def run_to_the_hints(
         "engine": {"backend": "scripted", "script": "script.yaml"},
         "sample": {"n": 8},
         "pairs": {"guess_level": None},  # the script is a guesser
-        "hints": {"n": N, "bare_n": BARE_N, **settings},
+        "hints": {"n": N, "bare_n": BARE_N, "replication_n": REPLICATION_N, **settings},
     }
     (folder / "koalign.yaml").write_text(yaml.safe_dump(config), "utf-8")
     read = load_config([folder / "koalign.yaml"], [])
@@ -133,18 +136,22 @@ def test_useless_hints_go_for_want_of_uplift_or_because_it_did_not_replicate(row
     last = Counter(list(one.verdicts.values())[-1] for one in useless)
     assert len(useless) == 23 * len(USELESS)
     assert last["no_uplift"] > 0.8 * len(useless) and last["uplift_did_not_replicate"] > 0
-    assert last["pass"] <= 0.10 * len(useless)
+    kept = sum(one.kept for one in rows)
+    assert last["pass"] <= 0.15 * kept
 
 
 def test_every_verdict_follows_from_the_counts_beside_it(rows):
+    for screen in SCREENS:
+        reached = [one for one in rows if screen in one.verdicts]
+        counts = [one.counts for one in reached]
+        verdicts = refusals(screen, counts, n=N, z=0.67, false_discovery_rate=0.1)
+        assert [one.verdicts[screen] for one in reached] == [v or "pass" for v in verdicts]
     for one in rows:
         asked = [screen for screen in one.verdicts if screen != "static"]
-        for screen in asked:
-            assert (refusal(screen, one.counts, N, 1.28) or "pass") == one.verdicts[screen]
         kinds = [kind for screen in asked for kind in SCREENS[screen]]
         assert list(one.counts) == kinds
         assert {kind: count.n for kind, count in one.counts.items()} == {
-            kind: samples_for(kind, N, BARE_N) for kind in kinds
+            kind: samples_for(kind, N, BARE_N, REPLICATION_N) for kind in kinds
         }
 
 
@@ -160,40 +167,41 @@ def test_a_refused_hint_is_asked_nothing_more(run, rows):
 
 def test_the_counts_are_those_of_the_samples_on_disk(run, rows, problems):
     right: Counter[tuple[str, str]] = Counter()
-    for kind in ("bare", "hinted", "replication"):
+    for kind in DRAWN:
         for s in read_jsonl(run / "hints" / f"{kind}.jsonl", Sample):
             shown = in_order(problems[s.problem_id], s.permutation)
             name = s.abstraction_id or s.problem_id
             right[kind, name] += grade(shown, s.text, s.finish_reason).correct
     for one in rows:
-        for kind in ("bare", "hinted", "replication"):
+        for kind in DRAWN:
             if kind in one.counts:
-                name = one.problem_id if kind == "bare" else one.id
+                name = one.problem_id if kind in PER_PROBLEM else one.id
                 assert one.counts[kind].right == right[kind, name]
 
 
 def test_hinted_and_bare_answers_share_orders_evenly_and_replications_are_new(run):
     orders: dict[str, dict[tuple[str, str], Counter]] = {}
     indices = {}
-    for kind in ("bare", "hinted", "replication"):
+    for kind in DRAWN:
         orders[kind], indices[kind] = {}, {}
         for s in read_jsonl(run / "hints" / f"{kind}.jsonl", Sample):
             key = s.problem_id, s.abstraction_id
             orders[kind].setdefault(key, Counter())[s.permutation] += 1
             indices[kind].setdefault(key, set()).add((s.permutation, s.index))
-    for kind, n in (("bare", BARE_N), ("hinted", N), ("replication", N)):
+    for kind, n in DRAWN.items():
         for (problem_id, _), counted in orders[kind].items():
             assert set(counted.values()) == {n // 2}
             assert set(counted) == set(orders["bare"][problem_id, ""])
-    for key, drawn in indices["replication"].items():
-        assert not drawn & indices["hinted"][key]
+    for new, first in (("replication", "hinted"), ("replication_bare", "bare")):
+        for key, drawn in indices[new].items():
+            assert not drawn & indices[first][key]
 
 
 def test_only_a_kept_hint_has_a_score_and_it_is_the_uplift_of_its_replication(rows):
     for one in rows:
         assert one.score == (hint_score(one.counts) if one.kept else None)
     scored = next(one for one in rows if one.kept)
-    uplift = scored.counts["replication"].rate - scored.counts["bare"].rate
+    uplift = scored.counts["replication"].rate - scored.counts["replication_bare"].rate
     assert scored.score == uplift > 0
 
 

@@ -29,7 +29,8 @@ def policy(tmp_path_factory) -> Path:
     small_run(
         folder, {"train": 12, "test": 4}, data=data, engine={"backend": "hf", "batch_size": 16},
         sft=small, sample={"n": 4, **draws}, dpo=small, probe={"problems": 0},
-        candidates={"per_problem": 2, "max_tokens": 24}, hints={"n": 4, "bare_n": 8, "z": 0, **draws},
+        candidates={"per_problem": 2, "max_tokens": 24},
+        hints={"n": 4, "bare_n": 8, "z": 0, "replication_n": 4, "false_discovery_rate": 0.49, **draws},
         abstraction={**small, "rank": 4}, answer={**small, "rank": 4},
         solve={"hints": 1, "bare": 0, **draws},
     )  # fmt: skip

@@ -53,7 +53,7 @@ def test_the_screens_keep_the_hint_that_helps_and_say_why_the_others_go(ran):
     rows = list(map(json.loads, (RUN / "hints/abstractions.jsonl").open(encoding="utf-8")))
     kept = [row for row in rows if row["kept"]]
     assert kept and all("고을" in row["text"] for row in kept)
-    assert all(row["counts"]["replication"]["n"] == 16 and row["score"] > 0 for row in kept)
+    assert all(row["counts"]["replication"]["n"] == 64 and row["score"] > 0 for row in kept)
     for row in rows:
         if row["text"].startswith("정답은"):
             assert row["verdicts"] == {"static": "states_the_answer"}

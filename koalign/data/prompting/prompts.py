@@ -115,7 +115,7 @@ class Renderer:
     ) -> Prompt:
         """The prompt that asks for the answer, with or without a hint, or for an abstraction.
 
-        An empty hint gives the bare prompt byte for byte. `hidden` shows the choices and nothing to
+        An empty hint gives the bare prompt byte for byte. `hidden` shows 보기 and choices, and nothing to
         answer. `shots` stand for those that the renderer would take itself. Raises KoalignError where
         the template cannot say it.
         """
@@ -252,8 +252,11 @@ def _by_rationale(problem: Problem) -> list[Problem]:
 
 
 def _without_stem(problem: Problem) -> Problem:
-    """The same choices with nothing to answer: what can be known from choices and hint alone."""
-    return problem.model_copy(update={"question": HIDDEN_STEM, "passage": "", "box": ""})
+    """The same 보기 and choices with nothing to answer: what can be known from these and the hint alone.
+
+    The 보기 stays, or a hint about its statements could not be read as the answer that it tells.
+    """
+    return problem.model_copy(update={"question": HIDDEN_STEM, "passage": ""})
 
 
 def _words(template: Template, problem: Problem) -> dict[str, Any]:

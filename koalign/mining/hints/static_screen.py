@@ -1,4 +1,4 @@
-"""hints: the static screen: a hint that tells the answer or quotes its explanation is refused."""
+"""static_screen: a problem and a hint -> why its text tells the answer, if it does."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from koalign.data.grading import patterns as patterns
 from koalign.data.grading.extract import comparable, extract_numbers, extract_texts, visible_text
 from koalign.data.text.korean import CHOICE_MARKS, strip_josa
 from koalign.data.text.ngrams import character_ngrams
+from koalign.mining.hints.statements import SYMBOLS, judges_a_statement
 from koalign.records import Problem
 
 QUOTED = 13
@@ -33,15 +34,7 @@ _AFTER_A_NAME = re.compile(
 )
 """Endings of a name besides one josa: copulas, and two josa."""
 
-_STATEMENT = "ㄱ-ㅎ㉠-㉭㉮-㉻ⓐ-ⓩ"
-_STATEMENTS = re.compile(rf"[{_STATEMENT}](?:[\s,·/와과및]*[{_STATEMENT}])*(?:\s*모두)?")
-_JUDGED = re.compile(
-    rf"[{_STATEMENT}][\s,·/{_STATEMENT}]*(?:은|는|이|가|만|도|을|를|와|과)?"
-    r"(?:\s?(?:모두|둘 다|셋 다|다))?\s?(?:옳(?!은지|은가|을|은 것인지)|맞(?!는지|는가|을)"
-    r"|틀(?!린지|렸는지)|(?:부?적절|타당|올바르|알맞|잘못)(?!한지|한가|된지|은지|할)"
-    r"|참(?!인지|인가|고|여|조)|거짓(?!인지|인가)|정답|답(?![가-힣]*지))"
-)
-"""A statement of a <보기> that is called right or wrong, not asked about."""
+_STATEMENTS = re.compile(rf"[{SYMBOLS}](?:[\s,·/와과및]*[{SYMBOLS}])*(?:\s*모두)?")
 
 
 def static_refusal(
@@ -54,6 +47,8 @@ def static_refusal(
         return "too_long"
     if _states_the_answer(problem, text):
         return "states_the_answer"
+    if judges_a_statement(problem, visible_text(text) or text):
+        return "judges_a_statement"
     if _names_an_option(problem, text):
         return "contains_an_option"
     if _quotes_the_explanation(problem, text):
@@ -84,7 +79,7 @@ def _names_an_option(problem: Problem, text: str) -> bool:
         named = frozenset(seen) & every
         gold = [sets[int(answer) - 1] for answer in problem.answers]
         # Naming ㄱ and ㄷ tells nothing, unless exactly these are right.
-        return bool(_JUDGED.search(seen)) or (named != every and named in gold)
+        return named != every and named in gold
     hint, question = comparable(_LIST_MARK.sub("", seen)), comparable(problem.question)
     secrets = [comparable(secret) for secret in _secrets(problem)]
     numbers = [number for number, secret in enumerate(secrets, 1) if _is_named(secret, hint)]
@@ -106,7 +101,7 @@ def _statement_sets(problem: Problem) -> list[frozenset[str]] | None:
         _STATEMENTS.fullmatch(choice.strip()) for choice in problem.choices
     ):
         return None
-    return [frozenset(re.findall(f"[{_STATEMENT}]", choice)) for choice in problem.choices]
+    return [frozenset(re.findall(f"[{SYMBOLS}]", choice)) for choice in problem.choices]
 
 
 def _is_named(secret: str, text: str) -> bool:

@@ -12,55 +12,70 @@ SCREENS: dict[str, tuple[str, ...]] = {
     "headroom": ("bare",),
     "uplift": ("hinted",),
     "leak": ("hidden_bare", "hidden_hinted"),
-    "replication": ("replication",),
+    "replication": ("replication_bare", "replication"),
 }
 """Screen -> the counts that it adds, in the order of sampling; only hints that passed are sampled again.
 
-bare: without the hint; hinted: with it; hidden_*: the same with the choices alone, the question hidden;
-replication: with the hint, new samples.
+bare: without the hint; hinted: with it; hidden_*: the same with stem and passage hidden;
+replication, replication_bare: new samples with the hint and without.
 """
+REASONS = {
+    "headroom": "no_headroom",
+    "uplift": "no_uplift",
+    "leak": "tells_the_answer_alone",
+    "replication": "uplift_did_not_replicate",
+}
 LEAK_Z = 1.645
 """One-sided 5 % quantile of the normal distribution. A false alarm costs an honest hint, so it is higher
 than the default `hints.z`; hints that tell the answer lie far above."""
-PER_PROBLEM = frozenset({"bare", "hidden_bare"})
+PER_PROBLEM = frozenset({"bare", "hidden_bare", "replication_bare"})
 """Counts that all hints of a problem share."""
 
 
-def samples_for(count: str, n: int, bare_n: int) -> int:
-    """Samples of a count: `n` where the hint may help, else `bare_n`.
+def samples_for(count: str, n: int, bare_n: int, replication_n: int) -> int:
+    """Samples of a count: `n` with a hint, `bare_n` without, `replication_n` of each in the replication.
 
-    Few hints reach the hidden question, and no leak may pass by chance.
+    The hidden counts have `bare_n`: few hints reach them, and no leak may pass by chance.
     """
-    return n if count in ("hinted", "replication") else bare_n
+    if count in ("replication", "replication_bare"):
+        return replication_n
+    return n if count == "hinted" else bare_n
 
 
-def refusal(screen: str, counts: Mapping[str, Count], n: int, z: float) -> str | None:
-    """Why a screen refuses a hint, from the counts so far; None: it passes.
+def refusals(
+    screen: str,
+    counts: Sequence[Mapping[str, Count]],
+    *,
+    n: int,
+    z: float,
+    false_discovery_rate: float,
+) -> list[str | None]:
+    """Why a screen refuses each of the hints that reached it, from their counts; None: it passes.
 
     - headroom: even `n` right answers out of `n` would not be a significant uplift.
     - uplift: the hinted rate is not above the bare rate by more than `z` standard errors.
-    - leak: the same by LEAK_Z with the question hidden, where no honest hint can help.
-    - replication: the hinted rate of new samples is not above the bare rate. The best of many noisy
-      candidates looks better than it is.
-
-    Raises ValueError for an unknown screen.
+    - leak: the same by LEAK_Z with stem and passage hidden, where no honest hint can help.
+    - replication: the uplift on new samples is not significant, with `false_discovery_rate` controlled
+      over all these hints. The best of many noisy candidates looks better than it is.
     """
     match screen:
         case "headroom":
-            return None if _above(Count(right=n, n=n), counts["bare"], z) else "no_headroom"
+            passed = [_z(Count(right=n, n=n), own["bare"]) > z for own in counts]
         case "uplift":
-            return None if _above(counts["hinted"], counts["bare"], z) else "no_uplift"
+            passed = [_z(own["hinted"], own["bare"]) > z for own in counts]
         case "leak":
-            leaks = _above(counts["hidden_hinted"], counts["hidden_bare"], LEAK_Z)
-            return "tells_the_answer_alone" if leaks else None
-        case "replication":
-            return None if hint_score(counts) > 0 else "uplift_did_not_replicate"
-    raise ValueError(f"no such screen: {screen}")
+            passed = [_z(own["hidden_hinted"], own["hidden_bare"]) <= LEAK_Z for own in counts]
+        case _:
+            passed = _discoveries(
+                [_z(own["replication"], own["replication_bare"]) for own in counts],
+                false_discovery_rate,
+            )
+    return [None if passes else REASONS[screen] for passes in passed]
 
 
 def hint_score(counts: Mapping[str, Count]) -> float:
     """The uplift on the replication samples: hinted rate minus bare rate, from -1 to 1."""
-    return counts["replication"].rate - counts["bare"].rate
+    return counts["replication"].rate - counts["replication_bare"].rate
 
 
 def best_hints(hints: Sequence[Abstraction], per_problem: int) -> list[Abstraction]:
@@ -75,5 +90,15 @@ def best_hints(hints: Sequence[Abstraction], per_problem: int) -> list[Abstracti
     return [hint for hint in kept if hint.id in best]
 
 
-def _above(first: Count, second: Count, z: float) -> bool:
-    return rate_z(first.right, first.n, second.right, second.n) > z
+def _discoveries(zs: Sequence[float], rate: float) -> list[bool]:
+    """Which one-sided tests are significant at a false discovery rate (Benjamini & Hochberg 1995).
+
+    It holds for tests that share a bare count, too: they are positively dependent.
+    """
+    from scipy.stats import false_discovery_control, norm
+
+    return [bool(p <= rate) for p in false_discovery_control(norm.sf(zs))] if zs else []
+
+
+def _z(first: Count, second: Count) -> float:
+    return rate_z(first.right, first.n, second.right, second.n)
