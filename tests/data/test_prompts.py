@@ -38,7 +38,7 @@ def renderer(name: str = prompts.DEFAULT, **changes) -> Renderer:
     return Renderer(load_template(name), **changes)
 
 
-@pytest.mark.parametrize("name", ["csat", "direct", "haerae", "json", "quote-then-number", "reasoning"])
+@pytest.mark.parametrize("name", ["direct", "json", "quote-then-number", "reasoning"])
 def test_a_hidden_question_leaves_box_and_choices_and_hides_stem_and_passage(name):
     shown = renderer(name).render(CHOICE, "answer", "실마리", hidden=True).messages[-1].text
     assert all(part in shown for part in (CHOICE.box, *CHOICE.choices, "실마리"))

@@ -135,7 +135,7 @@ def test_useless_hints_go_for_want_of_uplift_or_because_it_did_not_replicate(row
     useless = [one for one in rows if "읽어" in one.text and not solved(one, problems)]
     last = Counter(list(one.verdicts.values())[-1] for one in useless)
     assert len(useless) == 23 * len(USELESS)
-    assert last["no_uplift"] > 0.8 * len(useless) and last["uplift_did_not_replicate"] > 0
+    assert last["no_uplift"] > 0.6 * len(useless) and last["uplift_did_not_replicate"] > 0
     kept = sum(one.kept for one in rows)
     assert last["pass"] <= 0.15 * kept
 
