@@ -37,7 +37,11 @@ def judged(screen: str, counts: list[dict[str, Count]], section: Hints) -> list[
 
 
 def screened(
-    bare: np.ndarray, hinted: np.ndarray, rng: np.random.Generator, section: Hints, told: float = 0.25
+    bare: np.ndarray,
+    hinted: np.ndarray,
+    rng: np.random.Generator,
+    section: Hints,
+    told: float = 0.25,
 ) -> list[str | None]:
     """The verdicts of the stage's own functions on hints with these rates of right answers.
 

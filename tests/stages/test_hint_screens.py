@@ -14,7 +14,13 @@ from koalign.data.formats.sources import read_source
 from koalign.data.grading.grade import grade
 from koalign.data.prompting.orders import in_order
 from koalign.jsonl import read_jsonl
-from koalign.mining.hints.uplift_screens import PER_PROBLEM, SCREENS, hint_score, refusals, samples_for
+from koalign.mining.hints.uplift_screens import (
+    PER_PROBLEM,
+    SCREENS,
+    hint_score,
+    refusals,
+    samples_for,
+)
 from koalign.records import Abstraction, Drop, Problem, Sample
 from koalign.run import execute, read_manifest
 from koalign.stages.pipeline import stages_of

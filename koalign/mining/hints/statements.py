@@ -12,14 +12,16 @@ from koalign.records import Problem
 SYMBOLS = "ㄱ-ㅎ㉠-㉭㉮-㉻ⓐ-ⓩ"
 """Marks of statements, as a range within the brackets of a pattern."""
 _MARK = re.compile(
-    rf"(?:^|(?<=\s))(?:[ㄱ-ㅎ]\s?[.):]|[㉠-㉭㉮-㉻ⓐ-ⓩ①-⑳][.):]?|\(?[1-9가나다라마]\)|[1-9]\.|[-•○●▪]\s)\s*"
+    r"(?:^|(?<=\s))(?:[ㄱ-ㅎ]\s?[.):]|[㉠-㉭㉮-㉻ⓐ-ⓩ①-⑳][.):]?|\(?[1-9가나다라마]\)|[1-9]\.|[-•○●▪]\s)\s*"
 )
 _FEWEST_LETTERS = 6
 """A shorter statement is too common to be recognized by its text."""
 
 _NOUN = "(?:진술|설명|보기|항목|주장|의견|명제)"
 _ANY_NOUN = f"(?:{_NOUN}|문장|내용|것|말)"
-_PLACE = r"(?:(?:첫|두|세|네|다섯|마지막)\s?번째|(?<!\d)[1-9]\s?번째?|첫째|둘째|셋째|넷째|앞의|뒤의)"
+_PLACE = (
+    r"(?:(?:첫|두|세|네|다섯|마지막)\s?번째|(?<!\d)[1-9]\s?번째?|첫째|둘째|셋째|넷째|앞의|뒤의)"
+)
 _LABEL = (
     rf"(?:[{SYMBOLS}](?:[\s,·/와과및]*[{SYMBOLS}])*(?:\s?{_ANY_NOUN})?"
     rf"|(?:{_PLACE}|나머지)\s?{_NOUN}|보기의?\s?{_PLACE}\s?{_ANY_NOUN}|나머지"
