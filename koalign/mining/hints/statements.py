@@ -35,7 +35,7 @@ _ASKED = (
     rf"|[은는인한린른된]\s?{_ANY_NOUN}(?:인지|인가|일까|으로\s볼)"
     r"|[다라]고[가-힣 ]{0,10}(?:[지까면](?![가-힣])|말|않)|고\s[그틀]"
 )
-"""After a verdict: it is asked for, supposed or put off (맞는지, 옳은 것인지, 참이라면, 틀렸다고 단정하지 말고)."""
+"""After a verdict: it is asked for, supposed or put off (맞는지, 옳은 것인지, 참이라면)."""
 _OF_ANOTHER = rf"(?:하|나)?[은는인한린른된]\s(?!{_ANY_NOUN}|이유|까닭|근거|편)"
 """After a verdict: it belongs to something else (맞는 자리, 알맞은 때)."""
 _VERDICT = (
