@@ -178,13 +178,11 @@ class Hints(Sampling):
     permutations: int = Field(default=2, ge=1)
     """Orders of the choices that all of these are drawn under, the gold answer elsewhere in each."""
     z: float = Field(default=0.67, ge=0)
-    """Standard errors by which the hinted rate must lie above the bare one in the first screen. One useless
-    hint in four passes it; the replication decides."""
+    """Standard errors of uplift that the first screen asks for. One useless hint in four passes it."""
     replication_n: int = Field(default=64, ge=4)
     """New answers with each hint that passed, and as many new ones without, for the replication."""
     false_discovery_rate: float = Field(default=0.1, gt=0, lt=0.5)
-    """Of the hints that the replication keeps, the expected share that is useless at most (Benjamini &
-    Hochberg 1995), over all that reached it."""
+    """Largest expected share of useless hints among the kept (Benjamini & Hochberg 1995)."""
     min_characters: int = Field(default=8, ge=1)
     max_characters: int = Field(default=1200, ge=1)
     limit: int | None = Field(default=None, ge=1)
