@@ -29,8 +29,6 @@ ROUND = "-"
 """Between the name of a stage and the number of its round, from the second on: `dpo-2`."""
 WORK = "unfinished"
 """Sub-folder of a stage for what only its own continuation needs; not an output."""
-
-
 Inputs = Mapping[str, Path]
 """Input of a stage -> its file or folder."""
 
@@ -286,7 +284,9 @@ def _plain(value: Any) -> Any:
 def _difference(made: Plan, plan: Plan) -> str:
     """The first setting or input in which two plans differ, in words."""
     old, new = _flat(made.model_dump(mode="json")), _flat(plan.model_dump(mode="json"))
-    key = next(k for k in [*new, *old] if old.get(k) != new.get(k))
+    key = next((k for k in [*new, *old] if old.get(k) != new.get(k)), None)
+    if key is None:  # one of them lacks a key that is null in the other
+        return "another version of koalign"
     what, _, name = key.partition(".")
     if what == "config":
         return f"{name} = {old.get(key)!r}, and it is now {new.get(key)!r}"

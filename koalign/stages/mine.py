@@ -60,7 +60,7 @@ def judged(folder: Path, problems: str, run_dir: Path) -> tuple[list[AnsweredPro
     if read_manifest(run_dir / "prepare") is None:
         refuse_test(evaluated, [], 1.0, str(folder))
         return answered, [
-            f"no run in {run_dir}: only the problems' own word was evaluated for their split"
+            f"no run in {run_dir}: the split was checked by the problems' own word only"
         ]
     overlap = read_json(run_dir / "prepare" / "leaks.json")["overlap"]
     train, dev, test = (

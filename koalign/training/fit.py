@@ -144,7 +144,7 @@ def fit(
 ) -> dict[str, float]:
     """Train from the last whole checkpoint, or from the start, and leave the adapter that is kept.
 
-    The kept checkpoint is the best by `watch`, of DPO the start where none is better, or the last without
+    The kept checkpoint is the best by `watch`, of DPO the start where all are worse, or the last without
     it. Returns the last logged metrics, those of the probe from the kept step; of several processes only
     the first loads and returns. The card gives the frozen ranks, and its name the section of the config.
     Raises KoalignError where a number is not finite, and RuntimeError if more than one adapter is active or

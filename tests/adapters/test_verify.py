@@ -4,6 +4,7 @@ import json
 import math
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from support.lora_folders import TINY, TINY_BASE, plain, trained
 from typer.testing import CliRunner
 
 from koalign.adapters.cards import adapter_id, part, write_card
+from koalign.adapters.lora import Module
 from koalign.adapters.stack import ERROR, stack, widen
 from koalign.adapters.verify import verify
 from koalign.cli import stacks
@@ -108,6 +110,22 @@ def changed_tensor(folder: Path, change: Callable[[torch.Tensor], None]) -> None
 def test_a_stack_that_is_not_its_parts_is_found_without_its_id(run):
     changed_tensor(run / "sum", lambda tensor: tensor.mul_(1.001))
     assert failed(run / "sum") == {"sum of its parents"}
+
+
+def test_a_sum_made_with_wrong_scales_is_found(run, monkeypatch):
+    def unscaled(module: Module, rank: int) -> tuple[torch.Tensor, torch.Tensor]:
+        return folded(replace(module, scale=1.0), rank)
+
+    folded = Module.folded
+    monkeypatch.setattr(Module, "folded", unscaled)
+    stack(both(run), run / "unscaled")
+    assert failed(run / "unscaled") == {"sum of its parents"}
+
+
+def test_an_exact_sum_whose_terms_cancel_is_ok(run):
+    plain(run / "minus" / "adapter", alpha=-4, card=trained("minus"))
+    stack([run / "sft" / "adapter", run / "minus" / "adapter"], run / "nothing")
+    assert results(run / "nothing")["sum of its parents"] == "ok"
 
 
 def test_a_frozen_slice_that_moved_by_one_bit_is_found(run):

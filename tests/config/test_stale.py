@@ -8,6 +8,8 @@ import pytest
 from support.command import ROOT, RUN, koalign
 from support.problems import problem, write_lines
 
+from koalign.jsonl import read_json, write_json
+
 
 def tree(folder: Path) -> dict[str, tuple[int, bytes]]:
     return {
@@ -61,6 +63,14 @@ def test_what_is_hidden_from_a_stage_cannot_change_its_result_unseen(scripted):
     stage = Stage("nosy", "nosy", nosy, sections=("sft",), inputs=())
     with pytest.raises(AttributeError, match="dpo"):
         execute(stage, load_config([Path("koalign.yaml")]), RUN)
+
+
+def test_a_key_that_an_earlier_koalign_did_not_have_makes_its_run_stale(ran):
+    path = RUN / "prepare/plan.json"
+    plan = read_json(path)
+    del plan["config"]["model"]["chat_template"]
+    write_json(path, plan)
+    assert "was made with another version of koalign; take another" in koalign("run").stderr
 
 
 def test_the_type_checker_refuses_a_section_or_key_that_does_not_exist(tmp_path):
