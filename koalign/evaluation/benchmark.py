@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from koalign.data.preparing.splits import clusters_of
 from koalign.data.prompting.orders import Order, in_order
 from koalign.data.prompting.prompts import Renderer
 from koalign.evaluation.choice_bias import cyclic_orders
 from koalign.evaluation.items import prompt_of, subject_of
 from koalign.evaluation.protocols import Protocol
+from koalign.evaluation.stats.resampling import clusters_of
 from koalign.records import KoalignError, Problem, Prompt
 
 

@@ -77,7 +77,7 @@ def on_the_same_items(systems: Sequence[Evaluated], common: bool = False) -> lis
     ]
 
 
-UNREAD = 0.1
+MOST_UNREAD = 0.1
 """Share of items without a readable answer above which a comparison says so; a rule of thumb."""
 
 _EQUAL: dict[str, Callable[[Evaluation], str]] = {
@@ -118,7 +118,7 @@ def doubts(systems: Sequence[Evaluated]) -> list[str]:
                 "evaluated; these are not the figures of the whole data"
             )
         unread = sum(p.answer is None for p in system.predictions) / len(system.predictions)
-        if unread > UNREAD:
+        if unread > MOST_UNREAD:
             lines.append(
                 f"{system.name}: no answer could be read of {percent(unread)} of its items; what another "
                 "gains on it may be the form of an answer only"

@@ -142,5 +142,8 @@ def test_grading_time_grows_no_faster_than_the_text(piece):
             grade(problem, text)
         return time.process_time() - started
 
-    # Quadratic work would take a hundred times as long; what is linear takes about ten times.
-    assert seconds(30_000) < 40 * max(seconds(3_000), 0.005)
+    # Quadratic work takes a hundred times as long, linear work about ten times. A busy machine only adds
+    # time, at some moments more than at others: so the least of runs in turn.
+    runs = [(seconds(3_000), seconds(30_000)) for _ in range(4)]
+    short, long = map(min, zip(*runs, strict=True))
+    assert long < 40 * max(short, 0.005)

@@ -11,7 +11,6 @@ from support.protocol_prompts import prompts_of
 
 from koalign.data.formats import haerae
 from koalign.data.formats.documents import Row
-from koalign.data.preparing.splits import clusters_of
 from koalign.data.prompting.prompts import TEMPLATES, Renderer, load_template, template_names
 from koalign.data.text.korean import clean
 from koalign.evaluation.items import candidates_of, shots_of, subject_of
@@ -313,26 +312,3 @@ def test_shots_from_the_test_split_are_never_the_item_but_for_csatqa(name, n, en
     held = [problem in shots for problem, shots in zip(problems, drawn, strict=True)]
     assert all(len(set(shots)) == 5 for shots in drawn)
     assert all(held) if name == "csatqa@lm-eval" else not any(held)
-
-
-def test_problems_on_one_passage_are_one_cluster_and_others_are_their_own():
-    first, second = kmmlu(1, group="g"), kmmlu(2, group="g")
-    assert first.cluster == second.cluster != kmmlu(2, group="g", source="csat").cluster
-    assert kmmlu(1).cluster == kmmlu(1).id
-
-
-def test_a_passage_in_two_sources_is_one_cluster_with_all_of_both_groups():
-    """Of one group a question stands without its passage; spaces do not part a passage."""
-    problems = [
-        kmmlu(1, group="g", source="csat", passage="한 지문이다."),
-        kmmlu(2, group="g", source="csat"),
-        kmmlu(3, group="h", source="kmmlu", passage="한  지문이다. "),
-        kmmlu(4, group="h", source="kmmlu", passage="다른 지문"),
-        kmmlu(5, passage="다른 지문"),
-        kmmlu(6, group="g", source="klue", passage="셋째 지문"),
-        kmmlu(7),
-    ]
-    *shared, other, alone = clusters_of(problems)
-    assert len({*shared}) == 1 and len({*shared, other, alone}) == 3
-    assert (other, alone) == (problems[5].cluster, problems[6].id)
-    assert {*clusters_of(problems[::-1])} == {*shared, other, alone}

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from koalign.evaluation.stats import resampling
-from koalign.evaluation.stats.resampling import drawn_clusters, resampled_sums
+from koalign.evaluation.stats.resampling import clusters_of, drawn_clusters, resampled_sums
+from koalign.records import Problem
 
 ROWS = st.lists(
     st.tuples(st.integers(-9, 9), st.integers(0, 9), st.sampled_from("abcdef")),
@@ -71,3 +72,30 @@ def test_a_large_test_set_needs_little_memory():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 100_000_000, "all draws at once would be several times as much"
+
+
+def asked(number: int, **others: str) -> Problem:
+    return Problem(question=f"{number}번 죄는?", kind="short", answers=("절도",), **others)
+
+
+def test_problems_on_one_passage_are_one_cluster_and_others_are_their_own():
+    first, second = asked(1, group="g"), asked(2, group="g")
+    assert first.cluster == second.cluster != asked(2, group="g", source="csat").cluster
+    assert asked(1).cluster == asked(1).id
+
+
+def test_a_passage_in_two_sources_is_one_cluster_with_all_of_both_groups():
+    """Of one group a question stands without its passage; spaces do not part a passage."""
+    problems = [
+        asked(1, group="g", source="csat", passage="한 지문이다."),
+        asked(2, group="g", source="csat"),
+        asked(3, group="h", source="kmmlu", passage="한  지문이다. "),
+        asked(4, group="h", source="kmmlu", passage="다른 지문"),
+        asked(5, passage="다른 지문"),
+        asked(6, group="g", source="klue", passage="셋째 지문"),
+        asked(7),
+    ]
+    *shared, other, alone = clusters_of(problems)
+    assert len({*shared}) == 1 and len({*shared, other, alone}) == 3
+    assert (other, alone) == (problems[5].cluster, problems[6].id)
+    assert {*clusters_of(problems[::-1])} == {*shared, other, alone}

@@ -158,9 +158,7 @@ def literal(value: Any, name: str) -> Any:
         return value
     try:
         parsed = ast.literal_eval(value.strip())
-        repr(
-            parsed
-        )  # of thousands of hexadecimal digits Python can read a number, and not write it
+        repr(parsed)  # a number of thousands of hexadecimal digits can be read, not written
         return parsed
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
         raise Refused("broken_literal", f"{name}: no Python value ({error})") from None

@@ -1,4 +1,4 @@
-"""splits: problems -> two parts, no group standing in both; and the clusters of intervals."""
+"""splits: problems -> two parts, no group standing in both."""
 
 from __future__ import annotations
 
@@ -24,28 +24,6 @@ def split_by_group(
     for problem in problems:
         (held_out if _draw(problem, seed) < share else rest).append(problem)
     return rest, held_out
-
-
-def clusters_of(problems: Sequence[Problem]) -> list[str]:
-    """For each problem the name of its cluster: those that are right and wrong together.
-
-    A cluster holds the problems of one `group` of one source, and those on one folded passage, whatever
-    their source: the same passage stands in files of 수능 and of KMMLU. A problem with neither is its own.
-    """
-    merged = {problem.cluster: problem.cluster for problem in problems}
-
-    def name(cluster: str) -> str:
-        while merged[cluster] != cluster:
-            cluster = merged[cluster]
-        return cluster
-
-    first: dict[str, str] = {}
-    for problem in problems:
-        if problem.passage:
-            own = name(problem.cluster)
-            other = name(first.setdefault(fold(problem.passage), own))
-            merged[max(own, other)] = min(own, other)
-    return [name(problem.cluster) for problem in problems]
 
 
 def _draw(problem: Problem, seed: int) -> float:

@@ -27,6 +27,7 @@ from koalign.evaluation.diagnosis.reasoning import (
 )
 from koalign.evaluation.diagnosis.signs import MINIMUM, POINTS, SIGNS, TIMES, read
 from koalign.evaluation.stats.intervals import Figure, figure
+from koalign.evaluation.stats.resampling import clusters_of
 from koalign.records import Problem, Sample, Verdict
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def generalisation(
     and then one differs by chance.
     """
     phrases = phrases_in([text for text in map(rationale_of, taught) if text])
-    passages = [p.cluster for _, p in items]
+    passages = clusters_of([p for _, p in items])
     models = {
         name: _Model(items, answers, phrases)
         for name, answers in (("base", base), ("system", system))

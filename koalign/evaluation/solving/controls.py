@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
-from koalign.data.preparing.splits import clusters_of
 from koalign.evaluation.solving.voting import Answer, Attempt
+from koalign.evaluation.stats.resampling import clusters_of
 from koalign.records import Problem
 
 

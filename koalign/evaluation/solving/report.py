@@ -8,7 +8,6 @@ from statistics import fmean
 from typing import Literal, get_args
 
 from koalign.data.grading.grade import grade
-from koalign.data.preparing.splits import clusters_of
 from koalign.evaluation.solving.controls import Controls
 from koalign.evaluation.solving.voting import Answer, Attempt, spent, vote_of
 from koalign.evaluation.stats.intervals import (
@@ -18,6 +17,7 @@ from koalign.evaluation.stats.intervals import (
     share_figure,
     wilson_interval,
 )
+from koalign.evaluation.stats.resampling import clusters_of
 from koalign.evaluation.stats.wording import interval, p_value, points
 from koalign.records import Problem, Record
 

@@ -1,4 +1,4 @@
-"""resampling: rows of items -> what resamples of whole clusters hold (Efron 1979).
+"""resampling: items and their clusters -> what resamples of whole clusters hold (Efron 1979).
 
 Questions on one passage are right and wrong together, so what is drawn with repetition is whole clusters.
 Every bootstrap of the package draws here: the same clusters and seed give the same resamples, whatever
@@ -10,12 +10,37 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from koalign.data.text.korean import fold
+from koalign.records import Problem
+
 if TYPE_CHECKING:
     import numpy as np
 
 RESAMPLES = 2000
 _BLOCK = 1_000_000
 """Clusters drawn at a time; it bounds the memory of large test sets."""
+
+
+def clusters_of(problems: Sequence[Problem]) -> list[str]:
+    """For each problem the name of its cluster: those that are right and wrong together.
+
+    A cluster holds the problems of one `group` of one source, and those on one folded passage, whatever
+    their source: the same passage stands in files of 수능 and of KMMLU. A problem with neither is its own.
+    """
+    merged = {problem.cluster: problem.cluster for problem in problems}
+
+    def name(cluster: str) -> str:
+        while merged[cluster] != cluster:
+            cluster = merged[cluster]
+        return cluster
+
+    first: dict[str, str] = {}
+    for problem in problems:
+        if problem.passage:
+            own = name(problem.cluster)
+            other = name(first.setdefault(fold(problem.passage), own))
+            merged[max(own, other)] = min(own, other)
+    return [name(problem.cluster) for problem in problems]
 
 
 def drawn_clusters(count: int, resamples: int = RESAMPLES, seed: int = 0) -> Iterator[np.ndarray]:
