@@ -80,6 +80,14 @@ def test_predictions_have_the_fields_that_others_rely_on(questions):
         assert (Path("out") / name).stat().st_size > 0
 
 
+def test_items_on_one_passage_are_one_cluster_whatever_their_groups(questions):
+    passage = problem(0)["passage"]
+    write_lines(questions, [problem(0), problem(1, passage=passage), problem(2)])
+    _, predictions = asked(Path("out"), "direct", "--data", str(questions))
+    first, second, third = (p.cluster for p in predictions)
+    assert first == second != third
+
+
 def test_the_same_command_again_has_nothing_to_do_and_says_the_same(questions):
     arguments = ("direct", "--data", str(questions), "--out", "out")
     first = evaluate(*arguments)

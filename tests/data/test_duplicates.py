@@ -113,6 +113,12 @@ def test_two_questions_on_one_passage_are_no_duplicates(in_question):
     assert find_duplicates(rows, 0.6) == []
 
 
+def test_a_question_that_only_one_row_asks_makes_another_problem():
+    texts = (PASSAGE, f"{PASSAGE}\n영의정이 따로 두자고 한 관청은?")
+    rows = [problem(question=text, choices=("선혜청", "균역청")) for text in texts]
+    assert find_duplicates(rows, 0.6) == find_duplicates(rows[::-1], 0.6) == []
+
+
 def test_one_question_on_two_passages_is_no_duplicate():
     other = "임금이 말하였다. 균역청을 두어 군포를 한 필로 줄이고 모자란 것은 결작으로 채우게 하라."
     passages = (PASSAGE, other, "")

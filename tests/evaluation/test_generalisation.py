@@ -127,13 +127,14 @@ def test_a_reader_of_places_does_not_stay_with_the_content():
 
 
 def test_questions_on_one_passage_are_one_case():
-    together = [
-        (side, p.model_copy(update={"source": "s", "group": side + p.answers[0]}))
-        for side, p in ITEMS
-    ]
+    moved = {p.id: p.model_copy(update={"passage": side + gold(p)}) for side, p in ITEMS}
+    together = [(side, moved[p.id]) for side, p in ITEMS]
+    replies = (
+        {moved[n].id: r for n, r in part.items()} for part in (HONEST.plain, HONEST.shuffled)
+    )
     alone, grouped = (
-        sign(generalisation(items, HONEST, HONEST, TAUGHT), "held_out_accuracy")["base"]
-        for items in (ITEMS, together)
+        sign(generalisation(items, answers, answers, TAUGHT), "held_out_accuracy")["base"]
+        for items, answers in ((ITEMS, HONEST), (together, Answers(*replies)))
     )
     assert grouped["high"] - grouped["low"] > 2 * (alone["high"] - alone["low"])
 

@@ -90,7 +90,7 @@ def test_an_own_file_is_a_protocol_and_says_only_what_differs(tmp_path: Path):
     [
         ("extends: kmmlu@lm-eval\nshot: 3", "shot: unknown key; did you mean 'shots'"),
         ("extends: kmmlu@lmeval", "extends: .*did you mean 'kmmlu@lm-eval'"),
-        ("about: a\ntemplate: kmlu", "'kmlu' is neither"),
+        ("about: a\ntemplate: kmlu", r"mine\.yaml: template: 'kmlu' is neither"),
         ("about: a\nshots: 2", "template: Field required"),
         ("extends: kmmlu@lm-eval\nmode: chose", "mode: "),
         ("extends: kmmlu@lm-eval\nmetrics: [accuracy]", "metrics: .*acc, acc_norm"),
@@ -100,6 +100,8 @@ def test_an_own_file_is_a_protocol_and_says_only_what_differs(tmp_path: Path):
         ("about: a\ntemplate: direct\nmeasured: {f1: [x]}", "measured: 'f1' is not among"),
         ("about: a\ntemplate: direct\ntemperature: .inf", "temperature: .*finite"),
         ("about: a\ntemplate: direct\nname: ''", "name: "),
+        (f"about: a\ntemplate: direct\nname: {'가' * 101}", "name: .*100"),
+        ("about: a\ntemplate: direct\nstop: ['']", r"stop\.0: "),
         ("template: direct\nshots: 1\nshots: 0", "not YAML: key 'shots' is given twice"),
         ("- a", "found list"),
     ],

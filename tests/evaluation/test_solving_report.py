@@ -14,9 +14,9 @@ from koalign.reports.solving import TITLES, print_report, report_page
 RIGHT, WRONG = "정답: 2", "정답: 1"
 
 
-def problem(number: int, group: str = "") -> Problem:
+def problem(number: int, passage: str = "") -> Problem:
     return Problem(
-        question=f"{number}번 사람이 사는 곳은?", choices=("서울", "부산", "대구"), answers=("2",), group=group
+        question=f"{number}번 사람이 사는 곳은?", choices=("서울", "부산", "대구"), answers=("2",), passage=passage
     )  # fmt: skip
 
 
@@ -41,8 +41,9 @@ def report(
     bare: list[list[bool]],
     mismatched: list[list[bool]] | None = None,
     own_bare: list[bool] = (),
+    passages: int | None = None,
 ) -> SolvingReport:
-    problems = [problem(n) for n in range(len(hinted))]
+    problems = [problem(n, f"글 {n % passages}" if passages else "") for n in range(len(hinted))]
     attempts = [attempt(p, some, list(own_bare)) for p, some in zip(problems, hinted, strict=True)]
     lent = mismatched or [[] for _ in problems]
     controls = Controls(
@@ -66,6 +67,14 @@ def test_hints_that_turn_wrong_into_right_pay_and_the_sentence_says_by_how_much(
     vote = column(found, "vote")
     assert (vote.accuracy, vote.difference) == (0.9, pytest.approx(0.5))
     assert vote.difference_low < 0.5 < vote.difference_high and vote.p < 0.001
+
+
+def test_questions_on_one_passage_are_one_case():
+    hinted, bare = [[n % 10 < 5] for n in range(100)], [[False]] * 100
+    alone, grouped = (column(report(hinted, bare, passages=n), "vote") for n in (None, 10))
+    for low, high in (("low", "high"), ("difference_low", "difference_high")):
+        widths = [getattr(one, high) - getattr(one, low) for one in (alone, grouped)]
+        assert widths[1] > 2 * widths[0]
 
 
 def test_hints_that_harm_do_not_pay():
@@ -157,7 +166,7 @@ def test_equal_tokens_are_never_fewer_than_solving_spent_and_not_a_sample_too_ma
 
 @pytest.mark.parametrize("count", [2, 3, 17])
 def test_no_problem_gets_a_hint_of_its_own_or_of_its_passage_and_each_as_many_as_its_own(count):
-    problems = [problem(n, group=f"g{n // 2}" if count == 17 else "") for n in range(count)]
+    problems = [problem(n, f"글 {n // 2}" if count == 17 else "") for n in range(count)]
     attempts = [attempt(p, [True] * (1 + n % 3), [True]) for n, p in enumerate(problems)]
     lent = mismatched_hints(problems, attempts, seed=0)
     owner = {one.hints[0].text: n for n, one in enumerate(attempts)}
@@ -166,7 +175,7 @@ def test_no_problem_gets_a_hint_of_its_own_or_of_its_passage_and_each_as_many_as
         assert answers == len(attempts[number].hints[0].answers)
         lender = owner[text]
         assert lender != number
-        assert not problems[number].group or problems[lender].group != problems[number].group
+        assert count < 17 or problems[lender].passage != problems[number].passage
 
 
 def test_whose_hint_is_lent_does_not_depend_on_the_order_of_the_file():
