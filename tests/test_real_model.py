@@ -8,6 +8,8 @@ from unittest import mock
 import pytest
 from support.command import ROOT
 
+pytestmark = pytest.mark.slow  # the script loads torch
+
 
 def run(out: Path, convert) -> None:
     """The script, with little files for the model."""

@@ -16,7 +16,7 @@ from koalign.training.fit import fit
 from koalign.training.policy import continued_policy
 from koalign.training.scoring import token_logps
 
-pytestmark = pytest.mark.gpu
+pytestmark = [pytest.mark.gpu, pytest.mark.slow]
 
 BASES = [
     Model(path="builtin:tiny-ko", dtype="float32"),

@@ -1,10 +1,13 @@
 """The static screen: what a hint may not say, and what it may."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.problems import exam
 
+from koalign.mining.hints.statements import judges_a_statement
 from koalign.mining.hints.static_screen import static_refusal
 from koalign.records import Problem, Rationale
 
@@ -218,3 +221,12 @@ def test_most_honest_hints_of_the_built_in_exam_pass():
     problems = [problem for problem in exam("train") if problem.choices][:300]
     refused = [refusal(problem, text) for problem in problems for text in honest]
     assert sum(reason is not None for reason in refused) <= 0.01 * len(refused)
+
+
+@pytest.mark.parametrize("text", ["㉠㉡" * 5000, "01" * 600, "나머지는옳지않은지" * 1000])
+def test_a_hint_that_goes_round_in_circles_is_judged_at_once(text):
+    """In milliseconds; with a pattern that backtracks, in minutes to years."""
+    digits = COUNTED.model_copy(update={"box": f"ㄱ. {'0 1 ' * 12}2 이다."})
+    begun = time.perf_counter()
+    judges_a_statement(digits, text)
+    assert time.perf_counter() - begun < 5

@@ -6,6 +6,7 @@ A hint may ask about a statement, compare it, or say where to look. It may not j
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from koalign.records import Problem
 
@@ -23,14 +24,14 @@ _PLACE = (
     r"(?:(?:첫|두|세|네|다섯|마지막)\s?번째|(?<!\d)[1-9]\s?번째?|첫째|둘째|셋째|넷째|앞의|뒤의)"
 )
 _LABEL = (
-    rf"(?:[{SYMBOLS}](?:[\s,·/와과및]*[{SYMBOLS}])*(?:\s?{_ANY_NOUN})?"
+    rf"(?:[{SYMBOLS}](?:\s?{_ANY_NOUN})?"
     rf"|(?:{_PLACE}|나머지)\s?{_NOUN}|보기의?\s?{_PLACE}\s?{_ANY_NOUN}|나머지"
     rf"|{_NOUN}\s?\(?(?:[1-9](?!\d)|[가나다라마](?=\)))\)?번?|\([가나다라마]\))"
 )
-"""What names a statement: ㄱ과 ㄷ, 두 번째 진술, 보기 1, 나머지."""
+"""What names a statement: ㄱ, 두 번째 진술, 보기 1, 나머지. A list is judged where its last one is."""
 
 _ASKED = (
-    r"[가-힣]*(?:지\s?[않못][가-힣]*)?(?:[은는인한린른된을일할릴될]지|[은는인한린른된]가|[을일할릴될]까"
+    r"[가-힣]*(?:지\s[않못][가-힣]*)?(?:[은는인한린른된을일할릴될]지|[은는인한린른된]가|[을일할릴될]까"
     r"|[습입합립]니까|냐|면|여부)(?![가-힣]*다)"
     rf"|[은는인한린른된]\s?{_ANY_NOUN}(?:인지|인가|일까|으로\s볼)"
     r"|[다라]고[가-힣 ]{0,10}(?:[지까면](?![가-힣])|말|않)|고\s[그틀]"
@@ -56,7 +57,7 @@ _JUDGED_BEFORE = (
     rf"\s?{_ANY_NOUN}(?:은|는|이|가|:)?\W*"
 )
 _NAMED = re.compile(
-    rf"{_JUDGED_BEFORE}(?:오직\s|바로\s)?{_LABEL}(?:이다|이고|이며|다(?![가-힣])|뿐|만|임|입니다|\s하나|\s?[.!]|\s*$)"
+    rf"{_JUDGED_BEFORE}(?:오직\s|바로\s)?(?:[{SYMBOLS}][\s,·/와과및]*)*{_LABEL}(?:이다|이고|이며|다(?![가-힣])|뿐|만|임|입니다|\s하나|\s?[.!]|\s*$)"
 )
 """The other way round: 옳은 것은 ㄱ과 ㄷ이다."""
 _BEFORE_TEXT = re.compile(rf"{_JUDGED_BEFORE}$")
@@ -87,12 +88,23 @@ def _judges_text(text: str, statement: str, *, listed: bool) -> bool:
     words = re.findall(r"\w+", statement)
     if sum(map(len, words)) < _FEWEST_LETTERS:
         return False
-    loose = [re.escape(word[:-1] or word) + r"\w{0,3}" for word in words]
-    for found in re.finditer(r"\W*".join(loose), text):
+    for found in re.finditer(_loosely(words), text):
         after = text[found.end() :]
         if _AFTER_TEXT.match(after) or _BEFORE_TEXT.search(text[: found.start()]):
             return True
         if listed and re.match(r"\s*(?:[.!]\s|[.!]?$)", after):
             return True
-    denied = r"\W*".join([*loose[:-1], _DENIED])
-    return listed and len(words) > 2 and bool(re.search(denied, text))
+    if not listed or len(words) < 3:
+        return False
+    return bool(re.search(rf"{_loosely(words[:-1])}\W*{_DENIED}", text))
+
+
+def _loosely(words: Sequence[str]) -> str:
+    """A pattern of the words with other endings. A word is matched so that the next two follow, and not
+    again: else words that repeat would take exponential time."""
+    stems = [re.escape(word[:-1] or word) for word in words]
+    steps = (
+        rf"(?>{stem}\w{{0,3}}\W*(?={after}\w{{0,3}}\W*{then}))"
+        for stem, after, then in zip(stems, stems[1:], [*stems[2:], ""], strict=False)
+    )
+    return "".join(steps) + rf"{stems[-1]}\w{{0,3}}"
