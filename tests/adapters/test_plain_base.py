@@ -55,4 +55,5 @@ def test_a_base_without_a_chat_template_is_trained_measured_and_handed_on(tmp_pa
     own = koalign(
         "benchmark", "direct", "--adapters", "out", "--out", "x", *bare, cwd=tmp_path, code=2
     )
+    assert "made with another tokenizer or chat template" in own.stderr
     assert "model.chat_template: plain" in own.stderr

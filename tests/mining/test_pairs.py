@@ -6,10 +6,11 @@ from dataclasses import replace
 from statistics import median
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support.completions import (
     OPTIONS,
+    OTHER,
     PROBLEM,
     answering,
     placed,
@@ -94,6 +95,7 @@ def test_partners_are_picked_so_that_the_places_are_even():
 
 
 @given(st.lists(sampled_prompts(), max_size=4))
+@example([[answering("다가가가나나"), answering("다라", OTHER)]])
 def test_no_place_comes_before_hardness(problems):
     """The hard pairs of a problem are its hardest candidates, wherever their answers stand."""
     found = {
