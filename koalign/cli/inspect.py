@@ -83,6 +83,7 @@ def grade(
 ) -> None:
     """Grade stored text again, by rule and without a model: answer, correct and why of each line."""
     from koalign.data.grading.grade import GradeLine, regrade
+    from koalign.evaluation.stats.wording import listed
     from koalign.jsonl import read_jsonl, to_json_line
 
     refuse_existing(out, force)
@@ -92,9 +93,8 @@ def grade(
     else:
         write_jsonl(out, lines)
     right = sum(line.correct for line in lines)
-    reasons = Counter(line.why for line in lines)
-    listed = ", ".join(f"{why} {count:,}" for why, count in sorted(reasons.items()))
-    typer.echo(f"{right:,} of {len(lines):,} right ({listed or 'no line'})", err=True)
+    reasons = Counter[str](sorted(line.why for line in lines))
+    typer.echo(f"{right:,} of {len(lines):,} right ({listed(reasons) or 'no line'})", err=True)
 
 
 def init(

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from math import log2
 from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
@@ -28,6 +29,7 @@ from koalign.evaluation.diagnosis.reasoning import (
 from koalign.evaluation.diagnosis.signs import MINIMUM, POINTS, SIGNS, TIMES, read
 from koalign.evaluation.stats.intervals import Figure, figure
 from koalign.evaluation.stats.resampling import clusters_of
+from koalign.evaluation.stats.tables import frequencies
 from koalign.records import Problem, Sample, Verdict
 
 if TYPE_CHECKING:
@@ -141,7 +143,7 @@ class _Model:
             for side, problem in items
             if side == "held_out"
         }
-        self._openings = Counter(t.opening for t in self._texts.values() if t.opening)
+        self._openings = frequencies(t.opening for t in self._texts.values() if t.opening)
         self._rows = [self._row(side, problem.id) for side, problem in items]
 
     def terms(self, key: str) -> list[Term]:
@@ -163,7 +165,7 @@ class _Model:
         if moved is not None and reply.choice is not None and moved.choice is not None:
             row["stays"] = float(reply.choice == moved.choice)
         if text.opening is not None:
-            row["opening"] = float(text.opening == _commonest(self._openings)[0][0])
+            row["opening"] = float(text.opening == next(iter(self._openings)))
         if text.contradicts is not None:
             row["contradiction"] = float(text.contradicts)
         return {
@@ -180,11 +182,12 @@ class _Model:
         texts = list(self._texts.values())
         match key:
             case "opening" if self._openings:
-                shares = [count / self._openings.total() for count in self._openings.values()]
+                total = sum(self._openings.values())
+                shares = [count / total for count in self._openings.values()]
                 return {
                     "entropy_bits": round(sum(-share * log2(share) for share in shares), 4),
                     "different": len(shares),
-                    "texts": self._openings.total(),
+                    "texts": total,
                 }
             case "contradiction":
                 names = {True: "contradicts", False: "agrees", None: "unknown"}
@@ -201,7 +204,7 @@ class _Model:
         phrases = Counter(phrase for text in texts for phrase in set(text.phrases))
         longest = sorted(phrases.items(), key=lambda item: (-item[1] * len(item[0]), item[0]))
         return {
-            "openings": dict(_commonest(self._openings)[:EXAMPLES]),
+            "openings": dict(islice(self._openings.items(), EXAMPLES)),
             "phrases": dict(longest[:SHOWN_PHRASES]),
             "contradictions": [
                 {"id": text.reply.problem.id, "text": text.reply.sample.text}
@@ -254,10 +257,6 @@ def _lengths(
 
 def _gap_of_medians(rows: Sequence[tuple[int, int, str]]) -> float:
     return median(system for _, system, _ in rows) - median(base for base, _, _ in rows)
-
-
-def _commonest(openings: Counter[str]) -> list[tuple[str, int]]:
-    return sorted(openings.items(), key=lambda item: (-item[1], item[0]))
 
 
 def _summary(signs: Sequence[Mapping[str, Any]]) -> list[str]:
