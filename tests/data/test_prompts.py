@@ -171,13 +171,10 @@ def test_any_completion_comes_back_from_its_ids(family, text):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_base_without_a_chat_template_reads_plain_turns_where_the_config_says_so(family):
+def test_plain_turns_are_lines_of_text_and_an_answer_ends_with_eos(family):
     tokenizer = deepcopy(fake_tokenizer(family))
-    tokenizer.chat_template = None
-    asked = with_system(renderer())
-    with pytest.raises(KoalignError, match=r"no chat template; set model\.chat_template: plain"):
-        row(tokenizer, asked, CHOICE)
     tokenizer.chat_template = PLAIN
+    asked = with_system(renderer())
     prompt, written = row(tokenizer, asked, CHOICE)
     shown = asked.render(CHOICE, "answer")
     (text,) = prompt_texts(tokenizer, [shown])
