@@ -215,7 +215,15 @@ def common_base(
     known = next((card.base for card in cards if card.base.weight_hash), cards[0].base)
     tokenizers = {card.base.tokenizer_hash for card in cards} - {None}
     agreed = tokenizers.pop() if len(tokenizers) == 1 else None
-    return known.model_copy(update={"tokenizer_hash": agreed})
+    # An adapter that koalign did not make says neither.
+    templates = {card.base.chat_template for card in cards if card.base.tokenizer_hash}
+    if len(templates) > 1:
+        raise KoalignError(
+            f"{', '.join(map(str, folders))}: one was made with model.chat_template: plain, and another "
+            "without; take adapters of one chat template"
+        )
+    template = templates.pop() if templates else None
+    return known.model_copy(update={"tokenizer_hash": agreed, "chat_template": template})
 
 
 def _weight_hash(base: AdapterBase) -> str | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from support.lora_folders import LAYERS, TINY, plain, trained
+from support.lora_folders import LAYERS, TINY, TINY_BASE, plain, trained
 
 from koalign.adapters.cards import adapter_id
 from koalign.adapters.stack import stack
@@ -114,6 +114,17 @@ def test_adapters_of_other_bases_are_refused_and_of_one_base_under_two_names_are
     # The third is held against the second as well, not against the first alone.
     with pytest.raises(KoalignError, match="take adapters of one base"):
         stack([plain(tmp_path / "builtin", seed=5), known, other], tmp_path / "d")
+
+
+def test_adapters_of_two_chat_templates_are_refused_and_a_stack_keeps_the_one_of_all(tmp_path):
+    turns = TINY_BASE.model_copy(update={"tokenizer_hash": "p", "chat_template": "plain"})
+    own = plain(tmp_path / "own", card=trained("own"))
+    first = plain(tmp_path / "first", seed=1, card=trained("first", base=turns))
+    second = plain(tmp_path / "second", seed=2, card=trained("second", base=turns))
+    with pytest.raises(KoalignError, match=r"own.*model\.chat_template: plain.*one chat template"):
+        stack([own, first], tmp_path / "c")
+    external = plain(tmp_path / "external", seed=3)
+    assert stack([external, first, second], tmp_path / "d").base.chat_template == "plain"
 
 
 def test_of_unknown_bases_the_shapes_decide(tmp_path):
