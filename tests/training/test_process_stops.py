@@ -22,13 +22,16 @@ from koalign.training.processes import in_processes
 pytestmark = pytest.mark.slow
 
 
-def children() -> list[psutil.Process]:
-    """Processes of ours that are alive, but for the one that multiprocessing keeps for itself."""
-    return [
+def children() -> set[psutil.Process]:
+    """Processes of ours that are alive, but for the one that multiprocessing keeps for itself.
+
+    Compare with `<=`: a process of an earlier test may end meanwhile.
+    """
+    return {
         child
         for child in psutil.Process().children(recursive=True)
         if child.status() != psutil.STATUS_ZOMBIE and "resource_tracker" not in " ".join(child.cmdline())
-    ]  # fmt: skip
+    }  # fmt: skip
 
 
 def test_processes_meet_and_the_first_answers():
@@ -36,7 +39,7 @@ def test_processes_meet_and_the_first_answers():
     expected = ([(0, "가"), (1, "가"), (2, "가")], "first: 0")
     assert in_processes("sft", 3, places, "가") == expected
     assert in_processes("sft", 1, places, "가") == ([(0, "가")], "first: 0")
-    assert children() == before
+    assert children() <= before
 
 
 def test_what_a_process_refuses_is_refused_in_the_same_words():
@@ -51,7 +54,7 @@ def test_an_error_of_any_process_arrives_with_its_traceback_and_ends_all():
         in_processes("sft", 2, end_in, 1, "fail")
     assert "sft: process 2 of 2 failed" in str(raised.value)
     assert "in end_in" in str(raised.value) and "ranks have moved" in str(raised.value)
-    assert children() == before
+    assert children() <= before
 
 
 @pytest.mark.parametrize("place", [0, 1])
@@ -60,7 +63,7 @@ def test_a_killed_process_ends_all_with_one_line_that_says_so(place):
     with pytest.raises(KoalignError) as raised:
         in_processes("sft", 2, end_in, place, "die")
     assert f"sft: process {place + 1} of 2 ended without an error (SIGKILL)" in str(raised.value)
-    assert "\n" not in str(raised.value) and children() == before
+    assert "\n" not in str(raised.value) and children() <= before
 
 
 def test_trl_batches_in_two_processes_are_refused_in_one_line(tmp_path):
