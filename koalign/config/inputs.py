@@ -80,6 +80,8 @@ class Data(Section):
     """JSONL of candidate hints for training problems (problem_id, text), from a teacher."""
     dev_share: float = Field(default=0, ge=0, lt=1)
     """Share of the training problems to hold out as dev where `dev` is empty, whole passages at a time."""
+    seed: int = Field(default=0, ge=0)
+    """Of the hold-out of dev and the order of the training problems; the other `seed` changes neither."""
     near_duplicates: float = Field(default=0.9, gt=0, le=1)
     """Training problems this alike (Jaccard of character 5-grams) are one; the first is kept."""
     leaks: Literal["stop", "drop"] = "stop"

@@ -49,8 +49,8 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     )
     prepared.remove_duplicates(config.data.near_duplicates)
     if config.data.dev_share and not prepared.splits["dev"]:
-        prepared.hold_out_dev(config.data.dev_share, config.seed)
-    prepared.mix_train(config.seed)
+        prepared.hold_out_dev(config.data.dev_share, config.data.seed)
+    prepared.mix_train(config.data.seed)
     leaks = _guard(prepared, config.data.leak_overlap, config.data.leaks == "stop", out)
     shots = prepared.splits[config.prompt.shots_from] if config.prompt.shots else []
     renderer = replace(renderer, pool=tuple(shots))
@@ -219,7 +219,7 @@ STAGE = Stage(
     name="prepare",
     command="sft",
     run=run,
-    sections=("model", "data", "prompt", "engine", "seed"),
+    sections=("model", "data", "prompt", "engine"),
     inputs=("data.train", "data.dev", "data.test", "data.hints"),
     continues=False,
     version=2,

@@ -114,6 +114,10 @@ def test_dev_is_held_out_of_training_by_whole_passages(scripted):
     train, dev = rows("train"), rows("dev")
     assert len(train) + len(dev) == 400 and 40 < len(dev) < 120
     assert not {p.group for p in train} & {p.group for p in dev}
+    other_seed = prepare("-s", "data.dev_share=0.2", "-s", "seed=1")
+    assert "nothing to do" in other_seed.stdout
+    prepare("-s", "data.dev_share=0.2", "-s", "data.seed=1", "--force")
+    assert {p.id for p in rows("dev")} != {p.id for p in dev}
 
 
 def test_too_long_a_problem_is_dropped_from_training_and_refused_in_test(scripted):
