@@ -17,6 +17,7 @@ from koalign.config.inputs import Engine, Sampling
 from koalign.data.prompting.tokens import prompt_ids
 from koalign.engines.drawing import draw
 from koalign.engines.engine import Question, Request
+from koalign.engines.hf import draw_tokens
 from koalign.engines.opening import open_engine
 from koalign.records import KoalignError, Sample
 
@@ -137,6 +138,19 @@ def first_logits(request: Request) -> torch.Tensor:
     model = PeftModel.from_pretrained(load_base(MODEL, quantized=False), request.adapter)
     with torch.no_grad():
         return model(input_ids=torch.tensor([request.prompt_ids])).logits[0, -1].double()
+
+
+@pytest.mark.parametrize("top_p", [0.1, 0.9, 1.0])
+@pytest.mark.parametrize("sharpness", [0.1, 3.0])
+def test_a_large_vocabulary_gives_the_tokens_that_sorting_all_of_it_gives(top_p, sharpness):
+    generator = torch.Generator().manual_seed(0)
+    probs = (sharpness * torch.randn(200, 5000, generator=generator)).softmax(dim=-1)
+    uniform = torch.rand(200, 1, generator=generator)
+    likeliest, tokens = probs.sort(descending=True)
+    mass = likeliest.cumsum(dim=-1)
+    nucleus = torch.where(mass - likeliest < top_p, mass, 0).amax(dim=-1, keepdim=True)
+    place = (mass <= uniform * nucleus).sum(dim=-1, keepdim=True)
+    assert torch.equal(draw_tokens(probs, uniform, top_p), tokens.gather(-1, place))
 
 
 def test_a_finished_sample_ends_with_the_end_of_turn_and_a_cut_one_does_not(hf, requests):
