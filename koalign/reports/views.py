@@ -6,7 +6,7 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,29 +18,39 @@ from rich.text import Text
 import koalign
 from koalign.data.prompting.prompts import Renderer
 from koalign.data.prompting.tokens import completion_ids, prompt_ids
-from koalign.evaluation.stats.wording import interval, listed, p_value, percent, points
-from koalign.jsonl import read_json
+from koalign.evaluation.rows import Difference, Row
+from koalign.evaluation.stats.wording import hundredths, interval, listed, p_value, points
+from koalign.jsonl import parse_record, read_json
 from koalign.provenance import PACKAGES
 from koalign.records import KoalignError, Problem
 from koalign.run import Manifest, read_manifest
 
-ENTRY_TITLES = {
-    "base": "base model",
-    "sft": "after sft",
-    "dpo": "after dpo",
-    "solve_bare": "dpo policy alone, as many tokens",
-    "solve": "abstraction, then answer",
+ROW_TITLES = {
+    "base": "base",
+    "sft": "sft",
+    "sft_plateau": "sft to its plateau",
+    "dpo": "dpo",
+    "rft": "rft: sft on chosen",
+    "solve": "solve",
+    "votes_written": "votes, equal written",
+    "votes_total": "votes, equal total",
+    "mismatched": "mismatched hints",
+    "base_hinted": "base with the hints",
+    "reasoning": "own reasoning",
 }
-
-
+"""Rows of a run's results."""
+ROW_HEAD = (
+    "step", "accuracy, %", "against", "points", "p", "votes", "written", "read"
+)  # fmt: skip
+"""Of a row's figures, with 95 % intervals."""
 MOST_TOKENS_A_LETTER = 8
 """Where the bytes of letters still do not end, they are no text."""
 
 
 def console() -> Console:
-    """Where tables go: as wide as the terminal, at least 100 columns elsewhere."""
+    """Where tables go: as wide as the terminal, at least 120 columns elsewhere."""
     plain = Console()
-    return plain if plain.is_terminal else Console(width=max(100, plain.width))
+    return plain if plain.is_terminal else Console(width=max(120, plain.width))
 
 
 def print_table(
@@ -48,9 +58,15 @@ def print_table(
     rows: Iterable[Sequence[str | int | Text]],
     title: str = "",
     caption: str = "",
+    *,
+    whole_names: bool = False,
 ) -> None:
-    """A table of texts as they stand and numbers with commas; Text keeps its style."""
+    """A table of texts as they stand and numbers with commas; Text keeps its style.
+
+    `whole_names`: the first column is not wrapped.
+    """
     table = Table(*map(escape, head), title=escape(title) or None, caption=caption or None)
+    table.columns[0].no_wrap = whole_names
     for row in rows:
         cells = (f"{cell:,}" if isinstance(cell, int) else cell for cell in row)
         table.add_row(*(escape(cell) if isinstance(cell, str) else cell for cell in cells))
@@ -103,23 +119,69 @@ def print_run(summary: Mapping[str, Any]) -> None:
         print_results(summary["results"])
 
 
-def print_results(results: Mapping[str, Mapping[str, Any]]) -> None:
-    """Accuracy of each step, its 95 % interval, and the paired test against the step before."""
-    head = "step", "accuracy", "95 % interval", "points above the row before", "p", "problems"
-    rows = []
-    for name, entry in results.items():
-        gain, low, high = (entry[f"difference{end}"] for end in ("", "_low", "_high"))
-        span = "" if low is None else f" ({interval(low, high, points)})"
-        row = (
-            ENTRY_TITLES[name],
-            percent(entry["accuracy"]),
-            interval(entry["ci_low"], entry["ci_high"], unknown=""),
-            "" if gain is None else f"{points(gain)}{span}" if gain else "0",
-            p_value(entry["p_value"]),
-            entry["n"],
-        )
-        rows.append(row)
-    print_table(head, rows)
+def print_results(results: Mapping[str, Any]) -> None:
+    """The rows of results.json, controls indented below their step, and what each step beats.
+
+    Raises KoalignError for rows of another version of koalign.
+    """
+    place = "results.json (`koalign evaluate --force` makes it again)"
+    rows = {name: parse_record(Row, row, f"{place}: {name}") for name, row in results.items()}
+    problems = next(iter(rows.values())).n
+    print_table(
+        ROW_HEAD,
+        [row_cells(name, row) for name, row in rows.items()],
+        f"{problems:,} problems",
+        "with 95 % intervals; votes, and tokens written and read, are per problem",
+        whole_names=True,
+    )
+    print_lines(conclusions(rows))
+
+
+def row_cells(name: str, row: Row) -> tuple[str, ...]:
+    """A row of results.json as ROW_HEAD has it."""
+    return (
+        ("  " if row.kind == "control" else "") + ROW_TITLES[name],
+        _with_interval(row.accuracy, row.ci_low, row.ci_high, hundredths),
+        row.against or "",
+        _points(row),
+        p_value(row.p_value),
+        f"{row.answers:,.3g}",
+        f"{row.generated:,.0f}",
+        f"{row.prompt:,.0f}",
+    )
+
+
+def conclusions(rows: Mapping[str, Row]) -> list[str]:
+    """One sentence a step: a gain, or which rows it does not beat; none for a run without controls."""
+    sentences = []
+    for name, row in rows.items():
+        if row.gain is None:
+            continue
+        beaten = [ROW_TITLES[rival] for rival, gap in row.rivals.items() if gap.is_gain]
+        unbeaten = [
+            f"{ROW_TITLES[rival]} {_points(gap)}, p {p_value(gap.p_value)}"
+            for rival, gap in row.rivals.items()
+            if not gap.is_gain
+        ]
+        if row.gain:
+            sentences.append(f"{name}: a gain over {', '.join(beaten)}")
+        else:
+            beats = f"; it beats {', '.join(beaten)}" if beaten else ""
+            sentences.append(f"{name}: no gain over {'; '.join(unbeaten)}{beats}")
+    return sentences
+
+
+def _points(gap: Difference) -> str:
+    """`+1.2 (+0.3 to +2.1)`; empty for none."""
+    value, low, high = gap.difference, gap.difference_low, gap.difference_high
+    return "" if value is None else _with_interval(value, low, high, points)
+
+
+def _with_interval(
+    value: float, low: float | None, high: float | None, show: Callable[[float], str]
+) -> str:
+    ends = interval(low, high, show, unknown="")
+    return f"{show(value)} ({ends})" if ends else show(value)
 
 
 def describe(manifest: Manifest, ran: bool) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from koalign.adapters.cards import check_adapter
 from koalign.answering.controls import draw_controls
@@ -19,9 +18,9 @@ from koalign.evaluation.benchmark import Benchmark
 from koalign.evaluation.item_scores import score_text
 from koalign.evaluation.protocols import load_protocol
 from koalign.evaluation.results import Prediction
+from koalign.evaluation.rows import rows_of
 from koalign.evaluation.solving.report import solving_report
 from koalign.evaluation.solving.voting import Attempt, answers_of, spent, vote_of
-from koalign.evaluation.stats.intervals import macro_f1, paired_difference, share_figure
 from koalign.jsonl import read_json, read_jsonl, read_record, write_json
 from koalign.provenance import measured
 from koalign.records import Base, KoalignError, Problem
@@ -33,10 +32,6 @@ TEST = "prepare/test.jsonl"
 ALONE = {"base": "base", "sft": "sft", "dpo": "dpo", "answer_alone": "answer"}
 """Systems that answer without a hint, and their adapters."""
 SOLVE = ("abstraction", "answer")
-ENTRIES = ("base", "sft", "dpo", "solve_bare", "solve")
-"""The rows of results.json; each is tested against the one before. The first three answer greedily.
-`solve_bare` is what solving is compared with: the majority of so many answers of the DPO policy alone
-that they cost at least as many tokens as `solve`, hints included."""
 
 
 def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
@@ -86,7 +81,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
             attempt.model_copy(update={"hints": (), "bare": tuple(answers)})
             for attempt, answers in zip(attempts, controls.bare, strict=True)
         ]
-        write("solve_bare", systems["dpo"], _votes(benchmark, bare), **cost)
+        write("votes_written", systems["dpo"], _votes(benchmark, bare), **cost)
         solving = System(base, ",".join(SOLVE), steps, [cards[name][0] for name in SOLVE])
         made = read_manifest(inputs["solve/answers.jsonl"].parent)
         assert made is not None  # an input of a stage is whole
@@ -95,14 +90,11 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     report = solving_report(problems, attempts, controls, right, alone)
     write_report(report, out / "solving.json", out / "solving.html")
 
-    results = {
-        name: _entry(predictions[name], predictions[before] if before else None)
-        for before, name in zip((None, *ENTRIES), ENTRIES, strict=False)
-    }
-    write_json(out / "results.json", results)
+    rows = rows_of(predictions, concluded=False)
+    write_json(out / "results.json", {name: row.model_dump() for name, row in rows.items()})
     return StageResult(
         counts={"problems": len(problems)},
-        metrics={f"accuracy_{name}": entry["accuracy"] for name, entry in results.items()},
+        metrics={f"accuracy_{name}": row.accuracy for name, row in rows.items()},
     )
 
 
@@ -152,29 +144,6 @@ def _votes(benchmark: Benchmark, attempts: Sequence[Attempt]) -> Answers:
     return Answers(predictions)
 
 
-def _entry(
-    predictions: Sequence[Prediction], before: Sequence[Prediction] | None
-) -> dict[str, Any]:
-    """Accuracy with the interval over passages, macro-F1, and the paired comparison with `before`."""
-    # Questions on one passage are right and wrong together.
-    passages = [prediction.passage for prediction in predictions]
-    right = [prediction.correct for prediction in predictions]
-    share = share_figure(right, clusters=passages)
-    names = ("difference", "difference_low", "difference_high", "p_value")
-    values: tuple[float | None, ...] = (None, None, None, None)
-    if before is not None:
-        gain, p = paired_difference(right, [p.correct for p in before], clusters=passages)
-        values = (gain.value, gain.low, gain.high, p)
-    return {
-        "accuracy": share.value,
-        "n": share.n,
-        "ci_low": share.low,
-        "ci_high": share.high,
-        "macro_f1": macro_f1([p.gold[0] for p in predictions], [p.answer for p in predictions]),
-        **dict(zip(names, values, strict=True)),
-    }
-
-
 STAGE = Stage(
     name="evaluate",
     command="evaluate",
@@ -188,5 +157,5 @@ STAGE = Stage(
         "solve/attempts.jsonl",
         "engine.script",
     ),
-    version=5,
+    version=6,
 )
