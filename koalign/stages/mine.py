@@ -24,6 +24,7 @@ from koalign.data.preparing.splits import split_by_group
 from koalign.engines.drawing import draw, requests_for
 from koalign.engines.opening import open_engine
 from koalign.evaluation.results import Prediction, read_evaluation
+from koalign.evaluation.stats.resampling import clusters_of
 from koalign.jsonl import read_json, read_jsonl, read_record, write_jsonl
 from koalign.mining.mistakes.mistakes import AnsweredProblem, matched, refuse_test
 from koalign.records import Base, KoalignError, Problem, content_hash
@@ -222,7 +223,10 @@ def _answer(config: Config, inputs: Inputs, out: Path, *, numbers: Sequence[int]
         title = f"mine: answers of {len(numbers)} folds"
         drawn = draw(engine, requests, greedy, out / "samples.jsonl", title=title, seed=config.seed)
     predictions = []
-    for problem, (sample,), request in zip(problems, drawn, requests, strict=True):
+    clusters = clusters_of(problems)
+    for problem, cluster, (sample,), request in zip(
+        problems, clusters, drawn, requests, strict=True
+    ):
         verdict = grade(problem, sample.text, sample.finish_reason)
         prediction = Prediction(
             id=problem.id,
@@ -233,7 +237,7 @@ def _answer(config: Config, inputs: Inputs, out: Path, *, numbers: Sequence[int]
             why=verdict.why,
             scores={"accuracy": float(verdict.correct)},
             subject=problem.subject,
-            passage=problem.cluster,
+            passage=cluster,
             prompt_tokens=len(request.prompt_ids),
             completion_tokens=len(sample.token_ids),
         )
