@@ -16,7 +16,7 @@ from datasets import Dataset
 from peft import PeftModel
 from trl import DPOConfig, DPOTrainer
 
-from koalign.config.sections import Dpo, Training
+from koalign.config.training import Dpo, Training
 from koalign.engines.packing import Group
 from koalign.records import Completion, Pair
 from koalign.training.dpo import dpo_trainer, group_pairs

@@ -16,7 +16,7 @@ from datasets import Dataset
 from peft import PeftModel
 from trl import SFTConfig, SFTTrainer
 
-from koalign.config.sections import Sft, Training
+from koalign.config.training import Sft, Training
 from koalign.engines.packing import Group
 from koalign.training.sft import sft_trainer
 

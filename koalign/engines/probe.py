@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from koalign.config.inputs import Sampling
-from koalign.config.sections import Probing
+from koalign.config.training import Probing
 from koalign.data.grading.grade import grade
 from koalign.data.prompting.prompts import Renderer
 from koalign.data.prompting.tokens import prompt_ids

@@ -15,7 +15,7 @@ from trl import DPOConfig, DPOTrainer
 from trl.trainer.dpo_trainer import DataCollatorForPreference
 from trl.trainer.utils import FusedCausalLMOutput
 
-from koalign.config.sections import Dpo, Training
+from koalign.config.training import Dpo, Training
 from koalign.engines.packing import Group, pack, rows_of
 from koalign.records import Logps, Pair
 from koalign.training.fit import Job, on_one_gpu, train, trl_settings

@@ -27,7 +27,8 @@ from transformers.trainer import TRAINER_STATE_NAME
 from koalign import progress
 from koalign.adapters.card import AdapterCard
 from koalign.adapters.cards import write_card
-from koalign.config.sections import Optimization, Tracking, Training
+from koalign.config.sections import Tracking
+from koalign.config.training import Optimization, Training
 from koalign.jsonl import read_json, write_json
 from koalign.run import WORK
 from koalign.tracking import Log, open_log

@@ -20,7 +20,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from koalign.config.sections import Dpo, Probing
+from koalign.config.training import Dpo, Probing
 from koalign.evaluation.stats.intervals import difference_interval
 from koalign.jsonl import write_json
 from koalign.tracking import Log

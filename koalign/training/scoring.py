@@ -15,7 +15,7 @@ from peft import PeftModel
 from trl.trainer.utils import add_fused_lm_head
 
 from koalign.config.inputs import Model
-from koalign.config.sections import Training
+from koalign.config.training import Training
 from koalign.engines.packing import Group, inexactness, pack, rows_of, share_prompts
 from koalign.records import KoalignError, Logps, Pair
 from koalign.training.policy import autocast, continued_policy

@@ -14,7 +14,7 @@ from peft import PeftModel
 from trl import SFTConfig, SFTTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
-from koalign.config.sections import Optimization, Training
+from koalign.config.training import Optimization, Training
 from koalign.engines.packing import Group, pack, rows_of
 from koalign.training.fit import Job, on_one_gpu, train, trl_settings
 from koalign.training.policy import described, unrounded

@@ -23,7 +23,7 @@ from transformers import TrainerCallback
 
 from koalign.adapters.stack import widen
 from koalign.config.inputs import Model
-from koalign.config.sections import Training
+from koalign.config.training import Training
 from koalign.jsonl import read_json, write_json
 from koalign.run import WORK, hash_path
 from koalign.training.checkpoints import WHOLE, Frozen, last_whole

@@ -13,7 +13,7 @@ from support.training import MODEL, QUICK, RENDERER, base_of_tests, card, job, r
 
 from koalign.adapters.cards import adapter_id
 from koalign.config.inputs import Engine, Model, Sampling
-from koalign.config.sections import Probing, Training
+from koalign.config.training import Probing, Training
 from koalign.data.grading.grade import grade
 from koalign.engines.drawing import requests_for
 from koalign.engines.opening import open_engine

@@ -12,7 +12,8 @@ from support.refusals import refused
 from support.tiny_models import logps_alone
 from support.training import MODEL, RENDERER, TRAINING, base_of_tests, pairs_of, trained_adapter
 
-from koalign.config.sections import Config, Training
+from koalign.config.sections import Config
+from koalign.config.training import Training
 from koalign.engines import packing
 from koalign.jsonl import read_json, write_json, write_jsonl
 from koalign.records import KoalignError

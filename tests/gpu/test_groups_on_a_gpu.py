@@ -10,7 +10,7 @@ from support.training import QUICK_DPO, TRAINING, card, pairs_of
 
 from koalign.adapters.base import load_tokenizer
 from koalign.config.inputs import Model
-from koalign.config.sections import Training
+from koalign.config.training import Training
 from koalign.training.dpo import dpo_trainer
 from koalign.training.fit import fit
 from koalign.training.policy import continued_policy

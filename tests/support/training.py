@@ -12,7 +12,8 @@ from koalign.adapters.base import identify
 from koalign.adapters.card import AdapterCard, AdapterPart
 from koalign.adapters.cards import base_of
 from koalign.config.inputs import Model
-from koalign.config.sections import Dpo, Optimization, Probing, Sft, Tracking, Training
+from koalign.config.sections import Tracking
+from koalign.config.training import Dpo, Optimization, Probing, Sft, Training
 from koalign.data.prompting.prompts import DEFAULT, Renderer, load_template
 from koalign.data.prompting.tokens import completion_ids, prompt_ids
 from koalign.records import Base, Completion, Pair, Problem

@@ -9,7 +9,7 @@ from support.training import MODEL, QUICK_DPO, TRAINING, card, job, moved, pairs
 
 from koalign.adapters.base import base_folder
 from koalign.config.inputs import Model
-from koalign.config.sections import Dpo, Training
+from koalign.config.training import Dpo, Training
 from koalign.records import Completion
 from koalign.run import hash_path
 from koalign.training.dpo import dpo_trainer, train_dpo

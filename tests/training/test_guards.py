@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.training import watch
 
-from koalign.config.sections import Dpo, Tracking
+from koalign.config.sections import Tracking
+from koalign.config.training import Dpo
 from koalign.training.checkpoints import WHOLE, last_whole, remove_cut_off
 from koalign.training.guards import displacement, kept_step, reason_to_stop
 

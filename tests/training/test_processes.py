@@ -24,7 +24,7 @@ from support.training import (
 )
 
 from koalign.adapters.stack import widen
-from koalign.config.sections import Probing, Training
+from koalign.config.training import Probing, Training
 from koalign.engines.probe import open_probe
 from koalign.jsonl import read_json
 from koalign.run import WORK

@@ -14,7 +14,7 @@ from trl import SFTConfig
 
 from koalign.adapters.base import load_base
 from koalign.adapters.external import WEIGHTS
-from koalign.config.sections import Training
+from koalign.config.training import Training
 from koalign.data.prompting.tokens import completion_ids, prompt_ids, prompt_texts
 from koalign.jsonl import read_json, write_json
 from koalign.records import KoalignError, Problem
