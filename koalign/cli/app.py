@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from io import TextIOWrapper
 from typing import Annotated
 
 import typer
 
 import koalign
-from koalign.cli import adapters, benchmark, compare, distill, inspect, mine, solve
+from koalign.cli import adapters, benchmark, compare, distill, inspect, mine, solve, stages
 from koalign.cli.stages import stage_command
 from koalign.records import KoalignError
 
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 
 CHAIN = "The chain"
+OWN_OPTIONS: dict[str, Callable[..., None]] = {"run": stages.run, "solve": solve.solve}
 for _command, _help in {
     "run": "All of it: every stage that is not done yet.",
     "prepare": "Check the data and identify the base model; sft does it too.",
@@ -32,7 +34,7 @@ for _command, _help in {
     "solve": "State abstractions, answer with them and without, and let the answers vote.",
     "evaluate": "Measure every step of the run on its test split.",
 }.items():
-    _function = solve.solve if _command == "solve" else stage_command(_command)
+    _function = OWN_OPTIONS.get(_command) or stage_command(_command)
     app.command(_command, help=_help, rich_help_panel=CHAIN)(_function)
 for _panel, _functions in {
     "Look": (inspect.show, inspect.preview, inspect.init, inspect.doctor),

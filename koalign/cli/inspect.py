@@ -24,14 +24,27 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """The stages of a run: what is done, what it cost, and the results."""
+    from koalign.reports.seeds import print_seeds
     from koalign.reports.views import print_run, run_summary
+    from koalign.run import read_manifest
     from koalign.stages.pipeline import names_in
+    from koalign.stages.seeds import read_report, seed_folders
 
     summary = run_summary(run, names_in(run))
+    folders = seed_folders(run)
+    report = read_report(folders)
     if as_json:
-        typer.echo(json.dumps(summary, ensure_ascii=False, indent=2))
-    else:
-        print_run(summary)
+        seeds = report.model_dump(mode="json") if report else None
+        typer.echo(json.dumps({**summary, "seeds": seeds}, ensure_ascii=False, indent=2))
+        return
+    print_run(summary)
+    for number, folder in enumerate(folders[1:], start=2):
+        done = [read_manifest(folder / name) is not None for name in names_in(folder)]
+        typer.echo(
+            f"seed {number} of {len(folders)}: {sum(done)} of {len(done)} stages in {folder}"
+        )
+    if report:
+        print_seeds(report)
 
 
 def preview(

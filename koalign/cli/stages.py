@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -31,13 +32,52 @@ def stage_command(command: str) -> Callable[..., None]:
     return run
 
 
-def execute_each(stages: Sequence[Stage], config: Config, run_dir: Path, force: bool) -> None:
+def run(
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            "--seeds",
+            help="Run so many seeds on the same prepared data: the second in seed-1 of the run folder, and "
+            "so on. Without: as many as the run has.",
+        ),
+    ] = None,
+    files: Files = None,
+    settings: Settings = None,
+    run_dir: RunDir = DEFAULT_RUN,
+    force: Force = False,
+) -> None:
+    """All of it: every stage that is not done yet."""
+    from koalign.config.files import load_config
+    from koalign.reports.seeds import print_seeds
+    from koalign.run import locked
+    from koalign.stages.pipeline import stages_of
+    from koalign.stages.seeds import of_seed, seed_folders, write_report
+
+    config = load_config(files or [], settings or [])
+    folders = seed_folders(run_dir, seeds)
+    if len(folders) == 1:
+        run_stages("run", files, settings, run_dir, force)
+        return
+    with ExitStack() as locks:
+        for folder in folders:
+            locks.enter_context(locked(folder))
+        for number, folder in enumerate(folders):
+            stages, seeded = of_seed(stages_of("run", config), config, number)
+            execute_each(stages, seeded, folder, force, f"seed {number + 1} of {len(folders)}, ")
+        report = write_report(folders, config)
+    print_seeds(report)
+    typer.echo(f"each seed by itself: {', '.join(f'koalign show {folder}' for folder in folders)}")
+
+
+def execute_each(
+    stages: Sequence[Stage], config: Config, run_dir: Path, force: bool, seed: str = ""
+) -> None:
     """Run the stages that are not done; each is announced, and what came out of it is a line."""
     from koalign.reports.views import describe
     from koalign.run import execute
 
     for number, stage in enumerate(stages, start=1):
-        title = f"stage {number} of {len(stages)}: {stage.name}"
+        title = f"{seed}stage {number} of {len(stages)}: {stage.name}"
         typer.echo(describe(*execute(stage, config, run_dir, force, partial(typer.echo, title))))
 
 

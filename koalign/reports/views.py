@@ -141,7 +141,7 @@ def row_cells(name: str, row: Row) -> tuple[str, ...]:
     """A row of results.json as ROW_HEAD has it."""
     return (
         ("  " if row.kind == "control" else "") + ROW_TITLES[name],
-        _with_interval(row.accuracy, row.ci_low, row.ci_high, hundredths),
+        with_interval(row.accuracy, row.ci_low, row.ci_high, hundredths),
         row.against or "",
         _points(row),
         p_value(row.p_value),
@@ -157,29 +157,35 @@ def conclusions(rows: Mapping[str, Row]) -> list[str]:
     for name, row in rows.items():
         if row.gain is None:
             continue
-        beaten = [ROW_TITLES[rival] for rival, gap in row.rivals.items() if gap.is_gain]
-        unbeaten = [
-            f"{ROW_TITLES[rival]} {_points(gap)}, p {p_value(gap.p_value)}"
+        beaten = [rival for rival, gap in row.rivals.items() if gap.is_gain]
+        unbeaten = {
+            rival: f"{_points(gap)}, p {p_value(gap.p_value)}"
             for rival, gap in row.rivals.items()
             if not gap.is_gain
-        ]
-        if row.gain:
-            sentences.append(f"{name}: a gain over {', '.join(beaten)}")
-        else:
-            beats = f"; it beats {', '.join(beaten)}" if beaten else ""
-            sentences.append(f"{name}: no gain over {'; '.join(unbeaten)}{beats}")
+        }
+        sentences.append(conclusion(name, beaten, unbeaten))
     return sentences
+
+
+def conclusion(step: str, beaten: Sequence[str], unbeaten: Mapping[str, str]) -> str:
+    """What a step gains, of the rows that it beats and the differences to those that it does not."""
+    over = ", ".join(ROW_TITLES[rival] for rival in beaten)
+    if not unbeaten:
+        return f"{step}: a gain over {over}"
+    rest = "; ".join(f"{ROW_TITLES[rival]} {gap}" for rival, gap in unbeaten.items())
+    return f"{step}: no gain over {rest}" + (f"; it beats {over}" if over else "")
 
 
 def _points(gap: Difference) -> str:
     """`+1.2 (+0.3 to +2.1)`; empty for none."""
     value, low, high = gap.difference, gap.difference_low, gap.difference_high
-    return "" if value is None else _with_interval(value, low, high, points)
+    return "" if value is None else with_interval(value, low, high, points)
 
 
-def _with_interval(
+def with_interval(
     value: float, low: float | None, high: float | None, show: Callable[[float], str]
 ) -> str:
+    """`52.1 (50.1 to 56.2)`; without an interval the value alone."""
     ends = interval(low, high, show, unknown="")
     return f"{show(value)} ({ends})" if ends else show(value)
 

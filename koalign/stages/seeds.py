@@ -1,0 +1,94 @@
+"""seeds: one run repeated with other seeds, each in a folder of its own, all on the same prepared data."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from koalign.config.sections import Config
+from koalign.evaluation.results import PREDICTIONS, Prediction
+from koalign.evaluation.rows import Row
+from koalign.evaluation.seeds import SeedReport, over_seeds
+from koalign.jsonl import parse_record, read_json, read_jsonl, read_record, write_json
+from koalign.records import KoalignError
+from koalign.run import Inputs, Stage, StageResult, read_manifest
+
+FOLDER = "seed-"
+REPORT = "seeds.json"
+
+
+def seed_folders(run_dir: Path, seeds: int | None = None) -> list[Path]:
+    """The folder of each seed, the run itself first; without `seeds` as many as the run has.
+
+    Raises KoalignError for fewer than it has, and for a file where a folder belongs.
+    """
+    numbers = [path.name.removeprefix(FOLDER) for path in run_dir.glob(f"{FOLDER}*")]
+    present = 1 + max((int(number) for number in numbers if number.isdecimal()), default=0)
+    if seeds is not None and seeds < present:
+        raise KoalignError(
+            f"--seeds {seeds}: {run_dir} has {present}; take --seeds {present} or more, or another "
+            "--run-dir"
+        )
+    folders = [run_dir, *(run_dir / f"{FOLDER}{n}" for n in range(1, seeds or present))]
+    if file := next((path for path in folders if path.is_file()), None):
+        raise KoalignError(f"{file} is a file, and a run goes there; take another --run-dir")
+    return folders
+
+
+def of_seed(stages: Sequence[Stage], config: Config, number: int) -> tuple[list[Stage], Config]:
+    """The stages and the config of a seed, counted from 0; all but the first copy its prepare."""
+    if number == 0:
+        return list(stages), config
+    prepare, *others = stages
+    seeded = config.model_copy(update={"seed": config.seed + number})
+    return [replace(prepare, run=_copy), *others], seeded
+
+
+def _copy(config: Config, inputs: Inputs, out: Path) -> StageResult:
+    first = out.parents[1] / out.name
+    made = read_manifest(first)
+    assert made is not None  # the first seed has run
+    for name in made.outputs:
+        shutil.copyfile(first / name, out / name)
+    return StageResult(made.counts, made.metrics)
+
+
+def write_report(folders: Sequence[Path], config: Config) -> SeedReport:
+    """Read what every seed answered to the test split, and write seeds.json into the first folder."""
+    evaluated = [folder / "evaluate" for folder in folders]
+    results = [read_json(folder / "results.json") for folder in evaluated]
+    shared = set.intersection(*map(set, results))
+    rows = {
+        name: parse_record(Row, entry, f"{evaluated[0] / 'results.json'}: {name}")
+        for name, entry in results[0].items()
+        if name in shared
+    }
+    predictions = [
+        {name: read_jsonl(folder / name / PREDICTIONS, Prediction) for name in rows}
+        for folder in evaluated
+    ]
+    report = SeedReport(
+        seeds=tuple(config.seed + number for number in range(len(folders))),
+        n=rows["base"].n,
+        rows=over_seeds(rows, predictions),
+        left_out=tuple(sorted(set.union(*map(set, results)) - shared)),
+        evaluations=_fingerprints(folders),
+    )
+    write_json(folders[0] / REPORT, report.model_dump(mode="json"))
+    return report
+
+
+def read_report(folders: Sequence[Path]) -> SeedReport | None:
+    """The results over seeds; none where an evaluation has changed since, or is not there."""
+    path = folders[0] / REPORT
+    if not path.exists():
+        return None
+    report = read_record(path, SeedReport)
+    return report if report.evaluations == _fingerprints(folders) else None
+
+
+def _fingerprints(folders: Sequence[Path]) -> tuple[str, ...]:
+    manifests = (read_manifest(folder / "evaluate") for folder in folders)
+    return tuple(made.fingerprint if made else "" for made in manifests)
