@@ -45,6 +45,8 @@ def show(
         )
     if report:
         print_seeds(report)
+    elif len(folders) > 1:
+        typer.echo("no results over these seeds yet; `koalign run` makes them")
 
 
 def preview(

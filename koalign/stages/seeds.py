@@ -27,9 +27,9 @@ def seed_folders(run_dir: Path, seeds: int | None = None) -> list[Path]:
     numbers = [path.name.removeprefix(FOLDER) for path in run_dir.glob(f"{FOLDER}*")]
     present = 1 + max((int(number) for number in numbers if number.isdecimal()), default=0)
     if seeds is not None and seeds < present:
+        surplus = f", or remove {run_dir / FOLDER}{max(seeds, 1)} and later ones" * (present > 1)
         raise KoalignError(
-            f"--seeds {seeds}: {run_dir} has {present}; take --seeds {present} or more, or another "
-            "--run-dir"
+            f"--seeds {seeds}: {run_dir} has {present}; take --seeds {present} or more{surplus}"
         )
     folders = [run_dir, *(run_dir / f"{FOLDER}{n}" for n in range(1, seeds or present))]
     if file := next((path for path in folders if path.is_file()), None):

@@ -8,7 +8,10 @@ import pytest
 from support.command import RUN, koalign
 from support.kills import kill_when
 
+from koalign.config.files import load_config
+from koalign.config.sections import ASSETS
 from koalign.jsonl import read_json, write_json
+from koalign.stages.pipeline import stages_of
 
 LATER = RUN / "seed-1"
 
@@ -50,6 +53,11 @@ def test_a_run_goes_on_with_a_second_seed_on_the_same_prepared_data(repeated):
     assert koalign("run", code=0).stdout.count("nothing to do") == 2 * stages
 
 
+def test_only_what_draws_nothing_does_not_depend_on_the_seed():
+    stages = stages_of("run", load_config([ASSETS / "example.yaml"]))
+    assert {one.name for one in stages if "seed" not in one.sections} == {"prepare", "reference"}
+
+
 def test_the_second_seed_is_what_a_run_with_that_seed_is(repeated):
     shutil.move(RUN, "repeated")
     koalign("run", "-s", "seed=1", "--run-dir", str(LATER), code=0)
@@ -80,8 +88,9 @@ def test_the_results_over_seeds_are_printed_and_shown_until_an_evaluation_change
     assert json.loads(koalign("show", "--json", code=0).stdout)["seeds"] == report
     manifest = LATER / "evaluate/manifest.json"
     write_json(manifest, read_json(manifest) | {"fingerprint": "another"})
-    assert "2 seeds" not in koalign("show", code=0).stdout
-    assert "seed 2 of 2: " in koalign("show", code=0).stdout
+    shown = koalign("show", code=0).stdout
+    assert "2 seeds" not in shown and "no results over these seeds yet; `koalign run`" in shown
+    assert "seed 2 of 2: " in shown
 
 
 def test_killed_between_and_within_seeds_the_same_command_ends_in_the_same_files(
@@ -103,9 +112,9 @@ def test_killed_between_and_within_seeds_the_same_command_ends_in_the_same_files
 @pytest.mark.parametrize(
     ("arguments", "remedy"),
     [
-        (["--seeds", "0"], "--seeds 0: runs/default has 2; take --seeds 2 or more, or another"),
-        (["--seeds", "1"], "--seeds 1: runs/default has 2; take --seeds 2 or more, or another"),
-        (["--seeds", "0", "--run-dir", "new"], "--seeds 0: new has 1; take --seeds 1 or more"),
+        (["--seeds", "0"], "--seeds 0: runs/default has 2; take --seeds 2 or more, or remove"),
+        (["--seeds", "1"], "2 or more, or remove runs/default/seed-1 and later ones"),
+        (["--seeds", "0", "--run-dir", "new"], "--seeds 0: new has 1; take --seeds 1 or more\n"),
         (["--seeds", "3"], "runs/default/seed-2 is a file, and a run goes there; take another"),
         (["-s", "sft.rank=8"], "sft was made with sft.rank = 32, and it is now 8; take another"),
     ],
@@ -117,6 +126,18 @@ def test_what_cannot_be_run_over_seeds_is_one_line_and_code_2(repeated, argument
     done = koalign("run", *arguments, code=2)
     assert remedy in done.stderr and done.stderr.count("\n") == 1
     assert outputs(RUN) == before and not Path("new").exists()
+
+
+def test_a_run_of_an_earlier_koalign_is_refused_with_the_remedy(repeated):
+    path = RUN / "prepare/plan.json"
+    plan = read_json(path)
+    plan["config"]["seed"] = plan["config"]["data"].pop("seed")
+    write_json(path, plan)
+    refused = koalign("run", "--seeds", "3", code=2)
+    assert "prepare was made with data.seed = None, and it is now 0" in refused.stderr
+    assert "--force" in refused.stderr and refused.stderr.count("\n") == 1
+    made = koalign("run", "--seeds", "3", "--force", code=0).stdout
+    assert "prepare: train 24" in made and "3 seeds: 0, 1, 2" in made
 
 
 def test_a_seed_made_with_other_settings_is_refused_until_it_is_made_again(repeated):
