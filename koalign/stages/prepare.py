@@ -43,10 +43,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     sources = [
         _read(prepared, name, source) for name in SPLITS for source in getattr(config.data, name)
     ]
-    template = renderer.template
-    prepared.set_aside(
-        template.kinds, len(template.labels), needs_rationale=renderer.needs_rationale
-    )
+    prepared.set_aside(renderer.template.kinds, len(renderer.template.labels))
     prepared.remove_duplicates(config.data.near_duplicates)
     if config.data.dev_share and not prepared.splits["dev"]:
         prepared.hold_out_dev(config.data.dev_share, config.data.seed)
@@ -222,5 +219,5 @@ STAGE = Stage(
     sections=("model", "data", "prompt", "engine"),
     inputs=("data.train", "data.dev", "data.test", "data.hints"),
     continues=False,
-    version=2,
+    version=3,
 )

@@ -12,16 +12,26 @@ from koalign.config.sections import Config
 from koalign.data.prompting import tokens
 from koalign.guard import HELD_OUT, refuse_leaks, within_context
 from koalign.jsonl import read_jsonl, read_record
-from koalign.records import Base, Problem
+from koalign.records import Base, KoalignError, Problem
 from koalign.renderer import open_renderer
 from koalign.run import PREPARED, Inputs, Stage, StageResult, hash_path
 
 
 def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     base = read_record(inputs["prepare/base.json"], Base)
-    problems = read_jsonl(inputs["prepare/train.jsonl"], Problem)[: config.sft.limit]
-    refuse_leaks(problems, inputs)
     renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
+    train = read_jsonl(inputs["prepare/train.jsonl"], Problem)
+    problems = [problem for problem in train if renderer.can_teach(problem)]
+    without = len(train) - len(problems)
+    left_out = {"without_rationale": without} if without else {}
+    if not problems:
+        raise KoalignError(
+            f"sft: template {renderer.template.name}, thinking {renderer.thinking}, teaches a rationale, "
+            f"and none of {len(train)} training problems has one; run `koalign distill` first, or take "
+            "another prompt.template"
+        )
+    problems = problems[: config.sft.limit]
+    refuse_leaks(problems, inputs)
     card = AdapterCard(
         name="sft",
         role="policy",
@@ -36,7 +46,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     examples = [(problem, text) for problem in problems for text in renderer.targets(problem)]
     if base.scripted:
         write_card(out / "adapter", card)
-        return StageResult({"examples": len(examples)})
+        return StageResult({"examples": len(examples), **left_out})
 
     from koalign.adapters.base import load_tokenizer
     from koalign.engines.probe import open_probe
@@ -68,7 +78,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
         watch,
     )
     metrics = train_sft(job, [rows[number] for number in kept])
-    counts = {"examples": len(kept), "dropped_too_long": len(rows) - len(kept)}
+    counts = {"examples": len(kept), "dropped_too_long": len(rows) - len(kept), **left_out}
     return StageResult(counts, metrics)
 
 

@@ -243,6 +243,25 @@ def test_what_it_makes_is_what_data_train_reads_with_every_rationale_in_it(ready
     assert manifest["counts"]["examples"] == 2 * PROBLEMS
 
 
+def test_what_stays_unexplained_is_still_sampled_beside_what_is_taught(ready):
+    write_lines(ready / "train.jsonl", [problem(n) for n in range(PROBLEMS)])
+
+    def answer(prompt: str, draw: int) -> str:
+        return solution(number_in(prompt)) if number_in(prompt) < 20 else "모르겠다."
+
+    # The template is `reasoning`, and no problem has a rationale yet.
+    with serving(answer) as teacher:
+        distill(teacher, ALONE)
+    second = ["--run-dir", "runs/second", "-s", "data.train=[made.jsonl, train.jsonl]"]
+    run("sft", *second), run("dpo-pairs", *second)
+    counts = {
+        name: json.loads(Path(f"runs/second/{name}/manifest.json").read_text("utf-8"))["counts"]
+        for name in ("sft", "samples")
+    }
+    assert counts["sft"] == {"examples": 20, "without_rationale": PROBLEMS - 20}
+    assert counts["samples"]["problems"] == PROBLEMS
+
+
 @pytest.mark.slow
 def test_problems_without_rationales_get_some_and_a_real_model_trains_on_them(folder):
     """tiny-ko on a few problems of the built-in exam, which explains none of its answers."""

@@ -152,13 +152,15 @@ def test_a_hint_for_a_problem_that_was_dropped_and_one_given_twice_are_counted(s
     assert reasons()["hint_given_twice"] == 1 and reasons()["hint_for_a_dropped_problem"] == 1
 
 
-def test_templates_that_need_a_rationale_drop_what_has_none(scripted):
-    write_lines(
-        Path("train.jsonl"),
-        [problem(0, rationale="기록에 있다."), problem(1), problem(2, rationale="적혀 있다.")],
-    )
-    prepare("-s", "prompt.template=reasoning")
-    assert reasons() == {"no_rationale": 1}
+def test_what_no_rationale_explains_is_not_taught_and_can_still_be_sampled(scripted):
+    reasoning = ("-s", "data.hints=null", "-s", "prompt.template=reasoning")
+    write_lines(Path("train.jsonl"), [problem(0, rationale="기록에 있다."), problem(1), problem(2)])
+    done = koalign("sft", *reasoning, code=0)
+    assert len(rows("train")) == 3 and reasons() == {}
+    assert "without_rationale 2" in done.stdout + done.stderr
+    write_lines(Path("train.jsonl"), [problem(1), problem(2)])
+    refused = koalign("sft", "--force", *reasoning, code=2)
+    assert "none of 2 training problems has one; run `koalign distill`" in refused.stderr
 
 
 def csat_file(path: Path, numbers: range, encoding: str = "utf-8") -> None:

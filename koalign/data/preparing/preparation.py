@@ -45,8 +45,8 @@ class Preparation:
         ]
         self.dropped += reading.drops
 
-    def set_aside(self, kinds: Sequence[str], labels: int, *, needs_rationale: bool) -> None:
-        """Drop what a template of some kinds and so many labels cannot ask or teach.
+    def set_aside(self, kinds: Sequence[str], labels: int) -> None:
+        """Drop what a template of some kinds and so many labels cannot ask.
 
         Raises KoalignError if no training problem is left.
         """
@@ -56,9 +56,6 @@ class Preparation:
             self.keep(name, "more_choices_than_labels", fits)
         for name in ("train", "dev"):
             self.keep(name, "no_answer", [bool(p.answers) for p in self.splits[name]])
-        if needs_rationale:
-            explained = [bool(p.rationale or p.rationales) for p in self.splits["train"]]
-            self.keep("train", "no_rationale", explained)
         self.refuse_nothing_to_learn_from()
 
     def refuse_nothing_to_learn_from(self) -> None:
