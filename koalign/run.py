@@ -27,6 +27,8 @@ PREPARED = ("prepare/train.jsonl", *PROMPTED)
 """Inputs of a stage that prompts it with training problems."""
 ROUND = "-"
 """Between the name of a stage and the number of its round, from the second on: `dpo-2`."""
+SEED = "seed-"
+"""Before the number of a further seed: the folder of its run, below that of the first."""
 WORK = "unfinished"
 """Sub-folder of a stage for what only its own continuation needs; not an output."""
 Inputs = Mapping[str, Path]

@@ -14,7 +14,7 @@ from koalign.adapters.card import AdapterCard, AdapterPart
 from koalign.adapters.cards import CARD, adapter_id, read_card, write_card
 from koalign.adapters.external import CONFIG, WEIGHTS, matrices_of
 from koalign.records import KoalignError
-from koalign.run import WORK, read_manifest
+from koalign.run import SEED, WORK, read_manifest
 
 STACKS = "stacks"
 """Folder of a run for the sums that `--adapters` names; each is made again when it is named again."""
@@ -171,14 +171,16 @@ def removable(run_dir: Path, keep: Sequence[Path]) -> list[Removal]:
     """Weights of the run's own adapters but for those in `keep`, and the sums.
 
     Only what a finished stage of the run wrote, by its manifest: that can be made again. Nothing
-    kept needs what goes, since an adapter holds the sum of all that it contains.
+    kept needs what goes, since an adapter holds the sum of all that it contains. Other seeds are runs of
+    their own.
     """
     kept = {folder.resolve() for folder in keep}
     removals = []
     for path in _adapter_paths(run_dir):
         weights = path / WEIGHTS
         stage = path.parent.relative_to(run_dir)
-        if path.resolve() in kept or STACKS in stage.parts[:1] or not weights.is_file():
+        elsewhere = stage.as_posix().startswith((f"{STACKS}/", SEED))
+        if path.resolve() in kept or elsewhere or not weights.is_file():
             continue
         manifest = read_manifest(path.parent)
         if manifest and f"{path.name}/{WEIGHTS}" in manifest.outputs and not weights.is_symlink():

@@ -13,9 +13,8 @@ from koalign.evaluation.rows import Row
 from koalign.evaluation.seeds import SeedReport, over_seeds
 from koalign.jsonl import parse_record, read_json, read_jsonl, read_record, write_json
 from koalign.records import KoalignError
-from koalign.run import Inputs, Stage, StageResult, read_manifest
+from koalign.run import SEED, Inputs, Stage, StageResult, read_manifest
 
-FOLDER = "seed-"
 REPORT = "seeds.json"
 
 
@@ -24,14 +23,14 @@ def seed_folders(run_dir: Path, seeds: int | None = None) -> list[Path]:
 
     Raises KoalignError for fewer than it has, and for a file where a folder belongs.
     """
-    numbers = [path.name.removeprefix(FOLDER) for path in run_dir.glob(f"{FOLDER}*")]
+    numbers = [path.name.removeprefix(SEED) for path in run_dir.glob(f"{SEED}*")]
     present = 1 + max((int(number) for number in numbers if number.isdecimal()), default=0)
     if seeds is not None and seeds < present:
-        surplus = f", or remove {run_dir / FOLDER}{max(seeds, 1)} and later ones" * (present > 1)
+        surplus = f", or remove {run_dir / SEED}{max(seeds, 1)} and later ones" * (present > 1)
         raise KoalignError(
             f"--seeds {seeds}: {run_dir} has {present}; take --seeds {present} or more{surplus}"
         )
-    folders = [run_dir, *(run_dir / f"{FOLDER}{n}" for n in range(1, seeds or present))]
+    folders = [run_dir, *(run_dir / f"{SEED}{n}" for n in range(1, seeds or present))]
     if file := next((path for path in folders if path.is_file()), None):
         raise KoalignError(f"{file} is a file, and a run goes there; take another --run-dir")
     return folders

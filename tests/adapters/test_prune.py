@@ -65,6 +65,15 @@ def test_prune_twice_removes_nothing_more(there):
     assert everything(RUN) == before
 
 
+def test_the_adapters_of_another_seed_are_left_to_its_own_prune(there):
+    seed = RUN / "seed-1"
+    shutil.copytree(RUN, seed, ignore=shutil.ignore_patterns("seed-1"))
+    before = weights_in(seed)
+    assert "seed-1" not in said("prune", "run", "--yes")
+    assert weights_in(seed) == before
+    assert "run/seed-1/sft/adapter" in said("prune", "run/seed-1")
+
+
 def test_a_card_that_knew_no_id_learns_it_before_the_weights_go(there):
     own = read_card(RUN / "sft/adapter")
     was = adapter_id(RUN / "sft/adapter")
