@@ -1,9 +1,10 @@
-"""controls: attempts -> the answers they are compared with: the policy alone, and mismatched hints."""
+"""controls: attempts -> what they are compared with: answers of the policy alone, and under other hints."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 
 from koalign.answering.solving import Solver, answer_of, hint_id, hinted_requests
@@ -11,9 +12,12 @@ from koalign.config.inputs import Sampling
 from koalign.data.grading.grade import grade
 from koalign.engines.drawing import draw, requests_for
 from koalign.evaluation.solving.controls import (
+    MOST_VOTES,
     Controls,
     mismatched_hints,
     samples_at_equal_tokens,
+    total_tokens_beside,
+    under_hints,
 )
 from koalign.evaluation.solving.voting import Answer, Attempt, spent
 from koalign.records import Problem
@@ -31,25 +35,43 @@ def draw_controls(
     Sampled as solving samples its answers. Where that is greedy, bare answers are drawn with the
     defaults of `Sampling`, since all greedy ones would be the same.
     """
-    bare = _bare_answers(solver, problems, attempts, policy, out / "bare_samples.jsonl")
-    mismatched = _mismatched_answers(solver, problems, attempts, out / "mismatched_samples.jsonl")
-    return Controls(bare, *mismatched)
+    tokens = sum(spent(attempt).generated for attempt in attempts)
+    return Controls(
+        bare=bare_attempts(solver, problems, policy, tokens, out / "bare_samples.jsonl"),
+        mismatched=attempts_under(
+            solver,
+            problems,
+            attempts,
+            mismatched_hints(problems, attempts, solver.seed),
+            out / "mismatched_samples.jsonl",
+        ),
+    )
 
 
-def _bare_answers(
+def bare_attempts(
     solver: Solver,
     problems: Sequence[Problem],
-    attempts: Sequence[Attempt],
-    policy: Path | None,
+    adapter: Path | None,
+    tokens: int,
     path: Path,
-) -> list[list[Answer]]:
+    most: float = inf,
+    begun: Sequence[Attempt] = (),
+) -> list[Attempt]:
+    """An adapter's answers without hints, equally many for each problem, to write `tokens` in total.
+
+    At least one answer, at most `most`; the first are those of `begun`. Samples are appended to `path`, and
+    those there are not drawn again.
+    """
     engine, section = solver.engine, solver.section
     prompts = [solver.renderer.render(problem, "answer") for problem in problems]
-    requests = requests_for(engine, prompts, policy)
+    requests = requests_for(engine, prompts, adapter)
     sampling = section if section.temperature else Sampling(max_tokens=section.max_tokens)
-    tokens = sum(spent(attempt).generated for attempt in attempts)
-    answers: list[list[Answer]] = [[] for _ in problems]
+    answers: list[list[Answer]] = [list(attempt.bare) for attempt in begun] or [
+        [] for _ in problems
+    ]
     n, enough = section.budget, False
+    if begun:
+        n, enough = samples_at_equal_tokens(tokens, answers, most)
     while not enough:
         first = len(answers[0])
         further = [replace(request, n=n - first, first=first) for request in requests]
@@ -58,15 +80,49 @@ def _bare_answers(
         )
         for of_problem, samples in zip(answers, drawn, strict=True):
             of_problem.extend(map(answer_of, samples))
-        n, enough = samples_at_equal_tokens(tokens, answers)
-    return [of_problem[:n] for of_problem in answers]
+        n, enough = samples_at_equal_tokens(tokens, answers, most)
+    return [
+        Attempt(
+            id=problem.id,
+            hints=(),
+            bare=tuple(of_problem[:n]),
+            hint_prompt_tokens=0,
+            bare_prompt_tokens=len(request.prompt_ids),
+        )
+        for problem, request, of_problem in zip(problems, requests, answers, strict=True)
+    ]
 
 
-def _mismatched_answers(
-    solver: Solver, problems: Sequence[Problem], attempts: Sequence[Attempt], path: Path
-) -> tuple[list[list[Answer]], list[int]]:
-    """Answers with hints of other problems, and the tokens of the prompts with them."""
-    hints = mismatched_hints(problems, attempts, solver.seed)
+def votes_at_equal_total(
+    solver: Solver,
+    problems: Sequence[Problem],
+    attempts: Sequence[Attempt],
+    written: Sequence[Attempt],
+    policy: Path | None,
+    out: Path,
+) -> list[Attempt]:
+    """The policy's answers at equal written tokens, and further ones until prompts are paid for too.
+
+    At most MOST_VOTES of a problem.
+    """
+    most = max(MOST_VOTES, len(written[0].bare))
+    tokens = total_tokens_beside(attempts, written)
+    path = out / "votes_total_samples.jsonl"
+    return bare_attempts(solver, problems, policy, tokens, path, most, written)
+
+
+def attempts_under(
+    solver: Solver,
+    problems: Sequence[Problem],
+    attempts: Sequence[Attempt],
+    hints: Sequence[Sequence[tuple[str, int]]],
+    path: Path,
+) -> list[Attempt]:
+    """The attempts with these (hint, number of answers) in place of their used hints, answered anew.
+
+    By the last of the solver's steps; "" stands for no hint, in place of their bare answers. A hint that
+    leaves no room for an answer in the context has none.
+    """
     rows = [(p, hint, n) for p, own in zip(problems, hints, strict=True) for hint, n in own]
     requests = [
         replace(request, n=n)
@@ -80,24 +136,26 @@ def _mismatched_answers(
         if solver.fits(request)
     ]
     requests.sort(key=lambda request: request.n)
-    drawn = draw(
-        solver.engine, requests, solver.section, path, title="mismatched hints", seed=solver.seed
-    )
+    title = path.stem.replace("_samples", " hints")
+    drawn = draw(solver.engine, requests, solver.section, path, title=title, seed=solver.seed)
     answers = {
         (request.problem_id, request.abstraction_id): (
-            [answer_of(sample) for sample in samples],
             len(request.prompt_ids),
+            [answer_of(sample) for sample in samples],
         )
         for request, samples in zip(requests, drawn, strict=True)
     }
-    of_problems = [
-        [answers[key] for hint, _ in own if (key := (problem.id, hint_id(hint))) in answers]
-        for problem, own in zip(problems, hints, strict=True)
+    return [
+        under_hints(
+            attempt,
+            [
+                (hint, *answers[key])
+                for hint, _ in own
+                if (key := (problem.id, hint_id(hint))) in answers
+            ],
+        )
+        for problem, attempt, own in zip(problems, attempts, hints, strict=True)
     ]
-    return (
-        [[answer for of_hint, _ in own for answer in of_hint] for own in of_problems],
-        [sum(tokens for _, tokens in own) for own in of_problems],
-    )
 
 
 def right_alone(

@@ -22,6 +22,7 @@ from koalign.config.training import Dpo, Optimization, Probing, Sft, Training
 
 ASSETS = Path(__file__).parent.parent / "assets"
 BUILTIN = "builtin:"
+Controls = Literal["off", "cheap", "all"]
 
 
 class Sample(Sampling):
@@ -196,6 +197,10 @@ class Config(Section):
     answer: Answer = Answer()
     solve: Solve = Solve()
     tracking: Tracking = Tracking()
+    controls: Controls = "cheap"
+    """What `run` and `evaluate` compare the steps with at the same price. cheap: SFT on the chosen sides
+    (trains), votes at equal tokens, other hints, the base with the hints; all: also the policy's own
+    reasoning and SFT to its plateau, which train too; off: votes at equal written tokens alone."""
     seed: int = Field(default=0, ge=0)
 
     def only(self, sections: Iterable[str]) -> Config:

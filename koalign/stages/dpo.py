@@ -1,27 +1,35 @@
-"""dpo: preference pairs -> their log-probabilities before DPO -> the policy adapter, continued.
+"""dpo: preference pairs -> their log-probabilities before DPO -> the policy adapter, continued; and `rft`.
 
 The reference is the SFT adapter. Its log-probabilities are a stage, computed once for any number of
-trainings: another base, policy, tokenizer, template or other pairs make it stale.
+trainings: another base, policy, tokenizer, template or other pairs make it stale. `rft` is the control of
+DPO: SFT on the chosen sides alone (RFT, arXiv 2308.01825), from the same adapter in as many steps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from koalign.adapters.cards import check_adapter, part, write_card
 from koalign.config.sections import Config
+from koalign.config.training import Dpo
 from koalign.jsonl import read_jsonl, read_record
 from koalign.records import Base, KoalignError, Logps, Pair, Problem
 from koalign.renderer import open_renderer
 from koalign.run import PREPARED, Inputs, Stage, StageResult, hash_path
 
+if TYPE_CHECKING:
+    from koalign.training.fit import Job
+
 LOGPS = "reference/logps.safetensors"
-PAIRS = "pairs/pairs.jsonl"
+PAIRS_FILE = "/pairs.jsonl"
+PAIRS = f"pairs{PAIRS_FILE}"
 
 
 def score_reference(config: Config, inputs: Inputs, out: Path) -> StageResult:
@@ -48,25 +56,72 @@ def score_reference(config: Config, inputs: Inputs, out: Path) -> StageResult:
 
 
 def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
-    base = read_record(inputs["prepare/base.json"], Base)
     pairs = read_jsonl(inputs[PAIRS], Pair)
+    counts = {"pairs": len(pairs)}
+    job = _job("dpo", config, inputs, out, pairs, config.dpo)
+    if job is None:
+        return StageResult(counts)
+
+    from koalign.training.dpo import train_dpo
+
+    return StageResult(counts, train_dpo(job, pairs, read_logps(inputs[LOGPS])))
+
+
+def run_rft(config: Config, inputs: Inputs, out: Path) -> StageResult:
+    """Examples: the chosen side of every pair of every round of DPO."""
+    rounds = [read_jsonl(path, Pair) for name, path in inputs.items() if name.endswith(PAIRS_FILE)]
+    pairs = [pair for of_round in rounds for pair in of_round]
+    counts = {"examples": len(pairs)}
+    section = config.dpo.model_copy(update={"epochs": rft_epochs(config.dpo, rounds)})
+    job = _job("rft", config, inputs, out, pairs, section)
+    if job is None:
+        return StageResult(counts)
+
+    from koalign.training.sft import train_sft
+
+    rows = [(pair.prompt_ids, pair.chosen.token_ids) for pair in pairs]
+    return StageResult(counts, train_sft(job, rows))
+
+
+def rft_epochs(section: Dpo, rounds: Sequence[Sequence[Pair]]) -> float:
+    """Epochs over the pairs of all rounds together that make as many steps as DPO makes in all rounds."""
+    per_step = section.batch_size * section.gradient_accumulation_steps
+
+    def steps(pairs: Iterable[Pair]) -> int:
+        """Of one epoch; the pairs of a prompt are one example."""
+        return math.ceil(len({pair.prompt_ids for pair in pairs}) / per_step)
+
+    wanted = sum(math.ceil(steps(pairs) * section.epochs) for pairs in rounds)
+    # Trainers round steps up; half a step less is safe from rounding errors.
+    return (wanted - 0.5) / steps(pair for pairs in rounds for pair in pairs)
+
+
+def _job(
+    name: Literal["dpo", "rft"],
+    config: Config,
+    inputs: Inputs,
+    out: Path,
+    pairs: Sequence[Pair],
+    section: Dpo,
+) -> Job | None:
+    """The training on these pairs that continues the SFT adapter; none of a scripted base: a card alone."""
+    base = read_record(inputs["prepare/base.json"], Base)
     renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
     parent = check_adapter(inputs["sft/adapter"], base, renderer.hash)
+    data = {
+        given.removeprefix("pairs/"): hash_path(path)
+        for given, path in inputs.items()
+        if given.endswith(PAIRS_FILE)
+    }
     card = parent.model_copy(
-        update={
-            "name": "dpo",
-            "parents": (part(inputs["sft/adapter"]),),
-            "data": {"pairs.jsonl": hash_path(inputs[PAIRS])},
-        }
+        update={"name": name, "parents": (part(inputs["sft/adapter"]),), "data": data}
     )
-    counts = {"pairs": len(pairs)}
     if base.scripted:
         write_card(out / "adapter", card)
-        return StageResult(counts)
+        return None
 
     from koalign.adapters.base import load_tokenizer
     from koalign.engines.probe import open_probe
-    from koalign.training.dpo import train_dpo
     from koalign.training.fit import Job
     from koalign.training.guards import Watch
     from koalign.training.policy import continued_policy
@@ -75,21 +130,21 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     paired = {pair.problem_id for pair in pairs}
     trained = [p for p in read_jsonl(inputs["prepare/train.jsonl"], Problem) if p.id in paired]
     held_out = read_jsonl(inputs["prepare/dev.jsonl"], Problem)
-    probe = open_probe("dpo", config.probe, renderer, tokenizer, base, trained, held_out)
+    probe = open_probe(name, config.probe, renderer, tokenizer, base, trained, held_out)
     start = partial(continued_policy, config.model, inputs["sft/adapter"])
-    watch = Watch(config.probe, out / "probe.json", probe, config.dpo)
-    job = Job(
+    dpo = section if name == "dpo" else None
+    watch = Watch(config.probe, out / "probe.json", probe, from_adapter=True, dpo=dpo)
+    return Job(
         start,
         tokenizer,
         card,
-        config.dpo,
+        section,
         config.training,
         config.tracking,
         config.seed,
         out,
         watch,
     )
-    return StageResult(counts, train_dpo(job, pairs, read_logps(inputs[LOGPS])))
 
 
 def write_logps(path: Path, logps: Sequence[Logps]) -> None:
@@ -127,4 +182,11 @@ STAGE = Stage(
     sections=("model", "prompt", "training", "probe", "dpo", "seed"),
     inputs=(*PREPARED, "prepare/dev.jsonl", PAIRS, LOGPS, "sft/adapter"),
     version=3,
+)
+RFT = Stage(
+    name="rft",
+    command="evaluate",
+    run=run_rft,
+    sections=STAGE.sections,
+    inputs=(*PREPARED, "prepare/dev.jsonl", PAIRS, "sft/adapter"),
 )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from koalign.adapters.cards import check_adapter
-from koalign.answering.controls import draw_controls
+from koalign.answering.controls import attempts_under, draw_controls, votes_at_equal_total
 from koalign.answering.evaluate import answer
 from koalign.answering.results import write_results
 from koalign.answering.solving import Solver
@@ -19,6 +19,7 @@ from koalign.evaluation.item_scores import score_text
 from koalign.evaluation.protocols import load_protocol
 from koalign.evaluation.results import Prediction
 from koalign.evaluation.rows import rows_of
+from koalign.evaluation.solving.controls import own_hints
 from koalign.evaluation.solving.report import solving_report
 from koalign.evaluation.solving.voting import Attempt, answers_of, spent, vote_of
 from koalign.jsonl import read_json, read_jsonl, read_record, write_json
@@ -29,9 +30,18 @@ from koalign.reports.solving import write_report
 from koalign.run import PROMPTED, Inputs, Stage, StageResult, hash_path, read_manifest
 
 TEST = "prepare/test.jsonl"
-ALONE = {"base": "base", "sft": "sft", "dpo": "dpo", "answer_alone": "answer"}
-"""Systems that answer without a hint, and their adapters."""
+ALONE = {
+    "base": "base",
+    "sft": "sft",
+    "sft_plateau": "plateau",
+    "dpo": "dpo",
+    "rft": "rft",
+    "answer_alone": "answer",
+}
+"""Systems that answer greedily and without a hint, and their adapters. `answer_alone` is no row of the
+results: it stands in solving.json."""
 SOLVE = ("abstraction", "answer")
+ADAPTERS = ("sft", "dpo", *SOLVE)
 
 
 def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
@@ -43,17 +53,23 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
         )
     base = read_record(inputs["prepare/base.json"], Base)
     benchmark = _benchmark(config, inputs, problems)
-    adapters = {"base": None} | {name: inputs[f"{name}/adapter"] for name in ("sft", "dpo", *SOLVE)}
+    adapters = {
+        name.removesuffix("/adapter"): path
+        for name, path in inputs.items()
+        if name.endswith("/adapter")
+    }
     cards = {
-        name: [check_adapter(adapter, base, benchmark.renderer.hash)] if adapter else []
-        for name, adapter in adapters.items()
+        name: check_adapter(path, base, benchmark.renderer.hash) for name, path in adapters.items()
     }
-    systems = {
-        name: System(base, named, [adapters[named]], cards[named]) for name, named in ALONE.items()
-    }
+
+    def system(*names: str) -> System:
+        """By the names of adapters, or `base`; of two the first generates a hint."""
+        known = [cards[name] for name in names if name in cards]
+        return System(base, ",".join(names), [adapters.get(name) for name in names], known)
+
     dtype = precision_of(config.engine, config.model)
     predictions: dict[str, Sequence[Prediction]] = {}
-    with open_engine(config.engine, config.model, base, list(adapters.values())) as engine:
+    with open_engine(config.engine, config.model, base, [None, *adapters.values()]) as engine:
 
         def write(
             name: str, system: System, answers: Answers, seconds: float, peak_memory_mb: float
@@ -66,31 +82,46 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
             )  # fmt: skip
             predictions[name] = answers.predictions
 
-        for name, system in systems.items():
-            with measured() as cost:
-                answers = answer(engine, config.solve, benchmark, system, out / name)
-            write(name, system, answers, **cost)
+        for name, adapter in ALONE.items():
+            if adapter in (*adapters, "base"):
+                with measured() as cost:
+                    answers = answer(engine, config.solve, benchmark, system(adapter), out / name)
+                write(name, system(adapter), answers, **cost)
         _refuse_other_solutions(inputs, config.solve)
         by_id = {a.id: a for a in read_jsonl(inputs["solve/attempts.jsonl"], Attempt)}
         attempts = [by_id[problem.id] for problem in problems]
-        steps = [adapters[name] for name in SOLVE]
-        solver = Solver(engine, config.solve, benchmark.renderer, steps, config.seed)
+        solving = system(*SOLVE)
+        solver = Solver(engine, config.solve, benchmark.renderer, solving.steps, config.seed)
         with measured() as cost:
             controls = draw_controls(solver, problems, attempts, adapters["dpo"], out / "solving")
-        bare = [
-            attempt.model_copy(update={"hints": (), "bare": tuple(answers)})
-            for attempt, answers in zip(attempts, controls.bare, strict=True)
-        ]
-        write("votes_written", systems["dpo"], _votes(benchmark, bare), **cost)
-        solving = System(base, ",".join(SOLVE), steps, [cards[name][0] for name in SOLVE])
+        write("votes_written", system("dpo"), _votes(benchmark, controls.bare), **cost)
         made = read_manifest(inputs["solve/answers.jsonl"].parent)
         assert made is not None  # an input of a stage is whole
         write("solve", solving, _votes(benchmark, attempts), made.seconds, made.peak_memory_mb)
+        if config.controls != "off":
+            with measured() as cost:
+                total = votes_at_equal_total(
+                    solver, problems, attempts, controls.bare, adapters["dpo"], out / "solving"
+                )
+            write("votes_total", system("dpo"), _votes(benchmark, total), **cost)
+            with measured() as cost:
+                hinted = attempts_under(
+                    replace(solver, steps=[None]), problems, attempts, own_hints(attempts),
+                    out / "solving" / "base_hinted_samples.jsonl",
+                )  # fmt: skip
+            write("base_hinted", system(SOLVE[0], "base"), _votes(benchmark, hinted), **cost)
+            if any(hint.answers for attempt in controls.mismatched for hint in attempt.hints):
+                # A problem without any answer has no mismatched hint: its own then make no difference.
+                mismatched = [
+                    other if answers_of(other) else own
+                    for other, own in zip(controls.mismatched, attempts, strict=True)
+                ]
+                write("mismatched", solving, _votes(benchmark, mismatched), **cost)
     right, alone = ([p.correct for p in predictions[name]] for name in ("dpo", "answer_alone"))
     report = solving_report(problems, attempts, controls, right, alone)
     write_report(report, out / "solving.json", out / "solving.html")
 
-    rows = rows_of(predictions, concluded=False)
+    rows = rows_of(predictions, concluded=config.controls != "off")
     write_json(out / "results.json", {name: row.model_dump() for name, row in rows.items()})
     return StageResult(
         counts={"problems": len(problems)},
@@ -148,11 +179,11 @@ STAGE = Stage(
     name="evaluate",
     command="evaluate",
     run=run,
-    sections=("model", "prompt", "engine", "solve", "seed"),
+    sections=("model", "prompt", "engine", "solve", "seed", "controls"),
     inputs=(
         TEST,
         *PROMPTED,
-        *(f"{name}/adapter" for name in ("sft", "dpo", *SOLVE)),
+        *(f"{name}/adapter" for name in ADAPTERS),
         "solve/answers.jsonl",
         "solve/attempts.jsonl",
         "engine.script",

@@ -26,11 +26,13 @@ PAIRED = (samples.STAGE, pairs.STAGE)
 ASIDE = (distill.STAGE,)
 SHARPENED = (dpo.REFERENCE, dpo.STAGE)
 ON_TOP = (candidates.STAGE, hints.STAGE, roles.ABSTRACTION, roles.ANSWER)
+CONTROLS = (dpo.RFT,)
+SOLVED = (solve.STAGE, *CONTROLS, evaluate.STAGE)
 
 PRODUCERS.update(
     {
         stage.name: stage.command
-        for stages in (LEARNED, PAIRED, ASIDE, SHARPENED, ON_TOP, (solve.STAGE, evaluate.STAGE))
+        for stages in (LEARNED, PAIRED, ASIDE, SHARPENED, ON_TOP, SOLVED)
         for stage in stages
     }
 )
@@ -52,9 +54,9 @@ def stages_of(command: str, config: Config) -> tuple[Stage, ...]:
         "dpo/adapter": f"{in_round('dpo', rounds)}/adapter",
         "samples/samples.jsonl": f"{in_round('samples', rounds)}/samples.jsonl",
     }
-    on_top, solved, evaluated = (
+    on_top, solved, controls, evaluated = (
         tuple(replace(stage, at=last) for stage in stages)
-        for stages in (_on_top(config), (solve.STAGE,), (evaluate.STAGE,))
+        for stages in (_on_top(config), (solve.STAGE,), *_compared(config))
     )
     made = {
         "prepare": LEARNED[:1],
@@ -63,12 +65,24 @@ def stages_of(command: str, config: Config) -> tuple[Stage, ...]:
         "dpo": (*SHARPENED, *later),
         "abstractions": on_top,
         "solve": solved,
-        "evaluate": evaluated,
+        "evaluate": (*controls, *evaluated),
         "run": (
-            *LEARNED, *PAIRED, *SHARPENED, *later, *on_top, *solved, *evaluated
+            *LEARNED, *PAIRED, *SHARPENED, *later, *on_top, *solved, *controls, *evaluated
         ),
     }  # fmt: skip
     return made[command]
+
+
+def _compared(config: Config) -> tuple[tuple[Stage, ...], tuple[Stage, ...]]:
+    """The stages that train controls, and evaluate with their adapters among its inputs."""
+    controls: tuple[Stage, ...] = ()
+    if config.controls != "off":
+        later = tuple(
+            f"{in_round('pairs', number)}/pairs.jsonl" for number in range(2, config.dpo.rounds + 1)
+        )
+        controls = (replace(dpo.RFT, inputs=(*dpo.RFT.inputs, *later)),)
+    adapters = (f"{stage.name}/adapter" for stage in controls)
+    return controls, (replace(evaluate.STAGE, inputs=(*evaluate.STAGE.inputs, *adapters)),)
 
 
 def _on_top(config: Config) -> tuple[Stage, ...]:
@@ -80,9 +94,9 @@ def _on_top(config: Config) -> tuple[Stage, ...]:
 
 
 def names_in(run_dir: Path) -> list[str]:
-    """The folders of a run's stages in order: of all rounds, and distill if it was begun."""
-    aside = distill.STAGE.name
-    names = [name for name in PRODUCERS if name != aside or (run_dir / name).exists()]
+    """The folders of a run's stages in order: of all rounds, distill and controls where they were begun."""
+    aside = {stage.name for stage in (*ASIDE, *CONTROLS)}
+    names = [name for name in PRODUCERS if name not in aside or (run_dir / name).exists()]
     after = names.index("dpo") + 1
     number = 2
     while (run_dir / in_round("samples", number)).exists():

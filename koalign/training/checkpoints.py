@@ -45,8 +45,8 @@ class Finite(TrainerCallback):
     is one number, so that it waits for the device once.
     """
 
-    def __init__(self, title: str) -> None:
-        self._title = title
+    def __init__(self, title: str, settings: str) -> None:
+        self._title, self._settings = title, settings
 
     def on_pre_optimizer_step(
         self, args: Any, state: Any, control: Any, *, model: Any, **_: Any
@@ -71,7 +71,7 @@ class Finite(TrainerCallback):
         raise KoalignError(
             f"{self._title}: {what} of step {step} is not finite; "
             f"{f'the last good adapter is in {kept}' if kept else 'no checkpoint was whole yet'}; "
-            f"lower {self._title}.learning_rate or {self._title}.max_grad_norm and run with --force, "
+            f"lower {self._settings}.learning_rate or {self._settings}.max_grad_norm and run with --force, "
             "which begins anew (copy that folder first if you want it)"
         )
 

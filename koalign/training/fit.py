@@ -40,7 +40,7 @@ from koalign.training.checkpoints import (
     last_whole,
     remove_cut_off,
 )
-from koalign.training.guards import Guard, Watch, kept_step, reason_to_stop, report
+from koalign.training.guards import SETTINGS, Guard, Watch, kept_step, reason_to_stop, report
 from koalign.training.policy import Start, in_bfloat16
 
 if not sys.stderr.isatty():  # bars of other libraries are for terminals too
@@ -145,9 +145,9 @@ def fit(
 ) -> dict[str, float]:
     """Train from the last whole checkpoint, or from the start, and leave the adapter that is kept.
 
-    The kept checkpoint is the best by `watch`, of DPO the start where all are worse, or the last without
-    it. Returns the last logged metrics, those of the probe from the kept step; of several processes only
-    the first loads and returns. The card gives the frozen ranks, and its name the section of the config.
+    The kept checkpoint is the best by `watch`, or the last without it; where the start is a trained adapter
+    and all are worse, the start. Returns the last logged metrics, those of the probe from the kept step; of
+    several processes only the first loads and returns. The card gives the frozen ranks and the title.
     Raises KoalignError where a number is not finite, and RuntimeError if more than one adapter is active or
     a frozen rank has moved.
     """
@@ -160,10 +160,10 @@ def fit(
     frozen = Frozen(model, card.rank - card.frozen_rank) if card.frozen_rank else None
     if frozen:
         trainer.add_callback(frozen)  # before Finite: a stack that has moved is no whole checkpoint
-    trainer.add_callback(Finite(title))
+    trainer.add_callback(Finite(title, SETTINGS.get(title, title)))
     if watch:
         trainer.add_callback(Guard(title, watch, log))
-    weights = _weights(model) if watch and watch.dpo else {}
+    weights = _weights(model) if watch and watch.from_adapter else {}
     work = Path(trainer.args.output_dir)
     if processes.number() == 0:
         remove_cut_off(work)

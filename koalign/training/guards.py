@@ -29,6 +29,8 @@ from koalign.training.processes import from_first
 Entry = Mapping[str, float]
 """A line of the history: `step`, and what was logged."""
 PREFIX = "probe/"
+SETTINGS = {"rft": "dpo", "reasoning": "answer", "plateau": "sft"}
+"""Controls -> the section of the config that they are trained with; other trainings are named as theirs."""
 _CANDIDATES = {
     False: "best held-out accuracy of the trained steps, of equals the last; step 0 is no candidate",
     True: "best held-out accuracy, of equals the last; step 0, the adapter at the start, is a candidate",
@@ -46,6 +48,8 @@ class Watch:
     measure: Callable[[Any], dict[str, float]] | None
     """The model as it stands -> shares of right answers `train` and `held_out`, their numbers of
     problems `train_n` and `held_out_n`, and the mean length `tokens`, among others; none: no probe."""
+    from_adapter: bool = False
+    """Whether the training starts from a trained adapter: then step 0 may be kept."""
     dpo: Dpo | None = None
     """beta, max_displacement and max_length_drift. None: there is no reference to drift away from; SFT
     teaches another length on purpose."""
@@ -59,10 +63,10 @@ def evaluations(history: Sequence[Entry]) -> list[Entry]:
 def kept_step(history: Sequence[Entry], watch: Watch | None) -> int | None:
     """The evaluated step with the best held-out accuracy, of equals the last; none: nothing evaluated.
 
-    Step 0 is a candidate of DPO, which starts from a trained adapter. Elsewhere the start is untrained and
-    no result of a stage.
+    Step 0 is a candidate where the start is a trained adapter. Elsewhere it is untrained and no result of a
+    stage.
     """
-    from_start = watch is not None and watch.dpo is not None
+    from_start = watch is not None and watch.from_adapter
     candidates = [entry for entry in evaluations(history) if entry["step"] or from_start]
     best = max(candidates, key=lambda e: (e[PREFIX + "held_out"], e["step"]), default=None)
     return None if best is None else int(best["step"])
@@ -87,21 +91,22 @@ def reason_to_stop(title: str, watch: Watch, history: Sequence[Entry], steps: in
     Thresholds: `Dpo.max_displacement`, `Dpo.max_length_drift`, `Probing.patience`.
     """
     section, dpo, answers = watch.section, watch.dpo, evaluations(history)
+    settings = SETTINGS.get(title, title)
     if dpo is not None and dpo.max_displacement is not None:
         fallen = displacement(history, dpo.beta, steps)
         if fallen > dpo.max_displacement:
             return (
                 f"the chosen log-probability per token lies {fallen:.1%} below the reference "
-                f"({title}.max_displacement {dpo.max_displacement:.1%}); "
-                f"raise {title}.sft_weight or lower {title}.learning_rate"
+                f"({settings}.max_displacement {dpo.max_displacement:.1%}); "
+                f"raise {settings}.sft_weight or lower {settings}.learning_rate"
             )
     if dpo is not None and dpo.max_length_drift is not None and answers:
         before, now = answers[0][PREFIX + "tokens"], answers[-1][PREFIX + "tokens"]
         if now > before * dpo.max_length_drift:
             return (
                 f"answers have {now:.0f} tokens, and had {before:.0f} before training "
-                f"({title}.max_length_drift {dpo.max_length_drift:g}); "
-                f"lower {title}.learning_rate or pairs.max_length_ratio"
+                f"({settings}.max_length_drift {dpo.max_length_drift:g}); "
+                f"lower {settings}.learning_rate or pairs.max_length_ratio"
             )
     if section.patience is not None and len(answers) > section.patience:
         last = [entry[PREFIX + "held_out"] for entry in answers[-section.patience - 1 :]]
@@ -109,7 +114,7 @@ def reason_to_stop(title: str, watch: Watch, history: Sequence[Entry], steps: in
             return (
                 f"held-out accuracy fell {section.patience} evaluations running "
                 f"({', '.join(f'{share:.1%}' for share in last)}; probe.patience); "
-                f"lower {title}.learning_rate or {title}.epochs"
+                f"lower {settings}.learning_rate or {settings}.epochs"
             )
     return None
 
@@ -150,7 +155,7 @@ def report(title: str, watch: Watch, state: Any) -> dict[str, float]:
             "evaluations": answers,
             "steps": state.max_steps,
             "kept_step": int(metrics["kept_step"]),
-            "kept_because": "the last" if kept is None else _CANDIDATES[watch.dpo is not None],
+            "kept_because": "the last" if kept is None else _CANDIDATES[watch.from_adapter],
             "stopped_at": state.global_step if early else None,
             "reason": reason,
         },

@@ -184,12 +184,15 @@ def test_bare_answers_at_equal_tokens_cost_no_less_and_one_of_each_fewer_would(f
     attempts = [one for batch in solver.attempts(asked, folder / "a.jsonl") for one in batch]
     controls = draw_controls(solver, asked, attempts, Path("dpo"), folder)
     tokens = sum(spent(one).generated for one in attempts)
-    cost = sum(one.tokens for samples in controls.bare for one in samples)
-    last = sum(samples[-1].tokens for samples in controls.bare)
+    cost = sum(spent(one).generated for one in controls.bare)
+    last = sum(one.bare[-1].tokens for one in controls.bare)
     assert cost >= tokens > cost - last
-    assert {len(samples) for samples in controls.bare} == {len(controls.bare[0])}
-    own = [sum(len(hint.answers) for hint in one.hints) for one in attempts]
-    assert [len(some) for some in controls.mismatched] == own
+    assert {len(one.bare) for one in controls.bare} == {len(controls.bare[0].bare)}
+    own, other = (
+        [sum(len(hint.answers) for hint in one.hints) for one in some]
+        for some in (attempts, controls.mismatched)
+    )
+    assert own == other
 
 
 def test_the_command_streams_refuses_to_overwrite_and_says_what_it_spent(scripted):

@@ -22,7 +22,7 @@ def tree(folder: Path) -> dict[str, tuple[int, bytes]]:
 def test_a_second_run_does_nothing(ran):
     before = tree(RUN)
     second = koalign("run", code=0)
-    assert second.stdout.count("nothing to do") == 12
+    assert second.stdout.count("nothing to do") == 13
     assert tree(RUN) == before
 
 
@@ -41,13 +41,13 @@ def test_only_what_depends_on_a_changed_setting_is_refused_and_made_again(ran):
 
 def test_speed_settings_make_nothing_stale(ran):
     again = koalign("run", "-s", "engine.batch_size=7", "-s", "sft.save_steps=3")
-    assert again.stdout.count("nothing to do") == 12, again.stderr
+    assert again.stdout.count("nothing to do") == 13, again.stderr
 
 
 def test_what_is_written_on_the_page_of_an_adapter_makes_nothing_stale(ran):
     with (RUN / "dpo/adapter/README.md").open("a", encoding="utf-8") as page:
         page.write("우리 팀의 모델입니다.\n")
-    assert koalign("run").stdout.count("nothing to do") == 12
+    assert koalign("run").stdout.count("nothing to do") == 13
     (RUN / "dpo/adapter/note.txt").write_text("또", encoding="utf-8")
     assert "another dpo/adapter" in koalign("run").stderr
 

@@ -5,9 +5,17 @@ from html import escape
 
 import pytest
 
-from koalign.evaluation.solving.controls import Controls, mismatched_hints, samples_at_equal_tokens
+from koalign.evaluation.solving.controls import (
+    MOST_VOTES,
+    Controls,
+    mismatched_hints,
+    own_hints,
+    samples_at_equal_tokens,
+    total_tokens_beside,
+    under_hints,
+)
 from koalign.evaluation.solving.report import SolvingReport, solving_report
-from koalign.evaluation.solving.voting import Answer, Attempt, SampledHint
+from koalign.evaluation.solving.voting import Answer, Attempt, SampledHint, answers_of, spent
 from koalign.records import Problem
 from koalign.reports.solving import TITLES, print_report, report_page
 
@@ -36,6 +44,10 @@ def attempt(one: Problem, hinted: list[bool], bare: list[bool], hint: str = "") 
     )  # fmt: skip
 
 
+def bare_of(problems: list[Problem], bare: list[list[bool]]) -> list[Attempt]:
+    return [attempt(p, [], some) for p, some in zip(problems, bare, strict=True)]
+
+
 def report(
     hinted: list[list[bool]],
     bare: list[list[bool]],
@@ -46,11 +58,11 @@ def report(
     problems = [problem(n, f"글 {n % passages}" if passages else "") for n in range(len(hinted))]
     attempts = [attempt(p, some, list(own_bare)) for p, some in zip(problems, hinted, strict=True)]
     lent = mismatched or [[] for _ in problems]
-    controls = Controls(
-        [list(map(said, some)) for some in bare],
-        [list(map(said, some)) for some in lent],
-        [50 * bool(some) for some in lent],
-    )
+    others = [
+        under_hints(own, [("남의 실마리", 50, list(map(said, some)))] if some else [])
+        for own, some in zip(attempts, lent, strict=True)
+    ]
+    controls = Controls(bare_of(problems, bare), others)
     policy = [some[0] for some in bare]
     return solving_report(problems, attempts, controls, policy, policy)
 
@@ -139,8 +151,9 @@ def test_a_control_that_gains_as_much_is_told():
 def test_problems_without_a_hint_are_solved_bare_and_no_part_of_the_hints_mean():
     problems = [problem(n) for n in range(4)]
     attempts = [attempt(p, [True] if n < 2 else [], [False]) for n, p in enumerate(problems)]
-    bare = [[said(False)]] * 4
-    found = solving_report(problems, attempts, Controls(bare, [[]] * 4, [0] * 4))
+    nobody = [under_hints(one, []) for one in attempts]
+    bare = bare_of(problems, [[False]] * 4)
+    found = solving_report(problems, attempts, Controls(bare, nobody))
     assert found.without_hint == 2
     assert (column(found, "hint_average").n, column(found, "hint_average").accuracy) == (2, 1)
     assert column(found, "vote").n == 4
@@ -150,7 +163,8 @@ def test_problems_without_a_hint_are_solved_bare_and_no_part_of_the_hints_mean()
 def test_where_nothing_was_hinted_there_are_no_columns_of_hints():
     problems = [problem(n) for n in range(3)]
     attempts = [attempt(p, [], [True, True]) for p in problems]
-    found = solving_report(problems, attempts, Controls([[said(True)]] * 3, [[]] * 3, [0] * 3))
+    bare = bare_of(problems, [[True]] * 3)
+    found = solving_report(problems, attempts, Controls(bare, attempts))
     assert [one.name for one in found.columns] == ["bare_average", "bare", "vote", "oracle"]
     assert found.verdict == "not decided"
 
@@ -162,6 +176,27 @@ def test_equal_tokens_are_never_fewer_than_solving_spent_and_not_a_sample_too_ma
     assert samples_at_equal_tokens(180, drawn) == (3, True)
     n, enough = samples_at_equal_tokens(400, drawn)
     assert not enough and n == 7  # 6 tokens a sample so far
+
+
+def test_votes_at_equal_total_tokens_reach_what_solving_wrote_and_read_or_are_64():
+    problems = [problem(n) for n in range(10)]
+    attempts = [attempt(p, [True], [True]) for p in problems]
+    tokens = total_tokens_beside(attempts, bare_of(problems, [[True]] * 10))
+    assert tokens == 10 * ((20 + 10 + 10) + (40 + 50 + 30) - 30)
+    drawn = [[said(True, 10)] * 70] * 10
+    assert samples_at_equal_tokens(tokens, drawn, MOST_VOTES) == (13, True)
+    assert samples_at_equal_tokens(10 * tokens, drawn, MOST_VOTES) == (64, True)
+    few = [[said(True, 10)] * 8] * 10
+    assert samples_at_equal_tokens(10 * tokens, few, MOST_VOTES) == (64, False)
+
+
+def test_other_answers_under_its_own_hints_cost_and_vote_as_the_attempt_does():
+    one = attempt(problem(1), [True, True], [True, False])
+    assert own_hints([one]) == [[(one.hints[0].text, 2), ("", 2)]]
+    wrong = [said(False)] * 2
+    other = under_hints(one, [(one.hints[0].text, 50, wrong), ("", 30, wrong)])
+    assert spent(other) == spent(one)
+    assert [answer for _, answer in answers_of(other)] == wrong * 2
 
 
 @pytest.mark.parametrize("count", [2, 3, 17])

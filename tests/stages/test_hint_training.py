@@ -9,6 +9,8 @@ from support.command import RUN, koalign
 from support.kills import content, kill_when, lines_in, small_run
 from support.problems import exam, write_lines
 
+from koalign.run import read_manifest
+
 pytestmark = pytest.mark.slow
 
 
@@ -36,6 +38,11 @@ def policy(tmp_path_factory) -> Path:
     )  # fmt: skip
     koalign("run", cwd=folder, code=0)
     return folder
+
+
+def test_the_control_of_dpo_takes_as_many_steps(policy):
+    steps = [read_manifest(policy / RUN / name).metrics["steps"] for name in ("dpo", "rft")]
+    assert steps[0] == steps[1] > 0
 
 
 def written(folder: Path, file: str, enough: int) -> bool:

@@ -40,7 +40,9 @@ def test_the_four_lines_of_the_chain_work_and_their_files_have_the_promised_name
     dropped = {drop.problem_id for drop in read_jsonl(RUN / "pairs" / "dropped.jsonl", Drop)}
     assert dropped >= {item.problem_id for item in items if item.use != "pairs"}
     results = json.loads((RUN / "evaluate" / "results.json").read_text(encoding="utf-8"))
-    assert list(results) == ["base", "sft", "dpo", "solve", "votes_written"]
+    assert list(results) == [
+        "base", "sft", "dpo", "rft", "solve", "votes_written", "votes_total", "base_hinted",
+    ]  # fmt: skip
     for name, entry in results.items():
         assert {"accuracy", "n", "ci_low", "ci_high", "p_value", "macro_f1"} <= set(entry)
         assert entry["ci_low"] <= entry["accuracy"] <= entry["ci_high"]

@@ -65,7 +65,7 @@ def job(
 
 def watch(*, measure=None, report=Path("unused"), dpo=None, **settings) -> Watch:
     """The guards of a training with these settings of the probe."""
-    return Watch(Probing(**settings), report, measure, dpo)
+    return Watch(Probing(**settings), report, measure, dpo is not None, dpo)
 
 
 def trained_adapter(folder: Path, *, rank: int, seed: int) -> Path:

@@ -1,5 +1,6 @@
 """A training stops where it should, keeps the checkpoint it should, and does both again after a kill."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -39,6 +40,13 @@ def test_kept_is_the_last_of_the_best_and_the_start_of_dpo_alone(shares, dpo):
     else:
         assert kept >= first and all(shares[kept] >= share for share in shares[first:])
         assert all(shares[kept] > share for share in shares[kept + 1 :])
+
+
+def test_a_control_that_continues_an_adapter_may_keep_its_start_and_names_the_section_it_reads():
+    history = answered([0.5, 0.4, 0.3])
+    control = replace(watch(patience=2), from_adapter=True)
+    assert kept_step(history, control) == 0
+    assert "dpo.learning_rate or dpo.epochs" in reason_to_stop("rft", control, history, 8)
 
 
 @given(st.lists(SHARES, min_size=1, max_size=8), st.integers(1, 4))

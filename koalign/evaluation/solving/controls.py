@@ -1,27 +1,62 @@
-"""controls: the attempts of solving -> how many bare answers and which mismatched hints to compare with."""
+"""controls: the attempts of solving -> how many bare answers, and which other hints, to compare with."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, inf
 
-from koalign.evaluation.solving.voting import Answer, Attempt
+from koalign.evaluation.solving.voting import Answer, Attempt, spent
 from koalign.evaluation.stats.resampling import clusters_of
 from koalign.records import Problem
+
+MOST_VOTES = 64
+"""At equal total tokens: further votes change next to no majority, and the costs say what was spent."""
 
 
 @dataclass(frozen=True)
 class Controls:
-    """The answers that solving is compared with, in the order of the problems."""
+    """The attempts that solving is compared with, in the order of the problems."""
 
-    bare: Sequence[Sequence[Answer]]
-    """Answers of the policy alone, equally many for each problem, with at least as many tokens in total."""
-    mismatched: Sequence[Sequence[Answer]]
-    """Answers with mismatched hints, as many as with its own hints; empty: no other problem had one."""
-    mismatched_prompt: Sequence[int]
-    """Prompt tokens of the latter."""
+    bare: Sequence[Attempt]
+    """By the policy alone, equally many answers for each problem, with at least as many written tokens in
+    total."""
+    mismatched: Sequence[Attempt]
+    """With mismatched hints, as many answers as with its own; none where no other problem had one."""
+
+
+def own_hints(attempts: Sequence[Attempt]) -> list[list[tuple[str, int]]]:
+    """For each attempt its (used hint, number of answers), and the number of its bare answers with ""."""
+    return [
+        [(hint.text, len(hint.answers)) for hint in attempt.hints if hint.use == "used"]
+        + ([("", len(attempt.bare))] if attempt.bare else [])
+        for attempt in attempts
+    ]
+
+
+def under_hints(attempt: Attempt, answered: Sequence[tuple[str, int, Sequence[Answer]]]) -> Attempt:
+    """The attempt with these (hint, prompt tokens, answers) in place of its used hints, in their order.
+
+    The hints cost what its own did; where there are fewer, the last ones have no answers. An empty hint
+    has bare answers in place of its own.
+    """
+    left = iter([of_hint for of_hint in answered if of_hint[0]])
+    hints = []
+    for hint in attempt.hints:
+        if hint.use == "used":
+            text, prompt_tokens, answers = next(left, (hint.text, 0, ()))
+            update = {"text": text, "prompt_tokens": prompt_tokens, "answers": tuple(answers)}
+            hint = hint.model_copy(update=update)
+        hints.append(hint)
+    bare = next((tuple(answers) for text, _, answers in answered if not text), attempt.bare)
+    return attempt.model_copy(update={"hints": tuple(hints), "bare": bare})
+
+
+def total_tokens_beside(attempts: Sequence[Attempt], bare: Sequence[Attempt]) -> int:
+    """How many tokens bare answers may write to cost as much as the attempts, prompts included."""
+    read = sum(attempt.bare_prompt_tokens for attempt in bare)
+    return sum(spent(attempt).generated + spent(attempt).prompt for attempt in attempts) - read
 
 
 def mismatched_hints(
@@ -55,15 +90,18 @@ def mismatched_hints(
     return mismatched
 
 
-def samples_at_equal_tokens(tokens: int, answers: Sequence[Sequence[Answer]]) -> tuple[int, bool]:
+def samples_at_equal_tokens(
+    tokens: int, answers: Sequence[Sequence[Answer]], most: float = inf
+) -> tuple[int, bool]:
     """Bare answers per problem that cost at least `tokens` in total, and whether they are sampled yet.
 
-    Where the answers so far cost less, the number is extrapolated from their mean cost.
+    Where the answers so far cost less, the number is extrapolated from their mean cost. Never above `most`.
     """
     n, total = 1, sum(samples[0].tokens for samples in answers)
-    while total < tokens:
+    while total < tokens and n < most:
         if n == len(answers[0]):
-            return n + max(1, ceil((tokens - total) / (total / n))), False
+            wanted = n + max(1, ceil((tokens - total) / (total / n)))
+            return int(min(wanted, most)), False
         total += sum(samples[n].tokens for samples in answers)
         n += 1
     return n, True

@@ -99,8 +99,8 @@ def solving_report(
     """
     outcomes: dict[Name, dict[int, _Outcome]] = {name: {} for name in NAMES}
     for row, (problem, attempt) in enumerate(zip(problems, attempts, strict=True)):
-        mismatched = controls.mismatched[row], controls.mismatched_prompt[row]
-        for name, outcome in _outcomes(problem, attempt, controls.bare[row], *mismatched).items():
+        of_problem = _outcomes(problem, attempt, controls.bare[row].bare, controls.mismatched[row])
+        for name, outcome in of_problem.items():
             outcomes[name][row] = outcome
     clusters = clusters_of(problems)
     columns = {
@@ -139,15 +139,12 @@ class _Outcome:
 
 
 def _outcomes(
-    problem: Problem,
-    attempt: Attempt,
-    bare: Sequence[Answer],
-    mismatched: Sequence[Answer],
-    mismatched_prompt: int,
+    problem: Problem, attempt: Attempt, bare: Sequence[Answer], control: Attempt
 ) -> dict[Name, _Outcome]:
     hints = [hint for hint in attempt.hints if hint.answers]
     hinted = [answer for hint in hints for answer in hint.answers]
     sampled = [*hinted, *attempt.bare]
+    mismatched = [answer for hint in control.hints for answer in hint.answers]
     cost, bare_prompt = spent(attempt), attempt.bare_prompt_tokens
     right = {
         answer: grade(problem, answer.text, answer.finish_reason).correct
@@ -177,13 +174,10 @@ def _outcomes(
             hinted, prompt + fmean(hint.prompt_tokens for hint in hints), hint
         )
         if mismatched:
-            outcomes["mismatched_average"] = average(
-                mismatched, prompt + mismatched_prompt / len(hints), hint
-            )
+            shown = sum(hint.prompt_tokens for hint in control.hints if hint.answers)
+            outcomes["mismatched_average"] = average(mismatched, prompt + shown / len(hints), hint)
             outcomes["mismatched_vote"] = vote(
-                [*mismatched, *attempt.bare],
-                prompt + mismatched_prompt + bare_prompt * bool(attempt.bare),
-                cost.hints,
+                [*mismatched, *control.bare], spent(control).prompt, cost.hints
             )
     return outcomes
 

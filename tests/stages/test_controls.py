@@ -1,0 +1,136 @@
+"""The steps of a run stand beside controls at the same price, as many as the config asks for."""
+
+import json
+from math import ceil
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from support.command import RUN, koalign
+
+from koalign.adapters.cards import read_card
+from koalign.config.training import Dpo
+from koalign.evaluation.results import Prediction, read_evaluation
+from koalign.evaluation.solving.voting import Attempt
+from koalign.jsonl import read_json, read_jsonl
+from koalign.records import Completion, Pair, Sample
+from koalign.stages.dpo import rft_epochs
+
+EVALUATED = RUN / "evaluate"
+OFF = ["base", "sft", "dpo", "solve", "votes_written"]
+CHEAP = [
+    "base", "sft", "dpo", "rft", "solve", "votes_written", "votes_total", "mismatched", "base_hinted",
+]  # fmt: skip
+
+
+@pytest.fixture
+def many_hints(scripted: Path) -> Path:
+    """As `scripted`, with a policy that writes many hints, so that a problem can be given another's."""
+    path = scripted / "script.yaml"
+    script = yaml.safe_load(path.read_text("utf-8"))
+    script[0]["texts"] = [f"기록의 {n % 4 + 1}째 고을을 {'아주 ' * n}잘 본다." for n in range(32)]
+    path.write_text(yaml.safe_dump(script, allow_unicode=True), "utf-8")
+    return scripted
+
+
+def predictions(row: str) -> list[Prediction]:
+    return read_evaluation(EVALUATED / row)[1]
+
+
+def total(row: str) -> tuple[int, int]:
+    """Tokens written and in prompts, over all problems."""
+    own = predictions(row)
+    return sum(one.completion_tokens for one in own), sum(one.prompt_tokens for one in own)
+
+
+def test_the_rows_are_those_of_the_setting_and_changing_it_is_refused_in_one_line(many_hints):
+    done = koalign("run", code=0)
+    results = read_json(EVALUATED / "results.json")
+    assert list(results) == CHEAP
+    assert all(results[name]["gain"] in (True, False) for name in ("sft", "dpo", "solve"))
+    assert "no gain over" in done.stdout
+    for name in CHEAP:
+        assert len(predictions(name)) == results[name]["n"] == 16
+    refused = koalign("evaluate", "-s", "controls=off", code=2)
+    assert "evaluate was made with controls = 'cheap', and it is now 'off'" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+    without = koalign("evaluate", "-s", "controls=off", "--force", code=0)
+    results = read_json(EVALUATED / "results.json")
+    assert list(results) == OFF and {row["gain"] for row in results.values()} == {None}
+    assert "gain over" not in without.stdout
+
+
+def test_every_control_costs_what_it_is_said_to_cost(many_hints):
+    koalign("run", "-s", "solve.hints=2", "-s", "solve.bare=1", code=0)
+    written, read = total("solve")
+    assert total("votes_written")[0] >= written
+    votes = {len(one.votes) for one in predictions("votes_total")}
+    assert sum(total("votes_total")) >= written + read or votes == {64}
+    attempts = read_jsonl(RUN / "solve" / "attempts.jsonl", Attempt)
+    for name in ("mismatched", "base_hinted"):
+        assert [len(one.votes) for one in predictions(name)] == [3] * 16
+        assert total(name)[1] == pytest.approx(read, rel=0.1)
+    own = {attempt.id: {hint.text for hint in attempt.hints} for attempt in attempts}
+    assert not any(one.hint in own[one.id] for one in predictions("mismatched"))
+    assert all(one.hint in {*own[one.id], ""} for one in predictions("base_hinted"))
+
+
+def test_the_base_with_the_hints_is_the_base(many_hints):
+    koalign("run", code=0)
+    samples = read_jsonl(EVALUATED / "solving" / "base_hinted_samples.jsonl", Sample)
+    alone = read_jsonl(EVALUATED / "base" / "samples.jsonl", Sample)
+    assert {one.adapter for one in samples} == {one.adapter for one in alone}
+    evaluation, _ = read_evaluation(EVALUATED / "base_hinted")
+    assert evaluation.adapters == "abstraction,base"
+    assert [card["name"] for card in evaluation.stack] == ["abstraction"]
+
+
+def test_an_evaluation_that_was_cut_off_goes_on_to_the_same_rows(many_hints):
+    koalign("run", code=0)
+    before = (EVALUATED / "results.json").read_bytes()
+    (EVALUATED / "manifest.json").unlink()
+    for name in ("votes_total", "base_hinted", "mismatched"):
+        path = EVALUATED / "solving" / f"{name}_samples.jsonl"
+        path.write_bytes(path.read_bytes()[:-400])
+    koalign("evaluate", code=0)
+    assert (EVALUATED / "results.json").read_bytes() == before
+
+
+def test_rft_stands_on_sft_and_reads_the_pairs_of_every_round(scripted):
+    koalign("run", "-s", "dpo.rounds=2", code=0)
+    card = read_card(RUN / "rft" / "adapter")
+    assert (card.name, card.role, [one.name for one in card.parents]) == ("rft", "policy", ["sft"])
+    assert set(card.data) == {"pairs.jsonl", "pairs-2/pairs.jsonl"}
+    shown = json.loads(koalign("show", "--json", code=0).stdout)
+    (row,) = (one for one in shown["stages"] if one["stage"] == "rft")
+    rounds = [RUN / name / "pairs.jsonl" for name in ("pairs", "pairs-2")]
+    assert row["counts"] == {"examples": sum(len(read_jsonl(one, Pair)) for one in rounds)}
+
+
+SIDE = Completion(text="", token_ids=(1,))
+
+
+def pair(prompt: int) -> Pair:
+    return Pair(
+        problem_id=str(prompt), prompt="", prompt_ids=(prompt,), chosen=SIDE, rejected=SIDE,
+        reason="hard",
+    )  # fmt: skip
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 40), min_size=1), min_size=1, max_size=3),
+    st.integers(1, 8),
+    st.sampled_from([0.5, 1, 1.7, 3]),
+)
+def test_rft_takes_as_many_steps_as_dpo_in_all_rounds(prompts, batch, epochs):
+    """Steps as transformers counts them: those of an epoch times epochs, rounded up."""
+
+    def steps(own: set[int], epochs: float) -> int:
+        return ceil(ceil(len(own) / batch) * epochs)
+
+    section = Dpo(batch_size=batch, gradient_accumulation_steps=1, epochs=epochs)
+    rounds = [[pair(one) for one in own] for own in prompts]
+    wanted = sum(steps(set(own), epochs) for own in prompts)
+    assert steps({one for own in prompts for one in own}, rft_epochs(section, rounds)) == wanted
