@@ -61,7 +61,8 @@ def type_name(annotation: Any) -> str:
     """A Python type as the reader of a YAML file or a command line knows it."""
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return type_name(inner[0])
+        limits = [bounds(part) for part in inner[1:] if isinstance(part, FieldInfo)]
+        return " ".join(filter(None, (type_name(inner[0]), *limits)))
     if origin is Literal:
         return ", ".join(f"`{value}`" for value in inner)
     if origin in (Union, types.UnionType):

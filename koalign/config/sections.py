@@ -120,6 +120,7 @@ class Answer(Optimization):
     rank: int = Field(default=16, ge=1)
     """Rank added on top of the DPO adapter."""
     learning_rate: float = Field(default=1e-4, gt=0)
+    epochs: float = Field(default=2, gt=0)
     traces: int = Field(default=2, ge=1)
     """Verified own answers used for each kept hint."""
     bare_share: float = Field(default=0.125, ge=0, lt=1)

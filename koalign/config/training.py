@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import (
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from koalign.config.inputs import Section
 
@@ -48,16 +54,28 @@ class Probing(Section):
     batch_size: int = Field(default=64, ge=1)
     """Answers computed side by side."""
     evaluations: int = Field(default=4, ge=1)
-    """How often they are asked, evenly spaced, the last time at the end; and once before."""
+    """How often they are asked, evenly spaced, the last time at the end; and once before.
+    `sft.epochs: auto` asks after each epoch instead."""
     patience: int | None = Field(default=2, ge=1)
-    """Stop when held-out accuracy falls so many evaluations running; null: never."""
+    """Stop when held-out accuracy falls so many evaluations running; null: never. `sft.epochs: auto` ends
+    its constant rate then."""
+
+
+def _number_or_auto(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return validate(value)
+    except ValidationError:  # it has an error for each type, and a place inside of the key
+        raise ValueError(f"expected a number above 0, or auto, found {value!r}") from None
+
+
+Epochs = Annotated[Annotated[float, Field(gt=0)] | Literal["auto"], WrapValidator(_number_or_auto)]
 
 
 class Optimization(Section):
     same_result: ClassVar[frozenset[str]] = frozenset({"save_steps"})
 
     learning_rate: float = Field(default=2e-4, gt=0)
-    epochs: float = Field(default=2, gt=0)
+    epochs: Epochs = 2
     batch_size: int = Field(default=4, ge=1)
     """Prompts, with all of their completions or pairs; times gradient_accumulation_steps, those of a step.
     With `training.packing: groups` memory is bounded by `training.row_tokens` and not by this."""
@@ -71,6 +89,11 @@ class Optimization(Section):
 
 
 class Sft(Optimization):
+    epochs: Epochs = "auto"
+    """auto: to the plateau. The rate rises in `warmup_ratio` of the first epoch and stays until the probe's
+    held-out accuracy rises by no more than its error, then falls to 0 in one more epoch
+    (warmup-stable-decay: MiniCPM, arXiv 2404.06395). An epoch of less than 32 steps is repeated to as many;
+    20 of these are the most. Needs dev."""
     rank: int = Field(default=32, ge=1)
     """LoRA rank, on all linear layers; dropout is 0."""
     alpha: int = Field(default=32, ge=1)

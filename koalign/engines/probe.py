@@ -15,7 +15,7 @@ from koalign.data.prompting.prompts import Renderer
 from koalign.data.prompting.tokens import prompt_ids
 from koalign.engines.engine import Request
 from koalign.engines.hf import HfEngine
-from koalign.records import Base, Problem, Sample, Verdict
+from koalign.records import Base, KoalignError, Problem, Sample, Verdict
 
 
 @dataclass(frozen=True)
@@ -93,13 +93,18 @@ def open_probe(
     base: Base,
     trained: Sequence[Problem],
     held_out: Sequence[Problem],
+    *,
+    needed: bool = False,
 ) -> Probe | None:
     """The probe of a training, the same for the same problems; none, and a line that says why, without dev.
 
     Only problems are asked that a rule can verify. An id is a hash, so those with the lowest ids are
-    drawn as by lot, in whatever order the files are.
+    drawn as by lot, in whatever order the files are. Where it is `needed`, by `epochs: auto`, none is a
+    KoalignError.
     """
     if not section.problems:
+        if needed:
+            raise _needs_probe(title, "probe.problems is 0")
         return None
     problems: dict[str, Problem] = {}
     sides: dict[str, list[Request]] = {}
@@ -124,10 +129,19 @@ def open_probe(
         sides[side] = [Request(problem.id, tuple(tokens)) for problem, tokens in fitting]
     for side, where in (("train", "trained on"), ("held_out", "in dev (data.dev, data.dev_share)")):
         if not sides[side]:
+            why = f"no problem {where} that a rule can verify"
+            if needed:
+                raise _needs_probe(title, why)
             print(
-                f"{title}: no probe while training, the last checkpoint is kept: "
-                f"no problem {where} that a rule can verify",
+                f"{title}: no probe while training, the last checkpoint is kept: {why}",
                 file=sys.stderr,
             )
             return None
     return Probe(tokenizer, base, section.max_tokens, section.batch_size, problems, sides)
+
+
+def _needs_probe(title: str, why: str) -> KoalignError:
+    return KoalignError(
+        f"{title}.epochs auto trains until held-out answers no longer improve, and there is no probe: "
+        f"{why}; set data.dev, or {title}.epochs to a number"
+    )

@@ -63,9 +63,12 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     kept = within_context(rows, names, base, config.training.too_long, out)
     problems = list({names[n]: examples[n][0] for n in kept}.values())
     held_out = read_jsonl(inputs["prepare/dev.jsonl"], Problem)
-    probe = open_probe("sft", config.probe, renderer, tokenizer, base, problems, held_out)
+    to_plateau = config.sft.epochs == "auto"
+    probe = open_probe(
+        "sft", config.probe, renderer, tokenizer, base, problems, held_out, needed=to_plateau
+    )
     start = partial(fresh_policy, config.model, config.sft.rank, config.sft.alpha, config.seed)
-    watch = Watch(config.probe, out / "probe.json", probe)
+    watch = Watch(config.probe, out / "probe.json", probe, to_plateau=to_plateau)
     job = Job(
         start,
         tokenizer,

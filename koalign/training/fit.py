@@ -40,7 +40,8 @@ from koalign.training.checkpoints import (
     last_whole,
     remove_cut_off,
 )
-from koalign.training.guards import SETTINGS, Guard, Watch, kept_step, reason_to_stop, report
+from koalign.training.guards import SETTINGS, Guard, Watch, is_over, kept_step, report
+from koalign.training.plateau import ROUNDS, epochs_of_round
 from koalign.training.policy import Start, in_bfloat16
 
 if not sys.stderr.isatty():  # bars of other libraries are for terminals too
@@ -76,15 +77,20 @@ def trl_settings(
     `grouped`: all examples of an optimizer step are one batch, since rows bound the memory.
     """
     per_step = section.batch_size * section.gradient_accumulation_steps
-    steps = math.ceil(math.ceil(rows / per_step) * section.epochs)
+    steps_of_epoch = math.ceil(rows / per_step)
+    if section.epochs == "auto":  # Guard lowers the rate and ends it
+        schedule, warmed = "constant_with_warmup", float(epochs_of_round(steps_of_epoch))
+        epochs = ROUNDS * warmed
+    else:
+        schedule, warmed, epochs = "cosine", section.epochs, section.epochs
     return {
         "output_dir": str(work),
         "learning_rate": section.learning_rate,
-        "num_train_epochs": section.epochs,
+        "num_train_epochs": epochs,
         "per_device_train_batch_size": per_step if grouped else section.batch_size,
         "gradient_accumulation_steps": 1 if grouped else section.gradient_accumulation_steps,
-        "warmup_steps": math.ceil(steps * section.warmup_ratio),
-        "lr_scheduler_type": "cosine",
+        "warmup_steps": math.ceil(math.ceil(steps_of_epoch * warmed) * section.warmup_ratio),
+        "lr_scheduler_type": schedule,
         "max_grad_norm": section.max_grad_norm,
         "weight_decay": 0.0,
         "optim": "adamw_torch",
@@ -120,7 +126,11 @@ def train(job: Job, trainer: Callable[..., Trainer], *data: Any) -> dict[str, fl
     """Fit the adapter in `training.processes` processes and save it as `job.out`/adapter; see `fit`.
 
     `trainer` makes the trainer: (policy, tokenizer, *data, section, training, work folder, seed).
+    Raises ValueError where `epochs: auto` is not watched by a probe to its plateau.
     """
+    to_plateau = job.watch is not None and job.watch.to_plateau and job.watch.measure is not None
+    if (job.section.epochs == "auto") != to_plateau:
+        raise ValueError(f"epochs {job.section.epochs}, and a watch that is for another")
     title, wanted = job.card.name, job.training.processes
     return processes.in_processes(title, wanted, _fit_and_save, job, trainer, data)
 
@@ -168,7 +178,8 @@ def fit(
     if processes.number() == 0:
         remove_cut_off(work)
     start = processes.from_first(lambda: last_whole(work))
-    with progress.bar(title, _steps(trainer)) as advance:
+    most = " (at most)" if watch and watch.to_plateau else ""
+    with progress.bar(title + most, _steps(trainer)) as advance:
         trainer.add_callback(_Logger(log, advance))
         _train(trainer, title, start, watch)
     if processes.number():
@@ -195,7 +206,7 @@ def _weights(model: PeftModel) -> dict[str, torch.Tensor]:
 def _train(trainer: Trainer, title: str, start: Path | None, watch: Watch | None) -> None:
     if start and watch:
         state = TrainerState.load_from_json(str(start / TRAINER_STATE_NAME))
-        if reason_to_stop(title, watch, state.log_history, state.max_steps):
+        if is_over(title, watch, state):
             trainer.state = state  # it was stopped, and killed before it saved its adapter
             return
     trainer.train(resume_from_checkpoint=str(start) if start else None)

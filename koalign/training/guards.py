@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +23,10 @@ from koalign.config.training import Dpo, Probing
 from koalign.evaluation.stats.intervals import difference_interval
 from koalign.jsonl import write_json
 from koalign.tracking import Log
+from koalign.training.history import PREFIX, Entry, evaluations, fell_each_time
+from koalign.training.plateau import ROUNDS, rate, start_of_fall
 from koalign.training.processes import from_first
 
-Entry = Mapping[str, float]
-"""A line of the history: `step`, and what was logged."""
-PREFIX = "probe/"
 SETTINGS = {"rft": "dpo", "reasoning": "answer", "plateau": "sft"}
 """Controls -> the section of the config that they are trained with; other trainings are named as theirs."""
 _CANDIDATES = {
@@ -53,11 +51,8 @@ class Watch:
     dpo: Dpo | None = None
     """beta, max_displacement and max_length_drift. None: there is no reference to drift away from; SFT
     teaches another length on purpose."""
-
-
-def evaluations(history: Sequence[Entry]) -> list[Entry]:
-    """The probe's results in order, the first from before training."""
-    return [entry for entry in history if PREFIX + "held_out" in entry]
+    to_plateau: bool = False
+    """The section has `epochs: auto`; see plateau.py."""
 
 
 def kept_step(history: Sequence[Entry], watch: Watch | None) -> int | None:
@@ -108,15 +103,34 @@ def reason_to_stop(title: str, watch: Watch, history: Sequence[Entry], steps: in
                 f"({settings}.max_length_drift {dpo.max_length_drift:g}); "
                 f"lower {settings}.learning_rate or pairs.max_length_ratio"
             )
-    if section.patience is not None and len(answers) > section.patience:
-        last = [entry[PREFIX + "held_out"] for entry in answers[-section.patience - 1 :]]
-        if all(after < before for before, after in pairwise(last)):
-            return (
-                f"held-out accuracy fell {section.patience} evaluations running "
-                f"({', '.join(f'{share:.1%}' for share in last)}; probe.patience); "
-                f"lower {settings}.learning_rate or {settings}.epochs"
-            )
+    shares = [entry[PREFIX + "held_out"] for entry in answers]
+    patience = None if watch.to_plateau else section.patience
+    if patience is not None and fell_each_time(shares, patience):
+        last = shares[-patience - 1 :]
+        return (
+            f"held-out accuracy fell {patience} evaluations running "
+            f"({', '.join(f'{share:.1%}' for share in last)}; probe.patience); "
+            f"lower {settings}.learning_rate or {settings}.epochs"
+        )
     return None
+
+
+def is_over(title: str, watch: Watch, state: Any) -> bool:
+    """Whether a training with this TrainerState ends here, if it has steps left."""
+    if reason_to_stop(title, watch, state.log_history, state.max_steps):
+        return True
+    fall = _fall(watch, state)
+    return fall is not None and state.global_step >= fall[0] + _round_steps(state)
+
+
+def _round_steps(state: Any) -> int:
+    return state.max_steps // ROUNDS
+
+
+def _fall(watch: Watch, state: Any) -> tuple[int, str] | None:
+    if not watch.to_plateau:
+        return None
+    return start_of_fall(state.log_history, watch.section.patience, _round_steps(state))
 
 
 def report(title: str, watch: Watch, state: Any) -> dict[str, float]:
@@ -149,6 +163,17 @@ def report(title: str, watch: Watch, state: Any) -> dict[str, float]:
                 file=sys.stderr,
             )
         metrics |= {PREFIX + name: value for name, value in best.items() if name != "step"}
+    to_plateau: dict[str, Any] = {}
+    if fall := _fall(watch, state):
+        epochs = round(state.epoch)
+        print(f"{title}: {epochs} epochs: {fall[1]}", file=sys.stderr)
+        metrics["epochs"] = float(epochs)
+        to_plateau = {
+            "steps": state.global_step,
+            "epochs": epochs,
+            "rate_falls_from": fall[0],
+            "reason": fall[1],
+        }
     write_json(
         watch.report,
         {
@@ -158,6 +183,7 @@ def report(title: str, watch: Watch, state: Any) -> dict[str, float]:
             "kept_because": "the last" if kept is None else _CANDIDATES[watch.from_adapter],
             "stopped_at": state.global_step if early else None,
             "reason": reason,
+            **to_plateau,
         },
     )
     return metrics
@@ -172,18 +198,31 @@ class Guard(TrainerCallback):
     def __init__(self, title: str, watch: Watch, log: Log) -> None:
         self._title, self._watch, self._log = title, watch, log
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, *, model: Any, **_: Any) -> None:
+    def on_train_begin(
+        self, args: Any, state: Any, control: Any, *, model: Any, lr_scheduler: Any, **_: Any
+    ) -> None:
         if not evaluations(state.log_history):
             self._evaluate(state, model)
+        if self._watch.to_plateau:  # here: it has its state by now, and its next step reads this
+            lr_scheduler.lr_lambdas = [partial(self._rate, args.warmup_steps, state)] * len(
+                lr_scheduler.lr_lambdas
+            )
 
     def on_log(self, args: Any, state: Any, control: Any, *, model: Any, **_: Any) -> None:
-        often = self._watch.section.evaluations if self._watch.measure else 0
-        due = {math.ceil(state.max_steps * n / often) for n in range(1, often + 1)}
-        if state.global_step in due or self._reason(state):
+        if state.global_step in self._due(state.max_steps) or self._reason(state):
             self._evaluate(state, model)
             control.should_save = True
-        if self._reason(state):
+        if is_over(self._title, self._watch, state):
             control.should_training_stop = True
+
+    def _due(self, steps: int) -> set[int]:
+        often = ROUNDS if self._watch.to_plateau else self._watch.section.evaluations
+        often = often if self._watch.measure else 0
+        return {math.ceil(steps * n / often) for n in range(1, often + 1)}
+
+    def _rate(self, warmup: int, state: Any, step: int) -> float:
+        fall = _fall(self._watch, state)
+        return rate(step, fall[0] if fall else None, warmup, _round_steps(state))
 
     def _reason(self, state: Any) -> str | None:
         return reason_to_stop(self._title, self._watch, state.log_history, state.max_steps)

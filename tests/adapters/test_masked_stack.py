@@ -124,7 +124,7 @@ def test_dpo_of_a_role_adapter_goes_on_with_its_new_ranks_alone(
 def test_a_stack_that_goes_on_from_a_checkpoint_keeps_the_slice_and_ends_in_the_same_bytes(
     model, tokenizer, rows, parent, start, tmp_path
 ):
-    section = QUICK.model_copy(update={"save_steps": 1, "epochs": 2})
+    section = QUICK.model_copy(update={"save_steps": 1, "epochs": 2.0})
     learn(tokenizer, rows, parent, tmp_path / "whole", model=model, section=section)
 
     class Killed(Exception):

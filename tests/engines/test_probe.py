@@ -18,7 +18,7 @@ from koalign.data.grading.grade import grade
 from koalign.engines.drawing import requests_for
 from koalign.engines.opening import open_engine
 from koalign.engines.probe import Probe, open_probe
-from koalign.records import Problem
+from koalign.records import KoalignError, Problem
 from koalign.training.guards import Watch
 from koalign.training.policy import fresh_policy
 from koalign.training.sft import train_sft
@@ -28,8 +28,9 @@ pytestmark = pytest.mark.slow
 FEW = Probing(problems=12, max_tokens=16, batch_size=5)
 
 
-def opened(tokenizer, train, dev, section=FEW, base=None) -> Probe | None:
-    return open_probe("sft", section, RENDERER, tokenizer, base or base_of_tests(), train, dev)
+def opened(tokenizer, train, dev, section=FEW, base=None, **needed) -> Probe | None:
+    base = base or base_of_tests()
+    return open_probe("sft", section, RENDERER, tokenizer, base, train, dev, **needed)
 
 
 def awake(model: Model = MODEL):
@@ -60,6 +61,17 @@ def test_without_dev_there_is_no_probe_and_one_line_says_so(tokenizer, capsys):
     assert said.count("\n") == 1 and "sft: no probe" in said and "data.dev_share" in said
     assert opened(tokenizer, exam("train"), exam("dev"), Probing(problems=0)) is None
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("dev", "problems", "why"), [(0, 100, "no problem in dev"), (3, 0, "probe.problems is 0")]
+)
+def test_a_training_to_its_plateau_needs_a_probe(dev, problems, why, tokenizer, capsys):
+    with pytest.raises(KoalignError, match=f"sft.epochs auto .*{why}.* set data.dev") as raised:
+        opened(
+            tokenizer, exam("train")[:3], exam("dev")[:dev], Probing(problems=problems), needed=True
+        )
+    assert "\n" not in str(raised.value) and capsys.readouterr().err == ""
 
 
 def test_a_problem_that_fills_the_context_is_left_out_and_said(tokenizer, capsys):
@@ -142,7 +154,7 @@ def test_a_probe_changes_nothing_of_what_is_trained(precision, packing, tokenize
     """With gradient checkpointing on; the probe says the same accuracy each time, so the last is kept."""
     training = Training(packing=packing)
     probing = FEW.model_copy(update={"evaluations": 2})
-    section = QUICK.model_copy(update={"gradient_checkpointing": True, "epochs": 2})
+    section = QUICK.model_copy(update={"gradient_checkpointing": True, "epochs": 2.0})
     rows = rows_of(tokenizer, exam("train")[:16])
     probe = opened(tokenizer, exam("train")[:12], exam("dev")[:12])
     asked = []

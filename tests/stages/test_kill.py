@@ -8,6 +8,8 @@ import pytest
 from support.command import RUN, koalign
 from support.kills import content, kill_when, lines_in, small_run
 
+from koalign.jsonl import read_json
+
 pytestmark = pytest.mark.slow
 
 
@@ -57,6 +59,36 @@ def test_a_killed_stage_goes_on_and_ends_in_the_same_bytes(name, whole, tmp_path
     koalign(*command, cwd=folder, code=0)
     for output in outputs:
         assert content(folder / RUN / output) == content(whole / RUN / output)
+
+
+@pytest.fixture(scope="module")
+def to_plateau(tmp_path_factory) -> Path:
+    """A folder with an SFT to its plateau, never interrupted: two rounds at least, then the fall."""
+    folder = small_run(
+        tmp_path_factory.mktemp("plateau"), {"train": 32, "dev": 16, "test": 4},
+        probe={"problems": 16, "max_tokens": 16, "patience": 1},
+        sft={"batch_size": 1, "gradient_accumulation_steps": 1, "save_steps": 8, "learning_rate": 3e-3},
+    )  # fmt: skip
+    koalign("sft", cwd=folder, code=0)
+    return folder
+
+
+@pytest.mark.parametrize("part", ["stable", "fall"])
+def test_an_sft_to_its_plateau_killed_in_either_part_ends_in_the_same_bytes(
+    part, to_plateau, tmp_path
+):
+    report = read_json(to_plateau / RUN / "sft" / "probe.json")
+    assert report["steps"] == report["rate_falls_from"] + 32
+    folder = tmp_path / "killed"
+    shutil.copytree(to_plateau, folder)
+    shutil.rmtree(folder / RUN / "sft")
+    step = report["rate_falls_from"] + (8 if part == "fall" else -8)
+    saved = folder / RUN / "sft" / "unfinished" / f"checkpoint-{step}" / "whole"
+    kill_when(["sft"], folder, saved.exists)
+    assert not (folder / RUN / "sft" / "manifest.json").exists()
+    koalign("sft", cwd=folder, code=0)
+    for output in ("sft/adapter", "sft/probe.json"):
+        assert content(folder / RUN / output) == content(to_plateau / RUN / output)
 
 
 def test_a_killed_solve_goes_on_and_ends_in_the_same_answers(whole, tmp_path):

@@ -2,9 +2,10 @@
 
 import os
 import signal
+from typing import Any
 
 from koalign.records import KoalignError
-from koalign.training import processes
+from koalign.training import plateau, processes
 
 
 def end_in(place: int, how: str) -> None:
@@ -23,3 +24,11 @@ def places(word: str) -> tuple[list[tuple[int, str]], str]:
     """What everybody says, and what the first says."""
     said = processes.gathered((processes.number(), word))
     return said, processes.from_first(lambda: f"first: {processes.number()}")
+
+
+def sft_with_short_rounds(*arguments: Any) -> Any:
+    """A trainer with rounds of four steps, in a process that has read the constant afresh."""
+    from koalign.training.sft import sft_trainer
+
+    plateau.ROUND_STEPS = 4
+    return sft_trainer(*arguments)

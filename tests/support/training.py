@@ -63,9 +63,9 @@ def job(
     return Job(start, tokenizer, described, section, training, OFF, 0, out, watch)
 
 
-def watch(*, measure=None, report=Path("unused"), dpo=None, **settings) -> Watch:
+def watch(*, measure=None, report=Path("unused"), dpo=None, to_plateau=False, **settings) -> Watch:
     """The guards of a training with these settings of the probe."""
-    return Watch(Probing(**settings), report, measure, dpo is not None, dpo)
+    return Watch(Probing(**settings), report, measure, dpo is not None, dpo, to_plateau)
 
 
 def trained_adapter(folder: Path, *, rank: int, seed: int) -> Path:

@@ -31,14 +31,15 @@ from koalign.records import KoalignError, Pair
 from koalign.run import WORK, hash_path
 from koalign.training.checkpoints import WHOLE, last_whole
 from koalign.training.dpo import train_dpo
-from koalign.training.guards import displacement, evaluations
+from koalign.training.guards import displacement
+from koalign.training.history import evaluations
 from koalign.training.policy import continued_policy, fresh_policy, masked_stack
 from koalign.training.scoring import token_logps
 from koalign.training.sft import train_sft
 
 pytestmark = pytest.mark.slow
 
-EIGHT = QUICK.model_copy(update={"epochs": 2})
+EIGHT = QUICK.model_copy(update={"epochs": 2.0})
 """Sixteen examples, four a step, twice: evaluations after steps 2, 4, 6 and 8."""
 
 
@@ -182,7 +183,7 @@ def test_dpo_that_ruins_its_policy_keeps_the_start_also_when_resumed(
     tokenizer, rows, tmp_path, capsys
 ):
     """Measured by the probe itself: a learning rate that destroys what SFT had learned."""
-    section = QUICK.model_copy(update={"epochs": 6})
+    section = QUICK.model_copy(update={"epochs": 6.0})
     learn(tokenizer, rows, tmp_path / "sft", section=section)
     problems = exam("train")[:16]
     base = identify(MODEL)

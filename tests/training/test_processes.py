@@ -40,7 +40,7 @@ pytestmark = pytest.mark.slow
 
 STACK = card("answer", 12, frozen_rank=8)
 SECTION = {
-    "learning_rate": 1e-3, "epochs": 2, "batch_size": 2, "gradient_accumulation_steps": 3,
+    "learning_rate": 1e-3, "epochs": 2.0, "batch_size": 2, "gradient_accumulation_steps": 3,
     "save_steps": 2, "warmup_ratio": 0.0,
 }  # fmt: skip
 CLOSE = 1e-5
