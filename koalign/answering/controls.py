@@ -30,22 +30,48 @@ def draw_controls(
     policy: Path | None,
     out: Path,
 ) -> Controls:
-    """The controls of these attempts, appended sample by sample below `out`.
-
-    Sampled as solving samples its answers. Where that is greedy, bare answers are drawn with the
-    defaults of `Sampling`, since all greedy ones would be the same.
-    """
-    tokens = sum(spent(attempt).generated for attempt in attempts)
+    """The controls of these attempts, appended sample by sample below `out`."""
     return Controls(
-        bare=bare_attempts(solver, problems, policy, tokens, out / "bare_samples.jsonl"),
-        mismatched=attempts_under(
-            solver,
-            problems,
-            attempts,
-            mismatched_hints(problems, attempts, solver.seed),
-            out / "mismatched_samples.jsonl",
-        ),
+        bare=votes_at_equal_written(solver, problems, attempts, policy, out / "bare_samples.jsonl"),
+        mismatched=under_mismatched(solver, problems, attempts, out / "mismatched_samples.jsonl"),
     )
+
+
+def votes_at_equal_written(
+    solver: Solver,
+    problems: Sequence[Problem],
+    attempts: Sequence[Attempt],
+    adapter: Path | None,
+    path: Path,
+) -> list[Attempt]:
+    """An adapter's answers alone, so many that they write as many tokens as the attempts did."""
+    tokens = sum(spent(attempt).generated for attempt in attempts)
+    return bare_attempts(solver, problems, adapter, tokens, path)
+
+
+def votes_at_equal_total(
+    solver: Solver,
+    problems: Sequence[Problem],
+    attempts: Sequence[Attempt],
+    written: Sequence[Attempt],
+    adapter: Path | None,
+    path: Path,
+) -> list[Attempt]:
+    """The answers at equal written tokens, and further ones until prompts are paid for too.
+
+    At most MOST_VOTES of a problem.
+    """
+    most = max(MOST_VOTES, len(written[0].bare))
+    tokens = total_tokens_beside(attempts, written)
+    return bare_attempts(solver, problems, adapter, tokens, path, most, written)
+
+
+def under_mismatched(
+    solver: Solver, problems: Sequence[Problem], attempts: Sequence[Attempt], path: Path
+) -> list[Attempt]:
+    """The attempts with hints of other problems."""
+    hints = mismatched_hints(problems, attempts, solver.seed)
+    return attempts_under(solver, problems, attempts, hints, path)
 
 
 def bare_attempts(
@@ -59,8 +85,9 @@ def bare_attempts(
 ) -> list[Attempt]:
     """An adapter's answers without hints, equally many for each problem, to write `tokens` in total.
 
-    At least one answer, at most `most`; the first are those of `begun`. Samples are appended to `path`, and
-    those there are not drawn again.
+    At least one answer, at most `most`; the first are those of `begun`. Sampled as solving samples its
+    answers; where that is greedy, with the defaults of `Sampling`, since all greedy ones would be the same.
+    Samples are appended to `path`, and those there are not drawn again.
     """
     engine, section = solver.engine, solver.section
     prompts = [solver.renderer.render(problem, "answer") for problem in problems]
@@ -91,24 +118,6 @@ def bare_attempts(
         )
         for problem, request, of_problem in zip(problems, requests, answers, strict=True)
     ]
-
-
-def votes_at_equal_total(
-    solver: Solver,
-    problems: Sequence[Problem],
-    attempts: Sequence[Attempt],
-    written: Sequence[Attempt],
-    policy: Path | None,
-    out: Path,
-) -> list[Attempt]:
-    """The policy's answers at equal written tokens, and further ones until prompts are paid for too.
-
-    At most MOST_VOTES of a problem.
-    """
-    most = max(MOST_VOTES, len(written[0].bare))
-    tokens = total_tokens_beside(attempts, written)
-    path = out / "votes_total_samples.jsonl"
-    return bare_attempts(solver, problems, policy, tokens, path, most, written)
 
 
 def attempts_under(

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from koalign.adapters.cards import check_adapter
-from koalign.answering.controls import attempts_under, draw_controls, votes_at_equal_total
+from koalign.answering.controls import (
+    attempts_under,
+    under_mismatched,
+    votes_at_equal_total,
+    votes_at_equal_written,
+)
 from koalign.answering.evaluate import answer
 from koalign.answering.results import write_results
 from koalign.answering.solving import Solver
 from koalign.answering.system import Answers, System, prediction_of
+from koalign.config.inputs import Prompt
 from koalign.config.sections import Config, Solve
 from koalign.engines.opening import open_engine, precision_of
 from koalign.evaluation.benchmark import Benchmark
@@ -19,13 +25,13 @@ from koalign.evaluation.item_scores import score_text
 from koalign.evaluation.protocols import load_protocol
 from koalign.evaluation.results import Prediction
 from koalign.evaluation.rows import rows_of
-from koalign.evaluation.solving.controls import own_hints
+from koalign.evaluation.solving.controls import Controls, own_hints
 from koalign.evaluation.solving.report import solving_report
 from koalign.evaluation.solving.voting import Attempt, answers_of, spent, vote_of
 from koalign.jsonl import read_json, read_jsonl, read_record, write_json
 from koalign.provenance import measured
 from koalign.records import Base, KoalignError, Problem
-from koalign.renderer import open_renderer
+from koalign.renderer import open_renderer, reasoning_prompt
 from koalign.reports.solving import write_report
 from koalign.run import PROMPTED, Inputs, Stage, StageResult, hash_path, read_manifest
 
@@ -52,14 +58,18 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
             f"evaluate needs data.test with answers; {len(without_gold)} of {len(problems)} lack one"
         )
     base = read_record(inputs["prepare/base.json"], Base)
-    benchmark = _benchmark(config, inputs, problems)
+    benchmark = _benchmark(config, inputs, problems, config.prompt)
+    reasoning = _benchmark(config, inputs, problems, reasoning_prompt(config.prompt))
     adapters = {
         name.removesuffix("/adapter"): path
         for name, path in inputs.items()
         if name.endswith("/adapter")
     }
     cards = {
-        name: check_adapter(path, base, benchmark.renderer.hash) for name, path in adapters.items()
+        name: check_adapter(
+            path, base, (reasoning if name == "reasoning" else benchmark).renderer.hash
+        )
+        for name, path in adapters.items()
     }
 
     def system(*names: str) -> System:
@@ -72,15 +82,33 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     with open_engine(config.engine, config.model, base, [None, *adapters.values()]) as engine:
 
         def write(
-            name: str, system: System, answers: Answers, seconds: float, peak_memory_mb: float
+            name: str,
+            system: System,
+            answers: Answers,
+            under: Benchmark = benchmark,
+            /,
+            *,
+            seconds: float,
+            peak_memory_mb: float,
         ) -> None:
             votes = max(1, *(len(prediction.votes) for prediction in answers.predictions))
             write_results(
-                replace(benchmark, samples=votes), system, answers, out / name,
+                replace(under, samples=votes), system, answers, out / name,
                 engine=engine.name, dtype=dtype, seconds={"run": seconds},
                 peak_memory_mb=peak_memory_mb,
             )  # fmt: skip
             predictions[name] = answers.predictions
+
+        def vote(
+            name: str,
+            system: System,
+            draw: Callable[[], Sequence[Attempt]],
+            under: Benchmark = benchmark,
+        ) -> Sequence[Attempt]:
+            with measured() as cost:
+                drawn = draw()
+            write(name, system, _votes(under, drawn), under, **cost)
+            return drawn
 
         for name, adapter in ALONE.items():
             if adapter in (*adapters, "base"):
@@ -90,33 +118,49 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
         _refuse_other_solutions(inputs, config.solve)
         by_id = {a.id: a for a in read_jsonl(inputs["solve/attempts.jsonl"], Attempt)}
         attempts = [by_id[problem.id] for problem in problems]
-        solving = system(*SOLVE)
-        solver = Solver(engine, config.solve, benchmark.renderer, solving.steps, config.seed)
-        with measured() as cost:
-            controls = draw_controls(solver, problems, attempts, adapters["dpo"], out / "solving")
-        write("votes_written", system("dpo"), _votes(benchmark, controls.bare), **cost)
+        solving, policy = system(*SOLVE), adapters["dpo"]
         made = read_manifest(inputs["solve/answers.jsonl"].parent)
         assert made is not None  # an input of a stage is whole
-        write("solve", solving, _votes(benchmark, attempts), made.seconds, made.peak_memory_mb)
+        cost = {"seconds": made.seconds, "peak_memory_mb": made.peak_memory_mb}
+        write("solve", solving, _votes(benchmark, attempts), **cost)
+        solver = Solver(engine, config.solve, benchmark.renderer, solving.steps, config.seed)
+        work = out / "solving"
+        asked = solver, problems, attempts
+        bare = vote(
+            "votes_written", system("dpo"),
+            lambda: votes_at_equal_written(*asked, policy, work / "bare_samples.jsonl"),
+        )  # fmt: skip
+        with measured() as cost:
+            mismatched = under_mismatched(*asked, work / "mismatched_samples.jsonl")
         if config.controls != "off":
-            with measured() as cost:
-                total = votes_at_equal_total(
-                    solver, problems, attempts, controls.bare, adapters["dpo"], out / "solving"
-                )
-            write("votes_total", system("dpo"), _votes(benchmark, total), **cost)
-            with measured() as cost:
-                hinted = attempts_under(
-                    replace(solver, steps=[None]), problems, attempts, own_hints(attempts),
-                    out / "solving" / "base_hinted_samples.jsonl",
-                )  # fmt: skip
-            write("base_hinted", system(SOLVE[0], "base"), _votes(benchmark, hinted), **cost)
-            if any(hint.answers for attempt in controls.mismatched for hint in attempt.hints):
-                # A problem without any answer has no mismatched hint: its own then make no difference.
-                mismatched = [
-                    other if answers_of(other) else own
-                    for other, own in zip(controls.mismatched, attempts, strict=True)
+            vote(
+                "votes_total", system("dpo"),
+                lambda: votes_at_equal_total(*asked, bare, policy, work / "votes_total_samples.jsonl"),
+            )  # fmt: skip
+            if any(hint.answers for attempt in mismatched for hint in attempt.hints):
+                # Where no other hint was to be had the problem's own attempt makes no difference.
+                given = [
+                    m if answers_of(m) else a for m, a in zip(mismatched, attempts, strict=True)
                 ]
-                write("mismatched", solving, _votes(benchmark, mismatched), **cost)
+                write("mismatched", solving, _votes(benchmark, given), **cost)
+            by_base = replace(solver, steps=[None])
+            vote(
+                "base_hinted", system(SOLVE[0], "base"),
+                lambda: attempts_under(
+                    by_base, problems, attempts, own_hints(attempts), work / "base_hinted_samples.jsonl"
+                ),
+            )  # fmt: skip
+        if "reasoning" in adapters:
+            reasons = replace(solver, renderer=reasoning.renderer)
+            path = work / "reasoning_samples.jsonl"
+            vote(
+                "reasoning", system("reasoning"),
+                lambda: votes_at_equal_written(
+                    reasons, problems, attempts, adapters["reasoning"], path
+                ),
+                reasoning,
+            )  # fmt: skip
+    controls = Controls(bare, mismatched)
     right, alone = ([p.correct for p in predictions[name]] for name in ("dpo", "answer_alone"))
     report = solving_report(problems, attempts, controls, right, alone)
     write_report(report, out / "solving.json", out / "solving.html")
@@ -129,12 +173,14 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     )
 
 
-def _benchmark(config: Config, inputs: Inputs, problems: Sequence[Problem]) -> Benchmark:
-    """The test split under the run's own prompts, answered greedily and as long as `solve` answers."""
-    renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
+def _benchmark(
+    config: Config, inputs: Inputs, problems: Sequence[Problem], prompt: Prompt
+) -> Benchmark:
+    """The test split under these prompts, answered greedily and as long as `solve` answers."""
+    renderer = open_renderer(prompt, inputs["prepare/shots.jsonl"])
     settings = {"temperature": 0.0, "top_p": 1.0, "max_tokens": config.solve.max_tokens}
     return Benchmark(
-        protocol=load_protocol(config.prompt.template).model_copy(update=settings),
+        protocol=load_protocol(prompt.template).model_copy(update=settings),
         renderer=renderer,
         problems=problems,
         shots=[renderer.shots_for(problem) for problem in problems],

@@ -19,6 +19,7 @@ from koalign.stages import (
     samples,
     sft,
     solve,
+    traces,
 )
 
 LEARNED = (prepare.STAGE, sft.STAGE)
@@ -26,7 +27,7 @@ PAIRED = (samples.STAGE, pairs.STAGE)
 ASIDE = (distill.STAGE,)
 SHARPENED = (dpo.REFERENCE, dpo.STAGE)
 ON_TOP = (candidates.STAGE, hints.STAGE, roles.ABSTRACTION, roles.ANSWER)
-CONTROLS = (dpo.RFT,)
+CONTROLS = (dpo.RFT, traces.STAGE, roles.REASONING)
 SOLVED = (solve.STAGE, *CONTROLS, evaluate.STAGE)
 
 PRODUCERS.update(
@@ -81,7 +82,9 @@ def _compared(config: Config) -> tuple[tuple[Stage, ...], tuple[Stage, ...]]:
             f"{in_round('pairs', number)}/pairs.jsonl" for number in range(2, config.dpo.rounds + 1)
         )
         controls = (replace(dpo.RFT, inputs=(*dpo.RFT.inputs, *later)),)
-    adapters = (f"{stage.name}/adapter" for stage in controls)
+    if config.controls == "all":
+        controls += (traces.STAGE, roles.REASONING)
+    adapters = (f"{stage.name}/adapter" for stage in controls if stage is not traces.STAGE)
     return controls, (replace(evaluate.STAGE, inputs=(*evaluate.STAGE.inputs, *adapters)),)
 
 

@@ -1,6 +1,7 @@
 """roles: kept hints, and answers with and without them -> the abstraction and the answer adapter.
 
-Each is trained on top of the DPO adapter, whose ranks stay frozen.
+Each is trained on top of the DPO adapter, whose ranks stay frozen. So is `reasoning`, a control of solving:
+the policy's own right reasonings, with the settings of the answer adapter.
 """
 
 from __future__ import annotations
@@ -12,19 +13,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 from koalign.adapters.cards import stacked_card, write_card
+from koalign.config import sections
 from koalign.config.sections import Config
 from koalign.data.prompting.orders import render_in_order
 from koalign.data.prompting.prompts import Renderer
 from koalign.data.prompting.tokens import completion_ids, prompt_ids
 from koalign.guard import within_context
 from koalign.jsonl import read_jsonl, read_record
-from koalign.mining.hints.traces import answer_traces
+from koalign.mining.hints.traces import answer_traces, right_samples
 from koalign.mining.hints.uplift_screens import best_hints
 from koalign.records import Abstraction, Base, KoalignError, Problem, Prompt, Sample
-from koalign.renderer import open_renderer
+from koalign.renderer import open_renderer, reasoning_prompt
 from koalign.run import PREPARED, WORK, Inputs, Stage, StageResult, hash_path
 
 HINTS = "hints/abstractions.jsonl"
+TRACES = "traces/samples.jsonl"
 SAMPLES = ("hints/hinted.jsonl", "hints/replication.jsonl", "hints/bare.jsonl")
 
 
@@ -41,7 +44,7 @@ def train_abstraction(config: Config, inputs: Inputs, out: Path) -> StageResult:
     prompts = [renderer.render(problems[hint.problem_id], "abstraction") for hint in kept]
     not_used = sum(hint.kept for hint in hints) - len(kept)
     return _train(
-        "abstraction", config, inputs, out, renderer, prompts,
+        "abstraction", config.abstraction, config, inputs, out, renderer, prompts,
         lambda tokenizer: completion_ids(tokenizer, prompts, [hint.text for hint in kept]),
         lambda numbers: {"examples": len(numbers), "kept_not_used": not_used},
     )  # fmt: skip
@@ -74,7 +77,24 @@ def train_answer(config: Config, inputs: Inputs, out: Path) -> StageResult:
         return {"examples": len(numbers)} | {k: kinds[k] for k in ("hinted", "mismatched", "bare")}
 
     token_ids = [trace.token_ids for trace in traces]
-    return _train("answer", config, inputs, out, renderer, prompts, lambda _: token_ids, counts)
+    return _train(
+        "answer", config.answer, config, inputs, out, renderer, prompts, lambda _: token_ids, counts
+    )
+
+
+def train_reasoning(config: Config, inputs: Inputs, out: Path) -> StageResult:
+    """Examples: of each problem the first `answer.traces` distinct right reasonings."""
+    problems = _problems(inputs)
+    right = right_samples(problems, read_jsonl(inputs[TRACES], Sample))
+    traces = [sample for own in right.values() for sample in own[: config.answer.traces]]
+    renderer = open_renderer(reasoning_prompt(config.prompt))
+    prompts = [renderer.render(problems[trace.problem_id], "answer") for trace in traces]
+    token_ids = [trace.token_ids for trace in traces]
+    return _train(
+        "reasoning", config.answer, config, inputs, out, renderer, prompts,
+        lambda _: token_ids,
+        lambda numbers: {"examples": len(numbers)},
+    )  # fmt: skip
 
 
 def _problems(inputs: Inputs) -> dict[str, Problem]:
@@ -82,7 +102,8 @@ def _problems(inputs: Inputs) -> dict[str, Problem]:
 
 
 def _train(
-    role: Literal["abstraction", "answer"],
+    name: Literal["abstraction", "answer", "reasoning"],
+    section: sections.Abstraction | sections.Answer,
     config: Config,
     inputs: Inputs,
     out: Path,
@@ -96,11 +117,15 @@ def _train(
     `completions`: tokenizer -> token ids of each. `counts`: numbers of examples -> counts of the stage.
     """
     base = read_record(inputs["prepare/base.json"], Base)
-    section = getattr(config, role)
     data = {
-        path.name: hash_path(path) for name, path in inputs.items() if name.startswith("hints/")
+        path.name: hash_path(path)
+        for given, path in inputs.items()
+        if given.startswith(("hints/", "traces/"))
     }
-    card = stacked_card(inputs["dpo/adapter"], base, role, section.rank, data, renderer.hash)
+    role: Literal["abstraction", "answer"] = "abstraction" if name == "abstraction" else "answer"
+    asked = open_renderer(config.prompt).hash
+    card = stacked_card(inputs["dpo/adapter"], base, role, section.rank, data, asked)
+    card = card.model_copy(update={"name": name, "template_hash": renderer.hash})
     if base.scripted:
         write_card(out / "adapter", card)
         return StageResult(counts(range(len(prompts))))
@@ -112,8 +137,8 @@ def _train(
 
     tokenizer = load_tokenizer(config.model)
     rows = list(zip(prompt_ids(tokenizer, prompts), completions(tokenizer), strict=True))
-    names = [prompt.problem_id for prompt in prompts]
-    kept = within_context(rows, names, base, config.training.too_long, out)
+    ids = [prompt.problem_id for prompt in prompts]
+    kept = within_context(rows, ids, base, config.training.too_long, out)
     start = partial(
         masked_stack, config.model, inputs["dpo/adapter"], section.rank, config.seed, out / WORK
     )
@@ -137,4 +162,11 @@ ANSWER = Stage(
     sections=("model", "prompt", "training", "answer", "seed"),
     inputs=(*PREPARED, HINTS, *SAMPLES, "dpo/adapter"),
     version=3,
+)
+REASONING = Stage(
+    name="reasoning",
+    command="evaluate",
+    run=train_reasoning,
+    sections=ANSWER.sections,
+    inputs=(*PREPARED, TRACES, "dpo/adapter"),
 )

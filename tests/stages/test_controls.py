@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.command import RUN, koalign
 
-from koalign.adapters.cards import read_card
+from koalign.adapters.cards import adapter_id, read_card
 from koalign.config.training import Dpo
 from koalign.evaluation.results import Prediction, read_evaluation
 from koalign.evaluation.solving.voting import Attempt
@@ -60,6 +60,33 @@ def test_the_rows_are_those_of_the_setting_and_changing_it_is_refused_in_one_lin
     results = read_json(EVALUATED / "results.json")
     assert list(results) == OFF and {row["gain"] for row in results.values()} == {None}
     assert "gain over" not in without.stdout
+
+
+def test_all_adds_own_reasoning_trained_like_the_answer_adapter_on_right_ones_alone(many_hints):
+    koalign("run", "-s", "controls=all", code=0)
+    results = read_json(EVALUATED / "results.json")
+    assert list(results) == [*CHEAP, "reasoning"]
+    assert total("reasoning")[0] >= total("solve")[0]
+    evaluation, _ = read_evaluation(EVALUATED / "reasoning")
+    own, answer = (read_card(RUN / name / "adapter") for name in ("reasoning", "answer"))
+    assert (own.role, own.rank, own.parents) == (answer.role, answer.rank, answer.parents)
+    assert evaluation.template == "reasoning" and evaluation.template_hash == own.template_hash
+    assert own.template_hash != answer.template_hash
+    samples = read_jsonl(RUN / "traces" / "samples.jsonl", Sample)
+    assert {one.adapter for one in samples} == {adapter_id(RUN / "dpo" / "adapter")}
+    shown = {one["stage"]: one for one in json.loads(koalign("show", "--json").stdout)["stages"]}
+    assert 0 < shown["reasoning"]["counts"]["examples"] <= 2 * len({s.problem_id for s in samples})
+
+
+def test_a_policy_that_never_reasons_to_a_right_answer_is_refused_in_one_line(many_hints):
+    path = many_hints / "script.yaml"
+    script = yaml.safe_load(path.read_text("utf-8"))
+    never = {"contains": ["차근차근 풀이한 다음"], "texts": ["모르겠다."]}
+    path.write_text(yaml.safe_dump([never, *script], allow_unicode=True), "utf-8")
+    refused = koalign("run", "-s", "controls=all", code=2)
+    told = refused.stderr.splitlines()[-1]
+    assert "none of 192 reasonings of the policy ends in the right answer" in told
+    assert "set controls: cheap" in told
 
 
 def test_every_control_costs_what_it_is_said_to_cost(many_hints):

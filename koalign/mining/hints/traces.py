@@ -53,7 +53,7 @@ def answer_traces(
     2510.02263) does with no advantage and a KL term, supervised. Right ones only would raise the bare
     accuracy, and the uplift of hints would be that of another solver.
     """
-    right = _right_samples(problems, hinted)
+    right = right_samples(problems, hinted)
     rows = []
     for abstraction in kept:
         for sample in right.get((abstraction.problem_id, abstraction.id), [])[:traces]:
@@ -71,11 +71,7 @@ def answer_traces(
     return rows
 
 
-def _trace(sample: Sample, hint: str, kind: Kind) -> Trace:
-    return Trace(sample.problem_id, sample.permutation, hint, sample.token_ids, kind)
-
-
-def _right_samples(
+def right_samples(
     problems: Mapping[str, Problem], samples: Sequence[Sample]
 ) -> dict[tuple[str, str], list[Sample]]:
     """The distinct right samples by problem and hint, in the order in which they were drawn."""
@@ -88,6 +84,10 @@ def _right_samples(
             of_hint = right[sample.problem_id, sample.abstraction_id]
             of_hint.setdefault((sample.text, sample.permutation), sample)
     return {key: list(by_text.values()) for key, by_text in sorted(right.items())}
+
+
+def _trace(sample: Sample, hint: str, kind: Kind) -> Trace:
+    return Trace(sample.problem_id, sample.permutation, hint, sample.token_ids, kind)
 
 
 def _usual_samples(
