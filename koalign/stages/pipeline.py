@@ -27,7 +27,7 @@ PAIRED = (samples.STAGE, pairs.STAGE)
 ASIDE = (distill.STAGE,)
 SHARPENED = (dpo.REFERENCE, dpo.STAGE)
 ON_TOP = (candidates.STAGE, hints.STAGE, roles.ABSTRACTION, roles.ANSWER)
-CONTROLS = (dpo.RFT, traces.STAGE, roles.REASONING)
+CONTROLS = (dpo.RFT, traces.STAGE, roles.REASONING, sft.PLATEAU)
 SOLVED = (solve.STAGE, *CONTROLS, evaluate.STAGE)
 
 PRODUCERS.update(
@@ -84,6 +84,8 @@ def _compared(config: Config) -> tuple[tuple[Stage, ...], tuple[Stage, ...]]:
         controls = (replace(dpo.RFT, inputs=(*dpo.RFT.inputs, *later)),)
     if config.controls == "all":
         controls += (traces.STAGE, roles.REASONING)
+        if config.sft.epochs != "auto":
+            controls += (sft.PLATEAU,)
     adapters = (f"{stage.name}/adapter" for stage in controls if stage is not traces.STAGE)
     return controls, (replace(evaluate.STAGE, inputs=(*evaluate.STAGE.inputs, *adapters)),)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import koalign
 from koalign.adapters.card import AdapterCard
 from koalign.adapters.cards import base_of, write_card
 from koalign.config.sections import Config
+from koalign.config.training import Sft
 from koalign.data.prompting import tokens
 from koalign.guard import HELD_OUT, refuse_leaks, within_context
 from koalign.jsonl import read_jsonl, read_record
@@ -18,6 +21,18 @@ from koalign.run import PREPARED, Inputs, Stage, StageResult, hash_path
 
 
 def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
+    return _train("sft", config.sft, config, inputs, out)
+
+
+def run_plateau(config: Config, inputs: Inputs, out: Path) -> StageResult:
+    """The same to its plateau, as the control of a number of epochs."""
+    section = config.sft.model_copy(update={"epochs": "auto"})
+    return _train("plateau", section, config, inputs, out)
+
+
+def _train(
+    name: Literal["sft", "plateau"], section: Sft, config: Config, inputs: Inputs, out: Path
+) -> StageResult:
     base = read_record(inputs["prepare/base.json"], Base)
     renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
     train = read_jsonl(inputs["prepare/train.jsonl"], Problem)
@@ -30,15 +45,15 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
             f"and none of {len(train)} training problems has one; run `koalign distill` first, or take "
             "another prompt.template"
         )
-    problems = problems[: config.sft.limit]
+    problems = problems[: section.limit]
     refuse_leaks(problems, inputs)
     card = AdapterCard(
-        name="sft",
+        name=name,
         role="policy",
         origin="trained",
         base=base_of(base),
         parents=(),
-        rank=config.sft.rank,
+        rank=section.rank,
         template_hash=renderer.hash,
         data={"train.jsonl": hash_path(inputs["prepare/train.jsonl"])},
         koalign=koalign.__version__,
@@ -63,17 +78,17 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     kept = within_context(rows, names, base, config.training.too_long, out)
     problems = list({names[n]: examples[n][0] for n in kept}.values())
     held_out = read_jsonl(inputs["prepare/dev.jsonl"], Problem)
-    to_plateau = config.sft.epochs == "auto"
+    to_plateau = section.epochs == "auto"
     probe = open_probe(
-        "sft", config.probe, renderer, tokenizer, base, problems, held_out, needed=to_plateau
+        name, config.probe, renderer, tokenizer, base, problems, held_out, needed=to_plateau
     )
-    start = partial(fresh_policy, config.model, config.sft.rank, config.sft.alpha, config.seed)
+    start = partial(fresh_policy, config.model, section.rank, section.alpha, config.seed)
     watch = Watch(config.probe, out / "probe.json", probe, to_plateau=to_plateau)
     job = Job(
         start,
         tokenizer,
         card,
-        config.sft,
+        section,
         config.training,
         config.tracking,
         config.seed,
@@ -94,3 +109,4 @@ STAGE = Stage(
     looks_at=HELD_OUT,
     version=2,
 )
+PLATEAU = replace(STAGE, name="plateau", command="evaluate", run=run_plateau, version=1)

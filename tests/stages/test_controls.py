@@ -78,6 +78,16 @@ def test_all_adds_own_reasoning_trained_like_the_answer_adapter_on_right_ones_al
     assert 0 < shown["reasoning"]["counts"]["examples"] <= 2 * len({s.problem_id for s in samples})
 
 
+def test_sft_to_its_plateau_is_a_control_only_where_sft_has_a_number_of_epochs(many_hints):
+    koalign("run", "-s", "controls=all", "-s", "sft.epochs=2", code=0)
+    results = read_json(EVALUATED / "results.json")
+    assert list(results) == ["base", "sft", "sft_plateau", *CHEAP[2:], "reasoning"]
+    for step in ("sft", "dpo", "solve"):
+        assert "sft_plateau" in results[step]["rivals"]
+    plateau, own = (read_card(RUN / name / "adapter") for name in ("plateau", "sft"))
+    assert (plateau.name, plateau.role, plateau.data) == ("plateau", "policy", own.data)
+
+
 def test_a_policy_that_never_reasons_to_a_right_answer_is_refused_in_one_line(many_hints):
     path = many_hints / "script.yaml"
     script = yaml.safe_load(path.read_text("utf-8"))
