@@ -92,7 +92,7 @@ class Sft(Optimization):
     epochs: Epochs = "auto"
     """auto: to the plateau. The rate rises in `warmup_ratio` of the first epoch and stays until the probe's
     held-out accuracy rises by no more than its error, then falls to 0 in one more epoch
-    (warmup-stable-decay: MiniCPM, arXiv 2404.06395). An epoch of less than 32 steps is repeated to as many;
+    (warmup-stable-decay: MiniCPM, arXiv 2404.06395). An epoch of less than 16 steps is repeated to as many;
     20 of these are the most. Needs dev."""
     rank: int = Field(default=32, ge=1)
     """LoRA rank, on all linear layers; dropout is 0."""

@@ -15,7 +15,7 @@ from koalign.training.history import PREFIX, Entry, evaluations, fell_each_time
 
 ROUNDS = 20
 """Most rounds of a training, the fall among them."""
-ROUND_STEPS = 32
+ROUND_STEPS = 16
 """Fewest optimizer steps of a round: an epoch of fewer is too short for a rise to show."""
 WINDOW = 3
 """Latest evaluations that decide. In simulations of 128 problems and a rise that takes 4 epochs for two

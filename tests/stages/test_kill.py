@@ -65,7 +65,7 @@ def test_a_killed_stage_goes_on_and_ends_in_the_same_bytes(name, whole, tmp_path
 def to_plateau(tmp_path_factory) -> Path:
     """A folder with an SFT to its plateau, never interrupted: two rounds at least, then the fall."""
     folder = small_run(
-        tmp_path_factory.mktemp("plateau"), {"train": 32, "dev": 16, "test": 4},
+        tmp_path_factory.mktemp("plateau"), {"train": 16, "dev": 16, "test": 4},
         probe={"problems": 16, "max_tokens": 16, "patience": 1},
         sft={"batch_size": 1, "gradient_accumulation_steps": 1, "save_steps": 8, "learning_rate": 3e-3},
     )  # fmt: skip
@@ -78,7 +78,7 @@ def test_an_sft_to_its_plateau_killed_in_either_part_ends_in_the_same_bytes(
     part, to_plateau, tmp_path
 ):
     report = read_json(to_plateau / RUN / "sft" / "probe.json")
-    assert report["steps"] == report["rate_falls_from"] + 32
+    assert report["steps"] == report["rate_falls_from"] + 16
     folder = tmp_path / "killed"
     shutil.copytree(to_plateau, folder)
     shutil.rmtree(folder / RUN / "sft")

@@ -54,7 +54,7 @@ def rows(tokenizer):
 
 @pytest.fixture
 def rounds_of_an_epoch(monkeypatch):
-    """Sixteen examples, four a step: a round has four steps, and not the epochs that make 32."""
+    """Sixteen examples, four a step: a round has four steps, and not the epochs that make 16."""
     monkeypatch.setattr(plateau, "ROUND_STEPS", 4)
 
 
