@@ -142,6 +142,6 @@ def open_probe(
 
 def _needs_probe(title: str, why: str) -> KoalignError:
     return KoalignError(
-        f"{title}.epochs auto trains until held-out answers no longer improve, and there is no probe: "
-        f"{why}; set data.dev, or {title}.epochs to a number"
+        f"{title}: sft.epochs auto trains until held-out answers no longer improve, and there is no probe: "
+        f"{why}; set data.dev, or {'sft.epochs to a number' if title == 'sft' else 'controls: cheap'}"
     )

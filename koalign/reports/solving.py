@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
 from rich.text import Text
 
+from koalign.evaluation.rows import Row
 from koalign.evaluation.solving.report import Column, Name, SolvingReport
 from koalign.evaluation.solving.voting import NoAnswer, Solution, count_solutions, figures_of
 from koalign.evaluation.stats.wording import interval, p_value, percent, points
 from koalign.jsonl import write_atomically, write_json
 from koalign.reports.page import Part, page
-from koalign.reports.views import print_lines, print_table
+from koalign.reports.views import (
+    ROW_HEAD,
+    ROW_NOTE,
+    conclusions,
+    print_lines,
+    print_table,
+    row_cells,
+)
 
 TITLES: dict[Name, str] = {
     "bare_average": "bare, one answer",
@@ -50,22 +58,30 @@ def print_report(report: SolvingReport) -> None:
     print_lines([report.sentence], "bold")
 
 
-def write_report(report: SolvingReport, data: Path, html: Path) -> None:
-    """The report as JSON and as a page."""
+def write_report(
+    report: SolvingReport, data: Path, html: Path, rows: Mapping[str, Row] | None = None
+) -> None:
+    """The report as JSON and as a page, which shows the rows of a run too."""
     write_json(data, report.model_dump(mode="json"))
-    write_atomically(html, report_page(report))
+    write_atomically(html, report_page(report, rows))
 
 
-def report_page(report: SolvingReport) -> str:
+def report_page(report: SolvingReport, rows: Mapping[str, Row] | None = None) -> str:
     """The same as HTML, with the meaning of each row."""
     columns = report.columns
     bars = [
         (TITLES[column.name], percent(column.accuracy), round(100 * column.accuracy, 1))
         for column in columns
     ]
+    steps = []
+    if rows:
+        cells = [row_cells(name, row) for name, row in rows.items()]
+        steps = [Part("Steps and controls", cells, ROW_HEAD, ROW_NOTE)]
+        steps.append(Part("Gains", [(sentence,) for sentence in conclusions(rows)]))
     return page(
         "Do abstractions pay for themselves?",
         [
+            *steps,
             Part("Verdict", [(report.sentence,)]),
             Part(
                 "Ways to answer",

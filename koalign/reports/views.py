@@ -42,7 +42,7 @@ ROW_TITLES = {
 ROW_HEAD = (
     "step", "accuracy, %", "against", "points", "p", "votes", "written", "read"
 )  # fmt: skip
-"""Of a row's figures, with 95 % intervals."""
+ROW_NOTE = "with 95 % intervals; votes, and tokens written and read, are per problem"
 MOST_TOKENS_A_LETTER = 8
 """Where the bytes of letters still do not end, they are no text."""
 
@@ -131,7 +131,7 @@ def print_results(results: Mapping[str, Any]) -> None:
         ROW_HEAD,
         [row_cells(name, row) for name, row in rows.items()],
         f"{problems:,} problems",
-        "with 95 % intervals; votes, and tokens written and read, are per problem",
+        ROW_NOTE,
         whole_names=True,
     )
     print_lines(conclusions(rows))

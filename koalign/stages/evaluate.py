@@ -163,9 +163,8 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     controls = Controls(bare, mismatched)
     right, alone = ([p.correct for p in predictions[name]] for name in ("dpo", "answer_alone"))
     report = solving_report(problems, attempts, controls, right, alone)
-    write_report(report, out / "solving.json", out / "solving.html")
-
     rows = rows_of(predictions, concluded=config.controls != "off")
+    write_report(report, out / "solving.json", out / "solving.html", rows)
     write_json(out / "results.json", {name: row.model_dump() for name, row in rows.items()})
     return StageResult(
         counts={"problems": len(problems)},

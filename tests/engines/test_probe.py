@@ -67,7 +67,9 @@ def test_without_dev_there_is_no_probe_and_one_line_says_so(tokenizer, capsys):
     ("dev", "problems", "why"), [(0, 100, "no problem in dev"), (3, 0, "probe.problems is 0")]
 )
 def test_a_training_to_its_plateau_needs_a_probe(dev, problems, why, tokenizer, capsys):
-    with pytest.raises(KoalignError, match=f"sft.epochs auto .*{why}.* set data.dev") as raised:
+    with pytest.raises(
+        KoalignError, match=f"sft: sft.epochs auto .*{why}.* set data.dev"
+    ) as raised:
         opened(
             tokenizer, exam("train")[:3], exam("dev")[:dev], Probing(problems=problems), needed=True
         )
