@@ -4,9 +4,10 @@ Most problems stand in CSV files of the 수능형 shape (csat/train.csv, ...: pa
 question, choices and answer, and the <보기> in a column of its own). Those with four choices and no
 <보기> stand in files of the KMMLU shape (kmmlu/Reading-train.csv, ...), the passage in the question.
 
-Every problem needs two facts of its passage: who the asked person's 스승 (선배, ...) is, and what
-the passage says of that person. `hints.jsonl` is the canned teacher: mostly good hints, some
-useless, wrong or telling the answer, as a real teacher writes them.
+Every problem asks for something of somebody, or of their 스승 (선배, ...), 스승의 스승 or 스승의 스승의
+스승: none to three facts, each needing the one before, and a last one about the person they lead to.
+`hints.jsonl` is the canned teacher: mostly good hints, some useless, wrong or telling the answer, as
+a real teacher writes them.
 
     python scripts/make_exam.py --out koalign/assets/exam
 """
@@ -24,15 +25,14 @@ from world import (
     BOX_INTROS,
     BOX_MARKS,
     CIRCLED,
-    GOOD_HINTS,
+    HINT_FORMS,
     INTROS,
-    LEAKING_HINTS,
+    LEAKING_ENDS,
+    PEOPLE,
     QUESTION_FORMS,
     USELESS_HINTS,
-    Relation,
     Word,
     World,
-    hint_of,
     make_world,
 )
 
@@ -42,17 +42,23 @@ from koalign.records import Hint, Problem
 PASSAGES = {"train": 2000, "dev": 250, "test": 500}
 HINTED_PROBLEMS = 800
 PROBLEMS_A_PASSAGE = 2
+HOPS = (0, 1, 2, 3)
 FOUR_CHOICES = 0.3
 """Share of the problems that offer four of the passage's five values."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """A problem with the world and the relation it was made from."""
+    """A problem with the world and the path of people it was made from."""
 
     problem: Problem
     world: World
-    asked: Relation
+    path: tuple[str, ...]
+
+    @property
+    def value(self) -> str:
+        """The right choice in words."""
+        return self.world.value_of[self.path[-1]]
 
 
 def lay_out(facts: Sequence[str], rng: random.Random) -> tuple[str, str]:
@@ -68,29 +74,36 @@ def lay_out(facts: Sequence[str], rng: random.Random) -> tuple[str, str]:
     return " ".join([rng.choice(INTROS), *facts]), box
 
 
-def make_items(rng: random.Random) -> list[Item]:
-    """The problems of one passage, each about another person."""
-    world = make_world(rng)
-    passage, box = lay_out(world.say(rng), rng)
+def make_items(
+    rng: random.Random,
+    people: Sequence[str] = PEOPLE,
+    hops: Sequence[int] = HOPS,
+    forms: int = 3,
+) -> list[Item]:
+    """The problems of one passage, each about another person; every fact in one of `forms` wordings."""
+    world = make_world(rng, people)
+    passage, box = lay_out(world.say(rng, forms), rng)
     items = []
-    for asked in rng.sample(world.relations, PROBLEMS_A_PASSAGE):
+    for start in rng.sample(list(world.value_of), PROBLEMS_A_PASSAGE):
+        steps = rng.choice(hops)
+        path = world.path(start, steps)
+        value = world.value_of[path[-1]]
         values = list(world.value_of.values())
         if rng.random() < FOUR_CHOICES:
-            # The asked person's own value stays: it is the mistake of who takes one step only.
-            others = [p for p in world.value_of if p not in (asked.x, asked.y)]
-            values.remove(world.value_of[rng.choice(others)])
+            values.remove(rng.choice([other for other in values if other != value]))
         rng.shuffle(values)
-        phrase = world.attribute.of(asked.bridge)
-        direct = world.attribute.asked.format(who=asked.bridge)
+        who = world.bridge(start, steps)
+        phrase = world.attribute.of(who)
+        direct = world.attribute.asked.format(who=who)
         question = rng.choice((direct, *(form.format(phrase=phrase) for form in QUESTION_FORMS)))
         problem = Problem(
             question=question,
             passage=passage,
             box=box,
             choices=tuple(values),
-            answers=(str(values.index(world.value_of[asked.y]) + 1),),
+            answers=(str(values.index(value) + 1),),
         )
-        items.append(Item(problem, world, asked))
+        items.append(Item(problem, world, path))
     return items
 
 
@@ -159,36 +172,28 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
 
 def make_hints(item: Item, rng: random.Random) -> Iterator[Hint]:
     """Three to five different hints as a mixed bag of teachers would give them, shuffled."""
-    world, asked, problem = item.world, item.asked, item.problem
-    others = [person for person in world.value_of if person not in (asked.x, asked.y)]
-    mistaken = Relation(asked.x, asked.name, rng.choice(others))
-    number = problem.answers[0]
-    answer = Word(problem.choices[int(number) - 1])
-    told = [
-        form.format(
-            x=Word(asked.x),
-            r=Word(asked.name),
-            y=Word(asked.y),
-            y_phrase=world.attribute.of(asked.y),
-            answer=answer,
-            number=number,
-        )
-        for form in LEAKING_HINTS
-    ]
-    texts = {hint_of(world, asked, (form,), rng) for form in rng.sample(GOOD_HINTS, 2)}
+    world, path = item.world, item.path
+    wrong_ends = [person for person in world.value_of if person not in path[-2:]]
+    words = {
+        "y_phrase": world.attribute.of(path[-1]),
+        "answer": Word(item.value),
+        "number": item.problem.answers[0],
+    }
+    texts = {world.hint(path, (form,), rng) for form in rng.sample(HINT_FORMS, 2)}
     wanted = rng.randint(3, 5)
     while len(texts) < wanted:
         kind = rng.choices(("good", "useless", "wrong", "leaking"), weights=(3, 2, 2, 2))[0]
         if kind == "good":
-            texts.add(hint_of(world, asked, GOOD_HINTS, rng))
+            texts.add(world.hint(path, HINT_FORMS, rng))
         elif kind == "useless":
             texts.add(rng.choice(USELESS_HINTS))
         elif kind == "wrong":
-            texts.add(hint_of(world, mistaken, GOOD_HINTS, rng))
+            texts.add(world.hint((*path[:-1], rng.choice(wrong_ends)), HINT_FORMS, rng))
         else:
-            texts.add(rng.choice(told))
+            told = rng.choice(LEAKING_ENDS).format(**words)
+            texts.add(f"{world.hint(path, HINT_FORMS, rng)} {told}")
     for text in rng.sample(sorted(texts), len(texts)):
-        yield Hint(problem_id=problem.id, text=text)
+        yield Hint(problem_id=item.problem.id, text=text)
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ import torch
 from tiny_corpus import Corpus, Text
 from tiny_tokenizer import build_tokenizer
 from transformers import GenerationConfig, PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
-from world import ATTRIBUTES, PEOPLE
+from world import ATTRIBUTES, PEOPLE, STRANGERS
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,13 @@ CURRICULUM = (
     Stage(150, 2e-3, {"words": 3, "match": 1}),
     Stage(300, 3e-3, {"words": 1, "facts": 3, "match": 1}),
     Stage(600, 2e-3, {"facts": 1, "ask": 2}),
-    Stage(350, 2e-3, {"facts": 1, "ask": 1, "hinted": 2, "steps": 2}),
-    Stage(140, 1e-3, {"ask": 1, "hinted": 1, "steps": 1, "chains": 3}),
+    Stage(1200, 2e-3, {"ask": 1, "guided": 1, "reasoned": 1, "chains": 3, "bridge": 3}),
 )
 BATCH, WARMUP = 16, 40
-MEASURED = ("words", "facts", "steps", "chains", "match", "ask", "hinted", "exam")
+MEASURED = (
+    *("words", "facts", "chains", "match", "ask", "bridge", "guided", "reasoned"),
+    *("exam", "hinted", "solved"),
+)
 
 
 @torch.no_grad()
@@ -127,7 +129,7 @@ def to_batch(texts: list[Text], tokenizer: PreTrainedTokenizerFast) -> dict[str,
 @torch.no_grad()
 def measure(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast) -> dict[str, str]:
     """Per kind of text, the shares predicted right: of names and values, and of choice numbers."""
-    words = [*PEOPLE, *(value for a in ATTRIBUTES for value in a.values)]
+    words = [*PEOPLE, *STRANGERS, *(value for a in ATTRIBUTES for value in a.values)]
     word_ids = torch.tensor([tokenizer.encode(" " + word)[0] for word in words])
     number_ids = torch.tensor(tokenizer.encode("12345"))
     corpus = Corpus(tokenizer, seed=-1)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from make_exam import Item, make_items
-from tiny_tokenizer import END, NOTES, PAD, TARGET_CHOICE, WHO_QUESTION
+from make_exam import HOPS, Item, make_items
+from tiny_tokenizer import END, PAD, TARGET_CHOICE, WHO_QUESTION
 from transformers import PreTrainedTokenizerFast
 from world import (
-    GOOD_HINTS,
+    GUIDE_FORMS,
+    HINT_FORMS,
     INTROS,
+    NOTES,
     PEOPLE,
-    QUESTION_FORMS,
-    RELATION_FORMS,
-    Relation,
+    STRANGERS,
     Word,
-    hint_of,
 )
 
 from koalign.data.prompting.prompts import DEFAULT, Renderer, load_template
@@ -24,6 +24,8 @@ from koalign.data.prompting.tokens import prompt_texts
 from koalign.records import Problem
 
 RENDERER = Renderer(load_template(DEFAULT))
+REASONING = Renderer(load_template("reasoning"))
+EVERYBODY = (*PEOPLE, *STRANGERS)
 
 
 @dataclass(frozen=True)
@@ -41,42 +43,45 @@ class Corpus:
         self.tokenizer = tokenizer
         self.rng = random.Random(seed)
 
-    def item(self) -> Item:
+    def item(
+        self, people: Sequence[str] = EVERYBODY, hops: Sequence[int] = HOPS, forms: int = 3
+    ) -> Item:
         """A fresh problem of the kind the exam asks."""
-        return make_items(self.rng)[0]
+        return make_items(self.rng, people, hops, forms)[0]
 
     def raw(self, item: Item, sentences: list[str]) -> Text:
         """The passage as plain text, then sentences that follow from it."""
         given = "\n\n".join(part for part in (item.problem.passage, item.problem.box) if part)
         return Text(given, " ".join(["\n\n" + NOTES, *sentences]) + PAD)
 
-    def chat(self, problem: Problem, hint: str = "") -> Text:
+    def chat(self, problem: Problem, hint: str = "", renderer: Renderer = RENDERER) -> Text:
         """The problem as the exam asks it, and its answer."""
-        (given,) = prompt_texts(self.tokenizer, [RENDERER.render(problem, "answer", hint)])
-        return Text(given, RENDERER.target(problem) + END)
+        (given,) = prompt_texts(self.tokenizer, [renderer.render(problem, "answer", hint)])
+        return Text(given, renderer.target(problem) + END)
 
     def words(self) -> Text:
-        """One hop in one wording: every fact twice more, each time in another order."""
+        """Single facts of one wording: each twice more, every time in another order."""
         world, rng = self.item().world, self.rng
         given = " ".join([rng.choice(INTROS), *world.say(rng, forms=1)])
         wanted = [NOTES, *world.say(rng, forms=1), NOTES, *world.say(rng, forms=1)]
         return Text(given, "\n\n" + " ".join(wanted) + PAD)
 
     def facts(self) -> Text:
-        """One hop: every fact again, in another order and other words."""
+        """Single facts: each again, in another order and other words."""
         item = self.item()
         return self.raw(item, item.world.say(self.rng))
 
     def chains(self) -> Text:
-        """Two hops: what is true of everybody's bridge, without its name."""
-        item = self.item()
-        return self.raw(item, [self.chain(item, fact) for fact in self.shuffled(item)])
-
-    def steps(self) -> Text:
-        """Two hops, the first one written out."""
-        item, sentences = self.item(), []
-        for fact in self.shuffled(item):
-            sentences += [fact.say(RELATION_FORMS[0]), self.chain(item, fact)]
+        """Two facts of one wording joined: what everybody's 스승 (선배, ...) has, without the name."""
+        item = self.item(forms=1)
+        world, rng = item.world, self.rng
+        people = rng.sample(list(world.next_of), len(world.next_of))
+        sentences = [
+            rng.choice(world.attribute.forms[:2]).format(
+                x=world.bridge(person, 1), v=Word(world.value_of[world.next_of[person]])
+            )
+            for person in people
+        ]
         return self.raw(item, sentences)
 
     def match(self) -> Text:
@@ -91,35 +96,43 @@ class Corpus:
         return Text("\n".join(["\n", *lines]), "\n".join(["\n", *targets]) + PAD)
 
     def ask(self) -> Text:
-        """A problem of the exam's form that one fact answers."""
-        item = self.item()
+        """A problem of strangers that one fact answers: who, or what somebody has."""
+        item = self.item(STRANGERS, hops=(0,))
         if self.rng.random() < 0.5:
-            question = WHO_QUESTION.format(who=item.asked.bridge)
-            choices, answer = list(item.world.value_of), item.asked.y
-        else:
-            form = self.rng.choice((item.world.attribute.asked, *QUESTION_FORMS))
-            phrase = item.world.attribute.of(item.asked.x)
-            question = form.format(who=Word(item.asked.x), phrase=phrase)
-            choices, answer = list(item.problem.choices), item.world.value_of[item.asked.x]
-        self.rng.shuffle(choices)
-        number = str(choices.index(answer) + 1)
-        change = {"question": question, "choices": tuple(choices), "answers": (number,)}
+            return self.chat(item.problem)
+        world, (start,) = item.world, item.path
+        choices = self.rng.sample(list(world.next_of), len(world.next_of))
+        change = {
+            "question": WHO_QUESTION.format(who=world.bridge(start, 1)),
+            "choices": tuple(choices),
+            "answers": (str(choices.index(world.next_of[start]) + 1),),
+        }
         return self.chat(item.problem.model_copy(update=change))
 
-    def hinted(self) -> Text:
-        """A problem of the exam with a good hint."""
-        item = self.item()
-        return self.chat(item.problem, hint_of(item.world, item.asked, GOOD_HINTS, self.rng))
+    def bridge(self) -> Text:
+        """A problem of strangers that joins two facts of one wording."""
+        return self.chat(self.item(STRANGERS, hops=(1,), forms=1).problem)
+
+    def guided(self) -> Text:
+        """A problem of strangers with a hint in other sentences than the exam's."""
+        item = self.item(STRANGERS)
+        return self.chat(item.problem, item.world.hint(item.path, GUIDE_FORMS, self.rng))
+
+    def reasoned(self, people: Sequence[str] = STRANGERS) -> Text:
+        """A problem of strangers, every step written before the answer."""
+        item = self.item(people)
+        change = {"rationale": item.world.reasoning(item.path)}
+        return self.chat(item.problem.model_copy(update=change), renderer=REASONING)
 
     def exam(self) -> Text:
         """A problem of the exam; only measured, never taught."""
-        return self.chat(self.item().problem)
+        return self.chat(self.item(PEOPLE).problem)
 
-    def shuffled(self, item: Item) -> list:
-        """The relations of the passage in a random order."""
-        return self.rng.sample(item.world.relations, len(item.world.relations))
+    def hinted(self) -> Text:
+        """A problem of the exam with a good hint; only measured, never taught."""
+        item = self.item(PEOPLE)
+        return self.chat(item.problem, item.world.hint(item.path, HINT_FORMS, self.rng))
 
-    def chain(self, item: Item, fact: Relation) -> str:
-        """A two-hop sentence: the attribute of the bridge person, unnamed."""
-        form = self.rng.choice(item.world.attribute.forms[:2])
-        return form.format(x=fact.bridge, v=Word(item.world.value_of[fact.y]))
+    def solved(self) -> Text:
+        """A problem of the exam with its steps; only measured, never taught."""
+        return self.reasoned(PEOPLE)

@@ -13,14 +13,17 @@ from world import (
     BOX_INTROS,
     BOX_MARKS,
     CIRCLED,
-    GOOD_HINTS,
+    GUIDE_FORMS,
+    HINT_FORMS,
     INTROS,
-    LEAKING_HINTS,
+    LEAKING_ENDS,
+    NOTES,
     PARTICLES,
     PEOPLE,
     QUESTION_FORMS,
     RELATION_FORMS,
     RELATIONS,
+    STRANGERS,
     USELESS_HINTS,
 )
 
@@ -38,21 +41,21 @@ CHAT_TEMPLATE = """\
 {%- endif %}
 """
 WHO_QUESTION = "{who:은} 누구인가?"
-NOTES = "정리하면"
 TARGET_CHOICE = "고른 답: {choice}\n정답: {number}"
 PROMPT_TEXTS = (
     "다음 글을 읽고 물음에 답하시오.", "<보기>\n{box}", "문제: {question}", "실마리: {hint}",
     "알맞은 답과 그 번호를 쓰시오.", "답을 쓰시오.", "정답은 말하지 말고 풀이의 실마리를 쓰시오.",
-    TARGET_CHOICE,
+    '차근차근 풀이한 다음, 마지막 줄에 "정답: 번호"의 꼴로 쓰시오.', TARGET_CHOICE,
 )  # fmt: skip
-"""The words of koalign/data/templates/quote-then-number.yaml."""
+"""The words of the templates quote-then-number and reasoning."""
 
 
 def vocabulary() -> list[str]:
     """Every word that is one token: entities after a space, particles, words of the templates."""
-    entities = [*PEOPLE, *RELATIONS, *(value for a in ATTRIBUTES for value in a.values)]
+    entities = [*PEOPLE, *STRANGERS, *RELATIONS, *(value for a in ATTRIBUTES for value in a.values)]
     particles = [*PARTICLES, *(vowel for _, vowel in PARTICLES.values()), "의", "이다", "에", "번"]
-    texts = [*RELATION_FORMS, *INTROS, *BOX_INTROS, *GOOD_HINTS, *USELESS_HINTS, *LEAKING_HINTS]
+    texts = [*RELATION_FORMS, *INTROS, *BOX_INTROS, *USELESS_HINTS, *LEAKING_ENDS]
+    texts += [text for form in (*HINT_FORMS, *GUIDE_FORMS) for text in form]
     texts += [*QUESTION_FORMS, WHO_QUESTION, NOTES, "system", "user", "assistant"]
     texts += [text for a in ATTRIBUTES for text in (a.phrase, a.asked, *a.forms)]
     texts += PROMPT_TEXTS

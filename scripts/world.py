@@ -9,25 +9,17 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 PEOPLE = (
-    "민수",
-    "지영",
-    "서연",
-    "철수",
-    "영희",
-    "도윤",
-    "은주",
-    "태호",
-    "수빈",
-    "하준",
-    "유나",
-    "동현",
-    "미라",
-    "정훈",
-    "보람",
-    "진우",
-)
+    "민수", "지영", "서연", "철수", "영희", "도윤", "은주", "태호",
+    "수빈", "하준", "유나", "동현", "미라", "정훈", "보람", "진우",
+)  # fmt: skip
+STRANGERS = (
+    "경수", "나래", "다솜", "라희", "명호", "바다", "상철", "아람",
+    "재민", "찬호", "태희", "해인", "건우", "소라", "윤호", "한별",
+)  # fmt: skip
+"""Names that no problem of the exam has: the base meets problems about these people only."""
 RELATIONS = ("스승", "선배", "상사", "은인", "후원자", "조카")
 RELATION_FORMS = (
     "{x}의 {r:은} {y}이다.",
@@ -114,76 +106,100 @@ ATTRIBUTES = (
 )
 QUESTION_FORMS = ("{phrase:은}?", "다음 중 {phrase:은}?", "{phrase:로} 알맞은 것은?")
 
+NOTES = "정리하면"
 CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩"
 BOX_MARKS = "ㄱㄴㄷㄹㅁ"
 
-GOOD_HINTS = (
-    "먼저 {x}의 {r:은} {y}이다. 이제 {y_phrase:을} 찾는다.",
-    "우선 {x}의 {r:을} 찾으면 {y}이다. 다음으로 {y_phrase:을} 본다.",
-    "두 단계로 푼다. {x}의 {r:은} {y}이므로 {y_phrase:을} 확인한다.",
+HINT_FORMS = (
+    ("먼저", "{x}의 {r:을} 찾으면 {y}.", "이제 {y_phrase:을} 본다."),
+    ("{start}에서 출발한다.", "그 {r:은} {y}이다.", "남은 것은 {y_phrase}이다."),
+    ("차례로 짚는다.", "{y:은} {x}의 {r}.", "{y_phrase:을} 확인한다."),
 )
+"""How the exam's teacher hints: an opening, a sentence a step, and what is left to look up."""
+GUIDE_FORMS = (
+    ("순서는 이렇다.", "{x:은} {r:로} {y:을} 두었다.", "그러므로 {y_phrase:을} 고른다."),
+    ("{start:을} 보자.", "{x}에게 {r:이} 되는 사람은 {y}이다.", "{y_phrase:이} 답이 된다."),
+)
+"""How the base saw hints before: other sentences, always with the names of STRANGERS."""
 USELESS_HINTS = (
     "지문을 천천히 읽는다.",
     "선택지를 하나씩 지문과 견준다.",
     "사람과 사실을 표로 정리한다.",
     "문제가 무엇을 묻는지 확인한다.",
 )
-LEAKING_HINTS = (
-    "먼저 {x}의 {r:은} {y}이다. {y_phrase:은} {answer}이다.",
+LEAKING_ENDS = (
+    "{y_phrase:은} {answer}이다.",
     "정답은 {number}번이다.",
-    "지문을 보면 {answer:을} 고르면 된다.",
+    "그러니 {answer:을} 고르면 된다.",
 )
 
 
 @dataclass(frozen=True)
-class Relation:
-    """`x`의 `name`은 `y`이다."""
-
-    x: str
-    name: str
-    y: str
-
-    def say(self, form: str) -> str:
-        """The sentence of one of RELATION_FORMS."""
-        return form.format(x=Word(self.x), r=Word(self.name), y=Word(self.y))
-
-    @property
-    def bridge(self) -> Word:
-        """How a question names `y` without its name."""
-        return Word(f"{self.x}의 {self.name}")
-
-
-@dataclass(frozen=True)
 class World:
-    """Five people in one circle of relations, and one attribute of each."""
+    """Five people, each the 스승 (선배, ...) of one other, and one attribute of each.
 
-    relations: tuple[Relation, ...]
+    The relation has one name, everyone is named alike often, and a path may lead back to where it
+    started: neither words nor counts nor who is asked about tells the answer.
+    """
+
+    relation: str
+    next_of: dict[str, str]
+    """Person -> the one in the relation to them."""
     attribute: Attribute
     value_of: dict[str, str]
 
+    def relate(self, form: str, x: str, y: str) -> str:
+        """A sentence saying that y is x's 스승 (선배, ...)."""
+        return form.format(x=Word(x), r=Word(self.relation), y=Word(y))
+
     def say(self, rng: random.Random, forms: int = 3) -> list[str]:
         """Every fact once, in a random order, each in one of the first `forms` forms."""
-        facts = [fact.say(rng.choice(RELATION_FORMS[:forms])) for fact in self.relations]
+        facts = [
+            self.relate(rng.choice(RELATION_FORMS[:forms]), x, y) for x, y in self.next_of.items()
+        ]
         for person, value in self.value_of.items():
             form = rng.choice(self.attribute.forms[:forms])
             facts.append(form.format(x=Word(person), v=Word(value)))
         rng.shuffle(facts)
         return facts
 
+    def path(self, start: str, hops: int) -> tuple[str, ...]:
+        """The people from the first to the one so many hops away, both included."""
+        path = [start]
+        for _ in range(hops):
+            path.append(self.next_of[path[-1]])
+        return tuple(path)
 
-def make_world(rng: random.Random, size: int = 5) -> World:
-    """A random world; the relations form one circle, so that everyone is somebody's bridge once."""
-    people = rng.sample(PEOPLE, size)
-    names = rng.sample(RELATIONS, size)
-    circle = zip(people, names, people[1:] + people[:1], strict=True)
+    def bridge(self, start: str, hops: int) -> Word:
+        """How a question names the last person of a path: `민수의 스승의 스승`."""
+        return Word(start + f"의 {self.relation}" * hops)
+
+    def hint(
+        self, path: Sequence[str], forms: Sequence[tuple[str, str, str]], rng: random.Random
+    ) -> str:
+        """A hint that walks the path; a step that is not in the world makes it wrong."""
+        opening, step, end = rng.choice(forms)
+        words = {"start": Word(path[0]), "y_phrase": self.attribute.of(path[-1])}
+        steps = [self.relate(step, x, y) for x, y in pairwise(path)]
+        return " ".join([opening.format(**words), *steps, end.format(**words)])
+
+    def reasoning(self, path: Sequence[str]) -> str:
+        """What a solver writes before its answer: every step, and what the last person has."""
+        steps = [self.relate(RELATION_FORMS[0], x, y) for x, y in pairwise(path)]
+        end = self.attribute.forms[1].format(x=Word(path[-1]), v=Word(self.value_of[path[-1]]))
+        return " ".join([NOTES, *steps, end])
+
+
+def make_world(rng: random.Random, people: Sequence[str] = PEOPLE, size: int = 5) -> World:
+    """A random world of some of the people; nobody stands in relation to themselves."""
+    people = rng.sample(people, size)
+    others = people.copy()
+    while any(x == y for x, y in zip(people, others, strict=True)):
+        rng.shuffle(others)
     attribute = rng.choice(ATTRIBUTES)
-    values = dict(zip(people, rng.sample(attribute.values, size), strict=True))
-    return World(tuple(Relation(*fact) for fact in circle), attribute, values)
-
-
-def hint_of(world: World, asked: Relation, forms: Sequence[str], rng: random.Random) -> str:
-    """A hint about the bridge of `asked`; a relation that is not in the world makes it wrong."""
-    y_phrase = world.attribute.of(asked.y)
-    return rng.choice(forms).format(
-        x=Word(asked.x), r=Word(asked.name), y=Word(asked.y), y_phrase=y_phrase
+    return World(
+        relation=rng.choice(RELATIONS),
+        next_of=dict(zip(people, others, strict=True)),
+        attribute=attribute,
+        value_of=dict(zip(people, rng.sample(attribute.values, size), strict=True)),
     )

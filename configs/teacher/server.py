@@ -1,6 +1,6 @@
 """A teacher for the example: an OpenAI-compatible server that answers by a rule instead of a model.
 
-It quotes the sentence of the passage that holds the relation asked for.
+It follows the sentences of the passage from the person of the question, and writes each step.
 
     python configs/teacher/server.py
 """
@@ -9,14 +9,24 @@ import json
 import re
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-RELATIONS = "스승|선배|상사|은인|후원자|조카"
+RELATION = "(?:스승|선배|상사|은인|후원자|조카)"
+FACTS = (
+    rf"(?P<x>\w\w)의 {RELATION}\w (?P<y>\w\w)이다",
+    rf"(?P<y>\w\w)\w (?P<x>\w\w)의 {RELATION}이다",
+    rf"(?P<x>\w\w)에게는 {RELATION} (?P<y>\w\w)\w 있다",
+)
 
 
 def hint_for(prompt: str) -> str:
-    asked = re.findall(rf"의 ({RELATIONS})[^\n]*\?", prompt)
-    facts = re.findall(rf"[^.\n①-⑩]*(?:{RELATIONS})[^.\n]*이다\.|[^.\n①-⑩]*있다\.", prompt)
-    fact = next((fact.strip() for fact in facts if asked and asked[-1] in fact), "")
-    return f"먼저 {fact} 이제 그 사람을 찾는다." if fact else "지문을 천천히 읽는다."
+    leads = {fact["x"]: fact["y"] for form in FACTS for fact in re.finditer(form, prompt)}
+    asked = re.search(rf"(\w\w)((?:의 {RELATION})+)[^\n]*\?", prompt)
+    if not asked:
+        return "지문을 천천히 읽는다."
+    person, steps = asked[1], []
+    for relation in re.findall(RELATION, asked[2]):
+        steps.append(f"{person}의 {relation}: {leads[person]}.")
+        person = leads[person]
+    return " ".join(["먼저", *steps, f"이제 {person}에 관한 문장을 본다."])
 
 
 class Teacher(BaseHTTPRequestHandler):

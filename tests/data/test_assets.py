@@ -68,43 +68,91 @@ def place(problem: Problem, choice: str) -> int:
     return text_of(problem).index(f" {choice}")
 
 
-def asked(problem: Problem) -> tuple[str, str]:
-    """The questioned person and the relation."""
-    pattern = r"(?:다음 중 )?(\S+)의 (스승|선배|상사|은인|후원자|조카)"
-    return re.match(pattern, problem.question.rpartition("\n")[2]).groups()
+NAMES = (
+    "민수", "지영", "서연", "철수", "영희", "도윤", "은주", "태호",
+    "수빈", "하준", "유나", "동현", "미라", "정훈", "보람", "진우",
+)  # fmt: skip
+RELATIONS = ("스승", "선배", "상사", "은인", "후원자", "조카")
 
 
-def own_value(problem: Problem) -> str:
-    """The choice in the one sentence that names the questioned person and a choice."""
-    person = asked(problem)[0]
-    for sentence in re.split(r"[.:] ", text_of(problem)):
+def asked(problem: Problem) -> tuple[str, int]:
+    """The person of the question, and how many hops from them the answer is."""
+    question = problem.question.rpartition("\n")[2].removeprefix("다음 중 ")
+    hops = sum(question.count(f"의 {relation}") for relation in RELATIONS)
+    return question[:2], hops
+
+
+def facts(problem: Problem) -> tuple[dict[str, str], dict[str, str]]:
+    """Who leads to whom, and the choice that each person has, as the passage says it."""
+    text = text_of(problem)
+    (relation,) = {relation for relation in RELATIONS if relation in text}
+    forms = (
+        rf"(?P<x>\w\w)의 {relation}\w+ (?P<y>\w\w)이다",
+        rf"(?P<y>\w\w)\w (?P<x>\w\w)의 {relation}이다",
+        rf"(?P<x>\w\w)에게는 {relation} (?P<y>\w\w)\w 있다",
+    )
+    leads = {step["x"]: step["y"] for form in forms for step in re.finditer(form, text)}
+    has = {}
+    for sentence in re.split(r"[.:] ", text):
         for choice in problem.choices:
-            if f" {choice}" in f" {sentence}" and f" {person}" in f" {sentence}":
-                return choice
-    raise AssertionError(problem)
+            if f" {choice}" in f" {sentence}":
+                (person,) = {name for name in NAMES if f" {name}" in f" {sentence}"}
+                has[person] = choice
+    return leads, has
 
 
-def nearest_to_the_relation(problem: Problem) -> str:
-    """The choice nearest to the sentence that names the questioned person and the relation."""
-    person, relation = asked(problem)
-    stands = re.search(rf" {person}(의|에게는) {relation}", text_of(problem)).start()
-    return min(problem.choices, key=lambda choice: abs(place(problem, choice) - stands))
+def reached(problem: Problem, hops: int) -> str:
+    """The choice of the person so many hops from the one asked about; the first where not offered."""
+    leads, has = facts(problem)
+    person, _ = asked(problem)
+    for _ in range(hops):
+        person = leads[person]
+    return has.get(person, problem.choices[0])
+
+
+def test_the_answer_is_reached_by_following_every_hop():
+    for problem in problems("test"):
+        assert reached(problem, asked(problem)[1]) == problem.choices[int(problem.answers[0]) - 1]
+
+
+def test_each_number_of_hops_is_asked_as_often():
+    counts = Counter(asked(p)[1] for split in SIZES for p in problems(split))
+    assert sorted(counts) == [0, 1, 2, 3]
+    assert min(counts.values()) > 0.9 * counts.total() / 4
+
+
+def nearest_to_the_person(problem: Problem) -> str:
+    """The choice nearest to the relation of the person asked about."""
+    person, _ = asked(problem)
+    relation = re.search(rf" {person}(의|에게는) ({'|'.join(RELATIONS)})", text_of(problem))
+    return min(problem.choices, key=lambda choice: abs(place(problem, choice) - relation.start()))
 
 
 SHORTCUTS: dict[str, Callable[[Problem], str]] = {
     "first mentioned": lambda p: min(p.choices, key=lambda c: place(p, c)),
     "last mentioned": lambda p: max(p.choices, key=lambda c: place(p, c)),
     "first choice": lambda p: p.choices[0],
-    "own value": own_value,
-    "nearest value": nearest_to_the_relation,
+    "nearest value": nearest_to_the_person,
     "alphabet": lambda p: min(p.choices),
 }
 
 
+def accuracy(choose: Callable[[Problem], str], chosen: list[Problem]) -> float:
+    """Share of the problems whose answer is what the rule chooses."""
+    return sum(choose(p) == p.choices[int(p.answers[0]) - 1] for p in chosen) / len(chosen)
+
+
 @pytest.mark.parametrize("name", SHORTCUTS)
 def test_a_shortcut_is_near_chance(name: str):
-    chosen = [(p.choices.index(SHORTCUTS[name](p)) + 1, p.answers[0]) for p in problems("test")]
-    assert sum(str(number) == gold for number, gold in chosen) / len(chosen) < 0.26
+    assert accuracy(SHORTCUTS[name], problems("test")) < 0.26
+
+
+def test_one_look_up_answers_what_needs_no_hop_and_little_else():
+    test = problems("test")
+    by_hops = [[p for p in test if asked(p)[1] == hops] for hops in range(4)]
+    shares = [accuracy(lambda p: reached(p, 0), chosen) for chosen in by_hops]
+    assert shares[0] == 1
+    assert max(shares[1:]) < 0.35
 
 
 def test_hints_are_about_train_problems_three_to_five_each():

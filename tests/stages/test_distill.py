@@ -279,7 +279,7 @@ def test_problems_without_rationales_get_some_and_a_real_model_trains_on_them(fo
     small_run(folder, {"train": 48, "test": 16}, **teaching)
     with serving(answer) as teacher:
         made = distill(teacher, ALONE)
-    assert sum(len(one.rationales) for one in made) > 80
+    assert sum(len(one.rationales) for one in made) > 70
     trained = ["--run-dir", "runs/second", "-s", "data.train=[made.jsonl]"]
     koalign("sft", *trained, "-s", "prompt.template=reasoning", cwd=folder, code=0)
     manifest = json.loads(Path("runs/second/sft/manifest.json").read_text("utf-8"))
