@@ -31,13 +31,19 @@ def is_plateau(shares: Sequence[float], problems: float) -> bool:
     """Whether the best of the last `WINDOW` held-out accuracies is no more than a standard error above the
     best before them.
 
-    The error is that of the best share before, on so many `problems`: simpler than the paired one, which
-    needs the verdict of every problem in the history.
+    The paired error would be smaller, and needs the verdict of every problem in the history.
     """
     if len(shares) <= WINDOW:
         return False
     before = max(shares[:-WINDOW])
-    return max(shares[-WINDOW:]) <= before + math.sqrt(before * (1 - before) / problems)
+    return max(shares[-WINDOW:]) <= before + error(before, problems)
+
+
+def error(share: float, problems: float) -> float:
+    """The standard error of a share of so many problems, with one right and one wrong answer added: shares
+    of 0 and 1 have one, too."""
+    smoothed = (share * problems + 1) / (problems + 2)
+    return math.sqrt(smoothed * (1 - smoothed) / problems)
 
 
 def start_of_fall(
@@ -54,10 +60,9 @@ def start_of_fall(
         latest = ", ".join(f"{share:.1%}" for share in shares[-WINDOW:])
         if is_plateau(shares, problems):
             before = max(shares[:-WINDOW])
-            error = math.sqrt(before * (1 - before) / problems)
             return step, (
                 f"held-out accuracy no longer rises by more than its error "
-                f"({before:.1%} ± {100 * error:.1f}, then {latest})"
+                f"({before:.1%} ± {100 * error(before, problems):.1f}, then {latest})"
             )
         if patience is not None and fell_each_time(shares, patience):
             return step, f"held-out accuracy fell {patience} evaluations running (probe.patience)"

@@ -11,6 +11,7 @@ from koalign.training.plateau import (
     ROUNDS,
     WINDOW,
     epochs_of_round,
+    error,
     is_plateau,
     rate,
     start_of_fall,
@@ -41,9 +42,9 @@ def test_a_plateau_is_a_best_that_the_latest_do_not_pass_by_more_than_its_error(
         assert not found
         return
     best = max(shares[:-WINDOW])
-    error = (best * (1 - best) / problems) ** 0.5
-    assert found or max(shares[-WINDOW:]) > best + error
-    assert not is_plateau([*shares[:-1], best + error + 1e-6], problems)
+    limit = best + error(best, problems)
+    assert found == (max(shares[-WINDOW:]) <= limit)
+    assert not is_plateau([*shares[:-1], limit + 1e-6], problems)
     assert is_plateau([*shares[:-WINDOW], *[best] * WINDOW], problems)
     assert not is_plateau([shares[0]] * WINDOW, problems)  # too few to see one
 
@@ -74,6 +75,7 @@ def test_every_training_ends(shares, patience):
         ([0.2, 0.4, 0.6, 0.5, 0.66, 0.6], 2, None, ""),
         ([0.5, 0.5, 0.5, 0.5], None, 30, "50.0% ± 5.0"),
         ([0.0, 0.0, 0.0, 0.01], None, None, ""),
+        ([0.2, 0.99, 0.99, 1.0, 1.0], None, 40, "99.0% ± 1.4"),
         ([0.2, 0.6, 0.5, 0.4], 2, 30, "fell 2 evaluations running (probe.patience)"),
         ([0.2, 0.6, 0.5], 1, 20, "fell 1 evaluations running"),
         ([n / 20 for n in range(20)], 2, 190, "still rises after 19 evaluations"),
