@@ -9,27 +9,29 @@ from support.command import RUN, koalign
 from support.kills import content, kill_when, lines_in, small_run
 from support.problems import exam, write_lines
 
+from koalign.config.sections import ASSETS
+from koalign.jsonl import read_jsonl
+from koalign.records import Hint
 from koalign.run import read_manifest
 
 pytestmark = pytest.mark.slow
 
+PROBLEMS = 40
+
 
 @pytest.fixture(scope="module")
 def policy(tmp_path_factory) -> Path:
-    """A small real run up to its policy, with three hints for each problem."""
+    """A small real run with the hints that the exam has for its problems, some good and some not."""
     folder = tmp_path_factory.mktemp("policy")
-    texts = (
-        "지문을 천천히 읽는다.",
-        "문제가 무엇을 묻는지 확인한다.",
-        "두 단계로 나누어 차례로 푼다.",
-    )
-    rows = [{"problem_id": one.id, "text": text} for one in exam("train")[:12] for text in texts]
+    known = {problem.id for problem in exam("train")[:PROBLEMS]}
+    hints = read_jsonl(ASSETS / "exam" / "hints.jsonl", Hint)
+    rows = [hint.model_dump(mode="json") for hint in hints if hint.problem_id in known]
     write_lines(folder / "hints.jsonl", rows)
     small = {"batch_size": 8, "gradient_accumulation_steps": 1, "learning_rate": 1e-3, "epochs": 1}
     draws = {"temperature": 1.0, "top_p": 1.0, "max_tokens": 16}
     data = {name: f"{name}.jsonl" for name in ("train", "test", "hints")}
     small_run(
-        folder, {"train": 12, "test": 4}, data=data, engine={"backend": "hf", "batch_size": 16},
+        folder, {"train": PROBLEMS, "test": 4}, data=data, engine={"backend": "hf", "batch_size": 16},
         sft=small, sample={"n": 4, **draws}, dpo=small, probe={"problems": 0},
         candidates={"per_problem": 2, "max_tokens": 24},
         hints={"n": 4, "bare_n": 8, "z": 0, "replication_n": 4, "false_discovery_rate": 0.49, **draws},
