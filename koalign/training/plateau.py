@@ -18,8 +18,7 @@ ROUNDS = 20
 ROUND_STEPS = 16
 """Fewest optimizer steps of a round: an epoch of fewer is too short for a rise to show."""
 WINDOW = 3
-"""Latest evaluations that decide. In simulations of 128 problems and a rise that takes 4 epochs for two
-thirds of its height, 2 end 6 points below the top, 3 end 3 points below it."""
+"""Latest evaluations that decide; two end a slow rise too early."""
 
 
 def epochs_of_round(steps_of_epoch: int) -> int:
