@@ -80,11 +80,17 @@ def write_report(folders: Sequence[Path], config: Config) -> SeedReport:
 
 
 def read_report(folders: Sequence[Path]) -> SeedReport | None:
-    """The results over seeds; none where an evaluation has changed since, or is not there."""
+    """The results over seeds; none where an evaluation has changed since, or is not there.
+
+    Raises KoalignError for a damaged file.
+    """
     path = folders[0] / REPORT
     if not path.exists():
         return None
-    report = read_record(path, SeedReport)
+    try:
+        report = read_record(path, SeedReport)
+    except KoalignError:
+        raise KoalignError(f"{path}: damaged; `koalign run` writes it again") from None
     return report if report.evaluations == _fingerprints(folders) else None
 
 

@@ -128,6 +128,17 @@ def test_what_cannot_be_run_over_seeds_is_one_line_and_code_2(repeated, argument
     assert outputs(RUN) == before and not Path("new").exists()
 
 
+def test_damaged_results_over_seeds_are_refused_and_written_again(repeated):
+    whole = (RUN / "seeds.json").read_bytes()
+    (RUN / "seeds.json").write_bytes(whole[:-20])
+    refused = koalign("show", code=2).stderr
+    assert (
+        "seeds.json: damaged; `koalign run` writes it again" in refused and refused.count("\n") == 1
+    )
+    koalign("run", code=0)
+    assert (RUN / "seeds.json").read_bytes() == whole
+
+
 def test_a_run_of_an_earlier_koalign_is_refused_with_the_remedy(repeated):
     path = RUN / "prepare/plan.json"
     plan = read_json(path)
