@@ -53,4 +53,5 @@ def _steps(folder: Path) -> list[Path]:
     evaluated = folder / "evaluate"
     if (folder / "results.json").exists() or not (evaluated / "manifest.json").exists():
         return [folder]
-    return [evaluated / name for name in ("base", "sft", "dpo", "solve")]
+    steps = (evaluated / name for name in ("base", "sft", "dpo", "solve"))
+    return [step for step in steps if step.exists()]

@@ -54,6 +54,7 @@ def run(
     from koalign.stages.seeds import of_seed, seed_folders, write_report
 
     config = load_config(files or [], settings or [])
+    _warn_without_hints(config)
     folders = seed_folders(run_dir, seeds)
     if len(folders) == 1:
         run_stages("run", files, settings, run_dir, force)
@@ -69,16 +70,34 @@ def run(
     typer.echo(f"each seed by itself: {', '.join(f'koalign show {folder}' for folder in folders)}")
 
 
+def _warn_without_hints(config: Config) -> None:
+    if not config.has_hints and config.candidates.source != "none":
+        typer.echo(
+            "neither data.hints nor candidates.source gives hints, so the chain ends with DPO",
+            err=True,
+        )
+
+
 def execute_each(
     stages: Sequence[Stage], config: Config, run_dir: Path, force: bool, seed: str = ""
 ) -> None:
-    """Run the stages that are not done; each is announced, and what came out of it is a line."""
+    """Run the stages that are not done; each is announced, and what came out of it is a line.
+
+    Where no hint passes its screens, an evaluation at the end is of the steps before.
+    """
     from koalign.reports.views import describe
     from koalign.run import execute
+    from koalign.stages.pipeline import without_hints
 
     for number, stage in enumerate(stages, start=1):
         title = f"{seed}stage {number} of {len(stages)}: {stage.name}"
-        typer.echo(describe(*execute(stage, config, run_dir, force, partial(typer.echo, title))))
+        made, ran = execute(stage, config, run_dir, force, partial(typer.echo, title))
+        typer.echo(describe(made, ran))
+        later = stages[number:]
+        if stage.name == "hints" and not made.counts["kept"] and later[-1].name == "evaluate":
+            typer.echo("none of the hints passed, so the chain ends with DPO")
+            execute_each(without_hints(later), config, run_dir, force, seed)
+            return
 
 
 def run_stages(
@@ -95,6 +114,8 @@ def run_stages(
     from koalign.stages.pipeline import stages_of
 
     config = load_config(files or [], settings or [])
+    if command == "evaluate":
+        _warn_without_hints(config)
     with locked(run_dir):
         execute_each(stages_of(command, config), config, run_dir, force)
     if command == "prepare":
@@ -113,7 +134,8 @@ def run_stages(
 
         evaluated = run_dir / "evaluate"
         print_results(read_json(evaluated / "results.json"))
-        said = evaluated / "solving.json"
-        print_report(read_record(said, SolvingReport))
-        typer.echo(f"the same as a page: {evaluated / 'solving.html'}")
+        solving = evaluated / "solving.json"
+        if solving.exists():
+            print_report(read_record(solving, SolvingReport))
+            typer.echo(f"the same as a page: {evaluated / 'solving.html'}")
         typer.echo(f"the run is in {run_dir}")

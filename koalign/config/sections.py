@@ -204,6 +204,12 @@ class Config(Section):
     reasoning and SFT to its plateau, which train too; off: votes at equal written tokens alone."""
     seed: int = Field(default=0, ge=0)
 
+    @property
+    def has_hints(self) -> bool:
+        """Whether hints come from anywhere, so that the chain goes on after DPO."""
+        source = self.candidates.source
+        return source in ("policy", "teacher") or (source == "file" and bool(self.data.hints))
+
     def only(self, sections: Iterable[str]) -> Config:
         """This config without its other sections; to read one of those is an AttributeError."""
         part = self.model_copy()

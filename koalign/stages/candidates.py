@@ -32,8 +32,8 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     source = config.candidates.source
     counts: dict[str, int] = {}
     metrics: dict[str, float] = {}
-    if source == "file":
-        hints, drops = writing.distinct_hints(given)
+    if source in ("file", "none"):
+        hints, drops = writing.distinct_hints(given if source == "file" else [])
         if not hints:
             raise KoalignError(
                 "abstractions needs candidate hints; set data.hints to a JSONL file, or "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from koalign.answering.solving import Solver
 from koalign.answering.system import Answers, System, prediction_of
 from koalign.config.inputs import Prompt
 from koalign.config.sections import Config, Solve
+from koalign.engines.engine import Engine
 from koalign.engines.opening import open_engine, precision_of
 from koalign.evaluation.benchmark import Benchmark
 from koalign.evaluation.item_scores import score_text
@@ -26,7 +27,7 @@ from koalign.evaluation.protocols import load_protocol
 from koalign.evaluation.results import Prediction
 from koalign.evaluation.rows import rows_of
 from koalign.evaluation.solving.controls import Controls, own_hints
-from koalign.evaluation.solving.report import solving_report
+from koalign.evaluation.solving.report import SolvingReport, solving_report
 from koalign.evaluation.solving.voting import Attempt, answers_of, spent, vote_of
 from koalign.jsonl import read_json, read_jsonl, read_record, write_json
 from koalign.provenance import measured
@@ -36,6 +37,7 @@ from koalign.reports.solving import write_report
 from koalign.run import PROMPTED, Inputs, Stage, StageResult, hash_path, read_manifest
 
 TEST = "prepare/test.jsonl"
+ATTEMPTS = "solve/attempts.jsonl"
 ALONE = {
     "base": "base",
     "sft": "sft",
@@ -51,6 +53,7 @@ ADAPTERS = ("sft", "dpo", *SOLVE)
 
 
 def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
+    """Every step alone; where the run solves with hints, also that and its controls."""
     problems = read_jsonl(inputs[TEST], Problem)
     without_gold = [p for p in problems if not p.answers]
     if not problems or without_gold:
@@ -58,118 +61,165 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
             f"evaluate needs data.test with answers; {len(without_gold)} of {len(problems)} lack one"
         )
     base = read_record(inputs["prepare/base.json"], Base)
-    benchmark = _benchmark(config, inputs, problems, config.prompt)
-    reasoning = _benchmark(config, inputs, problems, reasoning_prompt(config.prompt))
     adapters = {
         name.removesuffix("/adapter"): path
         for name, path in inputs.items()
         if name.endswith("/adapter")
     }
-    cards = {
-        name: check_adapter(
-            path, base, (reasoning if name == "reasoning" else benchmark).renderer.hash
-        )
-        for name, path in adapters.items()
-    }
-
-    def system(*names: str) -> System:
-        """By the names of adapters, or `base`; of two the first generates a hint."""
-        known = [cards[name] for name in names if name in cards]
-        return System(base, ",".join(names), [adapters.get(name) for name in names], known)
-
-    dtype = precision_of(config.engine, config.model)
-    predictions: dict[str, Sequence[Prediction]] = {}
+    report = None
     with open_engine(config.engine, config.model, base, [None, *adapters.values()]) as engine:
-
-        def write(
-            name: str,
-            system: System,
-            answers: Answers,
-            under: Benchmark = benchmark,
-            /,
-            *,
-            seconds: float,
-            peak_memory_mb: float,
-        ) -> None:
-            votes = max(1, *(len(prediction.votes) for prediction in answers.predictions))
-            write_results(
-                replace(under, samples=votes), system, answers, out / name,
-                engine=engine.name, dtype=dtype, seconds={"run": seconds},
-                peak_memory_mb=peak_memory_mb,
-            )  # fmt: skip
-            predictions[name] = answers.predictions
-
-        def vote(
-            name: str,
-            system: System,
-            draw: Callable[[], Sequence[Attempt]],
-            under: Benchmark = benchmark,
-        ) -> Sequence[Attempt]:
-            with measured() as cost:
-                drawn = draw()
-            write(name, system, _votes(under, drawn), under, **cost)
-            return drawn
-
+        evaluation = _Evaluation(config, inputs, problems, base, adapters, engine, out)
         for name, adapter in ALONE.items():
             if adapter in (*adapters, "base"):
-                with measured() as cost:
-                    answers = answer(engine, config.solve, benchmark, system(adapter), out / name)
-                write(name, system(adapter), answers, **cost)
-        _refuse_other_solutions(inputs, config.solve)
-        by_id = {a.id: a for a in read_jsonl(inputs["solve/attempts.jsonl"], Attempt)}
-        attempts = [by_id[problem.id] for problem in problems]
-        solving, policy = system(*SOLVE), adapters["dpo"]
-        made = read_manifest(inputs["solve/answers.jsonl"].parent)
-        assert made is not None  # an input of a stage is whole
-        cost = {"seconds": made.seconds, "peak_memory_mb": made.peak_memory_mb}
-        write("solve", solving, _votes(benchmark, attempts), **cost)
-        solver = Solver(engine, config.solve, benchmark.renderer, solving.steps, config.seed)
-        work = out / "solving"
-        asked = solver, problems, attempts
-        bare = vote(
-            "votes_written", system("dpo"),
-            lambda: votes_at_equal_written(*asked, policy, work / "bare_samples.jsonl"),
-        )  # fmt: skip
-        with measured() as cost:
-            mismatched = under_mismatched(*asked, work / "mismatched_samples.jsonl")
-        if config.controls != "off":
-            vote(
-                "votes_total", system("dpo"),
-                lambda: votes_at_equal_total(*asked, bare, policy, work / "votes_total_samples.jsonl"),
-            )  # fmt: skip
-            if any(hint.answers for attempt in mismatched for hint in attempt.hints):
-                # Where no other hint was to be had the problem's own attempt makes no difference.
-                given = [
-                    m if answers_of(m) else a for m, a in zip(mismatched, attempts, strict=True)
-                ]
-                write("mismatched", solving, _votes(benchmark, given), **cost)
-            by_base = replace(solver, steps=[None])
-            vote(
-                "base_hinted", system(SOLVE[0], "base"),
-                lambda: attempts_under(
-                    by_base, problems, attempts, own_hints(attempts), work / "base_hinted_samples.jsonl"
-                ),
-            )  # fmt: skip
-        if "reasoning" in adapters:
-            reasons = replace(solver, renderer=reasoning.renderer)
-            path = work / "reasoning_samples.jsonl"
-            vote(
-                "reasoning", system("reasoning"),
-                lambda: votes_at_equal_written(
-                    reasons, problems, attempts, adapters["reasoning"], path
-                ),
-                reasoning,
-            )  # fmt: skip
-    controls = Controls(bare, mismatched)
-    right, alone = ([p.correct for p in predictions[name]] for name in ("dpo", "answer_alone"))
-    report = solving_report(problems, attempts, controls, right, alone)
-    rows = rows_of(predictions, concluded=config.controls != "off")
-    write_report(report, out / "solving.json", out / "solving.html", rows)
+                evaluation.answer_alone(name, adapter)
+        if ATTEMPTS in inputs:
+            _refuse_other_solutions(inputs, config.solve)
+            report = evaluation.solve(inputs)
+    rows = rows_of(evaluation.predictions, concluded=config.controls != "off")
+    if report:
+        write_report(report, out / "solving.json", out / "solving.html", rows)
     write_json(out / "results.json", {name: row.model_dump() for name, row in rows.items()})
     return StageResult(
         counts={"problems": len(problems)},
         metrics={f"accuracy_{name}": row.accuracy for name, row in rows.items()},
     )
+
+
+class _Evaluation:
+    """The systems of a run on the test split: a folder of results for each, and its predictions."""
+
+    def __init__(
+        self,
+        config: Config,
+        inputs: Inputs,
+        problems: Sequence[Problem],
+        base: Base,
+        adapters: Mapping[str, Path],
+        engine: Engine,
+        out: Path,
+    ) -> None:
+        self.predictions: dict[str, Sequence[Prediction]] = {}
+        self._config, self._problems, self._base = config, problems, base
+        self._adapters, self._engine, self._out = adapters, engine, out
+        self._direct = _benchmark(config, inputs, problems, config.prompt)
+        self._reasoning = _benchmark(config, inputs, problems, reasoning_prompt(config.prompt))
+        self._cards = {
+            name: check_adapter(
+                path,
+                base,
+                (self._reasoning if name == "reasoning" else self._direct).renderer.hash,
+            )
+            for name, path in adapters.items()
+        }
+
+    def answer_alone(self, name: str, adapter: str) -> None:
+        """Answer greedily and without a hint."""
+        system, section = self._system(adapter), self._config.solve
+        with measured() as cost:
+            answers = answer(self._engine, section, self._direct, system, self._out / name)
+        self._write(name, system, answers, self._direct, cost)
+
+    def solve(self, inputs: Inputs) -> SolvingReport:
+        """What `solve` answered with hints, and its controls at the same price."""
+        problems, controls = self._problems, self._config.controls
+        by_id = {a.id: a for a in read_jsonl(inputs[ATTEMPTS], Attempt)}
+        attempts = [by_id[problem.id] for problem in problems]
+        solving, policy = self._system(*SOLVE), self._adapters["dpo"]
+        made = read_manifest(inputs["solve/answers.jsonl"].parent)
+        assert made is not None  # an input of a stage is whole
+        cost = {"seconds": made.seconds, "peak_memory_mb": made.peak_memory_mb}
+        self._write("solve", solving, _votes(self._direct, attempts), self._direct, cost)
+        solver = Solver(
+            self._engine,
+            self._config.solve,
+            self._direct.renderer,
+            solving.steps,
+            self._config.seed,
+        )
+        work = self._out / "solving"
+        asked = solver, problems, attempts
+        bare = self._vote(
+            "votes_written",
+            self._system("dpo"),
+            lambda: votes_at_equal_written(*asked, policy, work / "bare_samples.jsonl"),
+        )
+        with measured() as cost:
+            mismatched = under_mismatched(*asked, work / "mismatched_samples.jsonl")
+        if controls != "off":
+            path = work / "votes_total_samples.jsonl"
+            self._vote(
+                "votes_total",
+                self._system("dpo"),
+                lambda: votes_at_equal_total(*asked, bare, policy, path),
+            )
+            if any(hint.answers for attempt in mismatched for hint in attempt.hints):
+                # Where no other hint was to be had the problem's own attempt makes no difference.
+                given = [
+                    m if answers_of(m) else a for m, a in zip(mismatched, attempts, strict=True)
+                ]
+                self._write("mismatched", solving, _votes(self._direct, given), self._direct, cost)
+            by_base, own = replace(solver, steps=[None]), own_hints(attempts)
+            self._vote(
+                "base_hinted",
+                self._system(SOLVE[0], "base"),
+                lambda: attempts_under(
+                    by_base, problems, attempts, own, work / "base_hinted_samples.jsonl"
+                ),
+            )
+        if "reasoning" in self._adapters:
+            reasons = replace(solver, renderer=self._reasoning.renderer)
+            adapter, reasoned = self._adapters["reasoning"], work / "reasoning_samples.jsonl"
+            self._vote(
+                "reasoning",
+                self._system("reasoning"),
+                lambda: votes_at_equal_written(reasons, problems, attempts, adapter, reasoned),
+                self._reasoning,
+            )
+        right, alone = (
+            [p.correct for p in self.predictions[name]] for name in ("dpo", "answer_alone")
+        )
+        return solving_report(problems, attempts, Controls(bare, mismatched), right, alone)
+
+    def _system(self, *names: str) -> System:
+        """By the names of adapters, or `base`; of two the first generates a hint."""
+        known = [self._cards[name] for name in names if name in self._cards]
+        steps = [self._adapters.get(name) for name in names]
+        return System(self._base, ",".join(names), steps, known)
+
+    def _vote(
+        self,
+        name: str,
+        system: System,
+        draw: Callable[[], Sequence[Attempt]],
+        under: Benchmark | None = None,
+    ) -> Sequence[Attempt]:
+        """Draw attempts, and write down their majorities."""
+        under = under or self._direct
+        with measured() as cost:
+            drawn = draw()
+        self._write(name, system, _votes(under, drawn), under, cost)
+        return drawn
+
+    def _write(
+        self,
+        name: str,
+        system: System,
+        answers: Answers,
+        under: Benchmark,
+        cost: Mapping[str, float],
+    ) -> None:
+        votes = max(1, *(len(prediction.votes) for prediction in answers.predictions))
+        write_results(
+            replace(under, samples=votes),
+            system,
+            answers,
+            self._out / name,
+            engine=self._engine.name,
+            dtype=precision_of(self._config.engine, self._config.model),
+            seconds={"run": cost["seconds"]},
+            peak_memory_mb=cost["peak_memory_mb"],
+        )
+        self.predictions[name] = answers.predictions
 
 
 def _benchmark(
@@ -230,7 +280,7 @@ STAGE = Stage(
         *PROMPTED,
         *(f"{name}/adapter" for name in ADAPTERS),
         "solve/answers.jsonl",
-        "solve/attempts.jsonl",
+        ATTEMPTS,
         "engine.script",
     ),
     version=6,

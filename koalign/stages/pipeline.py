@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +30,10 @@ SHARPENED = (dpo.REFERENCE, dpo.STAGE)
 ON_TOP = (candidates.STAGE, hints.STAGE, roles.ABSTRACTION, roles.ANSWER)
 CONTROLS = (dpo.RFT, traces.STAGE, roles.REASONING, sft.PLATEAU)
 SOLVED = (solve.STAGE, *CONTROLS, evaluate.STAGE)
+WITH_HINTS = frozenset(
+    stage.name for stage in (*ON_TOP, solve.STAGE, traces.STAGE, roles.REASONING)
+)
+"""Stages that a run without hints has not, and whose files its `evaluate` does not read."""
 
 PRODUCERS.update(
     {
@@ -71,7 +76,21 @@ def stages_of(command: str, config: Config) -> tuple[Stage, ...]:
             *LEARNED, *PAIRED, *SHARPENED, *later, *on_top, *solved, *controls, *evaluated
         ),
     }  # fmt: skip
+    if command in ("run", "evaluate") and not config.has_hints:
+        return without_hints(made[command])
     return made[command]
+
+
+def without_hints(stages: Sequence[Stage]) -> tuple[Stage, ...]:
+    """The stages of a chain that ends with DPO, evaluated as far as it goes."""
+    return tuple(
+        replace(
+            stage,
+            inputs=tuple(name for name in stage.inputs if name.partition("/")[0] not in WITH_HINTS),
+        )
+        for stage in stages
+        if stage.name not in WITH_HINTS
+    )
 
 
 def _compared(config: Config) -> tuple[tuple[Stage, ...], tuple[Stage, ...]]:

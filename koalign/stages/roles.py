@@ -38,7 +38,8 @@ def train_abstraction(config: Config, inputs: Inputs, out: Path) -> StageResult:
     kept = best_hints(hints, config.abstraction.per_problem)
     if not kept:
         raise KoalignError(
-            f"none of {len(hints)} hints passed the screens; see {inputs[HINTS]} for the verdicts"
+            f"none of {len(hints)} hints passed the screens; see {inputs[HINTS]} for the verdicts. "
+            "`koalign evaluate -s candidates.source=none` evaluates the steps before"
         )
     renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
     prompts = [renderer.render(problems[hint.problem_id], "abstraction") for hint in kept]

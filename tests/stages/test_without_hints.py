@@ -1,0 +1,60 @@
+"""A chain without hints ends with DPO and is evaluated as far as it goes, by choice or since none passed."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from support.command import RUN, koalign
+
+EVALUATED = RUN / "evaluate"
+STEPS = ["base", "sft", "dpo", "rft"]
+
+
+@pytest.fixture
+def no_file(ran: Path) -> Path:
+    """A finished run whose koalign.yaml names no hints any more, and whose evaluation is gone."""
+    path = ran / "koalign.yaml"
+    config = yaml.safe_load(path.read_text("utf-8"))
+    del config["data"]["hints"]
+    path.write_text(yaml.safe_dump(config, allow_unicode=True), "utf-8")
+    return ran
+
+
+def rows() -> list[str]:
+    return list(json.loads((EVALUATED / "results.json").read_text("utf-8")))
+
+
+def test_a_run_without_a_source_of_hints_ends_with_dpo_and_says_so(no_file):
+    run = koalign("run", "--run-dir", "runs/short", code=0)
+    assert "so the chain ends with DPO" in run.stderr
+    short = no_file / "runs" / "short"
+    made = {path.parent.name for path in short.glob("*/manifest.json")}
+    assert made == {
+        "prepare", "sft", "samples", "pairs", "reference", "dpo", "rft", "evaluate"
+    }  # fmt: skip
+    results = json.loads((short / "evaluate" / "results.json").read_text("utf-8"))
+    assert list(results) == STEPS
+    assert not (short / "evaluate" / "solving.json").exists()
+    assert "dpo: no gain over sft" in koalign("show", "runs/short", code=0).stdout
+    assert "dpo against base" in koalign("compare", "runs/short", code=0).stdout
+
+
+def test_a_run_whose_hints_all_fail_is_evaluated_without_them(ran):
+    settings = ("-s", "hints.min_characters=1200")
+    run = koalign("run", *settings, "--force", code=0)
+    assert "none of the hints passed, so the chain ends with DPO" in run.stdout
+    assert rows() == STEPS
+    again = koalign("run", *settings, code=0)
+    assert "nothing to do" in again.stdout and rows() == STEPS
+    refused = koalign("abstractions", *settings, "--force", code=2)
+    assert "koalign evaluate -s candidates.source=none" in refused.stderr
+
+
+def test_the_steps_before_hints_are_evaluated_on_request(ran):
+    koalign("evaluate", "-s", "candidates.source=none", "--force", code=0)
+    assert rows() == STEPS
+    refused = koalign("abstractions", "-s", "candidates.source=none", "--force", code=2)
+    assert "candidates.source" in refused.stderr
+    assert koalign("evaluate", "--force", code=0)
+    assert "solve" in rows()
