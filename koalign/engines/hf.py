@@ -118,7 +118,7 @@ class HfEngine(Engine):
             logits_processor=LogitsProcessorList([sampler]),
             stopping_criteria=StoppingCriteriaList([_StopTexts(self.tokenizer, stop, width)]),
         )
-        logprobs = torch.stack(sampler.logprobs, dim=1)
+        logprobs = torch.stack(sampler.logprobs, dim=1).cpu()
         generated = sequences[:, width:]
         samples = []
         for row, (tokens, (request, index)) in enumerate(
@@ -158,7 +158,8 @@ class _SeededSampler(LogitsProcessor):
             token = scores.argmax(dim=-1, keepdim=True)
         else:
             probs = (scores / self._sampling.temperature).softmax(dim=-1)
-            uniform = self._uniform[:, len(self.logprobs), None].to(scores.device)
+            self._uniform = self._uniform.to(scores.device)  # once, and not for every token
+            uniform = self._uniform[:, len(self.logprobs), None]
             token = draw_tokens(probs, uniform, self._sampling.top_p)
         self.logprobs.append(scores.log_softmax(dim=-1).gather(-1, token).squeeze(-1))
         return torch.full_like(scores, -torch.inf).scatter(-1, token, 0.0)

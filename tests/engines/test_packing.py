@@ -11,11 +11,12 @@ from support.refusals import refused
 from support.tiny_models import CONFIGS, SLIDING, VOCABULARY, logps_alone, stirred, tiny
 from trl.trainer.utils import add_fused_lm_head
 
-from koalign.engines import packing
-from koalign.engines.packing import Group, Layout, Span, pack, rows_of, share_prompts
+from koalign.engines.layout import Layout, Span
+from koalign.engines.packing import Group, pack, rows_of, share_prompts
 
 pytestmark = pytest.mark.slow
 
+CPU = torch.device("cpu")
 CLOSE = 1e-4
 """Float32 through TRL's LM head, which sums in float32 whatever the model computes in."""
 
@@ -96,7 +97,7 @@ def test_any_groups_are_exact(seed, sizes):
 
 def test_a_completion_of_one_token_is_predicted_by_the_prompt_alone():
     group = Group((5, 6, 7), ((9,), (11,)))
-    assert pack([group])["groups"].predictors == [2, 2]
+    assert pack([group])["groups"].predictors(CPU).tolist() == [2, 2]
     packed, plain = ready(with_lora(tiny("qwen3"))), with_lora(tiny("qwen3"))
     assert (packed_logps(packed, [group]) - plain_logps(plain, [group])).abs().max() < CLOSE
 
@@ -106,7 +107,7 @@ def test_the_row_is_laid_out_as_the_picture_says():
     assert row["input_ids"].tolist() == [[10, 11, 12, 20, 21, 22, 30, 31, 13, 40, 41]]
     assert row["position_ids"].tolist() == [[0, 1, 2, 3, 4, 5, 3, 4, 0, 1, 2]]
     assert row["shift_labels"].tolist() == [[20, 21, 22, 30, 31, 40, 41]]
-    assert row["groups"].predictors == [2, 3, 4, 2, 6, 8, 9]
+    assert row["groups"].predictors(CPU).tolist() == [2, 3, 4, 2, 6, 8, 9]
     assert row["groups"].spans == (Span(0, 3, 8, (3, 2)), Span(8, 9, 11, (2,)))
 
 
@@ -137,19 +138,19 @@ def prompt_has_no_window(self, span, window, device):
     return None
 
 
-def are_one_place_late(self):
-    return [place + 1 for place in real_predictors(self)]
+def are_one_place_late(self, device):
+    return real_predictors(self, device) + 1
 
 
 real_completion_mask = Layout.completion_mask
-real_predictors = Layout.predictors.func
+real_predictors = Layout.predictors
 MUTANTS = [
     ("completion_mask", sees_the_first_completion, "qwen3"),
     ("completion_mask", sees_one_token_less, "qwen3"),
     ("completion_mask", sees_itself_and_what_follows, "qwen3"),
     *(("completion_mask", has_no_window, name) for name in SLIDING),
     *(("prompt_mask", prompt_has_no_window, name) for name in SLIDING),
-    ("predictors", property(are_one_place_late), "qwen3"),
+    ("predictors", are_one_place_late, "qwen3"),
 ]
 
 
@@ -164,7 +165,8 @@ def test_a_wrong_mask_or_logit_is_noticed(what, mutant, name, monkeypatch):
 
 
 def test_positions_that_do_not_restart_are_noticed(monkeypatch):
-    monkeypatch.setattr(packing, "_positions", lambda span: torch.arange(span.stop - span.start))
+    places = property(lambda span: torch.arange(span.stop - span.start))
+    monkeypatch.setattr(Span, "positions", places)
     packed, plain = ready(with_lora(tiny("llama"))), with_lora(tiny("llama"))
     group = [Group((5, 6, 7), ((9, 10), (11, 12, 13)))]
     with torch.no_grad():
@@ -181,7 +183,7 @@ def test_a_plain_mask_of_the_row_would_be_wrong_on_a_sliding_window(name):
     size = span.stop
     whole = torch.zeros(size, size, dtype=torch.bool)
     whole[: span.split, : span.split] = torch.ones(span.split, span.split).tril().bool()
-    whole[span.split :] = row["groups"].completion_mask(span, None, torch.device("cpu"))[0, 0]
+    whole[span.split :] = row["groups"].completion_mask(span, None, CPU)[0, 0]
     plain.set_attn_implementation("sdpa")
     with torch.no_grad():
         states = plain.base_model(
@@ -190,7 +192,7 @@ def test_a_plain_mask_of_the_row_would_be_wrong_on_a_sliding_window(name):
             attention_mask=whole[None, None],
             use_cache=False,
         ).last_hidden_state
-        logits = plain.get_output_embeddings()(states[:, row["groups"].predictors])
+        logits = plain.get_output_embeddings()(states[:, row["groups"].predictors(CPU)])
     said = logits.log_softmax(-1).gather(2, row["shift_labels"][..., None])[0, :, 0]
     with torch.no_grad():
         alone = plain_logps(tiny(name), [group])
