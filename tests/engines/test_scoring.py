@@ -14,7 +14,7 @@ from support.training import MODEL, RENDERER, TRAINING, base_of_tests, pairs_of,
 
 from koalign.config.sections import Config
 from koalign.config.training import Training
-from koalign.engines import packing
+from koalign.engines.layout import Span
 from koalign.jsonl import read_json, write_json, write_jsonl
 from koalign.records import KoalignError
 from koalign.run import execute
@@ -85,7 +85,8 @@ def test_ches_of_two_equal_sides_is_0(pairs, parent):
 
 def test_a_model_on_which_packing_is_not_exact_is_refused(pairs, parent, monkeypatch):
     """Here the packing is broken; it might as well be the model."""
-    monkeypatch.setattr(packing, "_positions", lambda span: torch.arange(span.stop - span.start))
+    places = property(lambda span: torch.arange(span.stop - span.start))
+    monkeypatch.setattr(Span, "positions", places)
     with refused("groups is not exact on this model", "set training.packing: trl"):
         token_logps(continued_policy(MODEL, parent), pairs, TRAINING)
 
