@@ -134,10 +134,11 @@ _ONE_WHOLE_ANSWER = frozenset({"n", "stream", "stream_options"})
 class Candidates(Sampling):
     """Who writes hints for the training problems."""
 
-    source: Literal["file", "policy", "teacher", "none"] = "file"
-    """file: `data.hints`; policy: the DPO policy itself, as this section samples; teacher: as `teacher`
-    does. The last two are shown the gold answer, and what they give away is screened out. none, or file
-    without `data.hints`: the chain of `run` ends with DPO."""
+    source: Literal["file", "policy", "base", "teacher", "none"] = "file"
+    """file: `data.hints`; policy: the DPO policy, as this section samples; base: the model before SFT,
+    since a policy of short answers writes no text; teacher: as `teacher` does. These three are shown
+    the gold answer, and what they give away is screened out. none, or file without `data.hints`: the
+    chain of `run` ends with DPO."""
     temperature: float = Field(default=0.7, ge=0)
     max_tokens: int = Field(default=512, ge=1)
     """Longest hint of the policy, in tokens; a longer one is no candidate."""

@@ -208,7 +208,7 @@ class Config(Section):
     def has_hints(self) -> bool:
         """Whether hints come from anywhere, so that the chain goes on after DPO."""
         source = self.candidates.source
-        return source in ("policy", "teacher") or (source == "file" and bool(self.data.hints))
+        return bool(self.data.hints) if source == "file" else source != "none"
 
     def only(self, sections: Iterable[str]) -> Config:
         """This config without its other sections; to read one of those is an AttributeError."""

@@ -1,4 +1,4 @@
-"""candidates: training problems -> hints from a file, the policy itself or a teacher. Expensive."""
+"""candidates: training problems -> hints from a file, the policy, the base or a teacher. Expensive."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
         if not hints:
             raise KoalignError(
                 "abstractions needs candidate hints; set data.hints to a JSONL file, or "
-                "candidates.source to policy or teacher"
+                "candidates.source to policy, base or teacher"
             )
     else:
         if given:
@@ -48,7 +48,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
             )
         unsolved, drops = _unsolved(config, inputs)
         counts = {"asked": len(unsolved)}
-        sample = _sample_policy if source == "policy" else _sample_teacher
+        sample = _sample_teacher if source == "teacher" else _sample_model
         drafts, failed, metrics = sample(config, inputs, out, unsolved)
         hints, unfit = writing.candidates(drafts)
         leaks = leaking_texts([hint.text for hint in hints], inputs)
@@ -89,13 +89,15 @@ def _unsolved(config: Config, inputs: Inputs) -> tuple[Unsolved, list[Drop]]:
     return unsolved, drops
 
 
-def _sample_policy(config: Config, inputs: Inputs, out: Path, unsolved: Unsolved) -> _Drafts:
-    """Drafts of the DPO policy; own answers are left out where the context is too short for all."""
+def _sample_model(config: Config, inputs: Inputs, out: Path, unsolved: Unsolved) -> _Drafts:
+    """Drafts of the DPO policy or the base; own answers are left out where the context is too short."""
     base = read_record(inputs["prepare/base.json"], Base)
     renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
-    adapter = inputs["dpo/adapter"]
-    check_adapter(adapter, base, renderer.hash)
     section = config.candidates
+    adapter = None
+    if section.source == "policy":
+        adapter = inputs["dpo/adapter"]
+        check_adapter(adapter, base, renderer.hash)
     with open_engine(config.engine, config.model, base, [adapter]) as engine:
         requests, drops = [], []
         for problem, own in unsolved:

@@ -10,6 +10,7 @@ from support.command import RUN, koalign
 from support.faulty_server import Server, faulty_server
 from support.problems import CITIES, write_lines
 
+from koalign.adapters.cards import adapter_id
 from koalign.jsonl import read_jsonl
 from koalign.mining.hints.writing import OwnAnswer, ask_for_hint, candidates, own_answers, pass_rate
 from koalign.records import Drop, Hint, Problem, Sample
@@ -122,13 +123,19 @@ def policy(scripted, tmp_path_factory):
     return scripted
 
 
-def test_the_policy_writes_hints_for_the_problems_that_it_does_not_always_solve(policy):
-    done = koalign("abstractions", "-s", "candidates.source=policy", "-s", "candidates.limit=10")
+@pytest.mark.parametrize("source", ["policy", "base"])
+def test_a_model_writes_hints_for_the_problems_that_the_policy_does_not_always_solve(
+    policy, source
+):
+    settings = ("-s", f"candidates.source={source}", "-s", "candidates.limit=10")
+    done = koalign("abstractions", *settings)
     assert "72 hints of data.hints are left aside" in done.stderr
     hints = read_jsonl(RUN / "candidates" / "hints.jsonl", Hint)
     drops = read_jsonl(RUN / "candidates" / "dropped.jsonl", Drop)
     drawn = read_jsonl(RUN / "candidates" / "samples.jsonl", Sample)
     assert len({one.problem_id for one in drawn}) == 10 and len(drawn) == 40
+    writer = adapter_id(RUN / "dpo" / "adapter") if source == "policy" else ""
+    assert {one.adapter for one in drawn} == {writer}
     assert {hint.text for hint in hints} == set(WRITTEN[:3])
     assert {drop.reason for drop in drops} == {"empty", "near_duplicate"}
     assert len(hints) + len(drops) == len(drawn)
