@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test fast lint docs clean
+.PHONY: demo test fast lint docs gpu clean
 
 demo: .venv/runtime  ## the whole chain on the built-in exam: about seven minutes
 	$(BIN)/koalign run
@@ -20,6 +20,9 @@ lint: .venv/all
 
 docs: .venv/runtime  ## the pages that come from the code: configuration, cli, architecture
 	$(BIN)/python scripts/make_docs.py
+
+gpu:  ## on a machine with a GPU, with its own Python and packages: four minutes, see benchmarks/README.md
+	PYTHONPATH=.:$$PYTHONPATH $(PYTHON) benchmarks/gpu/check.py
 
 .venv/runtime: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -32,8 +32,10 @@ from koalign.config.inputs import Model
 from koalign.engines.packing import Group
 from koalign.provenance import measured
 
-Make = Callable[[PeftModel, Sequence[Group], str], tuple[Any, Any]]
-"""(policy, groups, "koalign" or "trl") -> the trainer of that side and the examples of its step."""
+Make = Callable[..., tuple[Any, Any]]
+"""(policy, groups, "koalign" or "trl") -> the trainer of that side and the examples of its step.
+
+By keyword: `checkpointing` of gradients; `sequences`, the most in one of TRL's batches (None: all)."""
 BATCH = 4
 """Prompts in a step."""
 VOCABULARY = 32_000
@@ -75,7 +77,12 @@ def new_policy(vocabulary: int) -> PeftModel:
             num_attention_heads=6, num_key_value_heads=2, head_dim=64, max_position_embeddings=8192,
             tie_word_embeddings=True,
         )
-    ).requires_grad_(False)  # fmt: skip
+    )  # fmt: skip
+    return with_adapter(base.requires_grad_(False))
+
+
+def with_adapter(base: Any) -> PeftModel:
+    """A frozen model with a LoRA adapter of rank 16 on all linear layers that is no longer zero."""
     policy = get_peft_model(
         base, LoraConfig(r=16, lora_alpha=16, target_modules="all-linear", task_type="CAUSAL_LM")
     )
@@ -87,7 +94,8 @@ def move(policy: PeftModel, size: float, seed: int) -> None:
     """Add the same noise to the adapter of any policy."""
     generator = torch.Generator().manual_seed(seed)
     for parameter in (p for _, p in sorted(policy.named_parameters()) if p.requires_grad):
-        parameter.data += size * torch.randn(parameter.shape, generator=generator)
+        noise = size * torch.randn(parameter.shape, generator=generator)
+        parameter.data += noise.to(parameter.device)
 
 
 def tokenizer() -> Any:
@@ -95,17 +103,39 @@ def tokenizer() -> Any:
     return load_tokenizer(Model(path="builtin:tiny-ko"))
 
 
+def ready(trainer: Any) -> None:
+    """What `Trainer.train` does to the model before the first step: checkpointing, autocast."""
+    if trainer.args.gradient_checkpointing:
+        trainer.model.gradient_checkpointing_enable(
+            gradient_checkpointing_kwargs=trainer.args.gradient_checkpointing_kwargs
+        )
+    trainer.accelerator.prepare_model(trainer.model)
+
+
 def take_step(trainer: Any, examples: Sequence[dict[str, Any]]) -> tuple[float, float]:
-    """Seconds and loss of one step, gradients left in place."""
+    """Seconds and loss of one step without the optimizer's part, gradients left in place.
+
+    Examples beyond `per_device_train_batch_size` are accumulated, as the training loop does.
+    """
+    device, size = trainer.args.device, trainer.args.per_device_train_batch_size
     trainer.model.zero_grad()
     trainer.model.train()
-    trainer.current_gradient_accumulation_steps = 1
+    synchronize(device)
     started = time.perf_counter()
-    batch = trainer.data_collator(examples)
+    starts = range(0, len(examples), size)
+    trainer.current_gradient_accumulation_steps = len(starts)
+    batches = [trainer.data_collator(examples[start : start + size]) for start in starts]
     # What the training loop counts for losses that are means over tokens.
-    tokens = trainer._get_num_items_in_batch([batch], trainer.args.device)
-    loss = trainer.training_step(trainer.model, batch, tokens)
+    tokens = trainer._get_num_items_in_batch(batches, device)
+    loss = sum(trainer.training_step(trainer.model, batch, tokens) for batch in batches)
+    synchronize(device)
     return time.perf_counter() - started, float(loss)
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait for what a GPU still has to do."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
 
 
 def gradients(trainer: Any) -> torch.Tensor:
@@ -139,6 +169,7 @@ def compare(work: Work, make: Make, rounds: int, memory: bool) -> dict[str, Any]
     ours, our_examples = make(copy.deepcopy(policy), groups, "koalign")
     theirs, their_examples = make(copy.deepcopy(policy), groups, "trl")
     for trainer in (ours, theirs):
+        ready(trainer)
         move(trainer.model, 0.005, seed=2)  # away from the reference
     times: dict[str, list[float]] = {"koalign": [], "trl": [], "causal": []}
     for round_number in range(rounds + 1):
@@ -172,6 +203,7 @@ def compare(work: Work, make: Make, rounds: int, memory: bool) -> dict[str, Any]
 def peak_memory(work: Work, make: Make, side: str) -> float:
     """Largest resident memory (MB) of a process that takes a step, over that before it."""
     trainer, examples = make(new_policy(work.vocabulary), groups_of(work), side)
+    ready(trainer)
     before = psutil.Process().memory_info().rss / 2**20
     with measured() as cost:
         take_step(trainer, examples)

@@ -20,6 +20,7 @@ from koalign.config.training import Dpo, Training
 from koalign.engines.packing import Group
 from koalign.records import Completion, Pair
 from koalign.training.dpo import dpo_trainer, group_pairs
+from koalign.training.policy import in_bfloat16, unrounded
 from koalign.training.scoring import token_logps
 
 WORK = (
@@ -30,7 +31,11 @@ BETA = 0.1
 
 
 class Stock(DPOTrainer):
-    """TRL's DPOTrainer, told token ids and not text."""
+    """TRL's DPOTrainer, told token ids and the reference's log-probabilities, and not text."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.precompute_ref_logps = True
 
     def _prepare_dataset(self, dataset: Dataset, *_: Any) -> Dataset:
         return dataset
@@ -52,35 +57,50 @@ def pairs_of(groups: Sequence[Group]) -> list[Pair]:
     return pairs
 
 
-def make(policy: PeftModel, groups: Sequence[Group], side: str) -> tuple[Any, Any]:
+def make(
+    policy: PeftModel,
+    groups: Sequence[Group],
+    side: str,
+    *,
+    checkpointing: bool = False,
+    sequences: int | None = None,
+) -> tuple[Any, Any]:
     """The trainer of a side and the examples of its step."""
     pairs = pairs_of(groups)
     work = Path(tempfile.mkdtemp())
     if side == "koalign":
         logps = token_logps(policy, pairs, Training())
-        section = Dpo(beta=BETA, batch_size=len(groups), gradient_accumulation_steps=1)
+        section = Dpo(
+            beta=BETA, batch_size=len(groups), gradient_accumulation_steps=1,
+            gradient_checkpointing=checkpointing,
+        )  # fmt: skip
         trainer = dpo_trainer(policy, tokenizer(), pairs, logps, section, Training(), work, 0)
         return trainer, group_pairs(pairs, logps)
-    trainer = Stock(
-        model=policy,
-        args=DPOConfig(
-            output_dir=str(work), per_device_train_batch_size=len(pairs), beta=BETA,
-            loss_type=["sigmoid", "sft"], loss_weights=[1.0, 1.0], max_length=None, use_cpu=True,
-            precompute_ref_log_probs=True, gradient_checkpointing=False, bf16=False,
-            report_to="none", disable_tqdm=True,
-        ),
-        train_dataset=Dataset.from_list(
-            [
-                {
-                    "prompt_ids": pair.prompt_ids,
-                    "chosen_ids": pair.chosen.token_ids,
-                    "rejected_ids": pair.rejected.token_ids,
-                }
-                for pair in pairs
-            ]
-        ),
-        processing_class=tokenizer(),
-    )  # fmt: skip
+    reference = token_logps(policy, pairs, Training(packing="trl"))
+    with unrounded(policy):
+        trainer = Stock(
+            model=policy,
+            args=DPOConfig(
+                output_dir=str(work), beta=BETA, max_length=None,
+                per_device_train_batch_size=(sequences or 2 * len(pairs)) // 2,
+                loss_type=["sigmoid", "sft"], loss_weights=[1.0, 1.0],
+                use_cpu=policy.device.type == "cpu", bf16=in_bfloat16(policy),
+                gradient_checkpointing=checkpointing, report_to="none", disable_tqdm=True,
+            ),
+            train_dataset=Dataset.from_list(
+                [
+                    {
+                        "prompt_ids": pair.prompt_ids,
+                        "chosen_ids": pair.chosen.token_ids,
+                        "rejected_ids": pair.rejected.token_ids,
+                        "ref_chosen_logps": sum(chosen),
+                        "ref_rejected_logps": sum(rejected),
+                    }
+                    for pair, (chosen, rejected) in zip(pairs, reference, strict=True)
+                ]
+            ),
+            processing_class=tokenizer(),
+        )  # fmt: skip
     return trainer, list(trainer.train_dataset)
 
 

@@ -18,6 +18,7 @@ from trl import SFTConfig, SFTTrainer
 
 from koalign.config.training import Sft, Training
 from koalign.engines.packing import Group
+from koalign.training.policy import in_bfloat16, unrounded
 from koalign.training.sft import sft_trainer
 
 WORK = (
@@ -26,32 +27,45 @@ WORK = (
 )
 
 
-def make(policy: PeftModel, groups: Sequence[Group], side: str) -> tuple[Any, Any]:
+def make(
+    policy: PeftModel,
+    groups: Sequence[Group],
+    side: str,
+    *,
+    checkpointing: bool = False,
+    sequences: int | None = None,
+) -> tuple[Any, Any]:
     """The trainer of a side and the examples of its step."""
     work = Path(tempfile.mkdtemp())
     rows = [(group.prompt, completion) for group in groups for completion in group.completions]
     if side == "koalign":
-        section = Sft(batch_size=len(groups), gradient_accumulation_steps=1)
+        section = Sft(
+            batch_size=len(groups), gradient_accumulation_steps=1,
+            gradient_checkpointing=checkpointing,
+        )  # fmt: skip
         trainer = sft_trainer(policy, tokenizer(), rows, section, Training(), work, 0)
         return trainer, list(trainer.train_dataset)
-    trainer = SFTTrainer(
-        model=policy,
-        args=SFTConfig(
-            output_dir=str(work), per_device_train_batch_size=len(rows), max_length=None,
-            use_cpu=True, gradient_checkpointing=False, bf16=False, report_to="none",
-            disable_tqdm=True, dataset_kwargs={"skip_prepare_dataset": True},
-        ),
-        train_dataset=Dataset.from_list(
-            [
-                {
-                    "input_ids": [*prompt, *completion],
-                    "labels": [-100] * len(prompt) + list(completion),
-                }
-                for prompt, completion in rows
-            ]
-        ),
-        processing_class=tokenizer(),
-    )  # fmt: skip
+    with unrounded(policy):
+        trainer = SFTTrainer(
+            model=policy,
+            args=SFTConfig(
+                output_dir=str(work), max_length=None,
+                per_device_train_batch_size=sequences or len(rows),
+                use_cpu=policy.device.type == "cpu", bf16=in_bfloat16(policy),
+                gradient_checkpointing=checkpointing, report_to="none", disable_tqdm=True,
+                dataset_kwargs={"skip_prepare_dataset": True},
+            ),
+            train_dataset=Dataset.from_list(
+                [
+                    {
+                        "input_ids": [*prompt, *completion],
+                        "labels": [-100] * len(prompt) + list(completion),
+                    }
+                    for prompt, completion in rows
+                ]
+            ),
+            processing_class=tokenizer(),
+        )  # fmt: skip
     return trainer, list(trainer.train_dataset)
 
 
