@@ -51,6 +51,6 @@ def for_samples(cache: Cache, n: int, more: int) -> None:
 
 def _with_room(states: torch.Tensor, repeats: int, more: int) -> torch.Tensor:
     rows, heads, length, size = states.shape
-    room = states.new_zeros(rows * repeats, heads, length + more, size)
-    room[..., :length, :] = states.repeat_interleave(repeats, dim=0)
-    return room
+    room = states.new_empty(rows, repeats, heads, length + more, size)
+    room[..., :length, :] = states[:, None]
+    return room.flatten(0, 1)
