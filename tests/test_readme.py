@@ -32,7 +32,7 @@ def example(tmp_path_factory) -> Path:
             csv.writer(file).writerows([title, *rows[: len(rows) * 2 // 5]])
     for split in ("dev", "test"):
         config["data"][split] = ["exam/csat", "exam/kmmlu"]
-    for section, limit in (("sample", 1500), ("hints", 400)):
+    for section, limit in (("sft", 1000), ("sample", 1500), ("hints", 400)):
         config[section]["limit"] = limit
     config["abstraction"]["epochs"] = 24  # as many steps on fewer hints
     (folder / "koalign.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")

@@ -51,7 +51,7 @@ def run(
     from koalign.reports.seeds import print_seeds
     from koalign.run import locked
     from koalign.stages.pipeline import stages_of
-    from koalign.stages.seeds import of_seed, seed_folders, write_report
+    from koalign.stages.seeds import PAGE, of_seed, seed_folders, write_report
 
     config = load_config(files or [], settings or [])
     _warn_without_hints(config)
@@ -67,6 +67,7 @@ def run(
             execute_each(stages, seeded, folder, force, f"seed {number + 1} of {len(folders)}, ")
         report = write_report(folders, config)
     print_seeds(report)
+    typer.echo(f"the same as a page: {run_dir / PAGE}")
     typer.echo(f"each seed by itself: {', '.join(f'koalign show {folder}' for folder in folders)}")
 
 

@@ -1,28 +1,57 @@
-"""seeds: the results over seeds -> a table and a sentence for each step, in a terminal."""
+"""seeds: the results over seeds -> a table and a sentence for each step, in a terminal and as a page."""
 
 from __future__ import annotations
 
 from koalign.evaluation.seeds import SeedDifference, SeedReport, SeedRow
 from koalign.evaluation.stats.wording import hundredths, interval, points
+from koalign.reports.page import Part, page
 from koalign.reports.views import ROW_TITLES, conclusion, print_lines, print_table, with_interval
 
 HEAD = "step", "accuracy, %", "seeds", "against", "points", "seeds", "above 0"
+NOTE = "means over seeds with 95 % intervals over passages; seeds: from the lowest to the highest"
 
 
 def print_seeds(report: SeedReport) -> None:
     """Mean, 95 % interval and range over seeds of each row, then what each step beats."""
-    count = len(report.seeds)
-    print_table(
-        HEAD,
-        [_cells(name, row, count) for name, row in report.rows.items()],
-        f"{report.n:,} problems, {count} seeds: {', '.join(map(str, report.seeds))}",
-        "means over seeds with 95 % intervals over passages; seeds: from the lowest to the highest",
-        whole_names=True,
+    print_table(HEAD, _rows(report), _title(report), NOTE, whole_names=True)
+    print_lines(_left_out(report))
+    print_lines(_gains(report))
+
+
+def seeds_page(report: SeedReport) -> str:
+    """The same as HTML, with bars of the accuracies."""
+    bars = [
+        (ROW_TITLES[name], round(100 * row.accuracy.mean, 1)) for name, row in report.rows.items()
+    ]
+    return page(
+        "Results over seeds",
+        [
+            Part("Steps and controls", _rows(report), HEAD, f"{_title(report)}; {NOTE}"),
+            Part("Left out", [(line,) for line in _left_out(report)]),
+            Part("Gains", [(line,) for line in _gains(report)]),
+            Part("Accuracy", bars, bars=True, note="Mean over seeds, in per cent."),
+        ],
     )
-    print_lines(f"{ROW_TITLES[name]}: not on every seed, left out" for name in report.left_out)
-    print_lines(
-        _conclusion(name, row, count) for name, row in report.rows.items() if row.gain is not None
-    )
+
+
+def _title(report: SeedReport) -> str:
+    return f"{report.n:,} problems, {len(report.seeds)} seeds: {', '.join(map(str, report.seeds))}"
+
+
+def _rows(report: SeedReport) -> list[tuple[str, ...]]:
+    return [_cells(name, row, len(report.seeds)) for name, row in report.rows.items()]
+
+
+def _left_out(report: SeedReport) -> list[str]:
+    return [f"{ROW_TITLES[name]}: not on every seed, left out" for name in report.left_out]
+
+
+def _gains(report: SeedReport) -> list[str]:
+    return [
+        _conclusion(name, row, len(report.seeds))
+        for name, row in report.rows.items()
+        if row.gain is not None
+    ]
 
 
 def _cells(name: str, row: SeedRow, count: int) -> tuple[str, ...]:
@@ -33,7 +62,7 @@ def _cells(name: str, row: SeedRow, count: int) -> tuple[str, ...]:
         interval(accuracy.lowest, accuracy.highest, hundredths),
     )
     if gap is None:
-        return cells
+        return (*cells, *[""] * (len(HEAD) - len(cells)))
     return (
         *cells,
         row.against or "",

@@ -11,11 +11,20 @@ from koalign.config.sections import Config
 from koalign.evaluation.results import PREDICTIONS, Prediction
 from koalign.evaluation.rows import Row
 from koalign.evaluation.seeds import SeedReport, over_seeds
-from koalign.jsonl import parse_record, read_json, read_jsonl, read_record, write_json
+from koalign.jsonl import (
+    parse_record,
+    read_json,
+    read_jsonl,
+    read_record,
+    write_atomically,
+    write_json,
+)
 from koalign.records import KoalignError
+from koalign.reports.seeds import seeds_page
 from koalign.run import SEED, Inputs, Stage, StageResult, read_manifest
 
 REPORT = "seeds.json"
+PAGE = "seeds.html"
 
 
 def seed_folders(run_dir: Path, seeds: int | None = None) -> list[Path]:
@@ -55,7 +64,8 @@ def _copy(config: Config, inputs: Inputs, out: Path) -> StageResult:
 
 
 def write_report(folders: Sequence[Path], config: Config) -> SeedReport:
-    """Read what every seed answered to the test split, and write seeds.json into the first folder."""
+    """Read what every seed answered to the test split; write a report into the first folder, as JSON and
+    as a page."""
     evaluated = [folder / "evaluate" for folder in folders]
     results = [read_json(folder / "results.json") for folder in evaluated]
     shared = set.intersection(*map(set, results))
@@ -76,6 +86,7 @@ def write_report(folders: Sequence[Path], config: Config) -> SeedReport:
         evaluations=_fingerprints(folders),
     )
     write_json(folders[0] / REPORT, report.model_dump(mode="json"))
+    write_atomically(folders[0] / PAGE, seeds_page(report))
     return report
 
 
