@@ -64,17 +64,19 @@ def make(
     *,
     checkpointing: bool = False,
     sequences: int | None = None,
+    row_tokens: int = 4096,
 ) -> tuple[Any, Any]:
     """The trainer of a side and the examples of its step."""
     pairs = pairs_of(groups)
     work = Path(tempfile.mkdtemp())
     if side == "koalign":
-        logps = token_logps(policy, pairs, Training())
+        training = Training(row_tokens=row_tokens)
+        logps = token_logps(policy, pairs, training)
         section = Dpo(
             beta=BETA, batch_size=len(groups), gradient_accumulation_steps=1,
             gradient_checkpointing=checkpointing,
         )  # fmt: skip
-        trainer = dpo_trainer(policy, tokenizer(), pairs, logps, section, Training(), work, 0)
+        trainer = dpo_trainer(policy, tokenizer(), pairs, logps, section, training, work, 0)
         return trainer, group_pairs(pairs, logps)
     reference = token_logps(policy, pairs, Training(packing="trl"))
     with unrounded(policy):

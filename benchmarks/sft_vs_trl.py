@@ -34,6 +34,7 @@ def make(
     *,
     checkpointing: bool = False,
     sequences: int | None = None,
+    row_tokens: int = 4096,
 ) -> tuple[Any, Any]:
     """The trainer of a side and the examples of its step."""
     work = Path(tempfile.mkdtemp())
@@ -43,7 +44,9 @@ def make(
             batch_size=len(groups), gradient_accumulation_steps=1,
             gradient_checkpointing=checkpointing,
         )  # fmt: skip
-        trainer = sft_trainer(policy, tokenizer(), rows, section, Training(), work, 0)
+        trainer = sft_trainer(
+            policy, tokenizer(), rows, section, Training(row_tokens=row_tokens), work, 0
+        )
         return trainer, list(trainer.train_dataset)
     with unrounded(policy):
         trainer = SFTTrainer(

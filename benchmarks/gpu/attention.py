@@ -76,12 +76,18 @@ def milliseconds(step: Callable[..., None], way: Callable[[], Any], setting: Set
     return statistics.median(taken[1:])
 
 
-def launches(step: Callable[..., None], way: Callable[[], Any], setting: Setting) -> int:
-    """Kernels, copies and fills of one step on a card; on a CPU calls of operators."""
+def launches(step: Callable[..., Any], way: Any, setting: Setting) -> int:
+    """Kernels, copies and fills of one step on a card; on a CPU calls of operators.
+
+    What takes the longest, on the CPU and on the card, is printed.
+    """
     on_card = setting.device == "cuda"
     activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * on_card
     with profile(activities=activities) as profiler:
         step(way)
         synchronize(torch.device(setting.device))
+    averages = profiler.key_averages()
+    for order in ("self_cpu_time_total", "self_device_time_total"):
+        print(averages.table(sort_by=order, row_limit=15, max_name_column_width=50))
     kind = torch.autograd.DeviceType.CUDA if on_card else torch.autograd.DeviceType.CPU
     return sum(event.device_type == kind for event in profiler.events())

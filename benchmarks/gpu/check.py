@@ -49,9 +49,9 @@ class Piece:
 
 PIECES = (
     Piece("tests", "gpu_tests", ("pytest -m gpu tests/gpu",), 90, 20),
-    Piece("steps-0.6b", "steps", tuple(f"0.6B: {step}" for step in STEPS), 75, 15),
+    Piece("steps-0.6b", "steps", tuple(f"0.6B: {step}" for step in STEPS), 100, 15),
     Piece("attention", "attention", ("1 group", "4 groups", "16 groups", "64 groups"), 45, 10),
-    Piece("steps-8b", "steps", tuple(f"8B: {step}" for step in STEPS), 120, 25),
+    Piece("steps-8b", "steps", tuple(f"8B: {step}" for step in STEPS), 110, 25),
     Piece(
         "engine", "sampling",
         ("sampling, 64 at once", "sampling, 256 at once", "scoring, 512 prompts"), 60, 15,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gc
 import statistics
+from functools import partial
 from typing import Any
 
 import dpo_vs_trl
 import sft_vs_trl
 import torch
 from against_trl import Work, groups_of, move, ready, take_step, with_adapter
+from attention import launches
 from shapes import Setting, config_of, peak, random_base, step_operations
 
 WORKS = {
@@ -20,7 +22,9 @@ WORKS = {
 }
 """Name -> trainers, completions of a prompt, prompts in a step."""
 SEQUENCES = 8
-"""In a batch of TRL's; koalign lays a step into rows of 4,096 tokens."""
+"""In a batch of TRL's: up to 13,056 tokens of padded rows."""
+ROW_TOKENS = 16_384
+"""Of koalign: a step is one row, as far as the card goes; with shorter rows it launches more kernels."""
 ROUNDS = 3
 
 
@@ -38,7 +42,12 @@ def measure(row: str, setting: Setting) -> dict[str, Any]:
         before = allocated(setting)
         policy = with_adapter(random_base(config, setting, nf4="NF4" in size))
         trainers[side], examples[side] = make(
-            policy, groups, side, checkpointing=checkpointing, sequences=SEQUENCES
+            policy,
+            groups,
+            side,
+            checkpointing=checkpointing,
+            sequences=SEQUENCES,
+            row_tokens=ROW_TOKENS,
         )
         ready(trainers[side])
         move(policy, 0.005, seed=2)  # away from the reference
@@ -60,6 +69,10 @@ def measure(row: str, setting: Setting) -> dict[str, Any]:
             trainer.model.zero_grad(set_to_none=True)
             if round_number:
                 seconds[side].append(taken)
+    launched = {
+        side: launches(partial(take_step, trainer), examples[side], setting)
+        for side, trainer in trainers.items()
+    }
     lora = sum(p.numel() for p in policy.parameters() if p.requires_grad)
     operations = step_operations(config, groups, lora)
     rows = trainers["koalign"].data_collator(examples["koalign"])["rows"]
@@ -78,6 +91,7 @@ def measure(row: str, setting: Setting) -> dict[str, Any]:
         "share_of_peak": {s: operations / t / limit for s, t in medians.items()} if limit else {},
         "memory_gb": memory if setting.device == "cuda" else {},
         "losses": losses,
+        "launched": launched,
     }
 
 

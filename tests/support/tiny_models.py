@@ -35,7 +35,8 @@ def stirred(policy: Any, *, seed: int, scale: float = 0.05) -> Any:
     generator = torch.Generator().manual_seed(seed)
     for name, parameter in policy.named_parameters():
         if ".lora_B." in name:
-            parameter.data.normal_(0, scale, generator=generator)
+            noise = torch.randn(parameter.shape, generator=generator)
+            parameter.data.copy_(scale * noise)
     return policy
 
 
