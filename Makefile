@@ -21,7 +21,7 @@ lint: .venv/all
 docs: .venv/runtime  ## the pages that come from the code: configuration, cli, architecture
 	$(BIN)/python scripts/make_docs.py
 
-gpu:  ## on a machine with a GPU, with its own Python and packages: four minutes, see benchmarks/README.md
+gpu:  ## on a machine with a GPU, with its own Python and packages: seven minutes, see benchmarks/README.md
 	PYTHONPATH=.:$$PYTHONPATH $(PYTHON) benchmarks/gpu/check.py
 
 .venv/runtime: pyproject.toml constraints.txt

@@ -69,10 +69,7 @@ def measure(row: str, setting: Setting) -> dict[str, Any]:
             trainer.model.zero_grad(set_to_none=True)
             if round_number:
                 seconds[side].append(taken)
-    launched = {
-        side: launches(partial(take_step, trainer), examples[side], setting)
-        for side, trainer in trainers.items()
-    }
+    launched = launches(partial(take_step, trainers["koalign"]), examples["koalign"], setting)
     lora = sum(p.numel() for p in policy.parameters() if p.requires_grad)
     operations = step_operations(config, groups, lora)
     rows = trainers["koalign"].data_collator(examples["koalign"])["rows"]
