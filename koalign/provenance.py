@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psutil
 
@@ -47,12 +48,19 @@ def measured() -> Iterator[dict[str, float]]:
         cost["seconds"] = round(time.monotonic() - started, 2)
 
 
-def git_commit() -> str | None:
-    """The commit that is checked out here, and whether it was changed; none outside a repository."""
+def git_commit(checkout: Path = Path(__file__).parents[1]) -> str | None:
+    """The commit of koalign's own checkout, and whether it was changed; none where it is installed.
+
+    Git is given this repository by name. In the working directory it would obey a stranger's config,
+    whose `core.fsmonitor` is a command.
+    """
+    if not (checkout / ".git").exists():
+        return None
     try:
         answer = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--exclude=*"],
-            capture_output=True, text=True, check=False,
+            ["git", f"--git-dir={checkout / '.git'}", f"--work-tree={checkout}",
+             "describe", "--always", "--dirty", "--exclude=*"],
+            capture_output=True, text=True, check=False, cwd=checkout,
         )  # fmt: skip
     except FileNotFoundError:
         return None

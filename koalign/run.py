@@ -97,6 +97,7 @@ class Manifest(Record):
     metrics: dict[str, float]
     koalign: str
     git: str | None
+    """Commit of koalign's own checkout; none where it is installed."""
     packages: dict[str, str]
     seconds: float
     peak_memory_mb: float

@@ -35,7 +35,8 @@ def open_log(
             config=dict(settings),
             dir=str(folder),
             mode=tracking.wandb,
-            settings=wandb.Settings(silent=True),
+            # W&B asks git about the working directory, whose config may name commands.
+            settings=wandb.Settings(silent=True, disable_git=True),
         )
     with (folder / "metrics.jsonl").open("a", encoding="utf-8", newline="\n") as file:
 

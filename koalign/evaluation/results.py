@@ -99,6 +99,7 @@ class Evaluation(Record):
     seed: int
     koalign: str
     git: str | None
+    """Commit of koalign's own checkout; none where it is installed."""
     packages: dict[str, str]
 
 
