@@ -39,6 +39,7 @@ from world import (
 from koalign.jsonl import write_jsonl
 from koalign.records import Hint, Problem
 
+SEED = 2025
 PASSAGES = {"train": 2000, "dev": 250, "test": 500}
 HINTED_PROBLEMS = 800
 PROBLEMS_A_PASSAGE = 2
@@ -196,26 +197,31 @@ def make_hints(item: Item, rng: random.Random) -> Iterator[Hint]:
         yield Hint(problem_id=item.problem.id, text=text)
 
 
+def make_exam(seed: int) -> Iterator[tuple[str, list[Item], list[Hint]]]:
+    """Each split with its items and hints, which only train has."""
+    rng = random.Random(seed)
+    for split, passages in PASSAGES.items():
+        items = [item for _ in range(passages) for item in of_one_passage(rng)]
+        hinted = rng.sample(items, HINTED_PROBLEMS) if split == "train" else []
+        yield split, items, [hint for item in hinted for hint in make_hints(item, rng)]
+
+
 def main() -> None:
     """Write the three splits and the hints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("koalign/assets/exam"))
-    parser.add_argument("--seed", type=int, default=2025)
+    parser.add_argument("--seed", type=int, default=SEED)
     args = parser.parse_args()
 
-    rng = random.Random(args.seed)
     hints: list[Hint] = []
-    for split, passages in PASSAGES.items():
-        items = [item for _ in range(passages) for item in of_one_passage(rng)]
+    for split, items, of_split in make_exam(args.seed):
         problems = [item.problem for item in items]
         tables = [problem for problem in problems if not problem.passage]
         others = [problem for problem in problems if problem.passage]
         write_csat(args.out / "csat" / f"{split}.csv", others)
         write_kmmlu(args.out / "kmmlu" / f"Reading-{split}.csv", tables)
         print(f"{split}: {len(others)} problems as csat, {len(tables)} as kmmlu")
-        if split == "train":
-            for item in rng.sample(items, HINTED_PROBLEMS):
-                hints += make_hints(item, rng)
+        hints += of_split
     print(f"hints: {write_jsonl(args.out / 'hints.jsonl', hints)}")
 
 
