@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
+from peft.helpers import disable_input_dtype_casting
 from transformers import set_seed
 
 from koalign.adapters.base import base_folder, load_base
@@ -90,9 +91,23 @@ def in_bfloat16(policy: PeftModel) -> bool:
     return policy.device.type == "cuda" and policy.get_base_model().config.dtype == torch.bfloat16
 
 
-def autocast(policy: PeftModel) -> torch.autocast:
+@contextmanager
+def autocast(policy: PeftModel) -> Iterator[None]:
     """Autocast to the precision of the training, for values that are compared with it."""
-    return torch.autocast(policy.device.type, torch.bfloat16, enabled=in_bfloat16(policy))
+    with (
+        torch.autocast(policy.device.type, torch.bfloat16, enabled=in_bfloat16(policy)),
+        without_input_casts(policy),
+    ):
+        yield
+
+
+def without_input_casts(policy: PeftModel) -> AbstractContextManager[None]:
+    """Under autocast, LoRA reads its inputs as they are.
+
+    PEFT casts them to the float32 of its weights, and autocast casts them back: the same values, and two
+    passes over every input, forward and backward.
+    """
+    return disable_input_dtype_casting(policy, active=in_bfloat16(policy))
 
 
 def _trainable_base(model: Model) -> Any:

@@ -9,6 +9,7 @@ from transformers import Trainer
 
 from koalign.engines.packing import Group
 from koalign.training import processes
+from koalign.training.policy import without_input_casts
 
 
 class RowByRow(Trainer):
@@ -29,8 +30,9 @@ class RowByRow(Trainer):
         model.train()  # a process may have no row, and TRL logs to the side that the mode says
         noted, read = self._metrics["train"], self._total_train_tokens
         losses = []
-        for row in inputs["rows"][processes.number() :: processes.count()]:
-            losses.append(super().training_step(model, row, num_items_in_batch))
+        with without_input_casts(model):
+            for row in inputs["rows"][processes.number() :: processes.count()]:
+                losses.append(super().training_step(model, row, num_items_in_batch))
         processes.sum_gradients([p for p in model.parameters() if p.requires_grad])
         done = processes.gathered(
             ([loss.item() for loss in losses], dict(noted), self._total_train_tokens - read)

@@ -9,16 +9,19 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from support.problems import exam
 from support.stacks import halves
+from support.tiny_models import stirred
 from support.training import MODEL, QUICK, RENDERER, card, job, moved, rows_of, tensors
 from trl import SFTConfig
 
 from koalign.adapters.base import load_base
 from koalign.adapters.external import WEIGHTS
+from koalign.config.inputs import Model
 from koalign.config.training import Training
 from koalign.data.prompting.tokens import completion_ids, prompt_ids, prompt_texts
 from koalign.jsonl import read_json, write_json
 from koalign.records import KoalignError, Problem
 from koalign.run import hash_path
+from koalign.training import policy
 from koalign.training.fit import fit, on_one_gpu
 from koalign.training.policy import fresh_policy, masked_stack
 from koalign.training.sft import sft_trainer, train_sft
@@ -146,3 +149,27 @@ def test_an_empty_hint_is_the_bare_prompt_byte_for_byte(problems):
     for problem in problems:
         assert RENDERER.render(problem, "answer", hint="") == RENDERER.render(problem, "answer")
         assert RENDERER.render(problem, "answer", hint="가") != RENDERER.render(problem, "answer")
+
+
+def test_under_autocast_lora_reads_its_inputs_as_they_are_and_learns_the_same(monkeypatch):
+    base = Model(path="builtin:tiny-ko", dtype="bfloat16")
+    made = stirred(fresh_policy(base, 8, alpha=16, seed=0), seed=0)
+    ids = torch.arange(40)[None]
+
+    def step(casts: bool) -> tuple[torch.Tensor, list[torch.Tensor], int]:
+        monkeypatch.setattr(policy, "in_bfloat16", lambda made: not casts)
+        made.zero_grad()
+        with torch.profiler.profile() as profiler, torch.autocast("cpu", torch.bfloat16):
+            with policy.without_input_casts(made):
+                loss = made(input_ids=ids, labels=ids).loss
+            loss.backward()
+        gradients = [p.grad for p in made.parameters() if p.requires_grad]
+        copies = sum(event.name == "aten::_to_copy" for event in profiler.events())
+        return loss.detach(), gradients, copies
+
+    loss, gradients, copies = step(casts=False)
+    cast_loss, cast_gradients, cast_copies = step(casts=True)
+    assert torch.equal(loss, cast_loss)
+    assert all(map(torch.equal, gradients, cast_gradients))
+    layers = sum(name.endswith("lora_A") for name, _ in made.named_modules())
+    assert cast_copies - copies > 3 * layers
