@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import transformers
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
 from koalign.adapters.hub import downloaded
+from koalign.adapters.weights import BASE_AGAIN, refuse_broken_base
 from koalign.config.inputs import Model
 from koalign.config.sections import resolve_path
 from koalign.data.prompting.tokens import PLAIN
@@ -25,6 +27,8 @@ TOKENIZER_FILES = (
     "tokenizer_config.json",
     "chat_template.jinja",
 )
+CHECKED: dict[str, Any] = {"output_loading_info": True, "ignore_mismatched_sizes": True}
+"""Arguments of from_pretrained for its list of missing and misshapen tensors, in place of a traceback."""
 
 
 def base_folder(model: Model) -> Path:
@@ -44,9 +48,14 @@ def base_folder(model: Model) -> Path:
 
 
 def identify(model: Model) -> Base:
-    """Path and hashes of the base, and how many tokens the run may use of its context."""
+    """Path and hashes of the base, and how many tokens the run may use of its context.
+
+    Raises KoalignError where its weights are incomplete, cannot be read or are not finite.
+    """
     folder = base_folder(model)
-    config = AutoConfig.from_pretrained(folder, trust_remote_code=model.trust_remote_code)
+    refuse_broken_base(folder)
+    config = _config(folder, model)
+    _refuse_incomplete(folder, model, config)
     context = config.get_text_config().max_position_embeddings
     if model.max_length is not None and model.max_length > context:
         raise KoalignError(
@@ -59,6 +68,54 @@ def identify(model: Model) -> Base:
         context=model.max_length or context,
         chat_template=model.chat_template,
     )
+
+
+def _config(folder: Path, model: Model) -> Any:
+    try:
+        return AutoConfig.from_pretrained(folder, trust_remote_code=model.trust_remote_code)
+    except (ValueError, OSError) as error:
+        reason = str(error).partition("\n")[0]
+        raise KoalignError(f"model.path: {folder / 'config.json'}: {reason}") from None
+
+
+def _refuse_incomplete(folder: Path, model: Model, config: Any) -> None:
+    """Load onto the meta device, which keeps no weights, to see which are missing.
+
+    Weights quantised by bitsandbytes have no meta device; `load_base` checks them.
+    """
+    if hasattr(config, "quantization_config"):
+        return
+    level = transformers.utils.logging.get_verbosity()
+    transformers.utils.logging.set_verbosity_error()  # its report of the loading is a table
+    try:
+        _, loading = AutoModelForCausalLM.from_pretrained(
+            folder,
+            device_map="meta",
+            use_safetensors=True,
+            trust_remote_code=model.trust_remote_code,
+            **CHECKED,
+        )
+    finally:
+        transformers.utils.logging.set_verbosity(level)
+    _refuse_loading(folder, loading)
+
+
+def _refuse_loading(folder: Path, loading: Mapping[str, Any]) -> None:
+    """transformers fills a tensor that is missing or of another shape with random numbers."""
+    if missing := sorted(loading["missing_keys"]):
+        raise KoalignError(
+            f"model.path: {folder}: its weights lack {missing[0]}{_more(missing)}; {BASE_AGAIN}"
+        )
+    if misfits := sorted(loading["mismatched_keys"]):
+        name, stored, expected = misfits[0]
+        raise KoalignError(
+            f"model.path: {folder}: {name} is {list(stored)}, and {list(expected)} by config.json"
+            f"{_more(misfits)}; {BASE_AGAIN}"
+        )
+
+
+def _more(names: Sequence[Any]) -> str:
+    return f" and {len(names) - 1} more" if len(names) > 1 else ""
 
 
 def weight_hash(folder: Path) -> str:
@@ -75,9 +132,15 @@ def tokenizer_hash(folder: Path, chat_template: str | None = None) -> str:
 
 
 def load_tokenizer(model: Model) -> Any:
-    """The tokenizer of the base; it must have an end-of-text token."""
+    """The tokenizer of the base; it must have an end-of-text token and fit the embedding."""
     folder = base_folder(model)
-    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=model.trust_remote_code)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=model.trust_remote_code)
+    except (ValueError, OSError) as error:
+        reason = str(error).partition("\n")[0]
+        raise KoalignError(
+            f"model.path: {folder}: its tokenizer cannot be read ({reason}); {BASE_AGAIN}"
+        ) from None
     if tokenizer.eos_token_id is None:
         raise KoalignError(f"model.path: the tokenizer in {folder} has no end-of-text (eos) token")
     tokenizer.model_max_length = (
@@ -87,7 +150,25 @@ def load_tokenizer(model: Model) -> Any:
         tokenizer.pad_token = tokenizer.eos_token
     if model.chat_template:
         tokenizer.chat_template = PLAIN
+    _refuse_larger(folder, tokenizer, _config(folder, model).get_text_config().vocab_size)
     return tokenizer
+
+
+def _refuse_larger(folder: Path, tokenizer: Any, rows: int) -> None:
+    """Raises KoalignError for a token without a row in the embedding.
+
+    A special token that neither the chat template nor the tokenizer itself writes may lack one: the
+    text models of Gemma 3 have no row for `<image_soft_token>`.
+    """
+    named = {tokenizer.bos_token, tokenizer.eos_token, tokenizer.pad_token}
+    for token, number in sorted(tokenizer.get_vocab().items(), key=lambda entry: entry[1]):
+        added = tokenizer.added_tokens_decoder.get(number) if number >= rows else None
+        unused = added and added.special and token not in named
+        if number >= rows and not (unused and token not in (tokenizer.chat_template or "")):
+            raise KoalignError(
+                f"model.path: {folder}: the embedding has {rows} rows, and token {number} of the "
+                f"tokenizer is {token!r}; take the tokenizer files of this model"
+            )
 
 
 def precision(model: Model) -> torch.dtype:
@@ -109,14 +190,17 @@ def load_base(model: Model, *, quantized: bool) -> Any:
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=dtype,
         )
-    base = AutoModelForCausalLM.from_pretrained(
-        base_folder(model),
+    folder = base_folder(model)
+    base, loading = AutoModelForCausalLM.from_pretrained(
+        folder,
         dtype=dtype,
         device_map={"": 0} if torch.cuda.is_available() else None,
         quantization_config=quantization,
         use_safetensors=True,
         trust_remote_code=model.trust_remote_code,
+        **CHECKED,
     )
+    _refuse_loading(folder, loading)
     if quantization is not None:
         from bitsandbytes.nn import Linear4bit
 

@@ -17,6 +17,7 @@ from koalign.adapters.external import (
     name_of,
     read_config,
     refuse_misfit,
+    refuse_not_finite,
     refuse_without_weights,
 )
 from koalign.adapters.model_card import model_card
@@ -93,13 +94,14 @@ def part(folder: Path) -> AdapterPart:
 
 
 def check_adapter(folder: Path, base: Base, template_hash: str | None) -> AdapterCard:
-    """The card, if the adapter fits the base and the prompts; raises KoalignError if not.
+    """The card, if the adapter is finite and fits base and prompts; raises KoalignError if not.
 
     Where the weight hash of its base is unknown the shapes must fit. Other unknown facts are printed on
     stderr. Without a template hash the adapter may have been trained with other prompts.
     """
     card = read_card(folder)
     refuse_weightless(folder)
+    refuse_not_finite(folder)
     unknown = []
     if card.base.weight_hash is None:
         if "://" in base.path:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from koalign.adapters.card import AdapterBase, AdapterCard
 from koalign.adapters.cards import read_card, refuse_weightless, write_card
-from koalign.adapters.external import CONFIG, WEIGHTS, read_config
+from koalign.adapters.external import CONFIG, WEIGHTS, read_config, refuse_not_finite
 from koalign.adapters.hub import downloaded
 from koalign.config.sections import resolve_path
 from koalign.data.prompting.tokens import PLAIN
@@ -29,6 +29,7 @@ def export(folder: Path, out: Path) -> AdapterCard:
     KoalignError if `out` is there, and if no tokenizer is to be had.
     """
     refuse_weightless(folder)
+    refuse_not_finite(folder)
     config, card = read_config(folder), read_card(folder)
     source = _tokenizer_folder(folder, card)
     new = begun(out)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ConfigDict, Field
-from safetensors import SafetensorError, safe_open
 
+from koalign.adapters.weights import ADAPTER_AGAIN, open_weights, refuse_infinite
 from koalign.config.inputs import Model
 from koalign.records import KoalignError, Record
 
@@ -18,6 +18,8 @@ CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 _MATRIX = re.compile(r"base_model\.model\.(.+)\.lora_(?:embedding_)?([AB])(?:\.weight)?")
+_WHOLE = re.compile(r"base_model\.model\.(.+?)(?:\.base_layer|\.modules_to_save)?\.weight")
+"""A weight that an adapter has in place of the base's."""
 _PLAIN_INITS = ("gaussian", "eva", "orthogonal", "mica", "lora_ga")
 """Words for `init_lora_weights` that leave a plain LoRA; others change the weights of the base."""
 
@@ -105,16 +107,9 @@ def matrices_of(folder: Path) -> dict[str, Shapes]:
     """
     refuse_without_weights(folder)
     halves: dict[str, dict[str, tuple[int, ...]]] = {}
-    try:
-        with safe_open(folder / WEIGHTS, framework="np") as file:
-            for name in file.keys():  # noqa: SIM118  (not a dict)
-                if match := _MATRIX.fullmatch(name):
-                    shape = tuple(file.get_slice(name).get_shape())
-                    halves.setdefault(match[1], {})[match[2]] = shape
-    except (SafetensorError, OSError) as error:
-        raise KoalignError(
-            f"{folder / WEIGHTS}: cannot be read ({error}); take the adapter from its source again"
-        ) from None
+    for name, shape in _shapes_of(folder).items():
+        if match := _MATRIX.fullmatch(name):
+            halves.setdefault(match[1], {})[match[2]] = shape
     if not halves:
         raise KoalignError(f"{folder / WEIGHTS}: holds no LoRA matrices")
     for module, pair in halves.items():
@@ -124,6 +119,18 @@ def matrices_of(folder: Path) -> dict[str, Shapes]:
                 "pair (rank, inputs) and (outputs, rank)"
             )
     return {module: Shapes(pair["A"], pair["B"]) for module, pair in sorted(halves.items())}
+
+
+def _shapes_of(folder: Path) -> dict[str, tuple[int, ...]]:
+    """Tensor name -> shape, of the weights of an adapter."""
+    with open_weights(folder / WEIGHTS, ADAPTER_AGAIN) as file:
+        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+
+
+def refuse_not_finite(folder: Path) -> None:
+    """Raises KoalignError where a number of an adapter is NaN or infinite."""
+    if (folder / WEIGHTS).exists():  # those of the scripted engine have none
+        refuse_infinite(folder / WEIGHTS, "train it again with a lower learning rate")
 
 
 def refuse_misfit(folder: Path, base: str) -> bool:
@@ -148,6 +155,14 @@ def refuse_misfit(folder: Path, base: str) -> bool:
                 f"{folder}: its matrices for {name} are for {pair.b[0]} x {pair.a[1]}, and in {base} it "
                 f"is {outputs} x {inputs}; it was made for another base"
             )
+    for name, shape in _shapes_of(folder).items():
+        if (match := _WHOLE.fullmatch(name)) and len(shape) == 2:
+            rows = sorted(modules.get(match[1], shape))
+            if rows != sorted(shape):
+                raise KoalignError(
+                    f"{folder}: holds {match[1]} as {shape[0]} x {shape[1]}, and {base} has another size; "
+                    "its tokens were changed: give the base with the resized embedding as model.path"
+                )
     return True
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from koalign.adapters.external import CONFIG, WEIGHTS, read_config, refuse_without_weights
+from koalign.adapters.weights import ADAPTER_AGAIN, open_weights
 from koalign.jsonl import write_json
 from koalign.records import KoalignError
 
@@ -101,12 +101,8 @@ def read_lora(folder: Path) -> Lora:
     ranks, alphas = config.get("rank_pattern") or {}, config.get("alpha_pattern") or {}
     pairs: dict[str, dict[str, torch.Tensor]] = {}
     refuse_without_weights(folder)
-    try:
-        tensors = load_file(folder / WEIGHTS)
-    except SafetensorError as error:
-        raise KoalignError(
-            f"{folder / WEIGHTS}: cannot be read ({error}); take the adapter from its source again"
-        ) from None
+    with open_weights(folder / WEIGHTS, ADAPTER_AGAIN, "pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
     for key, tensor in tensors.items():
         match = re.fullmatch(rf"{re.escape(PREFIX)}(.+)\.lora_([AB])\.weight", key)
         if not match or tensor.dim() != 2:

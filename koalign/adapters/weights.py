@@ -1,0 +1,89 @@
+"""weights: safetensors files -> opened, or refused: broken, incomplete, not finite."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from safetensors import SafetensorError, safe_open
+
+from koalign.records import KoalignError
+
+INDEX = "model.safetensors.index.json"
+SINGLE = "model.safetensors"
+SMALL_FILES = ("*.json", "*.jinja", "*.model")
+ADAPTER_AGAIN = "take the adapter from its source again"
+BASE_AGAIN = "download the model again"
+_POINTER = b"version https://git-lfs"
+
+
+def refuse_broken_base(folder: Path) -> None:
+    """Raises KoalignError for a base with a broken JSON file, a missing or broken shard, or NaN."""
+    for path in sorted(path for pattern in SMALL_FILES for path in folder.glob(pattern)):
+        _refuse_pointer(path)
+        if path.suffix == ".json":
+            _read_json(path)
+    for shard in _shards(folder):
+        if not shard.exists():
+            raise KoalignError(
+                f"{shard}: is not there, and {INDEX} names it; download it into this folder"
+            )
+        refuse_infinite(shard, BASE_AGAIN)
+
+
+def refuse_infinite(path: Path, remedy: str) -> None:
+    """Raises KoalignError that names the first tensor of a safetensors file with NaN or infinity."""
+    import torch
+
+    with open_weights(path, remedy, "pt") as file:
+        for name in file.keys():  # noqa: SIM118  (not a dict)
+            tensor = file.get_tensor(name)
+            if not tensor.is_floating_point():
+                continue
+            if tensor.dtype.itemsize == 1:  # float8 has no sum
+                tensor = tensor.float()
+            # A sum is one pass over the memory; it may overflow where no number is infinite.
+            if not tensor.sum(dtype=torch.float32).isfinite() and not tensor.isfinite().all():
+                raise KoalignError(f"{path}: {name} holds NaN or infinity; {remedy}")
+
+
+@contextmanager
+def open_weights(path: Path, remedy: str, framework: Literal["np", "pt"] = "np") -> Iterator[Any]:
+    """A safetensors file; raises KoalignError with the remedy where it cannot be read."""
+    _refuse_pointer(path)
+    try:
+        with safe_open(path, framework=framework) as file:
+            yield file
+    except (SafetensorError, OSError) as error:
+        raise KoalignError(f"{path}: cannot be read ({error}); {remedy}") from None
+
+
+def _shards(folder: Path) -> list[Path]:
+    """The files that transformers loads."""
+    if (folder / SINGLE).exists():
+        return [folder / SINGLE]
+    if not (folder / INDEX).exists():
+        raise KoalignError(f"{folder}: holds neither {SINGLE} nor {INDEX}; {BASE_AGAIN}")
+    index = _read_json(folder / INDEX)
+    names = index.get("weight_map") if isinstance(index, dict) else None
+    if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
+        raise KoalignError(f"{folder / INDEX}: has no weight_map; {BASE_AGAIN}")
+    return [folder / name for name in sorted(set(names.values()))]
+
+
+def _refuse_pointer(path: Path) -> None:
+    with path.open("rb") as file:
+        if file.read(len(_POINTER)) == _POINTER:
+            raise KoalignError(
+                f"{path}: is a Git-LFS pointer, not the file; run `git lfs pull` in {path.parent}"
+            )
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise KoalignError(f"{path}: is not JSON ({error}); {BASE_AGAIN}") from None
