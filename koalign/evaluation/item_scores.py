@@ -7,8 +7,9 @@ import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from koalign.data.grading.extract import extract_texts, forms, visible_text
+from koalign.data.grading.extract import extract_texts
 from koalign.data.grading.grade import FinishReason, grade
+from koalign.data.grading.visible import forms, visible_text
 from koalign.evaluation.items import candidates_of, subject_of
 from koalign.evaluation.metrics.reading_metrics import (
     SpanScore,

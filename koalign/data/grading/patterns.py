@@ -10,8 +10,14 @@ import re
 
 from koalign.data.text.korean import CHOICE_MARKS
 
-OPEN = r"""[ (\[{<"'「『《【$*\\]{0,4}"""
+OPEN = r"""[ (\[{<"'「『《【$*\\✅☑✔👉]{0,4}"""
 CLOSE = r"""[)\]}>"'」』》】$*\\]{0,4}"""
+CHEERS = "[\u2600-\u26ff✅✓✔✨⭐⭕\U0001f300-\U0001f44d\U0001f44f-\U0001f6aa\U0001f900-\U0001faff]"
+"""Signs after an answer that take nothing back; not ❌, 🚫 and 👎."""
+END = rf"(?=[.!~\n]|,? (?:왜냐|이유)| ?{CHEERS}|\Z)"
+LEAD = (
+    r"(?:\ ?(?:다음|아래)(?:(?:과|와)\ 같(?:습니다|다|아요|음)\ ?[:.]?|의|\ 중(?:에서|에)?(?=\ )))"
+)
 CHOICE_WORD = r"(?:(?:선택지|선지|보기|옵션|[Oo]ption|[Cc]hoice)[ ]?)?"
 
 KEY = re.compile(
@@ -19,8 +25,10 @@ KEY = re.compile(
         (?:(?P<quote>고른\ 답(?=\ ?:))
           |(?<!오)(?<!틀린\ )(?<!잘못된\ )(?:정답|(?<![가-힣])(?:최종\ ?)?(?:해답|답안|답변|답))
            (?:\ ?번호|\ 선택지)?)
-         {CLOSE}(?:(?P<sep>(?:은|는|이|을)?\ ?[:→]|은|는)|이|을|\ -)?
-         (?(sep)\s?|(?(opens)\s?|\ ?))(?:바로\ )?{CHOICE_WORD}{OPEN}
+         {CLOSE}
+         (?:(?P<sep>(?:(?:은|는|이|을)?\ ?(?:[:→⇒▶☞]|={{1,2}}>?)|은|는)(?P<lead>{LEAD})?)|이|을|\ -)?
+         (?(sep)(?:,|\?|\ ?\.{{2,3}}|\ ?…)?\s?|(?(opens)\s?|\ ?))
+         (?:(?:바로|확실히|당연히|역시|분명히|물론)\ )?{CHOICE_WORD}{OPEN}
        |(?<![A-Za-z])(?i:answer|(?:correct|right)\ (?:option|choice)){CLOSE}
          (?P<is>\ ?[:=]|\ -|\ is\b:?)\s?(?i:the\ )?{CHOICE_WORD}{OPEN}""",
     re.VERBOSE,
@@ -31,13 +39,14 @@ A key that neither opens its line nor has a colon says something of what stands 
 `③ 정조 - 정답` the next line is another choice.
 """
 
+BOXED = re.compile(r"\\boxed ?\{((?:[^{}\n]|\{[^{}\n]{0,100}\}){1,200})\}")
 FORMATS = (
     re.compile(
         r"""["'](?:최종[ _]?)?(?i:정답|답변|답안|답|(?:final[ _]?)?answer)["']\s?:\s?
             (?:"((?:[^"\\\n]|\\.){0,300})"|'([^'\n]{0,300})'|\[([^\[\]\n]{0,300})\]|(-?[\w.]{1,30}))""",
         re.VERBOSE,
     ),
-    re.compile(r"\\boxed ?\{((?:[^{}\n]|\{[^{}\n]{0,100}\}){1,200})\}"),
+    BOXED,
     re.compile(r"<(?i:answer|답변|정답|답)>\s?([^<]{0,500}?)\s?</(?i:answer|답변|정답|답)>"),
 )
 """JSON, LaTeX and tags that hold an answer and nothing else."""
@@ -49,17 +58,17 @@ LABEL = re.compile(
           |(?<![A-Za-z0-9./~^=+_·-])(?<![0-9]:)(?P<digits>[0-9]{{1,2}})(?![0-9])
           |(?<![A-Za-z0-9])(?P<letter>[A-J])(?![A-Za-z0-9])
           |(?<=\()(?P<small>[a-j])(?=\)))
-        {CLOSE}(?P<counter>\ ?번(?![째지길]))?""",
+        {CLOSE}(?P<counter>\ ?번(?![째지길]){CLOSE})?""",
     re.VERBOSE,
 )
 """What names a choice: `③`, `두 번째 선택지`, `3번`, `B`, `(b)`."""
 
 LABEL_ENDS = re.compile(
-    r"""\Z|\n|[;!]|[.](?!\ ?[0-9](?!번))|,(?![0-9]{3})|:(?![0-9])|(?<=[)\]])\ |\ ?\(\ ?[가-힣"']
+    rf"""\Z|\n|[;!]|[.](?!\ ?[0-9](?!번))|,(?![0-9]{{3}})|:(?![0-9])|(?<=[)\]])\ |\ ?\(\ ?[가-힣"']
        |\ ?입니다|\ ?(?:이다|임|야|다|요|이야|이에요|예요|에요|이며|이고|이므로|이라고?|라고)(?![가-힣])
        |\ ?(?:이|가)\ |\ ?(?:은|는|도|을|를)\ (?=정답|답|아니|틀|오답)|(?:와|과)\ (?=[0-9A-J(])
        |\ ?(?:이나|또는|혹은|및)\ |\ (?:or|and|is|because|since)\ |\ 중(?:에|에서)?[ ]
-       |\ (?:이유|해설|풀이|설명|근거)""",
+       |\ (?:이유|해설|풀이|설명|근거)|(?:을|를)\ (?:선택|택)|(?:을|를)\ 고[르른를릅]|\ ?{CHEERS}""",
     re.VERBOSE,
 )
 """What may follow a bare digit or letter: `3개`, `3월`, `3.1운동`, `1인칭` and `A형` are no labels."""
@@ -78,34 +87,108 @@ DENIED = re.compile(
     r" ?(?:이|가|은|는|도)? ?(?:정답|답)?(?:이|으로|으로는|이라고|이라|일)? ?"
     r"(?:(?:될|볼|할|일) 수(?:는|가)? ?|보기(?:는|가)? ?)?"
     r"(?:아니|아닌|아닐|아님|아닙|없|않|어렵|틀렸|틀리|오답)"
+    r"| ?[(\[]?(?:[❌✖✗✘🚫👎]|오답|틀림)| ?(?:을|를) ?(?:제외|뺀|빼)"
 )
+THINKS = (
+    r"(?:(?:생각|판단|추론|예상|확신)(?:합니다|한다|해요|하겠습니다|됩니다|된다|함)"
+    r"|봅니다|본다|봐요|보입니다|보인다|하겠습니다|결론(?: ?내립니다|짓는다)"
+    r"|(?:결론|말|판단|추론)?(?:할|볼|지을|내릴| 내릴|을 내릴) 수 있(?:습니다|다|음|어요|겠습니다))"
+    f"{END}"
+)
+SAID = rf" ?(?:번)?(?:이?라고?|으?로|인 것으로) {THINKS}"
 HEDGED = re.compile(
-    r" ?(?:\?|일 ?수|일지|일까|인지|인가|이?라면|이면(?!서)|의(?![가-힣])|에(?! ?해당)|처럼|보다)"
-    r"| ?(?:이?였(?:을|다면|더라)|이려면|이 ?되(?:려|기)|이라는|이 ?될 것 같|을 것 같)"
-    r"| ?(?:번)?이라고(?:는)? ?(?:생각|가정|착각|오해|보기|하기|할)"
-    r"| ?(?:으)?로 ?(?:착각|오해|고른|고르기|선택하면|고르면|생각)"
-    r"|(?:와|과|이나|나|하고) | ?(?:또는|혹은|및) | or "
+    rf"(?!{SAID})(?:[가-힣 ]{{0,12}}\?"
+    r"| ?(?:일 ?수|일지|일까|일 ?가능|일 ?확률|인지|인가|인 ?줄|이?라면|이면(?!서)|의(?![가-힣]))"
+    r"| ?(?:에(?! ?해당)|처럼|보다|이?[었였](?!(?:다|습니다)(?:[.!\n]|\Z))|이려면|이 ?되(?:려|기))"
+    r"| ?(?:이?라는|이?라 (?:착각|하기|보기|단정|할|생각)|이?든(?:지)? |이?어야 (?:하지만|했))"
+    r"| ?(?:이 ?될 것 같|을 것 같|(?:이|가)? ?(?:될|맞을|옳을) 수)| 같(?:지만|으나|은데|아 보)"
+    r"| ?(?:인|일) ?(?:것|듯|거) ?(?:처럼|도|같(?:지만|으나|은데|았|아도)|하(?:지만|나|였))"
+    r"| ?(?:인|일) 것으로 (?:보|생각|여)| ?(?:번)?이?라고(?!요)"
+    r"| ?(?:으)?로 ?(?:보|생각|여기|여겨|판단|추정|착각|오해|고른|고르기|선택하면|고르면)"
+    r"| ?(?:이|가) (?:맞|옳)(?:는지|은지|을지|을까|을 수|다면)"
+    r"| (?:다음|뒤|앞|문단|문제|줄|지문|단락|문장)(?:의|에|과|와|을|를)"
+    r"|(?:와|과|이나|나|하고) | ?(?:또는|혹은|및) | or )"
 )
 """After a label: it is not the answer; it may be, is one of several, or is only spoken of."""
 
 SUBJECT = re.compile(
     r"(?: ?(?:선택지|선지|보기))?(?: ?(?:이|가|은|는|(?P<also>도)))? ?(?:모두 |둘 다 |다 )?(?:최종 )?"
-    r"(?:정답|답)(?=이|입니다|임|인 것|일 것|으로 |예요|[.!,;)\n]|\Z)"
+    r"(?:정답|답)(?=이|입니다|임|인 것|인 이유|일 것|으로 |예요|[.!,;)\n]|\Z)"
     r"|(?:을|를) (?:정답|답)(?:으로 (?:선택|택|고르|고릅|고른다)|이라)(?!하?면|[가-힣]* 학생)"
     r"| (?:is|are) (?:the )?(?:(?:correct|right|best) )?(?:answer|option|choice)s?\b"
+    r"|(?: ?(?:선택지|선지|보기))?(?:을|를) (?:최종(?:적으로)? )?"
+    rf"(?:(?:선택|택)(?:합니다|하겠습니다|할게요)|고(?:릅니다|르겠습니다|를게요)){END}"
+    rf"|(?:으)?로 (?:선택|결정|답)?(?:하겠습니다|합니다){END}"
 )
 """After a label: it is the answer."""
 
+HENCE = "(?:따라서|그러므로|그래서|결국|즉|요컨대|∴)"
 CLAUSE_START = re.compile(
-    rf"(?:^|[\n.,:;!?] ?|(?:따라서|그러므로|그래서|결국|즉|답은),? )(?:the |The )?{CHOICE_WORD}{OPEN}\Z"
+    rf"(?:^|[\n.,:;!?] ?|(?:{HENCE}|답은|저는|나는|제 생각에는),? )(?:the |The )?{CHOICE_WORD}{OPEN}\Z"
 )
 """Where a bare digit or letter is a label and not the end of `비타민 C` or `x = 3`."""
+
+NOUN = "(?: ?(?:선택지|선지|보기))?"
+CONCLUSION = re.compile(
+    rf"""(?<![가-힣])
+          (?:(?:최종\ ?)?결론(?:적으로)?
+            |(?:최종\ ?선택지|(?:최종\ ?|[내제]\ |[저나]의\ )?선택(?:한\ 답)?)(?=\ ?[:=은→\n]))
+          {CLOSE}(?:\ ?[:=→]|은|,)?\s?{CHOICE_WORD}{OPEN}
+       |(?<![가-힣]){HENCE},?\ ?{CHOICE_WORD}{OPEN}
+       |(?<![A-Za-z])(?:(?i:therefore|thus|hence),?|I\ (?:would\ )?(?:choose|pick|select)
+          |(?i:final\ (?:choice|decision)\ ?:))\ {CHOICE_WORD}{OPEN}""",
+    re.VERBOSE,
+)
+"""After what a label is the answer if the sentence ends with it; a text is none."""
+BARE_END = re.compile(
+    rf"{NOUN}(?: ?(?:입니다|이다|이에요|예요|이야|야|임|다|이?네요|이었다|였다))?{END}|{SAID}"
+)
+"""After such a label: the sentence ends, with or without `이다`."""
+SENTENCE = re.compile(
+    rf"{NOUN}(?: ?(?:입니다|이다|이에요|예요)| ?이?라고 {THINKS}"
+    rf"|(?:을|를) (?:(?:선택|택)한다|고른다)){END}"
+)
+SENTENCE_START = re.compile(
+    rf"(?:^|[\n.!] ?)(?:(?:저는|나는|제 생각에는),? ?)?{CHOICE_WORD}{OPEN}\Z"
+)
+TURN = re.compile(
+    r"(?:지만|으나|이나|는데|정정:|수정:|므로|기 때문에|그러나|하지만"
+    r"|실제로는|사실은?|실은|아니[요오]?|(?:보|하|따지|풀)(?:면|니))[,.]? ?"
+    rf"(?:실제로는 |사실은? |다시 [가-힣]{{1,4}}(?:면|니) )?{CHOICE_WORD}{OPEN}\Z"
+)
+"""Before a label in a sentence of its own, and before one that takes the place of what was said."""
+
+TAKES_BACK = re.compile(
+    r"(?:^|[.!\n] ?)(?:아,? |앗,? )?(?:(?P<void>"
+    r"아니[요오]?[,.]|아니다[,.]|아닙니다[,.]|죄송(?:합니다|해요)[.,!]|(?:정정|수정)(?:합|하|:)"
+    r"|실수(?:했|입니|네)|잘못 (?:봤|보았|계산|생각|판단|읽)|틀렸(?:습니다|네)|취소합"
+    r"|[Ss]orry|No,|Correction|Wait, no)|잠깐|(?:그러나 |하지만 |그런데 )?다시 |[Ww]ait\b|[Aa]ctually\b)"
+)
+"""A sentence that takes back, or looks again at, what was stated before it."""
+
+REASON = re.compile(
+    rf"(?P<what>.{{0,200}}?)(?:이?므로|때문에|(?:이|으)니까?|이?기에|이?라서),? ?{OPEN}\Z",
+    re.DOTALL,
+)
+JOINS_LABEL = re.compile(rf"{CLOSE}(?:인|이며|이고|으?로)?,? ?[-–:]?{OPEN}{CHOICE_WORD}{OPEN}\Z")
+"""Between a key and a label: a reason (`답은 ㄴ, ㄷ이므로 ④`); what joins a choice's text to its label."""
+BULLET = re.compile(rf"[-*•· ]{{0,3}}{OPEN}")
+ITEM_END = re.compile(r"(?<=\n)|(?<= / )")
+LIST = re.compile(
+    rf"\n[^\n]{{0,200}}\n[-*• ]{{0,3}}{OPEN}(?:[{''.join(CHOICE_MARKS)}]|[1-9A-J](?:[).:]|번))"
+)
+"""After a key: several lines that begin with a label."""
+LISTED_RIGHT = re.compile(
+    r"(?:[-–—:→=]|[(\[]) ?정답(?:입니다|이다|임)?[)\]]?[.!]?[ /\n]{0,3}\Z|✅\ufe0f?[ /\n]{0,3}\Z"
+)
+"""At the end of a choice's line: it is the answer."""
 
 SORT = r"(?:것|설명|선택지|보기|문장|진술)(?:은|는)"
 RIGHT_KEY = re.compile(rf"(?:옳은|적절한|알맞은|맞는|올바른|타당한) {SORT} ?{CHOICE_WORD}{OPEN}")
 WRONG_KEY = re.compile(rf"(?:않은|않는|틀린|아닌|잘못된|없는|먼) {SORT} ?{CHOICE_WORD}{OPEN}")
+DOUBT = "(?:지|는지|은지|는 것|은 것처|을 수|을지|을까|다고|다는|다면|아 보|으면)"
 RIGHT = re.compile(
-    r"(?:이|가) ?(?:가장 )?(?:옳(?!지)|맞(?!지)|적절하?(?![하지치])|알맞(?!지)|올바르(?!지))"
+    rf"(?:이|가) ?(?:가장 )?(?:(?:옳|맞)(?!{DOUBT})|적절하?(?![하지치])|알맞(?!지)|올바르(?!지))"
     r"| is correct\b"
 )
 WRONG = re.compile(
@@ -114,12 +197,17 @@ WRONG = re.compile(
 """Weaker statements: which choice is right or wrong, for a question that asks for just that."""
 
 
-COPULA = re.compile(r"(.{1,300}?) ?(?:입니다|이다|이에요|예요|이야)(?=[.!,]|\Z)")
+COPULA = re.compile(
+    rf"(.{{1,300}}?) ?(?:(?:입니다|이다|이에요|예요|이야)(?=[.!,]|\Z)|이?라고 {THINKS})"
+)
 DENIAL_ENDS = re.compile(r"(?:아니다|아닙니다|아니에요|아님|\?)[.!]?\Z")
 REPLACED = re.compile(r"^.{1,100}?(?:이|가|은|는)? 아니(?:라|고),? ")
 """In a phrase: what stands before `입니다`; that it denies or asks; `…가 아니라` before the answer."""
 
+DIGITS = re.compile(r"[0-9]{1,2}")
 NUMBER_ONLY = re.compile(r"[(\[]?[0-9]{1,2}[)\].]?번?")
 BEFORE_LABEL = re.compile(CHOICE_WORD + OPEN)
-NOTHING_MORE = re.compile(r" ?(?:입니다|이다|이에요|예요|이야|야|임)?[.!]? ?")
+NOTHING_MORE = re.compile(
+    rf" ?(?:입니다|이다|이에요|예요|이야|야|임)?[.!]?(?: ?{CHEERS}\ufe0f?){{0,4}} ?"
+)
 """Of a phrase that is an answer and nothing else: a bare number; what may stand around a label."""

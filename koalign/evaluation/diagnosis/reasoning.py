@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from koalign.data.grading.extract import extract_numbers, visible_text
+from koalign.data.grading.extract import extract_numbers
 from koalign.data.grading.grade import FinishReason, grade
 from koalign.data.grading.patterns import KEY
+from koalign.data.grading.visible import visible_text
 from koalign.data.text.korean import CHOICE_MARKS, fold
 from koalign.records import Problem
 

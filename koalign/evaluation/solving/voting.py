@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal, get_args
 
-from koalign.data.grading.extract import comparable
 from koalign.data.grading.grade import FinishReason, grade
+from koalign.data.grading.visible import comparable
 from koalign.data.text.ngrams import character_ngrams, jaccard
 from koalign.evaluation.stats.tables import frequencies
 from koalign.records import Problem, Record, Sample, Verdict

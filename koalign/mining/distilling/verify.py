@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from koalign.data.grading.extract import extract_numbers, extract_texts, visible_text
+from koalign.data.grading.extract import extract_numbers, extract_texts
 from koalign.data.grading.grade import FinishReason, grade, quotes_its_choice
+from koalign.data.grading.visible import visible_text
 from koalign.data.prompting.choices import permute
 from koalign.data.prompting.orders import Order, in_order
 from koalign.data.prompting.prompts import Renderer

@@ -7,7 +7,8 @@ import re
 import numpy as np
 
 from koalign.data.grading import patterns as patterns
-from koalign.data.grading.extract import comparable, extract_numbers, extract_texts, visible_text
+from koalign.data.grading.extract import extract_numbers, extract_texts
+from koalign.data.grading.visible import comparable, visible_text
 from koalign.data.text.korean import CHOICE_MARKS, strip_josa
 from koalign.data.text.ngrams import character_ngrams
 from koalign.mining.hints.statements import SYMBOLS, judges_a_statement

@@ -7,8 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from koalign.data.grading.extract import visible_text
 from koalign.data.grading.grade import grade
+from koalign.data.grading.visible import visible_text
 from koalign.data.prompting.orders import in_order
 from koalign.data.prompting.prompts import Renderer, Template
 from koalign.data.text.ngrams import character_ngrams, jaccard

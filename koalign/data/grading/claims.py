@@ -1,0 +1,77 @@
+"""claims: labels in visible text -> those that a key or a sentence says to be the answer, not denied."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from koalign.data.grading import patterns
+from koalign.data.grading.labels import Labels, union
+
+
+def is_open(text: str, group: Labels) -> bool:
+    """Whether what follows the labels denies or doubts them."""
+    return bool(patterns.DENIED.match(text, group.end) or patterns.HEDGED.match(text, group.end))
+
+
+def asserted(
+    text: str, groups: Sequence[Labels], keys: set[int], claim: re.Pattern[str]
+) -> list[tuple[int, tuple[int, ...]]]:
+    """(position, numbers) of the labels after one of the keys or before the claim, not denied."""
+    found: list[tuple[int, tuple[int, ...]]] = []
+    for group in groups:
+        if is_open(text, group):
+            continue
+        numbers = group.numbers
+        if not (group.asked or group.start in keys):
+            claimed = claim.match(text, group.end) if group.begins else None
+            if (
+                not claimed
+                or patterns.DENIED.match(text, claimed.end())
+                or patterns.HEDGED.match(text, claimed.end())
+            ):
+                continue
+            if found and claimed.groupdict().get("also"):  # 2번이 정답이고 3번도 정답이다
+                numbers = union(found[-1][1], numbers)
+        found.append((group.start, numbers))
+    return found
+
+
+def listed(text: str, groups: Sequence[Labels]) -> tuple[int, ...]:
+    """The choices at whose line's end stands `정답`, in a text that goes through them."""
+    starts = {group.start: group for group in groups}
+    right: tuple[int, ...] = ()
+    at = 0
+    for line in patterns.ITEM_END.split(text):
+        bullet = patterns.BULLET.match(line)
+        group = starts.get(at + (bullet.end() if bullet else 0))
+        if group and "오답" not in line and patterns.LISTED_RIGHT.search(line[-16:]):
+            right = union(right, group.numbers)
+        at += len(line)
+    return right
+
+
+def weakly_stated(text: str, groups: Sequence[Labels], *, wrong_is_asked: bool) -> tuple[int, ...]:
+    """The last label that is a sentence (`3번입니다.`) or follows a turn (`그러나 … ③이다`).
+
+    Else all that is called right, or wrong.
+    """
+    for group in reversed(groups):
+        before = text[max(0, group.start - 40) : group.start]
+        if is_open(text, group):
+            continue
+        sentence = patterns.SENTENCE.match(text, group.end)
+        if sentence and patterns.SENTENCE_START.search(before):
+            return group.numbers
+        if patterns.TURN.search(before) and (sentence or patterns.BARE_END.match(text, group.end)):
+            return group.numbers
+    key, claim = (
+        (patterns.WRONG_KEY, patterns.WRONG)
+        if wrong_is_asked
+        else (patterns.RIGHT_KEY, patterns.RIGHT)
+    )
+    keys = {match.end() for match in key.finditer(text)}
+    claimed: tuple[int, ...] = ()
+    for _, numbers in asserted(text, groups, keys, claim):
+        claimed = union(claimed, numbers)
+    return claimed

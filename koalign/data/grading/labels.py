@@ -1,0 +1,83 @@
+"""labels: visible text -> the labels of choices in it (`③`, `(B)`), grouped where offered together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from koalign.data.grading import patterns
+from koalign.data.grading.visible import comparable
+from koalign.data.text.korean import CHOICE_MARKS
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Labels offered together, and where they stand."""
+
+    start: int
+    end: int
+    numbers: tuple[int, ...]
+    begins: bool
+    """Whether they can be the subject of a clause."""
+    asked: bool
+    """Whether a key stands right before them."""
+
+
+def union(some: tuple[int, ...], others: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(some + others))
+
+
+def label_groups(text: str, keys: set[int], folded: Sequence[str]) -> list[Labels]:
+    groups: list[Labels] = []
+    for label, number in _labels(text, keys, folded):
+        start, end = label.start(), label.end()
+        bare_label = not (label["mark"] or label["ordinal"] or label["counter"])
+        begins = not bare_label or bool(
+            patterns.CLAUSE_START.search(text[max(0, start - 24) : start])
+        )
+        last = groups[-1] if groups else None
+        gap = text[last.end : start] if last else ""
+        if last and _are_together(text, last.end, gap, label):
+            groups[-1] = replace(last, end=end, numbers=union(last.numbers, (number,)))
+        elif last and patterns.INSTEAD.fullmatch(gap):
+            groups[-1] = Labels(start, end, (number,), begins or last.begins, last.asked)
+        else:
+            groups.append(Labels(start, end, (number,), begins, start in keys))
+    return groups
+
+
+def _are_together(text: str, end: int, gap: str, label: re.Match[str]) -> bool:
+    if not gap.strip():  # ①③
+        return gap != "\n" and bool(label["mark"]) and text[end - 1 : end] in CHOICE_MARKS
+    if gap.lstrip().startswith(",") and patterns.TOPIC.match(text, label.end()):
+        return False  # 정답은 ③, ①은 …
+    return patterns.TOGETHER.fullmatch(gap) is not None
+
+
+def _labels(
+    text: str, keys: set[int], folded: Sequence[str]
+) -> Iterator[tuple[re.Match[str], int]]:
+    letters_are_texts = any(re.fullmatch("[a-j]", choice) for choice in folded)
+    for match in patterns.LABEL.finditer(text):
+        if mark := match["mark"]:
+            number = CHOICE_MARKS[mark]
+        elif ordinal := match["ordinal"]:
+            number = patterns.ORDINALS[ordinal] if ordinal in patterns.ORDINALS else int(ordinal)
+        elif digits := match["digits"]:
+            number = int(digits)
+        elif letters_are_texts:
+            continue
+        else:
+            number = ord((match["letter"] or match["small"]).upper()) - ord("A") + 1
+        firm = mark or ordinal or match["counter"] or patterns.LABEL_ENDS.match(text, match.end())
+        if firm or (match.start() in keys and has_own_text(text, match.end(), number, folded)):
+            yield match, number
+
+
+def has_own_text(text: str, end: int, number: int, folded: Sequence[str]) -> bool:
+    """Whether the text of the choice with this number follows: `정답: 3 서울`, `2. 1597년`."""
+    if not 1 <= number <= len(folded) or not folded[number - 1]:
+        return False
+    own = folded[number - 1]
+    return comparable(text[end : end + 2 * len(own) + 8].lstrip(" .:-(")).startswith(own)

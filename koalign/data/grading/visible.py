@@ -1,0 +1,58 @@
+"""visible: a completion -> what can be seen of it, written in one way; and phrases made comparable."""
+
+from __future__ import annotations
+
+import re
+
+from koalign.data.grading import patterns
+from koalign.data.text.korean import clean, fold
+
+# A thought ends at its closing tag, whoever opened it: chat templates open it in the prompt.
+_THOUGHT_END = re.compile(r"</(?:think|thinking|thought|추론)\s?>", re.IGNORECASE)
+_THOUGHT_START = re.compile(r"<(?:think|thinking|thought|추론)\s?>", re.IGNORECASE)
+
+_ONE_WAY_OF_WRITING = str.maketrans(
+    {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+    | dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad`"))
+    | dict.fromkeys(map(ord, "\u2018\u2019"), "'")
+    | dict.fromkeys(map(ord, "\u201c\u201d"), '"')
+)
+_EMPHASIS = re.compile(
+    r"(?<![A-Za-z0-9)*])(\*{1,3})(?=[^\s*])([^*\n]{1,300})(?<=\S)\1(?![A-Za-z0-9(*])"
+)
+_TEX_TEXT = re.compile(r"\\(?:text|textbf|mathrm|mathbf) ?\{([^{}\n]{0,300})\}")
+
+
+def visible_text(text: str) -> str | None:
+    """What can be seen of a completion, written in one way; none while a thought has not ended.
+
+    Full width and Markdown emphasis are undone, white space is squeezed; case and line ends stay.
+    """
+    ends = [end.end() for end in _THOUGHT_END.finditer(text)]
+    seen = text[ends[-1] :] if ends else text
+    return None if _THOUGHT_START.search(seen) else _plain(seen)
+
+
+def comparable(answer: str) -> str:
+    """An answer folded for comparison only: emphasis, enclosing quotes and final full stop ignored."""
+    return fold(unquoted(_plain(answer)))
+
+
+def unquoted(phrase: str) -> str:
+    """A phrase without a full stop at its end and without quotes around it."""
+    phrase = phrase.strip().rstrip(".。 ")
+    quoted = re.fullmatch(r"""(["'「『《])(.+)(["'」』》])""", phrase, re.DOTALL)
+    return quoted[2].strip().rstrip(".。 ") if quoted else phrase
+
+
+def forms(phrase: str) -> tuple[str, ...]:
+    """A phrase as it stands, and without `입니다` and what follows it: 사이다 is a drink, too."""
+    copula = patterns.COPULA.match(phrase)
+    return (unquoted(phrase), unquoted(copula[1])) if copula else (unquoted(phrase),)
+
+
+def _plain(text: str) -> str:
+    text = clean(text).translate(_ONE_WAY_OF_WRITING)
+    lines = [" ".join(line.split()) for line in text.split("\n")]
+    text = "\n".join(line for line in lines if line)
+    return _TEX_TEXT.sub(r"\1", _EMPHASIS.sub(r"\2", text))
