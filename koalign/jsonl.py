@@ -80,7 +80,7 @@ def read_json(path: Path) -> Any:
     """The JSON value of a file that koalign wrote; raises KoalignError if somebody changed it since."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # JSONDecodeError and UnicodeDecodeError
+    except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeDecodeError too
         raise KoalignError(
             f"{path}: is not the JSON that koalign wrote ({error}); make it again with --force"
         ) from None

@@ -8,14 +8,17 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
+
+from pydantic import field_validator
 
 import koalign
 from koalign.config.inputs import Section
 from koalign.config.sections import Config, resolve_path
 from koalign.data.formats.files import contents
 from koalign.jsonl import read_record, write_json
+from koalign.plans import PLAN, Plan, other_plan, void_plan, write_plan
 from koalign.provenance import git_commit, measured, package_versions
 from koalign.records import KoalignError, Record, content_hash
 from koalign.renderer import open_renderer
@@ -29,6 +32,7 @@ ROUND = "-"
 """Between the name of a stage and the number of its round, from the second on: `dpo-2`."""
 SEED = "seed-"
 """Before the number of a further seed: the folder of its run, below that of the first."""
+MANIFEST = "manifest.json"
 WORK = "unfinished"
 """Sub-folder of a stage for what only its own continuation needs; not an output."""
 Inputs = Mapping[str, Path]
@@ -71,20 +75,6 @@ class Stage:
     """Raised when the same inputs give another result."""
 
 
-class Plan(Record):
-    """What a stage is about to do; two equal plans have the same result."""
-
-    stage: str
-    version: int
-    template: str
-    config: dict[str, Any]
-    inputs: dict[str, str]
-
-    @property
-    def fingerprint(self) -> str:
-        return content_hash(self.model_dump(mode="json"))
-
-
 class Manifest(Record):
     """Proof that the outputs of a stage are whole, and where they come from."""
 
@@ -102,6 +92,14 @@ class Manifest(Record):
     seconds: float
     peak_memory_mb: float
     """Resident memory of the process and its children, sampled five times a second."""
+
+    @field_validator("outputs")
+    @classmethod
+    def _below_the_stage(cls, outputs: dict[str, str]) -> dict[str, str]:
+        for path in map(PurePath, outputs):
+            if path.is_absolute() or ".." in path.parts:
+                raise ValueError(f"{path} is not below the stage")
+        return outputs
 
 
 @contextmanager
@@ -146,23 +144,11 @@ def execute(
         },
     )
     out = run_dir / stage.name
-    if (out / "plan.json").exists():
-        made = read_record(out / "plan.json", Plan)
-        unfinished = not (out / "manifest.json").exists()
-        if unfinished and not stage.continues:
-            shutil.rmtree(out)
-        elif made != plan:
-            if not force:
-                raise KoalignError(
-                    f"{out} was made with {_difference(made, plan)}; "
-                    "take another --run-dir, or --force to make it again"
-                )
-            _clear(out, stage.keeps)
-        elif (done := read_manifest(out)) and all((out / name).exists() for name in done.outputs):
-            return done, False
+    if done := _usable(stage, out, plan, force):
+        return done, False
     out.mkdir(parents=True, exist_ok=True)
-    (out / "manifest.json").unlink(missing_ok=True)
-    write_json(out / "plan.json", plan.model_dump(mode="json"))
+    (out / MANIFEST).unlink(missing_ok=True)
+    write_plan(out, plan)
     # The stage sees the sections it declared and no others, so that a plan cannot miss a setting.
     visible = config.only({"tracking", *stage.sections})
     announce()
@@ -182,23 +168,68 @@ def execute(
         seconds=cost["seconds"],
         peak_memory_mb=cost["peak_memory_mb"],
     )
-    write_json(out / "manifest.json", manifest.model_dump(mode="json"))
+    write_json(out / MANIFEST, manifest.model_dump(mode="json"))
     return manifest, True
 
 
-def _clear(folder: Path, keeps: Sequence[str]) -> None:
-    """Remove all but the kept files; the plan last, so that a kill leaves what needs `--force` again."""
-    for path in sorted(folder.iterdir(), key=lambda path: path.name == "plan.json"):
+def _usable(stage: Stage, out: Path, plan: Plan, force: bool) -> Manifest | None:
+    """The manifest of a stage that is made, if it is whole; what cannot be gone on from is cleared.
+
+    Raises KoalignError for what only `force` may clear. It also clears an unfinished or damaged stage.
+    """
+    if not (out / PLAN).exists():
+        return None
+    if not (out / MANIFEST).exists() and not stage.continues:
+        _clear(out)
+        return None
+    other = other_plan(out, plan)
+    if other and not force:
+        raise KoalignError(
+            f"{out} was made with {other}; take another --run-dir, or --force to make it again"
+        )
+    if other or (force and _is_damaged(out)):
+        _clear(out, stage.keeps)
+        return None
+    done = read_manifest(out)
+    return done if done and all((out / name).exists() for name in done.outputs) else None
+
+
+def _is_damaged(out: Path) -> bool:
+    """Whether a stage is unfinished, or its files are not those that its manifest names."""
+    try:
+        done = read_manifest(out)
+    except KoalignError:
+        return True
+    return done is None or any(
+        not (out / name).is_file() or hash_path(out / name) != recorded
+        for name, recorded in done.outputs.items()
+    )
+
+
+def _clear(folder: Path, keeps: Sequence[str] = ()) -> None:
+    """Remove all but the kept files and a void plan, which a kill leaves too."""
+    void_plan(folder)
+    for path in folder.iterdir():
         if path.is_dir():
             shutil.rmtree(path)
-        elif path.name not in keeps:
+        elif path.name not in {*keeps, PLAN}:
             path.unlink()
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """The manifest of a stage folder; none if the stage is not whole."""
-    path = folder / "manifest.json"
-    return read_record(path, Manifest) if path.exists() else None
+    """The manifest of a stage folder; none if the stage is not whole.
+
+    Raises KoalignError for one that is not as koalign wrote it.
+    """
+    path = folder / MANIFEST
+    try:
+        return read_record(path, Manifest) if path.exists() else None
+    except KoalignError as error:
+        command = PRODUCERS.get(folder.name.partition(ROUND)[0], "run")
+        reason = str(error).removeprefix(f"{path}: ").partition(";")[0]
+        raise KoalignError(
+            f"{path}: damaged ({reason}); `koalign {command} --force` makes the stage again"
+        ) from None
 
 
 def hash_path(path: Path) -> str:
@@ -284,29 +315,9 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _difference(made: Plan, plan: Plan) -> str:
-    """The first setting or input in which two plans differ, in words."""
-    old, new = _flat(made.model_dump(mode="json")), _flat(plan.model_dump(mode="json"))
-    key = next((k for k in [*new, *old] if old.get(k) != new.get(k)), None)
-    if key is None:  # one of them lacks a key that is null in the other
-        return "another version of koalign"
-    what, _, name = key.partition(".")
-    if what == "config":
-        return f"{name} = {old.get(key)!r}, and it is now {new.get(key)!r}"
-    if what == "inputs":
-        return f"another {name}"
-    return f"another {what} ({old.get(key)!r}, now {new.get(key)!r})"
-
-
-def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(value, dict):
-        return {prefix[:-1]: value}
-    return {k: v for key, item in value.items() for k, v in _flat(item, f"{prefix}{key}.").items()}
-
-
 def _hash_files(folder: Path) -> dict[str, str]:
     """Names are relative; a page for people may be written on and makes nothing stale."""
-    ours = {"plan.json", "manifest.json"}
+    ours = {PLAN, MANIFEST}
     return {
         path.relative_to(folder).as_posix(): hash_path(path)
         for path in sorted(folder.rglob("*"))

@@ -20,7 +20,7 @@ LAYERS = [
     {"data", "tracking"},
     {"evaluation"},
     {"mining"},
-    {"renderer", "guard"},
+    {"renderer", "guard", "plans"},
     {"run"},
     {"adapters"},
     {"engines"},

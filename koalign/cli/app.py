@@ -74,5 +74,6 @@ def main() -> None:
         sys.exit(2)
     except SystemExit as end:
         if end.code == 130:  # what Typer makes of Ctrl-C
-            print("koalign: stopped; the same command goes on from here", file=sys.stderr)
+            anew = " without --force" if "--force" in sys.argv else ""
+            print(f"koalign: stopped; the same command{anew} goes on from here", file=sys.stderr)
         raise

@@ -21,7 +21,7 @@ Force = Annotated[
     bool,
     typer.Option(
         "--force",
-        help="Make again what was made with other settings or inputs; a teacher's replies stay.",
+        help="Make again what is stale, damaged or unfinished; a teacher's replies stay.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON value.")]

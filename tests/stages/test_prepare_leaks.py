@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.command import koalign
+from support.manifests import record_outputs
 from support.prepared import OUT, prepare, reasons, rows
 from support.problems import problem, write_lines
 
@@ -49,10 +50,11 @@ def test_leaks_can_be_taken_out_of_training_and_are_counted(leaking):
 
 
 def test_sft_pairs_and_abstractions_look_for_leaks_again(ran):
-    """A split changed by hand after prepare: the stages that learn from it refuse."""
+    """Whatever prepare let through: the stages that learn from it refuse."""
     stolen = rows("train")[0].model_copy(update={"split": "test", "group": ""})
     test = OUT / "test.jsonl"
     test.write_text(test.read_text("utf-8") + stolen.model_dump_json() + "\n", "utf-8")
+    record_outputs(OUT)
     # A finished stage has nothing to do; made again, each looks before it learns.
     for command, change in (("dpo-pairs", "sample.n=4"), ("sft", "sft.rank=4")):
         done = koalign(command, "-s", change, "--force", code=2)

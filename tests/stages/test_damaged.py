@@ -1,0 +1,99 @@
+"""What was damaged on disk is told in one line, and `--force` makes it again."""
+
+import json
+from pathlib import Path
+
+import pytest
+from support.command import RUN, koalign
+
+from koalign.jsonl import read_json, write_json
+from koalign.run import read_manifest
+
+SFT = RUN / "sft"
+BROKEN = {
+    "an empty object": lambda record: "{}",
+    "one more field": lambda record: json.dumps({**record, "more": 1}),
+    "one field less": lambda record: json.dumps(dict(list(record.items())[1:])),
+    "a list": lambda record: "[]",
+    "a nesting without end": lambda record: "[" * 100_000,
+    "half of it": lambda record: json.dumps(record)[:40],
+    "nothing": lambda record: "",
+    "another kind of value": lambda record: json.dumps(dict.fromkeys(record, 3)),
+    "bytes": lambda record: "\udcff\udcfe",
+}
+
+
+def damage(path: Path, how: str) -> None:
+    path.write_text(BROKEN[how](read_json(path)), "utf-8", errors="surrogateescape")
+
+
+@pytest.mark.parametrize("how", BROKEN)
+@pytest.mark.parametrize("name", ["plan.json", "manifest.json"])
+def test_a_damaged_plan_or_manifest_is_one_line_and_force_replaces_it(scripted, name, how):
+    koalign("sft", code=0)
+    whole = read_manifest(SFT)
+    damage(SFT / name, how)
+    refused = koalign("sft", code=2).stderr
+    assert "--force" in refused and refused.count("\n") == 1
+    koalign("sft", "--force", code=0)
+    assert read_manifest(SFT).outputs == whole.outputs
+    koalign("sft", code=0)
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_a_later_command_names_the_one_that_makes_a_damaged_stage_again(scripted, how):
+    koalign("sft", code=0)
+    damage(SFT / "manifest.json", how)
+    for command in ("dpo-pairs", "show"):
+        refused = koalign(command, code=2).stderr
+        assert "`koalign sft --force`" in refused and refused.count("\n") == 1
+
+
+@pytest.mark.parametrize("place", ["plan.json", "manifest.json", "adapter/koalign.json"])
+def test_force_makes_a_stage_again_whose_plan_is_the_same(scripted, place):
+    koalign("sft", code=0)
+    before = read_manifest(SFT).outputs
+    (SFT / place).write_text("damaged", encoding="utf-8")
+    koalign("sft", "--force", code=0)
+    assert read_manifest(SFT).outputs == before
+    assert "damaged" not in (SFT / place).read_text(encoding="utf-8")
+
+
+def test_force_leaves_what_is_whole(scripted):
+    koalign("sft", code=0)
+    before = (SFT / "manifest.json").stat().st_mtime_ns
+    koalign("sft", "--force", code=0)
+    assert (SFT / "manifest.json").stat().st_mtime_ns == before
+
+
+def test_force_begins_an_unfinished_stage_anew(scripted):
+    koalign("sft", code=0)
+    koalign("dpo-pairs", code=0)
+    samples = RUN / "samples" / "samples.jsonl"
+    whole = samples.read_bytes()
+    (RUN / "samples" / "manifest.json").unlink()
+    samples.write_text("half a line\n", encoding="utf-8")
+    koalign("dpo-pairs", code=2)
+    koalign("dpo-pairs", "--force", code=0)
+    assert samples.read_bytes() == whole
+
+
+def test_a_kill_while_force_clears_leaves_nothing_to_go_on_from(scripted, monkeypatch):
+    koalign("sft", code=0)
+    koalign("dpo-pairs", code=0)
+    samples = RUN / "samples"
+    samples.joinpath("samples.jsonl").write_text("damaged\n", encoding="utf-8")
+    with monkeypatch.context() as killed:
+        killed.setattr(Path, "unlink", lambda path, **_: (_ for _ in ()).throw(KeyboardInterrupt))
+        koalign("dpo-pairs", "--force", code=130)
+    assert "--force" in koalign("dpo-pairs", code=2).stderr
+    koalign("dpo-pairs", "--force", code=0)
+
+
+@pytest.mark.parametrize("name", ["../outside", "/tmp/outside", "adapter/../../outside"])
+def test_a_manifest_that_names_files_outside_its_stage_is_damaged(ran, name):
+    path = RUN / "prepare" / "manifest.json"
+    made = read_json(path)
+    write_json(path, {**made, "outputs": {**made["outputs"], name: "0"}})
+    refused = koalign("run", "--seeds", "2", code=2).stderr
+    assert "is not below the stage" in refused and not Path("outside").exists()
