@@ -100,7 +100,8 @@ def write_atomically(path: Path, text: str) -> None:
     """Write UTF-8 text so that the file is either the old one or the whole new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
-    with part.open("w", encoding="utf-8", newline="\n") as file:
+    part.unlink(missing_ok=True)  # of a killed process, or a link that would be written through
+    with part.open("x", encoding="utf-8", newline="\n") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
@@ -100,22 +98,6 @@ class Manifest(Record):
             if path.is_absolute() or ".." in path.parts:
                 raise ValueError(f"{path} is not below the stage")
         return outputs
-
-
-@contextmanager
-def locked(run_dir: Path) -> Iterator[None]:
-    """Hold the run folder; a second process is refused, a killed one leaves no trace."""
-    if run_dir.exists() and not run_dir.is_dir():
-        raise KoalignError(f"--run-dir: {run_dir} is a file, not a folder")
-    run_dir.mkdir(parents=True, exist_ok=True)
-    with (run_dir / ".lock").open("w", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise KoalignError(
-                f"{run_dir}: another koalign is at work in this run folder"
-            ) from None
-        yield
 
 
 def execute(

@@ -15,7 +15,7 @@ from koalign.cli.app import app
 PACKAGE = Path(__file__).parent.parent / "koalign"
 LAYERS = [
     {"records", "progress", "provenance"},
-    {"jsonl", "yaml_text"},
+    {"jsonl", "yaml_text", "locking"},
     {"config"},
     {"data", "tracking"},
     {"evaluation"},

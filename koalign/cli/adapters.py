@@ -96,7 +96,7 @@ def prune_adapters(
 ) -> None:
     """Free the disk of weights that a run can make again; cards and lineage stay."""
     from koalign.adapters.lineage import removable, remove
-    from koalign.run import locked
+    from koalign.locking import locked
 
     if not (run / "prepare" / "manifest.json").exists():
         raise KoalignError(f"{run}: no run here; name the folder of a run")

@@ -99,13 +99,13 @@ def benchmark(
     from koalign.config.files import load_config
     from koalign.evaluation.protocols import in_mode, load_protocol
     from koalign.evaluation.results import read_evaluation
+    from koalign.locking import locked
     from koalign.reports.evaluation import (
         print_evaluation,
         write_csv,
         write_page,
         write_results_csv,
     )
-    from koalign.run import locked
 
     config = load_config(files or [], settings or [])
     if model is not None:

@@ -38,9 +38,9 @@ def distill(
 
     from koalign.config.files import load_config
     from koalign.jsonl import read_json
+    from koalign.locking import locked
     from koalign.mining.distilling.explaining import REASONING
     from koalign.renderer import open_renderer
-    from koalign.run import locked
     from koalign.stages.distill import stage_for
     from koalign.stages.pipeline import stages_of
 

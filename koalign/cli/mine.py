@@ -80,10 +80,10 @@ def mine(
 
     from koalign.config.files import load_config
     from koalign.jsonl import write_atomically, write_json, write_jsonl
+    from koalign.locking import locked
     from koalign.mining.mistakes.mistakes import select_mistakes
     from koalign.reports.mistakes import mined_page, print_mined
     from koalign.reports.views import describe
-    from koalign.run import locked
     from koalign.stages import sft
     from koalign.stages.mine import cross_fit, judged, open_embedding, read_folds
     from koalign.stages.pipeline import stages_of

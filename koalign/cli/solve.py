@@ -126,10 +126,10 @@ def _solve_file(
     from koalign.config.files import load_config
     from koalign.data.formats.sources import read_problems
     from koalign.engines.opening import describe_base
+    from koalign.locking import locked
     from koalign.records import content_hash
     from koalign.renderer import open_renderer
     from koalign.reports.solving import summary
-    from koalign.run import locked
     from koalign.stages.solve import SolveJob, can_continue
     from koalign.stages.solve import solve as solve_problems
 

@@ -48,8 +48,8 @@ def run(
 ) -> None:
     """All of it: every stage that is not done yet."""
     from koalign.config.files import load_config
+    from koalign.locking import locked
     from koalign.reports.seeds import print_seeds
-    from koalign.run import locked
     from koalign.stages.pipeline import stages_of
     from koalign.stages.seeds import PAGE, of_seed, seed_folders, write_report
 
@@ -110,8 +110,8 @@ def run_stages(
 ) -> None:
     """Run what is not done of the stages of a command, and show what they found."""
     from koalign.config.files import load_config
+    from koalign.locking import locked
     from koalign.reports.views import print_results
-    from koalign.run import locked
     from koalign.stages.pipeline import stages_of
 
     config = load_config(files or [], settings or [])

@@ -128,7 +128,7 @@ def test_a_half_line_of_json_is_dropped_from_training_and_refused_when_solved(sc
 
 
 def test_a_second_koalign_in_the_same_run_folder_is_refused(scripted):
-    from koalign.run import locked
+    from koalign.locking import locked
 
     with locked(RUN):
         done = koalign("sft")

@@ -1,0 +1,59 @@
+"""locking: a run folder for one process at a time, in which no link leads out of the run."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from koalign.records import KoalignError
+
+BUSY = (errno.EWOULDBLOCK, errno.EACCES)
+"""What flock says where another process holds the lock; any other error is of the file system."""
+
+
+@contextmanager
+def locked(run_dir: Path) -> Iterator[None]:
+    """Hold the run folder; a second process is refused, a killed one leaves no trace.
+
+    Raises KoalignError too for a folder that cannot be written or locked, and for a link in it that leads
+    out of the run: a copied run must not make koalign write over other files.
+    """
+    if run_dir.exists() and not run_dir.is_dir():
+        raise KoalignError(f"--run-dir: {run_dir} is a file, not a folder")
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+        refuse_links(run_dir)
+        lock = os.open(run_dir / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+    except OSError as error:
+        raise KoalignError(f"{run_dir}: cannot be written ({error.strerror})") from None
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in BUSY:
+                raise KoalignError(
+                    f"{run_dir}: another koalign is at work in this run folder"
+                ) from None
+            raise KoalignError(
+                f"{run_dir}: this file system cannot lock files ({error.strerror}); "
+                "take a --run-dir on a local disk"
+            ) from None
+        yield
+    finally:
+        os.close(lock)
+
+
+def refuse_links(folder: Path) -> None:
+    """Raises KoalignError for a link below a folder that leads out of it."""
+    inside = folder.resolve()
+    for here, folders, files in os.walk(folder):
+        for path in (Path(here, name) for name in (*folders, *files)):
+            if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(inside):
+                raise KoalignError(
+                    f"{path}: a link to {os.readlink(path)}, which is outside {folder}; "
+                    "put the file itself there, or remove the link"
+                )
