@@ -85,6 +85,7 @@ def _problems_of(config: Config, split: str) -> list[Problem]:
             format=source.format,
             split=source.split,
             columns=source.columns,
+            answer_from=source.answer_from,
         ).problems
     ]
 

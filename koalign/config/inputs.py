@@ -51,8 +51,11 @@ class Source(Section):
     split: Literal["train", "dev", "test"] | None = None
     """Which split of the source is meant; null: the one that it is listed under; other files
     of a folder and rows that call themselves another are left out and listed."""
-    columns: dict[str, str | list[str]] | None = None
+    columns: dict[str, str | list[str] | int] | None = None
     """For any other table: field of a problem -> its column (`data/formats/generic.py`)."""
+    answer_from: Literal[0, 1] | None = None
+    """The number of the first choice in the answers; null: 1, and a source that seems to count from 0
+    stops."""
 
     @model_validator(mode="before")
     @classmethod

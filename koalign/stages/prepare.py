@@ -101,6 +101,7 @@ def _read(prepared: Preparation, name: str, source: Source) -> dict[str, Any]:
         format=source.format,
         split=source.split,
         columns=source.columns,
+        answer_from=source.answer_from,
     )
     if reading.rankings and name != "train":
         raise KoalignError(

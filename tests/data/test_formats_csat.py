@@ -102,7 +102,7 @@ def test_problems_may_be_a_dict_or_a_list_of_one(problems):
         ({**ASKED, "choices": ["신라", ""]}, "empty_choice"),
         ({**ASKED, "choices": ["신라"], "answer": 1}, "invalid"),
         ({**ASKED, "answer": 5}, "answer_outside_choices"),
-        ({**ASKED, "answer": 0}, "answer_outside_choices"),
+        ({**ASKED, "answer": 0}, "answer_is_zero"),
         ({**ASKED, "answer": True}, "answer_is_no_number"),
         ({**ASKED, "answer": "③"}, "answer_is_no_number"), ({**ASKED, "question": " "}, "no_question"),
     ],

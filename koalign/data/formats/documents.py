@@ -37,6 +37,8 @@ class Row:
     """Name of the file without its ending."""
     split: str
     """train, dev or test, where the name of the file or folder says it; else empty."""
+    answer_from: int = 1
+    """The number of the first choice in the answers."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from typing import Any
 from koalign.data.formats.documents import Row
 from koalign.data.text.korean import clean, fold
 
+ZERO = "answer_is_zero"
+"""Reason of a row whose answer is 0 where answers count from 1."""
 LETTERS = "ABCDEFGHI"
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -118,6 +120,8 @@ def number(value: Any, choices: int, name: str = "answer", first: int = 1) -> tu
     if not re.fullmatch(r"[0-9]{1,2}(\.0)?", digits):
         raise Refused("answer_is_no_number", f"{name}: {value!r}")
     answer = int(digits.removesuffix(".0")) - first + 1
+    if answer == 0 and first == 1:
+        raise Refused(ZERO, f"{name}: {value!r}, and the first choice is 1")
     if not 1 <= answer <= choices:
         raise Refused(
             "answer_outside_choices", f"{name}: {value!r}, and there are {choices} choices"

@@ -9,8 +9,8 @@ from typing import Any
 from koalign.data.formats.documents import Document, Row, first_rows
 from koalign.records import Drop, Problem, Ranking
 
-Columns = Mapping[str, str | Sequence[str]]
-"""A user's map: field of a Problem -> its column, for choices also a list of columns."""
+Columns = Mapping[str, str | Sequence[str] | int]
+"""A user's map: field of a Problem -> its column, for choices also a list of columns; and `answer_from`."""
 
 
 def having(*columns: str, without: str = "") -> Callable[[Document], bool]:

@@ -3,7 +3,8 @@
     columns: {question: 문제, choices: [보기1, 보기2, 보기3, 보기4], answer: 정답, answer_is: letter}
 
 Keys are fields of a Problem with `answer` for its answer; `choices` is a list of columns or one
-column that holds a list. `answer_is`: number (from 1, the default), index (from 0), letter, or text.
+column that holds a list. `answer_is`: number (the default), letter, or text. `answer_from`: the number of
+the first choice, 1 (the default) or 0.
 """
 
 from __future__ import annotations
@@ -18,13 +19,12 @@ from koalign.data.formats.format import Columns, Format
 from koalign.records import KoalignError, Problem
 
 TEXTS = ("passage", "box", "group", "split", "source", "key", "subject", "rationale")
-KEYS = ("question", "choices", "answer", "answer_is", *TEXTS)
+KEYS = ("question", "choices", "answer", "answer_is", "answer_from", *TEXTS)
 
-ANSWERS: dict[str, Callable[[Any, Sequence[str]], tuple[str, ...]]] = {
-    "number": lambda value, choices: cells.number(value, len(choices)),
-    "index": lambda value, choices: cells.number(value, len(choices), first=0),
-    "letter": lambda value, choices: cells.letter(value, len(choices)),
-    "text": lambda value, choices: cells.choice_text(value, choices),
+ANSWERS: dict[str, Callable[[Any, Sequence[str], int], tuple[str, ...]]] = {
+    "number": lambda value, choices, first: cells.number(value, len(choices), first=first),
+    "letter": lambda value, choices, _: cells.letter(value, len(choices)),
+    "text": lambda value, choices, _: cells.choice_text(value, choices),
 }
 
 
@@ -39,21 +39,24 @@ def mapped(columns: Columns) -> Format:
         raise KoalignError("columns: say which column is the `question`")
     if _one(columns, "answer_is") not in ("", *ANSWERS):
         raise KoalignError(f"columns.answer_is: one of {', '.join(ANSWERS)}")
+    if columns.get("answer_from", 1) not in (0, 1):
+        raise KoalignError("columns.answer_from: 0 or 1, the number of the first choice")
     named = [
         name
-        for key, value in columns.items()
-        if key != "answer_is"
-        for name in ([value] if isinstance(value, str) else value)
+        for key in columns
+        if key not in ("answer_is", "answer_from")
+        for name in (_choice_columns(columns) if key == "choices" else [_one(columns, key)])
     ]
 
     def fits(document: Document) -> bool:
         return set(named) <= document.columns
 
     def problem(row: Row) -> Problem:
-        choices = _choices(row, columns.get("choices"))
+        choices = _choices(row, columns)
         value = row.fields.get(_one(columns, "answer"))
         if choices:
-            answers = ANSWERS[_one(columns, "answer_is") or "number"](value, choices)
+            read = ANSWERS[_one(columns, "answer_is") or "number"]
+            answers = read(value, choices, row.answer_from)
         else:
             answers = () if cells.is_missing(value) else (cells.as_text(value, "answer"),)
         return Problem(
@@ -70,13 +73,19 @@ def mapped(columns: Columns) -> Format:
 def _one(columns: Columns, key: str) -> str:
     name = columns.get(key, "")
     if not isinstance(name, str):
-        raise KoalignError(f"columns.{key}: one column expected, found a list")
+        raise KoalignError(f"columns.{key}: the name of one column expected, found {name!r}")
     return name
 
 
-def _choices(row: Row, names: str | Sequence[str] | None) -> tuple[str, ...]:
-    if names is None:
-        return ()
-    if isinstance(names, str):
-        return cells.texts(cells.literal(row.fields.get(names), names), names)
+def _choice_columns(columns: Columns) -> Sequence[str]:
+    names = columns.get("choices", ())
+    if isinstance(names, int):
+        raise KoalignError(f"columns.choices: the names of columns expected, found {names!r}")
+    return [names] if isinstance(names, str) else names
+
+
+def _choices(row: Row, columns: Columns) -> tuple[str, ...]:
+    names = _choice_columns(columns)
+    if isinstance(columns.get("choices"), str):
+        return cells.texts(cells.literal(row.fields.get(names[0]), names[0]), names[0])
     return cells.columns(row, names)

@@ -45,7 +45,7 @@ def problem(row: Row) -> Problem:
         passage="" if row.fields.get("no_paragraph") == 1 else optional(row, "paragraph"),
         box=optional(row, "question_plus"),
         choices=choices,
-        answers=number(row.fields.get("answer"), len(choices)),
+        answers=number(row.fields.get("answer"), len(choices), first=row.answer_from),
         group=group,
         key=f"{group}#{row.fields['number']}" if group else "",
         subject=_SUBJECTS.get(kind, kind),

@@ -33,7 +33,7 @@ def kmmlu(row: Row) -> Problem:
     return Problem(
         question=text(row, "question"),
         choices=choices,
-        answers=number(row.fields.get("answer"), len(choices)),
+        answers=number(row.fields.get("answer"), len(choices), first=row.answer_from),
         subject=_title(optional(row, "Category") or _SPLIT.sub("", row.file)),
     )
 
@@ -54,7 +54,7 @@ def _licensure(row: Row, subject: str) -> Problem:
     return Problem(
         question=text(row, "question"),
         choices=choices,
-        answers=number(row.fields.get("solution"), len(choices), "solution"),
+        answers=number(row.fields.get("solution"), len(choices), "solution", row.answer_from),
         key=optional(row, "id"),
         subject=subject,
     )

@@ -56,7 +56,8 @@ def _answers(row: Row, choices: tuple[str, ...]) -> tuple[str, ...]:
     listed = given if isinstance(given, list | tuple) else [] if given is None else [given]
     if not choices:
         return tuple(as_text(item, "answers") for item in listed)
-    return tuple(answer for item in listed for answer in number(item, len(choices)))
+    first = row.answer_from
+    return tuple(n for item in listed for n in number(item, len(choices), first=first))
 
 
 def _fits(document: Document) -> bool:

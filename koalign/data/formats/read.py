@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from pydantic import ValidationError
 
 from koalign.data.formats.documents import Document, Row, drop, shown
-from koalign.data.formats.fields import Refused
+from koalign.data.formats.fields import ZERO, Refused
 from koalign.data.formats.format import Columns, Format
 from koalign.data.text.korean import fold
 from koalign.records import Drop, KoalignError, Problem, Ranking, content_hash
 
+MANY_ZEROS = 9
+"""More answers 0 than so many times those of the last choice: the answers count from 0. Where they count
+from 1, 0 stands for no answer, and the last choice is right in a fourth of the rows. A rule of thumb."""
 OTHER_SPLIT = "its name says"
 """How the reason begins for which a file of another split was left out."""
 
@@ -31,6 +34,8 @@ class Reading:
     """Document -> how its text was written."""
     not_read: dict[str, str] = field(default_factory=dict)
     """Document -> why it was left out."""
+    from_zero: dict[str, int] = field(default_factory=dict)
+    """Document whose answers seem to count from 0 -> rows with the answer 0."""
 
     @property
     def rows(self) -> int:
@@ -44,8 +49,11 @@ def read(
     *,
     split: str | None = None,
     columns: Columns | None = None,
+    answer_from: int | None = None,
 ) -> Reading:
     """Read documents as the named format, or each as the first format that it looks like.
+
+    `answer_from` is the number of the first choice, by default 1.
 
     With `split`, rows and files that call themselves another split are left out and listed, as are files
     that look like no format. Text is in NFC. Raises KoalignError for an unknown format.
@@ -61,6 +69,8 @@ def read(
     candidates = [mapped(columns)] if columns is not None else list(FORMATS)
     if format is not None:
         candidates = [known[format]]
+    if answer_from is None and columns is not None and "answer_from" in columns:
+        answer_from = int(columns["answer_from"] == 1)
     reading = Reading()
     for document in documents:
         if split and document.split not in ("", split):
@@ -74,13 +84,18 @@ def read(
             continue
         reading.files[document.name] = fitting.name
         reading.encodings[document.name] = document.encoding
-        _read_rows(document, fitting, split, reading)
+        _read_rows(document, fitting, split, answer_from, reading)
     return reading
 
 
-def _read_rows(document: Document, format: Format, split: str | None, into: Reading) -> None:
+def _read_rows(
+    document: Document, format: Format, split: str | None, answer_from: int | None, into: Reading
+) -> None:
     other_splits = 0
+    problems, drops = len(into.problems), len(into.drops)
     for row in format.rows(document):
+        if answer_from == 0 and isinstance(row, Row):
+            row = replace(row, answer_from=0)
         record = row if isinstance(row, Drop) else _read_row(row, format)
         if isinstance(record, Drop):
             into.drops.append(record)
@@ -94,6 +109,13 @@ def _read_rows(document: Document, format: Format, split: str | None, into: Read
             into.problems.append(record)
     if other_splits:
         into.not_read[document.name] = f"{other_splits} rows say another split"
+    zeros = sum(dropped.reason == ZERO for dropped in into.drops[drops:])
+    last = sum(
+        one.kind == "choice" and str(len(one.choices)) in one.answers
+        for one in into.problems[problems:]
+    )
+    if answer_from is None and zeros > MANY_ZEROS * last:
+        into.from_zero[document.name] = zeros
 
 
 def _read_row(row: Row, format: Format) -> Problem | Ranking | Drop:

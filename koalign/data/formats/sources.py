@@ -19,18 +19,21 @@ def read_source(
     format: str | None = None,
     split: str | None = None,
     columns: Columns | None = None,
+    answer_from: int | None = None,
 ) -> Reading:
     """Everything of the `wanted` split (train, dev, test) below a path.
 
     One file is taken whole; of a folder, a zip or a data set on the hub, files and rows that call
-    themselves another split are left out and listed. `split` says which one is meant instead. Raises
-    KoalignError where nothing can be read, and where one file calls itself test and train is wanted.
+    themselves another split are left out and listed. `split` says which one is meant instead.
+    `answer_from` is the number of the first choice in the answers. Raises KoalignError where nothing can
+    be read, where one file calls itself test and train is wanted, and where the answers of a file seem to
+    count from 0 and `answer_from` is not given.
     """
     on_hub = path.startswith(PREFIX)
     documents = open_hub(path) if on_hub else open_documents(Path(path))
     one_file = not on_hub and Path(path).is_file() and Path(path).suffix.lower() != ".zip"
     chosen = split or (None if one_file else wanted)
-    reading = read(documents, format, split=chosen, columns=columns)
+    reading = read(documents, format, split=chosen, columns=columns, answer_from=answer_from)
     if not reading.files and not reading.not_read:
         raise KoalignError(f"{path}: no file in it that koalign reads")
     if not reading.files:
@@ -38,6 +41,12 @@ def read_source(
         raise KoalignError(f"{path}: nothing to read for {wanted}: {name} {why}")
     if not on_hub:
         reading.not_read.update(of_other_kinds(Path(path)))
+    for name, zeros in reading.from_zero.items():
+        raise KoalignError(
+            f"{name}: the answers seem to count from 0: {zeros} are 0, and hardly one is the last "
+            f"choice. Write {{path: {path}, answer_from: 0}} under `data`, "
+            "answer_from: 1 where 0 stands for no answer, or count from 1 in the file"
+        )
     if not reading.problems and not reading.rankings:
         why = "there are no rows"
         if reading.drops:

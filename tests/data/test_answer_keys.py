@@ -1,0 +1,141 @@
+"""Gold answers in every way that Korean files write them: the right choice, or a drop, never the next choice."""
+
+import json
+from pathlib import Path
+
+import pytest
+from support.exam_files import FILES, FIVE, FOUR, ExamFile, asked
+
+from koalign.config.inputs import Source
+from koalign.data.formats.format import Columns
+from koalign.data.formats.read import Reading
+from koalign.data.formats.sources import read_source
+from koalign.records import KoalignError, Problem
+
+COLUMNS = {"question": "문제", "choices": ["보기1", "보기2", "보기3", "보기4"], "answer": "정답"}
+
+
+def rows_of(answers: list, choices: list[str] = FOUR) -> list[dict]:
+    return [{**asked(n, choices), "answer": answer} for n, answer in enumerate(answers)]
+
+
+def written(folder: Path, rows: list[dict], name: str = "a.jsonl") -> str:
+    path = folder / name
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
+    return str(path)
+
+
+def said(problem: Problem) -> list[str]:
+    """The texts of the right choices."""
+    return [problem.choices[int(answer) - 1] for answer in problem.answers]
+
+
+# --- answers that count from 0
+
+
+def kmmlu(answer: object) -> dict:
+    return {**FILES["kmmlu"].row(0), "answer": answer}
+
+
+def csat(answer: object) -> dict:
+    problems = str({"question": "옳은 것은?", "choices": FOUR, "answer": answer})
+    return {**FILES["csat"].row(0), "problems": problems}
+
+
+def csat_qa(answer: object) -> dict:
+    return {**FILES["csat-qa"].row(0), "gold": answer}
+
+
+def flattened(answer: object) -> dict:
+    return {"id": "a", "paragraph": "글", **asked(0, FOUR), "choices": str(FOUR), "answer": answer}
+
+
+def korean(answer: object) -> dict:
+    return {
+        "문제": "나라는?",
+        **{f"보기{n}": t for n, t in enumerate(FOUR, start=1)},
+        "정답": answer,
+    }
+
+
+FROM_ZERO = {
+    "native": (FILES["native"], lambda answer: {**asked(0, FOUR), "answer": answer}),
+    "kmmlu": (FILES["kmmlu"], kmmlu),
+    "kmmlu in JSON lines": (ExamFile("x.jsonl", kmmlu), kmmlu),
+    "csat": (FILES["csat"], csat),
+    "csat, flattened": (ExamFile("x.csv", flattened), flattened),
+    "csat-qa": (FILES["csat-qa"], csat_qa),
+    "redux": (FILES["kmmlu-redux"], lambda answer: {**FILES["kmmlu-redux"].row(0), "solution": answer}),
+    "pro": (FILES["kmmlu-pro"], lambda answer: {**FILES["kmmlu-pro"].row(0), "solution": answer}),
+    "kice": (FILES["kice"], lambda answer: {**FILES["kice"].row(0), "problems": [{**asked(0, FIVE), "answer": answer}]}),
+    "columns": (ExamFile("x.csv", korean), korean),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FROM_ZERO)
+def test_a_file_that_counts_from_zero_stops_and_is_read_right_when_told(name, tmp_path):
+    file, row = FROM_ZERO[name]
+    columns = COLUMNS if name == "columns" else None
+    path = tmp_path / file.name
+    path.write_bytes(file.data([row(n) for n in (2, 0, 1, 3, 0, 2)], list(row(0))))
+    remedy = r"seem to count from 0: 2 are 0.*\{path: .*, answer_from: 0\}"
+    with pytest.raises(KoalignError, match=remedy):
+        read_source(str(path), "dev", columns=columns)
+    reading = read_source(str(path), "dev", columns=columns, answer_from=0)
+    right = [FIVE[n] for n in (2, 0, 1, 3, 0, 2)]
+    assert [said(problem) for problem in reading.problems] == [[text] for text in right]
+    kept = read_source(str(path), "dev", columns=columns, answer_from=1)
+    assert [drop.reason for drop in kept.drops] == ["answer_is_zero"] * 2
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [1, 2, 3, 4], [1, 1, 2, 2, 3], [2, 3, 2, 3], [1, 1, 1, 1], [4, 4, 4], [3], [None, 2, 3],
+        [0, 1, 2, 3, 4], [0, 4], ["", "1", "2"],
+    ],
+)  # fmt: skip
+def test_a_file_that_counts_from_one_and_lacks_some_answers_passes(answers, tmp_path):
+    reading = read_source(written(tmp_path, rows_of(answers)), "dev")
+    assert [p.answers for p in reading.problems] == [
+        (str(answer),) if answer else () for answer in answers if answer != 0
+    ]
+
+
+@pytest.mark.parametrize("answers", [[*[0, 1, 2, 3] * 20, 4], [0, 1], [0.0, 2.0], ["0", "3"], [0]])
+def test_a_stray_row_hides_no_file_that_counts_from_zero(answers, tmp_path):
+    with pytest.raises(KoalignError, match="count from 0"):
+        read_source(written(tmp_path, rows_of(answers)), "dev")
+
+
+def test_each_file_of_a_folder_is_judged_by_itself(tmp_path):
+    folder = tmp_path / "exams"
+    folder.mkdir()
+    written(folder, rows_of([1, 2, 3, 4]), "a.jsonl")
+    written(folder, rows_of([0, 1, 2, 3]), "b.jsonl")
+    with pytest.raises(KoalignError, match=r"b\.jsonl: the answers seem to count from 0"):
+        read_source(str(folder), "dev")
+
+
+def test_short_answers_count_nothing(tmp_path):
+    rows = [{"question": f"{n}는?", "answer": n % 2, "kind": "short"} for n in range(9)]
+    assert len(read_source(written(tmp_path, rows), "dev").problems) == 9
+
+
+def test_answer_from_is_a_key_of_a_source_and_of_columns(tmp_path):
+    assert Source.model_validate({"path": "a", "answer_from": 0}).answer_from == 0
+    source = Source.model_validate({"path": "a", "columns": {**COLUMNS, "answer_from": 0}})
+    assert source.columns
+    path = tmp_path / "a.csv"
+    path.write_bytes(ExamFile("a.csv", korean).data([korean(0), korean(3)]))
+    reading: Reading = read_source(str(path), "dev", columns=source.columns)
+    assert [said(problem) for problem in reading.problems] == [[FOUR[0]], [FOUR[3]]]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [{**COLUMNS, "answer_from": 2}, {**COLUMNS, "question": 0}, {**COLUMNS, "choices": 1}],
+)
+def test_a_number_is_no_column(columns: Columns, tmp_path):
+    with pytest.raises(KoalignError, match=r"columns\."):
+        read_source(written(tmp_path, rows_of([1])), "dev", columns=columns)
