@@ -125,12 +125,21 @@ def _read(prepared: Preparation, name: str, source: Source) -> dict[str, Any]:
         "problems": len(reading.problems),
         "rankings": len(reading.rankings),
         "dropped": count_reasons(reading.drops),
+        **({"several_answers": several} if (several := _with_several_answers(reading)) else {}),
     }
+
+
+def _with_several_answers(reading: Reading) -> int:
+    return sum(one.kind == "choice" and len(one.answers) > 1 for one in reading.problems)
 
 
 def _say_what_was_read(source: str, reading: Reading, not_read: Mapping[str, str]) -> None:
     for known, count in Counter(reading.files.values()).items():
         print(f"{source}: {f'{count} files ' * (count > 1)}read as {known}", file=sys.stderr)
+    if several := _with_several_answers(reading):
+        print(
+            f"{source}: {several} problems have several right answers, each counts", file=sys.stderr
+        )
     for file, why in list(not_read.items())[:LISTED]:
         print(f"{source}: not read: {file}: {why}", file=sys.stderr)
     if len(not_read) > LISTED:

@@ -104,7 +104,7 @@ def test_problems_may_be_a_dict_or_a_list_of_one(problems):
         ({**ASKED, "answer": 5}, "answer_outside_choices"),
         ({**ASKED, "answer": 0}, "answer_is_zero"),
         ({**ASKED, "answer": True}, "answer_is_no_number"),
-        ({**ASKED, "answer": "③"}, "answer_is_no_number"), ({**ASKED, "question": " "}, "no_question"),
+        ({**ASKED, "answer": "모름"}, "answer_is_no_number"), ({**ASKED, "question": " "}, "no_question"),
     ],
 )  # fmt: skip
 def test_a_csat_row_that_cannot_be_read_is_a_drop_with_a_reason(problems, reason):

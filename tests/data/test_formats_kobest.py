@@ -49,7 +49,7 @@ def test_copa_counts_from_one_on_github_and_from_zero_on_the_hub():
     assert one.answers == other.answers == ("2",)
     assert one.id == other.id
     zero = dropped(read_as("kobest", "COPA/dev.tsv", github.replace("\t2\r\n", "\t0\r\n")))
-    assert zero.reason == "answer_outside_choices"
+    assert zero.reason == "answer_is_zero"
 
 
 def test_copa_asks_for_the_cause_or_the_result_and_nothing_else():

@@ -17,7 +17,15 @@ import re
 from itertools import islice
 
 from koalign.data.formats.documents import Document, Row
-from koalign.data.formats.fields import choice_text, is_missing, literal, optional, text, texts
+from koalign.data.formats.fields import (
+    choice_text,
+    is_missing,
+    labels,
+    literal,
+    optional,
+    text,
+    texts,
+)
 from koalign.data.formats.format import Format
 from koalign.records import Problem
 
@@ -64,7 +72,9 @@ def fits(document: Document) -> bool:
 
 
 def _is_words(answer: object) -> bool:
-    return isinstance(answer, str) and not re.fullmatch(r"\d+(\.0)?", answer.strip())
+    return isinstance(answer, str) and not (
+        re.fullmatch(r"\d+(\.0)?", answer.strip()) or labels(answer)
+    )
 
 
 def _subject(file: str, name: str, question: str) -> str:

@@ -26,8 +26,8 @@ from koalign.data.formats.documents import Document, Row
 from koalign.data.formats.fields import (
     Refused,
     columns,
+    gold,
     literal,
-    number,
     optional,
     text,
     texts,
@@ -48,7 +48,7 @@ def problem(row: Row) -> Problem:
         passage=optional(row, "paragraph"),
         box=optional(inside, "question_plus") or optional(row, "question_plus"),
         choices=choices,
-        answers=number(inside.fields.get("answer"), len(choices), first=row.answer_from),
+        answers=gold(inside.fields.get("answer"), choices, first=row.answer_from),
         key=optional(row, "id"),
         rationale=optional(row, "cot_text") or optional(row, "reasoning"),
     )
@@ -74,7 +74,7 @@ def _csatqa(row: Row) -> Problem:
         question=text(row, "question"),
         passage=optional(row, "context"),
         choices=choices,
-        answers=number(row.fields.get("gold"), len(choices), "gold", row.answer_from),
+        answers=gold(row.fields.get("gold"), choices, "gold", row.answer_from),
         subject=optional(row, "category"),
     )
 

@@ -10,11 +10,19 @@ from dataclasses import replace
 from typing import Any
 
 from koalign.data.formats.documents import Row
-from koalign.data.text.korean import clean, fold
+from koalign.data.text.korean import CHOICE_MARKS, clean, fold
 
 ZERO = "answer_is_zero"
 """Reason of a row whose answer is 0 where answers count from 1."""
-LETTERS = "ABCDEFGHI"
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_LABEL = re.compile(
+    r"(?:정?답(?:은|:| :)? ?)?(?:제 ?)?[(\[]? ?(?<![0-9a-z])"
+    rf"([0-9]{{1,2}}|[a-z]|[{''.join(CHOICE_MARKS)}])(?![0-9a-z])"
+    r"(?: ?번)?(?: ?[)\]])?(?:\.(?![0-9]))?"
+)
+"""A label in a folded text; its group is the symbol."""
+_BETWEEN = re.compile(r"[\s,/·、;&]|및|와|과|또는|and|or|\(?복수 ?정답\)?")
+"""What may stand between labels and after them."""
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -107,36 +115,86 @@ def columns(row: Row, names: Sequence[str]) -> tuple[str, ...]:
     return texts([row.fields.get(name) for name in names], "/".join(names))
 
 
-def number(value: Any, choices: int, name: str = "answer", first: int = 1) -> tuple[str, ...]:
-    """The 1-based answer from a whole number or its digits that counts from `first`; none if missing.
+def gold(
+    value: Any,
+    choices: Sequence[str],
+    name: str = "answer",
+    first: int = 1,
+    *,
+    may_be_text: bool = True,
+) -> tuple[str, ...]:
+    """The 1-based answers from a key that counts from `first`; none if missing.
 
-    Raises Refused for anything else and for a number outside the choices.
+    A number; a label as Korean keys have it (③, 3번, (3), 3., 제3번, ３, C); several of them, each of them
+    right (`1,3`, ①③); the text of a choice; or both (③ 조선). Marks and letters show their own number,
+    whatever `first` is. Raises Refused for anything else, for a number outside the choices, and for a
+    text that is one choice while the label that it looks like is another.
     """
     if is_missing(value):
         return ()
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    digits = str(value).strip() if isinstance(value, int | str) else ""  # `True` is no digit
-    if not re.fullmatch(r"[0-9]{1,2}(\.0)?", digits):
+    written = str(value).strip() if isinstance(value, int | str) else ""
+    if re.fullmatch(r"[0-9]{1,2}(\.0)?", written):
+        return _among([int(written.removesuffix(".0")) - first + 1], value, len(choices), name)
+    if not isinstance(value, str):  # `True` is no number
         raise Refused("answer_is_no_number", f"{name}: {value!r}")
-    answer = int(digits.removesuffix(".0")) - first + 1
-    if answer == 0 and first == 1:
-        raise Refused(ZERO, f"{name}: {value!r}, and the first choice is 1")
-    if not 1 <= answer <= choices:
+    numbers = [_number(symbol, first) for symbol in labels(value)] or _with_text(value, choices)
+    same = _same_text(value, choices) if may_be_text else []
+    if same and numbers != same and all(0 < n <= len(choices) for n in numbers) and numbers:
         raise Refused(
-            "answer_outside_choices", f"{name}: {value!r}, and there are {choices} choices"
+            "answer_is_ambiguous",
+            f"{name}: {value!r} is the text of choice {same[0]} and the label of another; "
+            "`answer_is` of `columns` says which is meant",
         )
-    return (str(answer),)
+    if same:
+        return choice_text(value, choices, name)
+    if not numbers:
+        raise Refused("answer_is_no_number", f"{name}: {value!r}")
+    return _among(numbers, value, len(choices), name)
+
+
+def labels(value: str) -> list[str]:
+    """The symbols of the labels that a text consists of, such as 1 and 3; none where it says more."""
+    folded = fold(value)
+    return [] if _BETWEEN.sub("", _LABEL.sub("", folded)) else _LABEL.findall(folded)
+
+
+def _number(symbol: str, first: int) -> int:
+    if symbol.isdecimal():
+        return int(symbol) - first + 1
+    return CHOICE_MARKS.get(symbol) or LETTERS.index(symbol.upper()) + 1
+
+
+def _with_text(value: str, choices: Sequence[str]) -> list[int]:
+    """The number of a label that the text of its own choice follows."""
+    folded = fold(value)
+    label = _LABEL.match(folded)
+    number = _number(label[1], 1) if label else 0
+    if label is None or not 1 <= number <= len(choices):
+        return []
+    return [number] if fold(choices[number - 1]) == folded[label.end() :].strip() else []
+
+
+def _among(numbers: Sequence[int], value: Any, choices: int, name: str) -> tuple[str, ...]:
+    for number in numbers:
+        if number == 0:
+            raise Refused(ZERO, f"{name}: {value!r}, and the first choice is 1")
+        if not 1 <= number <= choices:
+            raise Refused(
+                "answer_outside_choices", f"{name}: {value!r}, and there are {choices} choices"
+            )
+    return tuple(str(number) for number in dict.fromkeys(numbers))
 
 
 def letter(value: Any, choices: int, name: str = "answer") -> tuple[str, ...]:
-    """The 1-based answer from a letter, `B` or `(B)`; none if missing; raises Refused otherwise."""
+    """The 1-based answer from a letter, `B`, `B.` or `(B)`; none if missing; raises Refused otherwise."""
     if is_missing(value):
         return ()
-    mark = str(value).strip().removeprefix("(").removesuffix(")").upper()
-    if len(mark) != 1 or mark not in LETTERS:
+    label = _LABEL.fullmatch(fold(str(value)))
+    if label is None or label[1].upper() not in LETTERS:
         raise Refused("answer_is_no_letter", f"{name}: {value!r}")
-    return number(LETTERS.index(mark), choices, name, first=0)
+    return _among([_number(label[1], 1)], value, choices, name)
 
 
 def choice_text(value: Any, choices: Sequence[str], name: str = "answer") -> tuple[str, ...]:
@@ -147,13 +205,18 @@ def choice_text(value: Any, choices: Sequence[str], name: str = "answer") -> tup
     if is_missing(value):
         return ()
     wanted = as_text(value, name)
-    same = [n for n, choice in enumerate(choices, start=1) if choice == wanted]
-    same = same or [n for n, choice in enumerate(choices, start=1) if fold(choice) == fold(wanted)]
+    same = _same_text(wanted, choices)
     if not same:
         raise Refused("answer_is_no_choice", f"{name}: {wanted[:60]!r} is not among the choices")
     if len(same) > 1:
         raise Refused("answer_is_two_choices", f"{name}: {wanted[:60]!r} stands more than once")
     return (str(same[0]),)
+
+
+def _same_text(wanted: str, choices: Sequence[str]) -> list[int]:
+    """The numbers of the choices of this text; folded where none is the same to the letter."""
+    same = [n for n, choice in enumerate(choices, start=1) if choice == wanted]
+    return same or [n for n, choice in enumerate(choices, start=1) if fold(choice) == fold(wanted)]
 
 
 def literal(value: Any, name: str) -> Any:

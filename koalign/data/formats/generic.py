@@ -3,8 +3,8 @@
     columns: {question: 문제, choices: [보기1, 보기2, 보기3, 보기4], answer: 정답, answer_is: letter}
 
 Keys are fields of a Problem with `answer` for its answer; `choices` is a list of columns or one
-column that holds a list. `answer_is`: number (the default), letter, or text. `answer_from`: the number of
-the first choice, 1 (the default) or 0.
+column that holds a list. `answer_is`: any (the default), number, letter, or text. `answer_from`: the
+number of the first choice, 1 (the default) or 0.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ TEXTS = ("passage", "box", "group", "split", "source", "key", "subject", "ration
 KEYS = ("question", "choices", "answer", "answer_is", "answer_from", *TEXTS)
 
 ANSWERS: dict[str, Callable[[Any, Sequence[str], int], tuple[str, ...]]] = {
-    "number": lambda value, choices, first: cells.number(value, len(choices), first=first),
+    "any": lambda value, choices, first: cells.gold(value, choices, first=first),
+    "number": lambda value, choices, first: cells.gold(
+        value, choices, first=first, may_be_text=False
+    ),
     "letter": lambda value, choices, _: cells.letter(value, len(choices)),
     "text": lambda value, choices, _: cells.choice_text(value, choices),
 }
@@ -55,7 +58,7 @@ def mapped(columns: Columns) -> Format:
         choices = _choices(row, columns)
         value = row.fields.get(_one(columns, "answer"))
         if choices:
-            read = ANSWERS[_one(columns, "answer_is") or "number"]
+            read = ANSWERS[_one(columns, "answer_is") or "any"]
             answers = read(value, choices, row.answer_from)
         else:
             answers = () if cells.is_missing(value) else (cells.as_text(value, "answer"),)

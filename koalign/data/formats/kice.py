@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from koalign.data.formats.documents import Document, Row
-from koalign.data.formats.fields import is_missing, number, optional, text, texts
+from koalign.data.formats.fields import gold, is_missing, optional, text, texts
 from koalign.data.formats.format import Format
 from koalign.records import Drop, Problem
 
@@ -45,7 +45,7 @@ def problem(row: Row) -> Problem:
         passage="" if row.fields.get("no_paragraph") == 1 else optional(row, "paragraph"),
         box=optional(row, "question_plus"),
         choices=choices,
-        answers=number(row.fields.get("answer"), len(choices), first=row.answer_from),
+        answers=gold(row.fields.get("answer"), choices, first=row.answer_from),
         group=group,
         key=f"{group}#{row.fields['number']}" if group else "",
         subject=_SUBJECTS.get(kind, kind),

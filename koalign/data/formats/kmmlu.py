@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 
 from koalign.data.formats.documents import Row
-from koalign.data.formats.fields import columns, letter, literal, number, optional, text, texts
+from koalign.data.formats.fields import columns, gold, letter, literal, optional, text, texts
 from koalign.data.formats.format import Format, having
 from koalign.records import Problem
 
@@ -33,7 +33,7 @@ def kmmlu(row: Row) -> Problem:
     return Problem(
         question=text(row, "question"),
         choices=choices,
-        answers=number(row.fields.get("answer"), len(choices), first=row.answer_from),
+        answers=gold(row.fields.get("answer"), choices, first=row.answer_from),
         subject=_title(optional(row, "Category") or _SPLIT.sub("", row.file)),
     )
 
@@ -54,7 +54,7 @@ def _licensure(row: Row, subject: str) -> Problem:
     return Problem(
         question=text(row, "question"),
         choices=choices,
-        answers=number(row.fields.get("solution"), len(choices), "solution", row.answer_from),
+        answers=gold(row.fields.get("solution"), choices, "solution", row.answer_from),
         key=optional(row, "id"),
         subject=subject,
     )

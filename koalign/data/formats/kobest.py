@@ -15,7 +15,7 @@ from collections.abc import Collection
 from typing import Any
 
 from koalign.data.formats.documents import Document, Row
-from koalign.data.formats.fields import Refused, number, optional, text
+from koalign.data.formats.fields import Refused, gold, optional, text
 from koalign.data.formats.format import Format
 from koalign.data.text.korean import with_josa
 from koalign.records import Problem
@@ -68,7 +68,7 @@ def problem(row: Row) -> Problem:
         question=question,
         passage=passage,
         choices=choices,
-        answers=number(_as_number(label), len(choices), names[-1], first),
+        answers=gold(_as_number(label), choices, names[-1], first),
         key=optional(row, "ID"),
         subject=task,
     )

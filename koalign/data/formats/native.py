@@ -11,7 +11,7 @@ import difflib
 from typing import Any
 
 from koalign.data.formats.documents import Document, Row
-from koalign.data.formats.fields import Refused, as_text, is_missing, number, optional, text, texts
+from koalign.data.formats.fields import Refused, as_text, gold, is_missing, optional, text, texts
 from koalign.data.formats.format import Format
 from koalign.records import Problem
 
@@ -57,7 +57,7 @@ def _answers(row: Row, choices: tuple[str, ...]) -> tuple[str, ...]:
     if not choices:
         return tuple(as_text(item, "answers") for item in listed)
     first = row.answer_from
-    return tuple(n for item in listed for n in number(item, len(choices), first=first))
+    return tuple(n for item in listed for n in gold(item, choices, first=first))
 
 
 def _fits(document: Document) -> bool:

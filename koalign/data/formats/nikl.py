@@ -30,9 +30,9 @@ from koalign.data.formats.fields import (
     Refused,
     as_text,
     choice_text,
+    gold,
     inner,
     is_missing,
-    number,
     objects,
     optional,
     text,
@@ -68,7 +68,7 @@ def _question(row: Row) -> Problem | Ranking:
             if split is None:
                 raise Refused("no_choices", f"no choices in the question {question[-60:]!r}")
             stem, choices = split
-            answers = number(answer, len(choices))
+            answers = gold(answer, choices)
             problem = Problem(question=stem, choices=choices, answers=answers, **shared)
         case "단답형":
             answers = tuple(filter(None, dict.fromkeys(map(str.strip, answer.split("#")))))
