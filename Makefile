@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 .PHONY: demo test fast lint docs gpu clean
 
-demo: .venv/runtime  ## the whole chain on the built-in exam: about seven minutes
+demo: .venv/runtime  ## the whole chain on the built-in exam: about eight minutes
 	$(BIN)/koalign run
 
 test: .venv/all lint  ## everything, real vLLM included; two files at a time, a core each

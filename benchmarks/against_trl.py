@@ -138,6 +138,18 @@ def synchronize(device: torch.device) -> None:
         torch.cuda.synchronize()
 
 
+def median_seconds(call: Callable[[], Any], device: torch.device, rounds: int) -> float:
+    """Median seconds of a call, after a warm-up."""
+    taken = []
+    for _ in range(rounds + 1):
+        synchronize(device)
+        started = time.perf_counter()
+        call()
+        synchronize(device)
+        taken.append(time.perf_counter() - started)
+    return statistics.median(taken[1:])
+
+
 def gradients(trainer: Any) -> torch.Tensor:
     """Of all adapter weights, as one vector."""
     return torch.cat(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import statistics
-import time
 from collections.abc import Callable
 from typing import Any
 
 import torch
-from against_trl import synchronize
+from against_trl import median_seconds, synchronize
 from shapes import Setting
 from torch.profiler import ProfilerActivity, profile
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
@@ -63,17 +61,13 @@ def measure(row: str, setting: Setting) -> dict[str, Any]:
 
 
 def milliseconds(step: Callable[..., None], way: Callable[[], Any], setting: Setting) -> float:
-    """Median of rounds of `TIMES` steps."""
-    device = torch.device(setting.device)
-    taken = []
-    for _ in range(ROUNDS + 1):
-        synchronize(device)
-        started = time.perf_counter()
+    """Of one step: median of rounds of `TIMES` steps."""
+
+    def steps() -> None:
         for _ in range(TIMES):
             step(way)
-        synchronize(device)
-        taken.append(1000 * (time.perf_counter() - started) / TIMES)
-    return statistics.median(taken[1:])
+
+    return 1000 * median_seconds(steps, torch.device(setting.device), ROUNDS) / TIMES
 
 
 def launches(step: Callable[..., Any], way: Any, setting: Setting) -> int:

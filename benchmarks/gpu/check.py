@@ -41,10 +41,10 @@ class Piece:
     name: str
     module: str
     rows: tuple[str, ...]
-    limit: float
+    max_seconds: float
     """Seconds, imports left out."""
-    least: float
-    """Not begun with less time left than this."""
+    min_seconds: float
+    """Started only with at least this much time left."""
 
 
 PIECES = (
@@ -108,29 +108,29 @@ class Check:
     def _measure(self, piece: Piece, child: subprocess.Popen[str]) -> Piece:
         """Let a piece go; returns what of it is still to be measured after a row that failed."""
         left = self._deadline - time.monotonic()
-        limit = min(piece.limit, left) if self._args.device == "cuda" else left
-        if limit < piece.least:
+        max_seconds = min(piece.max_seconds, left) if self._args.device == "cuda" else left
+        if max_seconds < piece.min_seconds:
             stop(child)
             self._add(piece, [{"row": row, "error": "not run: time is up"} for row in piece.rows])
             return replace(piece, rows=())
         started, failure = time.monotonic(), ""
         try:
-            child.communicate("go\n", timeout=limit)
+            child.communicate("go\n", timeout=max_seconds)
         except subprocess.TimeoutExpired:
-            failure = f"stopped after {limit:.0f} s"
+            failure = f"stopped after {max_seconds:.0f} s"
         stop(child)
-        said = (self._scratch / f"{piece.name}.log").read_text("utf-8", errors="replace")
-        self._log.write(f"==== {piece.name}\n{said}\n")
+        output = (self._scratch / f"{piece.name}.log").read_text("utf-8", errors="replace")
+        self._log.write(f"==== {piece.name}\n{output}\n")
         self._log.flush()
         measured = lines(self._scratch / piece.name)
         self._add(piece, measured)
         rest = piece.rows[len(measured) :]
         if rest:
-            last = said.strip().splitlines()[-LAST_LINES:]
+            last = output.strip().splitlines()[-LAST_LINES:]
             failure = failure or (last[-1] if last else f"exit code {child.returncode}")
             self._add(piece, [{"row": rest[0], "error": failure, "last_lines": last}])
         seconds = time.monotonic() - started
-        return replace(piece, rows=rest[1:], limit=piece.limit - seconds)
+        return replace(piece, rows=rest[1:], max_seconds=piece.max_seconds - seconds)
 
     def _add(self, piece: Piece, rows: list[dict[str, Any]]) -> None:
         self.report["rows"] += [{**row, "piece": piece.name} for row in rows]

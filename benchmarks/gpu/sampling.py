@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import random
-import statistics
-import time
 from typing import Any
 
-import torch
-from against_trl import synchronize, tokenizer
+from against_trl import median_seconds, tokenizer
 from shapes import Setting, config_of, random_base
 
 from koalign.adapters.base import identify
@@ -47,7 +44,7 @@ def measure(row: str, setting: Setting) -> dict[str, Any]:
         Question((*shots, *ids(own)), tuple((choice,) for choice in range(11, 16)))
         for _ in range(number)
     ]
-    taken = timed(engine, lambda: list(engine.score(questions)))
+    taken = median_seconds(lambda: list(engine.score(questions)), engine._model.device, ROUNDS)
     return {
         "seconds": taken,
         "prompts_per_second": number / taken,
@@ -68,7 +65,7 @@ def sampling(engine: HfEngine, prompts: list[tuple[int, ...]]) -> dict[str, Any]
         done = engine.generate(requests, section, seed=0)
         written.append(sum(len(sample.token_ids) for samples in done for sample in samples))
 
-    taken = timed(engine, generate)
+    taken = median_seconds(generate, engine._model.device, ROUNDS)
     return {
         "seconds": taken,
         "tokens_per_second": written[-1] / taken,
@@ -76,16 +73,3 @@ def sampling(engine: HfEngine, prompts: list[tuple[int, ...]]) -> dict[str, Any]
         "prompt_tokens": len(prompts[0]),
         "new_tokens": written[-1],
     }
-
-
-def timed(engine: HfEngine, call: Any) -> float:
-    """Median seconds after a warm-up."""
-    device: torch.device = engine._model.device
-    taken = []
-    for _ in range(ROUNDS + 1):
-        synchronize(device)
-        started = time.perf_counter()
-        call()
-        synchronize(device)
-        taken.append(time.perf_counter() - started)
-    return statistics.median(taken[1:])

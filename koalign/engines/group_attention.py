@@ -21,10 +21,8 @@ from koalign.records import KoalignError
 
 ATTENTION = "koalign_groups"
 """Name of the attention in transformers; without a layout it is plain SDPA."""
-FEWER_KEY_HEADS = (
-    {"enable_gqa": True} if "enable_gqa" in inspect.signature(varlen_attn).parameters else {}
-)
-"""PyTorch 2.11 takes fewer heads of keys than of queries without being told, later versions when told."""
+GQA = {"enable_gqa": True} if "enable_gqa" in inspect.signature(varlen_attn).parameters else {}
+"""Grouped-query attention: PyTorch 2.11 has it always, later versions by this argument."""
 
 Attend = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor | None], torch.Tensor]
 """q, k, v (1, heads, tokens, d) and a mask, or None for causal -> (1, tokens, heads, d)."""
@@ -50,7 +48,7 @@ def group_attention(
     """
     if s_aux is not None:
         raise KoalignError(
-            "training.packing: groups knows no attention sinks; set training.packing: trl"
+            "training.packing: groups has no attention sinks; set training.packing: trl"
         )
 
     def attend(
@@ -70,7 +68,7 @@ def group_attention(
 def why_not_one_call(
     query: torch.Tensor, value: torch.Tensor, layout: Layout, dropout: float, softcap: float | None
 ) -> str | None:
-    """Why a row is computed group by group; None: in one call of the flash kernel.
+    """The reason why a row is computed group by group; None where one call of the flash kernel can do it.
 
     The kernel's limits are those of PyTorch (aten/src/ATen/native/transformers/cuda/flash_attn).
     """
@@ -84,7 +82,7 @@ def why_not_one_call(
         "it computes in 16 bits": _computed_in(query) not in (torch.bfloat16, torch.float16),
         "it takes heads of 8 to 256 in steps of 8": size % 8 != 0 or size > 256,
         "it takes keys and values of one size": value.shape[-1] != size,
-        "it knows no capped scores": softcap is not None,
+        "it has no capped scores": softcap is not None,
         "PyTorch's call has no dropout": dropout > 0,
         "keys in a KV cache are not in the row": layout.kept > 0,
     }
@@ -109,13 +107,13 @@ def in_one_call(
         q.to(dtype),
         k,
         v,
-        row.queries_from,
-        row.keys_from,
-        row.most_queries,
-        row.most_keys,
+        row.cu_seq_q,
+        row.cu_seq_k,
+        row.max_q,
+        row.max_k,
         scale=scaling,
         window_size=(-1 if window is None else window - 1, 0),
-        **FEWER_KEY_HEADS,
+        **GQA,
     )[None]
 
 
@@ -129,7 +127,7 @@ def group_by_group(
 ) -> torch.Tensor:
     """The row (1, W, heads, d) by two attentions a group: of its prompt, and of its completions.
 
-    Split and not sliced: backward of a split is one cat, that of every slice fills the row with zeros.
+    Split and not sliced: backward of a split is one cat; backward of each slice fills the row with zeros.
     """
     sizes = [span.stop - span.start for span in layout.spans]
     kept_keys, *keys = key.split([layout.kept, *sizes], dim=2)
@@ -157,7 +155,7 @@ def _behind(kept: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
 
 
 def _computed_in(query: torch.Tensor) -> torch.dtype:
-    """What SDPA computes in; a 4-bit base gives float32 states under bfloat16 autocast."""
+    """The dtype of SDPA; a 4-bit base gives float32 states under bfloat16 autocast."""
     kind = query.device.type
     return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else query.dtype
 

@@ -1,4 +1,4 @@
-"""layout: where groups lie in a row, and what a layer's attention needs of it, made once a row."""
+"""layout: where groups lie in a row, and the masks and indices for attention, made once a row."""
 
 from __future__ import annotations
 
@@ -34,27 +34,27 @@ class Sequences:
     """A row as the sequences of one variable-length attention: the queries are the row as it is."""
 
     keys: torch.Tensor
-    """(K,): places in the row of all sequences' keys."""
-    queries_from: torch.Tensor
-    """(S + 1,) int32: where each sequence begins among the queries, and their number."""
-    keys_from: torch.Tensor
-    """(S + 1,) int32: the same among the keys."""
-    most_queries: int
-    most_keys: int
-    """Of one sequence."""
+    """(K,): places in the row of the keys of all sequences."""
+    cu_seq_q: torch.Tensor
+    """(S + 1,) int32: cumulative lengths of the queries, from 0; as `varlen_attn` takes them."""
+    cu_seq_k: torch.Tensor
+    """(S + 1,) int32: the same of the keys."""
+    max_q: int
+    max_k: int
+    """Most queries and keys of one sequence."""
 
 
 @dataclass(frozen=True)
 class Layout:
     """The groups of a row, passed to the model beside ids and positions.
 
-    What attention needs of it is made once a row, on the device of the states.
+    Masks and indices are made once a row, on the device of the states.
     """
 
     spans: tuple[Span, ...]
     kept: int = 0
     """Tokens in the KV cache that all groups of the row share."""
-    _made: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+    _cache: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def predictors(self, device: torch.device) -> torch.Tensor:
         """(N,): for each completion token, in order, the place in the row that predicts it."""
@@ -68,7 +68,7 @@ class Layout:
                     start += length
             return _moved(torch.tensor(places, dtype=torch.long), device)
 
-        return self._once(("predictors", device), make)
+        return self._cached(("predictors", device), make)
 
     def sequences(self, device: torch.device) -> Sequences:
         """The prompts, and the completions behind their prompts, in the order of the row."""
@@ -85,12 +85,12 @@ class Layout:
                     counts.append((length, len(prompt) + length))
                     start += length
             begins = torch.tensor([(0, 0), *counts]).cumsum(0).int().T.contiguous()
-            queries_from, keys_from = _moved(begins, device)
-            most_queries, most_keys = map(max, zip(*counts, strict=True))
+            cu_seq_q, cu_seq_k = _moved(begins, device)
+            max_q, max_k = map(max, zip(*counts, strict=True))
             places = _moved(torch.cat(keys), device)
-            return Sequences(places, queries_from, keys_from, most_queries, most_keys)
+            return Sequences(places, cu_seq_q, cu_seq_k, max_q, max_k)
 
-        return self._once(("sequences", device), make)
+        return self._cached(("sequences", device), make)
 
     def prompt_mask(
         self, span: Span, window: int | None, device: torch.device
@@ -105,7 +105,7 @@ class Layout:
             place = torch.arange(self.kept + size, device=device)
             return _within(place[self.kept :], place, window)[None, None]
 
-        return self._once(("prompt", span, window, device), make)
+        return self._cached(("prompt", span, window, device), make)
 
     def completion_mask(
         self, span: Span, window: int | None, device: torch.device
@@ -122,16 +122,16 @@ class Layout:
             own = (owner == _PROMPT) | (owner == owner[prompt:, None])
             return (own & _within(place[prompt:], place, window))[None, None]
 
-        return self._once(("completions", span, window, device), make)
+        return self._cached(("completions", span, window, device), make)
 
-    def _once(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
-        if key not in self._made:
-            self._made[key] = make()
-        return self._made[key]
+    def _cached(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+        if key not in self._cache:
+            self._cache[key] = make()
+        return self._cache[key]
 
 
 def _moved(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """On the device, without waiting for what it computes."""
+    """On the device, copied without waiting for it."""
     return tensor.to(device, non_blocking=True)
 
 

@@ -125,9 +125,9 @@ class _Evaluation:
         by_id = {a.id: a for a in read_jsonl(inputs[ATTEMPTS], Attempt)}
         attempts = [by_id[problem.id] for problem in problems]
         solving, policy = self._system(*SOLVE), self._adapters["dpo"]
-        made = read_manifest(inputs["solve/answers.jsonl"].parent)
-        assert made is not None  # an input of a stage is whole
-        cost = {"seconds": made.seconds, "peak_memory_mb": made.peak_memory_mb}
+        solved = read_manifest(inputs["solve/answers.jsonl"].parent)
+        assert solved is not None  # an input of a stage is whole
+        cost = {"seconds": solved.seconds, "peak_memory_mb": solved.peak_memory_mb}
         self._write("solve", solving, _votes(self._direct, attempts), self._direct, cost)
         solver = Solver(
             self._engine,
@@ -137,27 +137,27 @@ class _Evaluation:
             self._config.seed,
         )
         work = self._out / "solving"
-        asked = solver, problems, attempts
+        task = solver, problems, attempts
         bare = self._vote(
             "votes_written",
             self._system("dpo"),
-            lambda: votes_at_equal_written(*asked, policy, work / "bare_samples.jsonl"),
+            lambda: votes_at_equal_written(*task, policy, work / "bare_samples.jsonl"),
         )
         with measured() as cost:
-            mismatched = under_mismatched(*asked, work / "mismatched_samples.jsonl")
+            mismatched = under_mismatched(*task, work / "mismatched_samples.jsonl")
         if controls != "off":
             path = work / "votes_total_samples.jsonl"
             self._vote(
                 "votes_total",
                 self._system("dpo"),
-                lambda: votes_at_equal_total(*asked, bare, policy, path),
+                lambda: votes_at_equal_total(*task, bare, policy, path),
             )
             if any(hint.answers for attempt in mismatched for hint in attempt.hints):
                 # Where no other hint was to be had the problem's own attempt makes no difference.
-                given = [
+                filled = [
                     m if answers_of(m) else a for m, a in zip(mismatched, attempts, strict=True)
                 ]
-                self._write("mismatched", solving, _votes(self._direct, given), self._direct, cost)
+                self._write("mismatched", solving, _votes(self._direct, filled), self._direct, cost)
             by_base, own = replace(solver, steps=[None]), own_hints(attempts)
             self._vote(
                 "base_hinted",
@@ -241,9 +241,9 @@ def _benchmark(
 
 def _refuse_other_solutions(inputs: Inputs, section: Solve) -> None:
     """Raises KoalignError if the run solved another test split, or with other settings."""
-    made = read_json(inputs["solve/answers.jsonl"].parent / "plan.json")
+    plan = read_json(inputs["solve/answers.jsonl"].parent / "plan.json")
     test = hash_path(inputs[TEST])
-    if made["inputs"][TEST] != test or made["config"]["solve"] != section.model_dump(mode="json"):
+    if plan["inputs"][TEST] != test or plan["config"]["solve"] != section.model_dump(mode="json"):
         raise KoalignError(
             "solve was made for another test split or with other settings; set the solve.… keys as they "
             "were then, or run `koalign solve --force`"

@@ -23,22 +23,20 @@ from koalign.stages import (
     traces,
 )
 
-LEARNED = (prepare.STAGE, sft.STAGE)
-PAIRED = (samples.STAGE, pairs.STAGE)
-ASIDE = (distill.STAGE,)
-SHARPENED = (dpo.REFERENCE, dpo.STAGE)
-ON_TOP = (candidates.STAGE, hints.STAGE, roles.ABSTRACTION, roles.ANSWER)
+SFT = (prepare.STAGE, sft.STAGE)
+PAIRS = (samples.STAGE, pairs.STAGE)
+OPTIONAL = (distill.STAGE,)
+DPO = (dpo.REFERENCE, dpo.STAGE)
+HINTS = (candidates.STAGE, hints.STAGE, roles.ABSTRACTION, roles.ANSWER)
 CONTROLS = (dpo.RFT, traces.STAGE, roles.REASONING, sft.PLATEAU)
-SOLVED = (solve.STAGE, *CONTROLS, evaluate.STAGE)
-WITH_HINTS = frozenset(
-    stage.name for stage in (*ON_TOP, solve.STAGE, traces.STAGE, roles.REASONING)
-)
-"""Stages that a run without hints has not, and whose files its `evaluate` does not read."""
+SOLVING = (solve.STAGE, *CONTROLS, evaluate.STAGE)
+WITH_HINTS = frozenset(stage.name for stage in (*HINTS, solve.STAGE, traces.STAGE, roles.REASONING))
+"""Stages that a run without hints does not have, and whose files its `evaluate` does not read."""
 
 PRODUCERS.update(
     {
         stage.name: stage.command
-        for stages in (LEARNED, PAIRED, ASIDE, SHARPENED, ON_TOP, SOLVED)
+        for stages in (SFT, PAIRS, OPTIONAL, DPO, HINTS, SOLVING)
         for stage in stages
     }
 )
@@ -52,28 +50,26 @@ def stages_of(command: str, config: Config) -> tuple[Stage, ...]:
     """
     rounds = config.dpo.rounds
     later = tuple(
-        _in_round(stage, number)
-        for number in range(2, rounds + 1)
-        for stage in (*PAIRED, *SHARPENED)
+        _in_round(stage, number) for number in range(2, rounds + 1) for stage in (*PAIRS, *DPO)
     )
     last = {
         "dpo/adapter": f"{in_round('dpo', rounds)}/adapter",
         "samples/samples.jsonl": f"{in_round('samples', rounds)}/samples.jsonl",
     }
-    on_top, solved, controls, evaluated = (
+    hinting, solved, controls, evaluated = (
         tuple(replace(stage, at=last) for stage in stages)
-        for stages in (_on_top(config), (solve.STAGE,), *_compared(config))
+        for stages in (_hint_stages(config), (solve.STAGE,), *_evaluation(config))
     )
     made = {
-        "prepare": LEARNED[:1],
-        "sft": LEARNED,
-        "dpo-pairs": PAIRED,
-        "dpo": (*SHARPENED, *later),
-        "abstractions": on_top,
+        "prepare": SFT[:1],
+        "sft": SFT,
+        "dpo-pairs": PAIRS,
+        "dpo": (*DPO, *later),
+        "abstractions": hinting,
         "solve": solved,
         "evaluate": (*controls, *evaluated),
         "run": (
-            *LEARNED, *PAIRED, *SHARPENED, *later, *on_top, *solved, *controls, *evaluated
+            *SFT, *PAIRS, *DPO, *later, *hinting, *solved, *controls, *evaluated
         ),
     }  # fmt: skip
     if command in ("run", "evaluate") and not config.has_hints:
@@ -93,7 +89,7 @@ def without_hints(stages: Sequence[Stage]) -> tuple[Stage, ...]:
     )
 
 
-def _compared(config: Config) -> tuple[tuple[Stage, ...], tuple[Stage, ...]]:
+def _evaluation(config: Config) -> tuple[tuple[Stage, ...], tuple[Stage, ...]]:
     """The stages that train controls, and evaluate with their adapters among its inputs."""
     controls: tuple[Stage, ...] = ()
     if config.controls != "off":
@@ -109,9 +105,9 @@ def _compared(config: Config) -> tuple[tuple[Stage, ...], tuple[Stage, ...]]:
     return controls, (replace(evaluate.STAGE, inputs=(*evaluate.STAGE.inputs, *adapters)),)
 
 
-def _on_top(config: Config) -> tuple[Stage, ...]:
+def _hint_stages(config: Config) -> tuple[Stage, ...]:
     """The stages on top of the policy; they depend on `teacher` only if it writes the hints."""
-    first, *others = ON_TOP
+    first, *others = HINTS
     if config.candidates.source != "teacher":
         first = replace(first, sections=tuple(s for s in first.sections if s != "teacher"))
     return (first, *others)
@@ -119,12 +115,12 @@ def _on_top(config: Config) -> tuple[Stage, ...]:
 
 def names_in(run_dir: Path) -> list[str]:
     """The folders of a run's stages in order: of all rounds, distill and controls where they were begun."""
-    aside = {stage.name for stage in (*ASIDE, *CONTROLS)}
-    names = [name for name in PRODUCERS if name not in aside or (run_dir / name).exists()]
+    optional = {stage.name for stage in (*OPTIONAL, *CONTROLS)}
+    names = [name for name in PRODUCERS if name not in optional or (run_dir / name).exists()]
     after = names.index("dpo") + 1
     number = 2
     while (run_dir / in_round("samples", number)).exists():
-        later = [in_round(stage.name, number) for stage in (*PAIRED, *SHARPENED)]
+        later = [in_round(stage.name, number) for stage in (*PAIRS, *DPO)]
         names[after:after] = later
         after, number = after + len(later), number + 1
     return names
@@ -133,7 +129,7 @@ def names_in(run_dir: Path) -> list[str]:
 def _in_round(stage: Stage, number: int) -> Stage:
     """A stage of DPO's first round as one of a later round, which continues the one before."""
     at = {"sft/adapter": f"{in_round('dpo', number - 1)}/adapter"}
-    for made in (*PAIRED, *SHARPENED):
+    for made in (*PAIRS, *DPO):
         for name in stage.inputs:
             if name.startswith(f"{made.name}/"):
                 at[name] = name.replace(made.name, in_round(made.name, number), 1)

@@ -149,9 +149,9 @@ def test_one_call_is_what_two_calls_a_group_are(lengths, window):
 def test_the_sequences_of_a_row_are_prompts_and_completions_behind_their_prompt():
     row = layout_of([(3, [2, 1]), (2, []), (1, [2])]).sequences(CPU)
     assert row.keys.tolist() == [0, 1, 2, 0, 1, 2, 3, 4, 0, 1, 2, 5, 6, 7, 8, 8, 9, 10]
-    assert row.queries_from.tolist() == [0, 3, 5, 6, 8, 9, 11]
-    assert row.keys_from.tolist() == [0, 3, 8, 12, 14, 15, 18]
-    assert (row.most_queries, row.most_keys) == (3, 5)
+    assert row.cu_seq_q.tolist() == [0, 3, 5, 6, 8, 9, 11]
+    assert row.cu_seq_k.tolist() == [0, 3, 8, 12, 14, 15, 18]
+    assert (row.max_q, row.max_k) == (3, 5)
 
 
 @pytest.mark.parametrize("name", [name for name in CONFIGS if name != "gemma2"])
