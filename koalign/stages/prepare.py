@@ -136,6 +136,10 @@ def _with_several_answers(reading: Reading) -> int:
 def _say_what_was_read(source: str, reading: Reading, not_read: Mapping[str, str]) -> None:
     for known, count in Counter(reading.files.values()).items():
         print(f"{source}: {f'{count} files ' * (count > 1)}read as {known}", file=sys.stderr)
+    sizes = Counter(len(one.choices) for one in reading.problems)
+    if len(sizes) > 1:
+        counts = ", ".join(f"{sizes[n]:,} of {n or 'no'} choices" for n in sorted(sizes))
+        print(f"{source}: problems: {counts}", file=sys.stderr)
     if several := _with_several_answers(reading):
         print(
             f"{source}: {several} problems have several right answers, each counts", file=sys.stderr

@@ -15,6 +15,7 @@ from koalign.data.text.korean import CHOICE_MARKS, clean, fold
 ZERO = "answer_is_zero"
 """Reason of a row whose answer is 0 where answers count from 1."""
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_DASHES = ("-", "–", "—", "－")
 _LABEL = re.compile(
     r"(?:정?답(?:은|:| :)? ?)?(?:제 ?)?[(\[]? ?(?<![0-9a-z])"
     rf"([0-9]{{1,2}}|[a-z]|[{''.join(CHOICE_MARKS)}])(?![0-9a-z])"
@@ -87,6 +88,21 @@ def texts(value: Any, name: str) -> tuple[str, ...]:
         if not choice.strip():
             raise Refused("empty_choice", f"{name}: number {place} is empty")
     return choices
+
+
+def offered(values: Sequence[Any]) -> Sequence[Any]:
+    """The choices of a row in a mixed table, without the empty ones that end it.
+
+    Empty is null, NaN, no text, and `-`, unless another choice is a sign too (`+`, `×`).
+    """
+    given = list(values)
+    while given and is_missing(given[-1]):
+        given.pop()
+    words = given.copy()
+    while words and (is_missing(words[-1]) or words[-1] in _DASHES):
+        words.pop()
+    are_signs = any(isinstance(word, str) and not re.search(r"\w", word) for word in words)
+    return given if are_signs else words
 
 
 def inner(row: Row, name: str) -> Row:

@@ -3,7 +3,8 @@
     columns: {question: 문제, choices: [보기1, 보기2, 보기3, 보기4], answer: 정답, answer_is: letter}
 
 Keys are fields of a Problem with `answer` for its answer; `choices` is a list of columns or one
-column that holds a list. `answer_is`: any (the default), number, letter, or text. `answer_from`: the
+column that holds a list. Empty choices at the end of a row are none; without any it is a short problem.
+`answer_is`: any (the default), number, letter, or text. `answer_from`: the
 number of the first choice, 1 (the default) or 0.
 """
 
@@ -90,5 +91,9 @@ def _choice_columns(columns: Columns) -> Sequence[str]:
 def _choices(row: Row, columns: Columns) -> tuple[str, ...]:
     names = _choice_columns(columns)
     if isinstance(columns.get("choices"), str):
-        return cells.texts(cells.literal(row.fields.get(names[0]), names[0]), names[0])
-    return cells.columns(row, names)
+        listed = row.fields.get(names[0])
+        values = () if cells.is_missing(listed) else cells.literal(listed, names[0])
+    else:
+        values = [row.fields.get(name) for name in names]
+    label = "/".join(names)
+    return cells.texts(cells.offered(cells.as_list(values, label)), label)

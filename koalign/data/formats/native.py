@@ -11,7 +11,17 @@ import difflib
 from typing import Any
 
 from koalign.data.formats.documents import Document, Row
-from koalign.data.formats.fields import Refused, as_text, gold, is_missing, optional, text, texts
+from koalign.data.formats.fields import (
+    Refused,
+    as_list,
+    as_text,
+    gold,
+    is_missing,
+    offered,
+    optional,
+    text,
+    texts,
+)
 from koalign.data.formats.format import Format
 from koalign.records import Problem
 
@@ -25,9 +35,9 @@ def problem(row: Row) -> Problem:
         near = difflib.get_close_matches(unknown[0], FIELDS, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise Refused("unknown_field", f"{unknown[0]!r}{hint}")
-    choices = (
-        () if is_missing(row.fields.get("choices")) else texts(row.fields["choices"], "choices")
-    )
+    given = row.fields.get("choices")
+    listed = () if is_missing(given) else as_list(given, "choices")
+    choices = texts(offered(listed), "choices")
     kind = optional(row, "kind") or ("choice" if choices else "short")
     points = row.fields.get("points")
     built = Problem(
