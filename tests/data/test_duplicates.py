@@ -276,3 +276,29 @@ def test_texts_have_the_ngrams_of_their_letters(texts, n):
 def test_the_hashes_of_ngrams_are_the_same_in_every_process():
     hashes = character_ngrams(["가나다"], 2).hashes.tolist()
     assert hashes == [10643899996008377126, 10669001919695601598]
+
+
+@pytest.mark.parametrize("held", [duplicates.BATCH, 0])
+def test_pairs_that_are_compared_grow_with_the_rows_whatever_text_they_share(monkeypatch, held):
+    """A ratio of work, not of seconds."""
+    monkeypatch.setattr(similarity, "HELD", held and similarity.HELD)
+    compared = []
+    real = duplicates.contained
+    monkeypatch.setattr(duplicates, "contained", lambda *texts: compared.append(1) or real(*texts))
+    work = []
+    for size in (200, 400):
+        compared.clear()
+        rows = [
+            problem(question=f"{PASSAGE * 6} {chr(0xAC00 + 13 * n) * 9} 글") for n in range(size)
+        ]
+        find_duplicates(rows, 0.9)
+        work.append(len(compared) + size)
+    assert work[1] <= 2.5 * work[0]
+
+
+def test_a_long_text_that_many_rows_share_does_not_hide_a_near_duplicate():
+    rows = [problem(question=f"{PASSAGE * 4}. {n}, {QUESTION[n:]}", answers=()) for n in range(40)]
+    found = find_duplicates(
+        [*rows, problem(question=rows[7].question + " 고르시오", answers=())], 0.9
+    )
+    assert (found[-1].index, found[-1].kept) == (40, 7)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -12,9 +14,16 @@ import numpy as np
 from koalign.data.text.korean import fold
 from koalign.data.text.ngrams import (
     BATCH,
+    COMMON,
+    NGrams,
     Postings,
+    Texts,
+    bucket,
     character_ngrams,
     contained,
+    enough,
+    holds,
+    in_a_row,
     jaccard,
     joined,
     rarest,
@@ -23,6 +32,7 @@ from koalign.data.text.ngrams import (
 from koalign.records import Problem, content_hash
 
 _N = 5
+_WORD = re.compile(r"\w")
 _SENTENCE_END = re.compile(r"(?<=[.?!])\s+|\n+")
 # What makes another problem of nearly the same text: a number, and whether it asks for what is not.
 _DECISIVE = re.compile(
@@ -94,41 +104,95 @@ def _near(
     problems: Sequence[Problem], rows: Sequence[int], threshold: float
 ) -> dict[int, tuple[int, float]]:
     """Those of the rows, no two of them equal, that are near an earlier one -> that one, similarity."""
-    if not rows:
-        return {}
-    contents = character_ngrams([question_text(problems[row]) for row in rows], _N)
-    passages = character_ngrams([problems[row].passage for row in rows], _N)
-    counts = rarity(contents) + rarity(passages)
-    prefixes = []
-    for start in range(0, len(rows), BATCH):
-        batch = np.arange(start, min(start + BATCH, len(rows)))
-        # What is alike in both parts is alike in both together, so their rarest n-grams meet.
-        prefix = rarest(joined(contents.select(batch), passages.select(batch)), counts, threshold)
-        prefixes.append(Postings(prefix.hashes, batch[prefix.texts]))
-    index = Postings(
-        np.concatenate([prefix.hashes for prefix in prefixes]),
-        np.concatenate([prefix.texts for prefix in prefixes]),
-    ).by_hash()
-
+    first_with: dict[str, int] = {}
+    passage_of = np.array(
+        [first_with.setdefault(problems[row].passage, len(first_with)) for row in rows], np.int64
+    )
+    distinct = list(first_with)
+    contents = Texts(len(rows), lambda number: question_text(problems[rows[number]]), _N)
+    passages = Texts(len(distinct), distinct.__getitem__, _N)
+    own = [problems[row] for row in rows]
+    end = lru_cache(BATCH)(lambda row: _end(problems[row]))
+    decisive = lru_cache(BATCH)(lambda row: _decisive(problems[row]))
     near: dict[int, tuple[int, float]] = {}
-    for prefix in prefixes:
-        later, earlier = prefix.meet(index)
-        before = earlier < later
-        for one, other in zip(later[before].tolist(), earlier[before].tolist(), strict=True):
+    for one, other in _candidates(own, contents, passages, passage_of, threshold):
+        if other < one:
             row, kept = rows[one], rows[other]
             if row in near or kept in near:
+                continue
+            if contained(end(row), contents[other]) < threshold:  # the cheapest first
                 continue
             similarity = jaccard(contents[one], contents[other])
             if (
                 similarity >= threshold
-                and jaccard(passages[one], passages[other]) >= threshold
-                and contained(_end(problems[row]), contents[other]) >= threshold
-                and contained(_end(problems[kept]), contents[one]) >= threshold
-                and _decisive(problems[row]) == _decisive(problems[kept])
+                and jaccard(passages[passage_of[one]], passages[passage_of[other]]) >= threshold
+                and contained(end(kept), contents[one]) >= threshold
+                and decisive(row) == decisive(kept)
                 and not _conflict(problems[row], problems[kept])  # two golds, two problems
             ):
                 near[row] = kept, similarity
     return near
+
+
+def _candidates(
+    problems: Sequence[Problem],
+    contents: Texts,
+    passages: Texts,
+    passage_of: np.ndarray,
+    threshold: float,
+) -> Iterator[tuple[int, int]]:
+    """The pairs of rows that may be near, ascending; few, whatever text many rows share.
+
+    What is alike in both parts is alike in both together, so their rarest n-grams meet. Where more
+    than COMMON rows hold one of these, the end of a row looks for its rarest n-grams in the contents
+    too: no pair is missed as long as one row's are its own. Else the first COMMON rows are met.
+    """
+
+    def together() -> Iterator[tuple[np.ndarray, NGrams]]:
+        for numbers, ngrams in contents.batches():
+            yield numbers, joined(ngrams, passages.select(passage_of[numbers]))
+
+    counts = rarity(ngrams for _, ngrams in together())
+    met = np.zeros_like(counts)
+    prefixes, crowded = [], []
+    for numbers, ngrams in together():
+        prefix = rarest(ngrams, counts, enough(ngrams.sizes, threshold)).of(numbers)
+        places = bucket(prefix.hashes)
+        light = met[places] < COMMON
+        met += np.bincount(places, minlength=len(met))
+        prefixes.append(prefix.where(light))
+        crowded.append(prefix.texts[~light])
+    queries = in_a_row(prefixes)
+    index, more = queries.first_of_each()
+    crowded.append(more.texts)
+    rows = np.unique(np.concatenate(crowded))
+
+    ends = []
+    for start in range(0, len(rows), BATCH):
+        numbers = rows[start : start + BATCH]
+        ngrams = character_ngrams([_end_text(problems[row]) for row in numbers.tolist()], _N)
+        ends.append(rarest(ngrams, counts, enough(ngrams.sizes, threshold)).of(numbers))
+    asked = in_a_row(ends)
+    wanted = np.unique(asked.hashes)
+    holders = [
+        here.where(holds(here.hashes, wanted))
+        for here in (ngrams.postings.of(numbers) for numbers, ngrams in contents.batches())
+    ]
+    found, more = in_a_row(holders).first_of_each()
+    bounded = np.unique(asked.texts[holds(asked.hashes, np.unique(more.hashes))])
+    if len(bounded):
+        print(
+            f"{len(bounded)} rows end like more than {COMMON} others: compared with the first {COMMON} "
+            "and with those that share text of their own",
+            file=sys.stderr,
+        )
+    # What the ends find whole needs no other search.
+    settled = np.setdiff1d(asked.texts, bounded)
+    queries = queries.where(~holds(queries.texts, settled))
+    # The two searches are one, in which no n-gram of one meets those of the other.
+    queries = in_a_row([queries, Postings(~asked.hashes, asked.texts)])
+    index = in_a_row([index, Postings(~found.hashes, found.texts)])
+    return queries.by_text().meet(index.by_hash())
 
 
 def _content(problem: Problem, choices: Sequence[str]) -> str:
@@ -137,9 +201,14 @@ def _content(problem: Problem, choices: Sequence[str]) -> str:
 
 def _end(problem: Problem) -> np.ndarray:
     """The n-grams of the last sentence of the question with the choices."""
+    return character_ngrams([_end_text(problem)], _N)[0]
+
+
+def _end_text(problem: Problem) -> str:
+    """The last sentence of the question with the choices; all if that holds no word."""
     last = _SENTENCE_END.split(problem.question.strip())[-1]
-    text = question_text(problem.model_copy(update={"question": last, "box": ""}))
-    return character_ngrams([text], _N)[0]
+    text = " ".join((last, *sorted(map(fold, problem.choices))))
+    return text if _WORD.search(text) else question_text(problem)
 
 
 def _decisive(problem: Problem) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -14,10 +14,17 @@ from koalign.data.prompting.choices import split_choices
 from koalign.data.text.korean import fold
 from koalign.data.text.ngrams import (
     BATCH,
+    COMMON,
     NGrams,
     Postings,
+    Texts,
     character_ngrams,
+    common,
     contained,
+    enough,
+    holds,
+    in_a_row,
+    kept,
     rarest,
     rarity,
     united,
@@ -84,31 +91,38 @@ def _find(trained: Sequence[Problem], evaluated: Sequence[Problem], overlap: flo
     a question leaks without its passage too, and with the passage inside the question. A text below
     MINIMUM is not; then problem and passage must be equal, if only in their letters.
     """
-    sought, wholes = _sought(evaluated)
-    counts = rarity(wholes)
-    sought_index = rarest(sought.ngrams, counts, overlap).by_hash()
-    wholes_index = wholes.postings.by_hash()
-    equal: dict[tuple[Kind, object], int] = {}
-    for number, problem in enumerate(evaluated):
-        for key in _keys(problem, wholes[number]):
-            equal.setdefault(key, number)
+    wholes = Texts(len(evaluated), lambda number: _whole(evaluated[number]), _N)
+    template = _template(lambda: (ngrams for _, ngrams in wholes.batches()))
+    sought = _sought(evaluated, template, overlap)
+    sought_index = sought.queries.by_hash()
+    own = [
+        kept(ngrams, ~holds(ngrams.hashes, template.common)).postings.of(numbers)
+        for numbers, ngrams in wholes.batches()
+    ]
+    wholes_index = in_a_row(own).by_hash()
+    equal: dict[tuple[Kind, object], list[int]] = {}
+    for numbers, ngrams in wholes.batches():
+        for place, number in enumerate(numbers.tolist()):
+            for key in _keys(evaluated[number], ngrams[place]):
+                equal.setdefault(key, []).append(number)
 
     leaks: list[Leak] = []
     for start in range(0, len(trained), BATCH):
         batch = trained[start : start + BATCH]
-        parts, batch_wholes = _sought(batch)
+        parts = _sought(batch, template, overlap)
+        batch_wholes = character_ngrams([_whole(problem) for problem in batch], _N)
         found = [
-            Leak(number, equal[key], key[0], 1.0)
+            Leak(number, equal[key][0], key[0], 1.0)
             for number, problem in enumerate(batch)
             for key in _keys(problem, batch_wholes[number])
-            if key in equal
+            if key in equal and not (key[0] == "passage" and len(equal[key]) > COMMON)
         ]
-        for part, number in _pairs(rarest(parts.ngrams, counts, overlap), wholes_index):
-            share = contained(parts.ngrams[part], wholes[number])
-            found.append(Leak(parts.owners[part], number, parts.kinds[part], share))
-        for number, part in _pairs(batch_wholes.postings, sought_index):
-            share = contained(sought.ngrams[part], batch_wholes[number])
-            found.append(Leak(number, sought.owners[part], sought.kinds[part], share))
+        for part, number in parts.queries.meet(wholes_index):
+            share = parts.share(part, wholes[number])
+            found += [Leak(owner, number, parts.kinds[part], share) for owner in parts.owners[part]]
+        for number, part in batch_wholes.postings.meet(sought_index):
+            share = sought.share(part, batch_wholes[number])
+            found.append(Leak(number, sought.owners[part][0], sought.kinds[part], share))
         leaks += _worst(found, overlap, start)
     return leaks
 
@@ -122,15 +136,15 @@ def texts_leak(
     `overlap` of their character 13-grams, however the text orders and marks the choices. What has
     fewer than MINIMUM is not looked for.
     """
-    sought = _quotable(evaluated)
-    index = rarest(sought.ngrams, rarity(sought.ngrams), overlap).by_hash()
+    sought = _quotable(evaluated, overlap)
+    index = sought.queries.by_hash()
     leaks: list[Leak] = []
     for start in range(0, len(texts), BATCH):
         ngrams = character_ngrams(texts[start : start + BATCH], _N)
         found = []
-        for number, part in _pairs(ngrams.postings, index):
-            share = contained(sought.ngrams[part], ngrams[number])
-            found.append(Leak(number, sought.owners[part], sought.kinds[part], share))
+        for number, part in ngrams.postings.meet(index):
+            share = sought.share(part, ngrams[number])
+            found.append(Leak(number, sought.owners[part][0], sought.kinds[part], share))
         leaks += _worst(found, overlap, start)
     return leaks
 
@@ -142,64 +156,100 @@ def taught_text(problem: Problem) -> str:
 
 
 @dataclass(frozen=True)
+class _Template:
+    """What many evaluated texts share."""
+
+    counts: np.ndarray
+    """The `rarity` of their n-grams."""
+    common: np.ndarray
+    """The n-grams that more than COMMON of them hold."""
+
+
+def _template(batches: Callable[[], Iterable[NGrams]]) -> _Template:
+    counts = rarity(batches())
+    return _Template(counts, common(batches(), counts))
+
+
+@dataclass(frozen=True)
 class _Sought:
     """Texts of problems that are looked for elsewhere, none below MINIMUM."""
 
     ngrams: NGrams
-    owners: list[int]
-    """The problem of each text."""
+    own: NGrams
+    """Without those of the template, where these alone would make the text found; else all."""
+    queries: Postings
+    """Of n-grams outside the template so many that what holds the text holds one of them."""
+    owners: list[list[int]]
+    """The problems of each text, ascending."""
     kinds: list[Kind]
     """What it means to find the text."""
 
-
-def _sought(problems: Sequence[Problem]) -> tuple[_Sought, NGrams]:
-    """The texts to look for, and the problems as wholes, to look in."""
-    texts: list[str] = []
-    wholes: list[int] = []
-    for problem in problems:
-        question = question_text(problem)
-        texts.append(question)
-        if problem.passage:
-            texts += [problem.passage, f"{problem.passage} {question}"]
-        wholes.append(len(texts) - 1)
-    ngrams = character_ngrams(texts, _N)
-    long = (ngrams.sizes >= MINIMUM).tolist()
-    rows: list[tuple[int, int, Kind]] = []
-    for number, (problem, whole) in enumerate(zip(problems, wholes, strict=True)):
-        if not problem.passage:
-            rows.append((whole, number, "overlap"))
-            continue
-        rows.append((whole - 2, number, "overlap"))
-        # A passage too short to be looked for alone is so together with what is asked.
-        rows.append(
-            (whole - 1, number, "passage") if long[whole - 1] else (whole, number, "overlap")
-        )
-    return _chosen(ngrams, rows), ngrams.select(np.array(wholes, np.int64))
+    def share(self, text: int, other: np.ndarray) -> float:
+        """The share of a text's n-grams that another text has; of its own ones if that is less."""
+        return min(contained(grams[text], other) for grams in (self.ngrams, self.own))
 
 
-def _quotable(problems: Sequence[Problem]) -> _Sought:
-    texts: list[str] = []
-    bounds = [0]
-    rows: list[tuple[int, int, Kind]] = []
+def _whole(problem: Problem) -> str:
+    return f"{problem.passage} {question_text(problem)}".lstrip()
+
+
+def _sought(problems: Sequence[Problem], template: _Template, overlap: float) -> _Sought:
+    """Each problem as asked, and each passage; one too short or too common with what is asked."""
+    passages = list(dict.fromkeys(problem.passage for problem in problems))
+    grams = character_ngrams(passages, _N)
+    alone = {
+        passage: len(grams[n]) >= MINIMUM and contained(grams[n], template.common) < overlap
+        for n, passage in enumerate(passages)
+    }
+    owners: dict[tuple[Kind, str], list[int]] = {}
     for number, problem in enumerate(problems):
-        sought: dict[Kind, list[str]] = {
-            "passage": [problem.passage],
-            "overlap": [problem.box, problem.question, *problem.choices],
-        }
-        for kind, parts in sought.items():
-            rows.append((len(bounds) - 1, number, kind))
-            texts += parts
-            bounds.append(len(texts))
-    return _chosen(united(character_ngrams(texts, _N), bounds), rows)
+        owners.setdefault(("overlap", question_text(problem)), []).append(number)
+        if alone[problem.passage]:
+            owners.setdefault(("passage", problem.passage), []).append(number)
+        elif problem.passage:
+            owners.setdefault(("overlap", _whole(problem)), []).append(number)
+    ngrams = character_ngrams([text for _, text in owners], _N)
+    return _chosen(ngrams, [kind for kind, _ in owners], list(owners.values()), template, overlap)
 
 
-def _chosen(ngrams: NGrams, rows: Sequence[tuple[int, int, Kind]]) -> _Sought:
-    long = (ngrams.sizes >= MINIMUM).tolist()
-    rows = [row for row in rows if long[row[0]]]
+def _quotable(problems: Sequence[Problem], overlap: float) -> _Sought:
+    """Each passage, and what is asked, whatever the order of its parts."""
+    owners: dict[tuple[Kind, tuple[str, ...]], list[int]] = {}
+    for number, problem in enumerate(problems):
+        owners.setdefault(("passage", (problem.passage,)), []).append(number)
+        asked = (problem.box, problem.question, *problem.choices)
+        owners.setdefault(("overlap", asked), []).append(number)
+    parts = [part for _, texts in owners for part in texts]
+    bounds = np.cumsum([0, *(len(texts) for _, texts in owners)])
+    ngrams = united(character_ngrams(parts, _N), bounds)
+    every = np.repeat(np.arange(len(owners)), [len(numbers) for numbers in owners.values()])
+    template = _template(
+        lambda: (ngrams.select(every[at : at + BATCH]) for at in range(0, len(every), BATCH))
+    )
+    return _chosen(ngrams, [kind for kind, _ in owners], list(owners.values()), template, overlap)
+
+
+def _chosen(
+    ngrams: NGrams,
+    kinds: Sequence[Kind],
+    owners: Sequence[list[int]],
+    template: _Template,
+    overlap: float,
+) -> _Sought:
+    """Those of the texts that are not below MINIMUM, ready to be looked for."""
+    long = np.flatnonzero(ngrams.sizes >= MINIMUM)
+    ngrams = ngrams.select(long)
+    own = ~holds(ngrams.hashes, template.common)
+    rest = kept(ngrams, own)
+    # Whether the n-grams of the template alone would make the text found.
+    of_template = ngrams.sizes - rest.sizes >= overlap * ngrams.sizes - 1e-9
+    judged = kept(ngrams, own | np.repeat(~of_template, ngrams.sizes))
     return _Sought(
-        ngrams.select(np.array([text for text, _, _ in rows], np.int64)),
-        [owner for _, owner, _ in rows],
-        [kind for _, _, kind in rows],
+        ngrams,
+        judged,
+        rarest(rest, template.counts, enough(judged.sizes, overlap)),
+        [owners[text] for text in long.tolist()],
+        [kinds[text] for text in long.tolist()],
     )
 
 
@@ -213,11 +263,6 @@ def _keys(problem: Problem, whole: np.ndarray) -> Iterator[tuple[Kind, object]]:
         yield "passage", passage
     if problem.group:
         yield "group", (problem.source, problem.group)
-
-
-def _pairs(postings: Postings, index: Postings) -> Iterator[tuple[int, int]]:
-    texts, others = postings.meet(index)
-    return zip(texts.tolist(), others.tolist(), strict=True)
 
 
 def _worst(leaks: Sequence[Leak], overlap: float, start: int) -> list[Leak]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -14,6 +14,12 @@ from koalign.data.text.korean import fold
 
 BATCH = 4096
 """Texts that are worked on at once: what bounds the memory."""
+HELD = 1 << 26
+"""Letters whose n-grams, 8 bytes each, are held in memory; those of more are computed when asked for."""
+PAIRS = 1 << 22
+"""Pairs of texts that are listed at once."""
+COMMON = 20
+"""An n-gram that more texts hold is of a template, not of one text. A passage has six questions."""
 _BASE = 0x9E3779B97F4A7C15
 _RARITY_BITS = 22
 _OUTSIDE_BMP = 0x10000
@@ -56,17 +62,70 @@ class Postings:
 
     def by_hash(self) -> Postings:
         """The same rows, ascending by n-gram."""
-        order = np.argsort(self.hashes, kind="stable")
-        return Postings(self.hashes[order], self.texts[order])
+        return self.where(np.argsort(self.hashes, kind="stable"))
 
-    def meet(self, others: Postings) -> tuple[np.ndarray, np.ndarray]:
-        """The pairs of a text here and one of the others (by hash) that share an n-gram, ascending."""
-        here = self.by_hash()  # lookups in ascending order stay in the processor's cache
-        first = np.searchsorted(others.hashes, here.hashes, "left")
-        counts = np.searchsorted(others.hashes, here.hashes, "right") - first
+    def meet(self, others: Postings) -> Iterator[tuple[int, int]]:
+        """The pairs of a text here and one of the others (by hash) that share an n-gram, ascending.
+
+        The rows here are ascending by text.
+        """
         span = int(others.texts.max(initial=0)) + 1
-        pairs = np.repeat(here.texts, counts) * span + others.texts[_ranges(first, counts)]
-        return np.divmod(np.unique(pairs), span)
+        for rows in _blocks(self.texts, np.ones(len(self.texts), np.int64)):
+            texts, order = self.texts[rows], np.argsort(self.hashes[rows])
+            hashes = self.hashes[rows][order]  # lookups in order stay in the processor's cache
+            first, counts = np.empty((2, len(order)), np.int64)
+            first[order] = np.searchsorted(others.hashes, hashes, "left")
+            counts[order] = np.searchsorted(others.hashes, hashes, "right")
+            counts -= first
+            for block in _blocks(texts, counts):
+                met = others.texts[_ranges(first[block], counts[block])]
+                pairs = np.unique(np.repeat(texts[block], counts[block]) * span + met)
+                here, there = np.divmod(pairs, span)
+                yield from zip(here.tolist(), there.tolist(), strict=True)
+
+    def by_text(self) -> Postings:
+        """The same rows, ascending by text."""
+        return self.where(np.argsort(self.texts, kind="stable"))
+
+    def of(self, numbers: np.ndarray) -> Postings:
+        """The same rows with these numbers in the place of 0, 1, …"""
+        return Postings(self.hashes, numbers[self.texts])
+
+    def first_of_each(self) -> tuple[Postings, Postings]:
+        """Of each n-gram the first COMMON rows, and the others; both by hash."""
+        rows = self.by_hash()
+        rank = np.arange(len(rows.hashes)) - np.searchsorted(rows.hashes, rows.hashes, "left")
+        return rows.where(rank < COMMON), rows.where(rank >= COMMON)
+
+    def where(self, rows: np.ndarray) -> Postings:
+        """These rows, by number or by mark."""
+        return Postings(self.hashes[rows], self.texts[rows])
+
+
+class Texts:
+    """The n-grams of many texts: held in memory up to HELD letters, else computed when asked for."""
+
+    def __init__(self, size: int, text: Callable[[int], str], n: int) -> None:
+        self.size, self._text, self._n = size, text, n
+        letters = sum(len(text(number)) for number in range(size))
+        self._held = self._compute(range(size)) if letters <= HELD else None
+        self._get = lru_cache(COMMON)(lambda number: self._compute([number])[0])
+
+    def __getitem__(self, number: int) -> np.ndarray:
+        return self._get(number) if self._held is None else self._held[number]
+
+    def select(self, numbers: np.ndarray) -> NGrams:
+        """The n-grams of these texts, in this order."""
+        return self._compute(numbers.tolist()) if self._held is None else self._held.select(numbers)
+
+    def batches(self) -> Iterator[tuple[np.ndarray, NGrams]]:
+        """The numbers and the n-grams of BATCH texts at a time."""
+        for start in range(0, self.size, BATCH):
+            numbers = np.arange(start, min(start + BATCH, self.size))
+            yield numbers, self.select(numbers)
+
+    def _compute(self, numbers: Sequence[int]) -> NGrams:
+        return character_ngrams([self._text(number) for number in numbers], self._n)
 
 
 def character_ngrams(texts: Sequence[str], n: int) -> NGrams:
@@ -94,26 +153,64 @@ def united(ngrams: NGrams, bounds: Sequence[int]) -> NGrams:
     return _in_a_row([NGrams(one, np.array([0, len(one)])) for one in sets])
 
 
-def rarity(ngrams: NGrams) -> np.ndarray:
-    """How many texts hold an n-gram, by its first bits, which a few n-grams share."""
-    return np.bincount(_bucket(ngrams.hashes), minlength=1 << _RARITY_BITS)
+def rarity(batches: Iterable[NGrams]) -> np.ndarray:
+    """How many texts hold an n-gram, by its `bucket`, which a few n-grams share."""
+    counts = np.zeros(1 << _RARITY_BITS, np.int64)
+    for batch in batches:
+        counts += np.bincount(bucket(batch.hashes), minlength=len(counts))
+    return counts
 
 
-def rarest(ngrams: NGrams, counts: np.ndarray, share: float) -> Postings:
-    """So many of each text's rarest n-grams that a text which holds `share` of all holds one of them.
+def common(batches: Iterable[NGrams], counts: np.ndarray) -> np.ndarray:
+    """The n-grams that more than COMMON of the texts hold, ascending; `counts` is their `rarity`."""
+    hashes, held = np.empty(0, np.uint64), np.empty(0, np.int64)
+    for batch in batches:
+        likely = batch.hashes[counts[bucket(batch.hashes)] > COMMON]
+        held = np.concatenate((held, np.ones(len(likely), np.int64)))
+        hashes, places = np.unique(np.concatenate((hashes, likely)), return_inverse=True)
+        held = np.bincount(places, held, len(hashes)).astype(np.int64)
+    return hashes[held > COMMON]
 
-    Of two texts that share so much of each other, the rarest of both meet too: the prefix filter of
-    Bayardo, Ma and Srikant, "Scaling Up All Pairs Similarity Search" (2007). No pair is missed, and
-    what a template puts into every text is hardly looked at. `counts` is a `rarity`.
-    """
-    sizes, rows = ngrams.sizes, ngrams.postings
+
+def enough(sizes: np.ndarray, share: float) -> np.ndarray:
+    """Of so many n-grams, how many cannot all be missing where `share` of them are there."""
     # A slip of the last bit must not make it one too few: 0.8 * 15 is above 12 in floats.
-    enough = sizes - np.ceil(share * sizes - 1e-9).astype(np.int64) + 1
+    return sizes - np.ceil(share * sizes - 1e-9).astype(np.int64) + 1
+
+
+def rarest(ngrams: NGrams, counts: np.ndarray, numbers: np.ndarray) -> Postings:
+    """So many of each text's rarest n-grams; `counts` is a `rarity`.
+
+    With `enough`, a text that holds `share` of another holds one of these of it. Of two texts that
+    share so much of each other, the rarest of both meet too: the prefix filter of Bayardo, Ma and
+    Srikant, "Scaling Up All Pairs Similarity Search" (2007). No pair is missed, and what a template
+    puts into every text is hardly looked at.
+    """
+    rows = ngrams.postings
     # Stable: n-grams of one count are in one order everywhere.
-    order = np.lexsort((counts[_bucket(rows.hashes)], rows.texts))
-    rank = np.arange(len(order)) - np.repeat(ngrams.starts[:-1], sizes)
-    chosen = order[rank < np.repeat(enough, sizes)]
-    return Postings(rows.hashes[chosen], rows.texts[chosen])
+    order = np.lexsort((counts[bucket(rows.hashes)], rows.texts))
+    rank = np.arange(len(order)) - np.repeat(ngrams.starts[:-1], ngrams.sizes)
+    return rows.where(order[rank < np.repeat(numbers, ngrams.sizes)])
+
+
+def holds(hashes: np.ndarray, some: np.ndarray) -> np.ndarray:
+    """Whether each hash is among some others, which are ascending."""
+    if not len(some):
+        return np.zeros(len(hashes), bool)
+    return some[np.minimum(np.searchsorted(some, hashes), len(some) - 1)] == hashes
+
+
+def kept(ngrams: NGrams, marks: np.ndarray) -> NGrams:
+    """The marked n-grams of each text."""
+    return NGrams(ngrams.hashes[marks], _starts(marks)[ngrams.starts])
+
+
+def in_a_row(parts: Sequence[Postings]) -> Postings:
+    """The rows of all parts."""
+    return Postings(
+        np.concatenate([np.empty(0, np.uint64), *(part.hashes for part in parts)]),
+        np.concatenate([np.empty(0, np.int64), *(part.texts for part in parts)]),
+    )
 
 
 def contained(part: np.ndarray, whole: np.ndarray) -> float:
@@ -129,10 +226,7 @@ def jaccard(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def _shared(one: np.ndarray, other: np.ndarray) -> int:
-    if not len(other):
-        return 0
-    places = np.searchsorted(other, one)
-    return int(np.count_nonzero(other[np.minimum(places, len(other) - 1)] == one))
+    return int(np.count_nonzero(holds(one, other)))
 
 
 def _of_batch(texts: Sequence[str], n: int) -> NGrams:
@@ -183,7 +277,8 @@ def _mixed(hashes: np.ndarray) -> np.ndarray:
     return hashes ^ (hashes >> np.uint64(31))
 
 
-def _bucket(hashes: np.ndarray) -> np.ndarray:
+def bucket(hashes: np.ndarray) -> np.ndarray:
+    """The place of an n-gram in a `rarity`."""
     return (hashes >> np.uint64(64 - _RARITY_BITS)).view(np.int64)
 
 
@@ -194,3 +289,11 @@ def _starts(sizes: np.ndarray) -> np.ndarray:
 def _ranges(first: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """`first[i], first[i] + 1, …`, `counts[i]` of them, for each i in turn."""
     return np.repeat(first - _starts(counts)[:-1], counts) + np.arange(counts.sum())
+
+
+def _blocks(texts: np.ndarray, counts: np.ndarray) -> Iterator[slice]:
+    """Rows, ascending by text, in blocks of whole texts with about PAIRS counts each."""
+    starts = np.flatnonzero(np.diff(texts, prepend=-1))
+    cuts = starts[np.flatnonzero(np.diff(_starts(counts)[starts] // PAIRS, prepend=-1))]
+    for start, end in pairwise([*cuts.tolist(), len(texts)]):
+        yield slice(start, end)
