@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,15 +25,19 @@ from koalign.run import SEED, Inputs, Stage, StageResult, read_manifest
 
 REPORT = "seeds.json"
 PAGE = "seeds.html"
+MOST = 100
+"""Seeds of a run; more are a slip of the keyboard."""
 
 
 def seed_folders(run_dir: Path, seeds: int | None = None) -> list[Path]:
     """The folder of each seed, the run itself first; without `seeds` as many as the run has.
 
-    Raises KoalignError for fewer than it has, and for a file where a folder belongs.
+    Raises KoalignError for fewer than it has or more than MOST, and for a file where a folder belongs.
     """
-    numbers = [path.name.removeprefix(SEED) for path in run_dir.glob(f"{SEED}*")]
-    present = 1 + max((int(number) for number in numbers if number.isdecimal()), default=0)
+    if seeds is not None and seeds > MOST:
+        raise KoalignError(f"--seeds {seeds}: take at most {MOST}")
+    numbers = [n for n in range(1, MOST) if (run_dir / f"{SEED}{n}").exists()]
+    present = 1 + max(numbers, default=0)
     if seeds is not None and seeds < present:
         surplus = f", or remove {run_dir / SEED}{max(seeds, 1)} and later ones" * (present > 1)
         raise KoalignError(
@@ -41,7 +45,7 @@ def seed_folders(run_dir: Path, seeds: int | None = None) -> list[Path]:
         )
     folders = [run_dir, *(run_dir / f"{SEED}{n}" for n in range(1, seeds or present))]
     if file := next((path for path in folders if path.is_file()), None):
-        raise KoalignError(f"{file} is a file, and a run goes there; take another --run-dir")
+        raise KoalignError(f"{file} is a file, and a run goes there; move it away")
     return folders
 
 
@@ -65,18 +69,15 @@ def _copy(config: Config, inputs: Inputs, out: Path) -> StageResult:
 
 def write_report(folders: Sequence[Path], config: Config) -> SeedReport:
     """Read what every seed answered to the test split; write a report into the first folder, as JSON and
-    as a page."""
-    evaluated = [folder / "evaluate" for folder in folders]
-    results = [read_json(folder / "results.json") for folder in evaluated]
+    as a page.
+
+    Raises KoalignError for a damaged evaluation.
+    """
+    results = [_rows(folder / "evaluate") for folder in folders]
     shared = set.intersection(*map(set, results))
-    rows = {
-        name: parse_record(Row, entry, f"{evaluated[0] / 'results.json'}: {name}")
-        for name, entry in results[0].items()
-        if name in shared
-    }
+    rows = {name: row for name, row in results[0].items() if name in shared}
     predictions = [
-        {name: read_jsonl(folder / name / PREDICTIONS, Prediction) for name in rows}
-        for folder in evaluated
+        _predictions(folder / "evaluate", results[0]["base"].n, rows) for folder in folders
     ]
     report = SeedReport(
         seeds=tuple(config.seed + number for number in range(len(folders))),
@@ -88,6 +89,35 @@ def write_report(folders: Sequence[Path], config: Config) -> SeedReport:
     write_json(folders[0] / REPORT, report.model_dump(mode="json"))
     write_atomically(folders[0] / PAGE, seeds_page(report))
     return report
+
+
+def _rows(evaluated: Path) -> dict[str, Row]:
+    path = evaluated / "results.json"
+    try:
+        results = read_json(path)
+        rows = {name: parse_record(Row, entry, str(path)) for name, entry in dict(results).items()}
+    except (KoalignError, TypeError, ValueError):  # the latter two: it is no dict
+        raise _damaged(path) from None
+    if "base" not in rows:
+        raise _damaged(path)
+    return rows
+
+
+def _predictions(evaluated: Path, n: int, rows: Iterable[str]) -> dict[str, list[Prediction]]:
+    made = {}
+    for name in rows:
+        path = evaluated / name / PREDICTIONS
+        try:
+            made[name] = read_jsonl(path, Prediction)
+        except KoalignError:
+            raise _damaged(path) from None
+        if len(made[name]) != n:
+            raise _damaged(path)
+    return made
+
+
+def _damaged(path: Path) -> KoalignError:
+    return KoalignError(f"{path}: damaged; remove it, and `koalign run` makes it again")
 
 
 def read_report(folders: Sequence[Path]) -> SeedReport | None:

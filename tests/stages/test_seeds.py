@@ -118,7 +118,8 @@ def test_killed_between_and_within_seeds_the_same_command_ends_in_the_same_files
         (["--seeds", "0"], "--seeds 0: runs/default has 2; take --seeds 2 or more, or remove"),
         (["--seeds", "1"], "2 or more, or remove runs/default/seed-1 and later ones"),
         (["--seeds", "0", "--run-dir", "new"], "--seeds 0: new has 1; take --seeds 1 or more\n"),
-        (["--seeds", "3"], "runs/default/seed-2 is a file, and a run goes there; take another"),
+        (["--seeds", "1" + 30 * "0"], "0: take at most 100\n"),
+        (["--seeds", "3"], "runs/default/seed-2 is a file, and a run goes there; move it away\n"),
         (["-s", "sft.rank=8"], "sft was made with sft.rank = 32, and it is now 8; take another"),
     ],
 )
@@ -140,6 +141,38 @@ def test_damaged_results_over_seeds_are_refused_and_written_again(repeated):
     )
     koalign("run", code=0)
     assert (RUN / "seeds.json").read_bytes() == whole
+
+
+@pytest.mark.parametrize("text", ["{}", "[1]", "null", "{", '{"base": 1}'])
+def test_damaged_results_of_a_seed_are_refused_and_made_again(repeated, text):
+    whole = (RUN / "seeds.json").read_bytes()
+    _refused_and_made_again(LATER / "evaluate/results.json", text)
+    assert (RUN / "seeds.json").read_bytes() == whole
+
+
+@pytest.mark.parametrize("lines", [0, 5])
+def test_damaged_predictions_of_a_seed_are_refused_and_made_again(repeated, lines):
+    whole = (RUN / "seeds.json").read_bytes()
+    path = LATER / "evaluate/dpo/predictions.jsonl"
+    kept = path.read_text("utf-8").splitlines(keepends=True)[:lines]
+    _refused_and_made_again(path, "".join(kept))
+    assert (RUN / "seeds.json").read_bytes() == whole
+
+
+def _refused_and_made_again(path: Path, text: str) -> None:
+    path.write_text(text, "utf-8")
+    refused = koalign("run", code=2).stderr
+    remedy = f"{path}: damaged; remove it, and `koalign run` makes it again"
+    assert remedy in refused and refused.count("\n") == 1
+    path.unlink()
+    koalign("run", code=0)
+
+
+def test_a_folder_of_another_name_is_no_seed(repeated):
+    for name in ("seed-007", "seed-x", "seed-123456789"):
+        (RUN / name).mkdir()
+    assert "2 seeds: 0, 1" in koalign("run", code=0).stdout
+    assert "2 seeds: 0, 1" in koalign("show", code=0).stdout
 
 
 def test_a_run_of_an_earlier_koalign_is_refused_with_the_remedy(repeated):
