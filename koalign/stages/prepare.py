@@ -129,6 +129,17 @@ def _read(prepared: Preparation, name: str, source: Source) -> dict[str, Any]:
     }
 
 
+def _by_name(reading: Reading) -> str:
+    """Each split with the ends of the paths that name it."""
+    parts = []
+    for split in SPLITS:
+        files = [file for file, named in reading.splits.items() if named == split]
+        ends = ", ".join("/".join(file.split("/")[-3:]) for file in files[:LISTED])
+        more = f" and {len(files) - LISTED} more" if len(files) > LISTED else ""
+        parts += [f"{split} ({ends}{more})"] if files else []
+    return ", ".join(parts)
+
+
 def _with_several_answers(reading: Reading) -> int:
     return sum(one.kind == "choice" and len(one.answers) > 1 for one in reading.problems)
 
@@ -144,6 +155,8 @@ def _say_what_was_read(source: str, reading: Reading, not_read: Mapping[str, str
         print(
             f"{source}: {several} problems have several right answers, each counts", file=sys.stderr
         )
+    if len(set(reading.splits.values())) > 1:
+        print(f"{source}: splits by name: {_by_name(reading)}", file=sys.stderr)
     for file, why in list(not_read.items())[:LISTED]:
         print(f"{source}: not read: {file}: {why}", file=sys.stderr)
     if len(not_read) > LISTED:

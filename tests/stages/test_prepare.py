@@ -252,3 +252,22 @@ def test_a_folder_that_lies_elsewhere_is_the_same_source(folder):
     moved = folder / "there" / "exam" / "train.jsonl"
     moved.rename(moved.with_name("test.jsonl"))
     assert hash_source(folder / "there" / "exam") != here
+
+
+def test_what_the_reading_decided_is_one_line_each(scripted):
+    for name, first in (("1.Training/문제", 0), ("2.Validation/문제", 9), ("testset", 18)):
+        path = Path("exams", f"{name}.jsonl")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_lines(path, [problem(n) for n in range(first, first + 9)])
+    more = [problem(30, answer="1, ③"), problem(31, choices=["가", "나", ""], answer=2)]
+    write_lines(Path("exams/1.Training/더.jsonl"), more)
+    lines = prepare("-s", "data={train: exams, dev: exams, test: exams}").stderr.splitlines()
+    by_name = (
+        "splits by name: train (exams/1.Training/더.jsonl, exams/1.Training/문제.jsonl), "
+        "dev (exams/2.Validation/문제.jsonl), test (exams/testset.jsonl)"
+    )
+    assert [line for line in lines if by_name in line] == [
+        f"data.{split}: exams: {by_name}" for split in ("train", "dev", "test")
+    ]
+    assert "data.train: exams: 1 problems have several right answers, each counts" in lines
+    assert "data.train: exams: problems: 1 of 2 choices, 10 of 4 choices" in lines

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,13 +16,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from koalign.data.formats.files import SUFFIXES, contents
+from koalign.data.formats.split_names import split_in_name
 from koalign.data.formats.tables import Table
 from koalign.records import Drop, KoalignError
-
-_SPLIT_NAMES = {
-    "train": "train", "training": "train", "dev": "dev", "valid": "dev", "val": "dev",
-    "validation": "dev", "test": "test",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -186,16 +181,6 @@ def decode(data: bytes, name: str) -> tuple[str, str]:
             f"{problem}, and byte {error.start} (0x{data[error.start]:02x}) is not cp949 either; "
             "save the file as UTF-8"
         ) from None
-
-
-def split_in_name(name: str) -> str:
-    """The split that a path names in its last part that names one: `data/Law-dev.csv` -> dev."""
-    for part in reversed(PurePosixPath(name).parts):
-        stem = part.rpartition(".")[0] or part
-        words = re.split(r"[^a-z]+", stem.lower())
-        if splits := [_SPLIT_NAMES[word] for word in words if word in _SPLIT_NAMES]:
-            return splits[-1]
-    return ""
 
 
 def _numbered(label: str, values: Iterable[Any]) -> Iterator[tuple[str, Any]]:

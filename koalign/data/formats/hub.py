@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from koalign.data.formats.documents import Document, document_of_rows, split_in_name
+from koalign.data.formats.documents import Document, document_of_rows
+from koalign.data.formats.split_names import split_in_name
 from koalign.records import KoalignError
 
 PREFIX = "hf://"

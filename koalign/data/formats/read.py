@@ -34,6 +34,8 @@ class Reading:
     """Document -> how its text was written."""
     not_read: dict[str, str] = field(default_factory=dict)
     """Document -> why it was left out."""
+    splits: dict[str, str] = field(default_factory=dict)
+    """Document -> the split that its name says, of those left out too."""
     from_zero: dict[str, int] = field(default_factory=dict)
     """Document whose answers seem to count from 0 -> rows with the answer 0."""
 
@@ -73,6 +75,8 @@ def read(
         answer_from = int(columns["answer_from"] == 1)
     reading = Reading()
     for document in documents:
+        if document.split:
+            reading.splits[document.name] = document.split
         if split and document.split not in ("", split):
             reading.not_read[document.name] = f"{OTHER_SPLIT} {document.split}"
             continue
