@@ -10,8 +10,9 @@ from typing import Any
 from koalign import progress
 from koalign.config.inputs import Teacher
 from koalign.engines import chat
-from koalign.engines.chat import ChatReply, RequestError, served_models
+from koalign.engines.chat import ChatReply, served_models
 from koalign.engines.limits import NOTHING, Budget, RateLimiter, Tokens
+from koalign.engines.replies import RequestError
 from koalign.jsonl import JsonlAppender
 from koalign.mining.distilling.teacher_calls import Call, Failure, Reply, most_tokens
 from koalign.records import KoalignError

@@ -7,7 +7,6 @@ import email.utils
 import ipaddress
 import math
 import os
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,10 +14,18 @@ from types import ModuleType
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from koalign.config.inputs import Teacher
 from koalign.engines.limits import NOTHING, Tokens
+from koalign.engines.replies import (
+    Lenient,
+    RequestError,
+    invalid_body,
+    one_line,
+    parse_reply,
+    refused_key,
+)
 from koalign.records import KoalignError
 
 NO_KEY = "none"
@@ -27,31 +34,6 @@ RETRIED = frozenset({408, 409, 429})
 """With those from 500 on: HTTP statuses after which the same request may succeed."""
 FATAL = frozenset({401, 402, 403, 404})
 """HTTP statuses that every other request would get: key, money, permission, address or model."""
-SHARED = 8
-"""A message holds no piece of the key of so many characters."""
-
-
-class RequestError(Exception):
-    """A request without a usable reply."""
-
-    def __init__(
-        self,
-        error: str,
-        then: Literal["again", "next", "stop"],
-        *,
-        status: int | None = None,
-        rest: float = 0,
-        used: Tokens | None = NOTHING,
-    ) -> None:
-        super().__init__(error)
-        self.error = error
-        self.then = then
-        """again: retry; next: this call failed for good; stop: every other call would fail too."""
-        self.status = status
-        self.rest = rest
-        """Seconds of Retry-After."""
-        self.used = used
-        """Tokens billed for it; None: unknown."""
 
 
 @dataclass(frozen=True)
@@ -65,36 +47,11 @@ class ChatReply:
     model: str
 
 
-class _Lenient(BaseModel):
-    model_config = ConfigDict(strict=True, extra="ignore")
-
-
-class _Message(_Lenient):
-    content: str | None = None
-    refusal: str | None = None
-
-
-class _Choice(_Lenient):
-    message: _Message
-    finish_reason: str | None = None
-
-
-class _Body(_Lenient):
-    choices: list[_Choice] = Field(min_length=1)
-    usage: Any = None
-    model: Any = None
-
-
-class _Usage(_Lenient):
-    prompt_tokens: int = Field(ge=0)
-    completion_tokens: int = Field(ge=0)
-
-
-class _Served(_Lenient):
+class _Served(Lenient):
     id: str
 
 
-class _Models(_Lenient):
+class _Models(Lenient):
     data: list[_Served]
 
 
@@ -137,7 +94,7 @@ def served_models(url: str, key: str, timeout: float, retries: int) -> list[str]
             body = client.models.with_raw_response.list().http_response.content
             return sorted(model.id for model in _Models.model_validate_json(body).data)
         except ValidationError as error:
-            raise RequestError(_invalid(error, body, key), "again", status=200) from None
+            raise RequestError(invalid_body(error, body, key), "again", status=200) from None
         except _openai().OpenAIError as error:
             raise request_error(error, timeout, key) from None
 
@@ -146,19 +103,14 @@ async def complete(client: Any, request: Mapping[str, Any], timeout: float, key:
     """Send one request for a chat completion; raises RequestError for anything but a whole reply."""
     create = client.chat.completions.with_raw_response.create
     body = await _send(create(**request), timeout, key)
-    try:
-        parsed = _Body.model_validate_json(body)
-    except ValidationError as error:
-        raise RequestError(_invalid(error, body, key), "again", status=200, used=None) from None
-    used = _used(parsed.usage)
-    choice = parsed.choices[0]
-    text, reason = choice.message.content or "", choice.finish_reason
+    parsed = parse_reply(body, key)
+    text, reason, used = parsed.text, parsed.finish_reason, parsed.used
 
     def failed(why: str) -> RequestError:
         return RequestError(one_line(why, key), "next", status=200, used=used)
 
-    if choice.message.refusal:
-        raise failed(f"the model refused: {choice.message.refusal}")
+    if parsed.refusal:
+        raise failed(f"the model refused: {parsed.refusal}")
     if reason not in ("stop", "length"):
         raise failed(f"finish_reason {reason!r}, neither stop nor length")
     if not text.strip():
@@ -166,7 +118,7 @@ async def complete(client: Any, request: Mapping[str, Any], timeout: float, key:
         raise failed(f"an empty reply (finish_reason {reason}){more}")
     if key and key in text:
         raise failed("the reply holds the key")
-    model = parsed.model if isinstance(parsed.model, str) and parsed.model else request["model"]
+    model = parsed.model or request["model"]
     return ChatReply(text, "length" if reason == "length" else "stop", used, one_line(model, key))
 
 
@@ -207,7 +159,13 @@ def _status_error(error: Any, key: str) -> RequestError:
         return RequestError(reason, "stop", status=status)
     if status in RETRIED or status >= 500:
         return RequestError(reason, "again", status=status, rest=_rest(error.response.headers))
-    return RequestError(reason, "next", status=status)
+    refusal = RequestError(reason, "next", status=status)
+    if refused := refused_key(refusal):
+        value = "max_completion_tokens" if refused == "max_tokens" else "null"
+        setting = "max_tokens_key" if refused == "max_tokens" else refused
+        remedy = f"; for a teacher set teacher.{setting}: {value}"
+        return RequestError(reason + remedy, "next", status=status)
+    return refusal
 
 
 def _rest(headers: Mapping[str, str]) -> float:
@@ -221,21 +179,6 @@ def _rest(headers: Mapping[str, str]) -> float:
         except (ValueError, TypeError, OverflowError):
             return 0
     return 0 if math.isnan(seconds) else max(0, seconds)
-
-
-def _used(usage: Any) -> Tokens | None:
-    try:
-        counts = _Usage.model_validate(usage)
-    except ValidationError:
-        return None
-    return Tokens(counts.prompt_tokens, counts.completion_tokens)
-
-
-def _invalid(error: ValidationError, body: bytes, key: str) -> str:
-    first = error.errors(include_url=False, include_input=False)[0]
-    place = ".".join(str(part) for part in first["loc"])
-    reason = f"{place + ': ' if place else ''}{first['msg']}"
-    return one_line(f"not a completion ({reason}): {body.decode('utf-8', 'replace')}", key)
 
 
 def _openai() -> ModuleType:
@@ -254,14 +197,3 @@ def _on_this_machine(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
-
-
-def one_line(text: str, key: str) -> str:
-    """At most 300 characters of a message in one line, without the key or a piece of it."""
-    text = text[:4096]
-    if key:
-        size = min(SHARED, len(key))
-        pieces = [key, *(key[start : start + size] for start in range(len(key) - size + 1))]
-        text = re.sub("|".join(map(re.escape, pieces)), "***", text)
-    text = " ".join(text.split())
-    return text if len(text) <= 300 else text[:299] + "…"

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from urllib.parse import urldefrag
 
 from koalign.config.inputs import Sampling
 from koalign.data.prompting.tokens import continued_text
-from koalign.engines.chat import RequestError, open_client, request_error, served_models
+from koalign.engines.chat import open_client, request_error, served_models
 from koalign.engines.engine import Engine, Question, Request, before_stop, sample_seed
-from koalign.records import Base, KoalignError, Sample, content_hash
+from koalign.engines.replies import ParsedReply, RequestError, parse_reply, refused_key
+from koalign.records import Base, KoalignError, Prompt, Sample, content_hash
 
 AT_ONCE = 16
 """Requests under way together."""
 KEY = "OPENAI_API_KEY"
 TIMEOUT, RETRIES = 600.0, 4
 """Seconds without a byte, and retries by the openai client."""
+UNLISTED = (200, 404, 405, 501)
+"""HTTP statuses of servers without a list of models; 200: with a page in its place."""
 
 
 def describe_endpoint(model: str) -> Base:
@@ -31,7 +36,13 @@ def describe_endpoint(model: str) -> Base:
     try:
         served = served_models(url, _key(), TIMEOUT, RETRIES)
     except RequestError as error:
-        raise KoalignError(f"{url}: {error}") from None
+        if error.status not in UNLISTED:
+            raise KoalignError(f"{url}: {error}") from None
+        if not name:
+            raise KoalignError(
+                f"{url}: does not list its models ({error}); name one: {url}#NAME"
+            ) from None
+        served = [name]
     if not name and len(served) != 1:
         raise KoalignError(
             f"{url}: serves {len(served)} models; name one: {url}#{served[0] if served else 'NAME'}"
@@ -56,6 +67,9 @@ class EndpointEngine(Engine):
         super().__init__(base, None)
         self._url, self._name = urldefrag(base.path)
         self._client = open_client(self._url, _key(), TIMEOUT, RETRIES)
+        self._refused: frozenset[str] = frozenset()
+        """Keys of a request that this server does not take."""
+        self._lock = Lock()
 
     def __exit__(self, *_: object) -> None:
         self._client.close()
@@ -88,8 +102,6 @@ class EndpointEngine(Engine):
     def _sample(
         self, request: Request, index: int, sampling: Sampling, seed: int, stop: Sequence[str]
     ) -> Sample:
-        from openai import OpenAIError
-
         prompt = request.prompt
         if prompt is None:
             raise ValueError("a request to an endpoint carries its prompt")
@@ -101,20 +113,48 @@ class EndpointEngine(Engine):
             "seed": sample_seed(seed, request, "", index),
             **({"stop": list(stop)} if stop else {}),
         }
+        while True:
+            refused = self._refused
+            try:
+                reply = self._send(prompt, _without(settings, refused))
+                break
+            except RequestError as error:
+                key = refused_key(error)
+                if key is None or key in refused:
+                    raise KoalignError(f"{self._url}: {error}") from None
+                self._leave_out(key)
+        ended = reply.finish_reason != "length"
+        return request.sample(index, "", before_stop(reply.text, stop), (), 0.0, ended)
+
+    def _send(self, prompt: Prompt, settings: Mapping[str, Any]) -> ParsedReply:
+        from openai import OpenAIError
+
         try:
             if prompt.chat:
                 turns = [{"role": m.role, "content": m.text} for m in prompt.messages]
-                choice = self._client.chat.completions.create(messages=turns, **settings).choices[0]
-                text = choice.message.content or ""
+                create = self._client.chat.completions.with_raw_response.create
+                response = create(messages=turns, **settings)
             else:
-                continued = continued_text(prompt)
-                choice = self._client.completions.create(prompt=continued, **settings).choices[0]
-                text = choice.text
+                create = self._client.completions.with_raw_response.create
+                response = create(prompt=continued_text(prompt), **settings)
         except OpenAIError as error:
-            reason = request_error(error, TIMEOUT, _key())
-            raise KoalignError(f"{self._url}: {reason}") from None
-        ended = choice.finish_reason != "length"
-        return request.sample(index, "", before_stop(text, stop), (), 0.0, ended)
+            raise request_error(error, TIMEOUT, _key()) from None
+        return parse_reply(response.http_response.content, _key())
+
+    def _leave_out(self, key: str) -> None:
+        with self._lock:
+            if key not in self._refused:
+                self._refused |= {key}
+                instead = "max_completion_tokens is sent" if key == "max_tokens" else "left out"
+                print(f"{self._url}: takes no {key}; {instead}", file=sys.stderr)
+
+
+def _without(settings: Mapping[str, Any], refused: frozenset[str]) -> dict[str, Any]:
+    """The settings as a server takes them that refuses some of their keys."""
+    kept = {key: value for key, value in settings.items() if key not in refused}
+    if "max_tokens" in refused:
+        kept["max_completion_tokens"] = settings["max_tokens"]
+    return kept
 
 
 def _key() -> str:

@@ -46,7 +46,8 @@ class Server:
     usage: bool = True
     seconds: float = 0.0
     """How long each answer takes."""
-    models: tuple[str, ...] = ("teacher-1",)
+    models: tuple[str, ...] | None = ("teacher-1",)
+    """None: it has no list of them."""
     log: Path | None = None
     """Where each answered request is noted, for a server in a process of its own."""
     arrivals: list[Arrival] = field(default_factory=list)
@@ -92,6 +93,9 @@ class Handler(BaseHTTPRequestHandler):
         """Silent."""
 
     def do_GET(self) -> None:
+        if self.server.told.models is None:
+            self.reply(404, "<html>없는 페이지</html>", "text/html; charset=utf-8")
+            return
         served = [{"id": name, "object": "model"} for name in self.server.told.models]
         self.reply(200, json.dumps({"object": "list", "data": served}))
 
@@ -175,6 +179,15 @@ class Handler(BaseHTTPRequestHandler):
         error = {"message": f"no: {self.headers['Authorization']}\nsecond line", "code": None}
         more = {"Retry_After": after} if after else {}
         self.reply(int(number), json.dumps({"error": error}), **more)
+
+    def refuse(self, body: Body, keys: str) -> None:
+        """`refuse:seed,top_p`: an error that names the first of the keys in the request."""
+        for key in keys.split(","):
+            if key in body:
+                said = {"message": f"Unsupported parameter: '{key}' is not supported", "param": key}
+                self.reply(400, json.dumps({"error": said}))
+                return
+        self.reply(200, json.dumps(completion(body, answer_to(body))))
 
     def quota(self, body: Body, _: str) -> None:
         said = {"error": {"message": "You exceeded your quota", "code": "insufficient_quota"}}
