@@ -127,6 +127,7 @@ def execute(
     )
     out = run_dir / stage.name
     if done := _usable(stage, out, plan, force):
+        shutil.rmtree(out / WORK, ignore_errors=True)
         return done, False
     out.mkdir(parents=True, exist_ok=True)
     (out / MANIFEST).unlink(missing_ok=True)
@@ -136,7 +137,6 @@ def execute(
     announce()
     with measured() as cost:
         result = stage.run(visible, {**inputs, **looked_at}, out)
-    shutil.rmtree(out / WORK, ignore_errors=True)
     manifest = Manifest(
         stage=stage.name,
         fingerprint=plan.fingerprint,
@@ -151,6 +151,7 @@ def execute(
         peak_memory_mb=cost["peak_memory_mb"],
     )
     write_json(out / MANIFEST, manifest.model_dump(mode="json"))
+    shutil.rmtree(out / WORK, ignore_errors=True)  # now: until it is whole it needs this
     return manifest, True
 
 
@@ -305,5 +306,6 @@ def _hash_files(folder: Path) -> dict[str, str]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
         and path.name != "README.md"
+        and path.relative_to(folder).parts[0] != WORK
         and path.relative_to(folder).as_posix() not in ours
     }

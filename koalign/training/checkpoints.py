@@ -12,12 +12,17 @@ import torch
 from peft import PeftModel
 from torch.nn.utils import get_total_norm
 from transformers import TrainerCallback
+from transformers.trainer import TRAINER_STATE_NAME
 
+from koalign.jsonl import read_json, write_json
 from koalign.records import KoalignError
+from koalign.run import hash_path
 from koalign.training import processes
 
 WHOLE = "whole"
-"""Written into a checkpoint after everything else; one without it was cut off."""
+"""Written into a checkpoint after everything else: its files with their hashes."""
+KEPT = 2
+"""Checkpoints that stay: the last, and the best or else the one before."""
 
 
 def checkpoint(work: Path, step: int) -> Path:
@@ -26,16 +31,65 @@ def checkpoint(work: Path, step: int) -> Path:
 
 
 def last_whole(work: Path) -> Path | None:
-    """The latest whole checkpoint; none if there is none."""
-    whole = [path.parent for path in work.glob(f"checkpoint-*/{WHOLE}")]
-    return max(whole, key=lambda path: int(path.name.split("-")[1]), default=None)
+    """The latest whole checkpoint from which a training can go on; none if there is none.
+
+    The one that it names as the best must be whole too, since the end of the training loads it.
+    """
+    whole = sorted(filter(_is_whole, work.glob("checkpoint-*")), key=_step)
+    return next((path for path in reversed(whole) if _best_of(path) in (None, *whole)), None)
 
 
 def remove_cut_off(work: Path) -> None:
     """Remove every checkpoint that is not whole."""
     for path in work.glob("checkpoint-*"):
-        if not (path / WHOLE).exists():
-            shutil.rmtree(path)
+        if not _is_whole(path):
+            _remove(path)
+
+
+def mark_whole(folder: Path) -> None:
+    """Say that a checkpoint is whole; nothing in it changes any more."""
+    write_json(folder / WHOLE, _hashes(folder))
+
+
+def rotate(work: Path, last: int, best: int | None) -> None:
+    """Remove all checkpoints but the last, the best and, where these are one, the one before."""
+    paths = sorted(work.glob("checkpoint-*"), key=_step, reverse=True)
+    kept = [path for path in paths if _step(path) in (last, best)]
+    others = [path for path in paths if path not in kept]
+    for path in others[max(0, KEPT - len(kept)) :]:
+        _remove(path)
+
+
+def _remove(folder: Path) -> None:
+    (folder / WHOLE).unlink(
+        missing_ok=True
+    )  # first: a kill in the middle leaves nothing to go on from
+    shutil.rmtree(folder)
+
+
+def _step(folder: Path) -> int:
+    return int(folder.name.split("-")[1])
+
+
+def _best_of(folder: Path) -> Path | None:
+    best = read_json(folder / TRAINER_STATE_NAME).get("best_global_step")
+    return checkpoint(folder.parent, best) if best else None
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        return bool(read_json(folder / WHOLE) == _hashes(folder))
+    except (FileNotFoundError, KoalignError):
+        return False
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        path.relative_to(folder).as_posix(): hash_path(path)
+        for path in paths
+        if path.name not in (WHOLE, f"{WHOLE}.part")
+    }
 
 
 class Finite(TrainerCallback):
@@ -62,7 +116,9 @@ class Finite(TrainerCallback):
         weights = [p.data for p in model.parameters() if p.requires_grad]
         self._require(get_total_norm(weights), "an adapter weight", args, state.global_step)
         if processes.number() == 0:
-            (checkpoint(Path(args.output_dir), state.global_step) / WHOLE).touch()
+            work = Path(args.output_dir)
+            mark_whole(checkpoint(work, state.global_step))
+            rotate(work, state.global_step, state.best_global_step)
 
     def _require(self, number: torch.Tensor, what: str, args: Any, step: int) -> None:
         if torch.isfinite(number):

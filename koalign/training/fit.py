@@ -101,7 +101,7 @@ def trl_settings(
         "data_seed": seed,
         "save_strategy": "steps",
         "save_steps": section.save_steps,
-        "save_total_limit": 2,
+        "save_total_limit": None,  # checkpoints.rotate: transformers may be killed with half of one left
         # Each: a mean over steps on both sides of a checkpoint would be another one after a resume.
         "logging_steps": 1,
         "logging_nan_inf_filter": False,  # it would write the last good loss for one that is not finite

@@ -1,13 +1,14 @@
 """What was damaged on disk is told in one line, and `--force` makes it again."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from support.command import RUN, koalign
 
 from koalign.jsonl import read_json, write_json
-from koalign.run import read_manifest
+from koalign.run import WORK, read_manifest
 
 SFT = RUN / "sft"
 BROKEN = {
@@ -97,3 +98,16 @@ def test_a_manifest_that_names_files_outside_its_stage_is_damaged(ran, name):
     write_json(path, {**made, "outputs": {**made["outputs"], name: "0"}})
     refused = koalign("run", "--seeds", "2", code=2).stderr
     assert "is not below the stage" in refused and not Path("outside").exists()
+
+
+def test_a_kill_after_the_last_step_leaves_a_finished_stage(scripted, monkeypatch):
+    """What only a continuation needs goes after the manifest is there, and at the latest the next time."""
+    with monkeypatch.context() as killed:
+        killed.setattr(shutil, "rmtree", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        koalign("sft", code=130)
+    work = RUN / "prepare" / WORK
+    work.mkdir()
+    (work / "half").touch()
+    before = read_manifest(RUN / "prepare")
+    koalign("sft", code=0)
+    assert not work.exists() and read_manifest(RUN / "prepare") == before

@@ -10,7 +10,6 @@ from support.training import watch
 
 from koalign.config.sections import Tracking
 from koalign.config.training import Dpo
-from koalign.training.checkpoints import WHOLE, last_whole, remove_cut_off
 from koalign.training.guards import displacement, kept_step, reason_to_stop
 
 pytestmark = pytest.mark.slow
@@ -92,14 +91,3 @@ def test_answers_that_grow_end_dpo_and_not_sft():
     assert "21 tokens, and had 10" in reason_to_stop("dpo", watch(dpo=Dpo()), grown, 50)
     assert reason_to_stop("dpo", watch(dpo=Dpo(max_length_drift=2.2)), grown, 50) is None
     assert reason_to_stop("sft", watch(), grown, 50) is None
-
-
-def test_a_checkpoint_that_is_not_whole_is_neither_last_nor_left(tmp_path):
-    for step in (9, 10, 100):
-        (tmp_path / f"checkpoint-{step}").mkdir()
-    for step in (9, 10):
-        (tmp_path / f"checkpoint-{step}" / WHOLE).touch()
-    assert last_whole(tmp_path) == tmp_path / "checkpoint-10"
-    remove_cut_off(tmp_path)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["checkpoint-10", "checkpoint-9"]
-    assert last_whole(tmp_path / "none") is None
