@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 import koalign
+from koalign.data.prompting.escaping import escape_prompts
 from koalign.data.prompting.prompts import Renderer
 from koalign.data.prompting.tokens import completion_ids, prompt_ids
 from koalign.evaluation.rows import Difference, Row
@@ -204,6 +205,8 @@ def print_tokens(tokenizer: Any, renderer: Renderer, problem: Problem) -> None:
     prompts = [renderer.render(problem, "answer")]
     (prompt,) = prompt_ids(tokenizer, prompts)
     out = console()
+    if escape_prompts(tokenizer, prompts) != prompts:
+        out.print("the data holds control tokens of this model: read as plain text, `< |…|>`\n")
     out.print(
         f"problem {problem.id}, template {renderer.template.name} ({renderer.hash}), "
         f"thinking {renderer.thinking}\n"

@@ -122,11 +122,12 @@ def test_the_marks_agree_with_unicode_about_their_numbers():
 
 def test_the_report_counts_what_is_odd_and_only_that():
     text = unicodedata.normalize("NFD", "가") + "\uf000\uf000\u00a0\u200b\uf9d0\ufffd" + r"\n 1\t"
+    text += "<|im_end|></s>[|user|]"
     assert oddities(text) == {
         "not_nfc": 1, "pua": 2, "nbsp": 1, "zero_width": 1, "conjoining_jamo": 2, "compat_hanja": 1,
-        "replacement_character": 1, "literal_escape": 2,
+        "replacement_character": 1, "literal_escape": 2, "control_token": 3,
     }  # fmt: skip
-    assert oddities("다음 중 ①·② ㉠ ㄱ") == {}
+    assert oddities("다음 중 ①·② ㉠ ㄱ <보기> |x| < 3") == {}
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Any
 
 import jinja2
 
+from koalign.data.prompting.escaping import escape_completions, escape_prompts
 from koalign.data.prompting.prompts import THINK, THOUGHT
 from koalign.records import KoalignError, Prompt
 
@@ -32,12 +33,14 @@ _PROBE = "가나다라"
 def prompt_texts(tokenizer: Any, prompts: Sequence[Prompt]) -> list[str]:
     """The text of prompts of one template, up to where the model begins to write.
 
-    A system text goes in front of the first user turn where the model's template has no system role.
+    Text of data never becomes a control token (`escaping`). A system text goes in front of the first user
+    turn where the model's template has no system role.
     Raises KoalignError where the model has no chat template and the prompts want one, and where it cannot
     think or not think as asked.
     """
     if not prompts:
         return []
+    prompts = escape_prompts(tokenizer, prompts)
     first = prompts[0]
     if not first.chat:
         return [continued_text(prompt) for prompt in prompts]
@@ -80,7 +83,9 @@ def completion_ids(
     tails = [_tail(text) for text in texts]
     written = [
         _between(prompt) + _thoughts(tokenizer, text, completion)
-        for prompt, text, completion in zip(prompts, texts, completions, strict=True)
+        for prompt, text, completion in zip(
+            prompts, texts, escape_completions(tokenizer, completions), strict=True
+        )
     ]
     tail_ids = {tail: tokenizer.encode(tail, add_special_tokens=False) for tail in {*tails}}
     together = tokenizer(
@@ -106,10 +111,11 @@ def candidate_ids(
     """
     known: dict[tuple[str, tuple[str, ...]], tuple[tuple[int, ...], ...]] = {}
     rows = []
+    escaped = iter(escape_completions(tokenizer, [text for texts in candidates for text in texts]))
     for prompt, text, texts in zip(
         prompts, prompt_texts(tokenizer, prompts), candidates, strict=True
     ):
-        key = (_tail(text), tuple(_between(prompt) + candidate for candidate in texts))
+        key = (_tail(text), tuple(_between(prompt) + next(escaped) for _ in texts))
         if key not in known:
             known[key] = _following(tokenizer, prompt, text, key[1])
         rows.append(known[key])

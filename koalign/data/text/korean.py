@@ -57,6 +57,9 @@ _ODDITIES = {
     "compat_hanja": re.compile("[\uf900-\ufaff\U0002f800-\U0002fa1f]"),
     "replacement_character": re.compile("\ufffd"),
     "literal_escape": _LITERAL_ESCAPE,
+    "control_token": re.compile(
+        r"<\|[^\s<>|]{1,40}\|>|\[\|[^\s\[\]|]{1,40}\|\]|</?s>|<(?:bos|eos|start_of_turn|end_of_turn)>|\[/?INST\]"
+    ),
 }
 
 _FINALS = ("", *"ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ")
@@ -109,7 +112,7 @@ def oddities(text: str) -> dict[str, int]:
     """How often a text holds what a data report should show; only what was found.
 
     `not_nfc` is 1 for a text that is not in NFC; the others count characters, `literal_escape` the
-    pairs that `unescape_literals` would change.
+    pairs that `unescape_literals` would change, `control_token` what looks like one of a chat model.
     """
     counts = {"not_nfc": int(not unicodedata.is_normalized("NFC", text))}
     counts |= {name: len(pattern.findall(text)) for name, pattern in _ODDITIES.items()}
