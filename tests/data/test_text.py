@@ -231,3 +231,11 @@ def test_han_of_the_prompt_parts_a_run_and_counts_for_nothing():
 @given(WILD)
 def test_a_completion_that_repeats_its_prompt_leaks_nothing(text):
     assert han_leak(text, text).count == 0
+
+
+@pytest.mark.parametrize("marks", ["\u0301", "\u0301\u0323", "\u0323\u0301\u3099"])
+def test_marks_without_end_leave_no_more_to_normalize(marks):
+    """Normalizing takes time by the square of the marks in a row."""
+    lengths = {len(clean("가" + marks * size + "나")) for size in (1_000, 2_000, 100_000)}
+    assert len(lengths) == 1 and lengths.pop() <= 32
+    assert clean("가" + marks * 5 + "나") == unicodedata.normalize("NFC", "가" + marks * 5 + "나")

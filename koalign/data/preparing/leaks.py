@@ -34,6 +34,8 @@ from koalign.records import Problem
 Kind = Literal["same", "reordered", "overlap", "passage", "group"]
 
 _N = 13
+_LEAD = 100
+"""Characters at the end of a text that may lead to its answer: blanks in a row take quadratic time."""
 _ASKED_LAST = re.compile(r"\s*(?:#+\s*)?(?:정답|답|Answer)\s*[:：]?\s*\Z")
 MINIMUM = 50
 """A text of fewer 13-grams (62 letters) is not looked for inside others: short problems share their
@@ -74,7 +76,9 @@ def find_leaks(
 def _readings(problem: Problem) -> Iterator[Problem]:
     """The problem, and the one with choices that its text holds, without and with what leads to it."""
     yield problem
-    held = None if problem.choices else split_choices(_ASKED_LAST.sub("", problem.question))
+    text = problem.question
+    asked = text[:-_LEAD] + _ASKED_LAST.sub("", text[-_LEAD:])
+    held = None if problem.choices else split_choices(asked)
     if held:
         stem, choices = held
         for question in dict.fromkeys((stem.strip(), stem.strip().rpartition("\n")[2].strip())):

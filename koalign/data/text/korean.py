@@ -15,6 +15,12 @@ _LEADING, _VOWEL = "\u1100-\u115f\ua960-\ua97c", "\u1160-\u11a7\ud7b0-\ud7c6"
 # A whole run of leading consonants at once: what a vowel follows is an (old) Hangul syllable.
 _ISOLATED_CHOSEONG = re.compile(f"(?<![{_LEADING}])[{_LEADING}]++(?![{_VOWEL}])")
 
+_COMBINING = "".join(
+    mark for mark in map(chr, range(0x300, 0x1E950)) if unicodedata.combining(mark)
+)
+# As many as in the Stream-Safe Text Format of UAX #15: normalizing more takes quadratic time.
+_TOO_MANY_MARKS = re.compile(f"([{re.escape(_COMBINING)}]{{30}})[{re.escape(_COMBINING)}]+")
+
 FULL_WIDTH = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
 """For str.translate: full-width letters, digits and signs to ASCII; the length stays."""
 _ZERO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff"
@@ -81,9 +87,10 @@ def clean(text: str) -> str:
 
     NFC, never NFKC (which turns ① into 1 and ㎏ into kg). LF line ends, no byte order mark at the
     start. Conjoining choseong (U+1100..) that stand alone are ㄱㄴㄷ marks and become the jamo that
-    people type (U+3131..); those of a syllable, old Hangul too, stay.
+    people type (U+3131..); those of a syllable, old Hangul too, stay. Of more than 30 combining marks
+    in a row the first 30 stay.
     """
-    text = unicodedata.normalize("NFC", text.lstrip("\ufeff"))
+    text = unicodedata.normalize("NFC", _TOO_MANY_MARKS.sub(r"\1", text.lstrip("\ufeff")))
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return _ISOLATED_CHOSEONG.sub(lambda run: run[0].translate(_COMPATIBILITY_JAMO), text)
 
