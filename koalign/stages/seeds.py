@@ -32,11 +32,12 @@ MOST = 100
 def seed_folders(run_dir: Path, seeds: int | None = None) -> list[Path]:
     """The folder of each seed, the run itself first; without `seeds` as many as the run has.
 
+    An empty folder is none that it has: a refused command leaves it.
     Raises KoalignError for fewer than it has or more than MOST, and for a file where a folder belongs.
     """
     if seeds is not None and seeds > MOST:
         raise KoalignError(f"--seeds {seeds}: take at most {MOST}")
-    numbers = [n for n in range(1, MOST) if (run_dir / f"{SEED}{n}").exists()]
+    numbers = [n for n in range(1, MOST) if (run_dir / f"{SEED}{n}" / "prepare").exists()]
     present = 1 + max(numbers, default=0)
     if seeds is not None and seeds < present:
         surplus = f", or remove {run_dir / SEED}{max(seeds, 1)} and later ones" * (present > 1)

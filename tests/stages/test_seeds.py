@@ -168,6 +168,12 @@ def _refused_and_made_again(path: Path, text: str) -> None:
     koalign("run", code=0)
 
 
+def test_a_refused_seed_is_none_that_the_run_has(repeated):
+    koalign("run", "--seeds", "3", "-s", "sft.rank=8", code=2)
+    assert "2 seeds: 0, 1" in koalign("show", code=0).stdout
+    assert "2 seeds: 0, 1" in koalign("run", code=0).stdout
+
+
 def test_a_folder_of_another_name_is_no_seed(repeated):
     for name in ("seed-007", "seed-x", "seed-123456789"):
         (RUN / name).mkdir()
