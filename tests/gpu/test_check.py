@@ -50,3 +50,25 @@ def test_a_piece_that_fails_says_so_and_the_others_go_on(tmp_path):
     errors = {row["piece"]: row.get("error") for row in rows}
     assert errors == {"attention": None, "nf4": "ImportError: no trl on this machine"}
     assert "no trl on this machine" in table
+
+
+@pytest.mark.parametrize(
+    "arguments, refusal",
+    [
+        ([], "no NVIDIA GPU here; a dry run: --device cpu --tiny\n"),
+        (["--device", "cpu", "--out", "file/out"], "Not a directory; take another folder\n"),
+    ],
+)
+def test_what_cannot_be_measured_is_one_line_and_code_2(tmp_path, arguments, refusal):
+    """Also where nvidia-smi ends well without a card."""
+    (tmp_path / "file").touch()
+    smi = tmp_path / "nvidia-smi"
+    smi.write_text("#!/bin/sh\necho No devices were found\n", "utf-8")
+    smi.chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, ROOT / "benchmarks/gpu/check.py", *arguments], cwd=tmp_path,
+        env={**os.environ, "PATH": f"{tmp_path}:/usr/bin:/bin", "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 2 and done.stderr.endswith(refusal)
+    assert done.stderr.count("\n") == 1
