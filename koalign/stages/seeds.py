@@ -41,9 +41,8 @@ def seed_folders(run_dir: Path, seeds: int | None = None) -> list[Path]:
     present = 1 + max(numbers, default=0)
     if seeds is not None and seeds < present:
         surplus = f", or remove {run_dir / SEED}{max(seeds, 1)} and later ones" * (present > 1)
-        raise KoalignError(
-            f"--seeds {seeds}: {run_dir} has {present}; take --seeds {present} or more{surplus}"
-        )
+        has = f" {run_dir} has {present};" * (present > 1)
+        raise KoalignError(f"--seeds {seeds}:{has} take --seeds {present} or more{surplus}")
     folders = [run_dir, *(run_dir / f"{SEED}{n}" for n in range(1, seeds or present))]
     if file := next((path for path in folders if path.is_file()), None):
         raise KoalignError(f"{file} is a file, and a run goes there; move it away")

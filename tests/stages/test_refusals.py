@@ -75,6 +75,8 @@ def test_a_hint_for_a_problem_outside_the_training_split_is_refused(scripted):
         (["solve", "nope.jsonl", "-o", "o"], "nope.jsonl: no such file"),
         (["show", "nowhere"], "nowhere: no run here"),
         (["show", "."], "no run here"),
+        (["show", "train.jsonl"], "koalign: train.jsonl: a file, not the folder of a run\n"),
+        (["show", "train.jsonl"], "koalign: train.jsonl: a file, not the folder of a run\n"),
         (["preview", "99"], "there is no number 99"),
         (["init"], "koalign.yaml is there already"),
     ],

@@ -117,7 +117,7 @@ def test_killed_between_and_within_seeds_the_same_command_ends_in_the_same_files
     [
         (["--seeds", "0"], "--seeds 0: runs/default has 2; take --seeds 2 or more, or remove"),
         (["--seeds", "1"], "2 or more, or remove runs/default/seed-1 and later ones"),
-        (["--seeds", "0", "--run-dir", "new"], "--seeds 0: new has 1; take --seeds 1 or more\n"),
+        (["--seeds", "0", "--run-dir", "new"], "--seeds 0: take --seeds 1 or more\n"),
         (["--seeds", "1" + 30 * "0"], "0: take at most 100\n"),
         (["--seeds", "3"], "runs/default/seed-2 is a file, and a run goes there; move it away\n"),
         (["-s", "sft.rank=8"], "sft was made with sft.rank = 32, and it is now 8; take another"),
