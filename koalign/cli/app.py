@@ -12,6 +12,7 @@ import typer
 import koalign
 from koalign.cli import adapters, benchmark, compare, distill, inspect, mine, solve, stages
 from koalign.cli.stages import stage_command
+from koalign.data.text.visible import visible
 from koalign.records import KoalignError
 
 app = typer.Typer(
@@ -70,7 +71,7 @@ def main() -> None:
     try:
         app()
     except KoalignError as error:
-        print(f"koalign: {error}", file=sys.stderr)
+        print(f"koalign: {visible(str(error))}", file=sys.stderr)
         sys.exit(2)
     except SystemExit as end:
         if end.code == 130:  # what Typer makes of Ctrl-C

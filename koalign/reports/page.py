@@ -7,9 +7,18 @@ from dataclasses import dataclass
 
 import jinja2
 
+from koalign.data.text.visible import visible
 from koalign.records import Problem
 
-_PAGE = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
+
+def _shown(value: object) -> object:
+    """Text of data, its hidden characters as marks; pictures are markup and stay."""
+    return visible(value) if type(value) is str else value
+
+
+_PAGE = jinja2.Environment(
+    autoescape=True, finalize=_shown, trim_blocks=True, lstrip_blocks=True
+).from_string(
     """<!doctype html>
 <html lang="ko">
 <head>

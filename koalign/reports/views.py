@@ -19,6 +19,7 @@ import koalign
 from koalign.data.prompting.escaping import escape_prompts
 from koalign.data.prompting.prompts import Renderer
 from koalign.data.prompting.tokens import completion_ids, prompt_ids
+from koalign.data.text.visible import visible
 from koalign.evaluation.rows import Difference, Row
 from koalign.evaluation.stats.wording import hundredths, interval, listed, p_value, points
 from koalign.jsonl import parse_record, read_json
@@ -66,18 +67,23 @@ def print_table(
 
     `whole_names`: the first column is not wrapped.
     """
-    table = Table(*map(escape, head), title=escape(title) or None, caption=caption or None)
+    table = Table(*map(_plain, head), title=_plain(title) or None, caption=_plain(caption) or None)
     table.columns[0].no_wrap = whole_names
     for row in rows:
         cells = (f"{cell:,}" if isinstance(cell, int) else cell for cell in row)
-        table.add_row(*(escape(cell) if isinstance(cell, str) else cell for cell in cells))
+        table.add_row(*(_plain(cell) if isinstance(cell, str) else cell for cell in cells))
     console().print(table)
 
 
 def print_lines(lines: Iterable[str], style: str = "") -> None:
     """Lines as they stand; the terminal wraps them, a file does not."""
     for line in lines:
-        console().print(Text(line, style), soft_wrap=True)
+        console().print(Text(visible(line), style), soft_wrap=True)
+
+
+def _plain(text: str) -> str:
+    """Text of data for rich: no markup, nothing that acts on the terminal."""
+    return escape(visible(text))
 
 
 def run_summary(run_dir: Path, stages: Iterable[str]) -> dict[str, Any]:
