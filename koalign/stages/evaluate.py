@@ -283,5 +283,5 @@ STAGE = Stage(
         ATTEMPTS,
         "engine.script",
     ),
-    version=6,
+    version=7,
 )

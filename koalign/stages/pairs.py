@@ -169,5 +169,5 @@ STAGE = Stage(
     ),
     looks_at=HELD_OUT,
     continues=False,
-    version=4,
+    version=5,
 )

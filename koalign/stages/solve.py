@@ -139,5 +139,5 @@ STAGE = Stage(
         "answer/adapter",
         "engine.script",
     ),
-    version=3,
+    version=4,
 )
