@@ -29,6 +29,7 @@ def export(folder: Path, out: Path) -> AdapterCard:
     KoalignError if `out` is there, and if no tokenizer is to be had.
     """
     refuse_weightless(folder)
+    _refuse_link(folder / WEIGHTS)
     refuse_not_finite(folder)
     config, card = read_config(folder), read_card(folder)
     source = _tokenizer_folder(folder, card)
@@ -45,6 +46,13 @@ def export(folder: Path, out: Path) -> AdapterCard:
     write_card(new, card.model_copy(update=changed))
     new.rename(out)
     return read_card(out)
+
+
+def _refuse_link(weights: Path) -> None:
+    """A copied adapter must not hand on a file from elsewhere; the cache of the hub links to its blobs."""
+    folder, real = weights.parent.resolve(), weights.resolve()
+    if folder not in real.parents and real.parent != folder.parent.parent / "blobs":
+        raise KoalignError(f"{weights}: a link to {real}; put the file itself there")
 
 
 def begun(out: Path) -> Path:

@@ -82,6 +82,23 @@ def test_a_base_on_the_hub_keeps_its_name_and_one_that_is_not_to_be_had_is_one_l
     assert not (tmp_path / "out").exists()
 
 
+def test_weights_that_are_a_link_to_elsewhere_are_not_handed_on(adapter, tmp_path):
+    secret = shutil.copyfile(adapter / "adapter_model.safetensors", tmp_path / "secret")
+    copied = shutil.copytree(adapter, tmp_path / "cache" / "snapshots" / "copied")
+    (copied / "adapter_model.safetensors").unlink()
+    (copied / "adapter_model.safetensors").symlink_to(secret)
+    with pytest.raises(KoalignError, match="a link to"):
+        export(copied, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    blobs = tmp_path / "cache" / "blobs"
+    blobs.mkdir()
+    secret.rename(blobs / "0123")
+    (copied / "adapter_model.safetensors").unlink()
+    (copied / "adapter_model.safetensors").symlink_to("../../blobs/0123")
+    export(copied, tmp_path / "out")
+    assert (tmp_path / "out" / "adapter_model.safetensors").is_file()
+
+
 def test_nothing_is_written_over(adapter, tmp_path):
     (tmp_path / "out").mkdir()
     for write in (export, merge):
