@@ -29,7 +29,7 @@ _PAGE = jinja2.Environment(
 body { font: 15px/1.5 system-ui, "Noto Sans KR", "Apple SD Gothic Neo", sans-serif; max-width: 70em;
   margin: 2em auto; padding: 0 1em; color: #222; }
 h1 { font-size: 1.5em; } h2 { font-size: 1.15em; margin: 2em 0 .4em; } p { margin: .3em 0; color: #555; }
-table { border-collapse: collapse; } th { text-align: left; }
+div.wide { overflow-x: auto; } table { border-collapse: collapse; } th { text-align: left; }
 td, th { padding: .2em .9em .2em 0; border-bottom: 1px solid #ddd; vertical-align: top; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
 td.bar { width: 26em; } td.bar div { background: #4472a8; height: .9em; min-width: 1px; }
@@ -47,7 +47,7 @@ svg.curve polyline { fill: none; stroke: #4472a8; stroke-width: 2; } svg.curve c
 <p>{{ part.note }}</p>
 {% endif %}
 {{ part.chart }}
-<table>
+<div class="wide"><table>
 {% if part.head %}
 <tr>{% for cell in part.head %}<th>{{ cell }}</th>{% endfor %}</tr>
 {% endif %}
@@ -62,7 +62,7 @@ svg.curve polyline { fill: none; stroke: #4472a8; stroke-width: 2; } svg.curve c
 {%- endif %}
 </tr>
 {% endfor %}
-</table>
+</table></div>
 {% endfor %}
 </body>
 </html>

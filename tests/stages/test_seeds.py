@@ -88,6 +88,7 @@ def test_the_results_over_seeds_are_printed_and_shown_until_an_evaluation_change
     assert json.loads(koalign("show", "--json", code=0).stdout)["seeds"] == report
     page = (RUN / "seeds.html").read_text(encoding="utf-8")
     assert "16 problems, 2 seeds: 0, 1" in page
+    assert page.count('<div class="wide"><table>') == page.count("</table></div>") == 3
     assert all(f"<td>{title}</td>" in page for title in ("base", "sft", "dpo", "solve"))
     manifest = LATER / "evaluate/manifest.json"
     write_json(manifest, read_json(manifest) | {"fingerprint": "another"})
