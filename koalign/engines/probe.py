@@ -104,7 +104,7 @@ def open_probe(
     """
     if not section.problems:
         if needed:
-            raise _needs_probe(title, "probe.problems is 0")
+            raise _needs_probe(title, "probe.problems is 0", "raise it")
         return None
     problems: dict[str, Problem] = {}
     sides: dict[str, list[Request]] = {}
@@ -131,7 +131,7 @@ def open_probe(
         if not sides[side]:
             why = f"no problem {where} that a rule can verify"
             if needed:
-                raise _needs_probe(title, why)
+                raise _needs_probe(title, why, "set data.dev")
             print(
                 f"{title}: no probe while training, the last checkpoint is kept: {why}",
                 file=sys.stderr,
@@ -140,8 +140,8 @@ def open_probe(
     return Probe(tokenizer, base, section.max_tokens, section.batch_size, problems, sides)
 
 
-def _needs_probe(title: str, why: str) -> KoalignError:
+def _needs_probe(title: str, why: str, remedy: str) -> KoalignError:
     return KoalignError(
         f"{title}: sft.epochs auto trains until held-out answers no longer improve, and there is no probe: "
-        f"{why}; set data.dev, or {'sft.epochs to a number' if title == 'sft' else 'controls: cheap'}"
+        f"{why}; {remedy}, or {'sft.epochs to a number' if title == 'sft' else 'controls: cheap'}"
     )
