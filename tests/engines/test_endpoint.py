@@ -15,7 +15,7 @@ from support.training import MODEL, RENDERER
 
 from koalign.adapters.base import base_folder, load_tokenizer
 from koalign.config.inputs import Engine, Model, Sampling, Teacher
-from koalign.data.prompting.tokens import prompt_ids, prompt_texts
+from koalign.data.prompting.tokens import prompt_ids
 from koalign.engines.drawing import requests_for
 from koalign.engines.engine import Question
 from koalign.engines.opening import describe_base, open_engine
@@ -68,7 +68,7 @@ def server(tmp_path_factory):
 def test_an_endpoint_answers_what_the_engine_answers_from_the_weights(server, chat):
     asked = [RENDERER.render(problem, "answer") for problem in exam("dev")[:6]]
     if not chat:  # the same words as a text to go on with
-        texts = prompt_texts(load_tokenizer(MODEL), asked)
+        texts = ["\n".join(message.text for message in one.messages) + "\n" for one in asked]
         asked = [
             one.model_copy(update={"chat": False, "messages": (Message(role="user", text=text),)})
             for one, text in zip(asked, texts, strict=True)
