@@ -10,7 +10,7 @@ demo: .venv/runtime  ## the whole chain on the built-in exam: about eight minute
 test: .venv/all lint  ## everything, real vLLM included; two files at a time, a core each
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-fast: .venv/all lint  ## what needs neither torch, training nor an engine: a minute and a half on two cores
+fast: .venv/all lint  ## what needs neither torch, training nor an engine: two minutes on two cores
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 lint: .venv/all

@@ -10,6 +10,8 @@ from support.problems import problem, write_lines
 
 from koalign.jsonl import read_json, write_json
 
+pytestmark = pytest.mark.slow  # each test is a whole run, or several
+
 
 def tree(folder: Path) -> dict[str, tuple[int, bytes]]:
     return {

@@ -194,6 +194,7 @@ def test_gold_answers_of_short_problems_agree_when_folded():
     assert [one.conflict for one in find_duplicates(rows, 0.9)] == [False, True]
 
 
+@pytest.mark.slow
 def test_nothing_of_the_built_in_exam_is_a_duplicate():
     documents = [*open_documents(EXAM / "csat"), *open_documents(EXAM / "kmmlu")]
     rows = read(documents, split="train").problems

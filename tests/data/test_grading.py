@@ -140,6 +140,7 @@ def test_shuffling_the_choices_keeps_the_verdict(order, answered):
 HOSTILE = ["정답:", "정답은 ", "①,", "1 ", "A와 B또는 ", "*가 ", '"정답":"', "<answer>", "\\boxed{{a", " ", "\n", "(", "정답(((((", "아니라 ①", "고른 답: ", "3. ", "<think", "따라서 ①", "정답은 ①이라고 생각", "정답은 다음과 같습니다:\n1. ", "아니요. ", "지만 ③이다", "1. 가 - 정답 / ", "정답은 ㄴ이므로 ", "결론: 3번이라고 ", "정답은 가(", '{"답": 3} 정정: ', '"답": 3 ', "3번인 것 같지만 "]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_grading_time_grows_no_faster_than_the_text(piece):
     def seconds(length: int) -> float:

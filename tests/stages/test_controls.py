@@ -18,6 +18,8 @@ from koalign.jsonl import read_json, read_jsonl
 from koalign.records import Completion, Pair, Sample
 from koalign.stages.dpo import rft_epochs
 
+pytestmark = pytest.mark.slow  # each test is a whole run, or several
+
 EVALUATED = RUN / "evaluate"
 OFF = ["base", "sft", "dpo", "solve", "votes_written"]
 CHEAP = [

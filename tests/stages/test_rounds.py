@@ -2,11 +2,14 @@
 
 import shutil
 
+import pytest
 from support.command import RUN, koalign
 
 from koalign.adapters.cards import adapter_id, read_card
 from koalign.jsonl import read_jsonl
 from koalign.records import Sample
+
+pytestmark = pytest.mark.slow  # each test is a whole run, or several
 
 TWO = ("-s", "dpo.rounds=2")
 

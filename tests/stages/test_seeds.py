@@ -13,6 +13,8 @@ from koalign.config.sections import ASSETS
 from koalign.jsonl import read_json, write_json
 from koalign.stages.pipeline import stages_of
 
+pytestmark = pytest.mark.slow  # each test is a whole run, or several
+
 LATER = RUN / "seed-1"
 
 

@@ -7,6 +7,8 @@ import pytest
 import yaml
 from support.command import RUN, koalign
 
+pytestmark = pytest.mark.slow  # each test is a whole run, or several
+
 EVALUATED = RUN / "evaluate"
 STEPS = ["base", "sft", "dpo", "rft"]
 
