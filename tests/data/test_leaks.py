@@ -272,7 +272,7 @@ def test_an_item_written_into_one_text_is_found_however_short_and_marked():
     assert not find_leaks([Problem(question="다음 문제의 정답을 고르시오.", kind="long")], [item])
 
 
-def test_a_text_that_many_evaluated_problems_share_is_no_leak_and_a_copy_is():
+def test_a_text_that_many_evaluated_problems_share_is_no_leak_and_a_copy_is(capsys):
     words = ("상인", "관청", "수공업", "백성", "토지", "왕실", "장시", "군포", "결작", "공물")
     asked = [
         f"{one}과 {other}에 대한 {number}번째 물음이다"
@@ -287,6 +287,8 @@ def test_a_text_that_many_evaluated_problems_share_is_no_leak_and_a_copy_is():
         ]
         evaluated, trained = rows[:50], rows[50:]
         assert find_leaks(trained, evaluated) == []
+        said = "1 passages of training stand under more than 20 evaluated problems each"
+        assert (said in capsys.readouterr().err) is not inside, "nothing is passed over silently"
         copy = rows[3].model_copy(update={"question": "다음. " + rows[3].question})
         [found] = find_leaks([*trained, copy], evaluated)
         assert (found.trained, found.evaluated) == (50, 3)

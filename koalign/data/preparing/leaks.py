@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -110,16 +111,24 @@ def _find(trained: Sequence[Problem], evaluated: Sequence[Problem], overlap: flo
             for key in _keys(evaluated[number], ngrams[place]):
                 equal.setdefault(key, []).append(number)
 
+    shared = {
+        key for key, numbers in equal.items() if key[0] == "passage" and len(numbers) > COMMON
+    }
+    passed_over: set[tuple[Kind, object]] = set()
     leaks: list[Leak] = []
     for start in range(0, len(trained), BATCH):
         batch = trained[start : start + BATCH]
         parts = _sought(batch, template, overlap)
         batch_wholes = character_ngrams([_whole(problem) for problem in batch], _N)
-        found = [
-            Leak(number, equal[key][0], key[0], 1.0)
+        keys = [
+            (number, key)
             for number, problem in enumerate(batch)
             for key in _keys(problem, batch_wholes[number])
-            if key in equal and not (key[0] == "passage" and len(equal[key]) > COMMON)
+            if key in equal
+        ]
+        passed_over |= shared.intersection(key for _, key in keys)
+        found = [
+            Leak(number, equal[key][0], key[0], 1.0) for number, key in keys if key not in shared
         ]
         for part, number in parts.queries.meet(wholes_index):
             share = parts.share(part, wholes[number])
@@ -128,6 +137,12 @@ def _find(trained: Sequence[Problem], evaluated: Sequence[Problem], overlap: flo
             share = sought.share(part, batch_wholes[number])
             found.append(Leak(number, sought.owners[part][0], sought.kinds[part], share))
         leaks += _worst(found, overlap, start)
+    if passed_over:
+        print(
+            f"leaks: {len(passed_over):,} passages of training stand under more than {COMMON} evaluated "
+            "problems each; such a text is no leak by itself, only a question on it is",
+            file=sys.stderr,
+        )
     return leaks
 
 
