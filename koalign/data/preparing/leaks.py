@@ -111,9 +111,7 @@ def _find(trained: Sequence[Problem], evaluated: Sequence[Problem], overlap: flo
             for key in _keys(evaluated[number], ngrams[place]):
                 equal.setdefault(key, []).append(number)
 
-    shared = {
-        key for key, numbers in equal.items() if key[0] == "passage" and len(numbers) > COMMON
-    }
+    shared = {k for k, numbers in equal.items() if k[0] == "passage" and len(numbers) > COMMON}
     passed_over: set[tuple[Kind, object]] = set()
     leaks: list[Leak] = []
     for start in range(0, len(trained), BATCH):
@@ -127,9 +125,7 @@ def _find(trained: Sequence[Problem], evaluated: Sequence[Problem], overlap: flo
             if key in equal
         ]
         passed_over |= shared.intersection(key for _, key in keys)
-        found = [
-            Leak(number, equal[key][0], key[0], 1.0) for number, key in keys if key not in shared
-        ]
+        found = [Leak(n, equal[key][0], key[0], 1.0) for n, key in keys if key not in shared]
         for part, number in parts.queries.meet(wholes_index):
             share = parts.share(part, wholes[number])
             found += [Leak(owner, number, parts.kinds[part], share) for owner in parts.owners[part]]
@@ -139,8 +135,8 @@ def _find(trained: Sequence[Problem], evaluated: Sequence[Problem], overlap: flo
         leaks += _worst(found, overlap, start)
     if passed_over:
         print(
-            f"leaks: {len(passed_over):,} passages of training stand under more than {COMMON} evaluated "
-            "problems each; such a text is no leak by itself, only a question on it is",
+            f"leaks: {len(passed_over):,} passages of training stand under more than {COMMON} "
+            "evaluated problems each; only a question on it is a leak, and not the text",
             file=sys.stderr,
         )
     return leaks
