@@ -68,17 +68,20 @@ def read_card(folder: Path, *, keep: bool = True) -> AdapterCard:
 def adapter_id(folder: Path) -> str:
     """Sixteen hex digits: the hash of the adapter's weights and their configuration.
 
-    Card and README do not change the id; without weights (the scripted engine) the card is hashed. A
-    pruned adapter keeps the id on its card. Raises KoalignError where there is no adapter.
+    Card and README do not change the id. Without weights (the scripted engine) the card is hashed, but not
+    the places on it: a run has the same ids in every folder. A pruned adapter keeps the id on its card.
+    Raises KoalignError where there is no adapter.
     """
     if is_pruned(folder):
         return str(read_card(folder).id)
     if (folder / CONFIG).exists():
         refuse_without_weights(folder)
-    else:
-        read_card(folder)
-    weights = [folder / name for name in FUNCTION if (folder / name).exists()]
-    return content_hash({path.name: hash_path(path) for path in weights or [folder / CARD]})
+        weights = [folder / name for name in FUNCTION if (folder / name).exists()]
+        return content_hash({path.name: hash_path(path) for path in weights})
+    card = read_card(folder)
+    return content_hash(
+        card.model_dump(mode="json", exclude={"id": True, "parents": {"__all__": {"path"}}})
+    )
 
 
 def is_pruned(folder: Path) -> bool:

@@ -109,6 +109,13 @@ def problems(run) -> dict[str, Problem]:
     return {one.id: one for one in read_jsonl(run / "prepare" / "train.jsonl", Problem)}
 
 
+def test_a_run_draws_the_same_in_every_folder(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run_to_the_hints(tmp_path)
+    for file in ("bare.jsonl", "hinted.jsonl", "abstractions.jsonl"):
+        assert (tmp_path / RUN / "hints" / file).read_bytes() == (run / "hints" / file).read_bytes()
+
+
 def solved(one: Abstraction, problems: dict[str, Problem]) -> bool:
     return problems[one.problem_id].question.startswith(SOLVED)
 

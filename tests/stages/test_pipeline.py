@@ -54,7 +54,8 @@ def test_the_four_lines_of_the_chain_work_and_their_files_have_the_promised_name
 def test_the_screens_keep_the_hint_that_helps_and_say_why_the_others_go(ran):
     rows = list(map(json.loads, (RUN / "hints/abstractions.jsonl").open(encoding="utf-8")))
     kept = [row for row in rows if row["kept"]]
-    assert kept and all("고을" in row["text"] for row in kept)
+    useful = [row for row in kept if "고을" in row["text"]]
+    assert useful and len(kept) - len(useful) <= 0.1 * len(kept)  # hints.false_discovery_rate
     assert all(row["counts"]["replication"]["n"] == 64 and row["score"] > 0 for row in kept)
     for row in rows:
         if row["text"].startswith("정답은"):
