@@ -20,12 +20,12 @@ from world import HINT_FORMS
 from koalign.config.files import load_config
 from koalign.config.inputs import Sampling
 from koalign.config.sections import ASSETS
-from koalign.data.grading.grade import grade
 from koalign.data.prompting.prompts import Renderer
 from koalign.engines.drawing import requests_for
 from koalign.engines.engine import Engine, batches
 from koalign.engines.opening import describe_base, open_engine
 from koalign.evaluation.stats.intervals import wilson_interval
+from koalign.grading.grade import grade
 from koalign.renderer import open_renderer
 
 GREEDY = Sampling(temperature=0, top_p=1, max_tokens=24)

@@ -16,8 +16,9 @@ PACKAGE = Path(__file__).parent.parent / "koalign"
 LAYERS = [
     {"records", "progress", "provenance"},
     {"jsonl", "yaml_text", "locking"},
-    {"config"},
-    {"data", "tracking"},
+    {"config", "text"},
+    {"grading", "tracking"},
+    {"data"},
     {"evaluation"},
     {"mining"},
     {"renderer", "guard", "plans"},
@@ -29,7 +30,7 @@ LAYERS = [
     {"stages"},
     {"cli"},
 ]
-PURE = ("data", "evaluation", "mining")
+PURE = ("text", "grading", "data", "evaluation", "mining")
 """Rooms that take plain arguments and know no config, no run and no model."""
 HEAVY = {
     "torch", "transformers", "trl", "peft", "bitsandbytes", "datasets", "accelerate", "vllm", "wandb",

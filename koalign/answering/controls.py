@@ -9,7 +9,6 @@ from pathlib import Path
 
 from koalign.answering.solving import Solver, answer_of, hint_id, hinted_requests
 from koalign.config.inputs import Sampling
-from koalign.data.grading.grade import grade
 from koalign.engines.drawing import draw, requests_for
 from koalign.evaluation.solving.controls import (
     MOST_VOTES,
@@ -20,6 +19,7 @@ from koalign.evaluation.solving.controls import (
     under_hints,
 )
 from koalign.evaluation.solving.voting import Answer, Attempt, spent
+from koalign.grading.grade import grade
 from koalign.records import Problem
 
 

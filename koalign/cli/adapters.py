@@ -249,6 +249,6 @@ def _text(text: str, style: str = "") -> Any:
     """Text as it is: what stands in brackets in a name is no markup."""
     from rich.text import Text
 
-    from koalign.data.text.visible import visible
+    from koalign.text.visible import visible
 
     return Text(visible(text), style=style, overflow="fold")

@@ -12,8 +12,8 @@ import typer
 import koalign
 from koalign.cli import adapters, benchmark, compare, distill, inspect, mine, solve, stages
 from koalign.cli.stages import stage_command
-from koalign.data.text.visible import visible
 from koalign.records import KoalignError
+from koalign.text.visible import visible
 
 app = typer.Typer(
     name="koalign",

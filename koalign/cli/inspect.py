@@ -98,8 +98,8 @@ def grade(
     force: Force = False,
 ) -> None:
     """Grade stored text again, by rule and without a model: answer, correct and why of each line."""
-    from koalign.data.grading.grade import GradeLine, regrade
     from koalign.evaluation.stats.wording import listed
+    from koalign.grading.grade import GradeLine, regrade
     from koalign.jsonl import read_jsonl, to_json_line
 
     refuse_existing(out, force)

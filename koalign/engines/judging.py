@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from koalign.config.inputs import Sampling
-from koalign.data.grading.grade import grade
 from koalign.data.prompting.prompts import Renderer
 from koalign.engines.drawing import draw, requests_for
 from koalign.engines.engine import Engine
+from koalign.grading.grade import grade
 from koalign.mining.distilling.explaining import ask_by_rationale
 from koalign.mining.distilling.teacher_calls import Call, Reply
 from koalign.records import Problem, content_hash

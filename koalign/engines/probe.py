@@ -10,11 +10,11 @@ from typing import Any
 
 from koalign.config.inputs import Sampling
 from koalign.config.training import Probing
-from koalign.data.grading.grade import grade
 from koalign.data.prompting.prompts import Renderer
 from koalign.data.prompting.tokens import prompt_ids
 from koalign.engines.engine import Request
 from koalign.engines.hf import HfEngine
+from koalign.grading.grade import grade
 from koalign.records import Base, KoalignError, Problem, Sample, Verdict
 
 

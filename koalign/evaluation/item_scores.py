@@ -7,9 +7,6 @@ import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from koalign.data.grading.extract import extract_texts
-from koalign.data.grading.grade import FinishReason, grade
-from koalign.data.grading.visible import forms, visible_text
 from koalign.evaluation.items import candidates_of, subject_of
 from koalign.evaluation.metrics.reading_metrics import (
     SpanScore,
@@ -18,6 +15,9 @@ from koalign.evaluation.metrics.reading_metrics import (
     korquad_2_score,
 )
 from koalign.evaluation.protocols import Protocol
+from koalign.grading.extract import extract_texts
+from koalign.grading.grade import FinishReason, grade
+from koalign.grading.visible import forms, visible_text
 from koalign.records import Problem, Why
 
 _THOUGHT_ENDS = ("</think>", "</thought>")

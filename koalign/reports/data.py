@@ -9,7 +9,6 @@ from typing import Any
 
 from koalign.data.preparing.preparation import FoundLeak
 from koalign.data.prompting.choices import gold_positions
-from koalign.data.text.korean import han_leak, oddities
 from koalign.evaluation.stats.tables import frequencies, quantiles
 from koalign.evaluation.stats.tables import histogram as counted_lengths
 from koalign.evaluation.stats.wording import hundredths, listed, percent
@@ -18,6 +17,7 @@ from koalign.records import Problem
 from koalign.reports.charts import bars, histogram
 from koalign.reports.page import Part, page, question_of
 from koalign.reports.views import print_lines, print_table
+from koalign.text.korean import han_leak, oddities
 
 EXAMPLES = 3
 """Problems of each split shown on the page."""

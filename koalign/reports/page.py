@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import jinja2
 
-from koalign.data.text.visible import visible
 from koalign.records import Problem
+from koalign.text.visible import visible
 
 
 def _shown(value: object) -> object:

@@ -19,13 +19,13 @@ import koalign
 from koalign.data.prompting.escaping import escape_prompts
 from koalign.data.prompting.prompts import Renderer
 from koalign.data.prompting.tokens import completion_ids, prompt_ids
-from koalign.data.text.visible import visible
 from koalign.evaluation.rows import Difference, Row
 from koalign.evaluation.stats.wording import hundredths, interval, listed, p_value, points
 from koalign.jsonl import parse_record, read_json
 from koalign.provenance import PACKAGES
 from koalign.records import KoalignError, Problem
 from koalign.run import Manifest, read_manifest
+from koalign.text.visible import visible
 
 ROW_TITLES = {
     "base": "base",

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from koalign.adapters.cards import check_adapter
 from koalign.config.sections import Config
-from koalign.data.grading.grade import grade
 from koalign.data.prompting.orders import (
     choice_orders,
     in_order,
@@ -19,6 +18,7 @@ from koalign.data.prompting.prompts import Renderer
 from koalign.engines.drawing import draw, requests_for
 from koalign.engines.engine import Engine
 from koalign.engines.opening import open_engine
+from koalign.grading.grade import grade
 from koalign.guard import HELD_OUT, refuse_leaking_texts
 from koalign.jsonl import read_jsonl, read_record, write_jsonl
 from koalign.mining.hints.static_screen import static_refusal

@@ -18,13 +18,13 @@ from koalign.adapters.cards import check_adapter
 from koalign.config.sections import Config, resolve_path
 from koalign.data.formats.documents import open_documents
 from koalign.data.formats.read import read
-from koalign.data.grading.grade import grade
 from koalign.data.preparing.leaks import find_leaks, taught_text, texts_leak
 from koalign.data.preparing.splits import split_by_group
 from koalign.engines.drawing import draw, requests_for
 from koalign.engines.opening import open_engine
 from koalign.evaluation.results import Prediction, read_evaluation
 from koalign.evaluation.stats.resampling import clusters_of
+from koalign.grading.grade import grade
 from koalign.jsonl import read_json, read_jsonl, read_record, write_jsonl
 from koalign.mining.mistakes.mistakes import AnsweredProblem, matched, refuse_test
 from koalign.records import Base, KoalignError, Problem, content_hash

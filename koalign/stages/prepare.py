@@ -17,11 +17,11 @@ from koalign.config.inputs import Source
 from koalign.config.sections import Config, resolve_path
 from koalign.data.formats.read import OTHER_SPLIT, Reading
 from koalign.data.formats.sources import read_source
-from koalign.data.grading.grade import grade
 from koalign.data.preparing.preparation import SPLITS, FoundLeak, Preparation
 from koalign.data.prompting import tokens
 from koalign.data.prompting.prompts import Renderer
 from koalign.engines.opening import describe_base
+from koalign.grading.grade import grade
 from koalign.jsonl import iter_json_lines, parse_record, write_atomically, write_json, write_jsonl
 from koalign.records import Hint, KoalignError, Problem, count_reasons
 from koalign.renderer import open_renderer

@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from koalign.data.prompting.choices import split_choices
-from koalign.data.text.korean import clean, unescape_literals
+from koalign.text.korean import clean, unescape_literals
 
 FORMS = {
     "①②③④⑤⑥⑦⑧⑨": ["{} ", "{}"], "➀➁➂➃➄➅➆➇➈": ["{} "], "❶❷❸❹❺❻❼❽❾": ["{} "], "⑴⑵⑶⑷⑸⑹⑺⑻⑼": ["{} "],

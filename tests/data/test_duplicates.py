@@ -19,10 +19,10 @@ from koalign.data.preparing.duplicates import (
     question_text,
     unordered_content,
 )
-from koalign.data.text import ngrams as similarity
-from koalign.data.text.korean import fold
-from koalign.data.text.ngrams import character_ngrams
 from koalign.records import Problem
+from koalign.text import ngrams as similarity
+from koalign.text.korean import fold
+from koalign.text.ngrams import character_ngrams
 
 EXAM = Path(koalign.__file__).parent / "assets" / "exam"
 QUESTION = (

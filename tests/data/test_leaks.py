@@ -13,9 +13,9 @@ from koalign.data.formats.read import read
 from koalign.data.preparing import leaks
 from koalign.data.preparing.duplicates import content, question_text, unordered_content
 from koalign.data.preparing.leaks import MINIMUM, Leak, find_leaks, texts_leak
-from koalign.data.text import ngrams as similarity
-from koalign.data.text.korean import fold
 from koalign.records import Problem
+from koalign.text import ngrams as similarity
+from koalign.text.korean import fold
 
 EXAM = Path(koalign.__file__).parent / "assets" / "exam"
 QUESTION = "대동법이 나라 안의 장시와 수공업에 미친 영향에 대한 설명으로 가장 알맞은 것을 고르면?"

@@ -14,10 +14,10 @@ from support.training import MODEL, QUICK, RENDERER, base_of_tests, card, job, r
 from koalign.adapters.cards import adapter_id
 from koalign.config.inputs import Engine, Model, Sampling
 from koalign.config.training import Probing, Training
-from koalign.data.grading.grade import grade
 from koalign.engines.drawing import requests_for
 from koalign.engines.opening import open_engine
 from koalign.engines.probe import Probe, open_probe
+from koalign.grading.grade import grade
 from koalign.records import KoalignError, Problem
 from koalign.training.guards import Watch
 from koalign.training.policy import fresh_policy

@@ -14,13 +14,13 @@ from support.protocol_prompts import prompts_of
 
 from koalign.data.formats.sources import read_source
 from koalign.data.prompting.tokens import continued_text
-from koalign.data.text.korean import clean
 from koalign.evaluation.figures import results_of
 from koalign.evaluation.item_scores import score_choice, score_text
 from koalign.evaluation.items import candidates_of, subject_of
 from koalign.evaluation.protocols import load_protocol
 from koalign.evaluation.results import Prediction
 from koalign.records import Problem
+from koalign.text.korean import clean
 
 pytestmark = pytest.mark.slow
 

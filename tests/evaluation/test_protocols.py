@@ -12,10 +12,10 @@ from support.protocol_prompts import prompts_of
 from koalign.data.formats import haerae
 from koalign.data.formats.documents import Row
 from koalign.data.prompting.prompts import TEMPLATES, Renderer, load_template, template_names
-from koalign.data.text.korean import clean
 from koalign.evaluation.items import candidates_of, shots_of, subject_of
 from koalign.evaluation.protocols import Protocol, in_mode, load_protocol, protocol_names
 from koalign.records import KoalignError, Problem
+from koalign.text.korean import clean
 
 NAMES = [
     "click", "click@lm-eval", "csat", "csatqa@lm-eval", "haerae@lm-eval", "kice", "klue-mrc",

@@ -5,7 +5,6 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from koalign.data.grading.grade import grade
 from koalign.evaluation.solving.voting import (
     Answer,
     Attempt,
@@ -18,6 +17,7 @@ from koalign.evaluation.solving.voting import (
     times_drawn,
     uses_of,
 )
+from koalign.grading.grade import grade
 from koalign.records import Problem, Sample
 
 CITY = Problem(

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from koalign.data.grading.grade import grade
 from koalign.data.prompting.orders import in_order
 from koalign.data.prompting.prompts import Renderer, load_template
+from koalign.grading.grade import grade
 from koalign.mining.distilling.explaining import (
     ask_by_rationale,
     ask_for_rationale,

@@ -15,10 +15,10 @@ from support.completions import (
     says,
 )
 
-from koalign.data.grading.grade import grade
-from koalign.data.text.korean import repetition
+from koalign.grading.grade import grade
 from koalign.mining.pairs.mining import GradedSample, guessing_p, mine_candidates
 from koalign.records import Problem, Verdict
+from koalign.text.korean import repetition
 
 
 @given(sampled_prompts(), st.randoms(use_true_random=False))

@@ -20,10 +20,10 @@ from support.completions import (
     says,
 )
 
-from koalign.data.grading.grade import grade
 from koalign.data.prompting.orders import in_order
 from koalign.data.prompting.prompts import Renderer, load_template
 from koalign.engines.scripted import ByteTokenizer
+from koalign.grading.grade import grade
 from koalign.mining.pairs.mining import Candidate, mine_candidates
 from koalign.mining.pairs.pairing import MINED, balanced, pair_up, without_near_identical
 from koalign.mining.pairs.preferences import Limits, preference_pairs

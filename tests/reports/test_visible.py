@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.command import koalign
 
-from koalign.data.text.visible import visible
 from koalign.reports.page import Part, page
 from koalign.reports.views import print_lines, print_table
+from koalign.text.visible import visible
 
 NASTY = "법\x1b[2J학\u202e\u200b[/b]\x9b"
 MARKED = "법␛[2J학⟨U+202E⟩⟨U+200B⟩[/b]⟨U+009B⟩"

@@ -23,8 +23,8 @@ from support.kills import small_run
 from support.problems import CITIES, exam, problem, write_lines
 
 from koalign.data.formats.sources import read_source
-from koalign.data.grading.grade import grade
 from koalign.data.prompting.prompts import Renderer, load_template
+from koalign.grading.grade import grade
 from koalign.jsonl import read_jsonl
 from koalign.records import KoalignError, Problem
 

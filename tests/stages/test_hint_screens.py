@@ -11,8 +11,8 @@ from support.problems import CITIES, problem, write_lines
 
 from koalign.config.files import load_config
 from koalign.data.formats.sources import read_source
-from koalign.data.grading.grade import grade
 from koalign.data.prompting.orders import in_order
+from koalign.grading.grade import grade
 from koalign.jsonl import read_jsonl
 from koalign.mining.hints.uplift_screens import (
     PER_PROBLEM,

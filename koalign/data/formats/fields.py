@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from koalign.data.formats.documents import Row
-from koalign.data.text.korean import CHOICE_MARKS, clean, fold
+from koalign.text.korean import CHOICE_MARKS, clean, fold
 
 ZERO = "answer_is_zero"
 """Reason of a row whose answer is 0 where answers count from 1."""

@@ -17,8 +17,8 @@ from typing import Any
 from koalign.data.formats.documents import Document, Row
 from koalign.data.formats.fields import Refused, gold, optional, text
 from koalign.data.formats.format import Format
-from koalign.data.text.korean import with_josa
 from koalign.records import Problem
+from koalign.text.korean import with_josa
 
 _HUB = {
     "boolq": ("paragraph", "question", "label"),

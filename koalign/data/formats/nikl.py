@@ -39,8 +39,8 @@ from koalign.data.formats.fields import (
 )
 from koalign.data.formats.format import Format, mostly
 from koalign.data.prompting.choices import split_choices
-from koalign.data.text.korean import unescape_literals
 from koalign.records import Drop, Problem, Ranking
+from koalign.text.korean import unescape_literals
 
 RELATIONS = ("순접", "역접", "양립")
 LABELS = ("appropriate", "inappropriate")

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from koalign.data.formats.documents import Document, Row, drop, shown
 from koalign.data.formats.fields import ZERO, Refused
 from koalign.data.formats.format import Columns, Format
-from koalign.data.text.korean import fold
 from koalign.records import Drop, KoalignError, Problem, Ranking, content_hash
+from koalign.text.korean import fold
 
 MANY_ZEROS = 9
 """More answers 0 than so many times those of the last choice: the answers count from 0. Where they count

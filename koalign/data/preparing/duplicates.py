@@ -11,8 +11,9 @@ from typing import Literal
 
 import numpy as np
 
-from koalign.data.text.korean import fold
-from koalign.data.text.ngrams import (
+from koalign.records import Problem, content_hash
+from koalign.text.korean import fold
+from koalign.text.ngrams import (
     BATCH,
     COMMON,
     NGrams,
@@ -29,7 +30,6 @@ from koalign.data.text.ngrams import (
     rarest,
     rarity,
 )
-from koalign.records import Problem, content_hash
 
 _N = 5
 _WORD = re.compile(r"\w")

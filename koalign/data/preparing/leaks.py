@@ -12,8 +12,9 @@ import numpy as np
 
 from koalign.data.preparing.duplicates import content, question_text, unordered_content
 from koalign.data.prompting.choices import split_choices
-from koalign.data.text.korean import fold
-from koalign.data.text.ngrams import (
+from koalign.records import Problem
+from koalign.text.korean import fold
+from koalign.text.ngrams import (
     BATCH,
     COMMON,
     NGrams,
@@ -30,7 +31,6 @@ from koalign.data.text.ngrams import (
     rarity,
     united,
 )
-from koalign.records import Problem
 
 Kind = Literal["same", "reordered", "overlap", "passage", "group"]
 

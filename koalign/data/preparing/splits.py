@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from koalign.data.preparing.duplicates import unordered_content
-from koalign.data.text.korean import fold
 from koalign.records import Problem, content_hash
+from koalign.text.korean import fold
 
 
 def split_by_group(

@@ -8,8 +8,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from koalign.data.prompting.renumber import renumbered
-from koalign.data.text.korean import CHOICE_MARKS, FULL_WIDTH, fold
 from koalign.records import Problem
+from koalign.text.korean import CHOICE_MARKS, FULL_WIDTH, fold
 
 
 class _Style(NamedTuple):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from koalign.data.grading.extract import extract_numbers
-from koalign.data.text.korean import CHOICE_MARKS, FULL_WIDTH
+from koalign.grading.extract import extract_numbers
 from koalign.records import Problem
+from koalign.text.korean import CHOICE_MARKS, FULL_WIDTH
 
 _DIGITS, _LETTERS = "123456789", "ABCDEFGHI"
 _MARKS = "".join(CHOICE_MARKS)

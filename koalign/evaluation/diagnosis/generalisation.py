@@ -15,9 +15,7 @@ from math import log2
 from statistics import median
 from typing import TYPE_CHECKING, Any, Literal
 
-from koalign.data.grading.grade import grade
 from koalign.data.prompting.orders import in_order
-from koalign.data.text.korean import han_leak, repetition
 from koalign.evaluation.diagnosis.contrasts import Term, against, contrast, fewest
 from koalign.evaluation.diagnosis.reasoning import (
     contradiction,
@@ -30,7 +28,9 @@ from koalign.evaluation.diagnosis.signs import MINIMUM, POINTS, SIGNS, TIMES, re
 from koalign.evaluation.stats.intervals import Figure, figure
 from koalign.evaluation.stats.resampling import clusters_of
 from koalign.evaluation.stats.tables import frequencies
+from koalign.grading.grade import grade
 from koalign.records import Problem, Sample, Verdict
+from koalign.text.korean import han_leak, repetition
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from koalign.data.grading.extract import extract_numbers
-from koalign.data.grading.grade import FinishReason, grade
-from koalign.data.grading.patterns import KEY
-from koalign.data.grading.visible import visible_text
-from koalign.data.text.korean import CHOICE_MARKS, fold
+from koalign.grading.extract import extract_numbers
+from koalign.grading.grade import FinishReason, grade
+from koalign.grading.patterns import KEY
+from koalign.grading.visible import visible_text
 from koalign.records import Problem
+from koalign.text.korean import CHOICE_MARKS, fold
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,7 +74,7 @@ def phrases_in(texts: Sequence[str]) -> np.ndarray:
     """The phrases of all texts together, as sorted hashes."""
     import numpy as np
 
-    from koalign.data.text.ngrams import character_ngrams
+    from koalign.text.ngrams import character_ngrams
 
     return np.sort(character_ngrams(texts, LETTERS).hashes)
 
@@ -86,7 +86,7 @@ def copied(text: str, prompt: str, phrases: np.ndarray) -> tuple[float | None, l
     """
     import numpy as np
 
-    from koalign.data.text.ngrams import character_ngrams
+    from koalign.text.ngrams import character_ngrams
 
     folded = fold(text)
     places = [place for place, letter in enumerate(folded) if _is_letter(letter)]

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Literal, get_args
 
-from koalign.data.grading.grade import grade
 from koalign.evaluation.solving.controls import Controls
 from koalign.evaluation.solving.voting import Answer, Attempt, spent, vote_of
 from koalign.evaluation.stats.intervals import (
@@ -19,6 +18,7 @@ from koalign.evaluation.stats.intervals import (
 )
 from koalign.evaluation.stats.resampling import clusters_of
 from koalign.evaluation.stats.wording import interval, p_value, points
+from koalign.grading.grade import grade
 from koalign.records import Problem, Record
 
 SIGNIFICANT = 0.05

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal, get_args
 
-from koalign.data.grading.grade import FinishReason, grade
-from koalign.data.grading.visible import comparable
-from koalign.data.text.ngrams import character_ngrams, jaccard
 from koalign.evaluation.stats.tables import frequencies
+from koalign.grading.grade import FinishReason, grade
+from koalign.grading.visible import comparable
 from koalign.records import Problem, Record, Sample, Verdict
+from koalign.text.ngrams import character_ngrams, jaccard
 
 ALIKE = 0.9
 """Hints of one problem from this Jaccard of character 5-grams on are one hint, as in `prepare`."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from koalign.data.text.korean import fold
 from koalign.records import Problem
+from koalign.text.korean import fold
 
 if TYPE_CHECKING:
     import numpy as np

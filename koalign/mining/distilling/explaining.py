@@ -9,9 +9,9 @@ from typing import Literal
 from koalign.data.prompting.choices import permute
 from koalign.data.prompting.orders import choice_orders
 from koalign.data.prompting.prompts import Renderer, Template, load_template
-from koalign.data.text.korean import fold
 from koalign.mining.distilling.teacher_calls import Call, calls_of
 from koalign.records import Problem
+from koalign.text.korean import fold
 
 Language = Literal["korean", "mixed"]
 

@@ -6,9 +6,9 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from koalign.data.text.korean import fold
 from koalign.mining.distilling.verify import VerifiedSolution
 from koalign.records import Drop, Problem, content_hash
+from koalign.text.korean import fold
 
 
 def mixture(

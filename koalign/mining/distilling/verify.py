@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from koalign.data.grading.extract import extract_numbers, extract_texts
-from koalign.data.grading.grade import FinishReason, grade, quotes_its_choice
-from koalign.data.grading.visible import visible_text
 from koalign.data.prompting.choices import permute
 from koalign.data.prompting.orders import Order, in_order
 from koalign.data.prompting.prompts import Renderer
-from koalign.data.text.korean import han_leak, repetition
 from koalign.evaluation.diagnosis.reasoning import contradiction, rationale_of
+from koalign.grading.extract import extract_numbers, extract_texts
+from koalign.grading.grade import FinishReason, grade, quotes_its_choice
+from koalign.grading.visible import visible_text
 from koalign.mining.distilling.explaining import Language, says_it_was_told
 from koalign.records import Drop, Problem, Rationale, Verdict
+from koalign.text.korean import han_leak, repetition
 
 By = Literal["own", "teacher", "rationalized"]
 HANGUL_SHARES: dict[Language, tuple[float, float]] = {"korean": (0.5, 1.0), "mixed": (0.05, 0.20)}

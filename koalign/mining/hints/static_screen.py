@@ -6,13 +6,13 @@ import re
 
 import numpy as np
 
-from koalign.data.grading import patterns as patterns
-from koalign.data.grading.extract import extract_numbers, extract_texts
-from koalign.data.grading.visible import comparable, visible_text
-from koalign.data.text.korean import CHOICE_MARKS, strip_josa
-from koalign.data.text.ngrams import character_ngrams
+from koalign.grading import patterns as patterns
+from koalign.grading.extract import extract_numbers, extract_texts
+from koalign.grading.visible import comparable, visible_text
 from koalign.mining.hints.statements import SYMBOLS, judges_a_statement
 from koalign.records import Problem
+from koalign.text.korean import CHOICE_MARKS, strip_josa
+from koalign.text.ngrams import character_ngrams
 
 QUOTED = 13
 """Letters in a row that a hint may not share with the explanation of the answer."""

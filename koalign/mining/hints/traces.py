@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from koalign.data.grading.grade import grade, quotes_its_choice
-from koalign.data.grading.visible import comparable
 from koalign.data.prompting.orders import Order, in_order
+from koalign.grading.grade import grade, quotes_its_choice
+from koalign.grading.visible import comparable
 from koalign.records import Abstraction, Problem, Sample
 
 Kind = Literal["hinted", "mismatched", "bare"]

@@ -7,13 +7,13 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from koalign.data.grading.grade import grade
-from koalign.data.grading.visible import visible_text
 from koalign.data.prompting.orders import in_order
 from koalign.data.prompting.prompts import Renderer, Template
-from koalign.data.text.ngrams import character_ngrams, jaccard
+from koalign.grading.grade import grade
+from koalign.grading.visible import visible_text
 from koalign.mining.distilling.teacher_calls import Reply
 from koalign.records import Drop, Hint, Problem, Prompt, Sample, Verdict
+from koalign.text.ngrams import character_ngrams, jaccard
 
 ALIKE = 0.9
 """Jaccard of character 5-grams from which two hints of a problem are duplicates, as for problems."""

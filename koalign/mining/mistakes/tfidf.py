@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from koalign.data.text.korean import fold
+from koalign.text.korean import fold
 
 DIMENSIONS = 100
 """Of the vectors: what latent semantic analysis is usually cut to."""

@@ -12,10 +12,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from koalign.data.grading.grade import grade, quotes_its_choice
 from koalign.data.prompting.orders import Order
-from koalign.data.text.korean import fold, han_leak, repetition
+from koalign.grading.grade import grade, quotes_its_choice
 from koalign.records import Completion, Problem, PromptTokens, Record, Sample, Verdict
+from koalign.text.korean import fold, han_leak, repetition
 
 
 class OrderRate(Record):

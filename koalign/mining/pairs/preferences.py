@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from koalign.data.grading.grade import grade, quotes_its_choice
 from koalign.data.prompting.prompts import Renderer
 from koalign.data.prompting.tokens import completion_ids, prompt_ids, prompt_texts
-from koalign.data.text.korean import han_leak, repetition
+from koalign.grading.grade import grade, quotes_its_choice
 from koalign.mining.pairs.pairing import PlacedPair, place_pair
 from koalign.records import Completion, Drop, PromptTokens, Ranking, Verdict
+from koalign.text.korean import han_leak, repetition
 
 BATCH = 256
 """Rankings tokenized in one call."""

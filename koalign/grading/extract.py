@@ -14,10 +14,10 @@ from bisect import bisect
 from collections.abc import Sequence
 from itertools import zip_longest
 
-from koalign.data.grading import patterns
-from koalign.data.grading.claims import asserted, is_open, listed, weakly_stated
-from koalign.data.grading.labels import Labels, label_groups, union
-from koalign.data.grading.visible import comparable, forms, visible_text
+from koalign.grading import patterns
+from koalign.grading.claims import asserted, is_open, listed, weakly_stated
+from koalign.grading.labels import Labels, label_groups, union
+from koalign.grading.visible import comparable, forms, visible_text
 
 _LINE, _SHORT_LINE, _OBJECT = 300, 100, 20_000
 """Characters that are read of a line after a key; of a line that is an answer without one; of a JSON

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from koalign.data.text.korean import (
+from koalign.text.korean import (
     CHOICE_MARKS,
     clean,
     final_consonant,

@@ -6,10 +6,10 @@ import pytest
 from pydantic import ValidationError
 from support.grading_vectors import FIVE, FOUR, LONG, MARKED, NOWHERE, SHORT, SPAN, WRONG
 
-from koalign.data.grading.extract import extract_numbers, extract_texts
-from koalign.data.grading.grade import GradeLine, grade, quotes_its_choice, regrade
-from koalign.data.grading.visible import comparable
 from koalign.data.prompting.prompts import DEFAULT, Renderer, load_template, template_names
+from koalign.grading.extract import extract_numbers, extract_texts
+from koalign.grading.grade import GradeLine, grade, quotes_its_choice, regrade
+from koalign.grading.visible import comparable
 
 
 def test_a_right_number_under_another_text_is_no_example():

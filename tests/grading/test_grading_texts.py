@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 from support.grading_vectors import ESSAY, LONG, NOWHERE, SHORT, SPAN
 
-from koalign.data.grading.grade import grade
+from koalign.grading.grade import grade
 
 
 @pytest.mark.parametrize(

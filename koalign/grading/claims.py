@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from koalign.data.grading import patterns
-from koalign.data.grading.labels import Labels, union
+from koalign.grading import patterns
+from koalign.grading.labels import Labels, union
 
 
 def is_open(text: str, group: Labels) -> bool:

@@ -20,7 +20,7 @@ from support.grading_vectors import (
     WRONG,
 )
 
-from koalign.data.grading.grade import grade, quotes_its_choice
+from koalign.grading.grade import grade, quotes_its_choice
 from koalign.records import Problem
 
 ON_FOUR = [

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from koalign.data.text.korean import CHOICE_MARKS
+from koalign.text.korean import CHOICE_MARKS
 
 OPEN = r"""[ (\[{<"'「『《【$*\\✅☑✔👉]{0,4}"""
 CLOSE = r"""[)\]}>"'」』》】$*\\]{0,4}"""

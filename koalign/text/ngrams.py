@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from koalign.data.text.korean import fold
+from koalign.text.korean import fold
 
 BATCH = 4096
 """Texts that are worked on at once: what bounds the memory."""

@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 from pydantic import field_validator
 
-from koalign.data.grading.extract import extract_numbers, extract_texts, without_key
-from koalign.data.grading.visible import comparable, forms, unquoted, visible_text
-from koalign.data.text.korean import strip_josa
+from koalign.grading.extract import extract_numbers, extract_texts, without_key
+from koalign.grading.visible import comparable, forms, unquoted, visible_text
 from koalign.records import Problem, Record, Verdict, Why
+from koalign.text.korean import strip_josa
 
 FinishReason = Literal["stop", "length"]
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from koalign.data.grading import patterns
-from koalign.data.grading.visible import comparable
-from koalign.data.text.korean import CHOICE_MARKS
+from koalign.grading import patterns
+from koalign.grading.visible import comparable
+from koalign.text.korean import CHOICE_MARKS
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from koalign.data.grading import patterns
-from koalign.data.text.korean import clean, fold
+from koalign.grading import patterns
+from koalign.text.korean import clean, fold
 
 # A thought ends at its closing tag, whoever opened it: chat templates open it in the prompt.
 _THOUGHT_END = re.compile(r"</(?:think|thinking|thought|추론)\s?>", re.IGNORECASE)
