@@ -17,6 +17,7 @@ from koalign.config.sections import resolve_path
 from koalign.data.prompting.tokens import PLAIN
 from koalign.records import Base, KoalignError, content_hash
 from koalign.run import hash_path
+from koalign.text.visible import say_once
 
 transformers.utils.logging.disable_progress_bar()  # koalign has bars of its own
 
@@ -34,6 +35,8 @@ CHECKED: dict[str, Any] = {"output_loading_info": True, "ignore_mismatched_sizes
 def base_folder(model: Model) -> Path:
     """The local folder of the base; a hub id is downloaded once, safetensors only."""
     path = Path(resolve_path(model.path))
+    if model.trust_remote_code:
+        say_once(f"model.trust_remote_code: Python code that comes with {model.path} is run")
     if not path.is_dir():
         if path.exists() or model.path.startswith(("/", ".", "~")):
             raise KoalignError(f"model.path: {model.path} is no model folder")

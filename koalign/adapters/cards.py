@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +22,7 @@ from koalign.adapters.model_card import model_card
 from koalign.jsonl import parse_record, read_record, write_atomically, write_json
 from koalign.records import Base, KoalignError, content_hash
 from koalign.run import hash_path
+from koalign.text.visible import say_once
 
 CARD = "koalign.json"
 MODEL_CARD = "README.md"
@@ -61,7 +60,7 @@ def read_card(folder: Path, *, keep: bool = True) -> AdapterCard:
             _write_json_card(folder, card)
         except OSError as error:
             reason = error.strerror
-            _say_once(f"{folder}: its card cannot be kept there ({reason}); nothing is lost")
+            say_once(f"{folder}: its card cannot be kept there ({reason}); nothing is lost")
     return card
 
 
@@ -131,7 +130,7 @@ def check_adapter(folder: Path, base: Base, template_hash: str | None) -> Adapte
             f"{template_hash}; set prompt.template and prompt.thinking as they were, or train it again"
         )
     if unknown:
-        _say_once(f"{folder}: not known of this adapter: {'; '.join(unknown)}")
+        say_once(f"{folder}: not known of this adapter: {'; '.join(unknown)}")
     return card
 
 
@@ -195,8 +194,3 @@ def _external_card(folder: Path) -> AdapterCard:
         data={},
         koalign=None,
     )
-
-
-@cache
-def _say_once(message: str) -> None:
-    print(message, file=sys.stderr)

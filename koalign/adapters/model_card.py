@@ -8,6 +8,7 @@ import yaml
 
 from koalign.adapters.card import AdapterCard
 from koalign.adapters.external import is_hub_id
+from koalign.text.visible import visible
 
 _ROLES = {
     "policy": "It answers exam questions.",
@@ -127,7 +128,7 @@ llm.generate("...", lora_request=LoRARequest("adapter", 1, "FOLDER"))
 
 
 def _line(text: str) -> str:
-    return re.sub(r"\s+", " ", text).strip()
+    return re.sub(r"\s+", " ", visible(text)).strip()
 
 
 def _code(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ import typer
 from koalign.cli import stacks
 from koalign.cli.options import DEFAULT_RUN, AsJson, RunDir
 from koalign.records import KoalignError
+from koalign.text.visible import say, say_json, visible
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -51,9 +51,9 @@ def list_adapters(
             }
             for adapter in adapters
         ]
-        typer.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        say_json(rows)
     elif not adapters:
-        typer.echo(f"{folder}: no adapters; `koalign sft` makes the first one of a run")
+        say(f"{folder}: no adapters; `koalign sft` makes the first one of a run")
     else:
         tree = Tree(_text(str(folder)))
         for node in forest(adapters):
@@ -75,7 +75,7 @@ def show_adapter(
 
     facts = facts_of(find_adapter(adapter, run_dir), run_dir)
     if as_json:
-        typer.echo(json.dumps(facts, ensure_ascii=False, indent=2))
+        say_json(facts)
     else:
         _print_facts(facts)
 
@@ -106,18 +106,16 @@ def prune_adapters(
         if yes:
             remove(removals)
     names = ", ".join(str(folder) for folder in kept) or "nothing"
-    typer.echo(f"kept: {names}")
-    typer.echo("nothing kept needs what goes: an adapter holds all it stands on")
+    say(f"kept: {names}")
+    say("nothing kept needs what goes: an adapter holds all it stands on")
     if not removals:
-        typer.echo(f"{run}: nothing to remove")
+        say(f"{run}: nothing to remove")
         return
     for removal in removals:
         size, maker = _megabytes(removal.bytes), _maker(removal, run)
-        typer.echo(
-            f"{'removed' if yes else 'would go'}: {removal.path}, {size}; again with {maker}"
-        )
+        say(f"{'removed' if yes else 'would go'}: {removal.path}, {size}; again with {maker}")
     total = _megabytes(sum(removal.bytes for removal in removals))
-    typer.echo(
+    say(
         f"{total} freed; `koalign run` would train what is gone again"
         if yes
         else f"{total} in all; say --yes to remove it"
@@ -248,7 +246,5 @@ def _megabytes(size: int) -> str:
 def _text(text: str, style: str = "") -> Any:
     """Text as it is: what stands in brackets in a name is no markup."""
     from rich.text import Text
-
-    from koalign.text.visible import visible
 
     return Text(visible(text), style=style, overflow="fold")

@@ -13,7 +13,7 @@ import koalign
 from koalign.cli import adapters, benchmark, compare, distill, inspect, mine, solve, stages
 from koalign.cli.stages import stage_command
 from koalign.records import KoalignError
-from koalign.text.visible import visible
+from koalign.text.visible import say
 
 app = typer.Typer(
     name="koalign",
@@ -49,7 +49,7 @@ app.add_typer(adapters.app, name="adapters", rich_help_panel="Adapters")
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"koalign {koalign.__version__}")
+        say(f"koalign {koalign.__version__}")
         raise typer.Exit
 
 
@@ -71,10 +71,10 @@ def main() -> None:
     try:
         app()
     except KoalignError as error:
-        print(f"koalign: {visible(str(error))}", file=sys.stderr)
+        say(f"koalign: {error}", err=True)
         sys.exit(2)
     except SystemExit as end:
         if end.code == 130:  # what Typer makes of Ctrl-C
             anew = " without --force" if "--force" in sys.argv else ""
-            print(f"koalign: stopped; the same command{anew} goes on from here", file=sys.stderr)
+            say(f"koalign: stopped; the same command{anew} goes on from here", err=True)
         raise

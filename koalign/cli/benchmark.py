@@ -17,6 +17,7 @@ from koalign.cli.benchmark_options import (
 )
 from koalign.cli.options import DEFAULT_RUN, Files, Force, RunDir, Settings
 from koalign.records import KoalignError
+from koalign.text.visible import say
 
 if TYPE_CHECKING:
     from koalign.answering.system import System
@@ -138,7 +139,7 @@ def benchmark(
         write_csv(folder / "predictions.csv", predictions)
         write_results_csv(folder / "results.csv", evaluation)
     print_evaluation(evaluation, predictions)
-    typer.echo(f"{folder}: results.json predictions.jsonl and as CSV; with plots: {page}")
+    say(f"{folder}: results.json predictions.jsonl and as CSV; with plots: {page}")
     if diagnose:
         _diagnose(config, items, system, run_dir, folder / "diagnosis")
 
@@ -170,4 +171,4 @@ def _diagnose(
             stop=() if template.chat else (template.separator,),
         )
     print_diagnosis(report)
-    typer.echo(f"{folder}: diagnosis.json, and with examples: {folder / 'diagnosis.html'}")
+    say(f"{folder}: diagnosis.json, and with examples: {folder / 'diagnosis.html'}")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from koalign.jsonl import read_json, write_json
 from koalign.records import KoalignError, Problem
+from koalign.text.visible import say
 
 if TYPE_CHECKING:
     from koalign.answering.system import System
@@ -65,7 +65,7 @@ def open_system(config: Config, adapters: str | None, run_dir: Path, *, own_mode
             if own_model and (run_dir / stage / "manifest.json").exists()
         ]
         adapters = policies[0] if policies else "base"
-        print(f"adapters: {adapters}{f' of {run_dir}' if policies else ''}", file=sys.stderr)
+        say(f"adapters: {adapters}{f' of {run_dir}' if policies else ''}", err=True)
     steps = find_adapters(adapters, run_dir, config.dpo.rounds)
     if len(steps) > 2:
         raise KoalignError(f"--adapters: {len(steps)} steps; give one, or a hint's and an answer's")
@@ -124,7 +124,7 @@ def _read(data: str | None, split: str, run_dir: Path) -> tuple[list[Problem], d
         data = str(prepared)
     reading = read_source(data, split)
     for name, why in reading.not_read.items():
-        print(f"{data}: not read: {name}: {why}", file=sys.stderr)
+        say(f"{data}: not read: {name}: {why}", err=True)
     if reading.drops:
         first = reading.drops[0]
         raise KoalignError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from koalign.cli.options import AsJson, Force
 from koalign.records import KoalignError
+from koalign.text.visible import say, say_json
 
 
 def compare(
@@ -40,12 +40,12 @@ def compare(
     steps = [step for folder in folders for step in _steps(folder)]
     comparison = compare_evaluations(read_evaluations(steps), common)
     if as_json:
-        typer.echo(json.dumps(comparison.model_dump(mode="json"), ensure_ascii=False, indent=2))
+        say_json(comparison.model_dump(mode="json"))
     else:
         print_comparison(comparison)
     if out is not None:
         write_comparison(out, comparison)
-        typer.echo(f"the same with plots and every flip: {out / PAGE}", err=as_json)
+        say(f"the same with plots and every flip: {out / PAGE}", err=as_json)
 
 
 def _steps(folder: Path) -> list[Path]:

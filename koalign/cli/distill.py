@@ -19,6 +19,7 @@ from koalign.cli.options import (
     refuse_other_suffix,
 )
 from koalign.cli.stages import execute_each
+from koalign.text.visible import say
 
 
 def distill(
@@ -55,7 +56,7 @@ def distill(
     _print_report(read_json(folder / "report.json"))
     reasons = open_renderer(config.prompt).teaches_rationales
     template = "" if reasons else f" -s prompt.template={REASONING}"
-    typer.echo(
+    say(
         "train on it in a run of its own: koalign sft --run-dir runs/distilled "
         f"-s 'data.train=[{out or folder / 'rationales.jsonl'}]'{template}"
     )
@@ -88,13 +89,13 @@ def _print_report(report: Mapping[str, Any]) -> None:
         screen.print(lost)
     share, teacher = report["own_per_teacher"], report["teacher"]
     if share is not None:
-        typer.echo(
+        say(
             f"own for each of the teacher's: {share:g} (at least {report['own_per_teacher_wanted']:g})"
         )
     if teacher:
-        typer.echo(
+        say(
             f"teacher: {', '.join(teacher['models']) or 'no reply'}; {teacher['prompt_tokens']:,} tokens "
             f"read, {teacher['completion_tokens']:,} written, cost {teacher['cost']:g}"
         )
         for alarm in teacher["alarms"]:
-            typer.echo(f"suspicious: {alarm}")
+            say(f"suspicious: {alarm}")

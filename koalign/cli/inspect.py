@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +13,7 @@ import typer
 from koalign.cli.options import DEFAULT_RUN, AsJson, Files, Force, Settings, refuse_existing
 from koalign.jsonl import write_jsonl
 from koalign.records import KoalignError
+from koalign.text.visible import escaped_json, say, say_json
 
 if TYPE_CHECKING:
     from koalign.config.sections import Config
@@ -35,18 +36,16 @@ def show(
     report = read_report(folders)
     if as_json:
         seeds = report.model_dump(mode="json") if report else None
-        typer.echo(json.dumps({**summary, "seeds": seeds}, ensure_ascii=False, indent=2))
+        say_json({**summary, "seeds": seeds})
         return
     print_run(summary)
     for number, folder in enumerate(folders[1:], start=2):
         done = [read_manifest(folder / name) is not None for name in names_in(folder)]
-        typer.echo(
-            f"seed {number} of {len(folders)}: {sum(done)} of {len(done)} stages in {folder}"
-        )
+        say(f"seed {number} of {len(folders)}: {sum(done)} of {len(done)} stages in {folder}")
     if report:
         print_seeds(report)
     elif len(folders) > 1:
-        typer.echo("no results over these seeds yet; `koalign run` makes them")
+        say("no results over these seeds yet; `koalign run` makes them")
 
 
 def preview(
@@ -105,12 +104,12 @@ def grade(
     refuse_existing(out, force)
     lines = list(regrade(read_jsonl(answers, GradeLine)))
     if out is None:
-        typer.echo("".join(to_json_line(line) + "\n" for line in lines), nl=False)
+        sys.stdout.write(escaped_json("".join(to_json_line(line) + "\n" for line in lines)))
     else:
         write_jsonl(out, lines)
     right = sum(line.correct for line in lines)
     reasons = Counter[str](sorted(line.why for line in lines))
-    typer.echo(f"{right:,} of {len(lines):,} right ({listed(reasons) or 'no line'})", err=True)
+    say(f"{right:,} of {len(lines):,} right ({listed(reasons) or 'no line'})", err=True)
 
 
 def init(
@@ -123,7 +122,7 @@ def init(
     if path.exists():
         raise KoalignError(f"{path} is there already; nothing is written over")
     write_atomically(path, documented_yaml())
-    typer.echo(f"{path}: set model.path and data.train to yours, then `koalign sft`")
+    say(f"{path}: set model.path and data.train to yours, then `koalign sft`")
 
 
 def doctor() -> None:

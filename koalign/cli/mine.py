@@ -19,6 +19,7 @@ from koalign.cli.options import (
 )
 from koalign.cli.stages import execute_each
 from koalign.records import KoalignError
+from koalign.text.visible import say
 
 FOLDS = 5
 
@@ -97,7 +98,7 @@ def mine(
         with locked(run_dir):
             execute_each(stages_of("prepare", config), config, run_dir, force)
             for made, ran in cross_fit(config, run_dir, folds or FOLDS, sft.STAGE, force):
-                typer.echo(describe(made, ran))
+                say(describe(made, ran))
             answered = read_folds(run_dir, folds or FOLDS)
     mining = select_mistakes(
         answered, take=take, clusters=clusters, replay=replay, seed=config.seed, vectors=vectors
@@ -111,4 +112,4 @@ def mine(
     write_json(listed, mined.model_dump(mode="json"))
     write_atomically(shown, mined_page(mining))
     write_jsonl(out, mining.problems)
-    typer.echo(f"{out}: {len(mining.problems):,} problems for data.train; {listed}; {shown}")
+    say(f"{out}: {len(mining.problems):,} problems for data.train; {listed}; {shown}")

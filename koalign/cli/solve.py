@@ -13,6 +13,7 @@ from koalign.cli.options import DEFAULT_RUN, Files, Force, RunDir, Settings
 from koalign.cli.stages import run_stages
 from koalign.jsonl import read_jsonl, read_record
 from koalign.records import Base, KoalignError
+from koalign.text.visible import say
 
 if TYPE_CHECKING:
     from koalign.records import Problem
@@ -106,8 +107,8 @@ def _solve_test_split(
     run_stages("solve", files, [*settings, f"solve.adapters={ROLES}"], run_dir, force)
     done = read_manifest(run_dir / "solve")
     assert done is not None  # run_stages has seen to it
-    typer.echo(summary(read_jsonl(run_dir / "solve" / "answers.jsonl", Solution), done.seconds))
-    typer.echo(f"answers are in {run_dir / 'solve' / 'answers.jsonl'}")
+    say(summary(read_jsonl(run_dir / "solve" / "answers.jsonl", Solution), done.seconds))
+    say(f"answers are in {run_dir / 'solve' / 'answers.jsonl'}")
 
 
 def _solve_file(
@@ -179,7 +180,7 @@ def _solve_file(
         if report:
             _report(job, policy)
         shutil.rmtree(job.work)
-    typer.echo(f"{out}: {summary(solutions, time.monotonic() - started)}")
+    say(f"{out}: {summary(solutions, time.monotonic() - started)}")
 
 
 def _refuse_report(problems: list[Problem], steps: list[Path | None]) -> None:
@@ -202,4 +203,4 @@ def _report(job: SolveJob, policy: Path | None) -> None:
     page = job.answers.with_suffix(".report.html")
     write_report(report, job.answers.with_suffix(".report.json"), page)
     print_report(report)
-    typer.echo(f"the same as a page: {page}")
+    say(f"the same as a page: {page}")

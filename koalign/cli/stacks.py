@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,6 +9,7 @@ import typer
 
 from koalign.cli.options import DEFAULT_RUN, AsJson, RunDir
 from koalign.records import KoalignError
+from koalign.text.visible import say, say_json
 
 Out = Annotated[Path, typer.Option("-o", help="Folder to write.")]
 Adapter = Annotated[str, typer.Argument(help="An adapter of the run, a folder, or a hub id.")]
@@ -41,18 +41,18 @@ def stack(
     try:
         refuse_overlap(list(zip(adapters, folders, strict=True)), run_dir)
     except KoalignError as error:  # the user may want such a sum
-        typer.echo(f"note: {error}", err=True)
+        say(f"note: {error}", err=True)
     listed = ", ".join(
         f"{name} (rank {its})" for name, its in zip(adapters, ranks(folders), strict=True)
     )
-    typer.echo(f"{out}: {listed} as one adapter of rank {card.rank}")
+    say(f"{out}: {listed} as one adapter of rank {card.rank}")
     for name, value in card.metrics.items():
         where = (
             f"worst in {name.removeprefix(WORST)}" if name != ERROR else "of all layers together"
         )
-        typer.echo(f"relative error {where}: {value:.3e}")
+        say(f"relative error {where}: {value:.3e}")
     if not card.metrics:
-        typer.echo("exact: `koalign adapters verify` checks it against its parts")
+        say("exact: `koalign adapters verify` checks it against its parts")
 
 
 def verify(
@@ -75,14 +75,12 @@ def verify(
             name = None
         listed = [check.model_dump(mode="json") for check in checks]
         report = {"path": str(folder), "id": name, "ok": not failed, "checks": listed}
-        typer.echo(json.dumps(report, ensure_ascii=False, indent=2))
+        say_json(report)
     else:
         for check in checks:
-            typer.echo(f"{check.result:8}{check.name}: {check.detail}")
+            say(f"{check.result:8}{check.name}: {check.detail}")
         unknown = sum(check.result == "unknown" for check in checks)
-        typer.echo(
-            f"{len(checks) - len(failed) - unknown} ok, {len(failed)} failed, {unknown} unknown"
-        )
+        say(f"{len(checks) - len(failed) - unknown} ok, {len(failed)} failed, {unknown} unknown")
     if failed:
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
         raise KoalignError(f"{folder}: {failed[0].name}: {failed[0].detail}{more}")
@@ -116,19 +114,19 @@ def export(
         from koalign.adapters.export import export as write
 
         card = write(folder, out)
-        typer.echo(f"{out}: adapter of rank {card.rank} for {card.base.path}, with tokenizer")
+        say(f"{out}: adapter of rank {card.rank} for {card.base.path}, with tokenizer")
         return
     from koalign.adapters.merge import merge as write_merged
 
     parity = write_merged(folder, out, dtype=dtype, dequantize=dequantize)
-    typer.echo(f"{out}: base and adapter as one model in {parity.dtype}")
-    typer.echo(
+    say(f"{out}: base and adapter as one model in {parity.dtype}")
+    say(
         f"logits against base with adapter, {parity.positions} positions: max difference "
         f"{parity.max_difference:.1e}, mean KL {parity.mean_kl:.1e}, same likeliest token at "
         f"{parity.top1_agreement:.1%}"
     )
     if parity.bound is None:
-        typer.echo(
+        say(
             f"warning: the cast to {parity.dtype} took away {parity.delta_lost:.1%} of the adapter; "
             "small changes, as DPO makes them, suffer most; unmerged it loses nothing",
             err=True,

@@ -12,6 +12,7 @@ import typer
 
 from koalign.cli.options import DEFAULT_RUN, Files, Force, RunDir, Settings
 from koalign.jsonl import read_json, read_record
+from koalign.text.visible import say
 
 if TYPE_CHECKING:
     from koalign.config.sections import Config
@@ -67,13 +68,13 @@ def run(
             execute_each(stages, seeded, folder, force, f"seed {number + 1} of {len(folders)}, ")
         report = write_report(folders, config)
     print_seeds(report)
-    typer.echo(f"the same as a page: {run_dir / PAGE}")
-    typer.echo(f"each seed by itself: {', '.join(f'koalign show {folder}' for folder in folders)}")
+    say(f"the same as a page: {run_dir / PAGE}")
+    say(f"each seed by itself: {', '.join(f'koalign show {folder}' for folder in folders)}")
 
 
 def _warn_without_hints(config: Config) -> None:
     if not config.has_hints and config.candidates.source != "none":
-        typer.echo(
+        say(
             "neither data.hints nor candidates.source gives hints, so the chain ends with DPO",
             err=True,
         )
@@ -92,11 +93,11 @@ def execute_each(
 
     for number, stage in enumerate(stages, start=1):
         title = f"{seed}stage {number} of {len(stages)}: {stage.name}"
-        made, ran = execute(stage, config, run_dir, force, partial(typer.echo, title))
-        typer.echo(describe(made, ran))
+        made, ran = execute(stage, config, run_dir, force, partial(say, title))
+        say(describe(made, ran))
         later = stages[number:]
         if stage.name == "hints" and not made.counts["kept"] and later[-1].name == "evaluate":
-            typer.echo("none of the hints passed, so the chain ends with DPO")
+            say("none of the hints passed, so the chain ends with DPO")
             execute_each(without_hints(later), config, run_dir, force, seed)
             return
 
@@ -123,12 +124,12 @@ def run_stages(
         from koalign.reports.data import print_dataset
 
         print_dataset(read_json(run_dir / "prepare" / "report.json"))
-        typer.echo(f"the same with plots: {run_dir / 'prepare' / 'report.html'}")
+        say(f"the same with plots: {run_dir / 'prepare' / 'report.html'}")
     if command == "dpo-pairs":
         from koalign.reports.data import print_pairs
 
         print_pairs(read_json(run_dir / "pairs" / "report.json"))
-        typer.echo(f"the same with plots and pairs: {run_dir / 'pairs' / 'report.html'}")
+        say(f"the same with plots and pairs: {run_dir / 'pairs' / 'report.html'}")
     if command in ("run", "evaluate"):
         from koalign.evaluation.solving.report import SolvingReport
         from koalign.reports.solving import print_report
@@ -138,5 +139,5 @@ def run_stages(
         solving = evaluated / "solving.json"
         if solving.exists():
             print_report(read_record(solving, SolvingReport))
-            typer.echo(f"the same as a page: {evaluated / 'solving.html'}")
-        typer.echo(f"the run is in {run_dir}")
+            say(f"the same as a page: {evaluated / 'solving.html'}")
+        say(f"the run is in {run_dir}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +16,7 @@ from koalign.engines.chat import open_client, request_error, served_models
 from koalign.engines.engine import Engine, Question, Request, before_stop, sample_seed
 from koalign.engines.replies import ParsedReply, RequestError, parse_reply, refused_key
 from koalign.records import Base, KoalignError, Prompt, Sample, content_hash
+from koalign.text.visible import say
 
 AT_ONCE = 16
 """Requests under way together."""
@@ -146,7 +146,7 @@ class EndpointEngine(Engine):
             if key not in self._refused:
                 self._refused |= {key}
                 instead = "max_completion_tokens is sent" if key == "max_tokens" else "left out"
-                print(f"{self._url}: takes no {key}; {instead}", file=sys.stderr)
+                say(f"{self._url}: takes no {key}; {instead}", err=True)
 
 
 def _without(settings: Mapping[str, Any], refused: frozenset[str]) -> dict[str, Any]:

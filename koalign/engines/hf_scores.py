@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from koalign.engines.engine import Question, stems
 from koalign.engines.packing import Group, inexactness, pack, rows_of, share_prompts
 from koalign.engines.prefixes import Shared, shared_prefixes
 from koalign.records import KoalignError
+from koalign.text.visible import say
 
 ROW_TOKENS = 4096
 """Tokens in one forward pass; a longer prompt has one of its own."""
@@ -83,7 +83,7 @@ class Scorer:
         try:
             share_prompts(self._model)
         except KoalignError as reason:
-            print(f"engine: hf computes one prompt at a time: {reason}", file=sys.stderr)
+            say(f"engine: hf computes one prompt at a time: {reason}", err=True)
             return False
         half = len(question.prompt_ids) // 2
         cache = DynamicCache() if half else None
@@ -97,10 +97,10 @@ class Scorer:
         )
         if difference is None:
             return True
-        print(
+        say(
             "engine: hf computes one prompt at a time: in a row behind a cache this model's "
             f"log-probabilities differ by {difference:.2g} a token",
-            file=sys.stderr,
+            err=True,
         )
         return False
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from koalign.config.inputs import Engine as EngineConfig
 from koalign.config.inputs import Model
 from koalign.engines.engine import Engine
 from koalign.records import Base, KoalignError
+from koalign.text.visible import say
 
 
 def is_endpoint(model: str) -> bool:
@@ -31,7 +31,7 @@ def open_engine(
     backend = engine.backend
     if backend == "auto":
         backend = "vllm" if importlib.util.find_spec("vllm") else "hf"
-        print(f"engine: {backend}", file=sys.stderr)
+        say(f"engine: {backend}", err=True)
     if backend == "vllm" and importlib.util.find_spec("vllm") is None:
         raise KoalignError(
             "engine.backend: vllm is not installed; pip install 'koalign[vllm]', or take hf"

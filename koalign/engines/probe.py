@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -16,6 +15,7 @@ from koalign.engines.engine import Request
 from koalign.engines.hf import HfEngine
 from koalign.grading.grade import grade
 from koalign.records import Base, KoalignError, Problem, Sample, Verdict
+from koalign.text.visible import say
 
 
 @dataclass(frozen=True)
@@ -120,10 +120,10 @@ def open_probe(
         ids = prompt_ids(tokenizer, [renderer.render(problem, "answer") for problem in asked])
         fitting = [(p, i) for p, i in zip(asked, ids, strict=True) if len(i) < base.context]
         if len(fitting) < len(asked):
-            print(
+            say(
                 f"{title}: the probe leaves out {len(asked) - len(fitting)} of {len(asked)} problems "
                 f"({side}), which fill the context of {base.context} tokens",
-                file=sys.stderr,
+                err=True,
             )
         problems |= {problem.id: problem for problem, _ in fitting}
         sides[side] = [Request(problem.id, tuple(tokens)) for problem, tokens in fitting]
@@ -132,9 +132,9 @@ def open_probe(
             why = f"no problem {where} that a rule can verify"
             if needed:
                 raise _needs_probe(title, why, "set data.dev")
-            print(
+            say(
                 f"{title}: no probe while training, the last checkpoint is kept: {why}",
-                file=sys.stderr,
+                err=True,
             )
             return None
     return Probe(tokenizer, base, section.max_tokens, section.batch_size, problems, sides)

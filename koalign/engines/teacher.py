@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from koalign.jsonl import JsonlAppender
 from koalign.mining.distilling.teacher_alarms import text_alarms
 from koalign.mining.distilling.teacher_calls import Call, Failure, Reply, call_id, failures_beside
 from koalign.records import KoalignError
+from koalign.text.visible import say
 
 
 @dataclass(frozen=True)
@@ -130,4 +130,4 @@ def _unknown(lines: Sequence[Reply | Failure]) -> int:
 
 
 def _print(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    say(line, err=True)

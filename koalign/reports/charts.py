@@ -10,7 +10,7 @@ import jinja2
 from markupsafe import Markup
 
 from koalign.mining.mistakes.mistakes import Spot
-from koalign.reports.page import Part
+from koalign.reports.page import Part, shown
 
 COLOURS = (
     "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a6d00",
@@ -20,7 +20,7 @@ COLOURS = (
 WIDTH, HEIGHT, MARGIN = 760, 480, 28
 """Of a map, in SVG units."""
 
-_JINJA = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+_JINJA = jinja2.Environment(autoescape=True, finalize=shown, trim_blocks=True, lstrip_blocks=True)
 _CURVE = _JINJA.from_string(
     """<svg class="curve" viewBox="-45 -10 265 250" role="img">
 <rect width="200" height="200"/><path d="M0 200L200 0"/>

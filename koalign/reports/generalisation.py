@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
 from koalign.evaluation.stats.wording import interval, listed, percent, points
 from koalign.reports.charts import bars
 from koalign.reports.page import Part, page
-from koalign.reports.views import console, print_lines
+from koalign.reports.views import console, plain, print_lines
 
 _COLOURS = {"worse": "bold red", "better": "green"}
 _HEAD = ("sign", "base", "system", "difference (95 %)", "reading")
@@ -19,13 +18,15 @@ _HEAD = ("sign", "base", "system", "difference (95 %)", "reading")
 
 def print_diagnosis(report: Mapping[str, Any]) -> None:
     """Each sign of base and system, their difference and what it means; then what stands out."""
-    table = Table(*_HEAD, title=_title(report))
+    table = Table(*_HEAD, title=plain(_title(report)))
     for column in table.columns[1:4]:
         column.no_wrap, column.justify = True, "right"
     for sign in report["signs"]:
         style = _COLOURS.get(sign["verdict"], "")
         *cells, reading = _row(sign)
-        table.add_row(*cells, f"[{style}]{escape(reading)}[/]" if style else escape(reading))
+        table.add_row(
+            *map(plain, cells), f"[{style}]{plain(reading)}[/]" if style else plain(reading)
+        )
     console().print(table)
     print_lines(f"- {line}" for line in report["summary"])
     print_lines([_rules(report)], "dim")

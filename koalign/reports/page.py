@@ -11,13 +11,13 @@ from koalign.records import Problem
 from koalign.text.visible import visible
 
 
-def _shown(value: object) -> object:
+def shown(value: object) -> object:
     """Text of data, its hidden characters as marks; pictures are markup and stay."""
     return visible(value) if type(value) is str else value
 
 
 _PAGE = jinja2.Environment(
-    autoescape=True, finalize=_shown, trim_blocks=True, lstrip_blocks=True
+    autoescape=True, finalize=shown, trim_blocks=True, lstrip_blocks=True
 ).from_string(
     """<!doctype html>
 <html lang="ko">

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from koalign.jsonl import write_atomically
+from koalign.text.visible import HIDDEN
 
-FORMULA = tuple("=+-@\t\r\n＝＋－＠")
-"""What a cell begins with that a spreadsheet would compute."""
+FORMULA = re.compile(rf"[\s{HIDDEN}]*[=+\-@＝＋－＠]|[\t\r\n]")
+"""How a cell begins that a spreadsheet would compute; it may drop blanks and hidden characters first."""
 
 
 def write_sheet(path: Path, rows: Iterable[Sequence[Any]]) -> None:
@@ -22,4 +24,4 @@ def write_sheet(path: Path, rows: Iterable[Sequence[Any]]) -> None:
 
 
 def _harmless(cell: Any) -> Any:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
+    return f"'{cell}" if isinstance(cell, str) and FORMULA.match(cell) else cell

@@ -67,11 +67,11 @@ def print_table(
 
     `whole_names`: the first column is not wrapped.
     """
-    table = Table(*map(_plain, head), title=_plain(title) or None, caption=_plain(caption) or None)
+    table = Table(*map(plain, head), title=plain(title) or None, caption=plain(caption) or None)
     table.columns[0].no_wrap = whole_names
     for row in rows:
         cells = (f"{cell:,}" if isinstance(cell, int) else cell for cell in row)
-        table.add_row(*(_plain(cell) if isinstance(cell, str) else cell for cell in cells))
+        table.add_row(*(plain(cell) if isinstance(cell, str) else cell for cell in cells))
     console().print(table)
 
 
@@ -81,7 +81,7 @@ def print_lines(lines: Iterable[str], style: str = "") -> None:
         console().print(Text(visible(line), style), soft_wrap=True)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text of data for rich: no markup, nothing that acts on the terminal."""
     return escape(visible(text))
 
@@ -241,7 +241,7 @@ def text_of_tokens(tokenizer: Any, ids: Sequence[int], style: str) -> Text:
             continue
         if "\ufffd" in piece:
             piece = "".join(f"<{token}>" for token in group)
-        text.append(piece.replace("\n", "⏎\n"), style=style)
+        text.append(visible(piece).replace("\n", "⏎\n"), style=style)
         text.append("|" * len(group) if not piece.endswith("\n") else "", style="dim")
         group = []
     return text

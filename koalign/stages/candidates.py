@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from koalign.mining.hints.writing import OwnAnswer
 from koalign.records import Base, Drop, Hint, KoalignError, Problem, Sample, count_reasons
 from koalign.renderer import open_renderer
 from koalign.run import PREPARED, Inputs, Stage, StageResult
+from koalign.text.visible import say
 
 Unsolved = list[tuple[Problem, list[OwnAnswer]]]
 """Problems that the policy does not always solve, with some of its answers."""
@@ -41,10 +41,10 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
             )
     else:
         if given:
-            print(
+            say(
                 f"candidates: {len(given):,} hints of data.hints are left aside, since "
                 f"candidates.source is {source}",
-                file=sys.stderr,
+                err=True,
             )
         unsolved, drops = _unsolved(config, inputs)
         counts = {"asked": len(unsolved)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,6 +27,7 @@ from koalign.mining.distilling.verify import By, Solution, VerifiedSolution, dro
 from koalign.records import Base, Drop, KoalignError, Problem, Sample, count_reasons
 from koalign.renderer import open_renderer
 from koalign.run import PREPARED, Inputs, Stage, StageResult, read_manifest
+from koalign.text.visible import say
 
 SAMPLES = "samples/samples.jsonl"
 POLICY = "sft/adapter"
@@ -47,9 +47,9 @@ def run(config: Config, inputs: Inputs, out: Path, *, has_teacher: bool = True) 
     if has_teacher:
         work.call_teacher()
     else:
-        print(
+        say(
             "distill: no teacher.url: the policy's own verified samples alone (rejection sampling)",
-            file=sys.stderr,
+            err=True,
         )
     if config.distill.rationalize:
         work.rationalize()
@@ -118,7 +118,7 @@ class _Distillation:
         numbers = number_alarms(chosen_by_teacher(self.solutions))
         self.alarms = [*text_alarms(replies), *numbers]
         for alarm in numbers:  # `ask_teacher` has printed those of texts
-            print(f"distill: suspicious: {alarm}", file=sys.stderr)
+            say(f"distill: suspicious: {alarm}", err=True)
 
     def rationalize(self) -> None:
         """Problems that no draw solved once more, with the answer in the prompt; then judge the result."""
@@ -279,10 +279,10 @@ def _refuse_nothing(report: Mapping[str, Any], out: Path) -> None:
             f"{out / 'dropped.jsonl'}{remedy}"
         )
     if cut:
-        print(
+        say(
             f"distill: {cut} rationales of the teacher are left out, since there are only {own} own "
             "ones; distill.own_per_teacher sets their share",
-            file=sys.stderr,
+            err=True,
         )
 
 

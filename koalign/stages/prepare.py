@@ -6,7 +6,6 @@ tokens: in this order. Every dropped row is a line of dropped.jsonl.
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -27,6 +26,7 @@ from koalign.records import Hint, KoalignError, Problem, count_reasons
 from koalign.renderer import open_renderer
 from koalign.reports.data import dataset_page, describe_problems, leaks_page
 from koalign.run import Inputs, Stage, StageResult
+from koalign.text.visible import say
 
 LISTED = 5
 """Unread files listed on stderr."""
@@ -146,21 +146,19 @@ def _with_several_answers(reading: Reading) -> int:
 
 def _say_what_was_read(source: str, reading: Reading, not_read: Mapping[str, str]) -> None:
     for known, count in Counter(reading.files.values()).items():
-        print(f"{source}: {f'{count} files ' * (count > 1)}read as {known}", file=sys.stderr)
+        say(f"{source}: {f'{count} files ' * (count > 1)}read as {known}", err=True)
     sizes = Counter(len(one.choices) for one in reading.problems)
     if len(sizes) > 1:
         counts = ", ".join(f"{sizes[n]:,} of {n or 'no'} choices" for n in sorted(sizes))
-        print(f"{source}: problems: {counts}", file=sys.stderr)
+        say(f"{source}: problems: {counts}", err=True)
     if several := _with_several_answers(reading):
-        print(
-            f"{source}: {several} problems have several right answers, each counts", file=sys.stderr
-        )
+        say(f"{source}: {several} problems have several right answers, each counts", err=True)
     if len(set(reading.splits.values())) > 1:
-        print(f"{source}: splits by name: {_by_name(reading)}", file=sys.stderr)
+        say(f"{source}: splits by name: {_by_name(reading)}", err=True)
     for file, why in list(not_read.items())[:LISTED]:
-        print(f"{source}: not read: {file}: {why}", file=sys.stderr)
+        say(f"{source}: not read: {file}: {why}", err=True)
     if len(not_read) > LISTED:
-        print(f"{source}: {len(not_read) - LISTED} more not read, see report.json", file=sys.stderr)
+        say(f"{source}: {len(not_read) - LISTED} more not read, see report.json", err=True)
 
 
 def _guard(prepared: Preparation, overlap: float, stop: bool, out: Path) -> list[FoundLeak]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
+import sys
+from functools import cache
 
-_HIDDEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
-    "\ufff9-\ufffb\U000e0000-\U000e007f]"
+HIDDEN = (
+    "\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    "\ufff9-\ufffb\U000e0000-\U000e007f"
 )
 """Control characters but tab and line end, marks of direction, and characters without width."""
+_HIDDEN = re.compile(f"[{HIDDEN}]")
 
 
 def visible(text: str) -> str:
@@ -18,3 +22,29 @@ def visible(text: str) -> str:
 
 def _mark(code: int) -> str:
     return chr(0x2400 + code) if code < 0x20 else f"⟨U+{code:04X}⟩"
+
+
+def say(line: str, *, err: bool = False) -> None:
+    """Print text, which may be foreign, to stdout or stderr: the one way to the screen beside tables."""
+    print(visible(line), file=sys.stderr if err else sys.stdout, flush=True)
+
+
+@cache
+def say_once(line: str) -> None:
+    """Print a line to stderr, the first time that this process has it to say."""
+    say(line, err=True)
+
+
+def say_json(value: object) -> None:
+    """Print a JSON value, indented; a hidden character is escaped, so that a reader gets it as it is."""
+    print(escaped_json(json.dumps(value, ensure_ascii=False, indent=2)), flush=True)
+
+
+def escaped_json(text: str) -> str:
+    r"""JSON with each hidden character as `\u202e`: the same value."""
+    return _HIDDEN.sub(lambda match: _escape(match[0]), text)
+
+
+def _escape(character: str) -> str:
+    units = character.encode("utf-16-be").hex()
+    return "".join(f"\\u{units[start : start + 4]}" for start in range(0, len(units), 4))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from trl.trainer.utils import FusedCausalLMOutput
 from koalign.config.training import Dpo, Training
 from koalign.engines.packing import Group, pack, rows_of
 from koalign.records import Logps, Pair
+from koalign.text.visible import say
 from koalign.training.fit import Job, on_one_gpu, train, trl_settings
 from koalign.training.policy import described, unrounded
 from koalign.training.rows import RowByRow, read_group
@@ -34,10 +34,10 @@ def train_dpo(job: Job, pairs: Sequence[Pair], reference: Sequence[Logps]) -> di
     `reference`: for each pair the log-probabilities of the tokens of its two sides before training.
     """
     card = job.card
-    print(
+    say(
         f"{card.name}: policy = {described(card)}, reference = {described(card, marked=False)} "
         "as it starts (frozen, log-probs computed once)",
-        file=sys.stderr,
+        err=True,
     )
     return train(job, dpo_trainer, pairs, reference)
 

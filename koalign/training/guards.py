@@ -10,7 +10,6 @@ when its checkpoint is resumed (`CallbackHandler.on_train_begin`).
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +21,7 @@ from transformers import TrainerCallback
 from koalign.config.training import Dpo, Probing
 from koalign.evaluation.stats.intervals import difference_interval
 from koalign.jsonl import write_json
+from koalign.text.visible import say
 from koalign.tracking import Log
 from koalign.training.history import PREFIX, Entry, evaluations, fell_each_time
 from koalign.training.plateau import ROUNDS, rate, start_of_fall
@@ -145,7 +145,7 @@ def report(title: str, watch: Watch, state: Any) -> dict[str, float]:
     early = reason is not None and state.global_step < state.max_steps
     if reason:
         end = f"{'stopped' if early else 'ended'} at step {state.global_step} of {state.max_steps}"
-        print(f"{title}: {end}: {reason}", file=sys.stderr)
+        say(f"{title}: {end}: {reason}", err=True)
     answers = [_with_gap(entry) for entry in evaluations(history)]
     metrics: dict[str, float] = {
         "steps": float(state.global_step),
@@ -155,18 +155,18 @@ def report(title: str, watch: Watch, state: Any) -> dict[str, float]:
     if kept is not None:
         best = next(entry for entry in answers if entry["step"] == kept)
         start = "" if kept else " (the adapter that it started from, which no later step reaches)"
-        print(f"{title}: step {kept} is kept{start}: {_summary(best)}", file=sys.stderr)
+        say(f"{title}: step {kept} is kept{start}: {_summary(best)}", err=True)
         if best["held_out"] < answers[0]["held_out"]:
-            print(
+            say(
                 f"{title}: held-out accuracy was {answers[0]['held_out']:.1%} before this training: "
                 f"{best['held_out_n']:.0f} problems show no gain; step 0 is untrained and not kept",
-                file=sys.stderr,
+                err=True,
             )
         metrics |= {PREFIX + name: value for name, value in best.items() if name != "step"}
     to_plateau: dict[str, Any] = {}
     if fall := _fall(watch, state):
         epochs = round(state.epoch)
-        print(f"{title}: {epochs} epochs: {fall[1]}", file=sys.stderr)
+        say(f"{title}: {epochs} epochs: {fall[1]}", err=True)
         metrics["epochs"] = float(epochs)
         to_plateau = {
             "steps": state.global_step,
@@ -239,7 +239,7 @@ class Guard(TrainerCallback):
         state.best_global_step = kept_step(state.log_history, self._watch)
         self._log(measures, state.global_step)
         summary = _summary(_with_gap(state.log_history[-1]))
-        print(f"{self._title}: step {state.global_step}: {summary}", file=sys.stderr)
+        say(f"{self._title}: step {state.global_step}: {summary}", err=True)
 
 
 def _with_gap(entry: Entry) -> dict[str, float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from koalign.config.training import Optimization, Training
 from koalign.engines.packing import Group, pack, rows_of
+from koalign.text.visible import say
 from koalign.training.fit import Job, on_one_gpu, train, trl_settings
 from koalign.training.policy import described, unrounded
 from koalign.training.rows import RowByRow, read_group
@@ -27,7 +27,7 @@ Row = tuple[Sequence[int], Sequence[int]]
 
 def train_sft(job: Job, rows: Sequence[Row]) -> dict[str, float]:
     """Train and save the adapter; returns the last logged metrics of TRL's SFTTrainer."""
-    print(f"{job.card.name}: policy = {described(job.card)}", file=sys.stderr)
+    say(f"{job.card.name}: policy = {described(job.card)}", err=True)
     return train(job, sft_trainer, rows)
 
 

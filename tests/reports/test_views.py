@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from koalign.reports.views import text_of_tokens
+from koalign.text.visible import visible
 
 
 class Bytes:
@@ -32,7 +33,7 @@ def test_bytes_that_make_no_letter_are_shown_by_their_numbers():
         st.characters(exclude_characters="|\ufffd", exclude_categories=["Cc", "Cs"]), max_size=20
     )
 )
-def test_nothing_is_lost_and_each_token_is_marked(text):
+def test_nothing_is_lost_and_each_token_and_hidden_character_is_marked(text):
     data = text.encode()
-    assert shown(data).replace("|", "") == text
+    assert shown(data).replace("|", "") == visible(text)
     assert shown(data).count("|") == len(data)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -30,6 +29,7 @@ from koalign.text.ngrams import (
     rarest,
     rarity,
 )
+from koalign.text.visible import say
 
 _N = 5
 _WORD = re.compile(r"\w")
@@ -181,10 +181,10 @@ def _candidates(
     found, more = in_a_row(holders).first_of_each()
     bounded = np.unique(asked.texts[holds(asked.hashes, np.unique(more.hashes))])
     if len(bounded):
-        print(
+        say(
             f"{len(bounded)} rows end like more than {COMMON} others: compared with the first {COMMON} "
             "and with those that share text of their own",
-            file=sys.stderr,
+            err=True,
         )
     # What the ends find whole needs no other search.
     settled = np.setdiff1d(asked.texts, bounded)

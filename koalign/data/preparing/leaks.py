@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -31,6 +30,7 @@ from koalign.text.ngrams import (
     rarity,
     united,
 )
+from koalign.text.visible import say
 
 Kind = Literal["same", "reordered", "overlap", "passage", "group"]
 
@@ -134,10 +134,10 @@ def _find(trained: Sequence[Problem], evaluated: Sequence[Problem], overlap: flo
             found.append(Leak(number, sought.owners[part][0], sought.kinds[part], share))
         leaks += _worst(found, overlap, start)
     if passed_over:
-        print(
+        say(
             f"leaks: {len(passed_over):,} passages of training stand under more than {COMMON} "
             "evaluated problems each; only a question on it is a leak, and not the text",
-            file=sys.stderr,
+            err=True,
         )
     return leaks
 
