@@ -47,7 +47,8 @@ def work(part: str, run: Path, engine: str, count: int, folder: Path) -> None:
     from koalign.config.inputs import Engine
     from koalign.engines.drawing import draw, requests_for
     from koalign.engines.opening import open_engine
-    from koalign.evaluation.solving.voting import solve_by_vote, uses_of
+    from koalign.evaluation.solving.solutions import solve_by_vote
+    from koalign.evaluation.solving.voting import uses_of
     from koalign.jsonl import read_jsonl, read_record
     from koalign.records import Base, Problem, Sample
     from koalign.renderer import open_renderer

@@ -295,6 +295,8 @@ class Drop(Record):
     """One of few words, to be counted."""
     problem_id: str = ""
     """Empty: it did not become a problem."""
+    key: str = ""
+    """What its source calls it."""
     place: str = ""
     """File and line or row, where it never became a problem."""
     detail: str = ""

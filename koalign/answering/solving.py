@@ -63,6 +63,23 @@ class Solver:
                 yield [done[problem.id] for problem in problems[batch]]
                 advance(len(problems[batch]))
 
+    def refusals(self, problems: Sequence[Problem]) -> dict[str, str]:
+        """Problem id -> why it cannot be asked: the template or the context has no place for it.
+
+        Raises KoalignError where no problem at all can be.
+        """
+        refused: dict[str, KoalignError] = {}
+        for problem in problems:
+            try:
+                self._requests([problem], "answer", self.steps[-1])
+                if self.hints:
+                    self._requests([problem], "abstraction", self.steps[0])
+            except KoalignError as error:
+                refused[problem.id] = error
+        if len(refused) == len(problems):
+            raise next(iter(refused.values()), KoalignError("no problem to solve"))
+        return {name: str(error) for name, error in refused.items()}
+
     @property
     def hints(self) -> int:
         """Hints of a problem."""

@@ -90,19 +90,22 @@ def _problems_of(config: Config, split: str) -> list[Problem]:
 
 
 def grade(
-    answers: Annotated[Path, typer.Argument(help="JSONL lines with `problem` and `text`.")],
+    answers: Annotated[
+        Path, typer.Argument(help="JSONL lines with `problem` and `text`, or what solve wrote.")
+    ],
     out: Annotated[
         Path | None, typer.Option("-o", help="Verdicts, JSONL. Without: to the screen.")
     ] = None,
     force: Force = False,
 ) -> None:
     """Grade stored text again, by rule and without a model: answer, correct and why of each line."""
+    from koalign.evaluation.solving.solutions import read_grade_lines
     from koalign.evaluation.stats.wording import listed
-    from koalign.grading.grade import GradeLine, regrade
-    from koalign.jsonl import read_jsonl, to_json_line
+    from koalign.grading.grade import regrade
+    from koalign.jsonl import to_json_line
 
     refuse_existing(out, force)
-    lines = list(regrade(read_jsonl(answers, GradeLine)))
+    lines = list(regrade(read_grade_lines(answers)))
     if out is None:
         sys.stdout.write(escaped_json("".join(to_json_line(line) + "\n" for line in lines)))
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,11 +13,11 @@ import typer
 from koalign.cli.options import DEFAULT_RUN, Files, Force, RunDir, Settings
 from koalign.cli.stages import run_stages
 from koalign.jsonl import read_jsonl, read_record
-from koalign.records import Base, KoalignError
+from koalign.records import Base, Drop, KoalignError, Problem
 from koalign.text.visible import say
 
 if TYPE_CHECKING:
-    from koalign.records import Problem
+    from koalign.evaluation.solving.solutions import Solution
     from koalign.stages.solve import SolveJob
 
 GREEDY = ("hints=1", "answers=1", "bare=0", "temperature=0", "hint_temperature=0")
@@ -62,7 +63,10 @@ def solve(
     ] = False,
     force: Force = False,
 ) -> None:
-    """Answer the test split of a run, or a file of problems."""
+    """Answer the test split of a run, or a file of problems: a line for each row, in its order.
+
+    Exit code 1: some rows could not be asked, and their lines say why.
+    """
     if greedy and budget not in (None, 1):
         raise KoalignError(f"--greedy is a budget of 1, and not of {budget}; leave one of them out")
     settings = [*(settings or []), *_budget_settings(1 if greedy else budget)]
@@ -92,14 +96,14 @@ def _solve_test_split(
     force: bool,
 ) -> None:
     from koalign.config.files import load_config
-    from koalign.evaluation.solving.voting import Solution
+    from koalign.evaluation.solving.solutions import Solution
     from koalign.reports.solving import summary
     from koalign.run import read_manifest
     from koalign.stages.solve import ROLES
 
-    asked = adapters or load_config(files or [], settings).solve.adapters
-    if asked != ROLES:
-        raise KoalignError(f"--adapters {asked} on the test split: name the answers with -o")
+    names = adapters or load_config(files or [], settings).solve.adapters
+    if names != ROLES:
+        raise KoalignError(f"--adapters {names} on the test split: name the answers with -o")
     if report:
         raise KoalignError(
             "--report is for a file, or with -o; of the test split `koalign evaluate` makes it"
@@ -107,8 +111,11 @@ def _solve_test_split(
     run_stages("solve", files, [*settings, f"solve.adapters={ROLES}"], run_dir, force)
     done = read_manifest(run_dir / "solve")
     assert done is not None  # run_stages has seen to it
-    say(summary(read_jsonl(run_dir / "solve" / "answers.jsonl", Solution), done.seconds))
-    say(f"answers are in {run_dir / 'solve' / 'answers.jsonl'}")
+    path = run_dir / "solve" / "answers.jsonl"
+    solutions = read_jsonl(path, Solution)
+    say(summary(solutions, done.seconds))
+    say(f"answers are in {path}")
+    _exit_for_rows_not_asked(solutions)
 
 
 def _solve_file(
@@ -125,7 +132,7 @@ def _solve_file(
     from koalign.adapters.cards import adapter_id, check_adapter
     from koalign.adapters.names import find_adapters
     from koalign.config.files import load_config
-    from koalign.data.formats.sources import read_problems
+    from koalign.data.formats.sources import read_rows
     from koalign.engines.opening import describe_base
     from koalign.locking import locked
     from koalign.records import content_hash
@@ -139,12 +146,10 @@ def _solve_file(
     if not base_file.exists():
         raise KoalignError(f"{run_dir}: no run here; run `koalign sft` first (or `koalign run`)")
     base = read_record(base_file, Base)
-    asked = read_problems(problems or run_dir / "prepare" / "test.jsonl")
-    if not asked:
-        raise KoalignError(f"{problems or 'the test split'}: holds no problem")
+    rows = read_rows(problems or run_dir / "prepare" / "test.jsonl")
     steps = find_adapters(adapters or config.solve.adapters, run_dir, config.dpo.rounds)
     if report:
-        _refuse_report(asked, steps)
+        _refuse_report(rows, steps)
     policy = find_adapters("dpo", run_dir, config.dpo.rounds)[0] if report else None
     now, _ = describe_base(config.engine, config.model)
     if now.weight_hash != base.weight_hash:
@@ -158,7 +163,7 @@ def _solve_file(
             check_adapter(step, base, None if any_template else renderer.hash)
     # The same question continues in the same folder; another one never meets its samples.
     name = content_hash(
-        [problem.id for problem in asked],
+        [row.id if isinstance(row, Problem) else row.place for row in rows],
         [adapter_id(step) if step else "" for step in steps],
         config.solve.model_dump(exclude={"adapters"}),
         config.engine.backend,
@@ -166,7 +171,7 @@ def _solve_file(
         renderer.hash,
         renderer.shots,
     )
-    job = SolveJob(config, base, renderer, asked, steps, run_dir / "solving" / name, out)
+    job = SolveJob(config, base, renderer, rows, steps, run_dir / "solving" / name, out)
     started = time.monotonic()
     with locked(run_dir):
         if out.exists():
@@ -181,13 +186,27 @@ def _solve_file(
             _report(job, policy)
         shutil.rmtree(job.work)
     say(f"{out}: {summary(solutions, time.monotonic() - started)}")
+    _exit_for_rows_not_asked(solutions)
 
 
-def _refuse_report(problems: list[Problem], steps: list[Path | None]) -> None:
+def _exit_for_rows_not_asked(solutions: Sequence[Solution]) -> None:
+    """Exit code 1 and the first such row, where the model was not asked for every row."""
+    rows = [solution for solution in solutions if not solution.asked]
+    if rows:
+        say(
+            f"{len(rows):,} of {len(solutions):,} rows were not asked; their lines have `why` and "
+            f"`detail`. The first: {rows[0].detail}",
+            err=True,
+        )
+        raise typer.Exit(1)
+
+
+def _refuse_report(rows: Sequence[Problem | Drop], steps: list[Path | None]) -> None:
     if len(steps) != 2:
         raise KoalignError(
             "--report: without hints there is nothing to compare; name two --adapters"
         )
+    problems = [row for row in rows if isinstance(row, Problem)]
     if without := sum(not problem.answers for problem in problems):
         raise KoalignError(
             f"--report: {without} of {len(problems)} problems have no answer to check against; give "

@@ -35,7 +35,8 @@ _COMMA = re.compile(r",(?!\d)")
 class GradeLine(Record):
     """A completion to grade, with its problem; `answer` may stand for its `answers`."""
 
-    problem: Problem
+    problem: Problem | None
+    """None: a row that `koalign solve` could not read."""
     text: str
     finish_reason: FinishReason = "stop"
 
@@ -52,10 +53,12 @@ class Graded(Record):
     """One graded completion."""
 
     id: str
-    """Id of the problem."""
+    """Id of the problem; empty: the row is none."""
+    key: str = ""
+    """What its source calls it."""
     answer: str | None
     correct: bool
-    why: Why
+    why: Why | Literal["unreadable"]
 
 
 def grade(problem: Problem, text: str, finish_reason: FinishReason = "stop") -> Verdict:
@@ -92,8 +95,11 @@ def grade(problem: Problem, text: str, finish_reason: FinishReason = "stop") -> 
 def regrade(lines: Iterable[GradeLine]) -> Iterator[Graded]:
     """The verdict on each line, in order."""
     for line in lines:
+        if line.problem is None:
+            yield Graded(id="", answer=None, correct=False, why="unreadable")
+            continue
         verdict = grade(line.problem, line.text, line.finish_reason)
-        yield Graded(id=line.problem.id, **verdict.model_dump())
+        yield Graded(id=line.problem.id, key=line.problem.key, **verdict.model_dump())
 
 
 def quotes_its_choice(problem: Problem, text: str) -> bool:

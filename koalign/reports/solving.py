@@ -10,8 +10,15 @@ from rich.text import Text
 
 from koalign.evaluation.rows import Row
 from koalign.evaluation.solving.report import Column, Name, SolvingReport
-from koalign.evaluation.solving.voting import NoAnswer, Solution, count_solutions, figures_of
-from koalign.evaluation.stats.wording import interval, p_value, percent, points
+from koalign.evaluation.solving.solutions import (
+    NoAnswer,
+    NotAsked,
+    Solution,
+    count_solutions,
+    figures_of,
+    right_of,
+)
+from koalign.evaluation.stats.wording import interval, listed, p_value, percent, points
 from koalign.jsonl import write_atomically, write_json
 from koalign.reports.page import Part, page
 from koalign.reports.views import (
@@ -113,12 +120,15 @@ def _row(column: Column) -> tuple[str, ...]:
 
 
 def summary(solutions: Sequence[Solution], seconds: float) -> str:
-    """One line: problems, answers and hints, agreement of the votes, tokens and seconds."""
+    """One line: problems, answers, accuracy and hints, agreement of the votes, tokens and seconds."""
     figures, counts = figures_of(solutions), count_solutions(solutions)
-    why = ", ".join(f"{name} {counts[name]:,}" for name in get_args(NoAnswer) if name in counts)
+    reasons = [name for kind in (NoAnswer, NotAsked) for name in get_args(kind) if name in counts]
+    why = listed({name.replace("_", " "): counts[name] for name in reasons})
+    right = right_of(solutions)
+    accuracy = f"accuracy {percent(right.rate)} ({right.right:,} of {right.n:,}); " if right else ""
     return (
         f"{counts['problems']:,} problems, {counts['answered']:,} answered"
-        f"{f' ({why})' if why else ''}, {counts['with_hint']:,} with a hint; "
+        f"{f' ({why})' if why else ''}, {counts['with_hint']:,} with a hint; {accuracy}"
         f"agreement {figures['agreement']:.0%}; {figures['generated_tokens']:,.0f} tokens generated "
         f"per problem (hints {figures['hints_tokens']:,.0f}, hinted answers "
         f"{figures['answers_tokens']:,.0f}, bare answers {figures['bare_tokens']:,.0f}), "

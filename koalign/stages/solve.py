@@ -14,15 +14,22 @@ from koalign.data.prompting.prompts import Renderer
 from koalign.engines.engine import Engine
 from koalign.engines.opening import open_engine
 from koalign.evaluation.solving.report import SolvingReport, solving_report
-from koalign.evaluation.solving.voting import (
-    Attempt,
+from koalign.evaluation.solving.solutions import (
     Solution,
     count_solutions,
     figures_of,
-    solve_by_vote,
+    solutions_of,
 )
-from koalign.jsonl import JsonlAppender, read_jsonl, read_record, to_json_line
-from koalign.records import Base, KoalignError, Problem
+from koalign.evaluation.solving.voting import Attempt
+from koalign.jsonl import (
+    JsonlAppender,
+    read_json,
+    read_jsonl,
+    read_record,
+    to_json_line,
+    write_json,
+)
+from koalign.records import Base, Drop, KoalignError, Problem
 from koalign.renderer import open_renderer
 from koalign.run import PROMPTED, Inputs, Stage, StageResult
 
@@ -30,6 +37,8 @@ ROLES = "abstraction,answer"
 """The adapters of the stage; `koalign solve FILE` takes any."""
 ATTEMPTS = "attempts.jsonl"
 ANSWERS = "answers.jsonl"
+NOT_ASKED = "not_asked.json"
+"""Problem id -> why it cannot be asked."""
 
 
 def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
@@ -57,13 +66,23 @@ class SolveJob:
     config: Config
     base: Base
     renderer: Renderer
-    problems: Sequence[Problem]
+    rows: Sequence[Problem | Drop]
+    """Rows of a file: problems, repeated ones too, and what could not be read."""
     steps: Sequence[Path | None]
     """Of two, the first generates hints; with one, all answers are bare."""
     work: Path
     """Folder of the attempts and of the samples of the controls."""
     answers: Path
     """File of the solutions."""
+
+    @property
+    def problems(self) -> list[Problem]:
+        """The problems of the rows, each once."""
+        problems: dict[str, Problem] = {}
+        for row in self.rows:
+            if isinstance(row, Problem):
+                problems.setdefault(row.id, row)
+        return list(problems.values())
 
     @property
     def attempts(self) -> Path:
@@ -76,7 +95,7 @@ class SolveJob:
 
 
 def solve(job: SolveJob) -> list[Solution]:
-    """The solutions, appended to `answers` batch by batch, each batch behind its attempts.
+    """The solutions, one a row, appended to `answers` batch by batch, each batch behind its attempts.
 
     A killed run continues from there. Raises KoalignError where `answers` holds anything else.
     """
@@ -84,16 +103,23 @@ def solve(job: SolveJob) -> list[Solution]:
         open_engine(job.config.engine, job.config.model, job.base, job.steps) as engine,
         JsonlAppender(job.answers, Solution) as file,
     ):
+        solver = job.solver(engine)
+        refused = solver.refusals(job.problems)
+        if refused:
+            write_json(job.work / NOT_ASKED, refused)
         solutions: list[Solution] = []
-        for batch in job.solver(engine).attempts(job.problems, job.attempts):
-            problems = job.problems[len(solutions) : len(solutions) + len(batch)]
-            solutions += map(solve_by_vote, problems, batch)
+        attempts: dict[str, Attempt] = {}
+        problems = [problem for problem in job.problems if problem.id not in refused]
+        for batch in solver.attempts(problems, job.attempts):
+            attempts |= {attempt.id: attempt for attempt in batch}
+            further = list(solutions_of(job.rows[len(solutions) :], attempts, refused))
+            solutions += further
             known = len(file.done)
             if file.done[: len(solutions)] != solutions[:known]:
                 raise KoalignError(
                     f"{job.answers}: holds other answers; take another -o, or --force"
                 )
-            file.append(solutions[max(known, len(solutions) - len(batch)) :])
+            file.append(solutions[max(known, len(solutions) - len(further)) :])
     return solutions
 
 
@@ -104,12 +130,10 @@ def can_continue(job: SolveJob) -> bool:
         return not answers
     with JsonlAppender(job.attempts, Attempt) as file:  # cuts off a half-written line
         attempts = {attempt.id: attempt for attempt in file.done}
-    solutions = [
-        to_json_line(solve_by_vote(problem, attempts[problem.id])) + "\n"
-        for problem in job.problems
-        if problem.id in attempts
-    ]
-    return "".join(solutions).encode("utf-8").startswith(answers)
+    path = job.work / NOT_ASKED
+    refused = read_json(path) if path.exists() else {}
+    lines = [to_json_line(line) + "\n" for line in solutions_of(job.rows, attempts, refused)]
+    return "".join(lines).encode("utf-8").startswith(answers)
 
 
 def report_on(job: SolveJob, policy: Path | None) -> SolvingReport:
@@ -117,14 +141,16 @@ def report_on(job: SolveJob, policy: Path | None) -> SolvingReport:
     adapters = [*job.steps, policy]
     with open_engine(job.config.engine, job.config.model, job.base, adapters) as engine:
         solver = job.solver(engine)
-        batches = solver.attempts(job.problems, job.attempts)
+        refused = solver.refusals(job.problems)
+        problems = [problem for problem in job.problems if problem.id not in refused]
+        batches = solver.attempts(problems, job.attempts)
         attempts = [attempt for batch in batches for attempt in batch]
-        controls = draw_controls(solver, job.problems, attempts, policy, job.work)
+        controls = draw_controls(solver, problems, attempts, policy, job.work)
         alone, answer = (
-            right_alone(solver, job.problems, adapter, job.work / "greedy_samples.jsonl")
+            right_alone(solver, problems, adapter, job.work / "greedy_samples.jsonl")
             for adapter in (policy, job.steps[-1])
         )
-    return solving_report(job.problems, attempts, controls, alone, answer)
+    return solving_report(problems, attempts, controls, alone, answer)
 
 
 STAGE = Stage(
@@ -139,5 +165,5 @@ STAGE = Stage(
         "answer/adapter",
         "engine.script",
     ),
-    version=4,
+    version=5,
 )

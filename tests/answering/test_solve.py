@@ -18,7 +18,8 @@ from koalign.config.sections import Config, Solve
 from koalign.data.formats.sources import read_source
 from koalign.data.prompting.prompts import DEFAULT, Renderer, load_template
 from koalign.engines.scripted import SCRIPTED_BASE, ScriptedEngine
-from koalign.evaluation.solving.voting import Attempt, Solution, answers_of, solve_by_vote, spent
+from koalign.evaluation.solving.solutions import Solution, solve_by_vote
+from koalign.evaluation.solving.voting import Attempt, answers_of, spent
 from koalign.jsonl import read_jsonl
 from koalign.records import KoalignError
 from koalign.stages import solve as stage
@@ -200,7 +201,10 @@ def test_the_command_streams_refuses_to_overwrite_and_says_what_it_spent(scripte
     said = ["solve", "--adapters", "sft,sft", "test.jsonl", "-o", "o.jsonl"]
     done = koalign(*said)
     assert done.returncode == 0, done.stderr
-    assert "16 problems, 16 answered, 16 with a hint; agreement" in done.stdout
+    assert (
+        "16 problems, 16 answered, 16 with a hint; accuracy 25.0 % (4 of 16); agreement"
+        in done.stdout
+    )
     assert "tokens generated per problem (hints" in done.stdout
     lines = read_jsonl(Path("o.jsonl"), Solution)
     assert len(lines) == 16 and {sum(one.votes.values()) for one in lines} == {8}
@@ -212,6 +216,35 @@ def test_the_command_streams_refuses_to_overwrite_and_says_what_it_spent(scripte
     forced = koalign(*said, "--force", "--budget", "3")
     assert forced.returncode == 0, forced.stderr
     assert {sum(one.votes.values()) for one in read_jsonl(Path("o.jsonl"), Solution)} == {3}
+
+
+def test_rows_that_cannot_be_asked_leave_the_others_answered_and_every_row_has_its_line(scripted):
+    assert koalign("sft").returncode == 0
+    rows = [{**problem(n), "key": f"q-{n}"} for n in range(4)]
+    rows[1] = {"key": "q-1", "choices": ["가", "나"], "answer": 1}
+    rows[3] |= {"choices": [f"{n}번째 고을" for n in range(1, 13)]}
+    rows += [{**rows[0], "key": "again"}, {**problem(5), "passage": "글" * 90_000}]
+    write_lines(Path("mine.jsonl"), rows)
+    with Path("mine.jsonl").open("a", encoding="utf-8") as file:
+        file.write("{broken\n")
+    command = ["solve", "--adapters", "sft,sft", "mine.jsonl", "-o", "o.jsonl"]
+    done = koalign(*command)
+    assert done.returncode == 1 and "4 of 7 rows were not asked" in done.stderr, done.stderr
+    assert "mine.jsonl:2: no_question" in done.stderr
+    assert "7 problems, 3 answered (unreadable 2, not asked 2)" in done.stdout
+    assert "accuracy" in done.stdout
+    lines = read_jsonl(Path("o.jsonl"), Solution)
+    assert [one.key for one in lines] == ["q-0", "q-1", "q-2", "q-3", "again", "", ""]
+    assert [one.why for one in lines] == [
+        None, "unreadable", None, "not_asked", None, "not_asked", "unreadable"
+    ]  # fmt: skip
+    assert lines[0].answer and (lines[4].answer, lines[4].text) == (lines[0].answer, lines[0].text)
+    assert all(one.detail for one in lines if not one.asked)
+    graded = koalign("grade", "o.jsonl")
+    assert graded.returncode == 0, graded.stderr
+    verdicts = [json.loads(line) for line in graded.stdout.splitlines()]
+    assert [verdict["key"] for verdict in verdicts[2:]] == [one.key for one in lines[2:]]
+    assert [verdict["answer"] for verdict in verdicts] == [one.answer for one in lines]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from support.problems import problem, write_lines
 
 from koalign.data.prompting.orders import in_order
 from koalign.evaluation.results import read_evaluation
-from koalign.evaluation.solving.voting import Solution
+from koalign.evaluation.solving.solutions import Solution
 from koalign.grading.grade import grade
 from koalign.jsonl import read_jsonl
 from koalign.mining.pairs.mining import Item

@@ -112,9 +112,9 @@ def broken(place: str, detail: str) -> Drop:
     return drop(place, "broken_row", detail)
 
 
-def drop(place: str, reason: str, detail: str) -> Drop:
+def drop(place: str, reason: str, detail: str, key: str = "") -> Drop:
     """The Drop of what a place holds."""
-    return Drop(stage="read", reason=reason, place=place, detail=shown(detail))
+    return Drop(stage="read", reason=reason, key=key, place=place, detail=shown(detail))
 
 
 def shown(text: str) -> str:

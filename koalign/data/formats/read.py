@@ -25,9 +25,8 @@ OTHER_SPLIT = "its name says"
 class Reading:
     """What came out of some documents."""
 
-    problems: list[Problem] = field(default_factory=list)
-    rankings: list[Ranking] = field(default_factory=list)
-    drops: list[Drop] = field(default_factory=list)
+    records: list[Problem | Ranking | Drop] = field(default_factory=list)
+    """What became of each row, in the order of the files; rows of another split aside."""
     files: dict[str, str] = field(default_factory=dict)
     """Document -> the format that it was read as."""
     encodings: dict[str, str] = field(default_factory=dict)
@@ -40,9 +39,24 @@ class Reading:
     """Document whose answers seem to count from 0 -> rows with the answer 0."""
 
     @property
+    def problems(self) -> list[Problem]:
+        """The rows that are problems."""
+        return [record for record in self.records if isinstance(record, Problem)]
+
+    @property
+    def rankings(self) -> list[Ranking]:
+        """The rows that rank completions."""
+        return [record for record in self.records if isinstance(record, Ranking)]
+
+    @property
+    def drops(self) -> list[Drop]:
+        """The rows that cannot be read."""
+        return [record for record in self.records if isinstance(record, Drop)]
+
+    @property
     def rows(self) -> int:
         """Rows of the documents, but for those that say another split."""
-        return len(self.problems) + len(self.rankings) + len(self.drops)
+        return len(self.records)
 
 
 def read(
@@ -96,27 +110,25 @@ def _read_rows(
     document: Document, format: Format, split: str | None, answer_from: int | None, into: Reading
 ) -> None:
     other_splits = 0
-    problems, drops = len(into.problems), len(into.drops)
+    before = len(into.records)
     for row in format.rows(document):
         if answer_from == 0 and isinstance(row, Row):
             row = replace(row, answer_from=0)
         record = row if isinstance(row, Drop) else _read_row(row, format)
-        if isinstance(record, Drop):
-            into.drops.append(record)
-            continue
         problem = record.problem if isinstance(record, Ranking) else record
-        if split and problem.split not in ("", split):
+        if split and isinstance(problem, Problem) and problem.split not in ("", split):
             other_splits += 1
-        elif isinstance(record, Ranking):
-            into.rankings.append(record)
         else:
-            into.problems.append(record)
+            into.records.append(record)
     if other_splits:
         into.not_read[document.name] = f"{other_splits} rows say another split"
-    zeros = sum(dropped.reason == ZERO for dropped in into.drops[drops:])
+    read_now = into.records[before:]
+    zeros = sum(isinstance(record, Drop) and record.reason == ZERO for record in read_now)
     last = sum(
-        one.kind == "choice" and str(len(one.choices)) in one.answers
-        for one in into.problems[problems:]
+        isinstance(record, Problem)
+        and record.kind == "choice"
+        and str(len(record.choices)) in record.answers
+        for record in read_now
     )
     if answer_from is None and zeros > MANY_ZEROS * last:
         into.from_zero[document.name] = zeros
@@ -126,15 +138,21 @@ def _read_row(row: Row, format: Format) -> Problem | Ranking | Drop:
     try:
         record = format.problem(row)
     except Refused as refused:
-        return drop(row.place, refused.reason, refused.detail)
+        return drop(row.place, refused.reason, refused.detail, _key_of(row))
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         detail = f"{name}: {first['msg'].removeprefix('Value error, ')}"
-        return drop(row.place, "invalid", detail)
+        return drop(row.place, "invalid", detail, _key_of(row))
     if isinstance(record, Ranking):
         return record.model_copy(update={"problem": _named(record.problem, format, row)})
     return _named(record, format, row)
+
+
+def _key_of(row: Row) -> str:
+    """What a row that cannot be read calls itself."""
+    name = row.fields.get("key") or row.fields.get("id")
+    return shown(str(name)) if isinstance(name, str | int) else ""
 
 
 def _named(problem: Problem, format: Format, row: Row) -> Problem:

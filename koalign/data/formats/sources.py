@@ -9,7 +9,7 @@ from koalign.data.formats.files import of_other_kinds
 from koalign.data.formats.format import Columns
 from koalign.data.formats.hub import PREFIX, open_hub
 from koalign.data.formats.read import Reading, read
-from koalign.records import KoalignError, Problem
+from koalign.records import Drop, KoalignError, Problem, Ranking
 
 
 def read_source(
@@ -62,19 +62,9 @@ def read_source(
     return reading
 
 
-def read_problems(path: Path) -> list[Problem]:
-    """The problems of a file in any known format; raises KoalignError for a row that is none."""
+def read_rows(path: Path) -> list[Problem | Drop]:
+    """What became of each row of a file to solve, in its order; raises KoalignError for rankings."""
     reading = read_source(str(path), "test")
     if reading.rankings:
         raise KoalignError(f"{path}: holds rankings, and not problems to solve")
-    if reading.drops:
-        first = reading.drops[0]
-        raise KoalignError(f"{first.place}: {first.reason}: {first.detail}")
-    seen: dict[str, int] = {}
-    for number, problem in enumerate(reading.problems, start=1):
-        if problem.id in seen:
-            raise KoalignError(
-                f"{path}: problem {number} is problem {seen[problem.id]} again; remove one of them"
-            )
-        seen[problem.id] = number
-    return reading.problems
+    return [record for record in reading.records if not isinstance(record, Ranking)]

@@ -1,14 +1,12 @@
-"""voting: the hints and answers sampled for a problem -> which hints are used, and the majority answer."""
+"""voting: the hints and answers sampled for a problem -> which hints are used, and the elected answer."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import fmean
-from typing import Literal, get_args
+from typing import Literal
 
-from koalign.evaluation.stats.tables import frequencies
 from koalign.grading.grade import FinishReason, grade
 from koalign.grading.visible import comparable
 from koalign.records import Problem, Record, Sample, Verdict
@@ -18,7 +16,6 @@ ALIKE = 0.9
 """Hints of one problem from this Jaccard of character 5-grams on are one hint, as in `prepare`."""
 
 Use = Literal["used", "repeated", "unfinished", "empty", "too_long", "states_an_answer"]
-NoAnswer = Literal["no_answer", "ambiguous", "truncated"]
 
 
 class Answer(Record):
@@ -79,28 +76,6 @@ class Spent(Record):
         return self.hints + self.answers + self.bare
 
 
-class Solution(Record):
-    """One line of what `koalign solve` writes."""
-
-    id: str
-    """Id of the problem."""
-    key: str = ""
-    """What its source calls it."""
-    hints: tuple[ShownHint, ...]
-    votes: dict[str, int]
-    """Answer -> samples that gave it; samples without an extracted answer do not vote."""
-    agreement: float | None
-    """Share of the votes for the answer; None: no sample votes."""
-    answer: str | None
-    """Of a choice problem the number of the choice; None: `why` says why."""
-    abstraction: str
-    """The hint in the prompt of `text`; empty: none."""
-    text: str
-    """The likeliest completion that gives the answer, whole."""
-    tokens: Spent
-    why: NoAnswer | None
-
-
 @dataclass(frozen=True)
 class Ballot:
     """The vote of one sample."""
@@ -139,7 +114,7 @@ def vote_of(problem: Problem, answers: Sequence[Answer]) -> tuple[list[Ballot], 
     """The ballots of the answers and the elected one; needs at least one answer."""
     ballots = [
         Ballot(
-            _verdict(problem, answer.text, answer.finish_reason).answer,
+            read_verdict(problem, answer.text, answer.finish_reason).answer,
             answer.logprob / max(1, answer.tokens),
             place,
         )
@@ -152,30 +127,6 @@ def answers_of(attempt: Attempt) -> list[tuple[str, Answer]]:
     """All answers to a problem as (hint, answer), the bare ones last with an empty hint."""
     hinted = [(hint.text, answer) for hint in attempt.hints for answer in hint.answers]
     return [*hinted, *(("", answer) for answer in attempt.bare)]
-
-
-def solve_by_vote(problem: Problem, attempt: Attempt) -> Solution:
-    """The majority answer of all samples, hinted or bare, each with one vote."""
-    answers = answers_of(attempt)
-    ballots, elected = vote_of(problem, [answer for _, answer in answers])
-    votes = count_votes(ballots, same := sameness(problem))
-    agreement = None
-    if elected.answer is not None:
-        agreement = round(votes[same(elected.answer)] / votes.total(), 4)
-    hint, chosen = answers[elected.place]
-    why = _verdict(problem, chosen.text, chosen.finish_reason).why
-    return Solution(
-        id=problem.id,
-        key=problem.key,
-        hints=tuple(ShownHint(text=hint.text, use=hint.use) for hint in attempt.hints),
-        votes=frequencies(votes.elements()),
-        agreement=agreement,
-        answer=elected.answer,
-        abstraction=hint,
-        text=chosen.text,
-        tokens=spent(attempt),
-        why=why if why in get_args(NoAnswer) else None,
-    )
 
 
 def spent(attempt: Attempt) -> Spent:
@@ -192,7 +143,7 @@ def spent(attempt: Attempt) -> Spent:
     )
 
 
-def _verdict(problem: Problem, text: str, finish_reason: FinishReason) -> Verdict:
+def read_verdict(problem: Problem, text: str, finish_reason: FinishReason) -> Verdict:
     """The answer of a completion, extracted without knowledge of the gold answer."""
     return grade(problem.model_copy(update={"answers": ()}), text, finish_reason)
 
@@ -213,7 +164,7 @@ def uses_of(problem: Problem, hints: Sequence[Sample], fits: Sequence[bool]) -> 
             uses.append("empty")
         elif not fits[number]:
             uses.append("too_long")
-        elif problem.kind != "long" and _verdict(problem, text, "stop").why != "no_answer":
+        elif problem.kind != "long" and read_verdict(problem, text, "stop").why != "no_answer":
             uses.append("states_an_answer")
         elif any(
             use == "used" and jaccard(grams[earlier], grams[number]) >= ALIKE
@@ -233,28 +184,3 @@ def times_drawn(hints: Sequence[Sample], uses: Sequence[Use]) -> dict[int, int]:
         if use == "repeated":
             times[max(times, key=lambda other: jaccard(grams[other], grams[number]))] += 1
     return times
-
-
-def count_solutions(solutions: Sequence[Solution]) -> dict[str, int]:
-    """Problems that were answered, reasons why others were not, and uses of the hints."""
-    uses = Counter(hint.use for solution in solutions for hint in solution.hints)
-    why = Counter(solution.why for solution in solutions if solution.why)
-    return {
-        "problems": len(solutions),
-        "answered": sum(solution.answer is not None for solution in solutions),
-        "with_hint": sum(any(hint.use == "used" for hint in s.hints) for s in solutions),
-        **dict(sorted(why.items())),
-        **{f"hints_{use}": count for use, count in sorted(uses.items())},
-    }
-
-
-def figures_of(solutions: Sequence[Solution]) -> dict[str, float]:
-    """Means over the problems: agreement of the votes (0 to 1) and tokens by kind."""
-    agreements = [s.agreement for s in solutions if s.agreement is not None]
-    return {
-        "agreement": round(fmean(agreements), 4) if agreements else 0.0,
-        **{
-            f"{name}_tokens": round(fmean(getattr(s.tokens, name) for s in solutions), 2)
-            for name in ("generated", "hints", "answers", "bare", "prompt")
-        },
-    }

@@ -1,0 +1,174 @@
+"""solutions: rows and attempts -> one line for each row: its answer, or why there is none."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Literal, get_args
+
+from koalign.evaluation.solving.voting import (
+    Attempt,
+    ShownHint,
+    Spent,
+    answers_of,
+    count_votes,
+    read_verdict,
+    sameness,
+    spent,
+    vote_of,
+)
+from koalign.evaluation.stats.tables import frequencies
+from koalign.grading.grade import FinishReason, GradeLine, regrade
+from koalign.jsonl import iter_json_lines, parse_record
+from koalign.records import Count, Drop, Problem, Record
+
+NoAnswer = Literal["no_answer", "ambiguous", "truncated"]
+NotAsked = Literal["unreadable", "not_asked"]
+"""unreadable: the row is no problem; not_asked: the template or the context has no place for it."""
+
+
+class Solution(Record):
+    """One line of what `koalign solve` writes: one for each row, in the order of the rows."""
+
+    id: str
+    """Id of the problem; empty: the row is none."""
+    key: str = ""
+    """What its source calls it."""
+    hints: tuple[ShownHint, ...] = ()
+    votes: dict[str, int]
+    """Answer -> samples that gave it; samples without an extracted answer do not vote."""
+    agreement: float | None
+    """Share of the votes for the answer; None: no sample votes."""
+    answer: str | None
+    """Of a choice problem the number of the choice; None: `why` says why."""
+    abstraction: str
+    """The hint in the prompt of `text`; empty: none."""
+    text: str
+    """The likeliest completion that gives the answer, whole."""
+    tokens: Spent
+    why: NoAnswer | NotAsked | None
+    """Why there is no answer."""
+    detail: str = ""
+    """Of a row that was not asked: the place, and what was found there."""
+    problem: Problem | None = None
+    """The problem of the row, with its gold answers; None: the row is none."""
+
+    @property
+    def asked(self) -> bool:
+        """Whether the model was asked."""
+        return self.why not in get_args(NotAsked)
+
+    @property
+    def grade_line(self) -> GradeLine:
+        """Problem and text, as `koalign grade` reads them."""
+        finish: FinishReason = "length" if self.why == "truncated" else "stop"
+        return GradeLine(problem=self.problem, text=self.text, finish_reason=finish)
+
+
+def solve_by_vote(problem: Problem, attempt: Attempt) -> Solution:
+    """The majority answer of all samples, hinted or bare, each with one vote."""
+    answers = answers_of(attempt)
+    ballots, elected = vote_of(problem, [answer for _, answer in answers])
+    votes = count_votes(ballots, same := sameness(problem))
+    agreement = None
+    if elected.answer is not None:
+        agreement = round(votes[same(elected.answer)] / votes.total(), 4)
+    hint, chosen = answers[elected.place]
+    why = read_verdict(problem, chosen.text, chosen.finish_reason).why
+    return Solution(
+        id=problem.id,
+        key=problem.key,
+        hints=tuple(ShownHint(text=hint.text, use=hint.use) for hint in attempt.hints),
+        votes=frequencies(votes.elements()),
+        agreement=agreement,
+        answer=elected.answer,
+        abstraction=hint,
+        text=chosen.text,
+        tokens=spent(attempt),
+        why=why if why in get_args(NoAnswer) else None,
+        problem=problem,
+    )
+
+
+def not_asked(row: Problem | Drop, detail: str = "") -> Solution:
+    """The line of a row that is no problem, or of a problem that cannot be asked."""
+    broken = isinstance(row, Drop)
+    return Solution(
+        id="" if broken else row.id,
+        key=row.key,
+        votes={},
+        agreement=None,
+        answer=None,
+        abstraction="",
+        text="",
+        tokens=Spent(prompt=0, hints=0, answers=0, bare=0),
+        why="unreadable" if broken else "not_asked",
+        detail=f"{row.place}: {row.reason}: {row.detail}" if broken else detail,
+        problem=None if broken else row,
+    )
+
+
+def solutions_of(
+    rows: Iterable[Problem | Drop], attempts: Mapping[str, Attempt], refused: Mapping[str, str]
+) -> Iterator[Solution]:
+    """The solution of each row, up to the first that was not attempted so far.
+
+    Rows of one problem share its attempt. `refused`: problem id -> why it cannot be asked.
+    """
+    for row in rows:
+        if isinstance(row, Drop):
+            yield not_asked(row)
+        elif row.id in refused:
+            yield not_asked(row, refused[row.id])
+        elif row.id in attempts:
+            yield solve_by_vote(row, attempts[row.id])
+        else:
+            return
+
+
+def read_grade_lines(path: Path) -> list[GradeLine]:
+    """The lines of a file to grade; those of `koalign solve` too."""
+    return [
+        parse_record(Solution, value, f"{path}:{number}").grade_line
+        if isinstance(value, dict) and "votes" in value
+        else parse_record(GradeLine, value, f"{path}:{number}")
+        for number, value in iter_json_lines(path)
+    ]
+
+
+def right_of(solutions: Sequence[Solution]) -> Count | None:
+    """How many of the problems with a gold answer that a rule can check are right; None: there is none."""
+    lines = [
+        solution.grade_line
+        for solution in solutions
+        if solution.problem and solution.problem.answers and solution.problem.kind != "long"
+    ]
+    right = sum(graded.correct for graded in regrade(lines))
+    return Count(right=right, n=len(lines)) if lines else None
+
+
+def count_solutions(solutions: Sequence[Solution]) -> dict[str, int]:
+    """Rows that were answered, reasons why others were not, and uses of the hints."""
+    uses = Counter(hint.use for solution in solutions for hint in solution.hints)
+    why = Counter(solution.why for solution in solutions if solution.why)
+    return {
+        "problems": len(solutions),
+        "answered": sum(solution.answer is not None for solution in solutions),
+        "with_hint": sum(any(hint.use == "used" for hint in s.hints) for s in solutions),
+        **dict(sorted(why.items())),
+        **{f"hints_{use}": count for use, count in sorted(uses.items())},
+    }
+
+
+def figures_of(solutions: Sequence[Solution]) -> dict[str, float]:
+    """Means over the asked problems: agreement of the votes (0 to 1) and tokens by kind."""
+    agreements = [s.agreement for s in solutions if s.agreement is not None]
+    return {
+        "agreement": round(fmean(agreements), 4) if agreements else 0.0,
+        **{
+            f"{name}_tokens": round(fmean(getattr(s.tokens, name) for s in solutions if s.asked), 2)
+            for name in ("generated", "hints", "answers", "bare", "prompt")
+        },
+    }
