@@ -94,9 +94,11 @@ def solve_by_vote(problem: Problem, attempt: Attempt) -> Solution:
 
 def not_asked(row: Problem | Drop, detail: str = "") -> Solution:
     """The line of a row that is no problem, or of a problem that cannot be asked."""
-    broken = isinstance(row, Drop)
+    problem = None if isinstance(row, Drop) else row
+    if isinstance(row, Drop):
+        detail = f"{row.place}: {row.reason}: {row.detail}"
     return Solution(
-        id="" if broken else row.id,
+        id=problem.id if problem else "",
         key=row.key,
         votes={},
         agreement=None,
@@ -104,9 +106,9 @@ def not_asked(row: Problem | Drop, detail: str = "") -> Solution:
         abstraction="",
         text="",
         tokens=Spent(prompt=0, hints=0, answers=0, bare=0),
-        why="unreadable" if broken else "not_asked",
-        detail=f"{row.place}: {row.reason}: {row.detail}" if broken else detail,
-        problem=None if broken else row,
+        why="not_asked" if problem else "unreadable",
+        detail=detail,
+        problem=problem,
     )
 
 
