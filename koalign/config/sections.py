@@ -200,8 +200,9 @@ class Config(Section):
     tracking: Tracking = Tracking()
     controls: Controls = "cheap"
     """What `run` and `evaluate` compare the steps with at the same price. cheap: SFT on the chosen sides
-    (trains), votes at equal tokens, other hints, the base with the hints; all: also the policy's own
-    reasoning and SFT to its plateau, which train too; off: votes at equal written tokens alone."""
+    (trains), votes at equal tokens, other hints, the base with the hints; all: also the policy with the
+    hints, and its own reasoning and SFT to its plateau, which train; off: votes at equal written tokens
+    alone."""
     seed: int = Field(default=0, ge=0)
 
     @property

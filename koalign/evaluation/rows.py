@@ -24,6 +24,7 @@ ROWS: dict[str, tuple[Kind, str | None]] = {
     "votes_total": ("control", "solve"),
     "mismatched": ("control", "solve"),
     "base_hinted": ("control", "solve"),
+    "policy_hinted": ("control", "solve"),
     "reasoning": ("control", "solve"),
 }
 """Row -> what it is, and the row that it is compared with: the step before, or the step that it controls.

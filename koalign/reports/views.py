@@ -38,6 +38,7 @@ ROW_TITLES = {
     "votes_total": "votes, equal total",
     "mismatched": "mismatched hints",
     "base_hinted": "base with the hints",
+    "policy_hinted": "policy with the hints",
     "reasoning": "own reasoning",
 }
 """Rows of a run's results."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from koalign.adapters.cards import check_adapter
@@ -158,14 +159,23 @@ class _Evaluation:
                     m if answers_of(m) else a for m, a in zip(mismatched, attempts, strict=True)
                 ]
                 self._write("mismatched", solving, _votes(self._direct, filled), self._direct, cost)
-            by_base, own = replace(solver, steps=[None]), own_hints(attempts)
-            self._vote(
-                "base_hinted",
-                self._system(SOLVE[0], "base"),
-                lambda: attempts_under(
-                    by_base, problems, attempts, own, work / "base_hinted_samples.jsonl"
-                ),
+            own = own_hints(attempts)
+            hinted = {"base_hinted": "base"} | (
+                {"policy_hinted": "dpo"} if controls == "all" else {}
             )
+            for name, answers_with in hinted.items():
+                self._vote(
+                    name,
+                    self._system(SOLVE[0], answers_with),
+                    partial(
+                        attempts_under,
+                        replace(solver, steps=[self._adapters.get(answers_with)]),
+                        problems,
+                        attempts,
+                        own,
+                        work / f"{name}_samples.jsonl",
+                    ),
+                )
         if "reasoning" in self._adapters:
             reasons = replace(solver, renderer=self._reasoning.renderer)
             adapter, reasoned = self._adapters["reasoning"], work / "reasoning_samples.jsonl"
@@ -283,5 +293,5 @@ STAGE = Stage(
         ATTEMPTS,
         "engine.script",
     ),
-    version=7,
+    version=8,
 )

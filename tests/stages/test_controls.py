@@ -25,6 +25,7 @@ OFF = ["base", "sft", "dpo", "solve", "votes_written"]
 CHEAP = [
     "base", "sft", "dpo", "rft", "solve", "votes_written", "votes_total", "mismatched", "base_hinted",
 ]  # fmt: skip
+ALL = ["policy_hinted", "reasoning"]
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_the_rows_are_those_of_the_setting_and_changing_it_is_refused_in_one_lin
 def test_all_adds_own_reasoning_trained_like_the_answer_adapter_on_right_ones_alone(many_hints):
     koalign("run", "-s", "controls=all", code=0)
     results = read_json(EVALUATED / "results.json")
-    assert list(results) == [*CHEAP, "reasoning"]
+    assert list(results) == [*CHEAP, *ALL]
     assert total("reasoning")[0] >= total("solve")[0]
     evaluation, _ = read_evaluation(EVALUATED / "reasoning")
     own, answer = (read_card(RUN / name / "adapter") for name in ("reasoning", "answer"))
@@ -84,7 +85,7 @@ def test_all_adds_own_reasoning_trained_like_the_answer_adapter_on_right_ones_al
 def test_sft_to_its_plateau_is_a_control_only_where_sft_has_a_number_of_epochs(many_hints):
     koalign("run", "-s", "controls=all", "-s", "sft.epochs=2", code=0)
     results = read_json(EVALUATED / "results.json")
-    assert list(results) == ["base", "sft", "sft_plateau", *CHEAP[2:], "reasoning"]
+    assert list(results) == ["base", "sft", "sft_plateau", *CHEAP[2:], *ALL]
     for step in ("sft", "dpo", "solve"):
         assert "sft_plateau" in results[step]["rivals"]
     plateau, own = (read_card(RUN / name / "adapter") for name in ("plateau", "sft"))
@@ -125,6 +126,20 @@ def test_the_base_with_the_hints_is_the_base(many_hints):
     evaluation, _ = read_evaluation(EVALUATED / "base_hinted")
     assert evaluation.adapters == "abstraction,base"
     assert [card["name"] for card in evaluation.stack] == ["abstraction"]
+
+
+def test_the_policy_with_the_hints_is_the_policy_after_dpo_and_its_hints_are_those_of_solve(
+    many_hints,
+):
+    koalign("run", "-s", "controls=all", code=0)
+    samples = read_jsonl(EVALUATED / "solving" / "policy_hinted_samples.jsonl", Sample)
+    assert {one.adapter for one in samples} == {adapter_id(RUN / "dpo" / "adapter")}
+    by_base, by_policy, solved = map(predictions, ("base_hinted", "policy_hinted", "solve"))
+    attempts = read_jsonl(RUN / "solve" / "attempts.jsonl", Attempt)
+    own = {attempt.id: {hint.text for hint in attempt.hints} for attempt in attempts}
+    assert all(one.hint in {*own[one.id], ""} for one in by_policy)
+    assert [len(one.votes) for one in by_policy] == [len(one.votes) for one in solved]
+    assert [one.prompt_tokens for one in by_policy] == [one.prompt_tokens for one in by_base]
 
 
 def test_an_evaluation_that_was_cut_off_goes_on_to_the_same_rows(many_hints):
