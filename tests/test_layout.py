@@ -24,7 +24,7 @@ LAYERS = [
     {"renderer", "guard", "plans"},
     {"run"},
     {"adapters"},
-    {"engines"},
+    {"engines", "planning"},
     {"training", "answering"},
     {"reports"},
     {"stages"},
