@@ -84,6 +84,14 @@ def no_fsync() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The user's list of allowed servers is left alone: `allow` of `support.servers` writes another."""
+    home = str(tmp_path_factory.mktemp("config"))
+    with mock.patch.dict(os.environ, {"XDG_CONFIG_HOME": home}):
+        yield
+
+
 @pytest.fixture(scope="session")
 def tokenizer() -> Any:
     """Of the built-in base."""

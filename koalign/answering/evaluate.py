@@ -31,7 +31,7 @@ def evaluate(config: Config, benchmark: Benchmark, system: System, out: Path) ->
     seconds = {"load": round(loaded - started, 2), "run": round(ran - loaded, 2)}
     write_results(
         benchmark, system, answers, out,
-        engine=engine.name, dtype=dtype, seconds=seconds, peak_memory_mb=cost["peak_memory_mb"],
+        engine=engine, dtype=dtype, seconds=seconds, peak_memory_mb=cost["peak_memory_mb"],
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import koalign
 from koalign.answering.system import Answers, System
+from koalign.engines.engine import Engine
 from koalign.evaluation.benchmark import Benchmark
 from koalign.evaluation.figures import results_of
 from koalign.evaluation.metrics.nikl_metrics import Scorer, rouge_1
@@ -23,7 +24,7 @@ def write_results(
     answers: Answers,
     out: Path,
     *,
-    engine: str,
+    engine: Engine,
     dtype: str,
     seconds: dict[str, float],
     peak_memory_mb: float,
@@ -49,7 +50,8 @@ def write_results(
         adapters=system.adapters,
         stack=[card.model_dump(mode="json") for card in system.cards],
         dtype=dtype,
-        engine=engine,
+        engine=engine.name,
+        left_out=tuple(sorted(engine.left_out)),
         data=dict(benchmark.data),
         items=content_hash(benchmark.ids),
         n=len(predictions),
@@ -81,9 +83,12 @@ def _scorers() -> dict[str, Scorer]:
     return {"rouge_1": rouge_1} if there else {}
 
 
-def _notes(benchmark: Benchmark, system: System, engine: str, once: int) -> list[str]:
+def _notes(benchmark: Benchmark, system: System, engine: Engine, once: int) -> list[str]:
     notes = []
-    if engine == "endpoint":
+    if engine.left_out:
+        refused = ", ".join(sorted(engine.left_out))
+        notes.append(f"the server takes no {refused}, so samples were drawn without")
+    if engine.name == "endpoint":
         notes.append("an endpoint's tokens are not counted, and its model name is not verified")
     if again := len(benchmark.ids) - once:
         notes.append(f"{again} rows are duplicates of others, and are counted as often")

@@ -14,6 +14,7 @@ from koalign.cli.benchmark_options import (
     open_system,
     plan_of,
     refuse_contradictions,
+    with_model,
 )
 from koalign.cli.options import DEFAULT_RUN, Files, Force, RunDir, Settings
 from koalign.records import KoalignError
@@ -110,9 +111,7 @@ def benchmark(
 
     config = load_config(files or [], settings or [])
     if model is not None:
-        config = config.model_copy(
-            update={"model": config.model.model_copy(update={"path": model})}
-        )
+        config = with_model(config, model)
     chosen = load_protocol(protocol, config.solve.max_tokens)
     if mode is not None:
         chosen = in_mode(chosen, mode)

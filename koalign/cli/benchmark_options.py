@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from koalign.jsonl import read_json, write_json
 from koalign.records import KoalignError, Problem
 from koalign.text.visible import say
@@ -47,6 +49,18 @@ def refuse_contradictions(
             f"--cyclic: of {protocol.name} the choices cannot be turned; it needs scored labels of "
             "choices that the template shows"
         )
+
+
+def with_model(config: Config, path: str) -> Config:
+    """The config with another model; raises KoalignError for an address with a secret in it."""
+    from koalign.config.inputs import Model
+
+    try:
+        model = Model(**{**config.model.model_dump(), "path": path})
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise KoalignError(f"--model: {reason}") from None
+    return config.model_copy(update={"model": model})
 
 
 def open_system(config: Config, adapters: str | None, run_dir: Path, *, own_model: bool) -> System:

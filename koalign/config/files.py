@@ -38,7 +38,8 @@ def load_config(files: Sequence[Path], overrides: Sequence[str] = ()) -> Config:
         if not found or not key:
             raise KoalignError(f"-s {override}: expected section.key=value")
         # A key or a password that somebody gave by mistake is not repeated.
-        place = f"-s {key}=…" if key.startswith("teacher") else f"-s {override}"
+        secret = key.startswith("teacher") or "://" in text
+        place = f"-s {key}=…" if secret else f"-s {override}"
         _merge(merged, _nested(key.split("."), parse_yaml(text, place)))
         places[key] = place
     try:

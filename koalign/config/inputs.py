@@ -25,7 +25,30 @@ class Section(BaseModel):
     """Keys that change how fast or how safely a result is made, and not what it is."""
 
 
+def refuse_secrets(url: str, place: str) -> None:
+    """Raises ValueError for what is no plain http address, and for one that may hold a secret.
+
+    A fragment names a model. `place`: where secrets belong.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError("is no address; write http://HOST:PORT/v1") from None
+    if parts.scheme not in ("http", "https") or not host or not url.startswith(parts.scheme):
+        raise ValueError("is no http:// or https:// address; write http://HOST:PORT/v1")
+    if "@" in parts.netloc or "?" in url:
+        raise ValueError(
+            "an address here has no user, no password and nothing after `?`: secrets belong into "
+            + place
+        )
+    if re.search(r"[\s\x00-\x1f\x7f\\]", parts.netloc + parts.path) or not url.isprintable():
+        raise ValueError("an address has no blanks or control characters")
+
+
 class Model(Section):
+    model_config = ConfigDict(hide_input_in_errors=True)
+
     path: str
     """Folder or hub id of the base model; `builtin:tiny-ko` is the one that ships with koalign."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
@@ -39,6 +62,13 @@ class Model(Section):
     null: the template in the model's folder."""
     trust_remote_code: bool = False
     """Run Python code that comes with the model."""
+
+    @field_validator("path")
+    @classmethod
+    def _an_address_without_secrets(cls, path: str) -> str:
+        if "://" in path:
+            refuse_secrets(path, "the environment variable OPENAI_API_KEY")
+        return path
 
 
 class Source(Section):
@@ -209,18 +239,9 @@ class Teacher(Section):
     def _an_address_without_secrets(cls, url: str | None) -> str | None:
         if url is None:
             return None
-        try:
-            parts = urlsplit(url)
-            host, _ = parts.hostname, parts.port
-        except ValueError:
-            raise ValueError("is no address; write http://HOST:PORT/v1") from None
-        if parts.scheme not in ("http", "https") or not host:
-            raise ValueError("is no http:// or https:// address; write http://HOST:PORT/v1")
-        if "@" in parts.netloc or parts.query or parts.fragment:
-            raise ValueError(
-                "an address here has no user, no password and nothing after `?` or `#`: secrets "
-                "belong into the environment variable that teacher.key_env names"
-            )
+        refuse_secrets(url, "the environment variable that teacher.key_env names")
+        if "#" in url:
+            raise ValueError("an address here has nothing after `#`; the model is teacher.model")
         return url.rstrip("/")
 
     @field_validator("key_env")

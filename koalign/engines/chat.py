@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
-import ipaddress
 import math
 import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
 from koalign.config.inputs import Teacher
 from koalign.engines.limits import NOTHING, Tokens
+from koalign.engines.permission import on_this_machine, require_permission
 from koalign.engines.replies import (
     Lenient,
     RequestError,
     invalid_body,
     one_line,
     parse_reply,
+    refuse_oversized,
     refused_key,
 )
+from koalign.engines.transport import ELSEWHERE, HEADERS, async_client, load_openai, sync_client
 from koalign.records import KoalignError
 
 NO_KEY = "none"
@@ -56,10 +56,13 @@ class _Models(Lenient):
 
 
 def read_key(section: Teacher) -> str:
-    """The key from the environment; a server on this machine needs none. Raises KoalignError."""
+    """The key from the environment; a server on this machine needs none.
+
+    Raises KoalignError where there is none, and where nobody allows the server to get it.
+    """
     key = os.environ.get(section.key_env, "").strip()
     if not key:
-        if _on_this_machine(section.url or ""):
+        if on_this_machine(section.url or ""):
             return ""
         raise KoalignError(
             f"teacher.key_env: the environment variable {section.key_env} is not set, and "
@@ -70,21 +73,24 @@ def read_key(section: Teacher) -> str:
             f"teacher.key_env: what {section.key_env} holds cannot be a key (a space, a line end or a "
             "character that is not ASCII is in it); export it again"
         )
+    require_permission(section.url or "", section.key_env, key)
     return key
 
 
 def open_client(url: str, key: str, timeout: float, retries: int) -> Any:
     """openai.OpenAI, which retries by itself; timeout in seconds of silence."""
-    return _openai().OpenAI(
-        base_url=url, api_key=key or NO_KEY, timeout=timeout, max_retries=retries
-    )
+    return load_openai().OpenAI(
+        base_url=url, api_key=key or NO_KEY, timeout=timeout, max_retries=retries,
+        http_client=sync_client(timeout), default_headers=HEADERS,
+    )  # fmt: skip
 
 
 def open_async_client(url: str, key: str, timeout: float) -> Any:
     """openai.AsyncOpenAI without retries: each try must pass the budget and the rate limits."""
-    return _openai().AsyncOpenAI(
-        base_url=url, api_key=key or NO_KEY, timeout=timeout, max_retries=0
-    )
+    return load_openai().AsyncOpenAI(
+        base_url=url, api_key=key or NO_KEY, timeout=timeout, max_retries=0,
+        http_client=async_client(timeout), default_headers=HEADERS,
+    )  # fmt: skip
 
 
 def served_models(url: str, key: str, timeout: float, retries: int) -> list[str]:
@@ -92,10 +98,12 @@ def served_models(url: str, key: str, timeout: float, retries: int) -> list[str]
     with open_client(url, key, timeout, retries) as client:
         try:
             body = client.models.with_raw_response.list().http_response.content
-            return sorted(model.id for model in _Models.model_validate_json(body).data)
+            refuse_oversized(body)
+            models = _Models.model_validate_json(body).data
+            return sorted(one_line(model.id, key) for model in models)
         except ValidationError as error:
             raise RequestError(invalid_body(error, body, key), "again", status=200) from None
-        except _openai().OpenAIError as error:
+        except load_openai().OpenAIError as error:
             raise request_error(error, timeout, key) from None
 
 
@@ -116,8 +124,6 @@ async def complete(client: Any, request: Mapping[str, Any], timeout: float, key:
     if not text.strip():
         more = "; raise teacher.max_tokens" if reason == "length" else ""
         raise failed(f"an empty reply (finish_reason {reason}){more}")
-    if key and key in text:
-        raise failed("the reply holds the key")
     model = parsed.model or request["model"]
     return ChatReply(text, "length" if reason == "length" else "stop", used, one_line(model, key))
 
@@ -127,14 +133,14 @@ async def _send(request: Any, timeout: float, key: str) -> bytes:
     try:
         # The client's own timeout is one of silence; a server that trickles is never silent.
         response = await asyncio.wait_for(request, timeout)
-    except (TimeoutError, _openai().OpenAIError) as error:
+    except (TimeoutError, load_openai().OpenAIError) as error:
         raise request_error(error, timeout, key) from None
     return response.http_response.content
 
 
 def request_error(error: Exception, timeout: float, key: str) -> RequestError:
     """An error of the openai client, or of asyncio.wait_for, as a RequestError."""
-    openai, cause = _openai(), error.__cause__
+    openai, cause = load_openai(), error.__cause__
     if isinstance(error, openai.APIStatusError):
         return _status_error(error, key)
     # Without a connection nothing can have been paid for.
@@ -152,6 +158,12 @@ def request_error(error: Exception, timeout: float, key: str) -> RequestError:
 
 def _status_error(error: Any, key: str) -> RequestError:
     status = error.status_code
+    if elsewhere := error.response.headers.get(ELSEWHERE):
+        reason = (
+            f"HTTP {status}: it sends on to {elsewhere}, another server, which gets nothing; if you trust "
+            "that one, name it"
+        )
+        return RequestError(one_line(reason, key), "stop", status=status)
     # The body of a 401 repeats the key or parts of it.
     body = "" if status == 401 else one_line(error.response.text, key)
     reason = f"HTTP {status}" + (f": {body}" if body else "")
@@ -179,21 +191,3 @@ def _rest(headers: Mapping[str, str]) -> float:
         except (ValueError, TypeError, OverflowError):
             return 0
     return 0 if math.isnan(seconds) else max(0, seconds)
-
-
-def _openai() -> ModuleType:
-    try:
-        import openai
-    except ImportError:
-        raise KoalignError(
-            "an OpenAI-compatible server needs the openai client; pip install 'koalign[endpoint]'"
-        ) from None
-    return openai
-
-
-def _on_this_machine(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")

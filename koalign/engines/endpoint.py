@@ -14,6 +14,7 @@ from koalign.config.inputs import Sampling
 from koalign.data.prompting.tokens import continued_text
 from koalign.engines.chat import open_client, request_error, served_models
 from koalign.engines.engine import Engine, Question, Request, before_stop, sample_seed
+from koalign.engines.permission import require_permission
 from koalign.engines.replies import ParsedReply, RequestError, parse_reply, refused_key
 from koalign.records import Base, KoalignError, Prompt, Sample, content_hash
 from koalign.text.visible import say
@@ -33,6 +34,7 @@ def describe_endpoint(model: str) -> Base:
     Without a name the server must serve one model. Raises KoalignError where it cannot be reached.
     """
     url, name = urldefrag(model)
+    require_permission(url, KEY, _key())
     try:
         served = served_models(url, _key(), TIMEOUT, RETRIES)
     except RequestError as error:
@@ -66,9 +68,10 @@ class EndpointEngine(Engine):
     def __init__(self, base: Base) -> None:
         super().__init__(base, None)
         self._url, self._name = urldefrag(base.path)
-        self._client = open_client(self._url, _key(), TIMEOUT, RETRIES)
+        require_permission(self._url, KEY, _key())
         self._refused: frozenset[str] = frozenset()
         """Keys of a request that this server does not take."""
+        self._client = open_client(self._url, _key(), TIMEOUT, RETRIES)
         self._lock = Lock()
 
     def __exit__(self, *_: object) -> None:
@@ -81,6 +84,11 @@ class EndpointEngine(Engine):
                 f"{self._url}: an adapter behind an endpoint is named as its model: {self._url}#NAME"
             )
         return ""
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """What it refused; for `max_tokens` another key is sent."""
+        return self._refused - {"max_tokens"}
 
     def requests_at_once(self, n: int) -> int:
         """Some rounds of what is under way together; samples are written batch by batch."""
@@ -158,4 +166,4 @@ def _without(settings: Mapping[str, Any], refused: frozenset[str]) -> dict[str, 
 
 
 def _key() -> str:
-    return os.environ.get(KEY, "")
+    return os.environ.get(KEY, "").strip()

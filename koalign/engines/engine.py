@@ -97,6 +97,11 @@ class Engine(AbstractContextManager["Engine"]):
             self._ids[adapter] = adapter_id(adapter)
         return self._ids[adapter]
 
+    @property
+    def left_out(self) -> frozenset[str]:
+        """Keys of the sampling that a server refused; figures without them compare with care."""
+        return frozenset()
+
     @abstractmethod
     def requests_at_once(self, n: int) -> int:
         """How many requests of n samples make one well-filled call of `generate`."""

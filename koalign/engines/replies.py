@@ -9,6 +9,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from koalign.engines.limits import NOTHING, Tokens
+from koalign.engines.transport import MOST_BYTES
+from koalign.mining.distilling.teacher_calls import MOST_TOKENS
 
 SHARED = 8
 """A message holds no piece of the key of so many characters."""
@@ -97,24 +99,34 @@ class _Body(Lenient):
 
 
 class _Usage(Lenient):
-    prompt_tokens: int = Field(ge=0)
-    completion_tokens: int = Field(ge=0)
+    prompt_tokens: int = Field(ge=0, le=MOST_TOKENS)
+    completion_tokens: int = Field(ge=0, le=MOST_TOKENS)
 
 
 def parse_reply(body: bytes, key: str) -> ParsedReply:
     """The first choice of a completion, a chat or not; raises RequestError for any other body."""
+    refuse_oversized(body)
     try:
         parsed = _Body.model_validate_json(body)
     except ValidationError as error:
         raise RequestError(invalid_body(error, body, key), "again", status=200, used=None) from None
-    choice = parsed.choices[0]
+    choice, used = parsed.choices[0], _used(parsed.usage)
+    if len(key) >= SHARED and key in choice.written:
+        raise RequestError("the reply holds the key", "next", status=200, used=used)
     return ParsedReply(
         text=choice.written,
         refusal=choice.message.refusal if choice.message else None,
         finish_reason=choice.finish_reason,
-        used=_used(parsed.usage),
+        used=used,
         model=parsed.model if isinstance(parsed.model, str) else None,
     )
+
+
+def refuse_oversized(body: bytes) -> None:
+    """Raises RequestError for a body that was cut at the limit."""
+    if len(body) > MOST_BYTES:
+        size = f"the reply is larger than {MOST_BYTES // 2**20} MB"
+        raise RequestError(size, "next", status=200, used=None)
 
 
 def refused_key(error: RequestError) -> str | None:

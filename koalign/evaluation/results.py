@@ -69,6 +69,8 @@ class Evaluation(Record):
     weight_hash: str
     adapters: str
     """As `--adapters` names them; `base`: none."""
+    left_out: tuple[str, ...] = ()
+    """Keys of the sampling, such as temperature, that the server refused."""
     stack: list[dict[str, Any]]
     """The cards of the adapters."""
     dtype: str

@@ -224,7 +224,7 @@ class _Evaluation:
             system,
             answers,
             self._out / name,
-            engine=self._engine.name,
+            engine=self._engine,
             dtype=precision_of(self._config.engine, self._config.model),
             seconds={"run": cost["seconds"]},
             peak_memory_mb=cost["peak_memory_mb"],

@@ -1,8 +1,9 @@
 """A server that answers otherwise than OpenAI's: read where it can be, else one line that says what to do."""
 
 import pytest
+from support.command import koalign
 from support.faulty_server import Server, faulty_server
-from support.problems import exam
+from support.problems import exam, problem, write_lines
 from support.refusals import refused
 from support.teachers import ask, calls
 from support.training import RENDERER
@@ -10,6 +11,7 @@ from support.training import RENDERER
 from koalign.config.inputs import Engine, Model, Sampling
 from koalign.engines.drawing import requests_for
 from koalign.engines.opening import describe_base, open_engine
+from koalign.jsonl import read_json
 
 pytest.importorskip("openai")
 
@@ -94,3 +96,16 @@ def test_a_teacher_that_refuses_a_key_says_the_setting(key, remedy, server, tmp_
     server.fault = lambda body, before: f"refuse:{key}"
     (failure,) = ask(server, calls(1), tmp_path / "log.jsonl").failures
     assert remedy in failure.error
+
+
+def test_the_results_name_the_keys_that_a_server_refused(server, folder):
+    server.fault = lambda body, before: "refuse:temperature,seed,max_tokens"
+    write_lines(folder / "test.jsonl", [problem(n) for n in range(3)])
+    for out in ("one", "two"):
+        koalign("benchmark", "csat", "--data", "test.jsonl", "--mode", "generate", "--model", server.url, "--out", out, code=0)  # fmt: skip
+        results = read_json(folder / out / "results.json")
+        assert results["left_out"] == ["seed", "temperature"]
+        assert (
+            "the server takes no seed, temperature, so samples were drawn without"
+            in results["notes"]
+        )

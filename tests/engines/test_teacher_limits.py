@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 from support.command import koalign
 from support.faulty_server import Server, faulty_server
+from support.servers import allow
 from support.teachers import ask, call, calls, faulty
 
 from koalign.config.files import load_config
@@ -132,6 +133,7 @@ def pieces(text: str) -> list[str]:
 @pytest.mark.parametrize("fault", ECHOES)
 def test_the_key_goes_to_the_server_alone(server, tmp_path, log, capfd, monkeypatch, fault):
     monkeypatch.setenv("MY_TEACHER_KEY", f"{KEY}\n")
+    allow(server.url, "MY_TEACHER_KEY")
     server.fault = faulty(fault, only="1번")
     said = ""
     try:
@@ -147,6 +149,7 @@ def test_the_key_goes_to_the_server_alone(server, tmp_path, log, capfd, monkeypa
 
 def test_a_key_that_a_reply_claims_to_be_its_model_is_not_written(server, log, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    allow(server.url)
     server.fault = faulty(f'with_:{{"model": "{KEY}"}}')
     assert ask(server, [call(1)], log, model="m").replies[0].model == "***"
     assert not pieces(log.read_text("utf-8"))

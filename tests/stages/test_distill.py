@@ -21,6 +21,7 @@ from support.distilling import (
 )
 from support.kills import small_run
 from support.problems import CITIES, exam, problem, write_lines
+from support.servers import allow
 
 from koalign.data.formats.sources import read_source
 from koalign.data.prompting.prompts import Renderer, load_template
@@ -189,6 +190,7 @@ def test_other_settings_are_refused_and_the_address_is_none(ready):
 def test_a_key_stands_in_no_file_of_the_stage(ready, monkeypatch, capfd):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-recognisable-000111222")
     with serving(right) as teacher:
+        allow(teacher.url)
         distill(teacher, ALONE)
     said = capfd.readouterr()
     written = [p.read_text("utf-8") for p in ready.rglob("*") if p.is_file()]

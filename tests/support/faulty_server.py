@@ -7,6 +7,7 @@ own, `python faulty_server.py LOG SECONDS`, it outlives the asker that is killed
 from __future__ import annotations
 
 import email.utils
+import gzip
 import hashlib
 import json
 import sys
@@ -213,6 +214,34 @@ class Handler(BaseHTTPRequestHandler):
         made = completion(body, answer_to(body))
         made["choices"][0].update(json.loads(changes))
         self.reply(200, json.dumps(made))
+
+    def send_on(self, body: Body, target: str) -> None:
+        """A redirect that keeps the request, body and all; with no target to itself, once."""
+        once = self.server.told.seen[json.dumps(body, sort_keys=True)] > 1
+        if target or not once:
+            self.reply(307, "", Location=target or self.path)
+        else:
+            self.reply(200, json.dumps(completion(body, answer_to(body))))
+
+    def flood(self, body: Body, megabytes: str) -> None:
+        """A body of so many megabytes without a length."""
+        self.send_response(200)
+        self.end_headers()
+        for _ in range(int(megabytes)):
+            self.wfile.write(b"1" * 2**20)
+        self.close_connection = True
+
+    def packed(self, body: Body, megabytes: str) -> None:
+        """A body packed with gzip, of so many megabytes of blanks; with none a good completion."""
+        text = (
+            " " * (int(megabytes) * 2**20) if megabytes else json.dumps(completion(body, "정답: 3"))
+        )
+        data = gzip.compress(text.encode(), 9)
+        self.send_response(200)
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
 
     def echo(self, body: Body, _: str) -> None:
         """A reply that says the key."""

@@ -12,6 +12,8 @@ from koalign.records import Message, Prompt, Record, content_hash
 
 REPLIES = "replies.jsonl"
 """The log of replies in the folder of a stage."""
+MOST_TOKENS = 10**9
+"""Of one call; a server that counts more does not count."""
 
 
 class Call(Record):
@@ -43,9 +45,9 @@ class Reply(Record):
     text: str
     finish_reason: Literal["stop", "length"]
     """length: it was cut at the longest allowed reply."""
-    prompt_tokens: int | None = Field(ge=0)
+    prompt_tokens: int | None = Field(ge=0, le=MOST_TOKENS)
     """As the server counted; None: not reported."""
-    completion_tokens: int | None = Field(ge=0)
+    completion_tokens: int | None = Field(ge=0, le=MOST_TOKENS)
     model: str
     """As the server called it."""
 
@@ -62,9 +64,9 @@ class Failure(Record):
     """HTTP status; none: no answer came."""
     tries: int
     """How often it had been sent so far."""
-    prompt_tokens: int = 0
+    prompt_tokens: int = Field(default=0, ge=0, le=MOST_TOKENS)
     """As the server counted all the same; 0: nothing was computed."""
-    completion_tokens: int = 0
+    completion_tokens: int = Field(default=0, ge=0, le=MOST_TOKENS)
     estimated: bool = False
     """Whether the tokens are an upper bound, since the reply was lost on its way."""
 
