@@ -126,7 +126,7 @@ def execute(
         },
     )
     out = run_dir / stage.name
-    if done := _usable(stage, out, plan, force):
+    if done := _usable(stage, out, plan, inputs, force):
         shutil.rmtree(out / WORK, ignore_errors=True)
         return done, False
     out.mkdir(parents=True, exist_ok=True)
@@ -155,7 +155,7 @@ def execute(
     return manifest, True
 
 
-def _usable(stage: Stage, out: Path, plan: Plan, force: bool) -> Manifest | None:
+def _usable(stage: Stage, out: Path, plan: Plan, inputs: Inputs, force: bool) -> Manifest | None:
     """The manifest of a stage that is made, if it is whole; what cannot be gone on from is cleared.
 
     Raises KoalignError for what only `force` may clear. It also clears an unfinished or damaged stage.
@@ -165,7 +165,7 @@ def _usable(stage: Stage, out: Path, plan: Plan, force: bool) -> Manifest | None
     if not (out / MANIFEST).exists() and not stage.continues:
         _clear(out)
         return None
-    other = other_plan(out, plan)
+    other = other_plan(out, plan, inputs)
     if other and not force:
         raise KoalignError(
             f"{out} was made with {other}; take another --run-dir, or --force to make it again"

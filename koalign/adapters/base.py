@@ -14,7 +14,7 @@ from koalign.adapters.hub import downloaded
 from koalign.adapters.weights import BASE_AGAIN, refuse_broken_base
 from koalign.config.inputs import Model
 from koalign.config.sections import resolve_path
-from koalign.data.prompting.tokens import PLAIN
+from koalign.data.prompting.tokens import DATE, PLAIN, chat_template_of, writes_date
 from koalign.records import Base, KoalignError, content_hash
 from koalign.run import hash_path
 from koalign.text.visible import say_once
@@ -28,6 +28,8 @@ TOKENIZER_FILES = (
     "tokenizer_config.json",
     "chat_template.jinja",
 )
+CHAT_FILES = ("tokenizer_config.json", "chat_template.jinja")
+"""Those that may hold a chat template."""
 CHECKED: dict[str, Any] = {"output_loading_info": True, "ignore_mismatched_sizes": True}
 """Arguments of from_pretrained for its list of missing and misshapen tensors, in place of a traceback."""
 
@@ -127,11 +129,19 @@ def weight_hash(folder: Path) -> str:
 
 
 def tokenizer_hash(folder: Path, chat_template: str | None = None) -> str:
-    """Sixteen hex digits: the hash of what makes token ids of text and of a chat."""
-    hashes = {
-        name: hash_path(folder / name) for name in TOKENIZER_FILES if (folder / name).exists()
-    }
-    return content_hash(hashes | ({"chat_template.jinja": PLAIN} if chat_template else {}))
+    """Sixteen hex digits: the hash of what makes token ids of text and of a chat.
+
+    The date too that a chat template gets which writes one.
+    """
+    files = [folder / name for name in TOKENIZER_FILES if (folder / name).exists()]
+    hashes = {file.name: hash_path(file) for file in files}
+    if chat_template:
+        hashes["chat_template.jinja"] = PLAIN
+    elif any(
+        writes_date(file.read_text("utf-8", "replace")) for file in files if file.name in CHAT_FILES
+    ):
+        hashes["date"] = f"{DATE:%Y-%m-%d}"
+    return content_hash(hashes)
 
 
 def load_tokenizer(model: Model) -> Any:
@@ -164,10 +174,11 @@ def _refuse_larger(folder: Path, tokenizer: Any, rows: int) -> None:
     text models of Gemma 3 have no row for `<image_soft_token>`.
     """
     named = {tokenizer.bos_token, tokenizer.eos_token, tokenizer.pad_token}
+    template = chat_template_of(tokenizer) or ""
     for token, number in sorted(tokenizer.get_vocab().items(), key=lambda entry: entry[1]):
         added = tokenizer.added_tokens_decoder.get(number) if number >= rows else None
         unused = added and added.special and token not in named
-        if number >= rows and not (unused and token not in (tokenizer.chat_template or "")):
+        if number >= rows and not (unused and token not in template):
             raise KoalignError(
                 f"model.path: {folder}: the embedding has {rows} rows, and token {number} of the "
                 f"tokenizer is {token!r}; take the tokenizer files of this model"

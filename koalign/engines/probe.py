@@ -109,7 +109,7 @@ def open_probe(
     problems: dict[str, Problem] = {}
     sides: dict[str, list[Request]] = {}
     for side, pool in (("train", trained), ("held_out", held_out)):
-        asked = sorted(
+        drawn = sorted(
             (
                 p
                 for p in pool
@@ -117,11 +117,11 @@ def open_probe(
             ),
             key=lambda problem: problem.id,
         )[: section.problems]
-        ids = prompt_ids(tokenizer, [renderer.render(problem, "answer") for problem in asked])
-        fitting = [(p, i) for p, i in zip(asked, ids, strict=True) if len(i) < base.context]
-        if len(fitting) < len(asked):
+        ids = prompt_ids(tokenizer, [renderer.render(problem, "answer") for problem in drawn])
+        fitting = [(p, i) for p, i in zip(drawn, ids, strict=True) if len(i) < base.context]
+        if len(fitting) < len(drawn):
             say(
-                f"{title}: the probe leaves out {len(asked) - len(fitting)} of {len(asked)} problems "
+                f"{title}: the probe leaves out {len(drawn) - len(fitting)} of {len(drawn)} problems "
                 f"({side}), which fill the context of {base.context} tokens",
                 err=True,
             )

@@ -65,12 +65,18 @@ def candidates_of(protocol: Protocol, problem: Problem) -> tuple[str, ...]:
             return labels
         case "label by id":
             return labels[: 5 if "CSAT" in problem.key else 4]
-    if len(labels) < len(problem.choices):
+    ten = load_template(protocol.template).ten_labels
+    if len(ten) < len(problem.choices):
         raise KoalignError(
-            f"template {protocol.template}: {len(labels)} labels, and problem {problem.id} has "
+            f"template {protocol.template}: {len(ten)} labels, and {_named(problem)} has "
             f"{len(problem.choices)} choices"
         )
-    return labels[: len(problem.choices)]
+    if problem.choices[9:] and ten[9].startswith(ten[0]):
+        raise KoalignError(
+            f"template {protocol.template}: {ten[9]!r} begins with {ten[0]!r}, so no score tells choice 10 "
+            f"of {_named(problem)} from choice 1; take a template with letters, or let it be generated"
+        )
+    return ten[: len(problem.choices)]
 
 
 def subject_of(protocol: Protocol, problem: Problem) -> str:

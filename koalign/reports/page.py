@@ -31,9 +31,9 @@ body { font: 15px/1.5 system-ui, "Noto Sans KR", "Apple SD Gothic Neo", sans-ser
 h1 { font-size: 1.5em; } h2 { font-size: 1.15em; margin: 2em 0 .4em; } p { margin: .3em 0; color: #555; }
 div.wide { overflow-x: auto; } table { border-collapse: collapse; } th { text-align: left; }
 td, th { padding: .2em .9em .2em 0; border-bottom: 1px solid #ddd; vertical-align: top; }
+td { white-space: pre-wrap; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
 td.bar { width: 26em; } td.bar div { background: #4472a8; height: .9em; min-width: 1px; }
-td.text { white-space: pre-wrap; }
 svg.curve { width: 20em; display: block; margin: .5em 0; font-size: 11px; fill: #555; }
 svg.curve rect, svg.curve path { fill: none; stroke: #ccc; }
 svg.curve polyline { fill: none; stroke: #4472a8; stroke-width: 2; } svg.curve circle { fill: #4472a8; }

@@ -7,8 +7,10 @@ from koalign.evaluation.stats.wording import hundredths, interval, points
 from koalign.reports.page import Part, page
 from koalign.reports.views import ROW_TITLES, conclusion, print_lines, print_table, with_interval
 
-HEAD = "step", "accuracy, %", "seeds", "against", "points", "seeds", "above 0"
-NOTE = "means over seeds with 95 % intervals over passages; seeds: from the lowest to the highest"
+HEAD = (
+    "step", "accuracy, %", "accuracy by seed", "against", "points", "points by seed", "above 0"
+)  # fmt: skip
+NOTE = "means over seeds with 95 % intervals over passages; by seed: from the lowest to the highest"
 
 
 def print_seeds(report: SeedReport) -> None:

@@ -94,8 +94,6 @@ def run_summary(run_dir: Path, stages: Iterable[str]) -> dict[str, Any]:
     """
     if run_dir.is_file():
         raise KoalignError(f"{run_dir}: a file, not the folder of a run")
-    if run_dir.is_file():
-        raise KoalignError(f"{run_dir}: a file, not the folder of a run")
     rows = []
     for name in stages:
         manifest = read_manifest(run_dir / name)

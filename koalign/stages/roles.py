@@ -124,8 +124,8 @@ def _train(
         if given.startswith(("hints/", "traces/"))
     }
     role: Literal["abstraction", "answer"] = "abstraction" if name == "abstraction" else "answer"
-    asked = open_renderer(config.prompt).hash
-    card = stacked_card(inputs["dpo/adapter"], base, role, section.rank, data, asked)
+    policy_template = open_renderer(config.prompt).hash
+    card = stacked_card(inputs["dpo/adapter"], base, role, section.rank, data, policy_template)
     card = card.model_copy(update={"name": name, "template_hash": renderer.hash})
     if base.scripted:
         write_card(out / "adapter", card)

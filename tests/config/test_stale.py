@@ -9,6 +9,7 @@ from support.command import ROOT, RUN, koalign
 from support.problems import problem, write_lines
 
 from koalign.jsonl import read_json, write_json
+from koalign.plans import Plan, other_plan, write_plan
 
 pytestmark = pytest.mark.slow  # each test is a whole run, or several
 
@@ -32,6 +33,7 @@ def test_only_what_depends_on_a_changed_setting_is_refused_and_made_again(ran):
     before = tree(RUN)
     refused = koalign("run", "-s", "pairs.per_problem=1", code=2)
     assert "pairs was made with pairs.per_problem = 4, and it is now 1" in refused.stderr
+    assert "repeat -s pairs.per_problem=4, or put it into koalign.yaml" in refused.stderr
     assert "--force" in refused.stderr and refused.stderr.count("\n") == 1
     assert tree(RUN) == before
     forced = koalign("run", "-s", "pairs.per_problem=1", "--force", code=0)
@@ -65,6 +67,39 @@ def test_what_is_hidden_from_a_stage_cannot_change_its_result_unseen(scripted):
     stage = Stage("nosy", "nosy", nosy, sections=("sft",), inputs=())
     with pytest.raises(AttributeError, match="dpo"):
         execute(stage, load_config([Path("koalign.yaml")]), RUN)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            {},
+            {"sft.epochs": "auto"},
+            "sft.epochs = 1, and it is now 'auto'; repeat -s sft.epochs=1, or put it",
+        ),
+        ({"sft.note": "a b"}, {}, "repeat -s 'sft.note=a b', or"),
+        ({"sft.rank": 4}, {"sft.epochs": 2}, "repeat -s sft.epochs=1 -s sft.rank=4, or put them"),
+        ({}, {"data.train.0": "h2"}, "another data.train.0: 문제.csv has changed since"),
+        ({}, {"data.train.1": "h3"}, "no data.train.1 (문제.csv), which this command has"),
+        ({"data.train.1": "h3"}, {}, "data.train.1, which this command does not have"),
+        ({}, {"template": "t2"}, "another prompt template (t1, now t2); set prompt.template"),
+    ],
+)
+def test_a_message_names_what_changed_and_how_to_go_on(tmp_path, old, new, told):
+    def plan(changes):
+        settings = {k: v for k, v in changes.items() if k.startswith("sft")}
+        inputs = {k: v for k, v in changes.items() if k.startswith("data")}
+        section = {"epochs": 1} | {k.partition(".")[2]: v for k, v in settings.items()}
+        return Plan(
+            stage="sft", version=1, template=changes.get("template", "t1"),
+            config={"sft": section}, inputs={"data.train.0": "h1", **inputs},
+        )  # fmt: skip
+
+    write_plan(tmp_path, plan(old))
+    now = plan(new)
+    assert other_plan(tmp_path, plan(old), {}) is None
+    difference = other_plan(tmp_path, now, dict.fromkeys(now.inputs, Path("문제.csv")))
+    assert difference and told in difference
 
 
 def test_a_key_that_an_earlier_koalign_did_not_have_makes_its_run_stale(ran):

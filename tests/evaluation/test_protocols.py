@@ -162,9 +162,16 @@ def test_every_problem_of_the_builtin_exam_is_asked_by_csat():
 
 
 def test_a_problem_with_more_choices_than_labels_has_no_candidates():
-    many = Problem(question="?", choices=tuple("가나다라마바사아자차"), answers=("10",))
-    with pytest.raises(KoalignError, match=r"9 labels, and problem .* has 10 choices"):
+    many = Problem(question="?", choices=tuple("가나다라마바사아자차카"), answers=("10",))
+    with pytest.raises(KoalignError, match=r"10 labels, and problem .* has 11 choices"):
         candidates_of(in_mode(load_protocol("direct"), "choice"), many)
+
+
+def test_ten_choices_are_scored_by_letters_and_not_by_numbers():
+    ten = Problem(question="?", choices=tuple("가나다라마바사아자차"), answers=("10",))
+    assert "".join(candidates_of(load_protocol("kmmlu"), ten)) == "ABCDEFGHIJ"
+    with pytest.raises(KoalignError, match=r"'10' begins with '1'.*letters"):
+        candidates_of(in_mode(load_protocol("direct"), "choice"), ten)
 
 
 # --- click

@@ -123,7 +123,10 @@ def test_killed_between_and_within_seeds_the_same_command_ends_in_the_same_files
         (["--seeds", "0", "--run-dir", "new"], "--seeds 0: take --seeds 1 or more\n"),
         (["--seeds", "1" + 30 * "0"], "0: take at most 100\n"),
         (["--seeds", "3"], "runs/default/seed-2 is a file, and a run goes there; move it away\n"),
-        (["-s", "sft.rank=8"], "sft was made with sft.rank = 32, and it is now 8; take another"),
+        (
+            ["-s", "sft.rank=8"],
+            "sft was made with sft.rank = 32, and it is now 8; repeat -s sft.rank=32",
+        ),
     ],
 )
 def test_what_cannot_be_run_over_seeds_is_one_line_and_code_2(repeated, arguments, remedy):

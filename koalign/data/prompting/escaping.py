@@ -52,7 +52,7 @@ def _escape(text: str, controls: re.Pattern[str] | None) -> str:
 
 def _controls(tokenizer: Any, *, tags: bool) -> re.Pattern[str] | None:
     """The control tokens of a tokenizer; with `tags`, those of a thought and of tools too."""
-    template = str(tokenizer.chat_template or "")
+    template = str(tokenizer.chat_template or "")  # of several named ones, all of them
     contents = {
         str(token.content)
         for token in tokenizer.added_tokens_decoder.values()

@@ -57,8 +57,8 @@ def render_in_order(
 ) -> Prompt:
     """The prompt that shows the choices in this order, after the same shots as in any other."""
     shown, shots = in_order(problem, order), renderer.shots_for(problem)
-    asked = renderer.render(shown, "answer", hint, hidden=hidden, shots=shots)
-    return asked.model_copy(update={"problem_id": problem.id})
+    prompt = renderer.render(shown, "answer", hint, hidden=hidden, shots=shots)
+    return prompt.model_copy(update={"problem_id": problem.id})
 
 
 def shared_out(n: int, orders: Sequence[Order]) -> list[tuple[Order, int]]:

@@ -52,7 +52,7 @@ class Template(Record):
     target: str
     """The completion that supervised fine-tuning teaches."""
     labels: tuple[str, ...] = Field(default=tuple("123456789"), min_length=2)
-    """What the choices are called, in order."""
+    """What the choices are called, in order; numbers and letters go on to the tenth by themselves."""
     chat: bool = True
     """Whether it is a turn of the model's chat template; else the text is continued as it stands."""
     delimiter: str = ""
@@ -65,6 +65,15 @@ class Template(Record):
     """The kinds of problems that it can ask."""
     abstractions: bool = True
     """Whether it can ask for an abstraction and show one."""
+
+    @property
+    def ten_labels(self) -> tuple[str, ...]:
+        """The labels, of which numbers and letters go on to the tenth."""
+        for symbols in ("ABCDEFGHIJ", [str(number) for number in range(1, 11)], "①②③④⑤⑥⑦⑧⑨⑩"):
+            ten = tuple(self.labels[0].replace(symbols[0], symbol) for symbol in symbols)
+            if ten[: len(self.labels)] == self.labels:
+                return ten
+        return self.labels
 
 
 @dataclass(frozen=True)
@@ -170,7 +179,7 @@ class Renderer:
         if problem.choices:
             number = int(answer)
             choice = problem.choices[number - 1]
-            label = self.template.labels[number - 1]
+            label = self.template.ten_labels[number - 1]
             gold = {"number": answer, "label": label, "choice": choice, "answer": choice}
         return _fill(self.template, "target", {**words, **gold}, problem)
 
@@ -260,14 +269,14 @@ def _without_stem(problem: Problem) -> Problem:
 
 
 def _words(template: Template, problem: Problem) -> dict[str, Any]:
-    if len(problem.choices) > len(template.labels):
+    if len(problem.choices) > len(template.ten_labels):
         raise KoalignError(
-            f"template {template.name}: {len(template.labels)} labels, and problem {problem.id} "
+            f"template {template.name}: {len(template.ten_labels)} labels, and problem {problem.id} "
             f"has {len(problem.choices)} choices"
         )
     choices = [
         {"label": label, "text": text}
-        for label, text in zip(template.labels, problem.choices, strict=False)
+        for label, text in zip(template.ten_labels, problem.choices, strict=False)
     ]
     return {
         "question": problem.question,

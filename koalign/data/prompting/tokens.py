@@ -7,6 +7,7 @@ goes on from there: a training row is the very ids that inference reads, then th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import jinja2
@@ -14,6 +15,7 @@ import jinja2
 from koalign.data.prompting.escaping import escape_completions, escape_prompts
 from koalign.data.prompting.prompts import THINK, THOUGHT
 from koalign.records import KoalignError, Prompt
+from koalign.text.visible import say_once
 
 OWN_TAG = "<thought>"
 """What EXAONE Deep writes where others write <think>."""
@@ -27,7 +29,41 @@ leaves the others' words alone."""
 PLAIN = "{{ bos_token }}{% for turn in messages %}{{ turn.content }}\n{% endfor %}"
 """`model.chat_template: plain`: a line end after each turn (two would be other tokens before a text than at
 the end, in GPT-2's way of cutting); a completion ends with eos."""
+DATE = datetime(2024, 7, 26)
+"""What a chat template gets that writes today's date, or prompts would differ from day to day: the date
+that Llama 3's writes where there is no clock."""
 _PROBE = "가나다라"
+
+
+def chat_template_of(tokenizer: Any) -> str | None:
+    """The model's chat template, of several named ones the one named `default`.
+
+    Raises KoalignError where none of them is.
+    """
+    template = tokenizer.chat_template
+    if not isinstance(template, dict):
+        return template
+    if "default" not in template:
+        raise KoalignError(
+            f"the chat templates of this model's tokenizer are named {', '.join(template)}, and none is "
+            "named default; rename one in its tokenizer files, or set model.chat_template: plain"
+        )
+    return template["default"]
+
+
+def writes_date(template: str | None) -> bool:
+    """Whether a chat template writes today's date, in whose place DATE stands."""
+    return "strftime_now" in (template or "")
+
+
+def _apply_template(tokenizer: Any, turns: Sequence[Any], **options: Any) -> Any:
+    if writes_date(chat_template_of(tokenizer)):
+        say_once(
+            f"note: this model's chat template writes the date of today; koalign writes {DATE:%Y-%m-%d}, "
+            "so that prompts are the same on every day"
+        )
+        options["strftime_now"] = DATE.strftime
+    return tokenizer.apply_chat_template(turns, tokenize=False, **options)
 
 
 def prompt_texts(tokenizer: Any, prompts: Sequence[Prompt]) -> list[str]:
@@ -44,15 +80,15 @@ def prompt_texts(tokenizer: Any, prompts: Sequence[Prompt]) -> list[str]:
     first = prompts[0]
     if not first.chat:
         return [continued_text(prompt) for prompt in prompts]
-    if tokenizer.chat_template is None:
+    if chat_template_of(tokenizer) is None:
         raise KoalignError(
             f"template {first.template}: is a turn of a chat, and this model's tokenizer has no chat "
             "template; set model.chat_template: plain, or take a template with `chat: false`"
         )
     fold = first.messages[0].role == "system" and not _takes_system(tokenizer)
-    texts = tokenizer.apply_chat_template(
+    texts = _apply_template(
+        tokenizer,
         [_turns(prompt, fold) for prompt in prompts],
-        tokenize=False,
         add_generation_prompt=True,
         **SWITCHES[first.thinking],
     )
@@ -154,10 +190,10 @@ def end_of_turn(tokenizer: Any) -> int:
     Not always the tokenizer's eos: Gemma ends a turn with <end_of_turn> and a document with <eos>. Without
     a chat template it is eos.
     """
-    if tokenizer.chat_template is None:
+    if chat_template_of(tokenizer) is None:
         return tokenizer.eos_token_id
     turns = [{"role": "user", "content": _PROBE}, {"role": "assistant", "content": _PROBE}]
-    text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=False)
+    text = _apply_template(tokenizer, turns, add_generation_prompt=False)
     special = {*tokenizer.all_special_ids, *tokenizer.added_tokens_decoder}
     after = tokenizer.encode(text.rpartition(_PROBE)[2], add_special_tokens=False)
     return next((token for token in after if token in special), tokenizer.eos_token_id)
@@ -173,16 +209,16 @@ def continued_text(prompt: Prompt) -> str:
 
     White space at the end belongs to the completion, as in lm-eval-harness: tokens begin with it.
     """
-    parts, asked = [], ""
+    parts, question = [], ""
     for message in prompt.messages:
         match message.role:
             case "system":
                 parts.append(message.text)
             case "user":
-                asked = message.text
+                question = message.text
             case "assistant":
-                parts.append(asked + prompt.delimiter + message.text)
-    return prompt.separator.join([*parts, asked]).rstrip()
+                parts.append(question + prompt.delimiter + message.text)
+    return prompt.separator.join([*parts, question]).rstrip()
 
 
 def _between(prompt: Prompt) -> str:
@@ -203,7 +239,7 @@ def _turns(prompt: Prompt, fold: bool) -> list[dict[str, str]]:
 def _takes_system(tokenizer: Any) -> bool:
     turns = [{"role": "system", "content": _PROBE}, {"role": "user", "content": "?"}]
     try:
-        return _PROBE in tokenizer.apply_chat_template(turns, tokenize=False)
+        return _PROBE in _apply_template(tokenizer, turns)
     except jinja2.TemplateError:  # what a template's raise_exception raises
         return False
 
@@ -215,7 +251,8 @@ def _refuse_other_thinking(tokenizer: Any, prompt: Prompt, text: str) -> None:
             "prompt.thinking: off, but this model's chat template always begins a thought; "
             "say on or auto"
         )
-    tagged = any(tag in tokenizer.chat_template for tag in (THINK.strip(), OWN_TAG))
+    template = chat_template_of(tokenizer) or ""
+    tagged = any(tag in template for tag in (THINK.strip(), OWN_TAG))
     if prompt.thinking == "on" and not tagged:
         raise KoalignError(
             "prompt.thinking: on, but this model's chat template knows no <think>; say off or auto"
@@ -227,7 +264,7 @@ def _thoughts(tokenizer: Any, prompt_text: str, completion: str) -> str:
     if not completion.startswith(THINK):
         return completion
     begin, end = THINK, THOUGHT
-    if OWN_TAG in tokenizer.chat_template:
+    if OWN_TAG in (chat_template_of(tokenizer) or ""):
         begin, end = begin.replace("think", "thought"), end.replace("think", "thought")
     completion = begin + completion.removeprefix(THINK).replace(THOUGHT, end, 1)
     return completion.removeprefix(begin) if prompt_text.endswith(begin) else completion
