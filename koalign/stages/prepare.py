@@ -116,7 +116,12 @@ def _read(prepared: Preparation, name: str, source: Source) -> dict[str, Any]:
         "split": name,
         "path": source.path,
         "files": [
-            {"name": file, "format": known, "encoding": reading.encodings[file]}
+            {
+                "name": file,
+                "format": known,
+                "encoding": reading.encodings[file],
+                **({"columns": reading.columns[file]} if file in reading.columns else {}),
+            }
             for file, known in reading.files.items()
         ],
         "not_read": not_read,
@@ -244,5 +249,5 @@ STAGE = Stage(
     sections=("model", "data", "prompt", "engine"),
     inputs=("data.train", "data.dev", "data.test", "data.hints"),
     continues=False,
-    version=4,
+    version=5,
 )

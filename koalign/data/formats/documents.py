@@ -17,7 +17,7 @@ from typing import Any
 
 from koalign.data.formats.files import SUFFIXES, contents
 from koalign.data.formats.split_names import split_in_name
-from koalign.data.formats.tables import Table
+from koalign.data.formats.tables import Grid, Table
 from koalign.records import Drop, KoalignError
 
 
@@ -49,8 +49,13 @@ class Document:
     """The value of a JSON file."""
     encoding: str = ""
     """How its text was written; empty where it is no text."""
-    header: frozenset[str] = frozenset()
+    header: tuple[str, ...] = ()
     """Names in the header of a table."""
+    header_line: int = 1
+    headers: Callable[[], Iterable[Document]] = tuple
+    """The same table with its header on two lines, on one, and on lines below it, under a title."""
+    notes: tuple[str, ...] = ()
+    """What people should know of how it was read."""
 
     def rows(self) -> Iterator[Row | Drop]:
         """Its flat rows."""
@@ -61,7 +66,7 @@ class Document:
     def columns(self) -> frozenset[str]:
         """The header of a table, or the keys that most of the first rows have."""
         if self.header:
-            return self.header
+            return frozenset(self.header)
         keys = Counter(frozenset(map(str, fields)) for fields in first_rows(self.rows()))
         return keys.most_common(1)[0][0] if keys else frozenset()
 
@@ -148,9 +153,22 @@ def open_document(name: str, data: bytes, split: str | None = None) -> Document:
         return _json(name, split, text, encoding)
     if suffix == ".jsonl":
         return Document(name, split, lambda: _json_lines(name, text), encoding=encoding)
-    table = Table(name, text, "," if suffix == ".csv" else "\t")
-    header = frozenset(table.header)
-    return Document(name, split, lambda: _records(name, table), encoding=encoding, header=header)
+    return _of_grid(name, split, Table(name, text, "," if suffix == ".csv" else "\t"), encoding)
+
+
+def _of_grid(
+    name: str, split: str, grid: Grid, encoding: str = "", notes: tuple[str, ...] = ()
+) -> Document:
+    return Document(
+        name,
+        split,
+        lambda: _records(name, grid),
+        encoding=encoding,
+        header=tuple(grid.header),
+        header_line=grid.header_line,
+        headers=lambda: (_of_grid(name, split, one, encoding, notes) for one in grid.headers()),
+        notes=notes,
+    )
 
 
 def document_of_rows(name: str, split: str, values: list[Any]) -> Document:
@@ -188,7 +206,7 @@ def _numbered(label: str, values: Iterable[Any]) -> Iterator[tuple[str, Any]]:
         yield f"{label} {number}", value
 
 
-def _records(name: str, table: Table) -> Iterator[tuple[str, Any]]:
+def _records(name: str, table: Grid) -> Iterator[tuple[str, Any]]:
     for line, cells in table.records():
         place = f"{name}:{line}"
         if isinstance(cells, str):
@@ -235,7 +253,7 @@ def _parquet(name: str, split: str, data: bytes) -> Document:
     try:
         table = pyarrow.parquet.read_table(io.BytesIO(data))
         table.validate(full=True)  # texts that are no UTF-8
-        header = frozenset(table.column_names)
+        header = tuple(table.column_names)
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
         raise refused(error) from None
 
@@ -249,6 +267,6 @@ def _parquet(name: str, split: str, data: bytes) -> Document:
     return Document(name, split, lambda: _numbered(f"{name}: row", values()), header=header)
 
 
-def first_rows(rows: Iterable[Row | Drop]) -> list[dict[str, Any]]:
-    """The fields of the first twenty rows: a format is known by most of them, for one may be broken."""
-    return [row.fields for row in islice((row for row in rows if isinstance(row, Row)), 20)]
+def first_rows(rows: Iterable[Row | Drop], count: int = 20) -> list[dict[str, Any]]:
+    """The fields of the first rows: a format is known by most of them, for one may be broken."""
+    return [row.fields for row in islice((row for row in rows if isinstance(row, Row)), count)]

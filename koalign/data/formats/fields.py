@@ -15,6 +15,7 @@ from koalign.text.korean import CHOICE_MARKS, clean, fold
 ZERO = "answer_is_zero"
 """Reason of a row whose answer is 0 where answers count from 1."""
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩"
 _DASHES = ("-", "–", "—", "－")
 _LABEL = re.compile(
     r"(?:정?답(?:은|:| :)? ?)?(?:제 ?)?[(\[]? ?(?<![0-9a-z])"
@@ -245,6 +246,28 @@ def literal(value: Any, name: str) -> Any:
         return parsed
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
         raise Refused("broken_literal", f"{name}: no Python value ({error})") from None
+
+
+def listed(value: Any, name: str) -> Sequence[Any]:
+    """The choices that one cell holds: a list, the text of a list, `① … ② …`, one a line, or `… | …`.
+
+    Raises Refused for anything else.
+    """
+    if is_missing(value):
+        return ()
+    if not isinstance(value, str):
+        return as_list(value, name)
+    written = value.strip()
+    if written.startswith(("[", "('", '("')):
+        return as_list(literal(written, name), name)
+    parts = re.split(f"[{_CIRCLED}]", written)
+    marks = "".join(re.findall(f"[{_CIRCLED}]", written))
+    if len(marks) > 1 and not parts[0] and _CIRCLED.startswith(marks):
+        return [part.strip() for part in parts[1:]]
+    for between in ("\n", "|"):
+        if between in written:
+            return [part.strip() for part in written.split(between) if part.strip()]
+    raise wrong_type(name, "a list", value)
 
 
 def _is_null(value: Any) -> bool:

@@ -45,3 +45,7 @@ class Format:
     """A row read; raises Refused."""
     rows: Callable[[Document], Iterator[Row | Drop]] = Document.rows
     """How a nested document falls into rows."""
+    needs: tuple[str, ...] = ()
+    """Columns that a user named."""
+    key: str = ""
+    """Column of what a row calls itself."""

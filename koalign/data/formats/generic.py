@@ -3,24 +3,28 @@
     columns: {question: 문제, choices: [보기1, 보기2, 보기3, 보기4], answer: 정답, answer_is: letter}
 
 Keys are fields of a Problem with `answer` for its answer; `choices` is a list of columns or one
-column that holds a list. Empty choices at the end of a row are none; without any it is a short problem.
-`answer_is`: any (the default), number, letter, or text. `answer_from`: the
-number of the first choice, 1 (the default) or 0.
+column that holds all of them (fields.listed). Empty choices at the end of a row are none; without any it
+is a short problem. `answer_is`: any (the default), number, letter, or text. `answer_from`: the number of
+the first choice, 1 (the default) or 0.
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from koalign.data.formats import fields as cells
 from koalign.data.formats.documents import Document, Row
 from koalign.data.formats.format import Columns, Format
+from koalign.data.formats.split_names import split_in_name
 from koalign.records import KoalignError, Problem
 
 TEXTS = ("passage", "box", "group", "split", "source", "key", "subject", "rationale")
-KEYS = ("question", "choices", "answer", "answer_is", "answer_from", *TEXTS)
+OPTIONS = ("answer_is", "answer_from")
+KEYS = ("question", "choices", "answer", "points", *OPTIONS, *TEXTS)
+POINTS = re.compile(r"[\[(]?\s*([0-9]+(?:\.[0-9]+)?)\s*점?\s*[\])]?")
 
 ANSWERS: dict[str, Callable[[Any, Sequence[str], int], tuple[str, ...]]] = {
     "any": lambda value, choices, first: cells.gold(value, choices, first=first),
@@ -48,7 +52,7 @@ def mapped(columns: Columns) -> Format:
     named = [
         name
         for key in columns
-        if key not in ("answer_is", "answer_from")
+        if key not in OPTIONS
         for name in (_choice_columns(columns) if key == "choices" else [_one(columns, key)])
     ]
 
@@ -63,15 +67,20 @@ def mapped(columns: Columns) -> Format:
             answers = read(value, choices, row.answer_from)
         else:
             answers = () if cells.is_missing(value) else (cells.as_text(value, "answer"),)
+        texts = {key: cells.optional(row, _one(columns, key)) for key in TEXTS if key in columns}
+        if "split" in texts:
+            texts["split"] = split_in_name(texts["split"]) or texts["split"]
         return Problem(
             question=cells.text(row, _one(columns, "question")),
             choices=choices,
             answers=answers,
             kind="choice" if choices else "short",
-            **{key: cells.optional(row, _one(columns, key)) for key in TEXTS if key in columns},
+            points=_points(row, _one(columns, "points")),
+            **texts,
         )
 
-    return Format("columns", "any table, its columns named by `columns`", fits, problem)
+    about = "any table, its columns named by `columns`"
+    return Format("columns", about, fits, problem, needs=tuple(named), key=_one(columns, "key"))
 
 
 def _one(columns: Columns, key: str) -> str:
@@ -79,6 +88,15 @@ def _one(columns: Columns, key: str) -> str:
     if not isinstance(name, str):
         raise KoalignError(f"columns.{key}: the name of one column expected, found {name!r}")
     return name
+
+
+def _points(row: Row, name: str) -> float | None:
+    written = cells.optional(row, name)
+    if not written:
+        return None
+    if not (number := POINTS.fullmatch(written)):
+        raise cells.Refused("points_are_no_number", f"{name}: {written!r}")
+    return float(number[1])
 
 
 def _choice_columns(columns: Columns) -> Sequence[str]:
@@ -91,9 +109,8 @@ def _choice_columns(columns: Columns) -> Sequence[str]:
 def _choices(row: Row, columns: Columns) -> tuple[str, ...]:
     names = _choice_columns(columns)
     if isinstance(columns.get("choices"), str):
-        listed = row.fields.get(names[0])
-        values = () if cells.is_missing(listed) else cells.literal(listed, names[0])
+        values = cells.listed(row.fields.get(names[0]), names[0])
     else:
         values = [row.fields.get(name) for name in names]
     label = "/".join(names)
-    return cells.texts(cells.offered(cells.as_list(values, label)), label)
+    return cells.texts(cells.offered(values), label)

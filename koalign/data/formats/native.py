@@ -13,10 +13,10 @@ from typing import Any
 from koalign.data.formats.documents import Document, Row
 from koalign.data.formats.fields import (
     Refused,
-    as_list,
     as_text,
     gold,
     is_missing,
+    listed,
     offered,
     optional,
     text,
@@ -36,8 +36,7 @@ def problem(row: Row) -> Problem:
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise Refused("unknown_field", f"{unknown[0]!r}{hint}")
     given = row.fields.get("choices")
-    listed = () if is_missing(given) else as_list(given, "choices")
-    choices = texts(offered(listed), "choices")
+    choices = texts(offered(listed(given, "choices")), "choices")
     kind = optional(row, "kind") or ("choice" if choices else "short")
     points = row.fields.get("points")
     built = Problem(
@@ -63,15 +62,17 @@ def _answers(row: Row, choices: tuple[str, ...]) -> tuple[str, ...]:
     given: Any = row.fields.get("answers", row.fields.get("answer"))
     if "answers" in row.fields and not isinstance(given, list | tuple):
         raise Refused("wrong_type", "answers: a list expected")
-    listed = given if isinstance(given, list | tuple) else [] if given is None else [given]
+    items = given if isinstance(given, list | tuple) else [] if given is None else [given]
     if not choices:
-        return tuple(as_text(item, "answers") for item in listed)
+        return tuple(as_text(item, "answers") for item in items)
     first = row.answer_from
-    return tuple(n for item in listed for n in gold(item, choices, first=first))
+    return tuple(n for item in items for n in gold(item, choices, first=first))
 
 
 def _fits(document: Document) -> bool:
     known = document.columns & set(FIELDS)
+    if document.header and document.columns - known:
+        return False  # a table of a user's own
     return "question" in known and bool(
         known & {"choices", "answers", "kind"} or not (document.columns - set(FIELDS))
     )

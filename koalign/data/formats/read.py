@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -11,6 +11,8 @@ from pydantic import ValidationError
 from koalign.data.formats.documents import Document, Row, drop, shown
 from koalign.data.formats.fields import ZERO, Refused
 from koalign.data.formats.format import Columns, Format
+from koalign.data.formats.generic import mapped
+from koalign.data.formats.guessing import Guess, guess
 from koalign.records import Drop, KoalignError, Problem, Ranking, content_hash
 from koalign.text.korean import fold
 
@@ -35,6 +37,10 @@ class Reading:
     """Document -> why it was left out."""
     splits: dict[str, str] = field(default_factory=dict)
     """Document -> the split that its name says, of those left out too."""
+    columns: dict[str, dict[str, str | list[str]]] = field(default_factory=dict)
+    """Document -> its columns, where they were guessed."""
+    notes: dict[str, list[str]] = field(default_factory=dict)
+    """What people should know of how documents were read -> these documents."""
     from_zero: dict[str, int] = field(default_factory=dict)
     """Document whose answers seem to count from 0 -> rows with the answer 0."""
 
@@ -75,7 +81,6 @@ def read(
     that look like no format. Text is in NFC. Raises KoalignError for an unknown format.
     """
     from koalign.data.formats.families import FORMATS
-    from koalign.data.formats.generic import mapped
 
     known = {candidate.name: candidate for candidate in FORMATS}
     if format is not None and format not in known:
@@ -94,16 +99,63 @@ def read(
         if split and document.split not in ("", split):
             reading.not_read[document.name] = f"{OTHER_SPLIT} {document.split}"
             continue
-        fitting = next((candidate for candidate in candidates if candidate.fits(document)), None)
-        if fitting is None:
-            keys = ", ".join(sorted(document.columns)[:12]) or "no rows of named fields"
-            wanted = candidates[0].name if len(candidates) == 1 else "any known format"
-            reading.not_read[document.name] = f"does not look like {wanted} (found: {shown(keys)})"
+        matched = _match(document, candidates, may_guess=columns is None and format is None)
+        if isinstance(matched, str):
+            reading.not_read[document.name] = matched
             continue
+        table, fitting, guessed = matched
+        notes = list(document.notes)
+        if guessed:
+            reading.columns[document.name] = guessed.columns
+            notes.append(_told(guessed))
+        if table.header_line != document.header_line:
+            notes.append(f"the header is on line {table.header_line}")
+        for note in notes:
+            reading.notes.setdefault(note, []).append(document.name)
         reading.files[document.name] = fitting.name
         reading.encodings[document.name] = document.encoding
-        _read_rows(document, fitting, split, answer_from, reading)
+        _read_rows(table, fitting, split, answer_from, reading)
     return reading
+
+
+def _match(
+    document: Document, candidates: Sequence[Format], *, may_guess: bool
+) -> tuple[Document, Format, Guess | None] | str:
+    """The document, perhaps with its header on a lower line, and its format; or why it has none."""
+    fitting = next((candidate for candidate in candidates if candidate.fits(document)), None)
+    if fitting is not None:
+        return document, fitting, None
+    tables, best = [*document.headers()] or [document], None
+    for table in tables:
+        fitting = next((candidate for candidate in candidates if candidate.fits(table)), None)
+        if fitting is not None:
+            return table, fitting, None
+        guessed = guess(table) if may_guess else None
+        if guessed and not guessed.doubt:
+            return table, mapped(guessed.columns), guessed
+        if guessed and (best is None or len(guessed.columns) > len(best.columns)):
+            best = guessed
+    if needs := candidates[0].needs:
+        table = max(tables, key=lambda table: len(table.columns & set(needs)))
+        missing = next(name for name in needs if name not in table.columns)
+        return f"has no column {missing!r}; there are {_found(table)}"
+    if best:
+        return (
+            f"its columns cannot be guessed: {best.doubt}. There are {_found(best.table)}. Say which "
+            f"is what: {{path: {document.name}, columns: {best}}}"
+        )
+    wanted = candidates[0].name if len(candidates) == 1 else "any known format"
+    return f"does not look like {wanted} (found: {_found(document)})"
+
+
+def _found(document: Document) -> str:
+    names = [*document.header] or sorted(document.columns)
+    return shown(", ".join(names[:20])) or "no rows of named fields"
+
+
+def _told(guessed: Guess) -> str:
+    unused = f"; not used: {shown(', '.join(guessed.unused))}" if guessed.unused else ""
+    return f"columns guessed: {guessed}{unused}"
 
 
 def _read_rows(
@@ -138,20 +190,20 @@ def _read_row(row: Row, format: Format) -> Problem | Ranking | Drop:
     try:
         record = format.problem(row)
     except Refused as refused:
-        return drop(row.place, refused.reason, refused.detail, _key_of(row))
+        return drop(row.place, refused.reason, refused.detail, _key_of(row, format))
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         detail = f"{name}: {first['msg'].removeprefix('Value error, ')}"
-        return drop(row.place, "invalid", detail, _key_of(row))
+        return drop(row.place, "invalid", detail, _key_of(row, format))
     if isinstance(record, Ranking):
         return record.model_copy(update={"problem": _named(record.problem, format, row)})
     return _named(record, format, row)
 
 
-def _key_of(row: Row) -> str:
+def _key_of(row: Row, format: Format) -> str:
     """What a row that cannot be read calls itself."""
-    name = row.fields.get("key") or row.fields.get("id")
+    name = next(filter(None, map(row.fields.get, (format.key, "key", "id"))), None)
     return shown(str(name)) if isinstance(name, str | int) else ""
 
 

@@ -7,9 +7,11 @@ from pathlib import Path
 from koalign.data.formats.documents import open_documents
 from koalign.data.formats.files import of_other_kinds
 from koalign.data.formats.format import Columns
+from koalign.data.formats.guessing import in_yaml
 from koalign.data.formats.hub import PREFIX, open_hub
 from koalign.data.formats.read import Reading, read
 from koalign.records import Drop, KoalignError, Problem, Ranking
+from koalign.text.visible import say_once
 
 
 def read_source(
@@ -21,7 +23,7 @@ def read_source(
     columns: Columns | None = None,
     answer_from: int | None = None,
 ) -> Reading:
-    """Everything of the `wanted` split (train, dev, test) below a path.
+    """Everything of the `wanted` split (train, dev, test) below a path; prints what was guessed.
 
     One file is taken whole; of a folder, a zip or a data set on the hub, files and rows that call
     themselves another split are left out and listed. `split` says which one is meant instead.
@@ -53,6 +55,15 @@ def read_source(
             first = reading.drops[0]
             why = f"the first of {reading.rows}: {first.place}: {first.reason}: {first.detail}"
         raise KoalignError(f"{path}: no problem in it; {why}")
+    for note, files in reading.notes.items():
+        where = path if len(files) == 1 and one_file else f"{path}: {len(files)} files"
+        say_once(f"{where}: {note}")
+    for name, guessed in reading.columns.items():
+        if wanted == "train" and "answer" not in guessed:
+            raise KoalignError(
+                f"{name}: no column looks like the answer, which training needs; complete "
+                f"{{path: {name}, columns: {in_yaml(guessed)}}}"
+            )
     is_test = any(problem.split == "test" for problem in reading.problems)
     if wanted == "train" and split is None and is_test:
         raise KoalignError(

@@ -2,37 +2,111 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import io
+import re
 import sys
 import unicodedata
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import Self
 
+from koalign.data.formats.column_names import is_choice
 from koalign.records import KoalignError
 
+TITLES = 10
+"""Lines in which a header is looked for: above it may stand a title."""
 
-class Table:
-    """The lines of a table; `header` has the names of its columns, no two of them the same."""
+
+class Grid(ABC):
+    """Records below a header; `header` has the names of the columns, no two of them the same."""
+
+    def __init__(self, name: str, lines: int) -> None:
+        """Raises KoalignError naming the file where it is empty, or its header is no record."""
+        self._name, self._size = name, lines
+        self._set_header(0)
+
+    @abstractmethod
+    def _record(self, place: int) -> tuple[list[str] | str, int]:
+        """The record that begins on a line, or what is wrong with it, and the place of the line below."""
+
+    @abstractmethod
+    def records(self) -> Iterator[tuple[int, list[str] | str]]:
+        """(number of its first line, cells or what is wrong) of each record that is not blank."""
+
+    def headers(self) -> Iterator[Self]:
+        """The same with its header on two lines and on one, here and on the next lines."""
+        table = self
+        for _ in range(TITLES):
+            if two_lines := table._with_second_line():
+                yield two_lines
+            yield table
+            below, table = table._below, copy.copy(table)
+            try:
+                table._set_header(below)
+            except KoalignError:
+                return
+
+    def _set_header(self, place: int) -> None:
+        self._names: list[str] = []
+        cells: list[str] | str = []
+        while not isinstance(cells, str) and not any(cell.strip() for cell in cells):
+            if place >= self._size:
+                raise KoalignError(f"{self._name}: the file is empty")
+            start = place
+            cells, place = self._record(start)
+        # A quotation mark that the header opens and a row closes would swallow the rows between.
+        if place > start + 1 and not self._same_size(cells, place):
+            cells = "no line of CSV (it runs on into the next line)"
+        if isinstance(cells, str):
+            raise KoalignError(f"{self._name}:{start + 1}: the header is {cells}")
+        self._take(cells, start, place)
+
+    def _same_size(self, cells: list[str] | str, place: int) -> bool:
+        """Whether the record on a line has as many cells."""
+        record = self._record(place)[0] if place < self._size else []
+        return isinstance(record, list) and len(record) == len(cells)
+
+    def _take(self, cells: list[str], place: int, below: int) -> None:
+        self._names, self.header_line, self._below = cells, place + 1, below
+        self.header = _unique(cells)
+
+    def _with_second_line(self) -> Self | None:
+        """With the line below in the header, where it numbers the choices and else repeats the first."""
+        cells, below = self._record(self._below) if self._below < self._size else ("", 0)
+        if isinstance(cells, str) or len(cells) != len(self._names):
+            return None
+        own = [
+            cell
+            for cell, above in zip(cells, self._names, strict=True)
+            if cell.strip() not in ("", above.strip())
+        ]
+        if len(own) < 2 or not all(map(is_choice, own)):
+            return None
+        table = copy.copy(self)
+        both = [
+            cell if cell.strip() else above for cell, above in zip(cells, self._names, strict=True)
+        ]
+        table._take(both, self._below, below)
+        return table
+
+    def _repeats_the_header(self, cells: Sequence[str]) -> bool:
+        """As where one file was appended to another, perhaps with its byte order mark."""
+        return [cells[0].lstrip("\ufeff"), *cells[1:]] == self._names
+
+
+class Table(Grid):
+    """The lines of a CSV or TSV file."""
 
     def __init__(self, name: str, text: str, delimiter: str) -> None:
-        """Raises KoalignError naming the file where it is empty, or its header is no line of CSV."""
         csv.field_size_limit(sys.maxsize)
         self._delimiter = delimiter
         self._lines = list(io.StringIO(text, newline=""))
-        first = next((place for place, line in enumerate(self._lines) if line.strip()), None)
-        if first is None:
-            raise KoalignError(f"{name}: the file is empty")
-        self._names: list[str] = []
-        cells, self._below = self._record(first)
-        # A quotation mark that the header opens and a row closes would swallow the rows between.
-        if isinstance(cells, csv.Error) or self._below > first + 1:
-            why = cells if isinstance(cells, csv.Error) else "it runs on into the next line"
-            raise KoalignError(f"{name}:{first + 1}: the header is no line of CSV ({why})")
-        self._names = cells
-        self.header = _unique(cells)
+        super().__init__(name, len(self._lines))
 
     def records(self) -> Iterator[tuple[int, list[str] | str]]:
-        """(number of its first line, cells or what is wrong) of each record that is not blank.
+        """See Grid.
 
         A record has as many cells as the header. A quotation mark that is never closed takes in the
         lines below it: the first of them that begins a record of its own ends the broken one.
@@ -46,19 +120,19 @@ class Table:
                 yield place + 1, self._checked(cells, end - place)
             place = end
 
-    def _record(self, place: int) -> tuple[list[str] | csv.Error, int]:
-        """The record that begins on a line, and the place of the line below it.
+    def _record(self, place: int) -> tuple[list[str] | str, int]:
+        """See Grid.
 
         Files with tabs are often written without quoting: there a line that is no record, but has as
         many cells between its tabs, is taken as it stands: `"국제시장"은 영화이다`.
         """
         below = (self._lines[n] for n in range(place, len(self._lines)))
         reader = csv.reader(below, delimiter=self._delimiter, strict=True)
-        cells: list[str] | csv.Error
+        cells: list[str] | str
         try:
             cells = next(reader)
         except csv.Error as error:
-            cells = error
+            cells = f"no line of CSV ({error})"
         if self._delimiter == "\t" and not self._is_whole(cells):
             plain = self._lines[place].rstrip("\r\n").split("\t")
             if self._is_whole(plain):
@@ -71,25 +145,28 @@ class Table:
         marks = sum(line.count('"') for line in self._lines[place:end])
         return self._is_whole(cells) and (marks % 2 == 0 or self._delimiter == "\t")
 
-    def _is_whole(self, cells: list[str] | csv.Error) -> bool:
+    def _is_whole(self, cells: list[str] | str) -> bool:
         return isinstance(cells, list) and len(cells) == len(self._names)
 
-    def _checked(self, cells: list[str] | csv.Error, lines: int) -> list[str] | str:
+    def _checked(self, cells: list[str] | str, lines: int) -> list[str] | str:
         over = f", over {lines} lines" if lines > 1 else ""
-        if isinstance(cells, csv.Error):
-            return f"no line of CSV ({cells}){over}"
+        if isinstance(cells, str):
+            return f"{cells}{over}"
+        if len(cells) > len(self._names) and not any(
+            cell.strip() for cell in cells[len(self._names) :]
+        ):
+            cells = cells[: len(self._names)]
         if len(cells) != len(self._names):
             return f"{len(cells)} fields, and the header names {len(self._names)}{over}"
-        # As where one file was appended to another, perhaps with its byte order mark.
-        again = [cells[0].lstrip("\ufeff"), *cells[1:]] == self._names
-        return "the header again" if again else cells
+        return "the header again" if self._repeats_the_header(cells) else cells
 
 
 def _unique(header: list[str]) -> list[str]:
     """Column names as pandas has them: one without a name by its place, a second one with `.1`."""
     names: list[str] = []
     for place, cell in enumerate(header):
-        name = unicodedata.normalize("NFC", cell.lstrip("\ufeff")).strip() or f"Unnamed: {place}"
+        name = unicodedata.normalize("NFC", cell.lstrip("\ufeff")).strip()
+        name = re.sub(r"\s*\n\s*", " ", name) or f"Unnamed: {place}"
         again = sum(other == name or other.startswith(f"{name}.") for other in names)
         names.append(f"{name}.{again}" if name in names else name)
     return names

@@ -1,0 +1,79 @@
+"""column_names: the name of a column, Korean or English -> what it holds: the question, choice 3, …"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+WORDS = {
+    "question": """문제 발문 질문 물음 문항 설문 문제내용 문항내용 질문내용 문제본문 문제문
+        question questiontext questions problem query prompt stem q""",
+    "passage": "지문 본문 제시문 글 읽기자료 지문내용 passage context paragraph article",
+    "material": "자료 제시자료 참고자료 material",
+    "box": "조건 보기글 box",
+    "answer": """정답 답 답안 모범답안 정답번호 답번호 정답지 정답선택지
+        answer answers correct correctanswer correctanswers correctoption correctchoice answerkey gold label
+        답변""",
+    "rationale": "해설 풀이 정답해설 문제해설 해설내용 풀이과정 설명 explanation rationale feedback",
+    "subject": """과목 과목명 교과 교과목 영역 분야 단원 분류 카테고리 유형 문제유형
+        subject category topic domain type questiontype""",
+    "key": "문제번호 문항번호 문제id 문항id 번호 순번 연번 일련번호 id qid questionid no number num index",
+    "points": "배점 점수 points point score marks",
+    "split": "split",
+}
+"""Field of a problem -> names of its column, the one to prefer first; `material` is passage or box."""
+_CHOICES = (
+    "선택지 선지 보기 답지 답항 선택 선택항 항목 선택지목록 choice choices option options opt"
+)
+CHOICES = frozenset(_CHOICES.split())
+"""Names of choices, before their number or of a column that holds all of them."""
+_STEMS = sorted([*CHOICES, "답안", "답", "답변", "answer", "answeroption"], key=len, reverse=True)
+"""With names that the right answer has too."""
+BOX_OR_CHOICES = "보기"
+_MEANING = {word: field for field, words in WORDS.items() for word in words.split()}
+_PLACE = "[0-9]{1,2}|[a-j]"
+_CHOICE = re.compile(
+    rf"(?P<stem>{'|'.join(_STEMS)})?(?P<after>{_PLACE})번?"
+    rf"|(?P<before>{_PLACE})번?(?P<name>{'|'.join(sorted(CHOICES))})"
+)
+
+
+def word(name: str) -> str:
+    """A name without what varies: `정답 (번호)`, `Correct_Answer(s) - choose one` -> its words alone."""
+    text = unicodedata.normalize("NFKC", name).lower()
+    text = re.split(r"\s[-–:]\s|\n", text.strip())[0]
+    text = re.sub(r"[(\[<]\s*([0-9]{1,2}|[a-j])\s*[)\]>]", r"\1", text)
+    bare = re.sub(r"\([^)]*\)|\[[^\]]*\]", "", text)
+    return re.sub(r"[\W_]+", "", bare) or re.sub(r"[\W_]+", "", text)
+
+
+def meaning(name: str) -> tuple[str, int]:
+    """The field that a name names, or none, and its place among the names to prefer."""
+    known = word(name)
+    field = _MEANING.get(known, "")
+    return field, WORDS[field].split().index(known) if field else 0
+
+
+def choice(name: str) -> tuple[str, int] | None:
+    """Stem and number of the name of one choice: `보기 3`, `③`, `3번 선지`, `Option C`; none of another."""
+    match = _CHOICE.fullmatch(word(name))
+    if match is None:
+        return None
+    place = match["after"] or match["before"]
+    number = int(place) if place.isdecimal() else "abcdefghij".index(place) + 1
+    return match["stem"] or match["name"] or "", number
+
+
+def is_choice(name: str) -> bool:
+    """Whether a name is that of one choice."""
+    return choice(name) is not None
+
+
+def holds_choices(name: str) -> bool:
+    """Whether a name is that of the choices, without a number."""
+    return word(name) in CHOICES
+
+
+def is_certain(stem: str) -> bool:
+    """Whether choices alone are called that."""
+    return stem in CHOICES

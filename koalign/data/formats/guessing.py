@@ -1,0 +1,266 @@
+"""guessing: a table that no format knows -> its `columns`, by their names and by what they hold.
+
+Names are Korean or English (column_names.py). A guess is certain where one column can be the question,
+the choices are numbered without a gap, and the answers name them. Else it says what is in doubt.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from koalign.data.formats import column_names as names_of
+from koalign.data.formats.documents import Document, first_rows
+from koalign.data.formats.fields import ZERO, Refused, gold, is_missing, labels, listed, offered
+from koalign.data.formats.generic import POINTS
+from koalign.data.formats.split_names import split_in_name
+from koalign.text.korean import CHOICE_MARKS
+
+LOOKED_AT = 1000
+"""Rows whose values are looked at."""
+
+
+class _Doubt(Exception):
+    """Why a guess is not certain."""
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What the columns of a table hold."""
+
+    table: Document
+    columns: dict[str, str | list[str]]
+    unused: tuple[str, ...]
+    """The other columns that hold anything."""
+    doubt: str = ""
+    """Why it is not certain; empty where it is."""
+
+    def __str__(self) -> str:
+        """As it stands in koalign.yaml."""
+        written = {"question": "?", **self.columns} if self.doubt else self.columns
+        return in_yaml(written)
+
+
+def in_yaml(value: Any) -> str:
+    """A value on one line of YAML."""
+    return yaml.safe_dump(
+        value, default_flow_style=True, allow_unicode=True, sort_keys=False, width=100_000
+    ).strip()
+
+
+def guess(document: Document) -> Guess | None:
+    """The columns of a table or of a list of objects; none where no name says anything."""
+    names = document.header or tuple(
+        dict.fromkeys(name for row in first_rows(document.rows()) for name in row)
+    )
+    meant = {names_of.meaning(name)[0] for name in names}
+    if not meant & {"question", "answer"} and not any(map(names_of.holds_choices, names)):
+        return None
+    return _Guessing(document, names).guess()
+
+
+class _Guessing:
+    def __init__(self, table: Document, names: Sequence[str]) -> None:
+        self._table, self._names = table, names
+        self._rows = rows = first_rows(table.rows(), LOOKED_AT)
+        self._filled = [name for name in names if self._values(name)] if rows else list(names)
+        self._columns: dict[str, str | list[str]] = {}
+        self._doubts: list[str] = []
+
+    def guess(self) -> Guess:
+        for step in (self._choices, self._question, self._passage, self._answer, self._others):
+            try:
+                step()
+            except _Doubt as why:
+                self._doubts.append(str(why))
+        if not {"choices", "answer"} & set(self._columns):
+            self._doubts.append("no column looks like the choices or the answer")
+        if not self._doubts:
+            self._check_answers()
+        used = self._used()
+        unused = tuple(name for name in self._filled if name not in used)
+        order = ("passage", "box", "question", "choices", "answer")
+        columns = {key: self._columns[key] for key in order if key in self._columns}
+        doubt = self._doubts[0] if self._doubts else ""
+        return Guess(self._table, {**columns, **self._columns}, unused, doubt)
+
+    def _choices(self) -> None:
+        families: dict[str, dict[int, str]] = defaultdict(dict)
+        for name in self._names:
+            if known := names_of.choice(name):
+                stem, number = known
+                if number in families[stem]:
+                    raise _Doubt(f"{families[stem][number]!r} and {name!r} are one choice")
+                families[stem][number] = name
+        families |= self._unnumbered()
+        certain = [f for stem, f in families.items() if len(f) > 1 and names_of.is_certain(stem)]
+        likely = certain or [family for family in families.values() if len(family) > 2]
+        if not likely:
+            self._choices_in_one_column()
+            return
+        self._columns["choices"] = [likely[0][number] for number in sorted(likely[0])]
+        if len(likely) > 1:
+            one, other = (family[min(family)] for family in likely[:2])
+            raise _Doubt(f"both {one!r} and {other!r} look like choices")
+        first, last = min(likely[0]), max(likely[0])
+        if first > 1 or len(likely[0]) != last - first + 1:
+            raise _Doubt(f"a choice is missing between {', '.join(self._columns['choices'])}")
+
+    def _unnumbered(self) -> dict[str, dict[int, str]]:
+        """One name for several columns, or above the first of them: `보기,보기,보기` or `보기,,`."""
+        families = {}
+        for place, name in enumerate(self._names):
+            if names_of.holds_choices(name):
+                alike = re.compile(rf"{re.escape(name)}\.[0-9]+|Unnamed: [0-9]+")
+                family = [name]
+                for other in self._names[place + 1 :]:
+                    if not alike.fullmatch(other):
+                        break
+                    family.append(other)
+                while family[-1] not in self._filled and len(family) > 1:
+                    family.pop()
+                if len(family) > 2:
+                    families[names_of.word(name)] = dict(enumerate(family, start=1))
+        return families
+
+    def _choices_in_one_column(self) -> None:
+        for name in self._filled:
+            if names_of.holds_choices(name):
+                if self._mostly(name, _is_list):
+                    self._columns["choices"] = name
+                elif names_of.word(name) != names_of.BOX_OR_CHOICES:
+                    raise _Doubt(
+                        f"{name!r} holds {self._example(name)}, which is no list of choices"
+                    )
+
+    def _question(self) -> None:
+        texts = [name for name in self._named("question") if not self._mostly(name, _is_label)]
+        if not texts:
+            raise _Doubt("no column looks like the question")
+        self._columns["question"] = texts[0]
+        self._refuse_two("question", texts)
+
+    def _passage(self) -> None:
+        texts = [name for name in self._named("passage") if not self._mostly(name, _is_label)]
+        boxes = self._named("box")
+        boxes += [
+            name
+            for name in self._filled
+            if names_of.word(name) == names_of.BOX_OR_CHOICES and name not in self._used()
+        ]
+        material = self._named("material")
+        (boxes if texts else texts).extend(material)
+        for field, names in (("passage", texts), ("box", boxes)):
+            if names:
+                self._columns[field] = names[0]
+        self._refuse_two("passage", texts)
+        self._refuse_two("box", boxes)
+
+    def _answer(self) -> None:
+        answers = self._named("answer")
+        if answers:
+            self._columns["answer"] = answers[0]
+            first = [row.get(answers[0]) for row in self._rows]
+            others = [n for n in answers if [row.get(n) for row in self._rows] != first]
+            self._refuse_two("answer", [answers[0], *others])
+
+    def _others(self) -> None:
+        fits = {
+            "rationale": lambda value: True,
+            "subject": lambda value: True,
+            "key": lambda value: True,
+            "points": lambda value: POINTS.fullmatch(str(value).strip()) is not None,
+            "split": lambda value: split_in_name(str(value)) != "",
+        }
+        for field, fit in fits.items():
+            names = [n for n in self._named(field) if all(map(fit, self._values(n)))]
+            if names:
+                self._columns[field] = min(names, key=lambda name: names_of.meaning(name)[1])
+        numbers = [n for n in self._named("question") if self._mostly(n, _is_label)]
+        if numbers and "key" not in self._columns:
+            self._columns["key"] = numbers[0]
+
+    def _check_answers(self) -> None:
+        name = self._columns.get("answer")
+        if not isinstance(name, str):
+            return
+        values = self._values(name)
+        numbers = [value for value in values if _is_label(value, most=5)]
+        if "choices" not in self._columns and len(numbers) == len(values) > 0:
+            marks = any(re.search("[①-⑤]", str(value)) for value in values)
+            if marks or len(values) > 2:
+                self._doubts.append(
+                    f"{name!r} holds {self._example(name)}, the number of a choice, and no column "
+                    "holds choices"
+                )
+        wrong = [row for row in self._rows if not self._names_a_choice(row, name)]
+        if 2 * len(wrong) > len(self._rows):
+            value = str(wrong[0].get(name))
+            self._doubts.append(f"{name!r} holds {value[:40]!r}, which names none of the choices")
+
+    def _names_a_choice(self, row: Mapping[str, Any], name: str) -> bool:
+        columns = self._columns.get("choices", ())
+        try:
+            values = (
+                listed(row.get(columns), columns)
+                if isinstance(columns, str)
+                else [row.get(column) for column in columns]
+            )
+            if choices := [str(value) for value in offered(values)]:
+                gold(row.get(name), choices)
+        except Refused as refused:
+            return refused.reason == ZERO  # the whole file may count from 0
+        return True
+
+    def _named(self, field: str) -> list[str]:
+        """The columns that are called so and hold anything, without those that are taken."""
+        used = self._used()
+        return [
+            name for name in self._filled if names_of.meaning(name)[0] == field and name not in used
+        ]
+
+    def _used(self) -> set[str]:
+        return {
+            name
+            for names in self._columns.values()
+            for name in ([names] if isinstance(names, str) else names)
+        }
+
+    def _refuse_two(self, field: str, names: Sequence[str]) -> None:
+        if len(names) > 1:
+            raise _Doubt(f"both {names[0]!r} and {names[1]!r} look like the {field}")
+
+    def _values(self, name: str) -> list[Any]:
+        return [row[name] for row in self._rows if not is_missing(row.get(name))]
+
+    def _mostly(self, name: str, is_so: Any) -> bool:
+        values = self._values(name)
+        return 2 * sum(map(is_so, values)) > len(values)
+
+    def _example(self, name: str) -> str:
+        return repr(str(self._values(name)[0])[:40])
+
+
+def _is_label(value: Any, most: float = math.inf) -> bool:
+    """Whether a cell holds a number, as that of a row or a choice: `3`, `1-2`, `③`, `3번`, `C`."""
+    written = str(value).strip()
+    if re.fullmatch(r"[0-9]{1,9}([.-][0-9]{1,9})?", written):
+        return float(written.replace("-", ".")) <= most
+    symbols = labels(written)
+    return bool(symbols) and all(
+        int(symbol) <= most if symbol.isdecimal() else symbol in CHOICE_MARKS or symbol in "abcde"
+        for symbol in symbols
+    )
+
+
+def _is_list(value: Any) -> bool:
+    try:
+        return len(listed(value, "")) > 1
+    except Refused:
+        return False
