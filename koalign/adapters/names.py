@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from koalign.adapters.cards import CARD, FUNCTION, adapter_id, refuse_weightless
+from koalign.adapters.cards import CARD, FUNCTION, adapter_id, read_card, refuse_weightless
 from koalign.adapters.external import is_hub_id
 from koalign.adapters.hub import downloaded
 from koalign.adapters.lineage import STACKS, refuse_overlap
@@ -26,9 +26,22 @@ def find_adapters(names: str, run_dir: Path, rounds: int | None = None) -> list[
     below the run when it is named first. An adapter is a folder of the run (`sft`, `dpo-2`, `answer`;
     `dpo` is the last of `rounds`, or of those that are there), a path, or a hub id. What names a
     folder as it stands is that folder, whatever commas it holds. Raises KoalignError for an unknown
-    name, with the known ones, for one not trained yet, and for a sum that counts an adapter twice.
+    name, with the known ones, for one not trained yet, for a sum that counts an adapter twice, and for
+    the roles of two steps in the wrong order.
     """
-    return [_step(step, run_dir, rounds) for step in steps_of(names)]
+    folders = [_step(step, run_dir, rounds) for step in steps_of(names)]
+    roles = [_role(folder) for folder in folders]
+    if len(roles) == 2 and (roles[0] == "answer" or roles[1] == "abstraction"):
+        raise KoalignError(
+            f"--adapters {names}: the first step writes the hint and the second answers with it; give "
+            f"`--adapters {','.join(reversed(steps_of(names)))}`"
+        )
+    return folders
+
+
+def _role(folder: Path | None) -> str:
+    """What an adapter is for, by its card; empty for the base and where there is no card."""
+    return read_card(folder).role if folder and (folder / CARD).exists() else ""
 
 
 def find_adapter(name: str, run_dir: Path) -> Path:

@@ -42,6 +42,8 @@ def prediction_of(benchmark: Benchmark, number: int, score: ItemScore, **others:
     problem = benchmark.problems[number]
     return Prediction(
         id=benchmark.ids[number],
+        key="" if benchmark.protocol.whole_query else problem.key,
+        question=problem.question,
         gold=problem.answers,
         subject=subject_of(benchmark.protocol, problem),
         passage=benchmark.clusters[number],

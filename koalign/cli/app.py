@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from io import TextIOWrapper
@@ -68,6 +69,9 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a console in cp949 has no sign for some characters
             stream.reconfigure(errors="replace")
+            os.environ["PYTHONIOENCODING"] = (
+                f"{stream.encoding}:replace"  # of training processes too
+            )
     try:
         app()
     except KoalignError as error:

@@ -114,6 +114,7 @@ def _solve_test_split(
     path = run_dir / "solve" / "answers.jsonl"
     solutions = read_jsonl(path, Solution)
     say(summary(solutions, done.seconds))
+    _warn_of_cut_hints(solutions)
     say(f"answers are in {path}")
     _exit_for_rows_not_asked(solutions)
 
@@ -186,7 +187,15 @@ def _solve_file(
             _report(job, policy)
         shutil.rmtree(job.work)
     say(f"{out}: {summary(solutions, time.monotonic() - started)}")
+    _warn_of_cut_hints(solutions)
     _exit_for_rows_not_asked(solutions)
+
+
+def _warn_of_cut_hints(solutions: Sequence[Solution]) -> None:
+    from koalign.evaluation.solving.solutions import cut_hints
+
+    if warning := cut_hints(solutions):
+        say(f"warning: {warning}", err=True)
 
 
 def _exit_for_rows_not_asked(solutions: Sequence[Solution]) -> None:

@@ -81,6 +81,9 @@ class Flip(Record):
     a: str
     b: str
     id: str
+    key: str
+    """What the source of the problem calls it."""
+    question: str
     subject: str
     flip: Literal["won", "lost"]
     answer_a: str | None

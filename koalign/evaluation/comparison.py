@@ -253,6 +253,8 @@ def _flips(scale: _Scale, a: Evaluated, b: Evaluated) -> Iterator[Flip]:
                 a=a.name,
                 b=b.name,
                 id=item_a.id,
+                key=item_a.key,
+                question=item_a.question,
                 subject=subject,
                 flip="won" if score > other else "lost",
                 answer_a=item_a.answer,

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from koalign.jsonl import read_jsonl, read_record
 from koalign.records import KoalignError, Record
+from koalign.text.naming import named
 
 RESULTS = "results.json"
 PREDICTIONS = "predictions.jsonl"
@@ -18,6 +19,9 @@ class Prediction(Record):
 
     id: str
     """Id of the problem; `#2` behind it where the data holds it a second time."""
+    key: str = ""
+    """What its source calls it."""
+    question: str = ""
     answer: str | None
     """Of a choice problem the number of the choice, from 1; none: `why` says why."""
     gold: tuple[str, ...]
@@ -42,6 +46,11 @@ class Prediction(Record):
     prompt_tokens: int = 0
     completion_tokens: int = 0
     """Generated, over all samples; 0 where candidates were scored."""
+
+    @property
+    def name(self) -> str:
+        """Key, question and id, for people."""
+        return named(self.id, self.question, self.key)
 
     @property
     def problem_id(self) -> str:

@@ -62,7 +62,7 @@ _MAP = _JINJA.from_string(
  style="max-width: {{ width }}px; display: block; border: 1px solid #ddd; margin: .6em 0">
 {% for spot, x, y in spots %}
 {% set problem = spot.answered.problem %}
-<g><title>{{ spot.cluster }}: {{ problem.question[:200] }} ({{ problem.id }})</title>
+<g><title>{{ spot.cluster }}: {{ problem.key }} {{ problem.question[:200] }} ({{ problem.id }})</title>
 <circle cx="{{ x }}" cy="{{ y }}" r="{{ 4 if spot.picked else 3 }}" stroke="{{ colour(spot.cluster) }}"
  fill="{{ colour(spot.cluster) if spot.picked else 'none' }}" opacity="{{ 0.9 if spot.picked else 0.5 }}"/>
 {% if spot.medoid %}

@@ -14,6 +14,7 @@ from koalign.reports.charts import Mark, differences
 from koalign.reports.page import Part, page
 from koalign.reports.spreadsheet import write_sheet
 from koalign.reports.views import print_lines, print_table
+from koalign.text.naming import named
 
 JSON = "comparison.json"
 PAGE = "comparison.html"
@@ -171,7 +172,7 @@ def _some_flips(title: str, flips: Sequence[Flip]) -> Iterator[str]:
 
 def _flip_row(flip: Flip) -> tuple[str, ...]:
     answers = _shown(flip.answer_b), _shown(flip.answer_a), _shown(" / ".join(flip.gold))
-    return flip.id, flip.subject or NO_SUBJECT, *answers
+    return named(flip.id, flip.question, flip.key), flip.subject or NO_SUBJECT, *answers
 
 
 def _shown(answer: str | None) -> str:

@@ -18,6 +18,7 @@ from koalign.reports.charts import bars, histogram
 from koalign.reports.page import Part, page, question_of
 from koalign.reports.views import print_lines, print_table
 from koalign.text.korean import han_leak, oddities
+from koalign.text.naming import named
 
 EXAMPLES = 3
 """Problems of each split shown on the page."""
@@ -120,6 +121,11 @@ def dataset_page(report: Mapping[str, Any], splits: Mapping[str, Sequence[Proble
     return page("Data", parts)
 
 
+def _name(problem: Problem) -> str:
+    """Its own id and koalign's; the question stands below."""
+    return named(problem.id, key=problem.key)
+
+
 def leaks_page(leaks: Sequence[FoundLeak]) -> str:
     """The first leaks, what is learned from on the left and what is evaluated on the right, as HTML."""
     parts = [
@@ -127,7 +133,7 @@ def leaks_page(leaks: Sequence[FoundLeak]) -> str:
             f"{number}. {leak.kind}, {leak.share:.0%} alike",
             [[_whole(side) for side in (leak.learned, leak.evaluated)]],
             [
-                f"{side.split}: {side.id} ({side.source} {side.key[:40]})"
+                f"{side.split}: {_name(side)}, {side.source}"
                 for side in (leak.learned, leak.evaluated)
             ],
             texts=True,
@@ -161,7 +167,9 @@ def print_pairs(report: Mapping[str, Any]) -> None:
         print_table(("no pair, or one fewer, because", "times"), report["dropped"].items())
 
 
-def pairs_page(report: Mapping[str, Any], pairs: Sequence[PlacedPair]) -> str:
+def pairs_page(
+    report: Mapping[str, Any], pairs: Sequence[PlacedPair], problems: Mapping[str, Problem]
+) -> str:
     """The same and more, with plots and a few pairs side by side, as HTML."""
     totals = (
         "n",
@@ -227,7 +235,7 @@ def pairs_page(report: Mapping[str, Any], pairs: Sequence[PlacedPair]) -> str:
             ),
             *(
                 Part(
-                    f"{number}. {pair.problem_id}: {pair.reason}",
+                    f"{number}. {_name(problems[pair.problem_id])}: {pair.reason}",
                     [(pair.prompt, pair.chosen.text, pair.rejected.text)],
                     ("prompt", f"chosen, {chosen:,} tokens", f"rejected, {rejected:,} tokens"),
                     texts=True,

@@ -35,7 +35,7 @@ def print_evaluation(evaluation: Evaluation, predictions: Sequence[Prediction]) 
         print_lines([f"… {len(ranked) - SUBJECTS} more in {RESULTS}"])
     print_lines(findings(evaluation.report))
     surest = (
-        f"{p.id} (answered {p.answer}, gold {' / '.join(p.gold)}, sure {sure:.0%})"
+        f"{p.name} (answered {p.answer}, gold {' / '.join(p.gold)}, sure {sure:.0%})"
         for sure, p in _surest(predictions)[: SUREST["line"]]
     )
     if line := ", ".join(surest):
@@ -58,7 +58,7 @@ def write_page(folder: Path, evaluation: Evaluation, predictions: Sequence[Predi
         Part(
             "The surest wrong answers",
             [
-                (p.id, p.subject, p.answer or "", " / ".join(p.gold), percent(sure))
+                (p.name, p.subject, p.answer or "", " / ".join(p.gold), percent(sure))
                 for sure, p in _surest(predictions)[: SUREST["page"]]
             ],
             ("item", "subject", "answered", "gold", "confidence"),
@@ -78,12 +78,13 @@ def write_csv(path: Path, predictions: Sequence[Prediction]) -> None:
     """One row an item, for spreadsheets: UTF-8 with its mark, and no cell that acts as a formula."""
     candidates = max((len(p.logprobs) for p in predictions), default=0)
     metrics = list(dict.fromkeys(name for p in predictions for name in p.scores))
-    head = ["id", "subject", "passage", "answer", "gold", "correct", "why", *metrics, "confidence",
-            *(f"logprob_{n}" for n in range(1, candidates + 1)), "votes", "hint", "text",
-            "prompt_tokens", "completion_tokens"]  # fmt: skip
+    head = ["id", "key", "question", "subject", "passage", "answer", "gold", "correct", "why",
+            *metrics, "confidence", *(f"logprob_{n}" for n in range(1, candidates + 1)),
+            "votes", "hint", "text", "prompt_tokens", "completion_tokens"]  # fmt: skip
     rows = (
         [
-            *(p.id, p.subject, p.passage, p.answer, " | ".join(p.gold), p.correct, p.why),
+            *(p.id, p.key, p.question, p.subject, p.passage),
+            *(p.answer, " | ".join(p.gold), p.correct, p.why),
             *(p.scores.get(name) for name in metrics),
             confidence(p),
             *(p.logprobs[n] if n < len(p.logprobs) else None for n in range(candidates)),

@@ -11,6 +11,7 @@ from koalign.evaluation.stats.wording import interval, listed, percent, points
 from koalign.reports.charts import bars
 from koalign.reports.page import Part, page
 from koalign.reports.views import console, plain, print_lines
+from koalign.text.naming import named
 
 _COLOURS = {"worse": "bold red", "better": "green"}
 _HEAD = ("sign", "base", "system", "difference (95 %)", "reading")
@@ -68,7 +69,10 @@ def diagnosis_page(report: Mapping[str, Any]) -> str:
             ),
             Part(
                 "Texts of the system whose reasoning contradicts the answer",
-                [(example["id"], example["text"]) for example in system["contradictions"]],
+                [
+                    (named(e["id"], e["question"], e["key"]), e["text"])
+                    for e in system["contradictions"]
+                ],
                 texts=True,
             ),
         ],

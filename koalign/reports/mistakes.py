@@ -9,13 +9,12 @@ from koalign.mining.mistakes.mistakes import AnsweredProblem, Mined, MinedCluste
 from koalign.reports.charts import bars, colour, scatter
 from koalign.reports.page import Part, page, question_of
 from koalign.reports.views import print_lines, print_table
+from koalign.text.naming import named
 
 SPOTS = 3000
 """Mistakes in the picture, all medoids and picked ones before others."""
 EXAMPLES = 20
 """Medoids shown whole."""
-SHOWN = 60
-"""Letters of a question in the terminal."""
 UNNAMED = "(no subject)"
 HEAD = ("cluster", "wrong", "picked", "subjects", "about")
 
@@ -24,11 +23,9 @@ def print_mined(mined: Mined) -> None:
     """How much was wrong, in which clusters, and what was picked."""
     print_lines(_summary(mined))
     if mined.clusters:
-        # Many a data set puts the passage before the question: what is asked stands last.
-        questions = (" ".join(cluster.question.split()) for cluster in mined.clusters)
         rows = [
-            (str(cluster.cluster), *_row(cluster), "…" * (len(text) > SHOWN) + text[-SHOWN:])
-            for cluster, text in zip(mined.clusters, questions, strict=True)
+            (str(cluster.cluster), *_row(cluster), str(cluster.medoid))
+            for cluster in mined.clusters
         ]
         print_table((*HEAD, "for example"), rows)
     print_lines(f"note: {note}" for note in mined.notes)
@@ -38,7 +35,7 @@ def mined_page(mining: Mining) -> str:
     """The same with a map of the mistakes, their subjects, and each medoid whole, as HTML."""
     mined = mining.mined
     medoids = {spot.cluster: spot for spot in mining.spots if spot.medoid}
-    rows = [(_number(c.cluster), *_row(c), c.question) for c in mined.clusters]
+    rows = [(_number(c.cluster), *_row(c), c.medoid.key, c.medoid.question) for c in mined.clusters]
     shown = sorted(mining.spots, key=lambda spot: (not spot.medoid, not spot.picked))[:SPOTS]
     fit = f" (mean silhouette {mined.silhouette:.2f})" if mined.silhouette is not None else ""
     return page(
@@ -48,7 +45,7 @@ def mined_page(mining: Mining) -> str:
             Part(
                 f"{len(rows)} clusters{fit}",
                 rows,
-                (*HEAD, "the mistake in its middle"),
+                (*HEAD, "its own id", "the mistake in its middle"),
                 f"{len(shown):,} of {len(mining.spots):,} mistakes, in the two directions in which they "
                 "differ most: what lies apart is unlike, what lies together may be. Filled: picked. "
                 "Ringed and numbered: the middle of a cluster. Point at one to read it.",
@@ -62,7 +59,7 @@ def mined_page(mining: Mining) -> str:
             bars("Why they are wrong", mined.why, "As the grader says."),
             *(
                 Part(
-                    f"Cluster {number}: the mistake in its middle",
+                    f"Cluster {number}: the mistake in its middle, {_title(spot.answered)}",
                     [_whole(spot.answered)],
                     ("asked", "answered", "gold"),
                     texts=True,
@@ -94,6 +91,11 @@ def _row(cluster: MinedCluster) -> tuple[int, int, str, str]:
 
 def _number(cluster: int) -> Markup:
     return Markup('<b style="color: {}">{}</b>').format(colour(cluster), cluster)
+
+
+def _title(answered: AnsweredProblem) -> str:
+    """Its own id and koalign's; the question stands below."""
+    return named(answered.problem.id, key=answered.problem.key)
 
 
 def _whole(answered: AnsweredProblem) -> tuple[str, str, str]:

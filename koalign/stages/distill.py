@@ -16,6 +16,7 @@ from koalign.data.prompting.tokens import completion_ids, prompt_ids
 from koalign.engines.judging import DRAWS, ENOUGH, calls_to_judge, judged_by, right_replies
 from koalign.engines.opening import open_engine, tokenizer_of
 from koalign.engines.teacher import TeacherResult, ask_teacher
+from koalign.evaluation.stats.wording import in_words
 from koalign.guard import HELD_OUT, leaking_texts, refuse_leaks
 from koalign.jsonl import read_jsonl, read_record, write_json, write_jsonl
 from koalign.mining.distilling.explaining import REASONING, ask_for_rationale, in_another_order
@@ -272,11 +273,10 @@ def _refuse_nothing(report: Mapping[str, Any], out: Path) -> None:
     """Raises KoalignError where nothing is left; prints what the share of own ones cost."""
     cut, own = report["dropped"].get("over_teacher_share", 0), report["kept"]["own"]
     if not report["problems_explained"]:
-        reasons = ", ".join(f"{reason} {count}" for reason, count in report["dropped"].items())
+        reasons = in_words(report["dropped"]) if report["dropped"] else "nothing was asked"
         remedy = "; distill.own_per_teacher: 0 keeps the teacher's" if cut else ""
         raise KoalignError(
-            f"distill: no rationale is left ({reasons or 'nothing was asked'}); see "
-            f"{out / 'dropped.jsonl'}{remedy}"
+            f"distill: no rationale is left ({reasons}); see {out / 'dropped.jsonl'}{remedy}"
         )
     if cut:
         say(

@@ -230,6 +230,8 @@ def _answer(config: Config, inputs: Inputs, out: Path, *, numbers: Sequence[int]
         verdict = grade(problem, sample.text, sample.finish_reason)
         prediction = Prediction(
             id=problem.id,
+            key=problem.key,
+            question=problem.question,
             answer=verdict.answer,
             gold=problem.answers,
             correct=verdict.correct,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from koalign.config.sections import Config
 from koalign.data.prompting.orders import Order, in_order
 from koalign.engines.opening import tokenizer_of
+from koalign.evaluation.stats.wording import in_words
 from koalign.guard import HELD_OUT, refuse_leaks
 from koalign.jsonl import read_jsonl, read_record, write_atomically, write_json, write_jsonl
 from koalign.mining.pairs.mining import Item, SampledPrompt, mine_candidates
@@ -34,6 +35,17 @@ from koalign.records import (
 from koalign.renderer import open_renderer
 from koalign.reports.data import pairs_page
 from koalign.run import PREPARED, Inputs, Stage, StageResult
+
+REMEDIES = {
+    "all_right": "Most problems are right in every sample: take harder ones, or raise sample.temperature",
+    "all_wrong": "Most problems are never right: train SFT longer (sft.epochs), or take easier ones",
+    "unreadable": "Most samples give no answer: raise sample.max_tokens, or "
+    "train SFT longer (sft.epochs)",
+    "no_better_than_guessing": "Most problems are right by guessing: raise sample.n, or train SFT longer",
+    "no_rule_verifies_it": "Long answers have no rule: give rankings as training data",
+}
+"""Why most problems gave no pair -> what to do."""
+OTHERWISE = "Raise sample.n or sample.temperature, or train SFT longer (sft.epochs)"
 
 
 def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
@@ -77,7 +89,13 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     for item in items:
         if not candidates[item.problem_id]:
             rates = ", ".join(f"{rate.right} of {rate.n} right" for rate in item.orders)
-            drop = Drop(stage="pairs", reason=item.use, problem_id=item.problem_id, detail=rates)
+            drop = Drop(
+                stage="pairs",
+                reason=item.use,
+                problem_id=item.problem_id,
+                key=problems[item.problem_id].key,
+                detail=rates,
+            )
             drops.append(drop)
     drops.sort(key=lambda drop: (drop.problem_id, drop.reason, drop.detail))
     write_jsonl(out / "items.jsonl", items)
@@ -85,12 +103,17 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     report = describe_pairs(items, pairs, drops, ches)
     write_json(out / "report.json", report)
     if not pairs:
+        reasons = Counter(drop.reason for drop in drops)
+        most = reasons.most_common(1)
+        remedy = REMEDIES.get(most[0][0], OTHERWISE) if most else OTHERWISE
         raise KoalignError(
-            f"no problem gave a pair: {report['dropped']}; see {out / 'dropped.jsonl'}"
+            f"no problem gave a pair: {in_words(dict(reasons.most_common()))}; see "
+            f"{out / 'dropped.jsonl'}. {remedy}"
         )
     pairs.sort(key=_file_order)
     write_jsonl(out / "pairs.jsonl", [placed.pair for placed in pairs])
-    write_atomically(out / "report.html", pairs_page(report, pairs))
+    named = problems | {ranking.problem.id: ranking.problem for ranking in rankings}
+    write_atomically(out / "report.html", pairs_page(report, pairs, named))
     return StageResult(
         counts={
             "pairs": len(pairs),

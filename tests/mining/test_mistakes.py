@@ -69,8 +69,8 @@ def test_planted_topics_are_the_clusters_and_their_terms_name_them():
             for word in words.split()
             for term in one.terms
         )
-        assert one.question.startswith(TOPICS[next(iter(one.subjects))][:5])
-        assert len(one.ids) == one.size and one.medoid in one.ids
+        assert one.medoid.question.startswith(TOPICS[next(iter(one.subjects))][:5])
+        assert len(one.mistakes) == one.size and one.medoid in one.mistakes
 
 
 def test_what_the_model_wrote_sets_mistakes_on_one_question_apart():
@@ -81,7 +81,7 @@ def test_what_the_model_wrote_sets_mistakes_on_one_question_apart():
     ]
     found = select(answers).mined
     odd = {one.problem.id for one in answers[1::2]}
-    assert sorted(len(set(one.ids) & odd) for one in found.clusters) == [0, 10]
+    assert sorted(len({m.id for m in one.mistakes} & odd) for one in found.clusters) == [0, 10]
 
 
 def test_a_choice_taken_stands_for_text_where_none_was_written_and_only_the_head_of_a_passage_is_read():
@@ -111,7 +111,7 @@ def test_never_more_than_asked_for_nothing_twice_and_the_order_of_the_answers_is
     assert mined.picked == min(len(wrong), take - int(replay * take))
     if mined.clusters:
         assert sum(one.picked for one in mined.clusters) == mined.picked
-        medoids = [one.medoid for one in mined.clusters]
+        medoids = [one.medoid.id for one in mined.clusters]
         assert sum(name in ids for name in medoids) == min(len(medoids), mined.picked)
     mixed = select(rng.sample(answers, len(answers)), **asked)
     assert mixed == mining
@@ -171,7 +171,7 @@ def test_another_seed_picks_others_but_keeps_the_medoids():
     first, other = (select(rows, take=10, clusters=2, seed=seed) for seed in (0, 1))
     ids = [{p.id for p in mining.problems} for mining in (first, other)]
     assert ids[0] != ids[1]
-    assert {one.medoid for one in first.mined.clusters} <= ids[0] & ids[1]
+    assert {one.medoid.id for one in first.mined.clusters} <= ids[0] & ids[1]
 
 
 @pytest.mark.parametrize(("wrong", "clustered"), [(9, False), (10, True)])
@@ -218,7 +218,16 @@ def test_vectors_of_ones_own_decide_the_clusters():
     rows = exam({"생물": 12, "역사": 12})
     mining = select(rows, vectors=lambda texts: np.array([[len(t) % 2, 1.0] for t in texts]))
     for one in mining.mined.clusters:
-        assert len({len(mistake_text(r)) % 2 for r in rows if r.problem.id in one.ids}) == 1
+        assert (
+            len(
+                {
+                    len(mistake_text(r)) % 2
+                    for r in rows
+                    if r.problem.id in {m.id for m in one.mistakes}
+                }
+            )
+            == 1
+        )
     assert len(mining.mined.clusters) == 2
 
 

@@ -12,7 +12,7 @@ from support.completions import OPTIONS, answering, placed, says
 from koalign.evaluation.stats.tables import histogram, quantiles
 from koalign.mining.pairs.mining import Item, mine_candidates
 from koalign.mining.pairs.report import describe_pairs
-from koalign.records import Drop
+from koalign.records import Drop, Problem
 from koalign.reports.data import pairs_page, print_pairs
 
 
@@ -78,7 +78,12 @@ def test_the_page_shows_twenty_pairs_side_by_side_and_needs_nothing_from_elsewhe
     for number, one in enumerate(pairs):
         side = one.pair.chosen.model_copy(update={"text": f"<b>{says('다')}</b> {number}번"})
         pairs[number] = replace(one, pair=one.pair.model_copy(update={"chosen": side}))
-    text = pairs_page(describe_pairs(ITEMS, pairs, [], []), pairs)
+    problems = {
+        one.pair.problem_id: Problem(question="?", kind="short", key=f"q-{n}")
+        for n, one in enumerate(pairs)
+    }
+    text = pairs_page(describe_pairs(ITEMS, pairs, [], []), pairs, problems)
+    assert "1. q-" in text
     assert text.count("&lt;b&gt;고른 답: 다") == 20 and "<b>" not in text
     assert all(f" {number}번" in text for number in range(0, 40, 2)), "one of each problem"
     for outside in ("http", "src=", "<script", "@import", "url("):

@@ -157,7 +157,7 @@ def test_long_answers_are_not_asked_for(folder):
         ({"trained": []}, "none of the 0 problems trained on has an answer"),
         ({"held_out": []}, "none of the 0 problems held out has an answer"),
         ({"held_out": [HELD_OUT[0], *TRAIN[:2]]}, "2 held-out problems were trained on"),
-        ({"sampling": Sampling(max_tokens=999_990)}, "lower max_tokens"),
+        ({"sampling": Sampling(max_tokens=999_990)}, "lower solve.max_tokens"),
     ],
 )
 def test_what_would_say_nothing_is_refused_before_anything_is_drawn(folder, changes, said):

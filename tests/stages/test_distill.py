@@ -223,7 +223,7 @@ def test_an_output_that_is_there_or_has_no_such_name_is_refused(ready):
 
 
 def test_nothing_left_is_an_error_with_the_reasons_and_the_remedy(ready):
-    said = r"no rationale is left \(no_answer 48\)"
+    said = r"no rationale is left \(no answer 48\)"
     with (
         serving(lambda prompt, draw: "모르겠다.") as teacher,
         pytest.raises(KoalignError, match=said),

@@ -29,7 +29,7 @@ def test_predictions_become_a_file_that_data_train_reads_with_a_table_and_a_page
     wrong = {p.id for p in read_jsonl(folder / "eval" / PREDICTIONS, Prediction) if not p.correct}
     assert listed["wrong"] == len(wrong) and (listed["picked"], listed["replayed"]) == (15, 5)
     assert sum(one.id in wrong for one in reading.problems) == 15
-    assert {name for one in listed["clusters"] for name in one["ids"]} == wrong
+    assert {m["id"] for one in listed["clusters"] for m in one["mistakes"]} == wrong
     assert "15 mistakes taken, 5 replayed (25% of the set)" in done.stdout
     assert "no run in runs/default" in done.stdout and not Path("runs").exists()
     page = Path("hard.html").read_text(encoding="utf-8")

@@ -107,7 +107,10 @@ def test_no_pair_at_all_is_refused_and_the_list_says_why(scripted):
     koalign("sft", code=0)
     done = koalign("dpo-pairs", code=2)
     assert "no problem gave a pair" in done.stderr
-    assert done.stderr.splitlines()[-1].count("dropped.jsonl") == 1
+    message = done.stderr.splitlines()[-1]
+    assert message.count("dropped.jsonl") == 1 and "{" not in message and "_" not in message[:60]
+    assert "no well formed right answer 13, all wrong 11" in message
+    assert "train SFT longer" in message
     reasons = Counter(d.reason for d in read_jsonl(RUN / "pairs" / "dropped.jsonl", Drop))
     assert sum(reasons.values()) == 24
 

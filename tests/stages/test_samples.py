@@ -185,5 +185,7 @@ def test_too_long_a_prompt_is_refused_before_anything_is_drawn():
     engine = SimpleNamespace(base=SCRIPTED_BASE.model_copy(update={"context": 20}))
     requests = [Request("a", (1,) * 5), Request("b", (1,) * 11)]
     refuse_no_room(engine, requests, Sampling(max_tokens=9), "samples")
-    with pytest.raises(KoalignError, match="a prompt of 11 tokens and max_tokens 10 do not fit"):
+    with pytest.raises(
+        KoalignError, match=r"a prompt of 11 tokens and solve\.max_tokens 10 do not fit"
+    ):
         refuse_no_room(engine, requests, Sampling(max_tokens=10), "samples")

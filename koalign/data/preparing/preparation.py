@@ -177,7 +177,9 @@ class Preparation:
         self.splits[name] = [problem for problem, kept in pairs if kept]
 
     def _drop(self, problem: Problem, reason: str, detail: str) -> None:
-        drop = Drop(stage="prepare", reason=reason, problem_id=problem.id, detail=detail)
+        drop = Drop(
+            stage="prepare", reason=reason, problem_id=problem.id, key=problem.key, detail=detail
+        )
         self.dropped.append(drop)
 
     def _drop_hint(self, hint: Hint, reason: str, place: str) -> None:

@@ -207,9 +207,15 @@ class _Model:
             "openings": dict(islice(self._openings.items(), EXAMPLES)),
             "phrases": dict(longest[:SHOWN_PHRASES]),
             "contradictions": [
-                {"id": text.reply.problem.id, "text": text.reply.sample.text}
+                {
+                    "id": problem.id,
+                    "key": problem.key,
+                    "question": problem.question,
+                    "text": text.reply.sample.text,
+                }
                 for text in texts
                 if text.contradicts
+                for problem in [text.reply.problem]
             ][:EXAMPLES],
         }
 

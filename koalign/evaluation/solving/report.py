@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Literal, get_args
 
 from koalign.evaluation.solving.controls import Controls
-from koalign.evaluation.solving.voting import Answer, Attempt, spent, vote_of
+from koalign.evaluation.solving.voting import CUT, Answer, Attempt, spent, vote_of
 from koalign.evaluation.stats.intervals import (
     Figure,
     figure,
@@ -123,7 +123,7 @@ def solving_report(
         regression=regression,
         verdict=verdict,
         sentence=sentence,
-        notes=tuple(_notes(columns, regression)),
+        notes=(*_notes(columns, regression), *_cut_hints(attempts)),
     )
 
 
@@ -266,6 +266,23 @@ def _notes(columns: Mapping[Name, Column], regression: Regression | None) -> lis
             f"({_tested(regression.low, regression.high, regression.p)})"
         )
     return notes
+
+
+def _cut_hints(attempts: Sequence[Attempt]) -> list[str]:
+    """What hints that were cut off cost, where they are many."""
+    hints = [hint for attempt in attempts for hint in attempt.hints]
+    cut = [hint for hint in hints if hint.use == "unfinished"]
+    if not cut or len(cut) < CUT * len(hints):
+        return []
+    tokens = sum(hint.tokens for hint in cut) / sum(
+        spent(attempt).generated for attempt in attempts
+    )
+    return [
+        f"{len(cut):,} of {len(hints):,} hints were cut off at solve.max_tokens. They cost {tokens:.0%} of "
+        "the generated tokens, no answer is given with them, and the bare policy spends the same tokens on "
+        "answers: a loss at equal tokens may be theirs. Raise solve.max_tokens, or train on shorter hints "
+        "(hints.max_characters)"
+    ]
 
 
 def _tested(low: float | None, high: float | None, p: float | None) -> str:

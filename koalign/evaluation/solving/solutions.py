@@ -9,6 +9,7 @@ from statistics import fmean
 from typing import Literal, get_args
 
 from koalign.evaluation.solving.voting import (
+    CUT,
     Attempt,
     ShownHint,
     Spent,
@@ -162,6 +163,18 @@ def count_solutions(solutions: Sequence[Solution]) -> dict[str, int]:
         **dict(sorted(why.items())),
         **{f"hints_{use}": count for use, count in sorted(uses.items())},
     }
+
+
+def cut_hints(solutions: Sequence[Solution]) -> str:
+    """What hints that were cut off cost, and what to do; empty for few."""
+    uses = Counter(hint.use for solution in solutions for hint in solution.hints)
+    if uses["unfinished"] < CUT * uses.total() or not uses["unfinished"]:
+        return ""
+    return (
+        f"{uses['unfinished']:,} of {uses.total():,} hints were cut off at solve.max_tokens: their tokens "
+        "are spent, no answer is given with them, and as many answers have no hint. Raise "
+        "solve.max_tokens, or train on shorter hints (hints.max_characters)"
+    )
 
 
 def figures_of(solutions: Sequence[Solution]) -> dict[str, float]:

@@ -15,6 +15,9 @@ from koalign.text.ngrams import character_ngrams, jaccard
 ALIKE = 0.9
 """Hints of one problem from this Jaccard of character 5-grams on are one hint, as in `prepare`."""
 
+CUT = 0.1
+"""Share of the hints that are cut off from which a line says so. A rule of thumb."""
+
 Use = Literal["used", "repeated", "unfinished", "empty", "too_long", "states_an_answer"]
 
 

@@ -35,6 +35,11 @@ def p_value(p: float | None) -> str:
     return "" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
+def in_words(counts: Mapping[str, int]) -> str:
+    """`all right 12, never read 3` of reasons; `none` where there is no reason."""
+    return listed({reason.replace("_", " "): n for reason, n in counts.items()}) or "none"
+
+
 def listed(counts: Mapping[str, int]) -> str:
     """`right 1,200, wrong 3`."""
     return ", ".join(f"{name} {count:,}" for name, count in counts.items())

@@ -19,6 +19,7 @@ from koalign.evaluation.stats.tables import frequencies
 from koalign.mining.mistakes.clusters import Clusters, cluster, shares_by_size
 from koalign.mining.mistakes.tfidf import Weights, distinctive_terms, plane, reduced, weigh
 from koalign.records import KoalignError, Problem, Record, content_hash
+from koalign.text.naming import named
 
 FEWEST = 10
 """Fewer mistakes than this are not clustered."""
@@ -26,6 +27,18 @@ TERMS = 6
 """Word prefixes that describe a cluster, by TF-IDF."""
 _PASSAGE = 300
 """Characters of a passage in a mistake's text: the whole of it would outweigh the question."""
+
+
+class ProblemName(Record):
+    """How a person finds a problem again."""
+
+    id: str
+    key: str
+    """What its source calls it."""
+    question: str
+
+    def __str__(self) -> str:
+        return named(self.id, self.question, self.key)
 
 
 class MinedCluster(Record):
@@ -39,12 +52,9 @@ class MinedCluster(Record):
     """Of its mistakes, the most frequent first."""
     terms: tuple[str, ...]
     """Distinctive beginnings of words, by weight."""
-    medoid: str
-    """Id of the medoid, the first to be picked."""
-    question: str
-    """What the medoid asks."""
-    ids: tuple[str, ...]
-    """Of all its mistakes."""
+    medoid: ProblemName
+    """The mistake in its middle, the first to be picked."""
+    mistakes: tuple[ProblemName, ...]
 
 
 class Mined(Record):
@@ -270,15 +280,18 @@ def _described(
                 picked=sum(problem.id in chosen for problem in problems),
                 subjects=frequencies(problem.subject for problem in problems),
                 terms=distinctive_terms(weights, members, TERMS),
-                medoid=wrong[medoid].problem.id,
-                question=wrong[medoid].problem.question,
-                ids=tuple(problem.id for problem in problems),
+                medoid=_name(wrong[medoid].problem),
+                mistakes=tuple(map(_name, problems)),
             )
         )
         for row, problem in zip(members, problems, strict=True):
             x, y = map(float, flat[row])
             spots.append(Spot(x, y, number, problem.id in chosen, row == medoid, wrong[row]))
     return clusters, spots
+
+
+def _name(problem: Problem) -> ProblemName:
+    return ProblemName(id=problem.id, key=problem.key, question=problem.question)
 
 
 def _subjects(

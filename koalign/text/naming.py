@@ -1,0 +1,25 @@
+"""naming: id, key and question of a problem -> one line by which a person finds it again."""
+
+from __future__ import annotations
+
+LONGEST = 60
+"""Letters of a question or a key that are shown."""
+
+
+def named(id: str, question: str = "", key: str = "") -> str:
+    """`q-17: …사는 곳은? (0f3a62c1d4e5b697)`: the source's own id, the question, koalign's id.
+
+    Many a data set puts the passage before the question, so its end is shown.
+    """
+    parts = [_cut(key), _end(question)]
+    return f"{': '.join(filter(None, parts))} ({id})" if any(parts) else id
+
+
+def _cut(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
+
+
+def _end(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST else f"…{line[1 - LONGEST :]}"

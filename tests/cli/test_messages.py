@@ -1,0 +1,43 @@
+"""Messages say what to do next, on any console."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from support.command import KOALIGN, koalign
+from support.problems import problem, write_lines
+
+from koalign.evaluation.stats.wording import in_words
+
+
+def test_reasons_are_words():
+    assert in_words({"all_right": 1200, "too_long": 3}) == "all right 1,200, too long 3"
+    assert in_words({}) == "none"
+
+
+def test_a_console_without_a_sign_for_a_character_stops_nothing(scripted):
+    rows = [problem(n, question=f"🚀 {n}번 – 사람이 사는 곳은? \u200b𠮷 é") for n in range(4)]
+    write_lines(Path("train.jsonl"), rows)
+    for encoding, command, code in [
+        ("cp949", ["preview"], 0), ("ascii", ["preview"], 0), ("cp949", ["grade", "없는 🚀.jsonl"], 2),
+    ]:  # fmt: skip
+        environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+        done = subprocess.run([*KOALIGN, *command], env=environment, capture_output=True)
+        assert done.returncode == code, done.stderr
+        assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["solve test.jsonl -o o.jsonl", "benchmark direct"])
+def test_swapped_roles_are_refused_with_the_right_order(ran, command):
+    done = koalign(*command.split(), "--adapters", "answer,abstraction", code=2)
+    assert "the first step writes the hint" in done.stderr
+    assert "give `--adapters abstraction,answer`" in done.stderr
+
+
+def test_hints_that_are_cut_off_are_told_with_what_they_cost(ran):
+    command = ["solve", "test.jsonl", "-o", "o.jsonl"]
+    assert "cut off" not in koalign(*command, code=0).stderr
+    done = koalign(*command, "--force", "-s", "solve.max_tokens=20", code=0)
+    assert "hints were cut off at solve.max_tokens" in done.stderr
+    assert "Raise solve.max_tokens" in done.stderr
