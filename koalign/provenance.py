@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
+import re
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -20,8 +25,11 @@ PACKAGES = (
 
 @contextmanager
 def measured() -> Iterator[dict[str, float]]:
-    """Seconds and peak memory (MB; resident, of children too) of what is done meanwhile."""
-    cost: dict[str, float] = {"peak_memory_mb": 0.0}
+    """Seconds and peak memory of what is done meanwhile, in MB.
+
+    Resident, of children too; and what torch reserved on the GPU in this process.
+    """
+    cost: dict[str, float] = {"peak_memory_mb": 0.0, "peak_gpu_memory_mb": 0.0}
     over = threading.Event()
     process = psutil.Process()
 
@@ -37,6 +45,8 @@ def measured() -> Iterator[dict[str, float]]:
             if over.wait(0.2):
                 return
 
+    if gpu := _gpu_in_use():
+        gpu.reset_peak_memory_stats()
     watcher = threading.Thread(target=watch, daemon=True)
     started = time.monotonic()
     watcher.start()
@@ -46,6 +56,42 @@ def measured() -> Iterator[dict[str, float]]:
         over.set()
         watcher.join()
         cost["seconds"] = round(time.monotonic() - started, 2)
+        if gpu := _gpu_in_use():
+            cost["peak_gpu_memory_mb"] = round(gpu.max_memory_reserved() / 2**20, 1)
+
+
+def _gpu_in_use() -> Any:
+    """torch.cuda where this process has begun to use it."""
+    torch = sys.modules.get("torch")
+    return torch.cuda if torch and torch.cuda.is_initialized() else None
+
+
+def device() -> str:
+    """The first GPU by name, or the CPU by its cores: times are compared on the same one only."""
+    listed = gpus()
+    return listed[0][0] if listed else f"CPU, {cores()} cores"
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(psutil.Process().cpu_affinity() or [])
+
+
+@cache
+def gpus() -> tuple[tuple[str, int], ...]:
+    """Name and MiB of each GPU that nvidia-smi lists and CUDA_VISIBLE_DEVICES shows."""
+    try:
+        listed = subprocess.run(
+            ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"],
+            capture_output=True, text=True, check=True, timeout=10,
+        ).stdout  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    found = [(name, int(size)) for name, size in re.findall(r"^(.+), (\d+)$", listed, re.MULTILINE)]
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None or not re.fullmatch(r"(\d+(,\d+)*)?", visible):  # it may name them otherwise
+        return tuple(found)
+    return tuple(found[int(n)] for n in visible.split(",") if n and int(n) < len(found))
 
 
 def git_commit(checkout: Path = Path(__file__).parents[1]) -> str | None:

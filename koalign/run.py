@@ -17,7 +17,7 @@ from koalign.config.sections import Config, resolve_path
 from koalign.data.formats.files import contents
 from koalign.jsonl import read_record, write_json
 from koalign.plans import PLAN, Plan, other_plan, void_plan, write_plan
-from koalign.provenance import git_commit, measured, package_versions
+from koalign.provenance import device, git_commit, measured, package_versions
 from koalign.records import KoalignError, Record, content_hash
 from koalign.renderer import open_renderer
 
@@ -90,6 +90,10 @@ class Manifest(Record):
     seconds: float
     peak_memory_mb: float
     """Resident memory of the process and its children, sampled five times a second."""
+    device: str = ""
+    """The card that it ran on; empty: not recorded by that version."""
+    peak_gpu_memory_mb: float = 0
+    """What torch reserved on the GPU in the process of the stage; 0: nothing."""
 
     @field_validator("outputs")
     @classmethod
@@ -149,6 +153,8 @@ def execute(
         packages=package_versions(),
         seconds=cost["seconds"],
         peak_memory_mb=cost["peak_memory_mb"],
+        device=device(),
+        peak_gpu_memory_mb=cost["peak_gpu_memory_mb"],
     )
     write_json(out / MANIFEST, manifest.model_dump(mode="json"))
     shutil.rmtree(out / WORK, ignore_errors=True)  # now: until it is whole it needs this

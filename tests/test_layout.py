@@ -114,9 +114,14 @@ def test_no_file_tells_two_stories():
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], *([name, "--help"] for name in ("sft", "run", "solve", "show"))]
+    "arguments",
+    [
+        ["--help"],
+        *([name, "--help"] for name in ("sft", "run", "solve", "show")),
+        ["plan", "--gpu", "24GB", "--model", "Qwen/Qwen3-8B"],
+    ],
 )
-def test_help_loads_no_heavy_module(arguments):
+def test_help_and_plan_load_no_heavy_module(arguments):
     program = (
         "import sys; from koalign.cli.app import app\n"
         f"try: app({arguments})\nexcept SystemExit: pass\n"
@@ -139,7 +144,8 @@ def test_the_command_line_options_are_frozen():
     stage = {"-c", "-s", "--run-dir", "--force"}
     expected = dict.fromkeys(("prepare", "sft", "dpo-pairs", "dpo", "abstractions", "evaluate"), stage)  # fmt: skip
     expected |= {
-        "run": stage | {"--seeds"},
+        "run": stage | {"--seeds", "--anyway"},
+        "plan": {"--gpu", "--model", "--json", "-c", "-s", "--run-dir"},
         "solve": stage
         | {"problems", "-o", "--adapters", "--budget", "--greedy", "--report", "--any-template"},
         "benchmark": stage

@@ -11,7 +11,17 @@ from typing import Annotated
 import typer
 
 import koalign
-from koalign.cli import adapters, benchmark, compare, distill, inspect, mine, solve, stages
+from koalign.cli import (
+    adapters,
+    benchmark,
+    compare,
+    distill,
+    inspect,
+    mine,
+    plan,
+    solve,
+    stages,
+)
 from koalign.cli.stages import stage_command
 from koalign.records import KoalignError
 from koalign.text.visible import say
@@ -39,7 +49,7 @@ for _command, _help in {
     _function = OWN_OPTIONS.get(_command) or stage_command(_command)
     app.command(_command, help=_help, rich_help_panel=CHAIN)(_function)
 for _panel, _functions in {
-    "Look": (inspect.show, inspect.preview, inspect.init, inspect.doctor),
+    "Look": (plan.plan, inspect.show, inspect.preview, inspect.init, inspect.doctor),
     "Measure": (benchmark.benchmark, compare.compare, inspect.grade),
     "Make training data": (mine.mine, distill.distill),
 }.items():

@@ -42,6 +42,9 @@ def run(
             "so on. Without: as many as the run has.",
         ),
     ] = None,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Also where the plan says that memory will not do.")
+    ] = False,
     files: Files = None,
     settings: Settings = None,
     run_dir: RunDir = DEFAULT_RUN,
@@ -57,6 +60,7 @@ def run(
     config = load_config(files or [], settings or [])
     _warn_without_hints(config)
     folders = seed_folders(run_dir, seeds)
+    _plan(config, run_dir, len(folders), anyway)
     if len(folders) == 1:
         run_stages("run", files, settings, run_dir, force)
         return
@@ -70,6 +74,21 @@ def run(
     print_seeds(report)
     say(f"the same as a page: {run_dir / PAGE}")
     say(f"each seed by itself: {', '.join(f'koalign show {folder}' for folder in folders)}")
+
+
+def _plan(config: Config, run_dir: Path, seeds: int, anyway: bool) -> None:
+    """The total of the plan as a line; raises KoalignError where memory will not do."""
+    from koalign.cli.plan import estimate_of
+    from koalign.engines.opening import is_endpoint
+    from koalign.planning.changes import refuse_too_large
+    from koalign.reports.plan import total_line
+
+    if config.engine.backend == "scripted" or is_endpoint(config.model.path):
+        return
+    planned = estimate_of(config, run_dir)
+    say(total_line(planned.estimate, seeds), err=True)
+    if not anyway:
+        refuse_too_large(planned.estimate, config, planned.counts, planned.done)
 
 
 def _warn_without_hints(config: Config) -> None:

@@ -1,0 +1,94 @@
+"""plan: koalign plan: memory, hours, tokens, disk and money of a run before it begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from koalign.cli.options import DEFAULT_RUN, AsJson, Files, RunDir, Settings
+from koalign.records import KoalignError
+from koalign.text.visible import say_json
+
+if TYPE_CHECKING:
+    from koalign.config.sections import Config
+    from koalign.planning.counts import Counts
+    from koalign.planning.estimate import Estimate
+
+
+def plan(
+    gpu: Annotated[
+        str | None,
+        typer.Option(
+            "--gpu", help="A card, such as A100-80, or its memory: 24GB. Without: this machine."
+        ),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Folder or hub id. Without: model.path.")
+    ] = None,
+    as_json: AsJson = False,
+    files: Files = None,
+    settings: Settings = None,
+    run_dir: RunDir = DEFAULT_RUN,
+) -> None:
+    """Memory, hours, tokens, disk and money of every stage of `run`, before it begins."""
+    from koalign.config.files import load_config
+    from koalign.config.sections import ASSETS
+    from koalign.reports import plan as report
+
+    if model and not files and not Path("koalign.yaml").exists():
+        files = [ASSETS / "no_data.yaml"]  # and not the example, which is made for a tiny model
+    config = load_config(
+        files or [], [*(settings or []), *([f"model.path={model}"] if model else [])]
+    )
+    planned = estimate_of(config, run_dir, gpu)
+    estimate, change = planned.estimate, planned.change()
+    if as_json:
+        say_json(report.as_json(estimate, config.model.path, change))
+    else:
+        report.print_estimate(estimate, config.model.path, change)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """An estimate and what it was made of."""
+
+    estimate: Estimate
+    config: Config
+    counts: Counts
+    done: dict[str, float]
+
+    def change(self) -> list[str] | None:
+        """The smallest change with which the run fits, where it does not."""
+        from koalign.planning.changes import smallest_change
+
+        made = self.estimate
+        if made.fits:
+            return None
+        return smallest_change(self.config, made.shape, self.counts, made.card, self.done)
+
+
+def estimate_of(config: Config, run_dir: Path, gpu: str | None = None) -> Planned:
+    """What a run needs on a card, or on this machine. Raises KoalignError for what cannot be planned."""
+    from koalign.engines.opening import is_endpoint
+    from koalign.planning.cards import card_here, card_named
+    from koalign.planning.counts import counts_of
+    from koalign.planning.estimate import estimate
+    from koalign.planning.history import manifests, speeds
+    from koalign.planning.shape import read_shape
+
+    if is_endpoint(config.model.path):
+        raise KoalignError(
+            f"model.path: {config.model.path} is a server, which is not trained; name a folder or a hub id"
+        )
+    card = card_here() if gpu is None else card_named(gpu)
+    if gpu is None and not card.cpu and card.seen < config.training.processes:
+        raise KoalignError(
+            f"training.processes: {config.training.processes}, and {card.seen} GPUs are seen here; lower it"
+        )
+    shape, counts = read_shape(config.model), counts_of(config, run_dir)
+    done = {name: made.seconds for name, made in manifests(run_dir).items()}
+    speed = speeds(config, shape, card, run_dir)
+    return Planned(estimate(config, shape, counts, card, done, speed), config, counts, done)

@@ -1,0 +1,82 @@
+"""changes: a run that does not fit a card -> the smallest change of its settings with which it does."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+
+from koalign.config.sections import Config
+from koalign.planning.cards import Card
+from koalign.planning.counts import Counts
+from koalign.planning.estimate import Estimate, estimate
+from koalign.planning.shape import Shape
+from koalign.records import KoalignError
+
+
+def smallest_change(
+    config: Config,
+    shape: Shape,
+    counts: Counts,
+    card: Card,
+    done: Mapping[str, float],
+) -> list[str] | None:
+    """The fewest settings, as `section.key=value`, with which the run fits the card; None: none do."""
+
+    def fits(changes: Iterable[Mapping[str, int | bool]]) -> bool:
+        changed = config
+        for change in changes:
+            for key, value in change.items():
+                changed = with_key(changed, key, value)
+        return estimate(changed, shape, counts, card, done, {}).fits
+
+    known = list(_changes(config, counts))
+    taken = next((known[:n] for n in range(1, len(known) + 1) if fits(known[:n])), None)
+    if taken is None:
+        return None
+    for change in list(taken):
+        others = [other for other in taken if other is not change]
+        if fits(others):
+            taken = others
+    return [f"{key}={str(value).lower()}" for change in taken for key, value in change.items()]
+
+
+def _changes(config: Config, counts: Counts) -> Iterable[dict[str, int | bool]]:
+    """Least costly first: no result changes by the first three."""
+    least = max(256, 2 ** math.ceil(math.log2(max(1, counts.longest))))
+    if least < config.training.row_tokens:
+        yield {"training.row_tokens": least}
+    if config.engine.batch_size > 8:
+        yield {"engine.batch_size": 8}
+    if config.probe.batch_size > 8:
+        yield {"probe.batch_size": 8}
+    sections = ("sft", "dpo", "abstraction", "answer")
+    off = [name for name in sections if not getattr(config, name).gradient_checkpointing]
+    if off:
+        yield {f"{name}.gradient_checkpointing": True for name in off}
+    if not config.model.load_in_4bit:
+        yield {"model.load_in_4bit": True}
+    if config.sft.rank > 8:
+        yield {"sft.rank": 8}
+
+
+def with_key(config: Config, key: str, value: int | bool | str) -> Config:
+    """The config with another value of `section.key`."""
+    section, name = key.split(".")
+    changed = getattr(config, section).model_copy(update={name: value})
+    return config.model_copy(update={section: changed})
+
+
+def refuse_too_large(
+    planned: Estimate, config: Config, counts: Counts, done: Mapping[str, float]
+) -> None:
+    """Raises KoalignError where the expected peak is more than OVER of the card."""
+    if planned.fits or planned.peak is None:
+        return
+    change = smallest_change(config, planned.shape, counts, planned.card, done)
+    remedy = (
+        " ".join(f"-s {key}" for key in change) if change else "a smaller model, or a larger card"
+    )
+    raise KoalignError(
+        f"{planned.peak.stage} needs {planned.share:.0%} of the memory of {planned.card.name}; take "
+        f"{remedy}, or --anyway"
+    )

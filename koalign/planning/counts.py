@@ -1,0 +1,159 @@
+"""counts: prepare's report and the manifests of a run -> how many problems, pairs and tokens there are.
+
+What is not known yet is assumed, and each assumption is a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from koalign.config.sections import Config, resolve_path
+from koalign.jsonl import read_json
+from koalign.run import HUB, in_round, read_manifest
+
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".txt")
+BYTES_A_TOKEN = 5
+"""UTF-8 bytes of Korean to a token of a large vocabulary."""
+TEMPLATE_TOKENS = 40
+"""What a template and a chat template add to a problem."""
+FIRST = 1 << 20
+"""Bytes of a file that are looked at."""
+SHORT_ANSWER = 16
+"""Tokens of an answer that states the choice and no reasons."""
+LONG = ("reasoning",)
+"""Templates that ask for the steps before the answer."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a run computes on. Tokens are means of a problem, but for `longest`."""
+
+    train: int
+    dev: int
+    test: int
+    hints: int
+    """Candidates of a file."""
+    prompt_tokens: float
+    answer_tokens: float
+    """Of a sampled answer."""
+    hint_tokens: float
+    longest: float
+    """Tokens of the longest problem with its answer."""
+    pairs: int = 0
+    """0: not mined yet."""
+    paired_problems: int = 0
+    kept_hints: int = 0
+    """0: not screened yet."""
+    assumed: tuple[str, ...] = ()
+
+
+def counts_of(config: Config, run_dir: Path) -> Counts:
+    """The counts of a run as far as it has come, the others assumed."""
+    answer, hint, lines = _lengths(config)
+    report = run_dir / "prepare" / "report.json"
+    if read_manifest(run_dir / "prepare") and report.exists():
+        counts = _prepared(read_json(report), answer, hint)
+    else:
+        counts, line = _unprepared(config, answer, hint)
+        lines.insert(0, line)
+    return replace(_with_results(counts, run_dir, config.dpo.rounds, lines), assumed=tuple(lines))
+
+
+def _lengths(config: Config) -> tuple[float, float, list[str]]:
+    """Tokens of an answer and of a hint, and what was assumed."""
+    most = config.sample.max_tokens
+    thinks = config.prompt.thinking != "off" or config.prompt.template in LONG
+    answer = most / 2 if thinks else min(SHORT_ANSWER, most)
+    hint = min(64.0, config.solve.max_tokens / 2)
+    return answer, hint, [f"answers of {answer:,.0f} tokens, hints of {hint:,.0f}"]
+
+
+def _prepared(report: Mapping[str, Any], answer: float, hint: float) -> Counts:
+    splits = report["splits"]
+    bins = splits["train"]["tokens_histogram"]
+    total = sum(one["count"] for one in bins)
+    mean = sum(one["count"] * (one["from"] + one["to"]) / 2 for one in bins) / max(1, total)
+    return Counts(
+        train=splits["train"]["problems"],
+        dev=splits["dev"]["problems"],
+        test=splits["test"]["problems"],
+        hints=report["hints"],
+        prompt_tokens=max(1.0, mean - SHORT_ANSWER / 2),
+        answer_tokens=answer,
+        hint_tokens=hint,
+        longest=splits["train"]["tokens"]["max"],
+    )
+
+
+def _with_results(counts: Counts, run_dir: Path, rounds: int, lines: list[str]) -> Counts:
+    """The counts with what finished stages found in place of what was assumed."""
+    if sft := read_manifest(run_dir / "sft"):
+        answer = sft.metrics.get("probe/tokens", 0)
+        if answer:
+            counts = replace(counts, answer_tokens=answer)
+            lines[-1] = (
+                f"answers of {answer:,.0f} tokens, as measured by sft, hints of {counts.hint_tokens:,.0f}"
+            )
+    if pairs := read_manifest(run_dir / in_round("pairs", rounds)):
+        counts = replace(
+            counts, pairs=pairs.counts["pairs"], paired_problems=pairs.counts["problems_with_pairs"]
+        )
+    if hints := read_manifest(run_dir / "hints"):
+        counts = replace(counts, kept_hints=hints.counts["kept"])
+    return counts
+
+
+def _unprepared(config: Config, answer: float, hint: float) -> tuple[Counts, str]:
+    """Counts by the sizes of the files, and what was assumed; without files those of a middling exam."""
+    data = config.data
+    sizes = {
+        name: [
+            _lines_and_bytes(path, name)
+            for source in getattr(data, name)
+            for path in _files(source.path)
+        ]
+        for name in ("train", "dev", "test")
+    }
+    problems = {name: sum(lines for lines, _ in sizes[name]) for name in sizes}
+    hints = sum(
+        lines for lines, _ in map(_lines_and_bytes, _files(data.hints or ""), ["train"] * 99)
+    )
+    if not problems["train"]:
+        counts = Counts(2000, 200, 500, hints, 600, answer, hint, 2400)
+        return (
+            counts,
+            "2,000 training, 200 dev and 500 test problems of 600 tokens, the longest 2,400",
+        )
+    written = sum(size for _, size in sizes["train"])
+    prompt = written / problems["train"] / BYTES_A_TOKEN + TEMPLATE_TOKENS
+    held_out = round(problems["train"] * data.dev_share) if not data.dev else 0
+    train, dev, test = problems["train"] - held_out, problems["dev"] + held_out, problems["test"]
+    counts = Counts(train, dev, test, hints, prompt, answer, hint, 2 * prompt)
+    return counts, (
+        f"{train:,} training, {dev:,} dev and {test:,} test problems of {prompt:,.0f} tokens, by the sizes "
+        "of the files (`koalign prepare` counts them)"
+    )
+
+
+def _files(source: str) -> Iterable[Path]:
+    if not source or source.startswith(HUB):
+        return []
+    path = Path(resolve_path(source))
+    if path.is_dir():
+        return sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES)
+    return [path] if path.is_file() else []
+
+
+def _lines_and_bytes(path: Path, split: str) -> tuple[int, int]:
+    """Lines of a file after its first, and its bytes, by its first megabyte; none of another split."""
+    others = {"train", "dev", "test"} - {split}
+    if any(other in path.stem.lower() for other in others) and split not in path.stem.lower():
+        return 0, 0
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(FIRST)
+    lines = max(0, head.count(b"\n") - (path.suffix in (".csv", ".tsv")))
+    return (round(lines * size / len(head)), size) if head else (0, 0)

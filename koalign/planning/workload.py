@@ -1,0 +1,284 @@
+"""workload: a config and the counts of its data -> what every stage of `koalign run` trains and draws."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from koalign.config.inputs import Sampling
+from koalign.config.sections import Config
+from koalign.config.training import Dpo, Optimization
+from koalign.planning.counts import Counts
+
+EPOCHS_TO_PLATEAU = 4
+"""Of `sft.epochs: auto`: what the built-in example takes on each of three seeds."""
+PASSED = (("static", 0.87), ("headroom", 0.57), ("uplift", 0.36), ("leak", 0.30), ("kept", 0.22))
+"""Share of the candidate hints that is left after a screen: of the built-in example, as all shares here."""
+MOST_VOTES = 64
+"""Of a control at equal total tokens: that of `evaluation.solving.controls`, which takes longer to import
+than a plan."""
+UNSOLVED = 0.68
+"""Share of the sampled problems that the policy does not always solve."""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Completions that an engine samples: `n` of each of `prompts`."""
+
+    prompts: float
+    n: float
+    prompt_tokens: float
+    new_tokens: float
+    """Of a completion, on average."""
+    max_tokens: int
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A training on groups: a prompt with all of its completions."""
+
+    section: Optimization
+    groups: float
+    prompt_tokens: float
+    completion_tokens: float
+    """Of a group together."""
+    epochs: float
+    rank: int
+    longest: float
+    """Tokens of the longest group."""
+
+    @property
+    def per_step(self) -> int:
+        return self.section.batch_size * self.section.gradient_accumulation_steps
+
+    @property
+    def steps(self) -> int:
+        return math.ceil(math.ceil(self.groups / self.per_step) * self.epochs)
+
+    @property
+    def tokens(self) -> float:
+        return self.groups * (self.prompt_tokens + self.completion_tokens) * self.epochs
+
+
+@dataclass(frozen=True)
+class Calls:
+    """What a teacher is asked."""
+
+    calls: float
+    prompt_tokens: float
+    reply_tokens: float
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a stage computes."""
+
+    stage: str
+    fit: Fit | None = None
+    draws: tuple[Draw, ...] = field(default=())
+    probes: tuple[Draw, ...] = field(default=())
+    """Drawn by the model in training."""
+    scored_tokens: float = 0
+    """Read without a gradient by the model as it is trained."""
+    problems: int = 0
+    """Read, compared and counted in tokens on the CPU."""
+    calls: Calls | None = None
+
+
+def work_of(config: Config, counts: Counts) -> list[Work]:
+    """The stages of `koalign run` in order."""
+    return list(_Chain(config, counts).stages())
+
+
+class _Chain:
+    def __init__(self, config: Config, counts: Counts) -> None:
+        self.config, self.counts = config, counts
+        self.prompt = counts.prompt_tokens
+        self.answer = counts.answer_tokens
+        self.sampled = min(counts.train, config.sample.limit or counts.train)
+        self.paired = counts.pairs or self.sampled * 0.32
+        self.groups = counts.paired_problems or self.sampled * 0.21
+        candidates = self.candidates()
+        self.candidate_count = candidates
+        self.kept = counts.kept_hints or candidates * PASSED[-1][1]
+
+    def stages(self) -> Iterator[Work]:
+        config, counts = self.config, self.counts
+        yield Work("prepare", problems=counts.train + counts.dev + counts.test)
+        yield self.sft("sft", config.sft.epochs)
+        for number in range(1, config.dpo.rounds + 1):
+            suffix = f"-{number}" if number > 1 else ""
+            yield Work(
+                f"samples{suffix}", draws=(self.draw(self.sampled, config.sample.n, config.sample),)
+            )
+            read = self.groups * self.prompt + 2 * self.paired * self.answer
+            yield Work(f"pairs{suffix}", scored_tokens=read if config.pairs.ches_drop else 0)
+            yield Work(f"reference{suffix}", scored_tokens=read)
+            yield self.dpo(f"dpo{suffix}", 1)
+        if config.has_hints:
+            yield from self.hint_stages()
+        if config.controls != "off":
+            yield self.dpo("rft", config.dpo.rounds)
+        if config.controls == "all":
+            if config.has_hints:
+                yield from self.reasoning()
+            if config.sft.epochs != "auto":
+                yield self.sft("plateau", "auto")
+        yield self.evaluate()
+
+    def draw(
+        self, prompts: float, n: float, section: Sampling, *, new: float = 0, hint: float = 0
+    ) -> Draw:
+        return Draw(
+            prompts,
+            n,
+            self.prompt + hint,
+            min(new or self.answer, section.max_tokens),
+            section.max_tokens,
+        )
+
+    def probes(self, evaluations: float) -> tuple[Draw, ...]:
+        probe = self.config.probe
+        asked = min(probe.problems, self.counts.dev) + min(probe.problems, self.counts.train)
+        if not probe.problems or not self.counts.dev:
+            return ()
+        new = min(self.answer, probe.max_tokens)
+        return (Draw(asked * (evaluations + 1), 1, self.prompt, new, probe.max_tokens),)
+
+    def fit(
+        self, section: Optimization, groups: float, completions: float, epochs: float, rank: int,
+        *, each: float = 0, most: float = 1,
+    ) -> Fit:  # fmt: skip
+        """`completions` of a group on average and at `most`, each of so many tokens."""
+        each = each or self.answer
+        longest = self.counts.longest + (most * each - self.answer)
+        return Fit(section, groups, self.prompt, completions * each, epochs, rank, longest)
+
+    def sft(self, name: str, epochs: float | str) -> Work:
+        section = self.config.sft
+        groups = min(self.counts.train, section.limit or self.counts.train)
+        number = EPOCHS_TO_PLATEAU if isinstance(epochs, str) else epochs
+        fit = self.fit(section, groups, 1, number, section.rank)
+        if isinstance(epochs, str):
+            repeated = math.ceil(16 / max(1, math.ceil(groups / fit.per_step)))
+            fit = self.fit(section, groups, 1, number * repeated, section.rank)
+        evaluations = number if isinstance(epochs, str) else self.config.probe.evaluations
+        return Work(name, fit=fit, probes=self.probes(evaluations))
+
+    def dpo(self, name: str, rounds: int) -> Work:
+        config = self.config
+        sides = 1 if name == "rft" else 2
+        completions = sides * self.paired / max(1, self.groups)
+        section: Dpo = config.dpo
+        fit = self.fit(
+            section, self.groups * rounds, completions, section.epochs, config.sft.rank,
+            most=sides * config.pairs.per_problem,
+        )  # fmt: skip
+        return Work(name, fit=fit, probes=self.probes(config.probe.evaluations))
+
+    def candidates(self) -> float:
+        config, counts = self.config, self.counts
+        own = config.candidates
+        made = counts.hints
+        if own.source != "file":
+            asked = min(self.sampled * UNSOLVED, own.limit or math.inf)
+            made = round(asked * own.per_problem * 0.9)
+        return min(made, config.hints.limit or made)
+
+    def hint_stages(self) -> Iterator[Work]:
+        config, counts = self.config, self.counts
+        own, section = config.candidates, config.hints
+        asked = min(self.sampled * UNSOLVED, own.limit or math.inf)
+        length = self.prompt + own.own_answers * self.answer
+        hint = counts.hint_tokens
+        if own.source in ("policy", "base"):
+            draw = Draw(asked, own.per_problem, length, min(hint, own.max_tokens), own.max_tokens)
+            yield Work("candidates", draws=(draw,))
+        elif own.source == "teacher":
+            reply = min(hint, config.teacher.max_tokens)
+            yield Work("candidates", calls=Calls(asked * own.per_problem, length, reply))
+        else:
+            yield Work("candidates")
+        left = {name: self.candidate_count * share for name, share in PASSED}
+        of_problems = 1 / min(4, max(1.0, own.per_problem))
+        draws = (
+            self.draw(left["static"] * of_problems, section.bare_n, section),
+            self.draw(left["headroom"], section.n, section, hint=hint),
+            self.draw(left["uplift"] * of_problems, section.bare_n, section),
+            self.draw(left["uplift"], section.bare_n, section, hint=hint),
+            self.draw(left["leak"] * of_problems, section.replication_n, section),
+            self.draw(left["leak"], section.replication_n, section, hint=hint),
+        )
+        yield Work("hints", draws=draws)
+        rank = config.sft.rank + config.abstraction.rank
+        kept = self.kept * of_problems * 2, 2.0  # problems with kept hints, and hints of one
+        per_problem = config.abstraction.per_problem
+        yield Work("abstraction", fit=self.fit(
+            config.abstraction, kept[0], kept[1], config.abstraction.epochs, rank,
+            each=hint, most=per_problem,
+        ))  # fmt: skip
+        answer = config.answer
+        examples = self.kept * answer.traces * 0.9
+        examples *= (1 + answer.mismatched_share / (1 - answer.mismatched_share)) / (
+            1 - answer.bare_share
+        )
+        fit = self.fit(
+            answer, examples / answer.traces, answer.traces, answer.epochs, config.sft.rank + answer.rank,
+            most=answer.traces,
+        )  # fmt: skip
+        yield Work("answer", fit=fit)
+        yield Work("solve", draws=self.solving())
+
+    def solving(self) -> tuple[Draw, ...]:
+        solve, hint = self.config.solve, self.counts.hint_tokens
+        hint = min(hint, solve.max_tokens)
+        test = self.counts.test
+        return tuple(
+            draw
+            for draw in (
+                self.draw(test, solve.hints, solve, new=hint),
+                self.draw(test * solve.hints, solve.answers, solve, hint=hint),
+                self.draw(test, solve.bare, solve),
+            )
+            if draw.n
+        )
+
+    def reasoning(self) -> Iterator[Work]:
+        config = self.config
+        new = min(max(self.answer, config.solve.max_tokens / 2), config.solve.max_tokens)
+        yield Work(
+            "traces", draws=(self.draw(self.sampled, config.sample.n, config.solve, new=new),)
+        )
+        answer = config.answer
+        yield Work("reasoning", fit=self.fit(
+            answer, self.sampled * 0.8, min(1.6, answer.traces), answer.epochs,
+            config.sft.rank + answer.rank, each=new, most=answer.traces,
+        ))  # fmt: skip
+
+    def evaluate(self) -> Work:
+        config, solve, test = self.config, self.config.solve, self.counts.test
+        alone = 3 + (config.controls != "off")
+        if config.controls == "all":
+            alone += config.sft.epochs != "auto"
+        draws = []
+        if config.has_hints:
+            alone += 1
+            hinted = solve.hints * solve.answers
+            hint = min(self.counts.hint_tokens, solve.max_tokens)
+            written = solve.hints * hint + solve.budget * self.answer
+            read = (
+                (solve.hints > 0) * self.prompt
+                + hinted * (self.prompt + hint)
+                + ((solve.bare > 0) * self.prompt)
+            )
+            votes = math.ceil(written / self.answer)
+            draws += [self.draw(test, votes, solve), self.draw(test, hinted, solve, hint=hint)]
+            if config.controls != "off":
+                total = (
+                    min(MOST_VOTES, math.ceil((read + written - self.prompt) / self.answer)) - votes
+                )
+                total = max(0, total)
+                draws += [self.draw(test, total, solve), self.draw(test, hinted, solve, hint=hint)]
+        draws.append(self.draw(test * alone, 1, solve))
+        return Work("evaluate", draws=tuple(draw for draw in draws if draw.prompts and draw.n))

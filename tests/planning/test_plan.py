@@ -1,0 +1,211 @@
+"""`koalign plan`: every stage by name, what was measured, what fits, and what is refused."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from support.command import koalign
+
+from koalign.config.files import load_config
+from koalign.config.sections import ASSETS
+from koalign.evaluation.solving import controls
+from koalign.planning import workload
+from koalign.planning.cards import CPU_BANDWIDTH, CPU_OPERATIONS, SPEEDS, Card, card_named
+from koalign.planning.changes import refuse_too_large, smallest_change, with_key
+from koalign.planning.counts import Counts, counts_of
+from koalign.planning.estimate import estimate
+from koalign.planning.history import speeds
+from koalign.planning.memory import GIB
+from koalign.planning.shape import read_shape
+from koalign.planning.workload import work_of
+from koalign.plans import Plan, write_plan
+from koalign.records import KoalignError
+from koalign.run import Manifest
+from koalign.stages.pipeline import stages_of
+
+TWO_CORES = Card("CPU, 2 cores", 16 * GIB, 2 * CPU_OPERATIONS, 2 * CPU_BANDWIDTH, False, cpu=True)
+DEMO = {  # `make demo` on two idle cores: seconds and MB of each stage (docs/en/results.md)
+    "prepare": (12.2, 589), "sft": (88.5, 1140), "samples": (33.0, 1092), "pairs": (12.0, 1092),
+    "reference": (1.9, 1092), "dpo": (11.8, 1095), "candidates": (0.1, 1086), "hints": (43.3, 1137),
+    "abstraction": (25.5, 1202), "answer": (18.4, 1145), "solve": (35.8, 1475), "rft": (12.4, 1096),
+    "evaluate": (123.7, 1532),
+}  # fmt: skip
+COUNTS = Counts(2000, 200, 500, 0, 600, 16, 64, 2400)
+
+
+def config_of(*settings, example=False):
+    return load_config([ASSETS / ("example.yaml" if example else "no_data.yaml")], settings)
+
+
+def planned(config, card, counts=COUNTS):
+    return estimate(config, read_shape(config.model), counts, card, {}, {})
+
+
+@pytest.fixture
+def demo(tmp_path):
+    config = config_of("engine.backend=hf", example=True)
+    return planned(config, TWO_CORES, counts_of(config, tmp_path / "no run"))
+
+
+def test_the_time_of_the_built_in_example_is_within_40_percent(demo):
+    measured = sum(seconds for seconds, _ in DEMO.values())
+    assert demo.seconds == pytest.approx(measured, rel=0.4)
+
+
+def test_its_memory_is_within_25_percent(demo):
+    assert {stage.stage for stage in demo.stages} == DEMO.keys()
+    for stage in demo.stages:
+        if stage.memory:
+            measured = DEMO[stage.stage][1] * 2**20
+            assert stage.memory.expected == pytest.approx(measured, rel=0.25), stage.stage
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        [],
+        ["data.hints=hints.jsonl"],
+        ["candidates.source=policy", "controls=all", "sft.epochs=2"],
+        ["candidates.source=base", "controls=all", "dpo.rounds=3"],
+        ["candidates.source=teacher", "controls=off"],
+        ["candidates.source=none", "controls=all", "sft.epochs=1"],
+    ],
+)
+def test_the_stages_are_those_of_run_in_order(settings):
+    config = config_of(*settings)
+    assert [work.stage for work in work_of(config, COUNTS)] == [
+        stage.name for stage in stages_of("run", config)
+    ]
+
+
+def test_the_most_votes_are_those_of_the_control():
+    assert workload.MOST_VOTES == controls.MOST_VOTES
+
+
+def test_more_memory_never_fits_less():
+    for size in ("1.7B", "4B", "8B", "14B", "32B"):
+        config = config_of(f"model.path=Qwen/Qwen3-{size}", "engine.backend=hf")
+        shares = [planned(config, card_named(f"{gib}GB")).share for gib in (16, 24, 48, 80)]
+        assert shares == sorted(shares, reverse=True)
+
+
+def test_the_smallest_change_fits_and_each_part_of_it_is_needed():
+    config, card = config_of("engine.backend=vllm"), card_named("24GB")
+    shape = read_shape(config.model)
+    assert not planned(config, card).fits
+    changes = smallest_change(config, shape, COUNTS, card, {})
+
+    def changed(keys):
+        made = config
+        for key in keys:
+            name, _, value = key.partition("=")
+            made = with_key(made, name, json.loads(value))
+        return planned(made, card)
+
+    assert changed(changes).fits
+    sections = {key.partition(".")[0] for key in changes}
+    for section in sections - {"sft", "dpo", "abstraction", "answer"}:
+        assert not changed([k for k in changes if not k.startswith(section)]).fits
+
+
+def test_what_fits_in_no_way_has_no_change():
+    config = config_of("model.path=Qwen/Qwen3-32B")
+    card = card_named("16GB")
+    assert smallest_change(config, read_shape(config.model), COUNTS, card, {}) is None
+
+
+def test_a_run_is_refused_over_105_percent_of_the_card():
+    config = config_of("model.path=Qwen/Qwen3-0.6B", "engine.backend=hf")
+    made = planned(config, card_named("24GB"))
+    need = made.peak.memory.expected
+    for share, refused in ((1.04, False), (1.06, True)):
+        tight = replace(made, card=replace(made.card, memory=int(need / share)))
+        if refused:
+            with pytest.raises(KoalignError, match="--anyway"):
+                refuse_too_large(tight, config, COUNTS, {})
+        else:
+            refuse_too_large(tight, config, COUNTS, {})
+
+
+def test_every_known_card_is_found_by_its_name():
+    for name in SPEEDS:
+        assert card_named(name).name == card_named(f"NVIDIA {name}").name == name
+    assert card_named("RTX 3090").name == card_named("GeForce RTX 3090").name == "3090"
+    assert card_named("a100 80gb").name == "A100-80"
+    assert card_named("24 GB").memory == card_named("24gib").memory == 24 * GIB
+
+
+@pytest.mark.parametrize("name", ["A100", "99", "K80X", "", "0GB", "-8GB", "24TB", "H100;rm"])
+def test_an_unknown_card_is_refused(name):
+    assert "--gpu" in koalign("plan", "--gpu", name, "--model", "Qwen/Qwen3-8B", code=2).stderr
+
+
+def test_before_any_data_the_plan_says_what_it_assumes(tmp_path):
+    done = koalign("plan", "--gpu", "24GB", "--model", "Qwen/Qwen3-8B", code=0, cwd=tmp_path)
+    assert "8.19 B parameters" in done.stdout
+    assert "assumed: 2,000 training, 200 dev and 500 test problems" in done.stdout
+    assert "does not fit: " in done.stdout and "gradient_checkpointing=true" in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_as_json_the_terms_add_up(tmp_path):
+    arguments = ["plan", "--gpu", "H100", "--model", "Qwen/Qwen3-4B", "--json"]
+    made = json.loads(koalign(*arguments, code=0, cwd=tmp_path).stdout)
+    for stage in made["stages"]:
+        if stage["memory"]:
+            assert sum(stage["memory"]["terms"].values()) == pytest.approx(
+                stage["memory"]["expected"], abs=10
+            )
+    assert made["seconds"] == pytest.approx(sum(s["seconds"] for s in made["stages"]), abs=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--model", "./gone"], "is no model folder"),
+        (["--model", "http://127.0.0.1:1/v1"], "is a server"),
+        (["-s", "model.load_in_4bits=true"], "unknown key"),
+        (["-c", "gone.yaml"], "no such config file"),
+        (["--model", "."], "holds no config.json"),
+    ],
+)
+def test_what_cannot_be_planned_is_one_line_and_writes_nothing(tmp_path, arguments, words):
+    done = koalign("plan", *arguments, code=2, cwd=tmp_path)
+    assert words in done.stderr and done.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def made_before(folder: Path, seconds: float, device: str, config) -> None:
+    """A run that has prepared and trained, as far as a plan reads it."""
+    for name in ("prepare", "sft"):
+        (folder / name).mkdir(parents=True)
+        sections = {"model": config.model.model_dump(mode="json"), "seed": 0}
+        write_plan(
+            folder / name, Plan(stage=name, version=1, template="", config=sections, inputs={})
+        )
+        manifest = Manifest(
+            stage=name, fingerprint="", template="", outputs={}, counts={}, metrics={}, koalign="",
+            git=None, packages={}, seconds=seconds, peak_memory_mb=1, device=device,
+        )  # fmt: skip
+        (folder / name / "manifest.json").write_text(manifest.model_dump_json(), encoding="utf-8")
+
+
+def test_past_runs_on_the_same_card_say_how_fast_it_is(tmp_path):
+    config, card = config_of("model.path=Qwen/Qwen3-0.6B"), card_named("L4")
+    shape = read_shape(config.model)
+    usual = {
+        stage.stage: stage.seconds
+        for stage in planned(config, card, counts_of(config, tmp_path / "new")).stages
+    }
+    made_before(tmp_path / "old", 3 * usual["sft"], "L4", config)
+    made_before(tmp_path / "other", 50 * usual["sft"], "H100", config)
+    (tmp_path / "broken" / "prepare").mkdir(parents=True)
+    (tmp_path / "broken" / "prepare" / "plan.json").write_text("{", encoding="utf-8")
+    speed = speeds(config, shape, card, tmp_path / "new")
+    assert speed["sft"] == pytest.approx(3, rel=0.01)
+    counts = counts_of(config, tmp_path / "new")
+    stages = {s.stage: s for s in estimate(config, shape, counts, card, {}, speed).stages}
+    assert stages["sft"].measured and not stages["dpo"].measured
+    assert stages["sft"].seconds == pytest.approx(3 * usual["sft"], rel=0.01)
+    assert speeds(config, shape, card_named("T4"), tmp_path / "new") == {}
