@@ -35,7 +35,10 @@ def benchmark(
     ],
     data: Annotated[
         str | None,
-        typer.Option("--data", help="Files of the benchmark. Without: what the run has prepared."),
+        typer.Option(
+            "--data",
+            help="Files of the benchmark, or a source. Without: what the run has prepared.",
+        ),
     ] = None,
     split: Annotated[
         Literal["test", "dev", "train"], typer.Option("--split", help="Which split is evaluated.")
@@ -60,7 +63,9 @@ def benchmark(
     ] = None,
     shots_data: Annotated[
         str | None,
-        typer.Option("--shots-data", help="Files of the shots. Without: those of --data."),
+        typer.Option(
+            "--shots-data", help="Files of the shots, or a source. Without: those of --data."
+        ),
     ] = None,
     shot_order: Annotated[
         Literal["first", "lm-eval"] | None,

@@ -126,6 +126,8 @@ def open_benchmark(
 
 def _read(data: str | None, split: str, run_dir: Path) -> tuple[list[Problem], dict[str, str]]:
     """The problems of a split, a second occurrence included, and path -> hash."""
+    from koalign.config.files import parse_source
+    from koalign.config.sections import resolve_path
     from koalign.data.formats.sources import read_source
     from koalign.run import HUB, hash_source
 
@@ -136,9 +138,11 @@ def _read(data: str | None, split: str, run_dir: Path) -> tuple[list[Problem], d
                 f"{prepared}: nothing prepared here; name the files of the benchmark with --data"
             )
         data = str(prepared)
-    reading = read_source(data, split)
+    source = parse_source(data)
+    path = resolve_path(source.path)
+    reading = read_source(path, split, **source.options)
     for name, why in reading.not_read.items():
-        say(f"{data}: not read: {name}: {why}", err=True)
+        say(f"{path}: not read: {name}: {why}", err=True)
     if reading.drops:
         first = reading.drops[0]
         raise KoalignError(
@@ -146,8 +150,8 @@ def _read(data: str | None, split: str, run_dir: Path) -> tuple[list[Problem], d
             "asked; correct or remove them)"
         )
     if reading.rankings:
-        raise KoalignError(f"{data}: holds rankings, and not problems to answer")
-    hashed = {} if data.startswith(HUB) else {data: hash_source(Path(data))}
+        raise KoalignError(f"{path}: holds rankings, and not problems to answer")
+    hashed = {} if path.startswith(HUB) else {path: hash_source(Path(path))}
     return reading.problems, hashed
 
 

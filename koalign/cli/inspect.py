@@ -78,20 +78,16 @@ def _problems_of(config: Config, split: str) -> list[Problem]:
     return [
         problem
         for source in getattr(config.data, split)
-        for problem in read_source(
-            resolve_path(source.path),
-            split,
-            format=source.format,
-            split=source.split,
-            columns=source.columns,
-            answer_from=source.answer_from,
-        ).problems
+        for problem in read_source(resolve_path(source.path), split, **source.options).problems
     ]
 
 
 def grade(
     answers: Annotated[
-        Path, typer.Argument(help="JSONL lines with `problem` and `text`, or what solve wrote.")
+        str,
+        typer.Argument(
+            help="JSONL lines with `problem` and `text`, what solve wrote, or a table with answers."
+        ),
     ],
     out: Annotated[
         Path | None, typer.Option("-o", help="Verdicts, JSONL. Without: to the screen.")
@@ -99,13 +95,15 @@ def grade(
     force: Force = False,
 ) -> None:
     """Grade stored text again, by rule and without a model: answer, correct and why of each line."""
+    from koalign.config.files import parse_source
     from koalign.evaluation.solving.solutions import read_grade_lines
     from koalign.evaluation.stats.wording import listed
     from koalign.grading.grade import regrade
     from koalign.jsonl import to_json_line
 
     refuse_existing(out, force)
-    lines = list(regrade(read_grade_lines(answers)))
+    source = parse_source(answers)
+    lines = list(regrade(read_grade_lines(source.path, **source.options)))
     if out is None:
         sys.stdout.write(escaped_json("".join(to_json_line(line) + "\n" for line in lines)))
     else:

@@ -34,7 +34,7 @@ def mine(
     ] = None,
     problems: Annotated[
         str | None,
-        typer.Option("--problems", help="With a folder: the file that was evaluated, any format."),
+        typer.Option("--problems", help="With a folder: the file that was evaluated, or a source."),
     ] = None,
     out: Annotated[
         Path | None,

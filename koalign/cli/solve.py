@@ -25,7 +25,7 @@ GREEDY = ("hints=1", "answers=1", "bare=0", "temperature=0", "hint_temperature=0
 
 def solve(
     problems: Annotated[
-        Path | None, typer.Argument(help="Problems, any known format. Without: the test split.")
+        str | None, typer.Argument(help="Problems: a file or a source. Without: the test split.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", help="Answers, JSONL. Without a file: in the run folder.")
@@ -120,7 +120,7 @@ def _solve_test_split(
 
 
 def _solve_file(
-    problems: Path | None,
+    problems: str | None,
     out: Path,
     adapters: str | None,
     files: list[Path],
@@ -132,7 +132,8 @@ def _solve_file(
 ) -> None:
     from koalign.adapters.cards import adapter_id, check_adapter
     from koalign.adapters.names import find_adapters
-    from koalign.config.files import load_config
+    from koalign.config.files import load_config, parse_source
+    from koalign.config.sections import resolve_path
     from koalign.data.formats.sources import read_rows
     from koalign.engines.opening import describe_base
     from koalign.locking import locked
@@ -147,7 +148,8 @@ def _solve_file(
     if not base_file.exists():
         raise KoalignError(f"{run_dir}: no run here; run `koalign sft` first (or `koalign run`)")
     base = read_record(base_file, Base)
-    rows = read_rows(problems or run_dir / "prepare" / "test.jsonl")
+    source = parse_source(problems or str(run_dir / "prepare" / "test.jsonl"))
+    rows = read_rows(resolve_path(source.path), **source.options)
     steps = find_adapters(adapters or config.solve.adapters, run_dir, config.dpo.rounds)
     if report:
         _refuse_report(rows, steps)

@@ -48,6 +48,22 @@ def load_config(files: Sequence[Path], overrides: Sequence[str] = ()) -> Config:
         raise KoalignError(_explain(error, places)) from None
 
 
+def parse_source(text: str) -> Source:
+    """The source that a command is given: a path, or `{path: 시험.csv, columns: {…}}` as under `data`.
+
+    Raises KoalignError that names the key.
+    """
+    if not text.startswith("{"):
+        return Source(path=text)
+    try:
+        return Source.model_validate(parse_yaml(text, text))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        known = f" (known: {', '.join(Source.model_fields)})" * (first["type"] == "extra_forbidden")
+        raise KoalignError(f"{text}: {key}: {first['msg']}{known}") from None
+
+
 SPLITS = ("train", "dev", "test")
 
 

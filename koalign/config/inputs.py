@@ -87,6 +87,11 @@ class Source(Section):
     """The number of the first choice in the answers; null: 1, and a source that seems to count from 0
     stops."""
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """How it is read, as `read_source` takes it."""
+        return self.model_dump(exclude={"path"})
+
     @model_validator(mode="before")
     @classmethod
     def _path_alone(cls, value: Any) -> Any:

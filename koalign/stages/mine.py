@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from koalign.adapters.cards import check_adapter
+from koalign.config.files import parse_source
 from koalign.config.sections import Config, resolve_path
 from koalign.data.formats.documents import open_documents
 from koalign.data.formats.read import read
@@ -41,7 +42,7 @@ def judged(folder: Path, problems: str, run_dir: Path) -> tuple[list[AnsweredPro
     """The problems of an evaluation with their predictions, and notes for the user.
 
     Raises KoalignError where a problem is of a test split, by its own word or by that of the run, and
-    where it is not among `problems` (a file, a folder or a zip in any known format).
+    where it is not among `problems` (a path, or a source as under `data`).
     """
     is_run = (folder / "prepare").is_dir()
     if is_run and read_manifest(folder / "evaluate") is None:
@@ -50,7 +51,13 @@ def judged(folder: Path, problems: str, run_dir: Path) -> tuple[list[AnsweredPro
             "mine the training set"
         )
     evaluation, predictions = read_evaluation(folder / "evaluate" / POLICY if is_run else folder)
-    known = read(open_documents(Path(resolve_path(problems)))).problems
+    source = parse_source(problems)
+    known = read(
+        open_documents(Path(resolve_path(source.path))),
+        source.format,
+        columns=source.columns,
+        answer_from=source.answer_from,
+    ).problems
     answered = matched(predictions, known, str(folder))
     evaluated = [answer.problem for answer in answered]
     if is_run and (unsplit := [problem for problem in evaluated if not problem.split]):

@@ -95,14 +95,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
 
 def _read(prepared: Preparation, name: str, source: Source) -> dict[str, Any]:
     """Read one source into a split; returns its entry in the report."""
-    reading = read_source(
-        resolve_path(source.path),
-        name,
-        format=source.format,
-        split=source.split,
-        columns=source.columns,
-        answer_from=source.answer_from,
-    )
+    reading = read_source(resolve_path(source.path), name, **source.options)
     if reading.rankings and name != "train":
         raise KoalignError(
             f"data.{name}: {source.path}: holds rankings, which have no right answer to be judged by; "

@@ -20,6 +20,8 @@ WORDS = {
     "key": "문제번호 문항번호 문제id 문항id 번호 순번 연번 일련번호 id qid questionid no number num index",
     "points": "배점 점수 points point score marks",
     "split": "split",
+    "text": """모델답 모델답변 모델응답 모델출력 응답 출력 생성결과
+        completion response output prediction generated modelanswer""",
 }
 """Field of a problem -> names of its column, the one to prefer first; `material` is passage or box."""
 _CHOICES = (

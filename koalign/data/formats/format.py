@@ -49,3 +49,5 @@ class Format:
     """Columns that a user named."""
     key: str = ""
     """Column of what a row calls itself."""
+    text: str = ""
+    """Column of a completion to grade."""

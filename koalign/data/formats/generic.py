@@ -4,8 +4,8 @@
 
 Keys are fields of a Problem with `answer` for its answer; `choices` is a list of columns or one
 column that holds all of them (fields.listed). Empty choices at the end of a row are none; without any it
-is a short problem. `answer_is`: any (the default), number, letter, or text. `answer_from`: the number of
-the first choice, 1 (the default) or 0.
+is a short problem. `text` is a completion to grade. `answer_is`: any (the default), number, letter, or
+text. `answer_from`: the number of the first choice, 1 (the default) or 0.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from koalign.records import KoalignError, Problem
 
 TEXTS = ("passage", "box", "group", "split", "source", "key", "subject", "rationale")
 OPTIONS = ("answer_is", "answer_from")
-KEYS = ("question", "choices", "answer", "points", *OPTIONS, *TEXTS)
+KEYS = ("question", "choices", "answer", "points", "text", *OPTIONS, *TEXTS)
 POINTS = re.compile(r"[\[(]?\s*([0-9]+(?:\.[0-9]+)?)\s*점?\s*[\])]?")
 
 ANSWERS: dict[str, Callable[[Any, Sequence[str], int], tuple[str, ...]]] = {
@@ -80,7 +80,15 @@ def mapped(columns: Columns) -> Format:
         )
 
     about = "any table, its columns named by `columns`"
-    return Format("columns", about, fits, problem, needs=tuple(named), key=_one(columns, "key"))
+    return Format(
+        "columns",
+        about,
+        fits,
+        problem,
+        needs=tuple(named),
+        key=_one(columns, "key"),
+        text=_one(columns, "text"),
+    )
 
 
 def _one(columns: Columns, key: str) -> str:

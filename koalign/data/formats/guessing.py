@@ -175,6 +175,7 @@ class _Guessing:
             "rationale": lambda value: True,
             "subject": lambda value: True,
             "key": lambda value: True,
+            "text": lambda value: True,
             "points": lambda value: POINTS.fullmatch(str(value).strip()) is not None,
             "split": lambda value: split_in_name(str(value)) != "",
         }

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pydantic import ValidationError
 
 from koalign.data.formats.documents import Document, Row, drop, shown
-from koalign.data.formats.fields import ZERO, Refused
+from koalign.data.formats.fields import ZERO, Refused, optional
 from koalign.data.formats.format import Columns, Format
 from koalign.data.formats.generic import mapped
 from koalign.data.formats.guessing import Guess, guess
@@ -29,6 +29,8 @@ class Reading:
 
     records: list[Problem | Ranking | Drop] = field(default_factory=list)
     """What became of each row, in the order of the files; rows of another split aside."""
+    texts: list[str] = field(default_factory=list)
+    """The completion beside each record, where a column is named or guessed to hold them."""
     files: dict[str, str] = field(default_factory=dict)
     """Document -> the format that it was read as."""
     encodings: dict[str, str] = field(default_factory=dict)
@@ -172,6 +174,8 @@ def _read_rows(
             other_splits += 1
         else:
             into.records.append(record)
+            if format.text:
+                into.texts.append("" if isinstance(row, Drop) else optional(row, format.text))
     if other_splits:
         into.not_read[document.name] = f"{other_splits} rows say another split"
     read_now = into.records[before:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from koalign.data.formats.documents import open_documents
 from koalign.data.formats.files import of_other_kinds
@@ -46,7 +47,7 @@ def read_source(
     for name, zeros in reading.from_zero.items():
         raise KoalignError(
             f"{name}: the answers seem to count from 0: {zeros} are 0, and hardly one is the last "
-            f"choice. Write {{path: {path}, answer_from: 0}} under `data`, "
+            f"choice. Write {{path: {path}, answer_from: 0}} in its place, "
             "answer_from: 1 where 0 stands for no answer, or count from 1 in the file"
         )
     if not reading.problems and not reading.rankings:
@@ -73,9 +74,12 @@ def read_source(
     return reading
 
 
-def read_rows(path: Path) -> list[Problem | Drop]:
-    """What became of each row of a file to solve, in its order; raises KoalignError for rankings."""
-    reading = read_source(str(path), "test")
+def read_rows(path: str, **options: Any) -> list[Problem | Drop]:
+    """What became of each row of a file to solve, in its order; raises KoalignError for rankings.
+
+    `options`: those of `read_source`.
+    """
+    reading = read_source(path, "test", **options)
     if reading.rankings:
         raise KoalignError(f"{path}: holds rankings, and not problems to solve")
     return [record for record in reading.records if not isinstance(record, Ranking)]

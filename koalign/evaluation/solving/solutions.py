@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
+from koalign.data.formats.sources import read_source
 from koalign.evaluation.solving.voting import (
     CUT,
     Attempt,
@@ -23,7 +24,7 @@ from koalign.evaluation.solving.voting import (
 from koalign.evaluation.stats.tables import frequencies
 from koalign.grading.grade import FinishReason, GradeLine, regrade
 from koalign.jsonl import iter_json_lines, parse_record
-from koalign.records import Count, Drop, Problem, Record
+from koalign.records import Count, Drop, KoalignError, Problem, Record
 
 NoAnswer = Literal["no_answer", "ambiguous", "truncated"]
 NotAsked = Literal["unreadable", "not_asked"]
@@ -131,13 +132,32 @@ def solutions_of(
             return
 
 
-def read_grade_lines(path: Path) -> list[GradeLine]:
-    """The lines of a file to grade; those of `koalign solve` too."""
+def read_grade_lines(path: str, **options: Any) -> list[GradeLine]:
+    """The lines of a file to grade, those of `koalign solve` too, or the rows of a table.
+
+    `options`: those of `read_source`. Raises KoalignError where no column holds the completions.
+    """
+    if not path.endswith(".jsonl") or any(value is not None for value in options.values()):
+        return _of_table(path, options)
     return [
         parse_record(Solution, value, f"{path}:{number}").grade_line
         if isinstance(value, dict) and "votes" in value
         else parse_record(GradeLine, value, f"{path}:{number}")
-        for number, value in iter_json_lines(path)
+        for number, value in iter_json_lines(Path(path))
+    ]
+
+
+def _of_table(path: str, options: Mapping[str, Any]) -> list[GradeLine]:
+    reading = read_source(path, "test", **options)
+    if len(reading.texts) != reading.rows:
+        raise KoalignError(
+            f"{path}: no column holds the completions to grade; name it as `text` in "
+            f"{{path: {path}, columns: {{question: …, choices: […], answer: …, text: …}}}}"
+        )
+    rows = zip(reading.records, reading.texts, strict=True)
+    return [
+        GradeLine(problem=row if isinstance(row, Problem) else None, text=text)
+        for row, text in rows
     ]
 
 
