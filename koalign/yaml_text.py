@@ -10,6 +10,8 @@ import yaml
 
 from koalign.records import KoalignError
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
 
 class Loader(yaml.SafeLoader):
     """Safe YAML in which 2e-5 is a number and a key given twice is an error."""
@@ -36,20 +38,95 @@ Loader.add_implicit_resolver(
 )
 Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    re.compile(r"^[-+]?(?:\d+(?:\.\d*)?|\.\d+)[eE][-+]?\d+$"),
     list("-+0123456789."),
 )
 
 
+MOST_BYTES = 2**21
+"""Of a file of YAML; a second reads about 100 kB."""
+MOST_NODES, MOST_LEVELS = 200_000, 60
+"""Of a value with its aliases written out."""
+MOST_DIGITS = 100
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+
+
 def parse_yaml(text: str, place: str) -> Any:
     """The value of safe YAML; raises KoalignError with the place and the line."""
+    return parse_nodes(text, place)[0]
+
+
+def parse_nodes(text: str, place: str) -> tuple[Any, yaml.Node | None]:
+    """The value, and its nodes, which know their lines."""
     try:
-        return yaml.load(text, Loader=Loader)  # a SafeLoader: see above
+        loader = Loader(text)  # a SafeLoader: see above
+        node = loader.get_single_node()
+        if node is None:
+            return None, None
+        _refuse_bomb(node, {}, place)
+        return loader.construct_document(node), node
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise KoalignError(f"{place}:{line}: not YAML: {error.problem}") from None
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        raise KoalignError(f"{place}: not YAML: {error}") from None
+    except RecursionError:
+        raise KoalignError(f"{place}: not YAML: nested too deeply") from None
+    except (
+        yaml.YAMLError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        LookupError,
+        ArithmeticError,
+    ) as error:  # a tag such as !!timestamp before what is none
+        raise KoalignError(f"{place}: not YAML: {error}") from None  # fmt: skip
+
+
+def _refuse_bomb(node: yaml.Node, known: dict[int, tuple[int, int]], place: str) -> tuple[int, int]:
+    """The size and the height of a node with its aliases written out; `known`: of those seen before.
+
+    Raises KoalignError for more than is read here, and for an anchor that holds itself.
+    """
+
+    def refused(why: str) -> KoalignError:
+        return KoalignError(
+            f"{place}:{node.start_mark.line + 1}: not YAML that is read here: {why}"
+        )
+
+    if id(node) in known:
+        size, height = known[id(node)]
+        if not size:
+            raise refused("an anchor holds itself")
+        return size, height
+    if isinstance(node, yaml.ScalarNode):
+        if node.tag in _NUMBERS and len(node.value) > MOST_DIGITS:
+            raise refused(f"a number of more than {MOST_DIGITS} digits")
+        if "\0" in node.value or (not node.value.isascii() and _SURROGATE.search(node.value)):
+            raise refused("a text with a NUL or with half of a surrogate pair")
+        return 1, 1
+    known[id(node)] = 0, 0
+    size, height = 1, 1
+    pairs = isinstance(node, yaml.MappingNode)
+    for child in (one for pair in node.value for one in pair) if pairs else node.value:
+        its_size, its_height = _refuse_bomb(child, known, place)
+        size, height = size + its_size, max(height, 1 + its_height)
+    if size > MOST_NODES or height > MOST_LEVELS:
+        raise refused(f"with its aliases more than {MOST_NODES:,} values or {MOST_LEVELS} levels")
+    known[id(node)] = size, height
+    return size, height
+
+
+def read_text(path: Path) -> str:
+    """The text of a file of YAML; raises KoalignError for what is not UTF-8 or larger than MOST_BYTES."""
+    with path.open("rb") as file:
+        data = file.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise KoalignError(
+            f"{path}: larger than {MOST_BYTES // 2**20} MB, more than YAML may be here"
+        )
+    try:
+        return data.decode("utf-8-sig")
+    except ValueError:
+        raise KoalignError(f"{path}: not a UTF-8 text file") from None
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
@@ -57,11 +134,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
 
     Raises KoalignError that names the file for what is not UTF-8, not YAML or not a mapping.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except ValueError:
-        raise KoalignError(f"{path}: not a UTF-8 text file") from None
-    value = parse_yaml(text, str(path))
+    value = parse_yaml(read_text(path), str(path))
     if not isinstance(value, dict):
         raise KoalignError(f"{path}: expected lines `key: value`, found {type(value).__name__}")
     for key in value:

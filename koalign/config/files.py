@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import reprlib
 import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from koalign.config.inputs import Section, Source
 from koalign.config.sections import ASSETS, Config
 from koalign.records import KoalignError
-from koalign.yaml_text import Loader, parse_yaml
+from koalign.yaml_text import parse_nodes, parse_yaml, read_text
 
 
 def load_config(files: Sequence[Path], overrides: Sequence[str] = ()) -> Config:
@@ -103,17 +104,17 @@ def _scalar(value: Any) -> str:
 
 def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path)
     except FileNotFoundError:
         raise KoalignError(f"{path}: no such config file") from None
-    except (IsADirectoryError, UnicodeDecodeError):
+    except IsADirectoryError:
         raise KoalignError(f"{path}: not a UTF-8 text file") from None
-    value = parse_yaml(text, str(path))
-    if value is None:
+    value, node = parse_nodes(text, str(path))
+    if value is None or node is None:
         return {}, {}
     if not isinstance(value, dict):
         raise KoalignError(f"{path}:1: expected `section:` lines, found {type(value).__name__}")
-    return value, dict(_lines(yaml.compose(text, Loader=Loader)))
+    return value, dict(_lines(node))
 
 
 def _lines(node: yaml.Node, prefix: str = "") -> Iterator[tuple[str, int]]:
@@ -127,7 +128,9 @@ def _lines(node: yaml.Node, prefix: str = "") -> Iterator[tuple[str, int]]:
 
 
 def _nested(keys: Sequence[str], value: Any) -> Any:
-    return {keys[0]: _nested(keys[1:], value)} if keys else value
+    for key in reversed(keys):
+        value = {key: value}
+    return value
 
 
 def _merge(into: dict[str, Any], new: dict[str, Any]) -> None:
@@ -170,5 +173,5 @@ def _explain(error: ValidationError, places: dict[str, str]) -> str:
         return f"{where}key {key!r} is missing; `koalign init` writes a koalign.yaml with every key"
     message = first["msg"].removeprefix("Value error, ")
     quiet = first["type"] == "value_error" or key in ("teacher.key_env", "teacher.url")
-    found = "" if quiet else f", found {first['input']!r}"
+    found = "" if quiet else f", found {reprlib.repr(first['input'])}"
     return f"{where}{key + ': ' if key else ''}{message}{found}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
@@ -263,6 +264,10 @@ class Teacher(Section):
     def _the_pieces_fit(self) -> Teacher:
         if twice := sorted(_OWN_KEYS & set(self.extra)):
             raise ValueError(f"extra: {twice[0]} has a key of its own, not here")
+        try:
+            json.dumps(self.extra, ensure_ascii=False, allow_nan=False).encode()
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"extra: cannot be sent as JSON ({error})") from None
         if odd := sorted(_ONE_WHOLE_ANSWER & set(self.extra)):
             raise ValueError(f"extra: {odd[0]} cannot be set; a call asks for one whole reply")
         if self.max_cost is not None and not (self.price_in and self.price_out):

@@ -6,14 +6,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-import yaml
-
 from koalign.adapters.cards import read_card
 from koalign.config.inputs import Engine as EngineConfig
 from koalign.config.inputs import Sampling
 from koalign.engines.engine import Engine, Question, Request, before_stop, sample_seed
 from koalign.jsonl import parse_record
 from koalign.records import Base, KoalignError, Record, Sample
+from koalign.yaml_text import parse_yaml, read_text
 
 END = 256
 """The end-of-turn token; the tokens below it are the bytes of UTF-8."""
@@ -70,8 +69,8 @@ class ScriptedEngine(Engine):
         super().__init__(base, ByteTokenizer())
         path = Path(engine.script or "")
         try:
-            rules = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, yaml.YAMLError) as error:
+            rules = parse_yaml(read_text(path), str(path))
+        except OSError as error:
             raise KoalignError(f"engine.script: {path}: cannot be read ({error})") from None
         if not isinstance(rules, list):
             raise KoalignError(f"engine.script: {path}: expected a list of rules")

@@ -18,6 +18,7 @@ import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import Field
 
+from koalign.data.prompting.rendering import checked_length, template_errors
 from koalign.jsonl import parse_record
 from koalign.records import KoalignError, Message, Problem, Prompt, Record, content_hash
 from koalign.yaml_text import read_mapping
@@ -291,21 +292,15 @@ def _words(template: Template, problem: Problem) -> dict[str, Any]:
 
 
 def _fill(template: Template, key: str, words: Mapping[str, Any], problem: Problem) -> str:
-    try:
-        text = _compiled(template, key).render(words)
-        # What is only continued may itself end a line: a published prompt is kept to the byte.
-        return text.rstrip("\n") if template.chat else text
-    except (jinja2.TemplateError, TypeError, ValueError, LookupError, ArithmeticError) as error:
-        where = f"problem {problem.id} ({problem.question[:30]}…)"
-        raise KoalignError(f"template {template.name}: {key}: {error} (at {where})") from None
+    where = f" (at problem {problem.id} ({problem.question[:30]}…))"
+    with template_errors(f"template {template.name}: {key}", where):
+        text = checked_length(_compiled(template, key).render(words))
+    # What is only continued may itself end a line: a published prompt is kept to the byte.
+    return text.rstrip("\n") if template.chat else text
 
 
 @cache
 def _compiled(template: Template, key: Literal["prompt", "target"]) -> jinja2.Template:
     source = template.prompt if key == "prompt" else template.target
-    try:
+    with template_errors(f"template {template.name}: {key}"):  # constants are computed here
         return _JINJA.from_string(source)
-    except jinja2.TemplateSyntaxError as error:
-        raise KoalignError(
-            f"template {template.name}: {key}: line {error.lineno}: {error.message}"
-        ) from None

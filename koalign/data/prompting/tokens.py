@@ -6,14 +6,13 @@ goes on from there: a training row is the very ids that inference reads, then th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import jinja2
-
 from koalign.data.prompting.escaping import escape_completions, escape_prompts
 from koalign.data.prompting.prompts import THINK, THOUGHT
+from koalign.data.prompting.rendering import checked_length, template_errors
 from koalign.records import KoalignError, Prompt
 from koalign.text.visible import say_once
 
@@ -56,14 +55,26 @@ def writes_date(template: str | None) -> bool:
     return "strftime_now" in (template or "")
 
 
-def _apply_template(tokenizer: Any, turns: Sequence[Any], **options: Any) -> Any:
+def _chat_text(
+    tokenizer: Any, turns: Sequence[Mapping[str, str]], *, opened: bool = False, **switches: bool
+) -> str:
+    """A chat as the model's own template writes it; `opened`: up to where the assistant begins.
+
+    Raises KoalignError where the template fails, does not end, or writes more than a prompt can be.
+    """
+    title, options = "the model's chat template", dict[str, Any](switches)
     if writes_date(chat_template_of(tokenizer)):
         say_once(
-            f"note: this model's chat template writes the date of today; koalign writes {DATE:%Y-%m-%d}, "
-            "so that prompts are the same on every day"
+            f"note: {title} writes the date of today; koalign writes {DATE:%Y-%m-%d}, so that prompts are "
+            "the same on every day"
         )
         options["strftime_now"] = DATE.strftime
-    return tokenizer.apply_chat_template(turns, tokenize=False, **options)
+    with template_errors(title, "; mend it in the model's folder"):
+        return checked_length(
+            tokenizer.apply_chat_template(
+                turns, tokenize=False, add_generation_prompt=opened, **options
+            )
+        )
 
 
 def prompt_texts(tokenizer: Any, prompts: Sequence[Prompt]) -> list[str]:
@@ -86,12 +97,10 @@ def prompt_texts(tokenizer: Any, prompts: Sequence[Prompt]) -> list[str]:
             "template; set model.chat_template: plain, or take a template with `chat: false`"
         )
     fold = first.messages[0].role == "system" and not _takes_system(tokenizer)
-    texts = _apply_template(
-        tokenizer,
-        [_turns(prompt, fold) for prompt in prompts],
-        add_generation_prompt=True,
-        **SWITCHES[first.thinking],
-    )
+    texts = [
+        _chat_text(tokenizer, _turns(p, fold), opened=True, **SWITCHES[first.thinking])
+        for p in prompts
+    ]
     _refuse_other_thinking(tokenizer, first, texts[0])
     return texts
 
@@ -193,7 +202,7 @@ def end_of_turn(tokenizer: Any) -> int:
     if chat_template_of(tokenizer) is None:
         return tokenizer.eos_token_id
     turns = [{"role": "user", "content": _PROBE}, {"role": "assistant", "content": _PROBE}]
-    text = _apply_template(tokenizer, turns, add_generation_prompt=False)
+    text = _chat_text(tokenizer, turns)
     special = {*tokenizer.all_special_ids, *tokenizer.added_tokens_decoder}
     after = tokenizer.encode(text.rpartition(_PROBE)[2], add_special_tokens=False)
     return next((token for token in after if token in special), tokenizer.eos_token_id)
@@ -239,8 +248,8 @@ def _turns(prompt: Prompt, fold: bool) -> list[dict[str, str]]:
 def _takes_system(tokenizer: Any) -> bool:
     turns = [{"role": "system", "content": _PROBE}, {"role": "user", "content": "?"}]
     try:
-        return _PROBE in _apply_template(tokenizer, turns)
-    except jinja2.TemplateError:  # what a template's raise_exception raises
+        return _PROBE in _chat_text(tokenizer, turns)
+    except KoalignError:  # its raise_exception, or it takes no such turn
         return False
 
 
