@@ -84,6 +84,10 @@ def read_json(path: Path) -> Any:
         raise KoalignError(
             f"{path}: is not the JSON that koalign wrote ({error}); make it again with --force"
         ) from None
+    except FileNotFoundError:
+        raise KoalignError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise KoalignError(f"{path}: is a folder, not a JSON file") from None
 
 
 def read_record(path: Path, record: type[R]) -> R:

@@ -9,10 +9,10 @@ from typing import Any
 
 import yaml
 
+from koalign.hashing import PLAN
 from koalign.jsonl import read_record, write_json
 from koalign.records import KoalignError, Record, content_hash
 
-PLAN = "plan.json"
 MOST = 4
 """Changed settings that a message lists."""
 
@@ -49,7 +49,8 @@ def other_plan(folder: Path, plan: Plan, inputs: Mapping[str, Path]) -> str | No
     try:
         made = read_record(folder / PLAN, Plan)
     except KoalignError:
-        return f"a plan that cannot be read ({PLAN} is damaged)"
+        state = "damaged" if (folder / PLAN).exists() else "missing"
+        return f"a plan that cannot be read ({PLAN} is {state})"
     return None if made == plan else _difference(made, plan, inputs)
 
 

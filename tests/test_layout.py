@@ -14,14 +14,15 @@ from koalign.cli.app import app
 
 PACKAGE = Path(__file__).parent.parent / "koalign"
 LAYERS = [
-    {"records", "progress", "provenance"},
+    {"records", "progress", "provenance", "faults"},
     {"jsonl", "yaml_text", "locking", "bounded"},
     {"config", "text"},
     {"grading", "tracking"},
     {"data"},
     {"evaluation"},
     {"mining"},
-    {"renderer", "guard", "plans"},
+    {"renderer", "guard", "hashing"},
+    {"plans", "manifests"},
     {"run"},
     {"adapters"},
     {"engines", "planning"},

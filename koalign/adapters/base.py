@@ -15,8 +15,8 @@ from koalign.adapters.weights import BASE_AGAIN, refuse_broken_base
 from koalign.config.inputs import Model
 from koalign.config.sections import resolve_path
 from koalign.data.prompting.tokens import DATE, PLAIN, chat_template_of, writes_date
+from koalign.hashing import hash_path
 from koalign.records import Base, KoalignError, content_hash
-from koalign.run import hash_path
 from koalign.text.visible import say_once
 
 transformers.utils.logging.disable_progress_bar()  # koalign has bars of its own

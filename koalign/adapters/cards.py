@@ -19,9 +19,10 @@ from koalign.adapters.external import (
     refuse_without_weights,
 )
 from koalign.adapters.model_card import model_card
+from koalign.hashing import PLAN, hash_path
 from koalign.jsonl import parse_record, read_record, write_atomically, write_json
+from koalign.manifests import read_manifest, refuse_changed
 from koalign.records import Base, KoalignError, content_hash
-from koalign.run import hash_path
 from koalign.text.visible import say_once
 
 CARD = "koalign.json"
@@ -102,7 +103,7 @@ def check_adapter(folder: Path, base: Base, template_hash: str | None) -> Adapte
     stderr. Without a template hash the adapter may have been trained with other prompts.
     """
     card = read_card(folder)
-    refuse_weightless(folder)
+    refuse_damaged(folder)
     refuse_not_finite(folder)
     unknown = []
     if card.base.weight_hash is None:
@@ -134,14 +135,39 @@ def check_adapter(folder: Path, base: Base, template_hash: str | None) -> Adapte
     return card
 
 
-def refuse_weightless(folder: Path) -> None:
-    """Raises KoalignError where weights are missing; adapters of the scripted engine have none."""
+def refuse_damaged(folder: Path) -> None:
+    """Raises KoalignError where files of an adapter are missing, or not those that it was saved with.
+
+    They are held against its card and, in a run, against the manifest of its stage; a link out of
+    the run is refused. Adapters of the scripted engine have no weights.
+    """
     if is_pruned(folder):
         raise KoalignError(
             f"{folder}: its weights were pruned or deleted; the stage that made it makes them again"
         )
-    if (folder / CONFIG).exists():
-        refuse_without_weights(folder)
+    stage = folder.absolute().parent
+    if (stage / PLAN).exists():
+        refuse_foreign_files(folder, stage.parent)
+        if done := read_manifest(stage):
+            refuse_changed(stage, done, folder.absolute())
+    card = read_card(folder, keep=False)
+    if card.id is not None and card.id != (current := adapter_id(folder)):
+        raise KoalignError(
+            f"{folder}: {CONFIG} and {WEIGHTS} are not those of its card (id {current}, and {CARD} says "
+            f"{card.id}); take the adapter from its source again, or remove {CARD} if you changed them"
+        )
+
+
+def refuse_foreign_files(folder: Path, inside: Path) -> None:
+    """Raises KoalignError where a file of an adapter is a link that leads out of `inside`.
+
+    A copied adapter must not hand on a file from elsewhere. The cache of the hub links to its blobs.
+    """
+    blobs = folder.resolve().parent.parent / "blobs"
+    for path in (folder / name for name in (*FUNCTION, CARD)):
+        real = path.resolve()
+        if not real.is_relative_to(inside.resolve()) and real.parent != blobs:
+            raise KoalignError(f"{path}: a link to {real}; put the file itself there")
 
 
 def stacked_card(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from koalign.adapters.card import AdapterBase, AdapterCard
-from koalign.adapters.cards import read_card, refuse_weightless, write_card
+from koalign.adapters.cards import read_card, refuse_damaged, refuse_foreign_files, write_card
 from koalign.adapters.external import CONFIG, WEIGHTS, read_config, refuse_not_finite
 from koalign.adapters.hub import downloaded
 from koalign.config.sections import resolve_path
@@ -28,8 +28,8 @@ def export(folder: Path, out: Path) -> AdapterCard:
     The base is named as others find it: by its hub id, or by the whole path of its folder. Raises
     KoalignError if `out` is there, and if no tokenizer is to be had.
     """
-    refuse_weightless(folder)
-    _refuse_link(folder / WEIGHTS)
+    refuse_foreign_files(folder, folder)
+    refuse_damaged(folder)
     refuse_not_finite(folder)
     config, card = read_config(folder), read_card(folder)
     source = _tokenizer_folder(folder, card)
@@ -46,13 +46,6 @@ def export(folder: Path, out: Path) -> AdapterCard:
     write_card(new, card.model_copy(update=changed))
     new.rename(out)
     return read_card(out)
-
-
-def _refuse_link(weights: Path) -> None:
-    """A copied adapter must not hand on a file from elsewhere; the cache of the hub links to its blobs."""
-    folder, real = weights.parent.resolve(), weights.resolve()
-    if folder not in real.parents and real.parent != folder.parent.parent / "blobs":
-        raise KoalignError(f"{weights}: a link to {real}; put the file itself there")
 
 
 def begun(out: Path) -> Path:

@@ -11,10 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from koalign.adapters.card import AdapterCard, AdapterPart
-from koalign.adapters.cards import CARD, adapter_id, read_card, write_card
+from koalign.adapters.cards import (
+    CARD,
+    adapter_id,
+    is_pruned,
+    read_card,
+    refuse_damaged,
+    write_card,
+)
 from koalign.adapters.external import CONFIG, WEIGHTS, matrices_of
+from koalign.hashing import WORK
+from koalign.manifests import SEED, read_manifest
 from koalign.records import KoalignError
-from koalign.run import SEED, WORK, read_manifest
 
 STACKS = "stacks"
 """Folder of a run for the sums that `--adapters` names; each is made again when it is named again."""
@@ -134,6 +142,8 @@ def facts_of(folder: Path, run_dir: Path) -> dict[str, Any]:
     The fields of its card, its `id` and `path`, its `modules` with the rank of each, the number of its
     `parameters`, and below each of its `parents` the parents of that one, None where it is not found.
     """
+    if not is_pruned(folder):
+        refuse_damaged(folder)
     card = read_card(folder)
     modules = matrices_of(folder) if (folder / WEIGHTS).exists() else None
     return {
@@ -236,6 +246,8 @@ def _read_folder(folder: Path) -> AdapterFolder:
     weights = folder / WEIGHTS
     size = weights.stat().st_size if weights.exists() else 0
     try:
+        if not is_pruned(folder):
+            refuse_damaged(folder)
         return AdapterFolder(folder, adapter_id(folder), read_card(folder, keep=False), "", size)
     except KoalignError as error:
         return AdapterFolder(folder, "", None, str(error), size)

@@ -15,7 +15,7 @@ from transformers.pytorch_utils import Conv1D
 from transformers.utils import GENERATION_CONFIG_NAME
 
 from koalign.adapters.base import base_folder, identify
-from koalign.adapters.cards import adapter_id, check_adapter, read_card
+from koalign.adapters.cards import adapter_id, check_adapter, read_card, refuse_foreign_files
 from koalign.adapters.export import begun, copy_files, copy_tokenizer, unknown_base
 from koalign.adapters.lora import Lora, read_lora
 from koalign.config.inputs import Model
@@ -69,6 +69,7 @@ def merge(folder: Path, out: Path, *, dtype: str | None = None, dequantize: bool
     matrices, for a layer whose weight is tied to another's, and, with everything written, where a merge
     in float32 differs by more than `BOUND`.
     """
+    refuse_foreign_files(folder, folder)
     card, lora = read_card(folder), read_lora(folder)
     if not card.base.path:
         raise KoalignError(unknown_base(folder))

@@ -8,12 +8,13 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from koalign.adapters.cards import CARD, FUNCTION, adapter_id, read_card, refuse_weightless
+from koalign.adapters.cards import CARD, FUNCTION, adapter_id, read_card, refuse_damaged
 from koalign.adapters.external import is_hub_id
 from koalign.adapters.hub import downloaded
 from koalign.adapters.lineage import STACKS, refuse_overlap
+from koalign.manifests import ROUND
 from koalign.records import KoalignError, content_hash
-from koalign.run import ROUND, in_round
+from koalign.run import in_round
 
 BASE = "base"
 RUN_ADAPTERS = ("sft", "dpo", "abstraction", "answer")
@@ -123,7 +124,7 @@ def last_policy(run_dir: Path) -> str | None:
 def _sum(parts: Sequence[tuple[str, Path]], run_dir: Path) -> Path:
     """The folder of the exact sum, named by the ids of its parts in their order; made once."""
     for _, folder in parts:
-        refuse_weightless(folder)
+        refuse_damaged(folder)
     refuse_overlap(parts, run_dir)
     out = run_dir / STACKS / content_hash([adapter_id(folder) for _, folder in parts])
     if not out.exists():

@@ -13,7 +13,13 @@ import torch
 
 import koalign
 from koalign.adapters.card import AdapterBase, AdapterCard
-from koalign.adapters.cards import part, read_card, write_card
+from koalign.adapters.cards import (
+    part,
+    read_card,
+    refuse_damaged,
+    refuse_foreign_files,
+    write_card,
+)
 from koalign.adapters.external import CONFIG
 from koalign.adapters.lora import Lora, Module, read_lora, write_lora
 from koalign.config.sections import resolve_path
@@ -42,6 +48,9 @@ def stack(
             "stack: one adapter is no sum; give two or more, or --rank to compress it"
         )
     refuse_occupied(parts, out, force)
+    for folder in parts:
+        refuse_foreign_files(folder, folder)
+        refuse_damaged(folder)
     cards = [read_card(folder) for folder in parts]
     loras = [read_lora(folder) for folder in parts]
     base = common_base(parts, cards, loras)

@@ -17,8 +17,9 @@ from koalign.adapters.lineage import located, run_of
 from koalign.adapters.lora import Lora, read_lora
 from koalign.adapters.stack import ERROR, compare, summed
 from koalign.config.sections import resolve_path
+from koalign.hashing import WORK, hash_path
+from koalign.manifests import read_manifest
 from koalign.records import KoalignError, Record
-from koalign.run import WORK, hash_path, read_manifest
 
 TOLERANCE = 1e-6
 """Of a sum on random input, relative to its terms; folding a scale into B rounds by 1e-7."""

@@ -140,7 +140,7 @@ def _kept(keep: str | None, run_dir: Path) -> list[Path]:
 
 def _maker(removal: Removal, run_dir: Path) -> str:
     """The command that makes it again."""
-    from koalign.run import PRODUCERS, ROUND
+    from koalign.manifests import PRODUCERS, ROUND
 
     if not removal.stage:
         return "the next --adapters that names the sum"

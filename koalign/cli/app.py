@@ -9,6 +9,7 @@ from io import TextIOWrapper
 from typing import Annotated
 
 import typer
+from safetensors import SafetensorError
 
 import koalign
 from koalign.cli import (
@@ -23,6 +24,7 @@ from koalign.cli import (
     stages,
 )
 from koalign.cli.stages import stage_command
+from koalign.faults import machine_fault
 from koalign.records import KoalignError
 from koalign.text.visible import say
 
@@ -84,8 +86,11 @@ def main() -> None:
             )
     try:
         app()
-    except KoalignError as error:
-        say(f"koalign: {error}", err=True)
+    except (KoalignError, OSError, MemoryError, RuntimeError, SafetensorError) as error:
+        reason = str(error) if isinstance(error, KoalignError) else machine_fault(error)
+        if reason is None:
+            raise
+        say(f"koalign: {reason}", err=True)
         sys.exit(2)
     except SystemExit as end:
         if end.code == 130:  # what Typer makes of Ctrl-C

@@ -154,13 +154,14 @@ def _diagnose(
     """The signs of memorising, under the prompts that the adapter was trained with."""
     from koalign.config.inputs import Sampling
     from koalign.engines.opening import open_engine
+    from koalign.manifests import output_of
     from koalign.renderer import open_renderer
     from koalign.reports.generalisation import print_diagnosis
     from koalign.stages.diagnose import diagnose, trained_on
 
     (adapter,) = system.steps
     assert adapter is not None  # benchmark has seen to it
-    renderer = open_renderer(config.prompt, run_dir / "prepare" / "shots.jsonl")
+    renderer = open_renderer(config.prompt, output_of(run_dir, "prepare/shots.jsonl", "--diagnose"))
     template = renderer.template
     with open_engine(config.engine, config.model, system.base, system.steps) as engine:
         report = diagnose(

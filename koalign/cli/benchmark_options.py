@@ -129,7 +129,9 @@ def _read(data: str | None, split: str, run_dir: Path) -> tuple[list[Problem], d
     from koalign.config.files import parse_source
     from koalign.config.sections import resolve_path
     from koalign.data.formats.sources import read_source
-    from koalign.run import HUB, hash_source
+    from koalign.hashing import hash_source
+    from koalign.manifests import output_of
+    from koalign.run import HUB
 
     if data is None:
         prepared = run_dir / "prepare" / f"{split}.jsonl"
@@ -137,7 +139,7 @@ def _read(data: str | None, split: str, run_dir: Path) -> tuple[list[Problem], d
             raise KoalignError(
                 f"{prepared}: nothing prepared here; name the files of the benchmark with --data"
             )
-        data = str(prepared)
+        data = str(output_of(run_dir, f"prepare/{split}.jsonl", "benchmark"))
     source = parse_source(data)
     path = resolve_path(source.path)
     reading = read_source(path, split, **source.options)

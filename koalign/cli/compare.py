@@ -50,8 +50,10 @@ def compare(
 
 def _steps(folder: Path) -> list[Path]:
     """The evaluations in a folder: of a run those of its steps."""
+    from koalign.manifests import output_of
+
     evaluated = folder / "evaluate"
     if (folder / "results.json").exists() or not (evaluated / "manifest.json").exists():
         return [folder]
-    steps = (evaluated / name for name in ("base", "sft", "dpo", "solve"))
-    return [step for step in steps if step.exists()]
+    steps = (name for name in ("base", "sft", "dpo", "solve") if (evaluated / name).exists())
+    return [output_of(folder, f"evaluate/{name}", "compare") for name in steps]

@@ -25,9 +25,9 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """The stages of a run: what is done, what it cost, and the results."""
+    from koalign.manifests import read_manifest
     from koalign.reports.seeds import print_seeds
     from koalign.reports.views import print_run, run_summary
-    from koalign.run import read_manifest
     from koalign.stages.pipeline import names_in
     from koalign.stages.seeds import read_report, seed_folders
 

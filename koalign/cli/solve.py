@@ -97,8 +97,8 @@ def _solve_test_split(
 ) -> None:
     from koalign.config.files import load_config
     from koalign.evaluation.solving.solutions import Solution
+    from koalign.manifests import read_manifest
     from koalign.reports.solving import summary
-    from koalign.run import read_manifest
     from koalign.stages.solve import ROLES
 
     names = adapters or load_config(files or [], settings).solve.adapters
@@ -137,6 +137,7 @@ def _solve_file(
     from koalign.data.formats.sources import read_rows
     from koalign.engines.opening import describe_base
     from koalign.locking import locked
+    from koalign.manifests import output_of
     from koalign.records import content_hash
     from koalign.renderer import open_renderer
     from koalign.reports.solving import summary
@@ -144,11 +145,10 @@ def _solve_file(
     from koalign.stages.solve import solve as solve_problems
 
     config = load_config(files, settings)
-    base_file = run_dir / "prepare" / "base.json"
-    if not base_file.exists():
+    if not (run_dir / "prepare").exists():
         raise KoalignError(f"{run_dir}: no run here; run `koalign sft` first (or `koalign run`)")
-    base = read_record(base_file, Base)
-    source = parse_source(problems or str(run_dir / "prepare" / "test.jsonl"))
+    base = read_record(output_of(run_dir, "prepare/base.json", "solve"), Base)
+    source = parse_source(problems or str(output_of(run_dir, "prepare/test.jsonl", "solve")))
     rows = read_rows(resolve_path(source.path), **source.options)
     steps = find_adapters(adapters or config.solve.adapters, run_dir, config.dpo.rounds)
     if report:
@@ -160,7 +160,7 @@ def _solve_file(
             f"model.path: {now.path} is not the base of {run_dir} ({base.path}); "
             "give the config of that run with -c"
         )
-    renderer = open_renderer(config.prompt, run_dir / "prepare" / "shots.jsonl")
+    renderer = open_renderer(config.prompt, output_of(run_dir, "prepare/shots.jsonl", "solve"))
     for step in steps:
         if step is not None:
             check_adapter(step, base, None if any_template else renderer.hash)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -99,6 +100,21 @@ def _warn_without_hints(config: Config) -> None:
         )
 
 
+def _tell_outdated(stages: Sequence[Stage], config: Config, run_dir: Path) -> None:
+    """Say of the stages before these which were made with other settings or inputs than those of now."""
+    from koalign.run import outdated
+    from koalign.stages.pipeline import stages_of
+
+    chain = stages_of("run", config)
+    for stage in takewhile(lambda stage: stage.name != stages[0].name, chain):
+        if other := outdated(stage, config, run_dir):
+            say(
+                f"{run_dir / stage.name} was made with {other}; it is used as it is, and "
+                f"`koalign {stage.command} --force` makes it again",
+                err=True,
+            )
+
+
 def execute_each(
     stages: Sequence[Stage], config: Config, run_dir: Path, force: bool, seed: str = ""
 ) -> None:
@@ -135,10 +151,12 @@ def run_stages(
     from koalign.stages.pipeline import stages_of
 
     config = load_config(files or [], settings or [])
+    stages = stages_of(command, config)
     if command == "evaluate":
         _warn_without_hints(config)
     with locked(run_dir):
-        execute_each(stages_of(command, config), config, run_dir, force)
+        _tell_outdated(stages, config, run_dir)
+        execute_each(stages, config, run_dir, force)
     if command == "prepare":
         from koalign.reports.data import print_dataset
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from koalign.config.sections import Config, resolve_path
 from koalign.jsonl import read_json
-from koalign.run import HUB, in_round, read_manifest
+from koalign.manifests import read_manifest
+from koalign.run import HUB, in_round
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".txt")
 BYTES_A_TOKEN = 5

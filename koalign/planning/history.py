@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from koalign.config.sections import Config
+from koalign.hashing import PLAN
 from koalign.jsonl import read_record
+from koalign.manifests import Manifest, read_manifest
 from koalign.planning.cards import Card
 from koalign.planning.counts import counts_of
 from koalign.planning.estimate import estimate
 from koalign.planning.shape import Shape
-from koalign.plans import PLAN, Plan
+from koalign.plans import Plan
 from koalign.records import KoalignError
-from koalign.run import Manifest, read_manifest
 
 MOST_RUNS = 8
 """The last so many are read."""

@@ -22,9 +22,9 @@ from koalign.data.prompting.tokens import completion_ids, prompt_ids
 from koalign.evaluation.rows import Difference, Row
 from koalign.evaluation.stats.wording import hundredths, interval, listed, p_value, points
 from koalign.jsonl import parse_record, read_json
+from koalign.manifests import Manifest, output_of, read_manifest
 from koalign.provenance import PACKAGES
 from koalign.records import KoalignError, Problem
-from koalign.run import Manifest, read_manifest
 from koalign.text.naming import named
 from koalign.text.visible import visible
 
@@ -108,11 +108,12 @@ def run_summary(run_dir: Path, stages: Iterable[str]) -> dict[str, Any]:
             f"{run_dir}: no run here; `koalign run --run-dir {run_dir}` starts one (`koalign sft` its "
             "first stages)"
         )
-    results = run_dir / "evaluate" / "results.json"
     return {
         "run": str(run_dir),
         "stages": rows,
-        "results": read_json(results) if rows[-1]["state"] == "done" else None,
+        "results": read_json(output_of(run_dir, "evaluate/results.json", "show"))
+        if rows[-1]["state"] == "done"
+        else None,
     }
 
 

@@ -17,10 +17,11 @@ from koalign.data.prompting.prompts import Renderer
 from koalign.engines.drawing import draw, refuse_no_room, requests_for
 from koalign.engines.engine import Engine, Request
 from koalign.evaluation.diagnosis.generalisation import Answers, Item, Reply, generalisation
-from koalign.jsonl import read_json, read_jsonl, write_atomically, write_json
+from koalign.hashing import PLAN, hash_path
+from koalign.jsonl import read_json, read_jsonl, read_record, write_atomically, write_json
+from koalign.plans import Plan
 from koalign.records import KoalignError, Problem, Prompt, content_hash
 from koalign.reports.generalisation import diagnosis_page
-from koalign.run import hash_path
 
 DIAGNOSIS = "diagnosis.json"
 TITLE = "diagnose"
@@ -43,8 +44,8 @@ def trained_on(run_dir: Path, adapter: Path) -> list[Problem]:
             f"{path}: {adapter} was trained on another train.jsonl ({learned}); "
             "give the --run-dir that it was trained in"
         )
-    plan = run_dir / "sft" / "plan.json"
-    limit = read_json(plan)["config"]["sft"]["limit"] if plan.exists() else None
+    plan = run_dir / "sft" / PLAN
+    limit = read_record(plan, Plan).config["sft"]["limit"] if plan.exists() else None
     return read_jsonl(path, Problem)[:limit]
 
 

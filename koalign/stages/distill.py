@@ -19,6 +19,7 @@ from koalign.engines.teacher import TeacherResult, ask_teacher
 from koalign.evaluation.stats.wording import in_words
 from koalign.guard import HELD_OUT, leaking_texts, refuse_leaks
 from koalign.jsonl import read_jsonl, read_record, write_json, write_jsonl
+from koalign.manifests import read_manifest
 from koalign.mining.distilling.explaining import REASONING, ask_for_rationale, in_another_order
 from koalign.mining.distilling.mixture import mixture, with_rationales
 from koalign.mining.distilling.report import chosen_by_teacher, describe_distillation
@@ -27,7 +28,7 @@ from koalign.mining.distilling.teacher_calls import PAID, REPLIES, Call, Reply
 from koalign.mining.distilling.verify import By, Solution, VerifiedSolution, drop_of, fits, verified
 from koalign.records import Base, Drop, KoalignError, Problem, Sample, count_reasons
 from koalign.renderer import open_renderer
-from koalign.run import PREPARED, Inputs, Stage, StageResult, read_manifest
+from koalign.run import PREPARED, Inputs, Stage, StageResult
 from koalign.text.visible import say
 
 SAMPLES = "samples/samples.jsonl"

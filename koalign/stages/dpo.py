@@ -19,10 +19,11 @@ from safetensors.numpy import load_file, save_file
 from koalign.adapters.cards import check_adapter, part, write_card
 from koalign.config.sections import Config
 from koalign.config.training import Dpo
+from koalign.hashing import hash_path
 from koalign.jsonl import read_jsonl, read_record
 from koalign.records import Base, KoalignError, Logps, Pair, Problem
 from koalign.renderer import open_renderer
-from koalign.run import PREPARED, Inputs, Stage, StageResult, hash_path
+from koalign.run import PREPARED, Inputs, Stage, StageResult
 
 if TYPE_CHECKING:
     from koalign.training.fit import Job

@@ -30,12 +30,15 @@ from koalign.evaluation.rows import rows_of
 from koalign.evaluation.solving.controls import Controls, own_hints
 from koalign.evaluation.solving.report import SolvingReport, solving_report
 from koalign.evaluation.solving.voting import Attempt, answers_of, spent, vote_of
-from koalign.jsonl import read_json, read_jsonl, read_record, write_json
+from koalign.hashing import PLAN, hash_path
+from koalign.jsonl import read_jsonl, read_record, write_json
+from koalign.manifests import read_manifest
+from koalign.plans import Plan
 from koalign.provenance import measured
 from koalign.records import Base, KoalignError, Problem
 from koalign.renderer import open_renderer, reasoning_prompt
 from koalign.reports.solving import write_report
-from koalign.run import PROMPTED, Inputs, Stage, StageResult, hash_path, read_manifest
+from koalign.run import PROMPTED, Inputs, Stage, StageResult
 
 TEST = "prepare/test.jsonl"
 ATTEMPTS = "solve/attempts.jsonl"
@@ -251,9 +254,9 @@ def _benchmark(
 
 def _refuse_other_solutions(inputs: Inputs, section: Solve) -> None:
     """Raises KoalignError if the run solved another test split, or with other settings."""
-    plan = read_json(inputs["solve/answers.jsonl"].parent / "plan.json")
+    plan = read_record(inputs["solve/answers.jsonl"].parent / PLAN, Plan)
     test = hash_path(inputs[TEST])
-    if plan["inputs"][TEST] != test or plan["config"]["solve"] != section.model_dump(mode="json"):
+    if plan.inputs[TEST] != test or plan.config["solve"] != section.model_dump(mode="json"):
         raise KoalignError(
             "solve was made for another test split or with other settings; set the solve.… keys as they "
             "were then, or run `koalign solve --force`"

@@ -27,10 +27,11 @@ from koalign.evaluation.results import Prediction, read_evaluation
 from koalign.evaluation.stats.resampling import clusters_of
 from koalign.grading.grade import grade
 from koalign.jsonl import read_json, read_jsonl, read_record, write_jsonl
+from koalign.manifests import MINE, Manifest, output_of, read_manifest
 from koalign.mining.mistakes.mistakes import AnsweredProblem, matched, refuse_test
 from koalign.records import Base, KoalignError, Problem, content_hash
 from koalign.renderer import open_renderer
-from koalign.run import PREPARED, Inputs, Manifest, Stage, StageResult, execute, read_manifest
+from koalign.run import PREPARED, Inputs, Stage, StageResult, execute
 
 POLICY = "dpo"
 """Of the systems that a run evaluates, the one whose mistakes are mined."""
@@ -50,7 +51,9 @@ def judged(folder: Path, problems: str, run_dir: Path) -> tuple[list[AnsweredPro
             f"{folder}: nothing evaluated in this run; run `koalign evaluate`, or give no folder and "
             "mine the training set"
         )
-    evaluation, predictions = read_evaluation(folder / "evaluate" / POLICY if is_run else folder)
+    evaluation, predictions = read_evaluation(
+        output_of(folder, f"evaluate/{POLICY}", "mine") if is_run else folder
+    )
     source = parse_source(problems)
     known = read(
         open_documents(Path(resolve_path(source.path))),
@@ -70,9 +73,9 @@ def judged(folder: Path, problems: str, run_dir: Path) -> tuple[list[AnsweredPro
         return answered, [
             f"no run in {run_dir}: the split was checked by the problems' own word only"
         ]
-    overlap = read_json(run_dir / "prepare" / "leaks.json")["overlap"]
+    overlap = read_json(output_of(run_dir, "prepare/leaks.json", "mine"))["overlap"]
     train, dev, test = (
-        read_jsonl(run_dir / "prepare" / f"{name}.jsonl", Problem)
+        read_jsonl(output_of(run_dir, f"prepare/{name}.jsonl", "mine"), Problem)
         for name in ("train", "dev", "test")
     )
     refuse_test(evaluated, test, overlap, str(folder))
@@ -128,7 +131,7 @@ def cross_fit(
 
 def folds_folder(run_dir: Path, folds: int) -> Path:
     """Where the folds of a run are."""
-    return run_dir / "mine" / f"{folds}-folds"
+    return run_dir / MINE / f"{folds}-folds"
 
 
 def read_folds(run_dir: Path, folds: int) -> list[AnsweredProblem]:

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from koalign.config.sections import Config
-from koalign.run import PRODUCERS, Stage, in_round
+from koalign.manifests import PRODUCERS
+from koalign.run import Stage, in_round
 from koalign.stages import (
     candidates,
     distill,

@@ -19,12 +19,13 @@ from koalign.data.prompting.orders import render_in_order
 from koalign.data.prompting.prompts import Renderer
 from koalign.data.prompting.tokens import completion_ids, prompt_ids
 from koalign.guard import within_context
+from koalign.hashing import WORK, hash_path
 from koalign.jsonl import read_jsonl, read_record
 from koalign.mining.hints.traces import answer_traces, right_samples
 from koalign.mining.hints.uplift_screens import best_hints
 from koalign.records import Abstraction, Base, KoalignError, Problem, Prompt, Sample
 from koalign.renderer import open_renderer, reasoning_prompt
-from koalign.run import PREPARED, WORK, Inputs, Stage, StageResult, hash_path
+from koalign.run import PREPARED, Inputs, Stage, StageResult
 
 HINTS = "hints/abstractions.jsonl"
 TRACES = "traces/samples.jsonl"

@@ -19,9 +19,10 @@ from koalign.jsonl import (
     write_atomically,
     write_json,
 )
+from koalign.manifests import SEED, read_manifest
 from koalign.records import KoalignError
 from koalign.reports.seeds import seeds_page
-from koalign.run import SEED, Inputs, Stage, StageResult, read_manifest
+from koalign.run import Inputs, Stage, StageResult
 
 REPORT = "seeds.json"
 PAGE = "seeds.html"

@@ -14,10 +14,11 @@ from koalign.config.sections import Config
 from koalign.config.training import Sft
 from koalign.data.prompting import tokens
 from koalign.guard import HELD_OUT, refuse_leaks, within_context
+from koalign.hashing import hash_path
 from koalign.jsonl import read_jsonl, read_record
 from koalign.records import Base, KoalignError, Problem
 from koalign.renderer import open_renderer
-from koalign.run import PREPARED, Inputs, Stage, StageResult, hash_path
+from koalign.run import PREPARED, Inputs, Stage, StageResult
 
 
 def run(config: Config, inputs: Inputs, out: Path) -> StageResult:

@@ -14,9 +14,9 @@ from torch.nn.utils import get_total_norm
 from transformers import TrainerCallback
 from transformers.trainer import TRAINER_STATE_NAME
 
+from koalign.hashing import hash_path
 from koalign.jsonl import read_json, write_json
 from koalign.records import KoalignError
-from koalign.run import hash_path
 from koalign.training import processes
 
 WHOLE = "whole"
@@ -79,7 +79,7 @@ def _best_of(folder: Path) -> Path | None:
 def _is_whole(folder: Path) -> bool:
     try:
         return bool(read_json(folder / WHOLE) == _hashes(folder))
-    except (FileNotFoundError, KoalignError):
+    except KoalignError:
         return False
 
 

@@ -29,8 +29,8 @@ from koalign.adapters.card import AdapterCard
 from koalign.adapters.cards import write_card
 from koalign.config.sections import Tracking
 from koalign.config.training import Optimization, Training
+from koalign.hashing import WORK
 from koalign.jsonl import read_json, write_json
-from koalign.run import WORK
 from koalign.tracking import Log, open_log
 from koalign.training import processes
 from koalign.training.checkpoints import (

@@ -24,8 +24,8 @@ from transformers import TrainerCallback
 from koalign.adapters.stack import widen
 from koalign.config.inputs import Model
 from koalign.config.training import Training
+from koalign.hashing import WORK, hash_path
 from koalign.jsonl import read_json, write_json
-from koalign.run import WORK, hash_path
 from koalign.training.checkpoints import WHOLE, Frozen, last_whole
 from koalign.training.dpo import train_dpo
 from koalign.training.fit import fit

@@ -13,9 +13,10 @@ from support.training import base_of_tests
 from koalign.adapters.cards import CARD, adapter_id, check_adapter, read_card
 from koalign.adapters.external import WEIGHTS
 from koalign.adapters.lineage import adapters_below, facts_of, forest, removable
+from koalign.hashing import hash_path
 from koalign.locking import locked
+from koalign.manifests import read_manifest
 from koalign.records import KoalignError
-from koalign.run import hash_path, read_manifest
 
 pytestmark = pytest.mark.slow
 

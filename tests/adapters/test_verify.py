@@ -21,9 +21,9 @@ from koalign.adapters.lora import Module
 from koalign.adapters.stack import ERROR, stack, widen
 from koalign.adapters.verify import verify
 from koalign.cli import stacks
+from koalign.hashing import hash_path
 from koalign.jsonl import read_json, write_json
 from koalign.records import KoalignError
-from koalign.run import hash_path
 
 pytestmark = pytest.mark.slow
 

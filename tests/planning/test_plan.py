@@ -10,6 +10,7 @@ from support.command import koalign
 from koalign.config.files import load_config
 from koalign.config.sections import ASSETS
 from koalign.evaluation.solving import controls
+from koalign.manifests import Manifest
 from koalign.planning import workload
 from koalign.planning.cards import CPU_BANDWIDTH, CPU_OPERATIONS, SPEEDS, Card, card_named
 from koalign.planning.changes import refuse_too_large, smallest_change, with_key
@@ -21,7 +22,6 @@ from koalign.planning.shape import read_shape
 from koalign.planning.workload import work_of
 from koalign.plans import Plan, write_plan
 from koalign.records import KoalignError
-from koalign.run import Manifest
 from koalign.stages.pipeline import stages_of
 
 TWO_CORES = Card("CPU, 2 cores", 16 * GIB, 2 * CPU_OPERATIONS, 2 * CPU_BANDWIDTH, False, cpu=True)

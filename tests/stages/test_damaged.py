@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from support.command import RUN, koalign
 
+from koalign.hashing import WORK
 from koalign.jsonl import read_json, write_json
-from koalign.run import WORK, read_manifest
+from koalign.manifests import read_manifest
 
 SFT = RUN / "sft"
 BROKEN = {
@@ -111,3 +112,44 @@ def test_a_kill_after_the_last_step_leaves_a_finished_stage(scripted, monkeypatc
     before = read_manifest(RUN / "prepare")
     koalign("sft", code=0)
     assert not work.exists() and read_manifest(RUN / "prepare") == before
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("prepare/train.jsonl", lambda data: b"".join(data.splitlines(keepends=True)[:20])),
+        ("samples/samples.jsonl", lambda data: data[: data.rindex(b"\n", 0, len(data) // 2) + 1]),
+        ("sft/adapter/koalign.json", lambda data: data.replace(b'"rank": 32', b'"rank": 16')),
+        ("pairs/pairs.jsonl", lambda data: data.replace("고른".encode(), "골른".encode(), 1)),
+    ],
+)
+def test_outputs_are_held_against_their_manifest(ran, name, damage):
+    path = RUN / name
+    whole = path.read_bytes()
+    path.write_bytes(damage(whole))
+    command = "sft" if name.startswith(("prepare", "sft")) else "dpo-pairs"
+    refused = koalign("run", code=2).stderr
+    assert f"{path}: changed since it was made" in refused
+    assert f"`koalign {command} --force`" in refused and refused.count("\n") == 1
+    koalign(command, "--force", code=0)
+    assert path.read_bytes() == whole
+    assert koalign("run", code=0).stdout.count("nothing to do") == 13
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_samples_without_their_plan_are_not_taken_for_those_of_now(scripted, finished):
+    koalign("sft", code=0)
+    koalign("dpo-pairs", "-s", "sample.temperature=1.0", code=0)
+    (RUN / "samples/plan.json").unlink()
+    if not finished:
+        (RUN / "samples/manifest.json").unlink()
+    refused = koalign("dpo-pairs", "-s", "sample.temperature=0.3", code=2).stderr
+    assert "plan.json is missing" in refused and "--force" in refused and refused.count("\n") == 1
+    koalign("dpo-pairs", "-s", "sample.temperature=0.3", "--force", code=0)
+
+
+def test_a_command_says_which_earlier_stage_was_made_with_other_settings(scripted):
+    koalign("sft", code=0)
+    said = koalign("dpo-pairs", "-s", "sft.epochs=5", code=0).stderr
+    assert "sft was made with sft.epochs = " in said and "`koalign sft --force`" in said
+    assert "was made with" not in koalign("dpo-pairs", code=0).stderr

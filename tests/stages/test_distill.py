@@ -20,6 +20,7 @@ from support.distilling import (
     solution,
 )
 from support.kills import small_run
+from support.manifests import record_outputs
 from support.problems import CITIES, exam, problem, write_lines
 from support.servers import allow
 
@@ -54,6 +55,7 @@ def test_a_training_problem_that_stands_in_test_is_sent_nowhere(ready):
     run("prepare")
     test = ready / RUN / "prepare/test.jsonl"
     test.write_bytes((ready / RUN / "prepare/train.jsonl").read_bytes())
+    record_outputs(test.parent)
     stand = "24 training problems stand in dev or test"
     with serving(right) as teacher, pytest.raises(KoalignError, match=stand):
         distill(teacher, ALONE)

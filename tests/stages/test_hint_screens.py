@@ -14,6 +14,7 @@ from koalign.data.formats.sources import read_source
 from koalign.data.prompting.orders import in_order
 from koalign.grading.grade import grade
 from koalign.jsonl import read_jsonl
+from koalign.manifests import read_manifest
 from koalign.mining.hints.uplift_screens import (
     PER_PROBLEM,
     SCREENS,
@@ -22,7 +23,7 @@ from koalign.mining.hints.uplift_screens import (
     samples_for,
 )
 from koalign.records import Abstraction, Drop, Problem, Sample
-from koalign.run import execute, read_manifest
+from koalign.run import execute
 from koalign.stages.pipeline import stages_of
 
 SOLVED = "7번 사람"

@@ -11,8 +11,8 @@ from support.problems import exam, write_lines
 
 from koalign.config.sections import ASSETS
 from koalign.jsonl import read_jsonl
+from koalign.manifests import read_manifest
 from koalign.records import Hint
-from koalign.run import read_manifest
 
 pytestmark = pytest.mark.slow
 

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from support.command import RUN, koalign
+from support.manifests import record_outputs
 from support.problems import write_lines
 
 from koalign.jsonl import read_jsonl
@@ -56,6 +57,7 @@ def test_pairs_are_the_same_whatever_the_order_of_the_files_and_others_for_anoth
     for path in (RUN / "samples" / "samples.jsonl", RUN / "samples" / "prompts.jsonl", RUN / "prepare" / "train.jsonl"):  # fmt: skip
         lines = path.read_bytes().splitlines(keepends=True)
         path.write_bytes(b"".join(random.Random(1).sample(lines, len(lines))))
+        record_outputs(path.parent)
     from koalign.config.files import load_config
     from koalign.run import execute
     from koalign.stages import pairs
@@ -90,6 +92,7 @@ def test_what_came_into_a_held_out_split_after_sampling_gives_no_pair(scripted):
     train = read_jsonl(RUN / "prepare" / "train.jsonl", Problem)
     with held_out.open("a", encoding="utf-8") as file:
         file.write(train[0].model_copy(update={"split": "test"}).model_dump_json() + "\n")
+    record_outputs(held_out.parent)
     done = koalign("dpo-pairs", "-s", "pairs.per_problem=3", "--force", code=2)
     assert "training problems stand in dev or test" in done.stderr
     assert not (RUN / "pairs" / "manifest.json").exists()

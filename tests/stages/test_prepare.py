@@ -9,9 +9,9 @@ from support.command import koalign
 from support.prepared import OUT, prepare, reasons, report, rows
 from support.problems import problem, write_lines
 
+from koalign.hashing import hash_source
 from koalign.jsonl import read_jsonl
 from koalign.records import Drop
-from koalign.run import hash_source
 
 
 def test_a_problem_in_json_has_its_id_and_a_number_for_an_answer(scripted):

@@ -7,8 +7,8 @@ import pytest
 from support.diagnosed import TRAIN, adapter_in
 from support.problems import write_lines
 
+from koalign.hashing import hash_path
 from koalign.records import KoalignError
-from koalign.run import hash_path
 from koalign.stages.diagnose import trained_on
 
 
@@ -16,7 +16,8 @@ def prepared(folder: Path, rows: list, limit: int | None = None) -> Path:
     run_dir = folder / "run"
     path = write_lines(run_dir / "prepare" / "train.jsonl", rows)
     (run_dir / "sft").mkdir()
-    plan = {"config": {"sft": {"limit": limit}}}
+    config = {"sft": {"limit": limit}}
+    plan = {"stage": "sft", "version": 1, "template": "", "config": config, "inputs": {}}
     (run_dir / "sft" / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
     return path
 

@@ -14,9 +14,10 @@ from koalign.adapters.card import AdapterCard
 from koalign.adapters.cards import base_of, part, write_card
 from koalign.adapters.names import find_adapters
 from koalign.cli.app import app
+from koalign.hashing import hash_path
 from koalign.jsonl import write_json
+from koalign.manifests import ROUND, Manifest
 from koalign.records import KoalignError
-from koalign.run import ROUND, Manifest, hash_path
 from support.training import MODEL, base_of_tests
 
 RUN = Path("run")

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from koalign.hashing import hash_path
 from koalign.jsonl import read_json, write_json
-from koalign.run import hash_path
 
 
 def record_outputs(stage: Path) -> None:

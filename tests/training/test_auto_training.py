@@ -10,8 +10,8 @@ from support.process_tasks import sft_with_short_rounds
 from support.training import MODEL, QUICK, TRAINING, card, job, rows_of, watch
 
 from koalign.config.training import Training
+from koalign.hashing import WORK, hash_path
 from koalign.jsonl import read_json
-from koalign.run import WORK, hash_path
 from koalign.training import plateau
 from koalign.training.checkpoints import last_whole
 from koalign.training.fit import train

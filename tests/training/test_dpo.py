@@ -10,8 +10,8 @@ from support.training import MODEL, QUICK_DPO, TRAINING, card, job, moved, pairs
 from koalign.adapters.base import base_folder
 from koalign.config.inputs import Model
 from koalign.config.training import Dpo, Training
+from koalign.hashing import hash_path
 from koalign.records import Completion
-from koalign.run import hash_path
 from koalign.training.dpo import dpo_trainer, train_dpo
 from koalign.training.fit import fit
 from koalign.training.policy import continued_policy

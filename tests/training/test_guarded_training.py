@@ -26,9 +26,9 @@ from koalign.adapters.base import identify
 from koalign.adapters.stack import widen
 from koalign.config.training import Probing, Training
 from koalign.engines.probe import open_probe
+from koalign.hashing import WORK, hash_path
 from koalign.jsonl import read_json
 from koalign.records import KoalignError, Pair
-from koalign.run import WORK, hash_path
 from koalign.training.checkpoints import WHOLE, last_whole
 from koalign.training.dpo import train_dpo
 from koalign.training.guards import displacement

@@ -14,8 +14,8 @@ from support.command import KOALIGN, RUN, koalign, koalign_process
 from support.kills import content, small_run
 from support.process_tasks import end_in, places
 
+from koalign.hashing import WORK
 from koalign.records import KoalignError
-from koalign.run import WORK
 from koalign.training.checkpoints import last_whole
 from koalign.training.processes import in_processes
 

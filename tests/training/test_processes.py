@@ -26,8 +26,8 @@ from support.training import (
 from koalign.adapters.stack import widen
 from koalign.config.training import Probing, Training
 from koalign.engines.probe import open_probe
+from koalign.hashing import WORK
 from koalign.jsonl import read_json
-from koalign.run import WORK
 from koalign.training.checkpoints import last_whole
 from koalign.training.dpo import train_dpo
 from koalign.training.fit import Job

@@ -18,9 +18,9 @@ from koalign.adapters.external import WEIGHTS
 from koalign.config.inputs import Model
 from koalign.config.training import Training
 from koalign.data.prompting.tokens import completion_ids, prompt_ids, prompt_texts
+from koalign.hashing import hash_path
 from koalign.jsonl import read_json, write_json
 from koalign.records import KoalignError, Problem
-from koalign.run import hash_path
 from koalign.training import policy
 from koalign.training.fit import fit, on_one_gpu
 from koalign.training.policy import fresh_policy, masked_stack

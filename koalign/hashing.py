@@ -1,0 +1,103 @@
+"""hashing: files and folders -> hashes of their content; those of large files are remembered."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from koalign.data.formats.files import contents
+from koalign.jsonl import read_json, write_json
+from koalign.records import KoalignError, content_hash
+
+PLAN = "plan.json"
+MANIFEST = "manifest.json"
+WORK = "unfinished"
+"""Sub-folder of a stage for what only its own continuation needs; not an output."""
+LARGE = 1 << 26
+"""Bytes from which a hash is remembered: to read them takes longer than a tick of a file system's clock."""
+MOST = 1000
+"""Large files that are remembered."""
+MEMORY = Path(".cache/koalign/hashes.json")
+"""Below the home folder: nothing in a copied run can say what a file holds."""
+
+
+def hash_path(path: Path) -> str:
+    """SHA-256 (16 hex digits) of a file's bytes, or of the names and bytes below a folder.
+
+    Of a folder what koalign reads: a `README.md` may be written on.
+    """
+    if path.is_dir():
+        return content_hash(hash_files(path))
+    return remembered(path, "sha256", lambda: _digest(path))
+
+
+def hash_source(path: Path) -> str:
+    """SHA-256 (16 hex digits) of a file's bytes, or of all that koalign reads below a folder.
+
+    The names of files count as far as they may name a split, and not where the folder lies.
+    """
+    if not path.is_dir():
+        return hash_path(path)
+    return content_hash(
+        [(name, hashlib.sha256(data).hexdigest()) for _, name, data in contents(path)]
+    )
+
+
+def hash_files(folder: Path) -> dict[str, str]:
+    """The hash of each file of a stage or below one, by its path in the folder.
+
+    A page for people may be written on and makes nothing stale.
+    """
+    ours = {PLAN, MANIFEST}
+    return {
+        path.relative_to(folder).as_posix(): hash_path(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+        and path.name != "README.md"
+        and path.relative_to(folder).parts[0] != WORK
+        and path.relative_to(folder).as_posix() not in ours
+    }
+
+
+def remembered(path: Path, what: str, compute: Callable[[], str]) -> str:
+    """What was computed of a file; of a large one as it was the last time, if nobody wrote to it since.
+
+    That is so while its device, inode, size and times are the same; they are taken before it is read.
+    """
+    stat = path.stat()
+    if stat.st_size < LARGE:
+        return compute()
+    state = stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+    key = " ".join([what, *map(str, state)])
+    known = _memory()
+    if key not in known:
+        known[key] = compute()
+        _keep(known)
+    return known[key]
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()[:16]
+
+
+@cache
+def _memory() -> dict[str, str]:
+    try:
+        known = read_json(Path.home() / MEMORY)
+    except (KoalignError, OSError, RuntimeError):  # none yet, damaged, or no home
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def _keep(known: dict[str, str]) -> None:
+    try:
+        path = Path.home() / MEMORY
+        write_json(path, dict(list(known.items())[-MOST:]))
+    except (OSError, RuntimeError):  # the next command computes it again
+        return

@@ -1,0 +1,113 @@
+"""manifests: the files of a finished stage with their hashes, written last and held against when read."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePath
+
+from pydantic import field_validator
+
+from koalign.hashing import MANIFEST, hash_path
+from koalign.jsonl import read_record
+from koalign.records import KoalignError, Record
+
+ROUND = "-"
+"""Between the name of a stage and the number of its round, from the second on: `dpo-2`."""
+SEED = "seed-"
+"""Before the number of a further seed: the folder of its run, below that of the first."""
+MINE = "mine"
+"""The folder of a run for its folds, which are runs of their own."""
+PRODUCERS: dict[str, str] = {}
+"""Stage name -> command; filled by stages/pipeline.py, so that errors can name the remedy."""
+
+
+class Manifest(Record):
+    """Proof that the outputs of a stage are whole, and where they come from."""
+
+    stage: str
+    fingerprint: str
+    template: str
+    """Hash of the prompt template that the stage rendered with."""
+    outputs: dict[str, str]
+    counts: dict[str, int]
+    metrics: dict[str, float]
+    koalign: str
+    git: str | None
+    """Commit of koalign's own checkout; none where it is installed."""
+    packages: dict[str, str]
+    seconds: float
+    peak_memory_mb: float
+    """Resident memory of the process and its children, sampled five times a second."""
+    device: str = ""
+    """The card that it ran on; empty: not recorded by that version."""
+    peak_gpu_memory_mb: float = 0
+    """What torch reserved on the GPU in the process of the stage; 0: nothing."""
+
+    @field_validator("outputs")
+    @classmethod
+    def _below_the_stage(cls, outputs: dict[str, str]) -> dict[str, str]:
+        for path in map(PurePath, outputs):
+            if path.is_absolute() or ".." in path.parts:
+                raise ValueError(f"{path} is not below the stage")
+        return outputs
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """The manifest of a stage folder; none if the stage is not whole.
+
+    Raises KoalignError for one that is not as koalign wrote it.
+    """
+    path = folder / MANIFEST
+    try:
+        return read_record(path, Manifest) if path.exists() else None
+    except KoalignError as error:
+        reason = str(error).removeprefix(f"{path}: ").partition(";")[0]
+        raise KoalignError(
+            f"{path}: damaged ({reason}); `koalign {command_of(folder)} --force` makes the stage again"
+        ) from None
+
+
+def command_of(stage: Path) -> str:
+    """The command that makes the stage of a folder."""
+    if stage.parent.parent.name == MINE:
+        return "mine"
+    if stage.parent.name.startswith(SEED):
+        return "run"
+    return PRODUCERS.get(stage.name.partition(ROUND)[0], "run")
+
+
+def output_of(run_dir: Path, name: str, user: str) -> Path:
+    """A file or folder (`stage/file`) that a finished stage of a run made, as its manifest has it.
+
+    Raises KoalignError where it is not there, and where it has changed; `user` is who needs it.
+    """
+    path = run_dir / name
+    stage = run_dir / PurePath(name).parts[0]
+    # A folder without its manifest is a stage that was interrupted; weights may be pruned.
+    done = read_manifest(stage)
+    if done is None or not path.exists() or missing_outputs(stage, done, path):
+        raise KoalignError(
+            f"{user} needs {path}, which is not there; "
+            f"run `koalign {command_of(stage)}` first (or `koalign run` for everything)"
+        )
+    refuse_changed(stage, done, path)
+    return path
+
+
+def missing_outputs(stage: Path, done: Manifest, below: Path) -> list[Path]:
+    """The outputs of a stage at or below a path that are gone."""
+    return [path for path in _outputs(stage, done, below) if not path.exists()]
+
+
+def refuse_changed(stage: Path, done: Manifest, below: Path) -> None:
+    """Raises KoalignError for an output of a stage at or below a path that is not as it was made."""
+    for path, recorded in _outputs(stage, done, below).items():
+        if path.exists() and (not path.is_file() or hash_path(path) != recorded):
+            raise KoalignError(
+                f"{path}: changed since it was made (its hash is not that of {stage / MANIFEST}); put "
+                f"it back, or `koalign {command_of(stage)} --force` makes the stage again"
+            )
+
+
+def _outputs(stage: Path, done: Manifest, below: Path) -> dict[Path, str]:
+    paths = {stage / name: recorded for name, recorded in done.outputs.items()}
+    return {path: recorded for path, recorded in paths.items() if path.is_relative_to(below)}
