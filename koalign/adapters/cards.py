@@ -16,6 +16,7 @@ from koalign.adapters.external import (
     read_config,
     refuse_misfit,
     refuse_not_finite,
+    refuse_pickle,
     refuse_without_weights,
 )
 from koalign.adapters.model_card import model_card
@@ -142,6 +143,7 @@ def refuse_damaged(folder: Path) -> None:
     the run is refused. Adapters of the scripted engine have no weights.
     """
     if is_pruned(folder):
+        refuse_pickle(folder)
         raise KoalignError(
             f"{folder}: its weights were pruned or deleted; the stage that made it makes them again"
         )

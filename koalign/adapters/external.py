@@ -90,14 +90,19 @@ def refuse_without_weights(folder: Path) -> None:
     """Raises KoalignError where there is no safetensors file, with the remedy."""
     if (folder / WEIGHTS).exists():
         return
+    refuse_pickle(folder)
+    raise KoalignError(
+        f"{folder}: holds no {WEIGHTS}; take the adapter from its source again, or train it again"
+    )
+
+
+def refuse_pickle(folder: Path) -> None:
+    """Raises KoalignError where an adapter's weights are a pickle, with the remedy."""
     if (folder / "adapter_model.bin").exists():
         raise KoalignError(
             f"{folder}: holds adapter_model.bin only, a pickle that may run code when it is read; load it "
             "with PEFT where you trust it, and save_pretrained writes safetensors"
         )
-    raise KoalignError(
-        f"{folder}: holds no {WEIGHTS}; take the adapter from its source again, or train it again"
-    )
 
 
 def matrices_of(folder: Path) -> dict[str, Shapes]:

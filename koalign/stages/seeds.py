@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,15 +70,14 @@ def _copy(config: Config, inputs: Inputs, out: Path) -> StageResult:
 
 def write_report(folders: Sequence[Path], config: Config) -> SeedReport:
     """Read what every seed answered to the test split; write a report into the first folder, as JSON and
-    as a page.
-
-    Raises KoalignError for a damaged evaluation.
+    as a page. Their evaluations are whole: stages of a run that were made or found made.
     """
     results = [_rows(folder / "evaluate") for folder in folders]
     shared = set.intersection(*map(set, results))
     rows = {name: row for name, row in results[0].items() if name in shared}
     predictions = [
-        _predictions(folder / "evaluate", results[0]["base"].n, rows) for folder in folders
+        {name: read_jsonl(folder / "evaluate" / name / PREDICTIONS, Prediction) for name in rows}
+        for folder in folders
     ]
     report = SeedReport(
         seeds=tuple(config.seed + number for number in range(len(folders))),
@@ -94,31 +93,7 @@ def write_report(folders: Sequence[Path], config: Config) -> SeedReport:
 
 def _rows(evaluated: Path) -> dict[str, Row]:
     path = evaluated / "results.json"
-    try:
-        results = read_json(path)
-        rows = {name: parse_record(Row, entry, str(path)) for name, entry in dict(results).items()}
-    except (KoalignError, TypeError, ValueError):  # the latter two: it is no dict
-        raise _damaged(path) from None
-    if "base" not in rows:
-        raise _damaged(path)
-    return rows
-
-
-def _predictions(evaluated: Path, n: int, rows: Iterable[str]) -> dict[str, list[Prediction]]:
-    made = {}
-    for name in rows:
-        path = evaluated / name / PREDICTIONS
-        try:
-            made[name] = read_jsonl(path, Prediction)
-        except KoalignError:
-            raise _damaged(path) from None
-        if len(made[name]) != n:
-            raise _damaged(path)
-    return made
-
-
-def _damaged(path: Path) -> KoalignError:
-    return KoalignError(f"{path}: damaged; remove it, and `koalign run` makes it again")
+    return {name: parse_record(Row, row, str(path)) for name, row in read_json(path).items()}
 
 
 def read_report(folders: Sequence[Path]) -> SeedReport | None:

@@ -168,10 +168,9 @@ def test_damaged_predictions_of_a_seed_are_refused_and_made_again(repeated, line
 def _refused_and_made_again(path: Path, text: str) -> None:
     path.write_text(text, "utf-8")
     refused = koalign("run", code=2).stderr
-    remedy = f"{path}: damaged; remove it, and `koalign run` makes it again"
-    assert remedy in refused and refused.count("\n") == 1
-    path.unlink()
-    koalign("run", code=0)
+    assert f"{path}: changed since it was made" in refused and refused.count("\n") == 1
+    assert "`koalign run --force` makes the stage again" in refused
+    koalign("run", "--force", code=0)
 
 
 def test_a_refused_seed_is_none_that_the_run_has(repeated):
