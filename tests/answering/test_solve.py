@@ -15,7 +15,7 @@ from koalign.cli.solve import _budget_settings
 from koalign.config.files import load_config
 from koalign.config.inputs import Data, Engine, Model
 from koalign.config.sections import Config, Solve
-from koalign.data.formats.sources import read_source
+from koalign.data.formats.sources import read_rows, read_source
 from koalign.data.prompting.prompts import DEFAULT, Renderer, load_template
 from koalign.engines.scripted import SCRIPTED_BASE, ScriptedEngine
 from koalign.evaluation.solving.solutions import Solution, solve_by_vote
@@ -245,6 +245,20 @@ def test_rows_that_cannot_be_asked_leave_the_others_answered_and_every_row_has_i
     verdicts = [json.loads(line) for line in graded.stdout.splitlines()]
     assert [verdict["key"] for verdict in verdicts[2:]] == [one.key for one in lines[2:]]
     assert [verdict["answer"] for verdict in verdicts] == [one.answer for one in lines]
+
+
+@pytest.mark.parametrize(
+    ("answers", "read"),
+    [
+        ([1, 9, "모름", 2, ""], ["1", "", "", "2", ""]),
+        ([0, 0, 0, 0, 0], [""] * 5),
+        ([0, 1, 2, 0, 1], ["1", "2", "3", "1", "2"]),
+    ],
+)
+def test_a_row_whose_answer_key_alone_is_broken_can_be_asked(folder, answers, read):
+    write_lines(folder / "a.jsonl", [problem(n, answer=a) for n, a in enumerate(answers)])
+    rows = read_rows(str(folder / "a.jsonl"))
+    assert ["".join(row.answers) for row in rows] == read
 
 
 @pytest.mark.parametrize(

@@ -74,10 +74,12 @@ def read(
     split: str | None = None,
     columns: Columns | None = None,
     answer_from: int | None = None,
+    needs_answers: bool = True,
 ) -> Reading:
     """Read documents as the named format, or each as the first format that it looks like.
 
-    `answer_from` is the number of the first choice, by default 1.
+    `answer_from` is the number of the first choice, by default 1. A row whose gold answer alone cannot be
+    read is a drop where it `needs_answers`, else a problem without one.
 
     With `split`, rows and files that call themselves another split are left out and listed, as are files
     that look like no format. Text is in NFC. Raises KoalignError for an unknown format.
@@ -116,7 +118,7 @@ def read(
             reading.notes.setdefault(note, []).append(document.name)
         reading.files[document.name] = fitting.name
         reading.encodings[document.name] = document.encoding
-        _read_rows(table, fitting, split, answer_from, reading)
+        _read_rows(table, fitting, split, answer_from, reading, needs_answers=needs_answers)
     return reading
 
 
@@ -161,14 +163,24 @@ def _told(guessed: Guess) -> str:
 
 
 def _read_rows(
-    document: Document, format: Format, split: str | None, answer_from: int | None, into: Reading
+    document: Document,
+    format: Format,
+    split: str | None,
+    answer_from: int | None,
+    into: Reading,
+    *,
+    needs_answers: bool,
 ) -> None:
-    other_splits = 0
+    other_splits = zeros = 0
     before = len(into.records)
     for row in format.rows(document):
         if answer_from == 0 and isinstance(row, Row):
             row = replace(row, answer_from=0)
         record = row if isinstance(row, Drop) else _read_row(row, format)
+        if isinstance(row, Row) and isinstance(record, Drop) and record.reason.startswith("answer"):
+            zeros += record.reason == ZERO
+            if not needs_answers:
+                record = _read_row(_without_answer(row, record), format)
         problem = record.problem if isinstance(record, Ranking) else record
         if split and isinstance(problem, Problem) and problem.split not in ("", split):
             other_splits += 1
@@ -179,7 +191,6 @@ def _read_rows(
     if other_splits:
         into.not_read[document.name] = f"{other_splits} rows say another split"
     read_now = into.records[before:]
-    zeros = sum(isinstance(record, Drop) and record.reason == ZERO for record in read_now)
     last = sum(
         isinstance(record, Problem)
         and record.kind == "choice"
@@ -188,6 +199,13 @@ def _read_rows(
     )
     if answer_from is None and zeros > MANY_ZEROS * last:
         into.from_zero[document.name] = zeros
+
+
+def _without_answer(row: Row, dropped: Drop) -> Row:
+    """The row without the gold answer that cannot be read; the drop names its field first."""
+    unread = {dropped.detail.partition(":")[0], "answer", "answers"}
+    fields = {name: value for name, value in row.fields.items() if name not in unread}
+    return replace(row, fields=fields)
 
 
 def _read_row(row: Row, format: Format) -> Problem | Ranking | Drop:

@@ -23,6 +23,7 @@ def read_source(
     split: str | None = None,
     columns: Columns | None = None,
     answer_from: int | None = None,
+    needs_answers: bool = True,
 ) -> Reading:
     """Everything of the `wanted` split (train, dev, test) below a path; prints what was guessed.
 
@@ -30,13 +31,21 @@ def read_source(
     themselves another split are left out and listed. `split` says which one is meant instead.
     `answer_from` is the number of the first choice in the answers. Raises KoalignError where nothing can
     be read, where one file calls itself test and train is wanted, and where the answers of a file seem to
-    count from 0 and `answer_from` is not given.
+    count from 0 and `answer_from` is not given; where it does not `needs_answers`, they are read so, and
+    a row whose answer alone cannot be read has none.
     """
     on_hub = path.startswith(PREFIX)
     documents = open_hub(path) if on_hub else open_documents(Path(path))
     one_file = not on_hub and Path(path).is_file() and Path(path).suffix.lower() != ".zip"
     chosen = split or (None if one_file else wanted)
-    reading = read(documents, format, split=chosen, columns=columns, answer_from=answer_from)
+    reading = read(
+        documents,
+        format,
+        split=chosen,
+        columns=columns,
+        answer_from=answer_from,
+        needs_answers=needs_answers,
+    )
     if not reading.files and not reading.not_read:
         raise KoalignError(f"{path}: no file in it that koalign reads")
     if not reading.files:
@@ -44,6 +53,15 @@ def read_source(
         raise KoalignError(f"{path}: nothing to read for {wanted}: {name} {why}")
     if not on_hub:
         reading.not_read.update(of_other_kinds(Path(path)))
+    if reading.from_zero and not needs_answers:
+        # Where every answer is 0, they stand for no answer.
+        if any(problem.answers for problem in reading.problems):
+            say_once(f"{path}: the answers seem to count from 0, and are read so")
+            return read_source(
+                path, wanted, format=format, split=split, columns=columns, answer_from=0,
+                needs_answers=False,
+            )  # fmt: skip
+        reading.from_zero = {}
     for name, zeros in reading.from_zero.items():
         raise KoalignError(
             f"{name}: the answers seem to count from 0: {zeros} are 0, and hardly one is the last "
@@ -79,7 +97,7 @@ def read_rows(path: str, **options: Any) -> list[Problem | Drop]:
 
     `options`: those of `read_source`.
     """
-    reading = read_source(path, "test", **options)
+    reading = read_source(path, "test", needs_answers=False, **options)
     if reading.rankings:
         raise KoalignError(f"{path}: holds rankings, and not problems to solve")
     return [record for record in reading.records if not isinstance(record, Ranking)]
