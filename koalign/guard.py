@@ -19,9 +19,9 @@ def refuse_leaks(trained: Sequence[Problem], inputs: Mapping[str, Path]) -> None
     if leaks := find_leaks(trained, evaluated, overlap) or texts_leak(said, evaluated, overlap):
         first = leaks[0]
         raise KoalignError(
-            f"{len(leaks)} training problems stand in dev or test: {trained[first.trained].id} "
-            f"({trained[first.trained].question[:30]}…) is {evaluated[first.evaluated].id} "
-            f"({first.kind}); run `koalign prepare --force`"
+            f"{len(leaks)} training problems stand in dev or test: "
+            f"{trained[first.trained].name} is {evaluated[first.evaluated].name} ({first.kind}); "
+            "run `koalign prepare --force`"
         )
 
 
@@ -32,7 +32,7 @@ def refuse_leaking_texts(texts: Sequence[tuple[str, str]], inputs: Mapping[str, 
         first = leaks[0]
         raise KoalignError(
             f"{len(leaks)} hints say a problem of dev or test: the one for {texts[first.trained][0]} "
-            f"says {evaluated[first.evaluated].id}; remove it from data.hints"
+            f"says {evaluated[first.evaluated].name}; remove it from data.hints"
         )
 
 

@@ -18,6 +18,8 @@ from pydantic import (
     model_validator,
 )
 
+from koalign.naming import named
+
 Why = Literal["match", "mismatch", "no_answer", "ambiguous", "truncated", "no_gold"]
 """Why a completion is right, or not."""
 
@@ -124,6 +126,11 @@ class Problem(Record):
     def id(self) -> str:
         """Sixteen hex digits: the hash of question, passage, box, choices and kind."""
         return content_hash(self.question, self.passage, self.box, self.choices, self.kind)
+
+    @property
+    def name(self) -> str:
+        """Key, question and id, for people."""
+        return named(self.id, self.question, self.key)
 
     @property
     def cluster(self) -> str:

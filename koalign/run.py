@@ -152,7 +152,9 @@ def _usable(stage: Stage, out: Path, plan: Plan, inputs: Inputs, force: bool) ->
 
     Raises KoalignError for what only `force` may clear. It also clears an unfinished or damaged stage.
     """
-    if not out.exists() or {path.name for path in out.iterdir()} <= {f"{PLAN}.part", *stage.keeps}:
+    held = {path.name for path in out.rglob("*") if path.is_file() and path.stat().st_size}
+    # Nothing, or what a stage holds that failed before its first output, or logs that outlive it.
+    if held <= {PLAN, f"{PLAN}.part"} or held <= {f"{PLAN}.part", *stage.keeps}:
         return None
     if not (out / MANIFEST).exists() and not stage.continues:
         _clear(out, stage.keeps)

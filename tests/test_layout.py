@@ -14,6 +14,7 @@ from koalign.cli.app import app
 
 PACKAGE = Path(__file__).parent.parent / "koalign"
 LAYERS = [
+    {"naming"},
     {"records", "progress", "provenance", "faults"},
     {"jsonl", "yaml_text", "locking", "bounded"},
     {"config", "text"},
@@ -98,7 +99,14 @@ def test_stages_meet_on_disk(path):
     "path", [p for room in PURE for p in sorted((PACKAGE / room).rglob("*.py"))], ids=name_of
 )
 def test_what_is_pure_knows_no_config_and_no_model(path):
-    assert imported_rooms(path) <= {*PURE, "records", "jsonl", "yaml_text", "bounded"}
+    assert imported_rooms(path) <= {
+        *PURE,
+        "naming",
+        "records",
+        "jsonl",
+        "yaml_text",
+        "bounded",
+    }
 
 
 def test_no_room_holds_more_than_a_fifth_of_the_package():

@@ -84,13 +84,14 @@ def refuse_no_room(
     longest = max((len(r.prompt_ids) for r in requests), default=0)
     if longest + sampling.max_tokens > engine.base.context:
         raise KoalignError(
-            f"{title}: a prompt of {longest} tokens and {_setting(sampling)} {sampling.max_tokens} do not "
-            f"fit the context of {engine.base.context}; lower {_setting(sampling)}, show fewer shots, or "
-            "raise model.max_length"
+            f"{title}: a prompt of {longest} tokens and max_tokens {sampling.max_tokens} do not fit the "
+            f"context of {engine.base.context}; lower {_setting(sampling)}, show fewer shots, or raise "
+            "model.max_length"
         )
 
 
 def _setting(sampling: Sampling) -> str:
-    """`sample.max_tokens`: each section that samples has its own; the others are of `solve`."""
-    section = "solve" if type(sampling) is Sampling else type(sampling).__name__.lower()
-    return f"{section}.max_tokens"
+    """`sample.max_tokens`: each section that samples has its own."""
+    if type(sampling) is Sampling:
+        return "solve.max_tokens (a published protocol has its own)"
+    return f"{type(sampling).__name__.lower()}.max_tokens"

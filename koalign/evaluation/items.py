@@ -156,7 +156,7 @@ def _as_lm_eval_draws(
 
 
 def _named(problem: Problem) -> str:
-    return f"problem {problem.id} ({problem.question[:30]}…)"
+    return f"problem {problem.name}"
 
 
 def _refuse_evaluated(

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from koalign.jsonl import read_jsonl, read_record
+from koalign.naming import named
 from koalign.records import KoalignError, Record
-from koalign.text.naming import named
 
 RESULTS = "results.json"
 PREDICTIONS = "predictions.jsonl"

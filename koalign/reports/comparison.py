@@ -10,11 +10,11 @@ from rich.cells import cell_len, chop_cells
 from koalign.evaluation.compared import Compared, Comparison, Flip, Row, Subject
 from koalign.evaluation.stats.wording import hundredths, interval, p_value, percent, points
 from koalign.jsonl import write_atomically, write_json
+from koalign.naming import named
 from koalign.reports.charts import Mark, differences
 from koalign.reports.page import Part, page
 from koalign.reports.spreadsheet import write_sheet
 from koalign.reports.views import print_lines, print_table
-from koalign.text.naming import named
 
 JSON = "comparison.json"
 PAGE = "comparison.html"

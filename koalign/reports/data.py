@@ -13,12 +13,12 @@ from koalign.evaluation.stats.tables import frequencies, quantiles
 from koalign.evaluation.stats.tables import histogram as counted_lengths
 from koalign.evaluation.stats.wording import hundredths, listed, percent
 from koalign.mining.pairs.pairing import PlacedPair
+from koalign.naming import named
 from koalign.records import Problem
 from koalign.reports.charts import bars, histogram
 from koalign.reports.page import Part, page, question_of
 from koalign.reports.views import print_lines, print_table
 from koalign.text.korean import han_leak, oddities
-from koalign.text.naming import named
 
 EXAMPLES = 3
 """Problems of each split shown on the page."""

@@ -8,10 +8,10 @@ from typing import Any
 from rich.table import Table
 
 from koalign.evaluation.stats.wording import interval, listed, percent, points
+from koalign.naming import named
 from koalign.reports.charts import bars
 from koalign.reports.page import Part, page
 from koalign.reports.views import console, plain, print_lines
-from koalign.text.naming import named
 
 _COLOURS = {"worse": "bold red", "better": "green"}
 _HEAD = ("sign", "base", "system", "difference (95 %)", "reading")

@@ -6,10 +6,10 @@ from markupsafe import Markup
 
 from koalign.evaluation.stats.wording import listed
 from koalign.mining.mistakes.mistakes import AnsweredProblem, Mined, MinedCluster, Mining
+from koalign.naming import named
 from koalign.reports.charts import bars, colour, scatter
 from koalign.reports.page import Part, page, question_of
 from koalign.reports.views import print_lines, print_table
-from koalign.text.naming import named
 
 SPOTS = 3000
 """Mistakes in the picture, all medoids and picked ones before others."""

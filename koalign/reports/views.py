@@ -25,7 +25,6 @@ from koalign.jsonl import parse_record, read_json
 from koalign.manifests import Manifest, output_of, read_manifest
 from koalign.provenance import PACKAGES
 from koalign.records import KoalignError, Problem
-from koalign.text.naming import named
 from koalign.text.visible import visible
 
 ROW_TITLES = {
@@ -219,7 +218,7 @@ def print_tokens(tokenizer: Any, renderer: Renderer, problem: Problem) -> None:
     if escape_prompts(tokenizer, prompts) != prompts:
         out.print("the data holds control tokens of this model: read as plain text, `< |…|>`\n")
     out.print(
-        f"problem {plain(named(problem.id, problem.question, problem.key))}, "
+        f"problem {plain(problem.name)}, "
         f"template {renderer.template.name} ({renderer.hash}), thinking {renderer.thinking}\n"
         "a | ends each token; a letter that several tokens make is followed by as many",
         highlight=False,

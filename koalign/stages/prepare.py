@@ -232,7 +232,7 @@ def _lengths(renderer: Renderer, tokenizer: Any, problems: Sequence[Problem]) ->
 
 
 def _shown(problem: Problem) -> str:
-    return f"{problem.id} of {problem.split} ({problem.question[:30]}…)"
+    return f"{problem.name} of {problem.split}"
 
 
 STAGE = Stage(

@@ -10,6 +10,7 @@ from support.problems import problem, write_lines
 
 from koalign.jsonl import read_json, write_json
 from koalign.plans import Plan, other_plan, write_plan
+from koalign.records import KoalignError
 
 pytestmark = pytest.mark.slow  # each test is a whole run, or several
 
@@ -108,6 +109,27 @@ def test_a_key_that_an_earlier_koalign_did_not_have_makes_its_run_stale(ran):
     del plan["config"]["model"]["chat_template"]
     write_json(path, plan)
     assert "was made with another version of koalign; take another" in koalign("run").stderr
+
+
+def test_a_stage_that_failed_without_output_blocks_nothing(folder):
+    from koalign.config.files import load_config
+    from koalign.run import Stage, StageResult, execute
+
+    def fails_first(config, inputs, out):
+        (out / "samples.jsonl").touch()
+        if config.sft.rank == 32:
+            raise KoalignError("no room")
+        return StageResult(counts={"rank": config.sft.rank})
+
+    stage = Stage("sampled", "sft", fails_first, sections=("sft",), inputs=())
+    write_lines(folder / "train.jsonl", [problem(0)])
+    data = ["data.train=train.jsonl", "model.path=none"]
+    with pytest.raises(KoalignError, match="no room"):
+        execute(stage, load_config([], [*data, "sft.rank=32"]), RUN)
+    manifest, ran = execute(stage, load_config([], [*data, "sft.rank=4"]), RUN)
+    assert ran and manifest.counts == {"rank": 4}
+    with pytest.raises(KoalignError, match=r"sft\.rank = 4, and it is now 8"):
+        execute(stage, load_config([], [*data, "sft.rank=8"]), RUN)
 
 
 def test_the_type_checker_refuses_a_section_or_key_that_does_not_exist(tmp_path):

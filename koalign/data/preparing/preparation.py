@@ -144,7 +144,7 @@ class Preparation:
             shown = evaluated[leaks[0].evaluated]
             raise KoalignError(
                 f"{given[leaks[0].trained][0]}: {len(leaks)} hints say a problem of dev or test, this "
-                f"one {shown.id} of {shown.split} ({shown.question[:30]}…); data.leaks: drop drops them"
+                f"one {shown.name} of {shown.split}; data.leaks: drop drops them"
             )
         known = {problem.id for problem in self.splits["train"]}
         gone = {drop.problem_id for drop in self.dropped if drop.problem_id}

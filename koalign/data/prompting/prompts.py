@@ -132,7 +132,7 @@ class Renderer:
         if problem.kind not in self.template.kinds:
             raise KoalignError(
                 f"template {self.template.name}: asks {', '.join(self.template.kinds)}, and problem "
-                f"{problem.id} ({problem.question[:30]}…) is of kind {problem.kind}"
+                f"{problem.name} is of kind {problem.kind}"
             )
         if (hint or purpose == "abstraction") and not self.template.abstractions:
             raise KoalignError(f"template {self.template.name}: has no place for abstractions")
@@ -222,7 +222,7 @@ class Renderer:
             about = f" on {problem.subject}" if problem.subject else ""
             raise KoalignError(
                 f"prompt.shots: {self.shots} wanted, and there are {len(allowed)}{about} for "
-                f"problem {problem.id}; lower it, or name another prompt.shots_from"
+                f"problem {problem.name}; lower it, or name another prompt.shots_from"
             )
         return allowed[: self.shots]
 
@@ -272,7 +272,7 @@ def _without_stem(problem: Problem) -> Problem:
 def _words(template: Template, problem: Problem) -> dict[str, Any]:
     if len(problem.choices) > len(template.ten_labels):
         raise KoalignError(
-            f"template {template.name}: {len(template.ten_labels)} labels, and problem {problem.id} "
+            f"template {template.name}: {len(template.ten_labels)} labels, and problem {problem.name} "
             f"has {len(problem.choices)} choices"
         )
     choices = [
@@ -292,7 +292,7 @@ def _words(template: Template, problem: Problem) -> dict[str, Any]:
 
 
 def _fill(template: Template, key: str, words: Mapping[str, Any], problem: Problem) -> str:
-    where = f" (at problem {problem.id} ({problem.question[:30]}…))"
+    where = f" (at problem {problem.name})"
     with template_errors(f"template {template.name}: {key}", where):
         text = checked_length(_compiled(template, key).render(words))
     # What is only continued may itself end a line: a published prompt is kept to the byte.

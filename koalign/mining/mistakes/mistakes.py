@@ -18,8 +18,8 @@ from koalign.evaluation.results import Prediction
 from koalign.evaluation.stats.tables import frequencies
 from koalign.mining.mistakes.clusters import Clusters, cluster, shares_by_size
 from koalign.mining.mistakes.tfidf import Weights, distinctive_terms, plane, reduced, weigh
+from koalign.naming import named
 from koalign.records import KoalignError, Problem, Record, content_hash
-from koalign.text.naming import named
 
 FEWEST = 10
 """Fewer mistakes than this are not clustered."""
@@ -143,7 +143,7 @@ def refuse_test(
         told = "call themselves test" if own else f"stand in the run's test split ({leaks[0].kind})"
         raise KoalignError(
             f"{place}: {len(own) or len(leaks)} of {len(problems)} problems {told}, the first: "
-            f"{first.id} ({first.question[:30]}…); never train on what you are judged by: mine answers "
+            f"{first.name}; never train on what you are judged by: mine answers "
             "to a dev split, or give no folder and mine the training set"
         )
 

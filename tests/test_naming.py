@@ -2,7 +2,7 @@
 
 import pytest
 
-from koalign.text.naming import LONGEST, named
+from koalign.naming import LONGEST, named
 
 
 @pytest.mark.parametrize(
