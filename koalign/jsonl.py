@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import reprlib
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -27,7 +28,7 @@ def read_jsonl(path: Path, record: type[R]) -> list[R]:
 def iter_json_lines(path: Path) -> Iterator[tuple[int, Any]]:
     """(line number, JSON value) of each non-empty line; raises KoalignError with file:line."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = on_disk(path).read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise KoalignError(f"{path}: no such file") from None
     except IsADirectoryError:
@@ -142,3 +143,26 @@ class JsonlAppender(Generic[R]):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def on_disk(path: Path) -> Path:
+    """The path that is there, where only NFC and NFD differ: macOS writes `시험` decomposed.
+
+    The path itself where it is there, or nothing is.
+    """
+    if str(path).isascii() or path.exists():
+        return path
+    there = Path(path.anchor)
+    for part in path.relative_to(there).parts:
+        step = there / part
+        there = step if step.exists() else next(_same_names(there, part), step)
+    return there if there.exists() else path
+
+
+def _same_names(folder: Path, name: str) -> Iterator[Path]:
+    wanted = unicodedata.normalize("NFC", name)
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
+        return
+    yield from (folder / one for one in names if unicodedata.normalize("NFC", one) == wanted)

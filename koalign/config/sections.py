@@ -19,6 +19,7 @@ from koalign.config.inputs import (
     Teacher,
 )
 from koalign.config.training import Dpo, Optimization, Probing, Sft, Training
+from koalign.jsonl import on_disk
 
 ASSETS = Path(__file__).parent.parent / "assets"
 BUILTIN = "builtin:"
@@ -226,5 +227,7 @@ class Config(Section):
 
 
 def resolve_path(name: str) -> str:
-    """The place a config value names: `builtin:` inside the package, else as given."""
-    return str(ASSETS / name.removeprefix(BUILTIN)) if name.startswith(BUILTIN) else name
+    """The place a config value names: `builtin:` inside the package, else as it is spelled on disk."""
+    if name.startswith(BUILTIN):
+        return str(ASSETS / name.removeprefix(BUILTIN))
+    return name if name.isascii() else str(on_disk(Path(name)))

@@ -17,7 +17,7 @@ from itertools import zip_longest
 from koalign.grading import patterns
 from koalign.grading.claims import asserted, is_open, listed, weakly_stated
 from koalign.grading.labels import Labels, label_groups, union
-from koalign.grading.visible import comparable, forms, visible_text
+from koalign.grading.visible import comparable_choice, forms, visible_text
 
 _LINE, _SHORT_LINE, _OBJECT = 300, 100, 20_000
 """Characters that are read of a line after a key; of a line that is an answer without one; of a JSON
@@ -36,7 +36,7 @@ def extract_numbers(
     옳다`); what is called wrong, if `wrong_is_asked`.
     """
     seen = visible_text(text) or ""
-    folded = [comparable(choice) for choice in choices]
+    folded = [comparable_choice(choice) for choice in choices]
     found = [
         (match.start(), numbers)
         for match, value in _formatted(seen)
@@ -166,14 +166,19 @@ def _quoted_choices(text: str, folded: Sequence[str]) -> dict[int, tuple[int, ..
 
 
 def _number_of_text(phrase: str, folded: Sequence[str]) -> int | None:
-    """The number of the only choice with this text."""
+    """The number of the only choice with this text, whatever its letter case if only one has it.
+
+    Of choices that say the same the first.
+    """
     longest = max(map(len, folded), default=0)
     for form in forms(phrase):
         if len(form) > 2 * longest + 8:  # not worth folding
             continue
-        form = comparable(form)
-        if form and folded.count(form) == 1:
-            return folded.index(form) + 1
+        form = comparable_choice(form)
+        same = [text for text in folded if text.casefold() == form.casefold()]
+        same = [form] if form in same else same
+        if form and len(set(same)) == 1:
+            return folded.index(same[0]) + 1
     return None
 
 

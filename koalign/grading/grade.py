@@ -11,7 +11,8 @@ from pydantic import field_validator
 from koalign.grading.extract import extract_numbers, extract_texts, without_key
 from koalign.grading.visible import comparable, forms, unquoted, visible_text
 from koalign.records import Problem, Record, Verdict, Why
-from koalign.text.korean import strip_josa
+from koalign.text.choices import with_twins
+from koalign.text.korean import fold_width, strip_josa
 
 FinishReason = Literal["stop", "length"]
 
@@ -70,7 +71,7 @@ def grade(problem: Problem, text: str, finish_reason: FinishReason = "stop") -> 
     is the empty text, when it says that there is no answer. A long answer is right only when it
     equals the gold folded: no rule can verify it, and a mismatch says little.
     """
-    golds = [part for gold in problem.answers for part in _alternatives(gold)]
+    golds = [part for gold in _golds(problem) for part in _alternatives(gold)]
     seen = visible_text(text)
     if seen is None:
         offered: list[str] = []
@@ -126,6 +127,10 @@ def _offered_numbers(problem: Problem, text: str) -> list[str]:
             n for n, text in enumerate(problem.choices, 1) if text.strip() == str(numbers[0])
         ]
         return [str(numbered[0])] if len(numbered) == 1 and numbers[0] > 9 else []
+    size = len(problem.choices)
+    texts = {fold_width(problem.choices[n - 1]) if 1 <= n <= size else n for n in numbers}
+    if len(texts) == 1:  # two choices that say the same
+        numbers = numbers[:1]
     return [str(number) for number in numbers]
 
 
@@ -155,6 +160,11 @@ def _offered_texts(problem: Problem, text: str, golds: Sequence[str]) -> list[st
     return distinct
 
 
+def _golds(problem: Problem) -> tuple[str, ...]:
+    """The gold answers; of a choice problem also what says the same as a right choice."""
+    return with_twins(problem.choices, problem.answers) if problem.choices else problem.answers
+
+
 def _alternatives(gold: str) -> list[str]:
     """`만 6세#여섯 살` -> both; `C#` is one."""
     parts = [part.strip() for part in gold.split("#")]
@@ -164,7 +174,7 @@ def _alternatives(gold: str) -> list[str]:
 def _is_gold(answer: str, golds: Sequence[str], *, lenient: bool) -> bool:
     compared = comparable(answer)
     for gold in map(comparable, golds):
-        if compared == gold or (lenient and gold and strip_josa(compared, gold) != compared):
+        if compared == gold or (lenient and gold and strip_josa(compared, gold) == gold):
             return True
         if not gold and _NO_ANSWER.fullmatch(compared.replace(" ", "")):
             return True

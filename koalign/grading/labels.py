@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from koalign.grading import patterns
-from koalign.grading.visible import comparable
+from koalign.grading.visible import comparable_choice
 from koalign.text.korean import CHOICE_MARKS
 
 
@@ -58,7 +58,7 @@ def _are_together(text: str, end: int, gap: str, label: re.Match[str]) -> bool:
 def _labels(
     text: str, keys: set[int], folded: Sequence[str]
 ) -> Iterator[tuple[re.Match[str], int]]:
-    letters_are_texts = any(re.fullmatch("[a-j]", choice) for choice in folded)
+    letters_are_texts = any(re.fullmatch("[A-Ja-j]", choice) for choice in folded)
     for match in patterns.LABEL.finditer(text):
         if mark := match["mark"]:
             number = CHOICE_MARKS[mark]
@@ -80,4 +80,6 @@ def has_own_text(text: str, end: int, number: int, folded: Sequence[str]) -> boo
     if not 1 <= number <= len(folded) or not folded[number - 1]:
         return False
     own = folded[number - 1]
-    return comparable(text[end : end + 2 * len(own) + 8].lstrip(" .:-(")).startswith(own)
+    rest = comparable_choice(text[end : end + 2 * len(own) + 8].lstrip(" .:-("))
+    of_others = any(rest.startswith(text) for text in folded if text and text != own)
+    return rest.startswith(own) or (rest.casefold().startswith(own.casefold()) and not of_others)

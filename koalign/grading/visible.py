@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from koalign.grading import patterns
-from koalign.text.korean import clean, fold
+from koalign.text.korean import clean, fold_width, fold_words
 
 # A thought ends at its closing tag, whoever opened it: chat templates open it in the prompt.
 _THOUGHT_END = re.compile(r"</(?:think|thinking|thought|추론)\s?>", re.IGNORECASE)
@@ -34,8 +34,16 @@ def visible_text(text: str) -> str | None:
 
 
 def comparable(answer: str) -> str:
-    """An answer folded for comparison only: emphasis, enclosing quotes and final full stop ignored."""
-    return fold(unquoted(_plain(answer)))
+    """An answer folded for comparison only: emphasis, enclosing quotes and final full stop ignored.
+
+    So is the letter case of words; that of symbols is not: see `fold_words`.
+    """
+    return fold_words(unquoted(_plain(answer)))
+
+
+def comparable_choice(text: str) -> str:
+    """The same of a choice or what may quote one, with its letter case."""
+    return fold_width(unquoted(_plain(text)))
 
 
 def unquoted(phrase: str) -> str:

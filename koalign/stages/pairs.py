@@ -192,5 +192,5 @@ STAGE = Stage(
     ),
     looks_at=HELD_OUT,
     continues=False,
-    version=5,
+    version=6,
 )

@@ -16,7 +16,9 @@ _LEADING, _VOWEL = "\u1100-\u115f\ua960-\ua97c", "\u1160-\u11a7\ud7b0-\ud7c6"
 _ISOLATED_CHOSEONG = re.compile(f"(?<![{_LEADING}])[{_LEADING}]++(?![{_VOWEL}])")
 
 _COMBINING = "".join(
-    mark for mark in map(chr, range(0x300, 0x1E950)) if unicodedata.combining(mark)
+    mark
+    for mark in map(chr, range(0x300, 0x1E950))
+    if all(map(unicodedata.combining, unicodedata.normalize("NFD", mark)))
 )
 # As many as in the Stream-Safe Text Format of UAX #15: normalizing more takes quadratic time.
 _TOO_MANY_MARKS = re.compile(f"([{re.escape(_COMBINING)}]{{30}})[{re.escape(_COMBINING)}]+")
@@ -35,6 +37,14 @@ _FOLDED = (
     | dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"), "-")
 )
 _FOLDABLE = re.compile("[" + re.escape("".join(map(chr, _FOLDED))) + "]+")
+
+_LATIN = "A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f"
+_WORDS = re.compile(rf"(?<![{_LATIN}])[{_LATIN}]+(?:[ '-][{_LATIN}]+)*")
+"""Latin words in a row, in folded text."""
+_WORD = re.compile(f"[{_LATIN}]+")
+_GENOTYPE = re.compile(r"(?:([A-Za-z])(?i:\1))+")
+_AFTER_NUMBER = re.compile(r"\d $")
+_SHORT_WORDS = {"Yes": "yes", "YES": "yes", "No": "no"}
 
 # Followed by a small letter it is a TeX command: \nabla, \neq, \times, \theta.
 _LITERAL_ESCAPE = re.compile(r"(?<=\s[1-9])\\t(?!imes|heta|ext|an\b)|\\[nt](?![a-z])")
@@ -63,6 +73,7 @@ _ODDITIES = {
     "compat_hanja": re.compile("[\uf900-\ufaff\U0002f800-\U0002fa1f]"),
     "replacement_character": re.compile("\ufffd"),
     "literal_escape": _LITERAL_ESCAPE,
+    "control_character": re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"),
     "control_token": re.compile(
         r"<\|[^\s<>|]{1,40}\|>|\[\|[^\s\[\]|]{1,40}\|\]|</?s>|<(?:bos|eos|start_of_turn|end_of_turn)>|\[/?INST\]"
     ),
@@ -90,20 +101,63 @@ def clean(text: str) -> str:
     people type (U+3131..); those of a syllable, old Hangul too, stay. Of more than 30 combining marks
     in a row the first 30 stay.
     """
-    text = unicodedata.normalize("NFC", _TOO_MANY_MARKS.sub(r"\1", text.lstrip("\ufeff")))
+    text = _composed(text.lstrip("\ufeff"))
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return _ISOLATED_CHOSEONG.sub(lambda run: run[0].translate(_COMPATIBILITY_JAMO), text)
 
 
 def fold(text: str) -> str:
-    """Text for comparison only, never shown; idempotent.
+    """Text for comparison only, never shown, without regard to letter case; idempotent.
 
-    Cleaned, full width to ASCII, one kind of tilde, middle dot, quote, dash and space, case folded,
-    nothing of zero width, white space squeezed. Marks such as ① and ㉠ stay.
+    As `fold_width`, and case folded.
     """
+    return " ".join(_composed(_one_width(text).casefold()).split())
+
+
+def fold_width(text: str) -> str:
+    """Text for comparison only, never shown; letter case stays: Co is no CO; idempotent.
+
+    Cleaned, full width to ASCII, one kind of tilde, middle dot, quote, dash and space, nothing of zero
+    width, white space squeezed. Marks such as ① and ㉠ stay.
+    """
+    return " ".join(_one_width(text).split())
+
+
+def fold_words(text: str) -> str:
+    """As `fold_width`, and Latin words in small letters, but no symbols: Paris is paris; idempotent.
+
+    The case of symbols stays: up to three letters on their own or in capitals (Co, MW, DNA), beside a
+    digit (CoCl2), up to four after a number (5 Gbps), and genotypes (AaBB).
+    """
+    return _WORDS.sub(_small_words, fold_width(text))
+
+
+def _small_words(words: re.Match[str]) -> str:
+    text, run = words.string, words[0]
+    lengths = [len(word) for word in _WORD.findall(run)]
+    if len(lengths) > 3 and max(lengths) > 3 and run.isupper():
+        return run.lower()
+
+    def small(word: re.Match[str]) -> str:
+        start, end = words.start() + word.start(), words.start() + word.end()
+        digit = text[max(0, start - 1) : start].isdigit() or text[end : end + 1].isdigit()
+        unit = len(word[0]) < 5 and _AFTER_NUMBER.search(text, max(0, start - 2), start)
+        if digit or unit or max(lengths) < 4:
+            return _SHORT_WORDS.get(word[0], word[0])
+        is_symbol = len(word[0]) == 1 or (len(word[0]) < 4 and not word[0][1:].islower())
+        return word[0] if is_symbol or _GENOTYPE.fullmatch(word[0]) else word[0].lower()
+
+    return _WORD.sub(small, run)
+
+
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFC", _TOO_MANY_MARKS.sub(r"\1", text))
+
+
+def _one_width(text: str) -> str:
     # Runs found by the pattern first: str.translate looks up every character of a text, slowly.
     text = _FOLDABLE.sub(lambda run: run[0].translate(_FOLDED), clean(text))
-    return " ".join(unicodedata.normalize("NFC", text.casefold()).split())
+    return _composed(text)
 
 
 def unescape_literals(text: str) -> str:

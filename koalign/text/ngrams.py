@@ -105,8 +105,10 @@ class Postings:
 class Texts:
     """The n-grams of many texts: held in memory up to HELD letters, else computed when asked for."""
 
-    def __init__(self, size: int, text: Callable[[int], str], n: int) -> None:
-        self.size, self._text, self._n = size, text, n
+    def __init__(
+        self, size: int, text: Callable[[int], str], n: int, fold: Callable[[str], str] = fold
+    ) -> None:
+        self.size, self._text, self._n, self._fold = size, text, n, fold
         letters = sum(len(text(number)) for number in range(size))
         self._held = self._compute(range(size)) if letters <= HELD else None
         self._get = lru_cache(COMMON)(lambda number: self._compute([number])[0])
@@ -125,17 +127,17 @@ class Texts:
             yield numbers, self.select(numbers)
 
     def _compute(self, numbers: Sequence[int]) -> NGrams:
-        return character_ngrams([self._text(number) for number in numbers], self._n)
+        return character_ngrams([self._text(number) for number in numbers], self._n, self._fold)
 
 
-def character_ngrams(texts: Sequence[str], n: int) -> NGrams:
+def character_ngrams(texts: Sequence[str], n: int, fold: Callable[[str], str] = fold) -> NGrams:
     """The character n-grams of each text, folded and without white space and punctuation.
 
     Those are what copies of one text differ in; marks (①, ㉠) and signs (+, =) stay. A text of fewer
     than n letters is one n-gram as a whole, an empty one has none. Equal in every process.
     """
     starts = range(0, len(texts), BATCH)
-    return _in_a_row([_of_batch(texts[start : start + BATCH], n) for start in starts])
+    return _in_a_row([_of_batch(texts[start : start + BATCH], n, fold) for start in starts])
 
 
 def joined(ngrams: NGrams, others: NGrams) -> NGrams:
@@ -229,7 +231,7 @@ def _shared(one: np.ndarray, other: np.ndarray) -> int:
     return int(np.count_nonzero(holds(one, other)))
 
 
-def _of_batch(texts: Sequence[str], n: int) -> NGrams:
+def _of_batch(texts: Sequence[str], n: int, fold: Callable[[str], str]) -> NGrams:
     folded = [fold(text) for text in texts]
     codes = np.frombuffer("".join(folded).encode("utf-32-le", "surrogatepass"), np.uint32)
     kept = _is_letter()[np.minimum(codes, _OUTSIDE_BMP)]

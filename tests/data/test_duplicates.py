@@ -303,3 +303,33 @@ def test_a_long_text_that_many_rows_share_does_not_hide_a_near_duplicate():
         [*rows, problem(question=rows[7].question + " 고르시오", answers=())], 0.9
     )
     assert (found[-1].index, found[-1].kept) == (40, 7)
+
+
+UNITS = [
+    ("1 mW", "1 MW"),
+    ("1mW", "1MW"),
+    ("Co", "CO"),
+    ("RrYY", "rryy"),
+    ("10 Mbps", "10 MBps"),
+    ("5 mg", "5 Mg"),
+    ("pA", "Pa"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), UNITS)
+@pytest.mark.parametrize(
+    "text", ["{}의 값은?", QUESTION + " 여기서 {}이다. 알맞은 것은?", "What is {} in this circuit?"]
+)
+def test_units_and_symbols_that_differ_in_case_make_two_problems(one, other, text):
+    two = [problem(question=text.format(one)), problem(question=text.format(other))]
+    assert not find_duplicates(two, 0.9)
+    in_a_choice = [problem(choices=(*CHOICES, symbol), question=text) for symbol in (one, other)]
+    assert not find_duplicates(in_a_choice, 0.9)
+    in_the_passage = [problem(passage=f"{PASSAGE} {symbol}") for symbol in (one, other)]
+    assert not find_duplicates(in_the_passage, 0.9)
+
+
+def test_a_sentence_in_other_case_is_a_near_duplicate():
+    text = "Which of the following statements about the history of Korean paper is not correct?"
+    (duplicate,) = find_duplicates([problem(question=text), problem(question=text.lower())], 0.9)
+    assert duplicate.kind == "near"

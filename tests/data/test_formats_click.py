@@ -50,12 +50,11 @@ def test_compatibility_hanja_are_one_character_after_reading():
     assert only(read_as("click", "a.json", [row])).answers == ("1",)
 
 
-def test_a_wrong_choice_that_stands_twice_is_kept_and_a_right_one_is_refused():
+def test_a_wrong_choice_that_stands_twice_is_kept_and_a_right_one_is_right_twice():
     choices = ["신라", "고려", "신라", "발해"]
     rows = [click(choices=choices), click(choices=choices, answer="신라")]
     reading = read_as("click", "a.json", rows)
-    assert [p.answers for p in reading.problems] == [("2",)]
-    assert [drop.reason for drop in reading.drops] == ["answer_is_two_choices"]
+    assert [p.answers for p in reading.problems] == [("2",), ("1", "3")]
 
 
 def test_two_questions_with_one_id_are_two_problems():

@@ -150,7 +150,7 @@ def test_a_kice_paper_falls_into_its_questions_with_their_points():
     assert [p.answers for p in (first, second, third)] == [("4",), ("5",), ("1",)]
     assert [p.key for p in (first, second)] == ["2023_11_KICE_1-3#1", "2023_11_KICE_1-3#2"]
     assert first.group == second.group == "2023_11_KICE_1-3" != third.group
-    assert (first.box, second.box) == ("", "<보기> ㉠은")
+    assert (first.box, second.box) == ("", "㉠은")
 
 
 def test_no_paragraph_drops_the_passage_but_not_the_group_and_its_own_type_goes_first():

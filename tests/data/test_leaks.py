@@ -292,3 +292,14 @@ def test_a_text_that_many_evaluated_problems_share_is_no_leak_and_a_copy_is(caps
         copy = rows[3].model_copy(update={"question": "다음. " + rows[3].question})
         [found] = find_leaks([*trained, copy], evaluated)
         assert (found.trained, found.evaluated) == (50, 3)
+
+
+@pytest.mark.parametrize(("one", "other"), [("1 mW", "1 MW"), ("Co", "CO"), ("aabb", "AaBb")])
+def test_a_symbol_in_other_case_is_another_problem(one, other):
+    assert not find_leaks([short(question=f"{one}란?")], [short(question=f"{other}란?")])
+    assert find_leaks([short(question=f"{one}란?")], [short(question=f"{one} 란 ？")])
+
+
+def test_a_sentence_in_other_case_leaks():
+    text = "Which of the following statements about the history of Korean paper is not correct?"
+    assert find_leaks([short(question=text.upper())], [short(question=text)])

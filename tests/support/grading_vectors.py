@@ -111,7 +111,7 @@ ON_CHOICES = [
     (FIVE, "정답: 5", "5"), (MARKED, "정답: ①, ③", "2"), (MARKED, "정답은 ㄱ", "3"), (MARKED, "ㄱ, ㄴ", "4"),
     (MARKED, "정답: ②", "2"), (LETTERS, "정답: A", "2"), (LETTERS, "A가 정답이다", None),
     (LETTERS, "정답: 1", "1"), (AGES, "정답: 3", "3"), (AGES, "정답: 5", None), (AGES, "고른 답: 5\n정답: 1", "1"),
-    (AGES, "고른 답: 5", "1"), (FOUR.model_copy(update={"choices": ("가", "가", "나", "다")}), "정답: 가", None),
+    (AGES, "고른 답: 5", "1"), (FOUR.model_copy(update={"choices": ("가", "가", "나", "다")}), "정답: 가", "1"),
     (FOUR, "가장 적절한 것은 ③이다", "3"), (FOUR, "적절하지 않은 것은 ④번이다", None), (WRONG, "적절하지 않은 것은 ④번이다", "4"),
     (WRONG, "③이 옳지 않다", "3"), (WRONG, "①이 옳다", None),
     *((TENS, text, "3") for text in ("정답: 30", "\\boxed{30}", "정답은 $30$이다", "정답: 3")),

@@ -11,6 +11,8 @@ from koalign.text.korean import (
     clean,
     final_consonant,
     fold,
+    fold_width,
+    fold_words,
     han_leak,
     oddities,
     strip_josa,
@@ -88,9 +90,34 @@ def test_what_is_not_the_same_does_not_fold_together(one, other):
     assert fold(one) != fold(other)
 
 
+@pytest.mark.parametrize("form", [fold, fold_width, fold_words])
 @given(WILD)
-def test_folding_twice_is_folding_once(text):
-    assert fold(fold(text)) == fold(text)
+def test_folding_twice_is_folding_once(form, text):
+    assert form(form(text)) == form(text)
+
+
+@given(st.text(st.sampled_from("aAbB1 -'μé가."), max_size=20))
+def test_words_fold_between_width_and_case(text):
+    assert fold_words(fold_words(text)) == fold_words(text)
+    assert fold(fold_words(text)) == fold(text) and fold_words(fold_width(text)) == fold_words(text)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Paris", "paris"), ("UNESCO", "Unesco"), ("The Great Gatsby", "the great gatsby"), ("Ｐａｒｉｓ", "paris"), ("Yes", "yes"),
+     ("World Health Organization", "WORLD HEALTH ORGANIZATION"), ("Newton's Law", "newton's law"), ("10 Apples", "10 apples")],
+)  # fmt: skip
+def test_words_in_either_case_fold_together(one, other):
+    assert fold_words(one) == fold_words(other) and fold_width(one) != fold_width(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Co", "CO"), ("1 mW", "1 MW"), ("1mW", "1MW"), ("Mg", "mg"), ("pH", "PH"), ("NO", "No"), ("CO2", "Co2"), ("CoCl2", "COCl2"),
+     ("AaBb", "aabb"), ("RRYY", "rryy"), ("5 Gbps", "5 GBps"), ("a", "A"), ("DNA", "dNA"), ("Ω", "ω"), ("which is CO", "which is Co")],
+)  # fmt: skip
+def test_symbols_keep_their_case(one, other):
+    assert fold_words(one) != fold_words(other) and fold(one) == fold(other)
 
 
 @given(WILD)

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 from koalign.data.formats.completions import open_problem, ranking
 from koalign.data.formats.documents import Document, Row
-from koalign.data.formats.fields import Refused, inner, optional, text
+from koalign.data.formats.fields import Refused, inner, is_missing, optional, text
 from koalign.data.formats.format import Format, mostly
 from koalign.records import Drop, Problem, Ranking
 
@@ -31,6 +31,8 @@ def _documents(document: Document) -> Iterator[Row | Drop]:
 
 
 def _answered(row: Row) -> Problem:
+    if is_missing(row.fields.get("answer")):
+        raise Refused("no_answer", "the field 'answer' is empty or not there")
     answer = text(inner(row, "answer"), "contents")
     key, subject = optional(row, "data_id"), _category(row)
     return open_problem(text(row, "question"), answer, key=key, subject=subject)
@@ -43,7 +45,7 @@ def _question(row: Row) -> Problem:
 
 def _ranked(row: Row) -> Ranking:
     names = sorted(name for name in row.fields if re.fullmatch("answer[0-9]+", name))
-    answers = [inner(row, name) for name in names]
+    answers = [inner(row, name) for name in names if not is_missing(row.fields[name])]
     ranks = [_rank(answer) for answer in answers]
     if len(set(ranks)) < len(ranks):
         raise Refused("two_of_one_rank", f"the ranks are {ranks}")

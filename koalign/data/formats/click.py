@@ -3,8 +3,8 @@
     [{"id": "KIIP_society_84", "paragraph": "", "question": "…", "choices": ["…", …], "answer": "…"}]
 
 JSON lists below `Dataset/Culture/Korean X` and `Dataset/Language/Y`, one file a source, or all rows in the
-single split of the hub. 4 choices, 5 where CSAT is the source. The answer is the text of a choice; a text
-that two choices say is refused as an answer (`KIIP_society_84` has a wrong choice twice, and is read).
+single split of the hub. 4 choices, 5 where CSAT is the source. The answer is the text of a choice, of
+all that say it (`KIIP_society_84` has a wrong choice twice).
 Eight ids stand for two questions each: a key need not be unique here.
 
 The subject is one of eleven: the first word of the file's name (`History_PSE.json`), else what the id says,

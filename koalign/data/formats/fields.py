@@ -10,7 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 from koalign.data.formats.documents import Row
-from koalign.text.korean import CHOICE_MARKS, clean, fold
+from koalign.text.choices import unnumbered
+from koalign.text.korean import CHOICE_MARKS, clean, fold, fold_width
+from koalign.text.tex import restored
 
 ZERO = "answer_is_zero"
 """Reason of a row whose answer is 0 where answers count from 1."""
@@ -62,7 +64,7 @@ def as_text(value: Any, name: str) -> str:
         raise wrong_type(name, "text", value)
     if _LONE_SURROGATE.search(value):
         raise Refused("broken_text", f"{name}: half of a surrogate pair")
-    return clean(value)
+    return clean(restored(value))
 
 
 def text(row: Row, name: str) -> str:
@@ -190,7 +192,8 @@ def _with_text(value: str, choices: Sequence[str]) -> list[int]:
     number = _number(label[1], 1) if label else 0
     if label is None or not 1 <= number <= len(choices):
         return []
-    return [number] if fold(choices[number - 1]) == folded[label.end() :].strip() else []
+    rest = fold_width(value)[label.end() :].strip()
+    return [number] if _same_text(rest, choices) == [number] else []
 
 
 def _among(numbers: Sequence[int], value: Any, choices: int, name: str) -> tuple[str, ...]:
@@ -215,9 +218,9 @@ def letter(value: Any, choices: int, name: str = "answer") -> tuple[str, ...]:
 
 
 def choice_text(value: Any, choices: Sequence[str], name: str = "answer") -> tuple[str, ...]:
-    """The 1-based answer from the text of a choice; none if missing.
+    """The 1-based answer from the text of a choice; none if missing. Of choices that say the same, all.
 
-    Raises Refused if no choice says that, or two do.
+    Raises Refused if no choice says that, or two that differ in letter case.
     """
     if is_missing(value):
         return ()
@@ -225,15 +228,21 @@ def choice_text(value: Any, choices: Sequence[str], name: str = "answer") -> tup
     same = _same_text(wanted, choices)
     if not same:
         raise Refused("answer_is_no_choice", f"{name}: {wanted[:60]!r} is not among the choices")
-    if len(same) > 1:
-        raise Refused("answer_is_two_choices", f"{name}: {wanted[:60]!r} stands more than once")
-    return (str(same[0]),)
+    if len({fold_width(choices[number - 1]) for number in same}) > 1:
+        raise Refused("answer_is_two_choices", f"{name}: {wanted[:60]!r}, but for letter case")
+    return tuple(map(str, same))
 
 
 def _same_text(wanted: str, choices: Sequence[str]) -> list[int]:
-    """The numbers of the choices of this text; folded where none is the same to the letter."""
-    same = [n for n, choice in enumerate(choices, start=1) if choice == wanted]
-    return same or [n for n, choice in enumerate(choices, start=1) if fold(choice) == fold(wanted)]
+    """The numbers of the choices of this text; folded where none is the same to the letter.
+
+    Letter case is ignored last: of Co and CO each is the one that it says.
+    """
+    for texts in (choices, unnumbered(choices)):
+        for form in (str, fold_width, fold):
+            if same := [n for n, text in enumerate(texts, start=1) if form(text) == form(wanted)]:
+                return same
+    return []
 
 
 def literal(value: Any, name: str) -> Any:

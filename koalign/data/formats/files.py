@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import io
 import os
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePath, PurePosixPath
 
+from koalign.jsonl import on_disk
 from koalign.records import KoalignError
 
 SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
+_UTF8_NAME = 0x800
+"""The bit of a zip's member that says that its name is in UTF-8."""
 
 
 def contents(path: Path) -> Iterator[tuple[str, str, bytes]]:
@@ -20,8 +24,9 @@ def contents(path: Path) -> Iterator[tuple[str, str, bytes]]:
     A folder's files come in order of their names; hidden ones (`.ipynb_checkpoints`,
     `__MACOSX/._a.json`) are left out. Of a path from the root only the last parts may name a split:
     in `/home/kim/dev/exam`, dev says where things lie and not what they are. Raises KoalignError for
-    a path that is not there, and for a file or a zip that cannot be read.
+    a path that is not there, and for a file or a zip that cannot be read. Names come in NFC.
     """
+    path = on_disk(path)
     if path.is_dir():
         for file in _below(path):
             inside = file.relative_to(path)
@@ -35,6 +40,7 @@ def contents(path: Path) -> Iterator[tuple[str, str, bytes]]:
 
 def of_other_kinds(path: Path) -> dict[str, str]:
     """The files of a folder that koalign cannot read, hidden ones aside, each with the reason."""
+    path = on_disk(path)
     return {
         _readable(file): f"koalign does not read {file.suffix or 'files without an ending'}"
         for file in (_below(path) if path.is_dir() else ())
@@ -56,7 +62,8 @@ def _below(folder: Path) -> list[Path]:
 
 def _readable(path: Path) -> str:
     """The name of a file, in which one unpacked in another encoding may have halves of characters."""
-    return str(path).encode("utf-8", "backslashreplace").decode("utf-8")
+    name = str(path).encode("utf-8", "backslashreplace").decode("utf-8")
+    return unicodedata.normalize("NFC", name)
 
 
 def _in_file(path: Path, known_as: PurePath) -> Iterator[tuple[str, str, bytes]]:
@@ -76,8 +83,8 @@ def _in_file(path: Path, known_as: PurePath) -> Iterator[tuple[str, str, bytes]]
 def _in_zip(file: Path | io.BytesIO) -> Iterator[tuple[str, bytes]]:
     """(path, bytes) of every file in a zip and in the zips in it; two of one name are two."""
     with zipfile.ZipFile(file) as archive:
-        for member in sorted(archive.infolist(), key=lambda member: member.filename):
-            path = PurePosixPath(member.filename.lstrip("/"))
+        for member in sorted(archive.infolist(), key=_member_name):
+            path = PurePosixPath(_member_name(member).lstrip("/"))
             hidden = any(part[0] == "." and part != ".." for part in path.parts)
             if hidden or not _is_known(path) or member.is_dir():
                 continue
@@ -87,6 +94,23 @@ def _in_zip(file: Path | io.BytesIO) -> Iterator[tuple[str, bytes]]:
                     yield f"{path}/{inside}", content
             else:
                 yield str(path), data
+
+
+def _member_name(member: zipfile.ZipInfo) -> str:
+    """The name of a zip's member in NFC; of one that does not say UTF-8, UTF-8 or cp949 if it can be."""
+    name = member.filename
+    if not name.isascii() and not member.flag_bits & _UTF8_NAME:
+        name = _decoded(name.encode("cp437"), name)
+    return unicodedata.normalize("NFC", name)
+
+
+def _decoded(data: bytes, otherwise: str) -> str:
+    for encoding in ("utf-8", "cp949"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return otherwise
 
 
 def _written(path: Path, parts: int) -> PurePath:

@@ -1,4 +1,4 @@
-"""kmmlu: KMMLU, KMMLU-HARD, KMMLU-Redux, KMMLU-Pro and MMMLU -> Problems.
+"""kmmlu: KMMLU, KMMLU-HARD, KMMLU-Redux, KMMLU-Pro, KorMedMCQA and MMMLU -> Problems.
 
 KMMLU and KMMLU-HARD: `question, answer, A, B, C, D, Category, Human Accuracy` in CSV or Parquet, read by
 name: in `math-test.csv` the last two columns are swapped. `answer` is 1 to 4. `Category` ("Criminal Law")
@@ -10,6 +10,9 @@ KMMLU-Redux and KMMLU-Pro: `question`, `options` (4 or 5; in CSV the text of a P
 ("1" to "5") and `license_name`. Redux has a `category`. Pro has a `subject`, filed here under its licence
 (`변호사/민법`), because a licence is passed by the subject.
 
+KorMedMCQA: `subject, year, period, q_number, question, A, B, C, D, E, answer, cot`, the answer 1 to 5.
+Empty choices at the end are none; `cot` is the rationale, null but in some examples.
+
 MMMLU, the translation of MMLU by OpenAI (`mmlu_KO-KR.csv`, config `KO_KR`): a column without a name (number
 of the row, kept as key), `Question, A, B, C, D, Answer` (a letter) and `Subject`, one of 57.
 """
@@ -18,8 +21,17 @@ from __future__ import annotations
 
 import re
 
-from koalign.data.formats.documents import Row
-from koalign.data.formats.fields import columns, gold, letter, literal, optional, text, texts
+from koalign.data.formats.documents import Document, Row
+from koalign.data.formats.fields import (
+    columns,
+    gold,
+    letter,
+    literal,
+    offered,
+    optional,
+    text,
+    texts,
+)
 from koalign.data.formats.format import Format, having
 from koalign.records import Problem
 
@@ -66,6 +78,20 @@ def _title(name: str) -> str:
     return "-".join(word if word == "and" else word.capitalize() for word in words)
 
 
+def kormed(row: Row) -> Problem:
+    """A row of KorMedMCQA; raises Refused."""
+    choices = texts(offered([row.fields.get(name) for name in (*LETTERS, "E")]), "A/B/C/D/E")
+    parts = (optional(row, name) for name in ("subject", "year", "period", "q_number"))
+    return Problem(
+        question=text(row, "question"),
+        choices=choices,
+        answers=gold(row.fields.get("answer"), choices, first=row.answer_from),
+        key="-".join(part for part in parts if part),
+        subject=optional(row, "subject"),
+        rationale=optional(row, "cot"),
+    )
+
+
 def mmmlu(row: Row) -> Problem:
     """A row of MMMLU; raises Refused."""
     choices = columns(row, LETTERS)
@@ -76,6 +102,11 @@ def mmmlu(row: Row) -> Problem:
         key=optional(row, "Unnamed: 0"),
         subject=optional(row, "Subject"),
     )
+
+
+def _is_kormed(document: Document) -> bool:
+    named = having("question", "answer", *LETTERS, "E")(document)
+    return named and not document.columns.isdisjoint(("year", "q_number", "cot"))
 
 
 _PRO = ("question", "options", "solution", "license_name", "subject")
@@ -89,6 +120,10 @@ FORMATS = (
     Format(
         "kmmlu-redux", "KMMLU-Redux: options, solution, category",
         having("question", "options", "solution"), redux,
+    ),
+    Format(
+        "kormedmcqa", "KorMedMCQA: subject, year, question, A to E, answer, cot",
+        _is_kormed, kormed,
     ),
     Format(
         "mmmlu", "MMMLU, the Korean file: Question, A to D, Answer, Subject",

@@ -13,6 +13,7 @@ from koalign.data.formats.fields import ZERO, Refused, optional
 from koalign.data.formats.format import Columns, Format
 from koalign.data.formats.generic import mapped
 from koalign.data.formats.guessing import Guess, guess
+from koalign.data.formats.tidy import tidy
 from koalign.records import Drop, KoalignError, Problem, Ranking, content_hash
 from koalign.text.korean import fold
 
@@ -231,6 +232,7 @@ def _key_of(row: Row, format: Format) -> str:
 
 def _named(problem: Problem, format: Format, row: Row) -> Problem:
     """The problem with the source, split and group that its place tells; one passage is one group."""
+    problem = tidy(problem)
     group = _group_of(problem.passage) if problem.passage else ""
     return problem.model_copy(
         update={

@@ -11,6 +11,7 @@ from koalign.data.formats.format import Columns
 from koalign.data.formats.guessing import in_yaml
 from koalign.data.formats.hub import PREFIX, open_hub
 from koalign.data.formats.read import Reading, read
+from koalign.jsonl import on_disk
 from koalign.records import Drop, KoalignError, Problem, Ranking
 from koalign.text.visible import say_once
 
@@ -35,6 +36,7 @@ def read_source(
     a row whose answer alone cannot be read has none.
     """
     on_hub = path.startswith(PREFIX)
+    path = path if on_hub else str(on_disk(Path(path)))
     documents = open_hub(path) if on_hub else open_documents(Path(path))
     one_file = not on_hub and Path(path).is_file() and Path(path).suffix.lower() != ".zip"
     chosen = split or (None if one_file else wanted)

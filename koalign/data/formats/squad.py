@@ -9,6 +9,8 @@ As published, `{"version", "data": [{"title", "paragraphs": [{"context", "qas": 
 - KorQuAD 1.0: ids like `6566495-0-0`. One answer to a question.
 - KorQuAD 2: zipped JSON, an article is its own paragraph (`data[].qas[]`), one `answer`. `context` is a
   web page, kept with its tags; `raw_html` is left out.
+- AI Hub 기계독해: `question_id` for `id`, and `answers` one object. With `options`, beside it or in it, a
+  choice problem; an answer that is not in the passage (`Yes`) makes a short one.
 - TyDiQA GoldP: ids that begin with the language. Only `korean-` is read.
 
 An unanswerable question has the answer "". A question without answers (a test file) has none at all;
@@ -25,7 +27,17 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from koalign.data.formats.documents import Document, Row
-from koalign.data.formats.fields import Refused, as_list, as_text, is_missing, optional, text
+from koalign.data.formats.fields import (
+    Refused,
+    as_list,
+    as_text,
+    gold,
+    is_missing,
+    offered,
+    optional,
+    text,
+    texts,
+)
 from koalign.data.formats.format import Format, mostly
 from koalign.records import Drop, Problem
 
@@ -60,25 +72,57 @@ def _span(row: Row, *, key: str = "id", subject: str = "") -> Problem:
 
 def _answers(row: Row) -> tuple[str, ...]:
     impossible = row.fields.get("is_impossible")
-    if impossible not in (None, True, False):
+    if is_missing(impossible):
+        impossible = None
+    elif impossible not in (True, False):
         raise Refused("wrong_type", f"is_impossible: true or false expected, found {impossible!r}")
-    if impossible:
-        return UNANSWERABLE
     given = row.fields.get("answers", row.fields.get("answer"))
-    if is_missing(given):
-        return ()
-    if isinstance(given, dict):
-        listed = given.get("text")
-        if listed == [] and impossible is None:
-            return UNANSWERABLE
-        texts = listed if isinstance(listed, list) else [listed]
-    else:
-        items = as_list(given, "answers")
-        texts = [item.get("text") if isinstance(item, dict) else item for item in items]
-    answers = tuple(dict.fromkeys(as_text(text, "answers") for text in texts))
+    no_text = isinstance(given, dict) and given.get("text") == []
+    if impossible or (no_text and impossible is None):
+        return UNANSWERABLE
+    answers = tuple(dict.fromkeys(as_text(text, "answers") for text in _given(given)))
     if not all(answer.strip() for answer in answers):
         raise Refused("empty_answer", "an answer without text, and the question is not impossible")
     return answers
+
+
+def _given(answers: Any) -> list[Any]:
+    """The answers, or their texts; a null is none."""
+    if is_missing(answers):
+        return []
+    if isinstance(answers, dict):
+        listed = answers.get("text")
+        items = listed if isinstance(listed, list) else [listed]
+    else:
+        items = list(as_list(answers, "answers"))
+    values = [item.get("text") if isinstance(item, dict) else item for item in items]
+    return [value for value in values if value is not None]
+
+
+def _aihub(row: Row) -> Problem:
+    given = row.fields.get("answers", row.fields.get("answer"))
+    inside = given if isinstance(given, dict) else {}
+    options = row.fields.get("options") or inside.get("options")
+    key = optional(row, "question_id")
+    if is_missing(options):
+        answers = _answers(row)
+        passage = text(row, "context")
+        if all(answer in passage for answer in answers):
+            return _span(row, key="question_id")
+        return Problem(
+            question=text(row, "question"), passage=passage, answers=answers, kind="short", key=key
+        )
+    choices = texts(offered(as_list(options, "options")), "options")
+    values = _given([given] if isinstance(given, str | int) else given)
+    return Problem(
+        question=text(row, "question"),
+        passage=text(row, "context"),
+        choices=choices,
+        answers=tuple(
+            n for value in values for n in gold(value, choices, "answers", row.answer_from)
+        ),
+        key=key,
+    )
 
 
 def _klue(row: Row) -> Problem:
@@ -110,6 +154,10 @@ FORMATS = (
     Format(
         "klue-mrc", "KLUE-MRC v1.1, nested or from the hub",
         _known_by(lambda row: "guid" in row), _klue, _rows,
+    ),
+    Format(
+        "aihub-mrc", "AI Hub 기계독해: question_id, with options or without",
+        _known_by(lambda row: "question_id" in row), _aihub, _rows,
     ),
     Format(
         "korquad-2", "KorQuAD 2, its zip files too",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from koalign.records import Problem, content_hash
-from koalign.text.korean import fold
+from koalign.text.korean import fold_width, fold_words
 from koalign.text.ngrams import (
     BATCH,
     COMMON,
@@ -34,10 +34,11 @@ from koalign.text.visible import say
 _N = 5
 _WORD = re.compile(r"\w")
 _SENTENCE_END = re.compile(r"(?<=[.?!])\s+|\n+")
-# What makes another problem of nearly the same text: a number, and whether it asks for what is not.
+# What makes another problem of nearly the same text: a number with its unit, a symbol, and whether it
+# asks for what is not.
 _DECISIVE = re.compile(
-    r"-?\d+(?:\.\d+)?[a-z]*|않|아닌|아니|못|없|틀린|부적|옳은|그른|같은|다른|최대|최소|큰|작은"
-    r"|[①-⑳㉠-㉻]|\([가-하a-z]\)|(?<![a-z])[a-z](?![a-z])"
+    r"-?\d+(?:\.\d+)?(?: ?[A-Za-zμΩ]+)?|않|아닌|아니|못|없|틀린|부적|옳은|그른|같은|다른|최대|최소|큰|작은"
+    r"|[①-⑳㉠-㉻]|\([가-하A-Za-z]\)|(?<![A-Za-z])(?:[a-z]|[a-z]{0,4}[A-Z][A-Za-z]{0,4})(?![A-Za-z])"
 )
 
 
@@ -57,18 +58,18 @@ class Duplicate:
 
 
 def content(problem: Problem) -> str:
-    """The hash of what a solver reads, folded; the answers are no part of it."""
-    return _content(problem, [fold(choice) for choice in problem.choices])
+    """The hash of what a solver reads, folded but for letter case; the answers are no part of it."""
+    return _content(problem, list(map(fold_width, problem.choices)), fold_width)
 
 
-def unordered_content(problem: Problem) -> str:
+def unordered_content(problem: Problem, fold: Callable[[str], str] = fold_width) -> str:
     """The hash of what a solver reads, folded, equal whatever the order of the choices."""
-    return _content(problem, sorted(fold(choice) for choice in problem.choices))
+    return _content(problem, sorted(map(fold, problem.choices)), fold)
 
 
 def question_text(problem: Problem) -> str:
     """Box, question and choices as one text, equal whatever the order of the choices."""
-    return " ".join((problem.box, problem.question, *sorted(map(fold, problem.choices))))
+    return " ".join((problem.box, problem.question, *_in_any_order(problem.choices)))
 
 
 def find_duplicates(problems: Sequence[Problem], threshold: float) -> list[Duplicate]:
@@ -109,8 +110,10 @@ def _near(
         [first_with.setdefault(problems[row].passage, len(first_with)) for row in rows], np.int64
     )
     distinct = list(first_with)
-    contents = Texts(len(rows), lambda number: question_text(problems[rows[number]]), _N)
-    passages = Texts(len(distinct), distinct.__getitem__, _N)
+    contents = Texts(
+        len(rows), lambda number: question_text(problems[rows[number]]), _N, fold_words
+    )
+    passages = Texts(len(distinct), distinct.__getitem__, _N, fold_words)
     own = [problems[row] for row in rows]
     end = lru_cache(BATCH)(lambda row: _end(problems[row]))
     decisive = lru_cache(BATCH)(lambda row: _decisive(problems[row]))
@@ -170,7 +173,9 @@ def _candidates(
     ends = []
     for start in range(0, len(rows), BATCH):
         numbers = rows[start : start + BATCH]
-        ngrams = character_ngrams([_end_text(problems[row]) for row in numbers.tolist()], _N)
+        ngrams = character_ngrams(
+            [_end_text(problems[row]) for row in numbers.tolist()], _N, fold_words
+        )
         ends.append(rarest(ngrams, counts, enough(ngrams.sizes, threshold)).of(numbers))
     asked = in_a_row(ends)
     wanted = np.unique(asked.hashes)
@@ -195,24 +200,30 @@ def _candidates(
     return queries.by_text().meet(index.by_hash())
 
 
-def _content(problem: Problem, choices: Sequence[str]) -> str:
+def _content(problem: Problem, choices: Sequence[str], fold: Callable[[str], str]) -> str:
     return content_hash(fold(problem.passage), fold(problem.box), fold(problem.question), choices)
+
+
+def _in_any_order(choices: Sequence[str]) -> list[str]:
+    """The folded choices, sorted; letter case decides last."""
+    return sorted(map(fold_width, choices), key=lambda text: (text.casefold(), text))
 
 
 def _end(problem: Problem) -> np.ndarray:
     """The n-grams of the last sentence of the question with the choices."""
-    return character_ngrams([_end_text(problem)], _N)[0]
+    return character_ngrams([_end_text(problem)], _N, fold_words)[0]
 
 
 def _end_text(problem: Problem) -> str:
     """The last sentence of the question with the choices; all if that holds no word."""
     last = _SENTENCE_END.split(problem.question.strip())[-1]
-    text = " ".join((last, *sorted(map(fold, problem.choices))))
+    text = " ".join((last, *_in_any_order(problem.choices)))
     return text if _WORD.search(text) else question_text(problem)
 
 
 def _decisive(problem: Problem) -> list[str]:
-    return list(_DECISIVE.findall(f"{fold(problem.passage)} {fold(question_text(problem))}"))
+    text = fold_words(f"{problem.passage} {question_text(problem)}")
+    return [match.replace(" ", "") for match in _DECISIVE.findall(text)]
 
 
 def _conflict(problem: Problem, other: Problem) -> bool:
@@ -224,4 +235,4 @@ def _golds(problem: Problem) -> set[str]:
     texts = problem.answers
     if problem.kind == "choice":
         texts = tuple(problem.choices[int(answer) - 1] for answer in problem.answers)
-    return {"".join(fold(text).split()) for text in texts}
+    return {"".join(fold_width(text).split()) for text in texts}

@@ -12,7 +12,7 @@ import numpy as np
 from koalign.data.preparing.duplicates import content, question_text, unordered_content
 from koalign.data.prompting.choices import split_choices
 from koalign.records import Problem
-from koalign.text.korean import fold
+from koalign.text.korean import fold_width, fold_words
 from koalign.text.ngrams import (
     BATCH,
     COMMON,
@@ -96,7 +96,7 @@ def _find(trained: Sequence[Problem], evaluated: Sequence[Problem], overlap: flo
     a question leaks without its passage too, and with the passage inside the question. A text below
     MINIMUM is not; then problem and passage must be equal, if only in their letters.
     """
-    wholes = Texts(len(evaluated), lambda number: _whole(evaluated[number]), _N)
+    wholes = Texts(len(evaluated), lambda number: _whole(evaluated[number]), _N, fold_words)
     template = _template(lambda: (ngrams for _, ngrams in wholes.batches()))
     sought = _sought(evaluated, template, overlap)
     sought_index = sought.queries.by_hash()
@@ -117,7 +117,7 @@ def _find(trained: Sequence[Problem], evaluated: Sequence[Problem], overlap: flo
     for start in range(0, len(trained), BATCH):
         batch = trained[start : start + BATCH]
         parts = _sought(batch, template, overlap)
-        batch_wholes = character_ngrams([_whole(problem) for problem in batch], _N)
+        batch_wholes = character_ngrams([_whole(problem) for problem in batch], _N, fold_words)
         keys = [
             (number, key)
             for number, problem in enumerate(batch)
@@ -155,7 +155,7 @@ def texts_leak(
     index = sought.queries.by_hash()
     leaks: list[Leak] = []
     for start in range(0, len(texts), BATCH):
-        ngrams = character_ngrams(texts[start : start + BATCH], _N)
+        ngrams = character_ngrams(texts[start : start + BATCH], _N, fold_words)
         found = []
         for number, part in ngrams.postings.meet(index):
             share = sought.share(part, ngrams[number])
@@ -211,7 +211,7 @@ def _whole(problem: Problem) -> str:
 def _sought(problems: Sequence[Problem], template: _Template, overlap: float) -> _Sought:
     """Each problem as asked, and each passage; one too short or too common with what is asked."""
     passages = list(dict.fromkeys(problem.passage for problem in problems))
-    grams = character_ngrams(passages, _N)
+    grams = character_ngrams(passages, _N, fold_words)
     alone = {
         passage: len(grams[n]) >= MINIMUM and contained(grams[n], template.common) < overlap
         for n, passage in enumerate(passages)
@@ -223,7 +223,7 @@ def _sought(problems: Sequence[Problem], template: _Template, overlap: float) ->
             owners.setdefault(("passage", problem.passage), []).append(number)
         elif problem.passage:
             owners.setdefault(("overlap", _whole(problem)), []).append(number)
-    ngrams = character_ngrams([text for _, text in owners], _N)
+    ngrams = character_ngrams([text for _, text in owners], _N, fold_words)
     return _chosen(ngrams, [kind for kind, _ in owners], list(owners.values()), template, overlap)
 
 
@@ -236,7 +236,7 @@ def _quotable(problems: Sequence[Problem], overlap: float) -> _Sought:
         owners.setdefault(("overlap", asked), []).append(number)
     parts = [part for _, texts in owners for part in texts]
     bounds = np.cumsum([0, *(len(texts) for _, texts in owners)])
-    ngrams = united(character_ngrams(parts, _N), bounds)
+    ngrams = united(character_ngrams(parts, _N, fold_words), bounds)
     every = np.repeat(np.arange(len(owners)), [len(numbers) for numbers in owners.values()])
     template = _template(
         lambda: (ngrams.select(every[at : at + BATCH]) for at in range(0, len(every), BATCH))
@@ -274,7 +274,7 @@ def _keys(problem: Problem, whole: np.ndarray) -> Iterator[tuple[Kind, object]]:
     yield "reordered", unordered_content(problem)
     if 0 < len(whole) < MINIMUM:
         yield "overlap", whole.tobytes()
-    if passage := fold(problem.passage):
+    if passage := fold_width(problem.passage):
         yield "passage", passage
     if problem.group:
         yield "group", (problem.source, problem.group)

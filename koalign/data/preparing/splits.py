@@ -34,5 +34,5 @@ def _draw(problem: Problem, seed: int) -> float:
     elif problem.passage:
         group = ("passage", fold(problem.passage))
     else:
-        group = ("problem", unordered_content(problem))
+        group = ("problem", unordered_content(problem, fold))
     return int(content_hash(seed, *group), 16) / 2**64

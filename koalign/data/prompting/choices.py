@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from bisect import bisect
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -53,6 +55,7 @@ _STYLES = [
     _Style(re.compile(_FREE + r"\(([1-9])\)"), _DIGITS),
     _Style(re.compile(_FREE + r"\(([A-I])\)"), _LETTERS),
 ]
+_TEXT = re.compile(r"\S")
 _DATE_BEFORE = re.compile(r"\d{4}\. ?(?:\d{1,2}\. ?)?$")
 _JAMO_STYLE = _Style(re.compile(_FREE + rf"([{_JAMO}])[.)]"), _JAMO)
 
@@ -83,17 +86,20 @@ def split_choices(text: str) -> tuple[str, tuple[str, ...]] | None:
 
 def _find_run(text: str, style: _Style) -> _Run | None:
     """The list of choices in one style; marks that begin a line count more than those within one."""
-    marks = []
+    marks: list[_Mark] = []
+    line = 0
     for found in style.pattern.finditer(text):
         start, end = found.span()
-        line_before = text[text.rfind("\n", 0, start) + 1 : start]
+        before = marks[-1].start if marks else 0
+        line = max(line, text.rfind("\n", before, start) + 1)
+        is_first = not marks or before < line
         marks.append(
             _Mark(
                 style.symbols.index(found[1]) + 1,
                 start,
                 end,
-                opens_line=not line_before.strip(),
-                in_date=_DATE_BEFORE.search(line_before[-12:]) is not None,
+                opens_line=is_first and not _has_text(text, line, start),
+                in_date=_DATE_BEFORE.search(text[max(line, start - 12) : start]) is not None,
             )
         )
     line_marks = [mark for mark in marks if mark.opens_line]
@@ -107,25 +113,38 @@ def _last_run(text: str, marks: list[_Mark]) -> list[_Mark]:
 
     `⑤ ①과 ②` ends in two marks that are no choices of their own.
     """
-    marks = [mark for mark in marks if not mark.in_date]
+    by_number: dict[int, list[_Mark]] = defaultdict(list)
+    for mark in marks:
+        if not mark.in_date:
+            by_number[mark.number].append(mark)
+    end = len(text.rstrip())
     last: list[_Mark] = []
-    for place, mark in enumerate(marks):
-        if mark.number == 1:
-            run = _run_from(text, marks[place:])
-            if len(run) >= max(2, len(last)) or (len(run) >= 2 and mark.opens_line):
-                last = run
+    for mark in by_number[1]:
+        run = _run_from(text, mark, by_number)
+        if run[-1].end >= end:  # an empty choice
+            run.pop()
+        if len(run) >= max(2, len(last)) or (len(run) >= 2 and mark.opens_line):
+            last = run
     return last
 
 
-def _run_from(text: str, marks: list[_Mark]) -> list[_Mark]:
+def _run_from(text: str, first: _Mark, by_number: Mapping[int, Sequence[_Mark]]) -> list[_Mark]:
     """The first mark, then the next number each time, never leaving a choice empty."""
-    run = marks[:1]
-    for mark in marks[1:]:
-        if mark.number == len(run) + 1 and text[run[-1].end : mark.start].strip():
-            run.append(mark)
-    if not text[run[-1].end :].strip():
-        run.pop()
+    run = [first]
+    while marks := by_number.get(len(run) + 1):
+        at = bisect(marks, run[-1].start, key=lambda mark: mark.start)
+        # Of two of one number the second has the first before it, so the choice is not empty.
+        near = marks[at : at + 2]
+        mark = next((mark for mark in near if _has_text(text, run[-1].end, mark.start)), None)
+        if mark is None:
+            break
+        run.append(mark)
     return run
+
+
+def _has_text(text: str, start: int, end: int) -> bool:
+    """Whether there is more than white space between two places."""
+    return _TEXT.search(text, start, end) is not None
 
 
 def _is_only_reading(text: str, run: list[_Mark], pool: list[_Mark]) -> bool:
@@ -135,7 +154,7 @@ def _is_only_reading(text: str, run: list[_Mark], pool: list[_Mark]) -> bool:
     backward: list[_Mark] = []
     end = len(text)
     for mark in reversed([m for m in pool if m.start > run[0].start and not m.in_date]):
-        if mark.number == len(run) - len(backward) > 1 and text[mark.end : end].strip():
+        if mark.number == len(run) - len(backward) > 1 and _has_text(text, mark.end, end):
             backward.append(mark)
             end = mark.start
     return backward[::-1] == run[1:]

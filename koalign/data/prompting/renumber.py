@@ -69,9 +69,8 @@ def renumbered(problem: Problem, new_number: dict[int, int]) -> str:
         for match in form.finditer(plain):
             if match.start("label") not in places:
                 raise ValueError(f"the rationale may name a choice or not: {match[0]!r}")
-    characters = list(problem.rationale)
-    for place in places:
-        label = plain[place]
+    moves: dict[str, int] = {}
+    for label in sorted({plain[place] for place in places}):
         old = CHOICE_MARKS.get(label) or _DIGITS.find(label) + 1 or _LETTERS.find(label) + 1
         if old not in new_number:
             raise ValueError(f"the rationale names {label}, and that is no choice")
@@ -80,8 +79,10 @@ def renumbered(problem: Problem, new_number: dict[int, int]) -> str:
         )
         if re.search(in_question, shown):
             raise ValueError(f"the rationale and the question name {label}: which is meant?")
-        # The marks of a family follow each other in Unicode.
-        characters[place] = chr(ord(characters[place]) + new_number[old] - old)
+        moves[label] = new_number[old] - old
+    characters = list(problem.rationale)
+    for place in places:  # the marks of a family follow each other in Unicode
+        characters[place] = chr(ord(characters[place]) + moves[plain[place]])
     moved = "".join(characters)
     for match in _LONE_LABEL.finditer(plain):
         label = match["label"]

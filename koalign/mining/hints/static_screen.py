@@ -8,10 +8,10 @@ import numpy as np
 
 from koalign.grading import patterns as patterns
 from koalign.grading.extract import extract_numbers, extract_texts
-from koalign.grading.visible import comparable, visible_text
+from koalign.grading.visible import comparable_choice, visible_text
 from koalign.mining.hints.statements import SYMBOLS, judges_a_statement
 from koalign.records import Problem
-from koalign.text.korean import CHOICE_MARKS, strip_josa
+from koalign.text.korean import CHOICE_MARKS, fold, strip_josa
 from koalign.text.ngrams import character_ngrams
 
 QUOTED = 13
@@ -63,9 +63,9 @@ def _states_the_answer(problem: Problem, text: str) -> bool:
     if extract_numbers(text, problem.choices) or _CHOICE.search(seen):
         return True
     keyed = extract_texts(text) if patterns.KEY.search(seen) else []
-    secrets = [secret for secret in map(comparable, _secrets(problem)) if secret]
+    secrets = [secret for secret in map(_caseless, _secrets(problem)) if secret]
     return any(
-        comparable(phrase).startswith(secret) or _is_named(secret, comparable(phrase))
+        _caseless(phrase).startswith(secret) or _is_named(secret, _caseless(phrase))
         for phrase in keyed
         for secret in secrets
     )
@@ -81,12 +81,16 @@ def _names_an_option(problem: Problem, text: str) -> bool:
         gold = [sets[int(answer) - 1] for answer in problem.answers]
         # Naming ㄱ and ㄷ tells nothing, unless exactly these are right.
         return named != every and named in gold
-    hint, question = comparable(_LIST_MARK.sub("", seen)), comparable(problem.question)
-    secrets = [comparable(secret) for secret in _secrets(problem)]
+    hint, question = _caseless(_LIST_MARK.sub("", seen)), _caseless(problem.question)
+    secrets = [_caseless(secret) for secret in _secrets(problem)]
     numbers = [number for number, secret in enumerate(secrets, 1) if _is_named(secret, hint)]
     if any(not _is_named(secrets[number - 1], question) for number in numbers):
         return True
     return bool(problem.choices and numbers) and {*map(str, numbers)} == {*problem.answers}
+
+
+def _caseless(text: str) -> str:
+    return fold(comparable_choice(text))
 
 
 def _secrets(problem: Problem) -> list[str]:

@@ -1,0 +1,70 @@
+"""choices: choices as a file writes them -> without their own numbers; and those that say the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from koalign.text.korean import CHOICE_MARKS, FULL_WIDTH, fold_width
+
+_LISTS = (
+    [str(number) for number in range(1, 21)],
+    ["I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X"],
+    *(
+        "ABCDEFGHIJ",
+        "abcdefghij",
+        "가나다라마바사아자차",
+        "ㄱㄴㄷㄹㅁㅂㅅㅇㅈㅊ",
+        "ⅠⅡⅢⅣⅤⅥⅦⅧⅨⅩ",
+        "ⅰⅱⅲⅳⅴⅵⅶⅷⅸⅹ",
+    ),
+)
+_SIGNS = ["".join(chr(ord(first) + n) for n in range(10)) for first in "①➀❶➊⑴⒈⓵㉠㉮㈀㈎ⓐⒶ⒜"]
+_HANGUL = "ㄱㄴㄷㄹㅁㅂㅅㅇㅈㅊ가나다라마바사아자차"
+_LATIN = "[0-9]{1,2}|I{2,3}|I?V|VI{1,3}|I?X|[A-Ja-jⅠ-Ⅹⅰ-ⅹ]"
+_SYMBOL = f"{_LATIN}|[{_HANGUL}]"
+_NUMBERED = re.compile(
+    rf"\s*(?:[(\[<](?:(?P<enclosed>{_LATIN})[)\]>]|(?P<part>[{_HANGUL}])[)\]>](?=\s))"
+    r"|제?(?P<counted>[0-9]{1,2})\s?번\s?[.):]?(?=\s)"
+    rf"|(?P<open>{_SYMBOL})(?:\s?\)|\s?\.(?![0-9])(?!(?<=[A-Z]\.)[A-Z](?![A-Za-z]))|\s?:(?!\s*[0-9])|\t)"
+    rf"|(?P<sign>[{''.join(_SIGNS)}])[.)]?)\s*"
+)
+
+
+def unnumbered(choices: Sequence[str], shown: str = "") -> tuple[str, ...]:
+    """The choices without their own numbers, if all of them carry theirs in order, in one way.
+
+    Other marks than digits and ① stay where the problem shows them: there (가) is a part of the
+    passage. So does `1번` where the rest is the same (`1번 국도`, `2번 국도`).
+    """
+    return _unnumbered(_unnumbered(tuple(choices), shown), shown)  # `① 1. CO2`
+
+
+def _unnumbered(choices: tuple[str, ...], shown: str) -> tuple[str, ...]:
+    matches = [_NUMBERED.match(choice.translate(FULL_WIDTH)) for choice in choices]
+    found = [match for match in matches if match]
+    rests = tuple(
+        choice[match.end() :].strip() for choice, match in zip(choices, found, strict=False)
+    )
+    kinds = {match.lastgroup for match in found}
+    if len(choices) < 2 or len(found) < len(choices) or len(kinds) > 1 or not all(rests):
+        return choices
+    symbols = [match[match.lastgroup or 0] for match in found]
+    in_order = any(symbols == [*known[: len(symbols)]] for known in (*_LISTS, *_SIGNS))
+    is_number = symbols[0] == "1" or symbols[0] in CHOICE_MARKS
+    of_problem = not is_number and all(_is_shown(symbol, shown) for symbol in symbols[:2])
+    is_content = kinds == {"counted"} and len({*map(fold_width, rests)}) < len(rests)
+    return rests if in_order and not of_problem and not is_content else choices
+
+
+def _is_shown(symbol: str, shown: str) -> bool:
+    """Whether a problem shows a symbol as a mark: a letter on its own, a syllable before a bracket."""
+    ending = r"\s?[.)\]>]" if "가" <= symbol <= "힣" else "(?![A-Za-z])"
+    return re.search(rf"(?<![A-Za-z가-힣]){symbol}{ending}", shown) is not None
+
+
+def with_twins(choices: Sequence[str], answers: Sequence[str]) -> tuple[str, ...]:
+    """The right answers, and the numbers of the choices that say the same."""
+    right = {fold_width(choices[int(answer) - 1]) for answer in answers}
+    twins = (str(n) for n, text in enumerate(choices, 1) if fold_width(text) in right)
+    return tuple(dict.fromkeys((*answers, *twins)))
