@@ -101,7 +101,7 @@ def clean(text: str) -> str:
     people type (U+3131..); those of a syllable, old Hangul too, stay. Of more than 30 combining marks
     in a row the first 30 stay.
     """
-    text = _composed(text.lstrip("\ufeff"))
+    text = composed(text.lstrip("\ufeff"))
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return _ISOLATED_CHOSEONG.sub(lambda run: run[0].translate(_COMPATIBILITY_JAMO), text)
 
@@ -111,7 +111,7 @@ def fold(text: str) -> str:
 
     As `fold_width`, and case folded.
     """
-    return " ".join(_composed(_one_width(text).casefold()).split())
+    return " ".join(composed(_one_width(text).casefold()).split())
 
 
 def fold_width(text: str) -> str:
@@ -150,14 +150,15 @@ def _small_words(words: re.Match[str]) -> str:
     return _WORD.sub(small, run)
 
 
-def _composed(text: str) -> str:
+def composed(text: str) -> str:
+    """NFC, in linear time: of more than 30 combining marks in a row the first 30 stay."""
     return unicodedata.normalize("NFC", _TOO_MANY_MARKS.sub(r"\1", text))
 
 
 def _one_width(text: str) -> str:
     # Runs found by the pattern first: str.translate looks up every character of a text, slowly.
     text = _FOLDABLE.sub(lambda run: run[0].translate(_FOLDED), clean(text))
-    return _composed(text)
+    return composed(text)
 
 
 def unescape_literals(text: str) -> str:

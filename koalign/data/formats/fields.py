@@ -240,7 +240,8 @@ def _same_text(wanted: str, choices: Sequence[str]) -> list[int]:
     """
     for texts in (choices, unnumbered(choices)):
         for form in (str, fold_width, fold):
-            if same := [n for n, text in enumerate(texts, start=1) if form(text) == form(wanted)]:
+            formed = form(wanted)
+            if same := [n for n, text in enumerate(texts, start=1) if form(text) == formed]:
                 return same
     return []
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path, PurePath, PurePosixPath
 
 from koalign.jsonl import on_disk
 from koalign.records import KoalignError
+from koalign.text.korean import composed
 
 SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
 _UTF8_NAME = 0x800
@@ -63,7 +63,7 @@ def _below(folder: Path) -> list[Path]:
 def _readable(path: Path) -> str:
     """The name of a file, in which one unpacked in another encoding may have halves of characters."""
     name = str(path).encode("utf-8", "backslashreplace").decode("utf-8")
-    return unicodedata.normalize("NFC", name)
+    return composed(name)
 
 
 def _in_file(path: Path, known_as: PurePath) -> Iterator[tuple[str, str, bytes]]:
@@ -101,7 +101,7 @@ def _member_name(member: zipfile.ZipInfo) -> str:
     name = member.filename
     if not name.isascii() and not member.flag_bits & _UTF8_NAME:
         name = _decoded(name.encode("cp437"), name)
-    return unicodedata.normalize("NFC", name)
+    return composed(name)
 
 
 def _decoded(data: bytes, otherwise: str) -> str:

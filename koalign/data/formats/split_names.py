@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from pathlib import PurePosixPath
 
 from koalign.data.formats.files import SUFFIXES
+from koalign.text.korean import composed
 
 _WORDS = {
     "train": ("train", "training", "학습", "훈련"),
@@ -28,7 +28,7 @@ def split_in_name(name: str) -> str:
 
     Digits, dots and signs may stand around the word: `1.Training`, `exam_v1.0_test`, `평가용_데이터`.
     """
-    for part in reversed(PurePosixPath(unicodedata.normalize("NFC", name)).parts):
+    for part in reversed(PurePosixPath(composed(name)).parts):
         path = PurePosixPath(part)
         stem = path.stem if path.suffix.lower() in (*SUFFIXES, ".zip") else part
         words = re.findall("[a-z]+|[가-힣]+", stem.lower())

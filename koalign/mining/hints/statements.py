@@ -88,6 +88,8 @@ def _judges_text(text: str, statement: str, *, listed: bool) -> bool:
     words = re.findall(r"\w+", statement)
     if sum(map(len, words)) < _FEWEST_LETTERS:
         return False
+    if sum(max(1, len(word) - 1) for word in words[:-1]) > len(text):
+        return False  # too long to stand in it; its pattern would be long to compile
     for found in re.finditer(_loosely(words), text):
         after = text[found.end() :]
         if _AFTER_TEXT.match(after) or _BEFORE_TEXT.search(text[: found.start()]):
