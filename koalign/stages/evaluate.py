@@ -296,5 +296,5 @@ STAGE = Stage(
         ATTEMPTS,
         "engine.script",
     ),
-    version=8,
+    version=9,
 )

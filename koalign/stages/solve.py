@@ -165,5 +165,5 @@ STAGE = Stage(
         "answer/adapter",
         "engine.script",
     ),
-    version=5,
+    version=6,
 )
