@@ -87,6 +87,8 @@ class Source(Section):
     answer_from: Literal[0, 1] | None = None
     """The number of the first choice in the answers; null: 1, and a source that seems to count from 0
     stops."""
+    sheet: str | None = None
+    """Of an .xlsx file; null: the first."""
 
     @property
     def options(self) -> dict[str, Any]:

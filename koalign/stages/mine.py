@@ -56,7 +56,7 @@ def judged(folder: Path, problems: str, run_dir: Path) -> tuple[list[AnsweredPro
     )
     source = parse_source(problems)
     known = read(
-        open_documents(Path(resolve_path(source.path))),
+        open_documents(Path(resolve_path(source.path)), source.sheet),
         source.format,
         columns=source.columns,
         answer_from=source.answer_from,

@@ -1,6 +1,6 @@
 """documents: files -> rows, each with its place; what cannot be a row is a Drop, never a guess.
 
-CSV, TSV, JSON, JSON lines and Parquet, alone, in a folder or in a zip.
+CSV, TSV, JSON, JSON lines, Parquet and .xlsx, alone, in a folder or in a zip.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 from koalign.data.formats.files import SUFFIXES, contents
 from koalign.data.formats.split_names import split_in_name
+from koalign.data.formats.spreadsheets import read_sheet
 from koalign.data.formats.tables import Grid, Table
 from koalign.records import Drop, KoalignError
 
@@ -128,17 +129,19 @@ def shown(text: str) -> str:
     return line if len(line) <= 300 else f"{line[:297]}…"
 
 
-def open_documents(path: Path) -> Iterator[Document]:
+def open_documents(path: Path, sheet: str | None = None) -> Iterator[Document]:
     """The documents of a file, of a zip, or of all files below a folder in order of their names.
 
     Raises KoalignError for a path that is not there, a file of another kind or that cannot be read, a
-    text that is neither UTF-8 nor cp949, and JSON or Parquet that is broken as a whole.
+    text that is neither UTF-8 nor cp949, and JSON, Parquet or .xlsx that is broken as a whole.
     """
     for name, known_as, data in contents(path):
-        yield open_document(name, data, split_in_name(known_as))
+        yield open_document(name, data, split_in_name(known_as), sheet)
 
 
-def open_document(name: str, data: bytes, split: str | None = None) -> Document:
+def open_document(
+    name: str, data: bytes, split: str | None = None, sheet: str | None = None
+) -> Document:
     """A document from the bytes of a file; its name says of which kind, and of which split by default."""
     split = split_in_name(name) if split is None else split
     suffix = PurePosixPath(name).suffix.lower()
@@ -146,6 +149,11 @@ def open_document(name: str, data: bytes, split: str | None = None) -> Document:
         raise KoalignError(
             f"{name}: koalign reads {', '.join(SUFFIXES)} and .zip, not {suffix or 'this'}"
         )
+    if suffix == ".xlsx":
+        grid, notes = read_sheet(name, data, sheet)
+        return _of_grid(name, split, grid, notes=notes)
+    if sheet is not None:
+        raise KoalignError(f"{name}: `sheet` is for .xlsx files")
     if suffix == ".parquet":
         return _parquet(name, split, data)
     text, encoding = decode(data, name)

@@ -7,13 +7,14 @@ import os
 import zipfile
 import zlib
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path, PurePath, PurePosixPath
 
 from koalign.jsonl import on_disk
 from koalign.records import KoalignError
 from koalign.text.korean import composed
 
-SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
+SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet", ".xlsx")
 _UTF8_NAME = 0x800
 """The bit of a zip's member that says that its name is in UTF-8."""
 
@@ -30,7 +31,7 @@ def contents(path: Path) -> Iterator[tuple[str, str, bytes]]:
     if path.is_dir():
         for file in _below(path):
             inside = file.relative_to(path)
-            if _is_known(inside):
+            if _is_read(inside):
                 yield from _in_file(file, _written(path, 1) / inside)
     elif not path.exists():
         raise KoalignError(f"{path}: no such file")
@@ -42,20 +43,25 @@ def of_other_kinds(path: Path) -> dict[str, str]:
     """The files of a folder that koalign cannot read, hidden ones aside, each with the reason."""
     path = on_disk(path)
     return {
-        _readable(file): f"koalign does not read {file.suffix or 'files without an ending'}"
+        _readable(file): "needs openpyxl: pip install 'koalign[xlsx]'"
+        if file.suffix.lower() == ".xlsx"
+        else f"koalign does not read {file.suffix or 'files without an ending'}"
         for file in (_below(path) if path.is_dir() else ())
-        if not _is_known(file)
+        if not _is_read(file)
     }
 
 
 def _below(folder: Path) -> list[Path]:
-    """The files below a folder in order, hidden ones aside; links to folders are followed, once each."""
+    """The files below a folder in order, without hidden ones and Excel's locks.
+
+    Links to folders are followed, once each.
+    """
     paths, seen = [], set()
     for here, folders, files in os.walk(folder, followlinks=True):
         real = os.path.realpath(here)
         folders[:] = [] if real in seen else [name for name in folders if name[0] != "."]
         if real not in seen:
-            paths += [Path(here, name) for name in files if name[0] != "."]
+            paths += [Path(here, name) for name in files if not name.startswith((".", "~$"))]
         seen.add(real)
     return sorted(paths)
 
@@ -116,6 +122,11 @@ def _decoded(data: bytes, otherwise: str) -> str:
 def _written(path: Path, parts: int) -> PurePath:
     """A path as the user wrote it, and the last parts of one from the root."""
     return PurePath(*path.parts[-parts:]) if path.is_absolute() else path
+
+
+def _is_read(path: PurePath) -> bool:
+    """Whether a file of a folder is read: an .xlsx without openpyxl is not, and spoils no others."""
+    return _is_known(path) and (path.suffix.lower() != ".xlsx" or find_spec("openpyxl") is not None)
 
 
 def _is_known(path: PurePath) -> bool:

@@ -25,19 +25,20 @@ def read_source(
     columns: Columns | None = None,
     answer_from: int | None = None,
     needs_answers: bool = True,
+    sheet: str | None = None,
 ) -> Reading:
     """Everything of the `wanted` split (train, dev, test) below a path; prints what was guessed.
 
     One file is taken whole; of a folder, a zip or a data set on the hub, files and rows that call
     themselves another split are left out and listed. `split` says which one is meant instead.
-    `answer_from` is the number of the first choice in the answers. Raises KoalignError where nothing can
-    be read, where one file calls itself test and train is wanted, and where the answers of a file seem to
-    count from 0 and `answer_from` is not given; where it does not `needs_answers`, they are read so, and
-    a row whose answer alone cannot be read has none.
+    `answer_from` is the number of the first choice in the answers, `sheet` the name of one in .xlsx files.
+    Raises KoalignError where nothing can be read, where one file calls itself test and train is wanted,
+    and where the answers of a file seem to count from 0 and `answer_from` is not given; where it does not
+    `needs_answers`, they are read so, and a row whose answer alone cannot be read has none.
     """
     on_hub = path.startswith(PREFIX)
     path = path if on_hub else str(on_disk(Path(path)))
-    documents = open_hub(path) if on_hub else open_documents(Path(path))
+    documents = open_hub(path) if on_hub else open_documents(Path(path), sheet)
     one_file = not on_hub and Path(path).is_file() and Path(path).suffix.lower() != ".zip"
     chosen = split or (None if one_file else wanted)
     reading = read(

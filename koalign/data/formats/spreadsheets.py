@@ -1,0 +1,208 @@
+"""spreadsheets: the first or the named sheet of an .xlsx file -> rows of text, as Excel shows it."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from koalign.data.formats.tables import Grid
+from koalign.records import KoalignError
+
+MOST_BYTES = 100 << 20
+"""Unpacked XML of a workbook; two million cells. More is for CSV, or a zip bomb."""
+MOST_CELLS = 20_000_000
+MOST_MERGED = 1_000_000
+"""Cells below merged ones."""
+MOST_ROWS = 1_048_576
+"""Of Excel itself."""
+_MERGED = re.compile(rb'<mergeCell ref="([A-Z]{1,3})([0-9]{1,7}):([A-Z]{1,3})([0-9]{1,7})"')
+_NUMBER_FORMAT = re.compile(r"(#,##)?(0+)(?:\.(0+))?(%)?")
+_BROKEN = (
+    zipfile.BadZipFile, zlib.error, OSError, EOFError, SyntaxError, KeyError, ValueError, TypeError,
+    AttributeError, IndexError, ArithmeticError, RuntimeError, NotImplementedError, AssertionError,
+)  # fmt: skip
+"""What openpyxl and the XML parser raise for files that are no workbooks."""
+
+
+class Sheet(Grid):
+    """The rows of a sheet, a line each; those without any text are none."""
+
+    def __init__(self, name: str, rows: Sequence[list[str] | str]) -> None:
+        self._rows = rows
+        self._width = max((len(row) for row in rows if isinstance(row, list)), default=0)
+        super().__init__(name, len(rows))
+
+    def records(self) -> Iterator[tuple[int, list[str] | str]]:
+        """See Grid."""
+        for place in range(self._below, self._size):
+            cells, _ = self._record(place)
+            if isinstance(cells, str) or any(cell.strip() for cell in cells):
+                again = isinstance(cells, list) and self._repeats_the_header(cells)
+                yield place + 1, "the header again" if again else cells
+
+    def _record(self, place: int) -> tuple[list[str] | str, int]:
+        cells = self._rows[place]
+        if isinstance(cells, list):
+            cells = cells + [""] * (self._width - len(cells))
+        return cells, place + 1
+
+
+def read_sheet(name: str, data: bytes, sheet: str | None = None) -> tuple[Sheet, tuple[str, ...]]:
+    """A sheet, and what people should know of it. Formulas count by the values that are stored with them.
+
+    Raises KoalignError without openpyxl, for a file that is no workbook or a large one, and where no sheet
+    is called so.
+    """
+    try:
+        import openpyxl
+        from openpyxl.utils.exceptions import InvalidFileException
+    except ImportError:
+        raise KoalignError(
+            f"{name}: .xlsx files need openpyxl: pip install 'koalign[xlsx]', or save the sheet as CSV"
+        ) from None
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+            xml = sum(m.file_size for m in archive.infolist() if m.filename.endswith(".xml"))
+            if xml > MOST_BYTES or size > 10 * MOST_BYTES:
+                raise KoalignError(
+                    f"{name}: unpacked it has {size >> 20} MiB, {xml >> 20} of them XML, and koalign reads "
+                    f"up to {MOST_BYTES >> 20}; save the sheet as CSV"
+                )
+            values = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
+            chosen = _chosen(name, values, sheet)
+            notes = [_others(chosen.title, values)] if sheet is None else []
+            source = archive.read(chosen._worksheet_path)
+            formulas = None
+            if b"<f" in source:
+                written = openpyxl.load_workbook(io.BytesIO(data), read_only=True)
+                formulas = written[chosen.title]
+            rows, more = _rows(name, chosen, formulas)
+            notes += [*more, _fill_merged(name, rows, source)]
+    except (*_BROKEN, InvalidFileException) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise KoalignError(
+            f"{name}: not an .xlsx file that can be read ({reason}); one with a password cannot"
+        ) from None
+    return Sheet(name, rows), tuple(note for note in notes if note)
+
+
+def _chosen(name: str, workbook: Any, sheet: str | None) -> Any:
+    sheets = {one.title: one for one in workbook.worksheets}
+    if not sheets:
+        raise KoalignError(f"{name}: there is no sheet in it")
+    if sheet is not None and sheet not in sheets:
+        raise KoalignError(f"{name}: no sheet {sheet!r}; there are {', '.join(sheets)}")
+    return sheets[sheet] if sheet is not None else next(iter(sheets.values()))
+
+
+def _others(title: str, workbook: Any) -> str:
+    others = [one.title for one in workbook.worksheets if one.title != title]
+    return f"sheet {title!r} is read, {', '.join(others)} not; `sheet` names another" * bool(others)
+
+
+def _rows(name: str, sheet: Any, formulas: Any) -> tuple[list[list[str] | str], list[str]]:
+    """Each row as texts, without the empty ones at its end, or as what is wrong with it."""
+    sheet.reset_dimensions()
+    if formulas is not None:
+        formulas.reset_dimensions()
+    written = formulas.iter_rows() if formulas is not None else None
+    rows: list[list[str] | str] = []
+    dates: list[str] = []
+    unknown: list[str] = []
+    cells = 0
+    for row in sheet.iter_rows():
+        cells += len(row) + 1
+        if cells > MOST_CELLS or len(rows) >= MOST_ROWS:
+            raise KoalignError(f"{name}: more cells than koalign reads; save the sheet as CSV")
+        wrong = [cell for cell in row if cell.data_type == "e"]
+        for cell, formula in zip(
+            row, next(written, ()) if written is not None else (), strict=False
+        ):
+            if formula.data_type == "f" and cell.value is None:
+                unknown.append(formula.coordinate)
+        dates += [f"{cell.coordinate} {_text(cell)}" for cell in row if _is_date(cell)]
+        texts = [_text(cell) for cell in row]
+        while texts and not texts[-1].strip():
+            texts.pop()
+        rows.append(f"the error {wrong[0].value} in {wrong[0].coordinate}" if wrong else texts)
+    while rows and not rows[-1]:
+        rows.pop()
+    notes = []
+    if dates:
+        notes.append(
+            f"dates: {len(dates)}, the first {dates[0]}; Excel makes them of text such as 3-1, and cells "
+            "formatted as text stay as written"
+        )
+    if unknown:
+        notes.append(
+            f"formulas without a stored value: {len(unknown)}, the first {unknown[0]}, read as empty; "
+            "unless they are, open the file in Excel and save it"
+        )
+    return rows, notes
+
+
+def _fill_merged(name: str, rows: list[list[str] | str], source: bytes) -> str:
+    """Write what is merged over several rows into each of them, as a passage beside its questions."""
+    from openpyxl.utils import column_index_from_string
+
+    merged = sorted(_MERGED.findall(source), key=lambda part: (int(part[1]), part[0]))
+    area = 0
+    for left, top, _, bottom in merged:
+        place, first = column_index_from_string(left.decode()) - 1, int(top) - 1
+        below = range(first + 1, min(int(bottom), len(rows)))
+        area += len(below)
+        if area > MOST_MERGED:
+            raise KoalignError(f"{name}: too many merged cells; save the sheet as CSV")
+        above = rows[first] if 0 <= first < len(rows) else []
+        if isinstance(above, str) or len(above) <= place:
+            continue
+        for row in (rows[number] for number in below):
+            if isinstance(row, list):
+                row += [""] * (place + 1 - len(row))
+                row[place] = row[place] or above[place]
+    if not merged:
+        return ""
+    ref = "{}{}:{}{}".format(*(part.decode() for part in merged[0]))
+    return f"merged cells: {len(merged)}, the first {ref}; one over several rows is read in each of them"
+
+
+def _is_date(cell: Any) -> bool:
+    return isinstance(cell.value, date | time | timedelta)
+
+
+def _text(cell: Any) -> str:
+    """What a cell shows."""
+    from openpyxl.utils.escape import unescape
+
+    value = cell.value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, datetime) and value.time() == time():
+        value = value.date()
+    if isinstance(value, datetime | date | time):
+        return value.isoformat(*([" "] if isinstance(value, datetime) else []))
+    if isinstance(value, int | float):
+        return _number(value, cell.number_format)
+    return unescape(str(value))
+
+
+def _number(value: float, form: str) -> str:
+    """A number as its format shows it: 3, 0.1, 007, 3.10, 1,200, 50%; others with up to 15 digits."""
+    number = Decimal(f"{value:.15g}")
+    shown = _NUMBER_FORMAT.fullmatch(form)
+    if shown is None or not number.is_finite():
+        return f"{number:f}" if number.is_finite() else str(value)
+    thousands, whole, decimals, percent = shown.groups()
+    number = 100 * number if percent else number
+    number = number.quantize(Decimal(1).scaleb(-len(decimals or "")), rounding=ROUND_HALF_UP)
+    width = len(whole) + (len(decimals) + 1 if decimals else 0) + (number < 0)
+    return f"{number:{'' if thousands else f'0{width}'}{',' if thousands else ''}f}{percent or ''}"
