@@ -8,7 +8,7 @@ from pydantic import field_validator
 
 from koalign.hashing import MANIFEST, hash_path
 from koalign.jsonl import read_record
-from koalign.records import KoalignError, Record
+from koalign.records import KoalignError, Record, content_hash
 
 ROUND = "-"
 """Between the name of a stage and the number of its round, from the second on: `dpo-2`."""
@@ -42,6 +42,9 @@ class Manifest(Record):
     peak_gpu_memory_mb: float = 0
     """What torch reserved on the GPU in the process of the stage; 0: nothing."""
 
+    seal: str = ""
+    """Hash of all the rest; empty: not recorded by that version."""
+
     @field_validator("outputs")
     @classmethod
     def _below_the_stage(cls, outputs: dict[str, str]) -> dict[str, str]:
@@ -49,6 +52,12 @@ class Manifest(Record):
             if path.is_absolute() or ".." in path.parts:
                 raise ValueError(f"{path} is not below the stage")
         return outputs
+
+    @property
+    def sealed(self) -> Manifest:
+        """The same with the hash of what it holds now."""
+        held = self.model_dump(mode="json", exclude={"seal"})
+        return self.model_copy(update={"seal": content_hash(held)})
 
 
 def read_manifest(folder: Path) -> Manifest | None:
@@ -58,7 +67,10 @@ def read_manifest(folder: Path) -> Manifest | None:
     """
     path = folder / MANIFEST
     try:
-        return read_record(path, Manifest) if path.exists() else None
+        done = read_record(path, Manifest) if path.exists() else None
+        if done and done.seal not in ("", done.sealed.seal):
+            raise KoalignError(f"{path}: changed since it was written")
+        return done
     except KoalignError as error:
         reason = str(error).removeprefix(f"{path}: ").partition(";")[0]
         raise KoalignError(

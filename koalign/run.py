@@ -114,7 +114,7 @@ def execute(
         device=device(),
         peak_gpu_memory_mb=cost["peak_gpu_memory_mb"],
     )
-    write_json(out / MANIFEST, manifest.model_dump(mode="json"))
+    write_json(out / MANIFEST, manifest.sealed.model_dump(mode="json"))
     shutil.rmtree(out / WORK, ignore_errors=True)  # now: until it is whole it needs this
     return manifest, True
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from safetensors import SafetensorError, safe_open
 
+from koalign.hashing import remembered
 from koalign.records import KoalignError
 
 INDEX = "model.safetensors.index.json"
@@ -36,6 +37,10 @@ def refuse_broken_base(folder: Path) -> None:
 
 def refuse_infinite(path: Path, remedy: str) -> None:
     """Raises KoalignError that names the first tensor of a safetensors file with NaN or infinity."""
+    remembered(path, "finite", lambda: _refuse_infinite(path, remedy))
+
+
+def _refuse_infinite(path: Path, remedy: str) -> str:
     import torch
 
     with open_weights(path, remedy, "pt") as file:
@@ -48,6 +53,7 @@ def refuse_infinite(path: Path, remedy: str) -> None:
             # A sum is one pass over the memory; it may overflow where no number is infinite.
             if not tensor.sum(dtype=torch.float32).isfinite() and not tensor.isfinite().all():
                 raise KoalignError(f"{path}: {name} holds NaN or infinity; {remedy}")
+    return "yes"
 
 
 @contextmanager

@@ -4,10 +4,13 @@ import os
 import random
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.command import RUN, koalign
 
 Damage = Callable[[Path, random.Random], None]
@@ -58,22 +61,27 @@ def a_link_inside(path: Path, chance: random.Random) -> None:
 
 
 DAMAGES = [cut, cut_lines, emptied, flipped, braces, deleted, a_folder, a_link_out, a_link_inside]
+LIST = ["adapters", "list"]
+"""What is there; what is not there is not listed."""
 COMMANDS = [
-    ["show"], ["show", "--json"], ["adapters", "list"], ["dpo-pairs"], ["evaluate"], ["run"],
+    LIST, ["show"], ["show", "--json"], ["adapters", "show", "dpo"], ["dpo-pairs"], ["evaluate"], ["run"],
     ["solve", "test.jsonl", "-o", "answers.jsonl"], ["compare", str(RUN), "--out", "compared"],
 ]  # fmt: skip
-"""Those that only read first: `run` may make again what is gone."""
+COPY = Path("copy")
 UNREAD = re.compile(r"README\.md$|\.html$|\.lock$")
 """Pages for people, which no command reads."""
 PASSING = re.compile(r"\(nothing to do\)|\(?\d+\.\d s\)?|; \d+ s$", re.M)
 """What differs from one call to the next: times."""
+SAYS_SO = re.compile(r"unfinished|broken: |stage \d+ of \d+|which is not in")
+"""That something is gone, or is made again."""
 
 
 @pytest.fixture(scope="module")
-def whole(scripted_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A finished run of this file's own."""
+def whole(scripted_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of this file's own, and a copy of its run folder to put back."""
     folder = tmp_path_factory.mktemp("faults") / "whole"
     shutil.copytree(scripted_run, folder)
+    shutil.copytree(folder / RUN, folder / COPY)
     return folder
 
 
@@ -100,3 +108,26 @@ def expected(whole: Path) -> dict[str, str]:
         assert done.returncode == 0, done.stderr
         answers[" ".join(command)] = printed(done)
     return answers
+
+
+@given(data=st.data(), damage=st.sampled_from(DAMAGES), seed=st.integers(0, 2**16))
+def test_a_damaged_file_is_one_line_or_changes_nothing(whole, expected, data, damage, seed):
+    paths = [path.relative_to(whole / COPY) for path in (whole / COPY).rglob("*") if path.is_file()]
+    path = data.draw(st.sampled_from(sorted(p for p in paths if not UNREAD.search(p.as_posix()))))
+    with chdir(whole):
+        damage(RUN / path, random.Random(seed))
+    try:
+        for command in COMMANDS:
+            one_line_or_unchanged(command, asked(whole, command), expected)
+    finally:
+        shutil.rmtree(whole / RUN)
+        shutil.copytree(whole / COPY, whole / RUN)
+
+
+def one_line_or_unchanged(command: list[str], done, expected: dict[str, str]) -> None:
+    if done.returncode == 2:
+        assert done.stderr.splitlines()[-1].startswith("koalign: ")
+        return
+    assert done.returncode == 0, done.stderr
+    if command != LIST and not SAYS_SO.search(done.stdout):
+        assert printed(done) == expected[" ".join(command)]

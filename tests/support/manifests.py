@@ -10,4 +10,4 @@ def record_outputs(stage: Path) -> None:
     """Write the files of a stage folder into its manifest as they are now."""
     manifest = read_json(stage / "manifest.json")
     outputs = {name: hash_path(stage / name) for name in manifest["outputs"]}
-    write_json(stage / "manifest.json", {**manifest, "outputs": outputs})
+    write_json(stage / "manifest.json", {**manifest, "outputs": outputs, "seal": ""})
