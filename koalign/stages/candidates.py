@@ -10,6 +10,8 @@ from koalign.adapters.cards import check_adapter
 from koalign.config.sections import Config
 from koalign.engines.drawing import draw, requests_for
 from koalign.engines.opening import open_engine
+from koalign.evaluation.solving.voting import CUT
+from koalign.evaluation.stats.wording import in_words
 from koalign.guard import HELD_OUT, leaking_texts, refuse_leaks
 from koalign.jsonl import read_jsonl, read_record, write_jsonl
 from koalign.mining.distilling.teacher_calls import PAID, REPLIES, Reply, calls_of
@@ -51,6 +53,14 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
         sample = _sample_teacher if source == "teacher" else _sample_model
         drafts, failed, metrics = sample(config, inputs, out, unsolved)
         hints, unfit = writing.candidates(drafts)
+        cut = sum(drop.reason == "unfinished" for drop in unfit)
+        if cut and cut >= CUT * len(drafts):
+            setting = "teacher.max_tokens" if source == "teacher" else "candidates.max_tokens"
+            say(
+                f"candidates: {cut:,} of {len(drafts):,} hints were cut off and are lost, with what they "
+                f"cost; raise {setting}",
+                err=True,
+            )
         leaks = leaking_texts([hint.text for hint in hints], inputs)
         leaking = [hints[number].problem_id for number in sorted(leaks)]
         drops += [*failed, *unfit]
@@ -59,7 +69,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
         if not hints:
             raise KoalignError(
                 f"candidates: none of {len(drafts)} hints for {len(unsolved)} problems can be "
-                f"screened; see {out}"
+                f"screened: {in_words(count_reasons(drops))}; see {out}"
             )
     write_jsonl(out / "hints.jsonl", hints)
     write_jsonl(out / "dropped.jsonl", drops)

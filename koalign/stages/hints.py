@@ -56,8 +56,15 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
         for screen in SCREENS:
             screening.screen(screen)
     write_jsonl(out / "abstractions.jsonl", map(screening.result, hints))
+    keys = {problem.id: problem.key for problem in problems}
     dropped = [
-        Drop(stage="hints", reason=reason, problem_id=hint.problem_id, detail=hint.text)
+        Drop(
+            stage="hints",
+            reason=reason,
+            problem_id=hint.problem_id,
+            key=keys[hint.problem_id],
+            detail=hint.text,
+        )
         for hint in hints
         if (reason := screening.refusals.get(hint.id))
     ]

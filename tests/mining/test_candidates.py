@@ -8,6 +8,7 @@ import pytest
 import yaml
 from support.command import RUN, koalign
 from support.faulty_server import Server, faulty_server
+from support.manifests import record_outputs
 from support.problems import CITIES, write_lines
 
 from koalign.adapters.cards import adapter_id
@@ -152,6 +153,7 @@ def test_a_problem_that_the_policy_always_solves_is_not_asked_about(policy):
         if s.problem_id == always else s.model_dump(mode="json") for s in samples
     ]  # fmt: skip
     write_lines(RUN / "samples" / "samples.jsonl", solved)
+    record_outputs(RUN / "samples")
     koalign("abstractions", "-s", "candidates.source=policy")
     (drop,) = [
         one
@@ -192,6 +194,14 @@ def test_a_hint_that_says_a_held_out_problem_is_dropped(policy):
         )  # fmt: skip
     assert done.returncode == 2 and "can be screened" in done.stderr
     assert done.stderr.strip().splitlines()[-1].startswith("koalign: candidates: none of 12 hints")
+
+
+def test_hints_cut_off_at_the_limit_are_told_with_the_setting(policy):
+    settings = ["-s", "candidates.source=policy", "-s", "candidates.max_tokens=5"]
+    done = koalign("abstractions", *settings, code=2)
+    cut, error = done.stderr.strip().splitlines()[-2:]
+    assert "hints were cut off" in cut and "raise candidates.max_tokens" in cut
+    assert "can be screened: empty " in error and ", unfinished " in error
 
 
 def test_without_a_source_of_hints_both_ways_out_are_named(scripted):

@@ -117,7 +117,7 @@ def test_a_folder_that_is_no_adapter_is_refused(scripted):
     assert "empty: no adapter here" in done.stderr
 
 
-def test_a_half_line_of_json_is_dropped_from_training_and_refused_when_solved(scripted):
+def test_a_half_line_of_json_is_dropped_from_training_and_said_when_solved(scripted):
     for name in ("train.jsonl", "mine.jsonl"):
         rows = [problem(n) for n in range(700, 703)]
         write_lines(Path(name), rows)
@@ -125,8 +125,8 @@ def test_a_half_line_of_json_is_dropped_from_training_and_refused_when_solved(sc
             file.write('{"question": "')
     done = koalign("sft", "-s", "data.hints=null", code=0)
     assert "dropped_broken_row 1" in done.stdout, done.stderr
-    refused = koalign("solve", "--adapters", "sft", "mine.jsonl", "-o", "o.jsonl", code=2)
-    assert "mine.jsonl:4: broken_row: no line of JSON" in refused.stderr
+    solved = koalign("solve", "--adapters", "sft", "mine.jsonl", "-o", "o.jsonl", code=1)
+    assert "mine.jsonl:4: broken_row: no line of JSON" in solved.stderr
 
 
 def test_a_second_koalign_in_the_same_run_folder_is_refused(scripted):

@@ -1,6 +1,7 @@
 """`koalign run --seeds`: one prepare, a whole run for each seed, and the results over all of them."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -90,6 +91,9 @@ def test_the_results_over_seeds_are_printed_and_shown_until_an_evaluation_change
     assert json.loads(koalign("show", "--json", code=0).stdout)["seeds"] == report
     page = (RUN / "seeds.html").read_text(encoding="utf-8")
     assert "16 problems, 2 seeds: 0, 1" in page
+    assert "td { white-space: pre-wrap; }" in page and ">  mismatched hints<" in page
+    heads = re.findall("<th>(.*?)</th>", page)
+    assert len(set(heads)) == len(heads) == 7
     assert page.count('<div class="wide"><table>') == page.count("</table></div>") == 3
     assert all(f"<td>{title}</td>" in page for title in ("base", "sft", "dpo", "solve"))
     manifest = LATER / "evaluate/manifest.json"
