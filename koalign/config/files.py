@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from koalign.config.inputs import Section, Source
 from koalign.config.sections import ASSETS, Config
+from koalign.jsonl import on_disk
 from koalign.records import KoalignError
 from koalign.yaml_text import parse_nodes, parse_yaml, read_text
 
@@ -104,7 +105,7 @@ def _scalar(value: Any) -> str:
 
 def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
     try:
-        text = read_text(path)
+        text = read_text(on_disk(path))
     except FileNotFoundError:
         raise KoalignError(f"{path}: no such config file") from None
     except IsADirectoryError:

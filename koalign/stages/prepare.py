@@ -26,6 +26,7 @@ from koalign.records import Hint, KoalignError, Problem, count_reasons
 from koalign.renderer import open_renderer
 from koalign.reports.data import dataset_page, describe_problems, leaks_page
 from koalign.run import Inputs, Stage, StageResult
+from koalign.text.korean import CONTROL
 from koalign.text.visible import say
 
 LISTED = 5
@@ -151,6 +152,12 @@ def _say_what_was_read(source: str, reading: Reading, not_read: Mapping[str, str
         say(f"{source}: problems: {counts}", err=True)
     if several := _with_several_answers(reading):
         say(f"{source}: {several} problems have several right answers, each counts", err=True)
+    if odd := [one for one in reading.problems if CONTROL.search(_text(one))]:
+        say(
+            f"{source}: {len(odd)} problems hold control characters, the first {odd[0].name}: a backslash "
+            "may be lost (`\\f`), or a page break left in",
+            err=True,
+        )
     if len(set(reading.splits.values())) > 1:
         say(f"{source}: splits by name: {_by_name(reading)}", err=True)
     for file, why in list(not_read.items())[:LISTED]:
@@ -229,6 +236,10 @@ def _lengths(renderer: Renderer, tokenizer: Any, problems: Sequence[Problem]) ->
             longest[number] = max(longest[number], len(ids))
         lengths += [prompt + target for prompt, target in zip(counted, longest, strict=True)]
     return lengths
+
+
+def _text(problem: Problem) -> str:
+    return "\n".join((problem.passage, problem.box, problem.question, *problem.choices))
 
 
 def _shown(problem: Problem) -> str:

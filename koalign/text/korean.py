@@ -65,6 +65,8 @@ CHOICE_MARKS: dict[str, int] = {
 }
 """One-character mark -> the number that it shows. NFKC knows only some of them, `int` none."""
 
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+"""Control characters but tab and line ends: no text holds them, but for a mistake."""
 _ODDITIES = {
     "pua": re.compile("[\ue000-\uf8ff\U000f0000-\U0010ffff]"),
     "nbsp": re.compile("\u00a0"),
@@ -73,7 +75,7 @@ _ODDITIES = {
     "compat_hanja": re.compile("[\uf900-\ufaff\U0002f800-\U0002fa1f]"),
     "replacement_character": re.compile("\ufffd"),
     "literal_escape": _LITERAL_ESCAPE,
-    "control_character": re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"),
+    "control_character": CONTROL,
     "control_token": re.compile(
         r"<\|[^\s<>|]{1,40}\|>|\[\|[^\s\[\]|]{1,40}\|\]|</?s>|<(?:bos|eos|start_of_turn|end_of_turn)>|\[/?INST\]"
     ),
@@ -135,14 +137,15 @@ def fold_words(text: str) -> str:
 def _small_words(words: re.Match[str]) -> str:
     text, run = words.string, words[0]
     lengths = [len(word) for word in _WORD.findall(run)]
-    if len(lengths) > 3 and max(lengths) > 3 and run.isupper():
+    longest = max(lengths)
+    if len(lengths) > 3 and longest > 3 and run.isupper():
         return run.lower()
 
     def small(word: re.Match[str]) -> str:
         start, end = words.start() + word.start(), words.start() + word.end()
         digit = text[max(0, start - 1) : start].isdigit() or text[end : end + 1].isdigit()
         unit = len(word[0]) < 5 and _AFTER_NUMBER.search(text, max(0, start - 2), start)
-        if digit or unit or max(lengths) < 4:
+        if digit or unit or longest < 4:
             return _SHORT_WORDS.get(word[0], word[0])
         is_symbol = len(word[0]) == 1 or (len(word[0]) < 4 and not word[0][1:].islower())
         return word[0] if is_symbol or _GENOTYPE.fullmatch(word[0]) else word[0].lower()

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import unicodedata
 from pathlib import Path
 
 import yaml
@@ -52,6 +53,16 @@ def test_the_same_sources_give_the_same_bytes(scripted):
     prepare("--run-dir", "again")
     for name in ("train.jsonl", "test.jsonl", "report.html", "leaks.json"):
         assert (OUT / name).read_bytes() == (Path("again/prepare") / name).read_bytes()
+
+
+def test_a_source_is_found_by_its_name_in_nfc_and_odd_characters_are_told(scripted):
+    eaten = [problem(8, question="$\x0crac{1}{2}$은?"), problem(9, question="쪽\x0c사이")]
+    name = unicodedata.normalize("NFD", "학습 자료.jsonl")
+    write_lines(Path(name), [*map(problem, range(6)), *eaten])
+    done = prepare("-s", "data.train=학습 자료.jsonl")
+    assert "1 problems hold control characters, the first" in done.stderr
+    assert report()["splits"]["train"]["oddities"] == {"control_character": 1}
+    assert "$\\frac{1}{2}$은?" in {one.question for one in rows("train")}
 
 
 def test_duplicates_go_and_a_conflict_says_so(scripted):

@@ -73,13 +73,13 @@ def _readable(path: Path) -> str:
 
 
 def _in_file(path: Path, known_as: PurePath) -> Iterator[tuple[str, str, bytes]]:
-    name = _readable(path)
+    name, known = _readable(path), composed(str(known_as))
     try:
         if _is_zip(path):
             for inside, data in _in_zip(path):
-                yield f"{name}/{inside}", f"{known_as}/{inside}", data
+                yield f"{name}/{inside}", f"{known}/{inside}", data
         else:
-            yield name, str(known_as), path.read_bytes()
+            yield name, known, path.read_bytes()
     except OSError as error:
         raise KoalignError(f"{name}: cannot be read ({error.strerror or error})") from None
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:

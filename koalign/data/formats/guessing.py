@@ -245,7 +245,8 @@ class _Guessing:
         return 2 * sum(map(is_so, values)) > len(values)
 
     def _example(self, name: str) -> str:
-        return repr(str(self._values(name)[0])[:40])
+        values = self._values(name)
+        return repr(str(values[0])[:40]) if values else "nothing"
 
 
 def _is_label(value: Any, most: float = math.inf) -> bool:
