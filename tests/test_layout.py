@@ -192,7 +192,7 @@ def test_the_command_line_options_are_frozen():
         "adapters": set(),
         "show": {"run", "--json"},
         "preview": {"number", "-c", "-s"},
-        "init": {"path"},
+        "init": {"path", "--data"},
         "doctor": set(),
     }
     assert {p.opts[0] for p in typer.main.get_command(app).params} - {"--help"} == {"--version"}

@@ -17,6 +17,7 @@ from koalign.cli import (
     benchmark,
     compare,
     distill,
+    init,
     inspect,
     mine,
     plan,
@@ -51,7 +52,7 @@ for _command, _help in {
     _function = OWN_OPTIONS.get(_command) or stage_command(_command)
     app.command(_command, help=_help, rich_help_panel=CHAIN)(_function)
 for _panel, _functions in {
-    "Look": (plan.plan, inspect.show, inspect.preview, inspect.init, inspect.doctor),
+    "Look": (plan.plan, inspect.show, inspect.preview, init.init, inspect.doctor),
     "Measure": (benchmark.benchmark, compare.compare, inspect.grade),
     "Make training data": (mine.mine, distill.distill),
 }.items():

@@ -113,19 +113,6 @@ def grade(
     say(f"{right:,} of {len(lines):,} right ({listed(reasons) or 'no line'})", err=True)
 
 
-def init(
-    path: Annotated[Path, typer.Argument(help="File to write.")] = Path("koalign.yaml"),
-) -> None:
-    """Write a koalign.yaml with every key, its default and its sentence."""
-    from koalign.config.files import documented_yaml
-    from koalign.jsonl import write_atomically
-
-    if path.exists():
-        raise KoalignError(f"{path} is there already; nothing is written over")
-    write_atomically(path, documented_yaml())
-    say(f"{path}: set model.path and data.train to yours, then `koalign sft`")
-
-
 def doctor() -> None:
     """Versions, devices, what works here and what is missing."""
     from koalign.reports.views import print_machine

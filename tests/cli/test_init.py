@@ -1,0 +1,99 @@
+"""koalign init --data: a koalign.yaml for a teacher's own file, which works as it is written."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from support.command import koalign
+from support.exam_files import FOUR
+
+from koalign.config.files import load_config
+
+HEADER = "번호,문제,보기1,보기2,보기3,보기4,정답"
+
+
+def rows(count: int, first: int = 0) -> list[str]:
+    return [f"{n},{n * 7919}번 나라는 어디인가?,{','.join(FOUR)},{n % 4 + 1}" for n in range(first, first + count)]  # fmt: skip
+
+
+def write(name: str, lines: list[str], encoding: str = "utf-8") -> None:
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    Path(name).write_text("\n".join([*lines, ""]), encoding=encoding)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    folder = tmp_path / "exam"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_a_koalign_yaml_is_filled_in_and_works(here):
+    lines = ["2026학년도 문제은행", HEADER, *rows(40), "99,수도를 쓰시오.,,,,,서울"]
+    write("문제.csv", lines, "cp949")
+    said = koalign("init", "--data", "문제.csv", code=0)
+    text = Path("koalign.yaml").read_text(encoding="utf-8")
+    assert "41 problems: 40 of 4 choices, 1 short, without choices" in text
+    written = yaml.safe_load(text)
+    (columns,) = [written["data"]["train"]["columns"]]
+    choices = ["보기1", "보기2", "보기3", "보기4"]
+    assert columns == {"question": "문제", "choices": choices, "answer": "정답", "key": "번호"}
+    assert written["data"]["dev_share"] == 0.2
+    assert written["prompt"]["template"] == "quote-then-number"
+    for missing in ("model.path", "data.test", "hints"):
+        assert f"missing: {missing}" in said.stdout
+    koalign("prepare", code=0)
+    report = json.loads(Path("runs/default/prepare/report.json").read_text(encoding="utf-8"))
+    splits = report["splits"]
+    assert splits["train"]["problems"] + splits["dev"]["problems"] == 41
+    assert splits["dev"]["problems"]
+
+
+def test_the_splits_of_a_folder_and_of_a_column_are_kept_apart(here):
+    write("자료/학습.csv", [HEADER, *rows(12)])
+    write("자료/평가.csv", [HEADER, *rows(5, 100)])
+    koalign("init", "a.yaml", "--data", "자료", code=0)
+    data = load_config([Path("a.yaml")]).data
+    assert [s.path for s in data.test] == ["자료"] and data.dev_share and not data.dev
+    splits = ["train"] * 8 + ["dev"] * 4 + ["test"] * 3
+    write("문제.csv", [f"{HEADER},split", *map(",".join, zip(rows(15), splits, strict=True))])
+    koalign("init", "b.yaml", "--data", "문제.csv", code=0)
+    data = load_config([Path("b.yaml")]).data
+    assert [(s.path, s.split) for s in (*data.train, *data.dev, *data.test)] == [
+        ("문제.csv", "train"), ("문제.csv", "dev"), ("문제.csv", "test"),
+    ]  # fmt: skip
+    koalign("prepare", "-c", "b.yaml", code=0)
+    report = json.loads(Path("runs/default/prepare/report.json").read_text(encoding="utf-8"))
+    assert [report["splits"][name]["problems"] for name in ("train", "dev", "test")] == [8, 4, 3]
+
+
+def test_a_source_keeps_its_columns_and_a_known_format_needs_none(here):
+    write("a.csv", ["물음,가,나,답", "나라는?,신라,고려,0", "왕은?,세종,태조,1"])
+    source = (
+        "{path: a.csv, columns: {question: 물음, choices: [가, 나], answer: 답}, answer_from: 0}"
+    )
+    koalign("init", "a.yaml", "--data", source, code=0)
+    (train,) = load_config([Path("a.yaml")]).data.train
+    assert train.columns == {"question": "물음", "choices": ["가", "나"], "answer": "답"}
+    assert train.answer_from == 0
+    write("b.csv", ["question,answer,A,B,C,D", f"나라는?,3,{','.join(FOUR)}"])
+    koalign("init", "b.yaml", "--data", "b.csv", code=0)
+    assert load_config([Path("b.yaml")]).data.train[0].columns is None
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [("문제,발문,보기1,보기2,정답", "look like the question"), ("문제,비고,보기1,보기2,키", "no column looks like the answer")],
+)  # fmt: skip
+def test_where_the_columns_are_in_doubt_nothing_is_written(header, said, here):
+    write("문제.csv", [header, "글이다,나라는?,신라,고려,1"])
+    assert said in koalign("init", "--data", "문제.csv", code=2).stderr
+    assert not Path("koalign.yaml").exists()
+
+
+def test_nothing_is_written_over(here):
+    write("문제.csv", [HEADER, *rows(3)])
+    write("koalign.yaml", ["model: {path: mine}"])
+    assert "is there already" in koalign("init", "--data", "문제.csv", code=2).stderr
