@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from koalign.config.inputs import Model
 from koalign.data.preparing.leaks import find_leaks, taught_text, texts_leak
 from koalign.jsonl import read_json, read_jsonl, write_jsonl
 from koalign.records import Base, Drop, KoalignError, Problem
@@ -82,6 +83,26 @@ def within_context(
         ],
     )
     return kept
+
+
+def needs_probe(title: str, why: str, remedy: str) -> KoalignError:
+    """The error of a training to its plateau that nothing measures."""
+    return KoalignError(
+        f"{title}: sft.epochs auto trains until held-out answers no longer improve, and there is no probe: "
+        f"{why}; {remedy}, or {'sft.epochs to a number' if title == 'sft' else 'controls: cheap'}"
+    )
+
+
+def context_of(model: Model, most: int) -> int:
+    """Tokens that a run may use of a base that has room for `most`.
+
+    Raises KoalignError for a `model.max_length` above that.
+    """
+    if model.max_length is not None and model.max_length > most:
+        raise KoalignError(
+            f"model.max_length: {model.max_length} is more than the model's context of {most}"
+        )
+    return model.max_length or most
 
 
 def _held_out(inputs: Mapping[str, Path]) -> tuple[list[Problem], float]:

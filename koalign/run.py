@@ -84,9 +84,9 @@ def execute(
     Raises KoalignError for a missing input, and for a folder made with other settings or inputs
     unless `force` says to make it again.
     """
-    inputs = _find_inputs(stage, stage.inputs, config, run_dir)
-    looked_at = _find_inputs(stage, stage.looks_at, config, run_dir)
-    plan = _plan_of(stage, config, inputs)
+    inputs = find_inputs(stage, stage.inputs, config, run_dir)
+    looked_at = find_inputs(stage, stage.looks_at, config, run_dir)
+    plan = plan_of(stage, config, hashes_of(inputs))
     out = run_dir / stage.name
     if done := _usable(stage, out, plan, inputs, force):
         shutil.rmtree(out / WORK, ignore_errors=True)
@@ -128,23 +128,26 @@ def outdated(stage: Stage, config: Config, run_dir: Path) -> str | None:
     if read_manifest(out) is None:
         return None
     try:
-        inputs = _find_inputs(stage, stage.inputs, config, run_dir)
+        inputs = find_inputs(stage, stage.inputs, config, run_dir)
     except KoalignError:  # told where a stage needs it
         return None
-    return other_plan(out, _plan_of(stage, config, inputs), inputs)
+    return other_plan(out, plan_of(stage, config, hashes_of(inputs)), inputs)
 
 
-def _plan_of(stage: Stage, config: Config, inputs: Inputs) -> Plan:
+def plan_of(stage: Stage, config: Config, hashes: dict[str, str]) -> Plan:
+    """What a stage is to do, with the hash of each input."""
     return Plan(
         stage=stage.name,
         version=stage.version,
         template=open_renderer(config.prompt).hash,
         config={name: _plain(getattr(config, name)) for name in stage.sections},
-        inputs={
-            name: hash_path(path) if "/" in name else hash_source(path)
-            for name, path in inputs.items()
-        },
+        inputs=hashes,
     )
+
+
+def hashes_of(inputs: Inputs) -> dict[str, str]:
+    """The hash of each input."""
+    return {n: hash_path(p) if "/" in n else hash_source(p) for n, p in inputs.items()}
 
 
 def _usable(stage: Stage, out: Path, plan: Plan, inputs: Inputs, force: bool) -> Manifest | None:
@@ -195,9 +198,10 @@ def _clear(folder: Path, keeps: Sequence[str] = ()) -> None:
             path.unlink()
 
 
-def _find_inputs(
+def find_inputs(
     stage: Stage, names: Sequence[str], config: Config, run_dir: Path
 ) -> dict[str, Path]:
+    """The paths of inputs of a stage. Raises KoalignError for one that is not there."""
     found = {}
     for name in names:
         if "/" in name:

@@ -26,10 +26,11 @@ LAYERS = [
     {"plans", "manifests"},
     {"run"},
     {"adapters"},
-    {"engines", "planning"},
-    {"training", "answering"},
+    {"engines"},
+    {"training", "answering", "planning"},
     {"reports"},
     {"stages"},
+    {"preflight"},
     {"cli"},
 ]
 PURE = ("text", "grading", "data", "evaluation", "mining")
@@ -153,7 +154,7 @@ def test_the_command_line_options_are_frozen():
     stage = {"-c", "-s", "--run-dir", "--force"}
     expected = dict.fromkeys(("prepare", "sft", "dpo-pairs", "dpo", "abstractions", "evaluate"), stage)  # fmt: skip
     expected |= {
-        "run": stage | {"--seeds", "--anyway"},
+        "run": stage | {"--seeds", "--anyway", "--dry-run"},
         "plan": {"--gpu", "--model", "--json", "-c", "-s", "--run-dir"},
         "solve": stage
         | {"problems", "-o", "--adapters", "--budget", "--greedy", "--report", "--any-template"},

@@ -15,6 +15,7 @@ from koalign.adapters.weights import BASE_AGAIN, refuse_broken_base
 from koalign.config.inputs import Model
 from koalign.config.sections import resolve_path
 from koalign.data.prompting.tokens import DATE, PLAIN, chat_template_of, writes_date
+from koalign.guard import context_of
 from koalign.hashing import hash_path
 from koalign.records import Base, KoalignError, content_hash
 from koalign.text.visible import say_once
@@ -61,16 +62,12 @@ def identify(model: Model) -> Base:
     refuse_broken_base(folder)
     config = _config(folder, model)
     _refuse_incomplete(folder, model, config)
-    context = config.get_text_config().max_position_embeddings
-    if model.max_length is not None and model.max_length > context:
-        raise KoalignError(
-            f"model.max_length: {model.max_length} is more than the model's context of {context}"
-        )
+    context = context_of(model, config.get_text_config().max_position_embeddings)
     return Base(
         path=model.path,
         weight_hash=weight_hash(folder),
         tokenizer_hash=tokenizer_hash(folder, model.chat_template),
-        context=model.max_length or context,
+        context=context,
         chat_template=model.chat_template,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,12 +11,13 @@ import typer
 
 from koalign.cli.options import DEFAULT_RUN, AsJson, Files, RunDir, Settings
 from koalign.records import KoalignError
-from koalign.text.visible import say_json
+from koalign.text.visible import say, say_json
 
 if TYPE_CHECKING:
     from koalign.config.sections import Config
     from koalign.planning.counts import Counts
     from koalign.planning.estimate import Estimate
+    from koalign.run import Stage
 
 
 def plan(
@@ -92,3 +94,60 @@ def estimate_of(config: Config, run_dir: Path, gpu: str | None = None) -> Planne
     done = {name: made.seconds for name, made in manifests(run_dir).items()}
     speed = speeds(config, shape, card, run_dir)
     return Planned(estimate(config, shape, counts, card, done, speed), config, counts, done)
+
+
+def refuse_findings(
+    config: Config,
+    chains: Sequence[tuple[Sequence[Stage], Config]],
+    folders: Sequence[Path],
+    force: bool,
+    anyway: bool,
+    dry_run: bool,
+) -> None:
+    """Print the plan's total; raises KoalignError where anything would stop the run, all of it listed.
+
+    `chains`: the stages and the config of each seed, in the folder of that number.
+    """
+    from koalign.locking import refuse_links
+    from koalign.planning.changes import refuse_too_large
+    from koalign.preflight import findings
+    from koalign.reports.plan import total_line
+
+    for folder in folders:
+        refuse_links(folder)  # before anything in it is read
+    planned, found = None, list[str]()
+    try:
+        if config.engine.backend != "scripted":
+            planned = estimate_of(config, folders[0])
+            say(total_line(planned.estimate, len(folders)), err=True)
+            if not anyway:
+                refuse_too_large(planned.estimate, config, planned.counts, planned.done)
+    except KoalignError as error:
+        found.append(str(error))
+    for (stages, seeded), folder in zip(chains, folders, strict=True):
+        found += findings(
+            seeded,
+            stages,
+            folder,
+            force=force,
+            shape=planned.estimate.shape if planned else None,
+            disk=len(folders) * planned.estimate.disk if planned else 0,
+            read_all=dry_run,
+        )
+    refuse(found)
+    if dry_run:
+        to_do = [
+            s.name for s in chains[0][0] if not (folders[0] / s.name / "manifest.json").exists()
+        ]
+        say(f"nothing stops this run; to do: {', '.join(to_do) or 'nothing'}")
+
+
+def refuse(found: Sequence[str]) -> None:
+    """Raises KoalignError for findings, which are listed where there are several."""
+    found = list(dict.fromkeys(found))
+    if len(found) > 1:
+        for number, finding in enumerate(found, start=1):
+            say(f"{number}. {finding}", err=True)
+        raise KoalignError(f"{len(found)} findings stop this run")
+    if found:
+        raise KoalignError(found[0])

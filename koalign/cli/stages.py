@@ -46,12 +46,17 @@ def run(
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Also where the plan says that memory will not do.")
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Check all that is knowable, print the plan, and stop."),
+    ] = False,
     files: Files = None,
     settings: Settings = None,
     run_dir: RunDir = DEFAULT_RUN,
     force: Force = False,
 ) -> None:
     """All of it: every stage that is not done yet."""
+    from koalign.cli.plan import refuse_findings
     from koalign.config.files import load_config
     from koalign.locking import locked
     from koalign.reports.seeds import print_seeds
@@ -61,35 +66,22 @@ def run(
     config = load_config(files or [], settings or [])
     _warn_without_hints(config)
     folders = seed_folders(run_dir, seeds)
-    _plan(config, run_dir, len(folders), anyway)
+    chain = [of_seed(stages_of("run", config), config, number) for number in range(len(folders))]
+    refuse_findings(config, chain, folders, force, anyway, dry_run)
+    if dry_run:
+        return
     if len(folders) == 1:
         run_stages("run", files, settings, run_dir, force)
         return
     with ExitStack() as locks:
         for folder in folders:
             locks.enter_context(locked(folder))
-        for number, folder in enumerate(folders):
-            stages, seeded = of_seed(stages_of("run", config), config, number)
+        for number, (folder, (stages, seeded)) in enumerate(zip(folders, chain, strict=True)):
             execute_each(stages, seeded, folder, force, f"seed {number + 1} of {len(folders)}, ")
         report = write_report(folders, config)
     print_seeds(report)
     say(f"the same as a page: {run_dir / PAGE}")
     say(f"each seed by itself: {', '.join(f'koalign show {folder}' for folder in folders)}")
-
-
-def _plan(config: Config, run_dir: Path, seeds: int, anyway: bool) -> None:
-    """The total of the plan as a line; raises KoalignError where memory will not do."""
-    from koalign.cli.plan import estimate_of
-    from koalign.engines.opening import is_endpoint
-    from koalign.planning.changes import refuse_too_large
-    from koalign.reports.plan import total_line
-
-    if config.engine.backend == "scripted" or is_endpoint(config.model.path):
-        return
-    planned = estimate_of(config, run_dir)
-    say(total_line(planned.estimate, seeds), err=True)
-    if not anyway:
-        refuse_too_large(planned.estimate, config, planned.counts, planned.done)
 
 
 def _warn_without_hints(config: Config) -> None:
@@ -122,6 +114,8 @@ def execute_each(
 
     Where no hint passes its screens, an evaluation at the end is of the steps before.
     """
+    from koalign.cli.plan import refuse
+    from koalign.preflight import data_findings
     from koalign.reports.views import describe
     from koalign.run import execute
     from koalign.stages.pipeline import without_hints
@@ -131,6 +125,8 @@ def execute_each(
         made, ran = execute(stage, config, run_dir, force, partial(say, title))
         say(describe(made, ran))
         later = stages[number:]
+        if stage.name == "prepare" and ran and len(later) > 1:
+            refuse(data_findings(config, stages, run_dir))
         if stage.name == "hints" and not made.counts["kept"] and later[-1].name == "evaluate":
             say("none of the hints passed, so the chain ends with DPO")
             execute_each(without_hints(later), config, run_dir, force, seed)

@@ -28,14 +28,9 @@ def open_engine(
         from koalign.engines.endpoint import EndpointEngine
 
         return EndpointEngine(base)
-    backend = engine.backend
-    if backend == "auto":
-        backend = "vllm" if importlib.util.find_spec("vllm") else "hf"
+    backend = backend_of(engine)
+    if engine.backend == "auto":
         say(f"engine: {backend}", err=True)
-    if backend == "vllm" and importlib.util.find_spec("vllm") is None:
-        raise KoalignError(
-            "engine.backend: vllm is not installed; pip install 'koalign[vllm]', or take hf"
-        )
     match backend:
         case "hf":
             from koalign.adapters.base import load_base, load_tokenizer
@@ -51,6 +46,18 @@ def open_engine(
             from koalign.engines.scripted import ScriptedEngine
 
             return ScriptedEngine(engine, base)
+
+
+def backend_of(engine: EngineConfig) -> str:
+    """hf, vllm or scripted: what stands for `auto` here. Raises KoalignError where it is not installed."""
+    installed = importlib.util.find_spec("vllm") is not None
+    if engine.backend == "vllm" and not installed:
+        raise KoalignError(
+            "engine.backend: vllm is not installed; pip install 'koalign[vllm]', or take hf"
+        )
+    if engine.backend == "auto":
+        return "vllm" if installed else "hf"
+    return engine.backend
 
 
 def describe_base(engine: EngineConfig, model: Model) -> tuple[Base, Any]:

@@ -14,7 +14,8 @@ from koalign.data.prompting.tokens import prompt_ids
 from koalign.engines.engine import Request
 from koalign.engines.hf import HfEngine
 from koalign.grading.grade import grade
-from koalign.records import Base, KoalignError, Problem, Sample, Verdict
+from koalign.guard import needs_probe
+from koalign.records import Base, Problem, Sample, Verdict
 from koalign.text.visible import say
 
 
@@ -104,17 +105,13 @@ def open_probe(
     """
     if not section.problems:
         if needed:
-            raise _needs_probe(title, "probe.problems is 0", "raise it")
+            raise needs_probe(title, "probe.problems is 0", "raise it")
         return None
     problems: dict[str, Problem] = {}
     sides: dict[str, list[Request]] = {}
     for side, pool in (("train", trained), ("held_out", held_out)):
         drawn = sorted(
-            (
-                p
-                for p in pool
-                if p.answers and p.kind in renderer.template.kinds and p.kind != "long"
-            ),
+            filter(renderer.can_verify, pool),
             key=lambda problem: problem.id,
         )[: section.problems]
         ids = prompt_ids(tokenizer, [renderer.render(problem, "answer") for problem in drawn])
@@ -131,17 +128,10 @@ def open_probe(
         if not sides[side]:
             why = f"no problem {where} that a rule can verify"
             if needed:
-                raise _needs_probe(title, why, "set data.dev")
+                raise needs_probe(title, why, "set data.dev")
             say(
                 f"{title}: no probe while training, the last checkpoint is kept: {why}",
                 err=True,
             )
             return None
     return Probe(tokenizer, base, section.max_tokens, section.batch_size, problems, sides)
-
-
-def _needs_probe(title: str, why: str, remedy: str) -> KoalignError:
-    return KoalignError(
-        f"{title}: sft.epochs auto trains until held-out answers no longer improve, and there is no probe: "
-        f"{why}; {remedy}, or {'sft.epochs to a number' if title == 'sft' else 'controls: cheap'}"
-    )

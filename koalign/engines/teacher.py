@@ -44,6 +44,12 @@ class TeacherResult:
     """See `teacher_alarms`."""
 
 
+def refuse_no_address(section: Teacher) -> None:
+    """Raises KoalignError where no server is named."""
+    if section.url is None:
+        raise KoalignError("teacher.url: not set; name a server, such as http://HOST:8000/v1")
+
+
 def ask_teacher(
     section: Teacher, calls: Sequence[Call], log: Path, *, title: str, short: bool = False
 ) -> TeacherResult:
@@ -56,8 +62,7 @@ def ask_teacher(
     would fare better (key, address, model, `teacher.max_failures` in a row), and before a call that may
     pass `teacher.max_cost`; what was answered by then is in the log.
     """
-    if section.url is None:
-        raise KoalignError("teacher.url: not set; name a server, such as http://HOST:8000/v1")
+    refuse_no_address(section)
     with (
         JsonlAppender(log, Reply) as replies,
         JsonlAppender(failures_beside(log), Failure) as failures,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from koalign.config.sections import Config
 from koalign.config.training import Optimization
+from koalign.engines.opening import backend_of
 from koalign.planning.cards import Card
 from koalign.planning.counts import Counts
 from koalign.planning.hours import PROBLEMS, START_VLLM, Machine
@@ -134,9 +134,8 @@ class _Costs:
     def __init__(self, config: Config, shape: Shape, counts: Counts, card: Card) -> None:
         self.config, self.shape, self.counts, self.card = config, shape, counts, card
         self.width = width_of(config.model.dtype, card)
-        self.backend = config.engine.backend
-        if self.backend == "auto":
-            self.backend = "vllm" if importlib.util.find_spec("vllm") else "hf"
+        named = config.engine.backend  # vLLM of another machine need not be installed here
+        self.backend = backend_of(config.engine) if named == "auto" else named
         self.rank = config.sft.rank + max(config.abstraction.rank, config.answer.rank)
         machine = Machine(card, shape, self.width, False)
         self.samples = machine

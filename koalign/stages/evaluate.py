@@ -59,11 +59,7 @@ ADAPTERS = ("sft", "dpo", *SOLVE)
 def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     """Every step alone; where the run solves with hints, also that and its controls."""
     problems = read_jsonl(inputs[TEST], Problem)
-    without_gold = [p for p in problems if not p.answers]
-    if not problems or without_gold:
-        raise KoalignError(
-            f"evaluate needs data.test with answers; {len(without_gold)} of {len(problems)} lack one"
-        )
+    refuse_unanswered(problems)
     base = read_record(inputs["prepare/base.json"], Base)
     adapters = {
         name.removesuffix("/adapter"): path
@@ -87,6 +83,15 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
         counts={"problems": len(problems)},
         metrics={f"accuracy_{name}": row.accuracy for name, row in rows.items()},
     )
+
+
+def refuse_unanswered(problems: Sequence[Problem]) -> None:
+    """Raises KoalignError for a test split without problems, or with one that has no answer."""
+    without_gold = [p for p in problems if not p.answers]
+    if not problems or without_gold:
+        raise KoalignError(
+            f"evaluate needs data.test with answers; {len(without_gold)} of {len(problems)} lack one"
+        )
 
 
 class _Evaluation:

@@ -52,7 +52,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     leaks = _guard(prepared, config.data.leak_overlap, config.data.leaks == "stop", out)
     shots = prepared.splits[config.prompt.shots_from] if config.prompt.shots else []
     renderer = replace(renderer, pool=tuple(shots))
-    _refuse_unreadable_targets(renderer, prepared.splits["train"][:READ_BACK])
+    refuse_unreadable_targets(renderer, prepared.splits["train"][:READ_BACK])
     lengths = _measure(prepared, renderer, tokenizer, base.context)
     prepared.refuse_nothing_to_learn_from()
     hints = []
@@ -205,7 +205,7 @@ def _measure(
     return lengths
 
 
-def _refuse_unreadable_targets(renderer: Renderer, problems: Sequence[Problem]) -> None:
+def refuse_unreadable_targets(renderer: Renderer, problems: Sequence[Problem]) -> None:
     """Raises KoalignError if the grader misreads the targets of the template."""
     wrong = [p for p in problems if not grade(p, renderer.template_answer(p)).correct]
     if 2 * len(wrong) > len(problems):

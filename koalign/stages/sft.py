@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from koalign.adapters.cards import base_of, write_card
 from koalign.config.sections import Config
 from koalign.config.training import Sft
 from koalign.data.prompting import tokens
+from koalign.data.prompting.prompts import Renderer
 from koalign.guard import HELD_OUT, refuse_leaks, within_context
 from koalign.hashing import hash_path
 from koalign.jsonl import read_jsonl, read_record
@@ -37,15 +39,9 @@ def _train(
     base = read_record(inputs["prepare/base.json"], Base)
     renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
     train = read_jsonl(inputs["prepare/train.jsonl"], Problem)
-    problems = [problem for problem in train if renderer.can_teach(problem)]
+    problems = teachable(renderer, train)
     without = len(train) - len(problems)
     left_out = {"without_rationale": without} if without else {}
-    if not problems:
-        raise KoalignError(
-            f"sft: template {renderer.template.name}, thinking {renderer.thinking}, teaches a rationale, "
-            f"and none of {len(train)} training problems has one; run `koalign distill` first, or take "
-            "another prompt.template"
-        )
     problems = problems[: section.limit]
     refuse_leaks(problems, inputs)
     card = AdapterCard(
@@ -99,6 +95,18 @@ def _train(
     metrics = train_sft(job, [rows[number] for number in kept])
     counts = {"examples": len(kept), "dropped_too_long": len(rows) - len(kept), **left_out}
     return StageResult(counts, metrics)
+
+
+def teachable(renderer: Renderer, train: Sequence[Problem]) -> list[Problem]:
+    """The problems that there is a target for. Raises KoalignError where there is none."""
+    problems = [problem for problem in train if renderer.can_teach(problem)]
+    if not problems:
+        raise KoalignError(
+            f"sft: template {renderer.template.name}, thinking {renderer.thinking}, teaches a rationale, "
+            f"and none of {len(train)} training problems has one; run `koalign distill` first, or take "
+            "another prompt.template"
+        )
+    return problems
 
 
 STAGE = Stage(

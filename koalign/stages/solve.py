@@ -45,11 +45,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     problems = read_jsonl(inputs["prepare/test.jsonl"], Problem)
     if not problems:
         raise KoalignError("solve without a file solves the test split; set data.test, or give one")
-    if config.solve.adapters != ROLES:
-        raise KoalignError(
-            f"solve.adapters: the run solves its test split with {ROLES}, and not "
-            f"{config.solve.adapters}; to compare others give `koalign solve` a file and -o"
-        )
+    refuse_other_adapters(config.solve.adapters)
     base = read_record(inputs["prepare/base.json"], Base)
     steps = [inputs["abstraction/adapter"], inputs["answer/adapter"]]
     renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
@@ -57,6 +53,15 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
         check_adapter(adapter, base, renderer.hash)
     solutions = solve(SolveJob(config, base, renderer, problems, steps, out, out / ANSWERS))
     return StageResult(count_solutions(solutions), figures_of(solutions))
+
+
+def refuse_other_adapters(adapters: str) -> None:
+    """Raises KoalignError where `solve.adapters` are not those that the run solves its test split with."""
+    if adapters != ROLES:
+        raise KoalignError(
+            f"solve.adapters: the run solves its test split with {ROLES}, and not "
+            f"{adapters}; to compare others give `koalign solve` a file and -o"
+        )
 
 
 @dataclass(frozen=True)

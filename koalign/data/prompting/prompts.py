@@ -114,6 +114,11 @@ class Renderer:
         explains = problem.rationale or problem.rationales
         return bool(problem.answers and (explains or not self.needs_rationale))
 
+    def can_verify(self, problem: Problem) -> bool:
+        """Whether a rule can tell a right answer to this problem, asked this way, from a wrong one."""
+        kinds = self.template.kinds
+        return bool(problem.answers and problem.kind in kinds and problem.kind != "long")
+
     def render(
         self,
         problem: Problem,

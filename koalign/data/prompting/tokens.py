@@ -91,18 +91,28 @@ def prompt_texts(tokenizer: Any, prompts: Sequence[Prompt]) -> list[str]:
     first = prompts[0]
     if not first.chat:
         return [continued_text(prompt) for prompt in prompts]
-    if chat_template_of(tokenizer) is None:
-        raise KoalignError(
-            f"template {first.template}: is a turn of a chat, and this model's tokenizer has no chat "
-            "template; set model.chat_template: plain, or take a template with `chat: false`"
-        )
+    refuse_other_model(first.template, first.thinking, chat_template_of(tokenizer))
     fold = first.messages[0].role == "system" and not _takes_system(tokenizer)
     texts = [
         _chat_text(tokenizer, _turns(p, fold), opened=True, **SWITCHES[first.thinking])
         for p in prompts
     ]
-    _refuse_other_thinking(tokenizer, first, texts[0])
+    _refuse_thoughts(first, texts[0])
     return texts
+
+
+def refuse_other_model(template: str, thinking: str, chat_template: str | None) -> None:
+    """Raises KoalignError where prompts of this template that are turns of a chat do not fit the model."""
+    if chat_template is None:
+        raise KoalignError(
+            f"template {template}: is a turn of a chat, and this model's tokenizer has no chat "
+            "template; set model.chat_template: plain, or take a template with `chat: false`"
+        )
+    tagged = any(tag in chat_template for tag in (THINK.strip(), OWN_TAG))
+    if thinking == "on" and not tagged:
+        raise KoalignError(
+            "prompt.thinking: on, but this model's chat template knows no <think>; say off or auto"
+        )
 
 
 def prompt_ids(tokenizer: Any, prompts: Sequence[Prompt]) -> list[list[int]]:
@@ -253,18 +263,12 @@ def _takes_system(tokenizer: Any) -> bool:
         return False
 
 
-def _refuse_other_thinking(tokenizer: Any, prompt: Prompt, text: str) -> None:
+def _refuse_thoughts(prompt: Prompt, text: str) -> None:
     begins = text.endswith((THINK, f"{OWN_TAG}\n"))
     if prompt.thinking == "off" and begins:
         raise KoalignError(
             "prompt.thinking: off, but this model's chat template always begins a thought; "
             "say on or auto"
-        )
-    template = chat_template_of(tokenizer) or ""
-    tagged = any(tag in template for tag in (THINK.strip(), OWN_TAG))
-    if prompt.thinking == "on" and not tagged:
-        raise KoalignError(
-            "prompt.thinking: on, but this model's chat template knows no <think>; say off or auto"
         )
 
 
