@@ -1,13 +1,19 @@
 """Tables of Korean teachers are read by guessed columns; where a guess is not certain, the error is pasteable."""
 
+import csv
+import io
 import json
 from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from support.exam_files import FIVE, FOUR
 
+from koalign.data.formats.documents import open_document
 from koalign.data.formats.read import Reading
+from koalign.data.formats.read import read as read_documents
 from koalign.data.formats.sources import read_source
 from koalign.records import KoalignError
 
@@ -132,6 +138,9 @@ DOUBTS = {
     "answers to a Google form": ("타임스탬프,점수,이름,1. 옳은 것은?\n2026. 3. 1,10 / 20,김철수,3번\n", "does not look like any known format"),
     "choices inside of the question": ("번호,문제,정답\n1,나라는? ① 신라 ② 고려,②\n", "the number of a choice, and no column holds choices"),
     "choices called otherwise": ("문제,지문1,지문2,지문3,정답\n가?,ㄱ,ㄴ,ㄷ,1\n나?,ㄱ,ㄴ,ㄷ,2\n다?,ㄱ,ㄴ,ㄷ,3\n", "no column holds choices"),
+    "wrong choices by themselves": ("문제,정답,오답1,오답2,오답3\n나라는?,조선,신라,고려,발해\n", "3 columns '오답' are numbered, and none holds choices"),
+    "choices between commas": ("문제,보기,정답\n나라는?,\"신라, 고려, 조선\",조선\n", "and the answer is a part of it"),
+    "가 to 라 for the choices": ("번호,문제,가,나,다,라,정답\n1,나라는?,신라,고려,조선,발해,다\n", "'정답' holds '다', which names none of the choices"),
     "two questions": ("문제,발문,보기1,보기2,정답\n글이다,나라는?,신라,고려,1\n", "both '문제' and '발문' look like the question"),
     "two answers": ("문제,보기1,보기2,정답,답안\n나라는?,신라,고려,1,2\n", "both '정답' and '답안' look like the answer"),
     "two kinds of choices": ("문제,보기1,보기2,선지1,선지2,정답\n나라는?,ㄱ,ㄴ,신라,고려,1\n", "both '보기1' and '선지1' look like choices"),
@@ -225,3 +234,27 @@ def test_a_table_in_koaligns_words_may_hold_lists_as_text_and_columns_of_its_own
         )
         (problem,) = read_source(str(path), "dev").problems
         assert (problem.choices, problem.answers) == (("신라", "고려"), ("2",))
+
+
+NAMES = ["번호", "지문", "문제", "발문", "보기", "보기1", "보기2", "보기3", "선택지", "①", "②", "정답", "답", "해설", "배점", "A", "B", "question", "choice1", "answer", "split"]  # fmt: skip
+CELLS = ["", "1", "③", "3번", "가", "① 가 ② 나", "['가','나']", "[1,", "-", "2점", "A", "가|나", "test", '"', "문제", "\x00"]  # fmt: skip
+
+
+@given(
+    header=st.lists(st.sampled_from([*NAMES, "", "정답\n(번호)"]), min_size=1, max_size=8),
+    data=st.data(),
+)
+def test_no_table_ends_in_a_traceback_and_what_is_guessed_reads_the_same(header, data):
+    row = st.lists(st.sampled_from(CELLS), min_size=len(header), max_size=len(header) + 1)
+    rows = data.draw(st.lists(row, max_size=5))
+    text = io.StringIO()
+    csv.writer(text).writerows([*[["제목"]] * data.draw(st.integers(0, 2)), header, *rows])
+    try:
+        reading = read_documents([open_document("a.csv", text.getvalue().encode())])
+    except KoalignError as error:
+        assert "\n" not in str(error)
+        return
+    for columns in reading.columns.values():
+        assert reading.rows <= len(rows)
+        again = read_documents([open_document("a.csv", text.getvalue().encode())], columns=columns)
+        assert again.records == reading.records

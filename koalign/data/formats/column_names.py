@@ -25,7 +25,7 @@ WORDS = {
 }
 """Field of a problem -> names of its column, the one to prefer first; `material` is passage or box."""
 _CHOICES = (
-    "선택지 선지 보기 답지 답항 선택 선택항 항목 선택지목록 choice choices option options opt"
+    "선택지 선지 보기 답지 답항 선택 선택항 선다 항목 선택지목록 choice choices option options opt"
 )
 CHOICES = frozenset(_CHOICES.split())
 """Names of choices, before their number or of a column that holds all of them."""
@@ -33,7 +33,8 @@ _STEMS = sorted([*CHOICES, "답안", "답", "답변", "answer", "answeroption"],
 """With names that the right answer has too."""
 BOX_OR_CHOICES = "보기"
 _MEANING = {word: field for field, words in WORDS.items() for word in words.split()}
-_PLACE = "[0-9]{1,2}|[a-j]"
+_LETTERS = ("abcdefghij", "가나다라마바사아자차")
+_PLACE = f"[0-9]{{1,2}}|[{''.join(_LETTERS)}]"
 _CHOICE = re.compile(
     rf"(?P<stem>{'|'.join(_STEMS)})?(?P<after>{_PLACE})번?"
     rf"|(?P<before>{_PLACE})번?(?P<name>{'|'.join(sorted(CHOICES))})"
@@ -62,7 +63,10 @@ def choice(name: str) -> tuple[str, int] | None:
     if match is None:
         return None
     place = match["after"] or match["before"]
-    number = int(place) if place.isdecimal() else "abcdefghij".index(place) + 1
+    if place.isdecimal():
+        number = int(place)
+    else:
+        number = next(letters.index(place) for letters in _LETTERS if place in letters) + 1
     return match["stem"] or match["name"] or "", number
 
 

@@ -6,9 +6,10 @@ the choices are numbered without a gap, and the answers name them. Else it says 
 
 from __future__ import annotations
 
+import json
 import math
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -49,9 +50,10 @@ class Guess:
 
 def in_yaml(value: Any) -> str:
     """A value on one line of YAML."""
-    return yaml.safe_dump(
+    text = yaml.safe_dump(
         value, default_flow_style=True, allow_unicode=True, sort_keys=False, width=100_000
     ).strip()
+    return json.dumps(value, ensure_ascii=False) if "\n" in text else text
 
 
 def guess(document: Document) -> Guess | None:
@@ -83,6 +85,7 @@ class _Guessing:
             self._doubts.append("no column looks like the choices or the answer")
         if not self._doubts:
             self._check_answers()
+            self._check_unused()
         used = self._used()
         unused = tuple(name for name in self._filled if name not in used)
         order = ("passage", "box", "question", "choices", "answer")
@@ -200,10 +203,41 @@ class _Guessing:
                     f"{name!r} holds {self._example(name)}, the number of a choice, and no column "
                     "holds choices"
                 )
+        if self._parts_hold(name):
+            box = self._columns["box"]
+            self._doubts.append(
+                f"{box!r} holds {self._example(str(box))}, and the answer is a part of it"
+            )
         wrong = [row for row in self._rows if not self._names_a_choice(row, name)]
         if 2 * len(wrong) > len(self._rows):
             value = str(wrong[0].get(name))
             self._doubts.append(f"{name!r} holds {value[:40]!r}, which names none of the choices")
+
+    def _parts_hold(self, answer: str) -> bool:
+        """Whether the box lists the answer among others, as choices that nothing marks."""
+        box = self._columns.get("box")
+        if "choices" in self._columns or not isinstance(box, str):
+            return False
+        parts = [re.split(r"\s*[,/;]\s*|\s{2,}", str(row.get(box)).strip()) for row in self._rows]
+        held = [
+            len(listed) > 1 and str(row.get(answer)).strip() in listed
+            for listed, row in zip(parts, self._rows, strict=True)
+        ]
+        return 2 * sum(held) > len(held)
+
+    def _check_unused(self) -> None:
+        """A doubt where columns are numbered as choices are: `오답1,오답2,오답3`."""
+        used = self._used()
+        numbered = [
+            re.fullmatch(r"(.*\D)[0-9]", name.strip()) for name in self._filled if name not in used
+        ]
+        stems = Counter(match[1] for match in numbered if match)
+        if stems and "choices" not in self._columns:
+            (stem, count), *_ = stems.most_common(1)
+            if count > 2:
+                self._doubts.append(
+                    f"{count} columns {stem!r} are numbered, and none holds choices"
+                )
 
     def _names_a_choice(self, row: Mapping[str, Any], name: str) -> bool:
         columns = self._columns.get("choices", ())

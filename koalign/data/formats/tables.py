@@ -163,10 +163,13 @@ class Table(Grid):
 
 def _unique(header: list[str]) -> list[str]:
     """Column names as pandas has them: one without a name by its place, a second one with `.1`."""
-    names: list[str] = []
+    names: dict[str, int] = {}
     for place, cell in enumerate(header):
         name = unicodedata.normalize("NFC", cell.lstrip("\ufeff")).strip()
         name = re.sub(r"\s*\n\s*", " ", name) or f"Unnamed: {place}"
-        again = sum(other == name or other.startswith(f"{name}.") for other in names)
-        names.append(f"{name}.{again}" if name in names else name)
-    return names
+        once = name
+        while name in names:
+            names[once] += 1
+            name = f"{once}.{names[once]}"
+        names[name] = 0
+    return [*names]
