@@ -20,8 +20,12 @@ _COMBINING = "".join(
     for mark in map(chr, range(0x300, 0x1E950))
     if all(map(unicodedata.combining, unicodedata.normalize("NFD", mark)))
 )
-# As many as in the Stream-Safe Text Format of UAX #15: normalizing more takes quadratic time.
-_TOO_MANY_MARKS = re.compile(f"([{re.escape(_COMBINING)}]{{30}})[{re.escape(_COMBINING)}]+")
+_MARKS = frozenset(_COMBINING)
+_MOST_MARKS = 30
+"""As in the Stream-Safe Text Format of UAX #15: normalizing more takes quadratic time."""
+_TOO_MANY_MARKS = re.compile(
+    f"([{re.escape(_COMBINING)}]{{{_MOST_MARKS}}})[{re.escape(_COMBINING)}]+"
+)
 
 FULL_WIDTH = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
 """For str.translate: full-width letters, digits and signs to ASCII; the length stays."""
@@ -155,7 +159,10 @@ def _small_words(words: re.Match[str]) -> str:
 
 def composed(text: str) -> str:
     """NFC, in linear time: of more than 30 combining marks in a row the first 30 stay."""
-    return unicodedata.normalize("NFC", _TOO_MANY_MARKS.sub(r"\1", text))
+    # A longer run has a mark at a multiple of its length; the pattern alone would take most of the time.
+    if not _MARKS.isdisjoint(text[:: _MOST_MARKS + 1]):
+        text = _TOO_MANY_MARKS.sub(r"\1", text)
+    return unicodedata.normalize("NFC", text)
 
 
 def _one_width(text: str) -> str:

@@ -266,3 +266,10 @@ def test_marks_without_end_leave_no_more_to_normalize(marks):
     lengths = {len(clean("가" + marks * size + "나")) for size in (1_000, 2_000, 100_000)}
     assert len(lengths) == 1 and lengths.pop() <= 32
     assert clean("가" + marks * 5 + "나") == unicodedata.normalize("NFC", "가" + marks * 5 + "나")
+
+
+@pytest.mark.parametrize("before", range(35))
+def test_of_more_than_thirty_combining_marks_in_a_row_thirty_stay(before):
+    for marks in (30, 31, 60, 93):
+        cleaned = clean("ㅎ" * before + "\u0308" * marks + "하")
+        assert cleaned == "ㅎ" * before + "\u0308" * min(marks, 30) + "하"

@@ -57,6 +57,12 @@ class Duplicate:
     """Whether both have gold answers, and none in common."""
 
 
+@lru_cache(BATCH)  # many problems share a passage
+def fold_passage(text: str, fold: Callable[[str], str] = fold_width) -> str:
+    """The folded text of a passage."""
+    return fold(text)
+
+
 def content(problem: Problem) -> str:
     """The hash of what a solver reads, folded but for letter case; the answers are no part of it."""
     return _content(problem, list(map(fold_width, problem.choices)), fold_width)
@@ -201,7 +207,8 @@ def _candidates(
 
 
 def _content(problem: Problem, choices: Sequence[str], fold: Callable[[str], str]) -> str:
-    return content_hash(fold(problem.passage), fold(problem.box), fold(problem.question), choices)
+    passage = fold_passage(problem.passage, fold)
+    return content_hash(passage, fold(problem.box), fold(problem.question), choices)
 
 
 def _in_any_order(choices: Sequence[str]) -> list[str]:

@@ -9,10 +9,15 @@ from typing import Literal
 
 import numpy as np
 
-from koalign.data.preparing.duplicates import content, question_text, unordered_content
+from koalign.data.preparing.duplicates import (
+    content,
+    fold_passage,
+    question_text,
+    unordered_content,
+)
 from koalign.data.prompting.choices import split_choices
 from koalign.records import Problem
-from koalign.text.korean import fold_width, fold_words
+from koalign.text.korean import fold_words
 from koalign.text.ngrams import (
     BATCH,
     COMMON,
@@ -274,7 +279,7 @@ def _keys(problem: Problem, whole: np.ndarray) -> Iterator[tuple[Kind, object]]:
     yield "reordered", unordered_content(problem)
     if 0 < len(whole) < MINIMUM:
         yield "overlap", whole.tobytes()
-    if passage := fold_width(problem.passage):
+    if passage := fold_passage(problem.passage):
         yield "passage", passage
     if problem.group:
         yield "group", (problem.source, problem.group)
