@@ -24,6 +24,10 @@ Why = Literal["match", "mismatch", "no_answer", "ambiguous", "truncated", "no_go
 """Why a completion is right, or not."""
 
 
+FreeKind = Literal["short", "long", "span"]
+"""Kinds of problems without choices."""
+
+
 class KoalignError(Exception):
     """What the user can put right: the message names the place, what was found and what to do."""
 

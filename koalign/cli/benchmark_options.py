@@ -102,6 +102,7 @@ def open_benchmark(
     from koalign.data.prompting.prompts import Renderer, load_template
     from koalign.evaluation.benchmark import Benchmark, select
     from koalign.evaluation.items import refuse_unfit, shots_of
+    from koalign.evaluation.protocols import for_kinds
 
     problems, hashes = _read(data, split, run_dir)
     count = protocol.shots if shots is None else shots
@@ -114,7 +115,7 @@ def open_benchmark(
         hashes |= more
     drawn = shots_of(protocol, renderer, problems, count, pool)
     return Benchmark(
-        protocol=protocol,
+        protocol=for_kinds(protocol, problems),
         renderer=renderer,
         problems=[problems[number] for number in numbers],
         shots=[drawn[number] for number in numbers],

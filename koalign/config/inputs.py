@@ -16,6 +16,8 @@ from pydantic import (
     model_validator,
 )
 
+from koalign.records import FreeKind
+
 
 class Section(BaseModel):
     """A frozen group of keys; an unknown key is an error."""
@@ -89,6 +91,9 @@ class Source(Section):
     stops."""
     sheet: str | None = None
     """Of an .xlsx file; null: the first."""
+    kind: FreeKind | None = None
+    """What the problems without choices are, where a row says no `kind`: short (an exact answer), long (a
+    text, measured by ROUGE-L) or span; null: long where the median answer of a file has over 40 letters."""
 
     @property
     def options(self) -> dict[str, Any]:

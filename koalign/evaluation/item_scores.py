@@ -17,6 +17,7 @@ from koalign.evaluation.metrics.reading_metrics import (
 from koalign.evaluation.protocols import Protocol
 from koalign.grading.extract import extract_texts
 from koalign.grading.grade import FinishReason, grade
+from koalign.grading.overlap import rouge_l
 from koalign.grading.visible import forms, visible_text
 from koalign.records import Problem, Why
 
@@ -69,7 +70,12 @@ def score_text(
             return _span(protocol, problem, text, finish_reason)
     # What a text earns on a NIKL task is known of all items together (`figures.py`).
     verdict = grade(problem, text, finish_reason)
-    earned = {"acc": verdict.correct} if protocol.grading == "koalign" else {}
+    earned: dict[str, float] = {}
+    if protocol.grading == "koalign" and problem.kind == "long":
+        overlaps = (rouge_l(verdict.answer or "", gold) for gold in problem.answers)
+        earned = {"rouge_l": max(overlaps, default=0.0)}
+    elif protocol.grading == "koalign":
+        earned = {"acc": verdict.correct}
     scores = _measured(protocol, problem, earned)
     return ItemScore(verdict.answer, verdict.correct, verdict.why, scores)
 

@@ -8,6 +8,7 @@ stand in `data/protocols/`; a user's own file `extends` one of them or names a t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -18,12 +19,14 @@ from pydantic import Field, model_validator
 from koalign.data.prompting.prompts import TEMPLATES, load_template, template_names
 from koalign.evaluation.results import Mode
 from koalign.jsonl import parse_record
-from koalign.records import KoalignError, Record
+from koalign.records import KoalignError, Problem, Record
 from koalign.yaml_text import read_mapping
 
 PROTOCOLS = TEMPLATES.parent / "protocols"
 CHOICE_METRICS = frozenset({"acc", "acc_norm", "f1", "macro_f1", "points"})
 """What can be measured of answers to choice problems."""
+TEXT_METRICS = CHOICE_METRICS | {"rouge_l"}
+"""And of answers that koalign reads: ROUGE-L of long ones (`grading/overlap.py`)."""
 _METRICS = {
     "letter": ("exact_match",), "simple-evals": ("acc",), "klue-mrc": ("em", "rouge_w"),
     "korquad": ("em", "f1"), "nikl-culture": ("final",), "nikl-rule": ("final",),
@@ -78,7 +81,7 @@ class Protocol(Record):
 
     @model_validator(mode="after")
     def _measures_what_its_grading_can(self) -> Protocol:
-        known = _METRICS.get(self.grading, tuple(sorted(CHOICE_METRICS)))
+        known = _METRICS.get(self.grading, tuple(sorted(TEXT_METRICS)))
         fixed = self.grading in _METRICS and self.metrics != known
         if fixed or not self.metrics or {*self.metrics, *self.measured} - {*known}:
             every = "exactly" if self.grading in _METRICS else "some of"
@@ -145,6 +148,20 @@ def _of_template(name: str, max_tokens: int) -> Protocol:
     return Protocol(name=template.name, about=template.about, template=name, max_tokens=max_tokens)
 
 
+def for_kinds(protocol: Protocol, problems: Sequence[Problem]) -> Protocol:
+    """The protocol as it measures these problems, where it measures accuracy and koalign reads the answers.
+
+    A long answer earns its ROUGE-L and any other its accuracy; the figure of most items stands first.
+    """
+    long = sum(problem.kind == "long" for problem in problems)
+    able = protocol.mode == "generate" and protocol.grading == "koalign"
+    if not (long and able and protocol.metrics == ("acc",)):
+        return protocol
+    metrics = ["rouge_l", "acc"] if 2 * long > len(problems) else ["acc", "rouge_l"]
+    measured = tuple(metrics if long < len(problems) else ["rouge_l"])
+    return protocol.model_copy(update={"metrics": measured})
+
+
 def _nearest(name: str) -> str:
     near = get_close_matches(name, [*protocol_names(), *template_names()], n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
@@ -159,7 +176,7 @@ def in_mode(protocol: Protocol, mode: Mode) -> Protocol:
     if mode == protocol.mode:
         return protocol
     template = load_template(protocol.template)
-    able = CHOICE_METRICS if mode == "choice" else CHOICE_METRICS - {"acc_norm"}
+    able = CHOICE_METRICS if mode == "choice" else TEXT_METRICS - {"acc_norm"}
     return protocol.model_copy(
         update={
             "mode": mode,

@@ -67,11 +67,6 @@ def findings(report: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def earned(prediction: Prediction) -> float:
-    """What an item earned by the headline of its protocol, from 0 to 1; without one whether it is right."""
-    return next(iter(prediction.scores.values()), float(prediction.correct))
-
-
 def _lengths(
     problems: Sequence[Problem], predictions: Sequence[Prediction]
 ) -> dict[str, list[dict[str, Any]]]:
@@ -97,7 +92,7 @@ def _by_length(rows: Sequence[tuple[int, Prediction]]) -> list[dict[str, Any]]:
     figures = []
     for numbers in equal_mass([length for length, _ in rows], 4):
         lengths, members = zip(*(rows[n] for n in numbers), strict=True)
-        score = described([earned(p) for p in members], [p.cluster for p in members])
+        score = described([p.earned for p in members], [p.cluster for p in members])
         figures.append({"from": min(lengths), "to": max(lengths), **score})
     return figures
 

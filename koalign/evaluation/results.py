@@ -58,6 +58,11 @@ class Prediction(Record):
         return self.id.partition("#")[0]
 
     @property
+    def earned(self) -> float:
+        """By the headline of its protocol, from 0 to 1; without one whether it is right."""
+        return next(iter(self.scores.values()), float(self.correct))
+
+    @property
     def cluster(self) -> str:
         """What is resampled as a whole: the passage, or the problem where there is none."""
         return self.passage or self.problem_id

@@ -12,6 +12,8 @@ from koalign.evaluation.stats.intervals import macro_f1, paired_difference, shar
 from koalign.records import Record
 
 Kind = Literal["step", "control"]
+Metric = Literal["accuracy", "rouge_l", "accuracy and rouge_l"]
+"""What a row is the mean of: accuracy, ROUGE-L of long answers, or of each item its own of these."""
 
 ROWS: dict[str, tuple[Kind, str | None]] = {
     "base": ("step", None),
@@ -39,13 +41,13 @@ class Difference(Record):
     """95 %, over passages; None with one passage."""
     difference_high: float | None
     p_value: float | None
-    """McNemar's exact test, two-sided."""
+    """McNemar's exact test, two-sided; none of ROUGE-L."""
 
     @property
     def is_gain(self) -> bool:
-        """Whether the interval lies above 0 and the test is significant."""
+        """Whether the interval lies above 0 and the test, where there is one, is significant."""
         low, p = self.difference_low, self.p_value
-        return low is not None and low > 0 and p is not None and p < SIGNIFICANT
+        return low is not None and low > 0 and (p is None or p < SIGNIFICANT)
 
 
 class Row(Difference):
@@ -53,12 +55,15 @@ class Row(Difference):
 
     kind: Kind
     against: str | None
+    metric: Metric = "accuracy"
     accuracy: float
+    """The mean of what the items earned, by `metric`."""
     n: int
     ci_low: float | None
     """95 %, over passages; None with one passage."""
     ci_high: float | None
-    macro_f1: float
+    macro_f1: float | None
+    """None of ROUGE-L."""
     answers: float
     """Votes a problem."""
     generated: float
@@ -91,8 +96,8 @@ def difference_of(first: Sequence[Prediction], second: Sequence[Prediction]) -> 
     """First minus second on the same items in the same order."""
     # Questions on one passage are right and wrong together.
     gap, p = paired_difference(
-        [one.correct for one in first],
-        [one.correct for one in second],
+        [one.earned for one in first],
+        [one.earned for one in second],
         clusters=[one.cluster for one in first],
     )
     return Difference(
@@ -113,15 +118,19 @@ def _row(
     difference = dict.fromkeys(Difference.model_fields)
     if against:
         difference = (rivals.get(against) or difference_of(own, predictions[against])).model_dump()
-    share = share_figure([one.correct for one in own], clusters=[one.cluster for one in own])
+    share = share_figure([one.earned for one in own], clusters=[one.cluster for one in own])
+    metric = _metric(own)
     return Row(
         kind=kind,
         against=against,
+        metric=metric,
         accuracy=share.value,
         n=share.n,
         ci_low=share.low,
         ci_high=share.high,
-        macro_f1=macro_f1([one.gold[0] for one in own], [one.answer for one in own]),
+        macro_f1=macro_f1([one.gold[0] for one in own], [one.answer for one in own])
+        if metric == "accuracy"
+        else None,
         **difference,
         answers=round(fmean(max(1, len(one.votes)) for one in own), 2),
         generated=round(fmean(one.completion_tokens for one in own), 2),
@@ -129,3 +138,10 @@ def _row(
         rivals=rivals,
         gain=all(rival.is_gain for rival in rivals.values()) if rivals and concluded else None,
     )
+
+
+def _metric(predictions: Sequence[Prediction]) -> Metric:
+    long = sum("rouge_l" in one.scores for one in predictions)
+    if not long:
+        return "accuracy"
+    return "rouge_l" if long == len(predictions) else "accuracy and rouge_l"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from koalign.evaluation.results import Prediction
-from koalign.evaluation.rows import Kind, Row
+from koalign.evaluation.rows import Kind, Metric, Row
 from koalign.evaluation.stats.intervals import Figure, figure, share_figure
 from koalign.records import Record
 
@@ -37,6 +37,8 @@ class SeedRow(Record):
 
     kind: Kind
     against: str | None
+    metric: Metric = "accuracy"
+    """Of `accuracy`, as in results.json."""
     accuracy: Spread
     difference: SeedDifference | None
     rivals: dict[str, SeedDifference]
@@ -63,9 +65,7 @@ def over_seeds(
 ) -> dict[str, SeedRow]:
     """The rows of one seed, and the predictions of each seed: the same problems in the same order."""
     passages = [prediction.passage for prediction in next(iter(predictions[0].values()))]
-    right = {
-        name: [[int(one.correct) for one in seed[name]] for seed in predictions] for name in rows
-    }
+    right = {name: [[one.earned for one in seed[name]] for seed in predictions] for name in rows}
 
     def difference(name: str, against: str) -> SeedDifference:
         pairs = zip(right[name], right[against], strict=True)
@@ -83,6 +83,7 @@ def over_seeds(
         made[name] = SeedRow(
             kind=row.kind,
             against=row.against,
+            metric=row.metric,
             accuracy=Spread(**_spread(right[name], accuracy)),
             difference=difference(name, row.against) if row.against else None,
             rivals=rivals,
@@ -91,12 +92,12 @@ def over_seeds(
     return made
 
 
-def _of_problems(seeds: Sequence[Sequence[int]]) -> list[float]:
+def _of_problems(seeds: Sequence[Sequence[float]]) -> list[float]:
     """The mean over seeds of each problem."""
     return [fmean(problem) for problem in zip(*seeds, strict=True)]
 
 
-def _spread(seeds: Sequence[Sequence[int]], mean: Figure) -> dict[str, float | None]:
+def _spread(seeds: Sequence[Sequence[float]], mean: Figure) -> dict[str, float | None]:
     values = [fmean(seed) for seed in seeds]
     return {
         "mean": mean.value,

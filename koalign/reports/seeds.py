@@ -5,17 +5,22 @@ from __future__ import annotations
 from koalign.evaluation.seeds import SeedDifference, SeedReport, SeedRow
 from koalign.evaluation.stats.wording import hundredths, interval, points
 from koalign.reports.page import Part, page
-from koalign.reports.views import ROW_TITLES, conclusion, print_lines, print_table, with_interval
+from koalign.reports.views import (
+    METRIC_TITLES,
+    ROW_TITLES,
+    conclusion,
+    print_lines,
+    print_table,
+    with_interval,
+)
 
-HEAD = (
-    "step", "accuracy, %", "accuracy by seed", "against", "points", "points by seed", "above 0"
-)  # fmt: skip
+HEAD = "against", "points", "points by seed", "above 0"
 NOTE = "means over seeds with 95 % intervals over passages; by seed: from the lowest to the highest"
 
 
 def print_seeds(report: SeedReport) -> None:
     """Mean, 95 % interval and range over seeds of each row, then what each step beats."""
-    print_table(HEAD, _rows(report), _title(report), NOTE, whole_names=True)
+    print_table(_head(report), _rows(report), _title(report), NOTE, whole_names=True)
     print_lines(_left_out(report))
     print_lines(_gains(report))
 
@@ -28,12 +33,21 @@ def seeds_page(report: SeedReport) -> str:
     return page(
         "Results over seeds",
         [
-            Part("Steps and controls", _rows(report), HEAD, f"{_title(report)}; {NOTE}"),
+            Part("Steps and controls", _rows(report), _head(report), f"{_title(report)}; {NOTE}"),
             Part("Left out", [(line,) for line in _left_out(report)]),
             Part("Gains", [(line,) for line in _gains(report)]),
-            Part("Accuracy", bars, bars=True, note="Mean over seeds, in per cent."),
+            Part(f"Mean {_metric(report)}", bars, bars=True, note="Over seeds, in per cent."),
         ],
     )
+
+
+def _metric(report: SeedReport) -> str:
+    return METRIC_TITLES[next(iter(report.rows.values())).metric]
+
+
+def _head(report: SeedReport) -> tuple[str, ...]:
+    metric = _metric(report)
+    return ("step", f"{metric}, %", f"{metric} by seed", *HEAD)
 
 
 def _title(report: SeedReport) -> str:
@@ -64,7 +78,7 @@ def _cells(name: str, row: SeedRow, count: int) -> tuple[str, ...]:
         interval(accuracy.lowest, accuracy.highest, hundredths),
     )
     if gap is None:
-        return (*cells, *[""] * (len(HEAD) - len(cells)))
+        return (*cells, "", "", "", "")
     return (
         *cells,
         row.against or "",

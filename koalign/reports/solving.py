@@ -22,12 +22,12 @@ from koalign.evaluation.stats.wording import interval, listed, p_value, percent,
 from koalign.jsonl import write_atomically, write_json
 from koalign.reports.page import Part, page
 from koalign.reports.views import (
-    ROW_HEAD,
     ROW_NOTE,
     conclusions,
     print_lines,
     print_table,
     row_cells,
+    row_head,
 )
 
 TITLES: dict[Name, str] = {
@@ -83,7 +83,7 @@ def report_page(report: SolvingReport, rows: Mapping[str, Row] | None = None) ->
     steps = []
     if rows:
         cells = [row_cells(name, row) for name, row in rows.items()]
-        steps = [Part("Steps and controls", cells, ROW_HEAD, ROW_NOTE)]
+        steps = [Part("Steps and controls", cells, row_head(rows), ROW_NOTE)]
         steps.append(Part("Gains", [(sentence,) for sentence in conclusions(rows)]))
     return page(
         "Do abstractions pay for themselves?",

@@ -19,7 +19,7 @@ import koalign
 from koalign.data.prompting.escaping import escape_prompts
 from koalign.data.prompting.prompts import Renderer
 from koalign.data.prompting.tokens import completion_ids, prompt_ids
-from koalign.evaluation.rows import Difference, Row
+from koalign.evaluation.rows import Difference, Metric, Row
 from koalign.evaluation.stats.wording import hundredths, interval, listed, p_value, points
 from koalign.jsonl import parse_record, read_json
 from koalign.manifests import Manifest, output_of, read_manifest
@@ -42,9 +42,11 @@ ROW_TITLES = {
     "reasoning": "own reasoning",
 }
 """Rows of a run's results."""
-ROW_HEAD = (
-    "step", "accuracy, %", "against", "points", "p", "votes", "written", "read"
-)  # fmt: skip
+METRIC_TITLES: dict[Metric, str] = {
+    "accuracy": "accuracy",
+    "rouge_l": "ROUGE-L",
+    "accuracy and rouge_l": "accuracy or ROUGE-L",
+}
 ROW_NOTE = "with 95 % intervals; votes, and tokens written and read, are per problem"
 MOST_TOKENS_A_LETTER = 8
 """Where the bytes of letters still do not end, they are no text."""
@@ -139,7 +141,7 @@ def print_results(results: Mapping[str, Any]) -> None:
     rows = {name: parse_record(Row, row, f"{place}: {name}") for name, row in results.items()}
     problems = next(iter(rows.values())).n
     print_table(
-        ROW_HEAD,
+        row_head(rows),
         [row_cells(name, row) for name, row in rows.items()],
         f"{problems:,} problems",
         ROW_NOTE,
@@ -148,8 +150,14 @@ def print_results(results: Mapping[str, Any]) -> None:
     print_lines(conclusions(rows))
 
 
+def row_head(rows: Mapping[str, Row]) -> tuple[str, ...]:
+    """The heading of the cells of rows of results.json."""
+    metric = METRIC_TITLES[next(iter(rows.values())).metric]
+    return "step", f"{metric}, %", "against", "points", "p", "votes", "written", "read"
+
+
 def row_cells(name: str, row: Row) -> tuple[str, ...]:
-    """A row of results.json as ROW_HEAD has it."""
+    """A row of results.json as `row_head` has it."""
     return (
         ("  " if row.kind == "control" else "") + ROW_TITLES[name],
         with_interval(row.accuracy, row.ci_low, row.ci_high, hundredths),
@@ -170,7 +178,7 @@ def conclusions(rows: Mapping[str, Row]) -> list[str]:
             continue
         beaten = [rival for rival, gap in row.rivals.items() if gap.is_gain]
         unbeaten = {
-            rival: f"{_points(gap)}, p {p_value(gap.p_value)}"
+            rival: _points(gap) + (f", p {p_value(gap.p_value)}" if gap.p_value is not None else "")
             for rival, gap in row.rivals.items()
             if not gap.is_gain
         }

@@ -24,9 +24,9 @@ from koalign.engines.engine import Engine
 from koalign.engines.opening import open_engine, precision_of
 from koalign.evaluation.benchmark import Benchmark
 from koalign.evaluation.item_scores import score_text
-from koalign.evaluation.protocols import load_protocol
+from koalign.evaluation.protocols import for_kinds, load_protocol
 from koalign.evaluation.results import Prediction
-from koalign.evaluation.rows import rows_of
+from koalign.evaluation.rows import Row, rows_of
 from koalign.evaluation.solving.controls import Controls, own_hints
 from koalign.evaluation.solving.report import SolvingReport, solving_report
 from koalign.evaluation.solving.voting import Attempt, answers_of, spent, vote_of
@@ -81,7 +81,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     write_json(out / "results.json", {name: row.model_dump() for name, row in rows.items()})
     return StageResult(
         counts={"problems": len(problems)},
-        metrics={f"accuracy_{name}": row.accuracy for name, row in rows.items()},
+        metrics={f"{_key(row)}_{name}": row.accuracy for name, row in rows.items()},
     )
 
 
@@ -92,6 +92,10 @@ def refuse_unanswered(problems: Sequence[Problem]) -> None:
         raise KoalignError(
             f"evaluate needs data.test with answers; {len(without_gold)} of {len(problems)} lack one"
         )
+
+
+def _key(row: Row) -> str:
+    return row.metric.replace(" ", "_")
 
 
 class _Evaluation:
@@ -247,7 +251,7 @@ def _benchmark(
     renderer = open_renderer(prompt, inputs["prepare/shots.jsonl"])
     settings = {"temperature": 0.0, "top_p": 1.0, "max_tokens": config.solve.max_tokens}
     return Benchmark(
-        protocol=load_protocol(prompt.template).model_copy(update=settings),
+        protocol=for_kinds(load_protocol(prompt.template), problems).model_copy(update=settings),
         renderer=renderer,
         problems=problems,
         shots=[renderer.shots_for(problem) for problem in problems],

@@ -51,3 +51,5 @@ class Format:
     """Column of what a row calls itself."""
     text: str = ""
     """Column of a completion to grade."""
+    guesses_kind: bool = False
+    """Whether the kind of problems without choices is not said, and read off the length of the answers."""

@@ -88,6 +88,7 @@ def mapped(columns: Columns) -> Format:
         needs=tuple(named),
         key=_one(columns, "key"),
         text=_one(columns, "text"),
+        guesses_kind=True,
     )
 
 

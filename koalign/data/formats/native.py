@@ -78,4 +78,6 @@ def _fits(document: Document) -> bool:
     )
 
 
-FORMATS = (Format("native", "JSON lines in koalign's own words", fits=_fits, problem=problem),)
+FORMATS = (
+    Format("native", "JSON lines in koalign's own words", _fits, problem, guesses_kind=True),
+)

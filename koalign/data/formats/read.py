@@ -9,12 +9,13 @@ from functools import lru_cache
 from pydantic import ValidationError
 
 from koalign.data.formats.documents import Document, Row, drop, shown
-from koalign.data.formats.fields import ZERO, Refused, optional
+from koalign.data.formats.fields import ZERO, Refused, is_missing, optional
 from koalign.data.formats.format import Columns, Format
 from koalign.data.formats.generic import mapped
 from koalign.data.formats.guessing import Guess, guess
+from koalign.data.formats.kinds import guess_kind
 from koalign.data.formats.tidy import tidy
-from koalign.records import Drop, KoalignError, Problem, Ranking, content_hash
+from koalign.records import Drop, FreeKind, KoalignError, Problem, Ranking, content_hash
 from koalign.text.korean import fold
 
 MANY_ZEROS = 9
@@ -75,11 +76,13 @@ def read(
     split: str | None = None,
     columns: Columns | None = None,
     answer_from: int | None = None,
+    kind: FreeKind | None = None,
     needs_answers: bool = True,
 ) -> Reading:
     """Read documents as the named format, or each as the first format that it looks like.
 
-    `answer_from` is the number of the first choice, by default 1. A row whose gold answer alone cannot be
+    `answer_from` is the number of the first choice, by default 1. `kind` is that of problems without
+    choices where a row says none; without it their answers decide (`guess_kind`). A row whose gold answer alone cannot be
     read is a drop where it `needs_answers`, else a problem without one.
 
     With `split`, rows and files that call themselves another split are left out and listed, as are files
@@ -119,7 +122,7 @@ def read(
             reading.notes.setdefault(note, []).append(document.name)
         reading.files[document.name] = fitting.name
         reading.encodings[document.name] = document.encoding
-        _read_rows(table, fitting, split, answer_from, reading, needs_answers=needs_answers)
+        _read_rows(table, fitting, split, answer_from, kind, reading, needs_answers=needs_answers)
     return reading
 
 
@@ -168,12 +171,14 @@ def _read_rows(
     format: Format,
     split: str | None,
     answer_from: int | None,
+    kind: FreeKind | None,
     into: Reading,
     *,
     needs_answers: bool,
 ) -> None:
     other_splits = zeros = 0
     before = len(into.records)
+    open_kind: list[int] = []
     for row in format.rows(document):
         if answer_from == 0 and isinstance(row, Row):
             row = replace(row, answer_from=0)
@@ -186,9 +191,13 @@ def _read_rows(
         if split and isinstance(problem, Problem) and problem.split not in ("", split):
             other_splits += 1
         else:
+            said = isinstance(row, Row) and not is_missing(row.fields.get("kind"))
+            if format.guesses_kind and isinstance(record, Problem) and not (record.choices or said):
+                open_kind.append(len(into.records))
             into.records.append(record)
             if format.text:
                 into.texts.append("" if isinstance(row, Drop) else optional(row, format.text))
+    _set_kind(document.name, open_kind, kind, into)
     if other_splits:
         into.not_read[document.name] = f"{other_splits} rows say another split"
     read_now = into.records[before:]
@@ -207,6 +216,17 @@ def _without_answer(row: Row, dropped: Drop) -> Row:
     unread = {dropped.detail.partition(":")[0], "answer", "answers"}
     fields = {name: value for name, value in row.fields.items() if name not in unread}
     return replace(row, fields=fields)
+
+
+def _set_kind(name: str, numbers: Sequence[int], kind: FreeKind | None, into: Reading) -> None:
+    """Make these records of a document of this kind, or of the one that their answers show."""
+    problems = [record for n in numbers if isinstance(record := into.records[n], Problem)]
+    if kind is None and (guessed := guess_kind(problems)):
+        kind, note = guessed
+        into.notes.setdefault(note, []).append(name)
+    if kind is not None:
+        for number, problem in zip(numbers, problems, strict=True):
+            into.records[number] = problem.model_copy(update={"kind": kind})
 
 
 def _read_row(row: Row, format: Format) -> Problem | Ranking | Drop:

@@ -12,7 +12,7 @@ from koalign.data.formats.guessing import in_yaml
 from koalign.data.formats.hub import PREFIX, open_hub
 from koalign.data.formats.read import Reading, read
 from koalign.jsonl import on_disk
-from koalign.records import Drop, KoalignError, Problem, Ranking
+from koalign.records import Drop, FreeKind, KoalignError, Problem, Ranking
 from koalign.text.visible import say_once
 
 
@@ -24,6 +24,7 @@ def read_source(
     split: str | None = None,
     columns: Columns | None = None,
     answer_from: int | None = None,
+    kind: FreeKind | None = None,
     needs_answers: bool = True,
     sheet: str | None = None,
 ) -> Reading:
@@ -31,7 +32,8 @@ def read_source(
 
     One file is taken whole; of a folder, a zip or a data set on the hub, files and rows that call
     themselves another split are left out and listed. `split` says which one is meant instead.
-    `answer_from` is the number of the first choice in the answers, `sheet` the name of one in .xlsx files.
+    `answer_from` is the number of the first choice in the answers, `kind` that of problems without choices,
+    `sheet` the name of one in .xlsx files.
     Raises KoalignError where nothing can be read, where one file calls itself test and train is wanted,
     and where the answers of a file seem to count from 0 and `answer_from` is not given; where it does not
     `needs_answers`, they are read so, and a row whose answer alone cannot be read has none.
@@ -47,6 +49,7 @@ def read_source(
         split=chosen,
         columns=columns,
         answer_from=answer_from,
+        kind=kind,
         needs_answers=needs_answers,
     )
     if not reading.files and not reading.not_read:

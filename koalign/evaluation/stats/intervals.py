@@ -170,23 +170,27 @@ def honest_interval(
 
 
 def paired_difference(
-    first: Sequence[bool],
-    second: Sequence[bool],
+    first: Sequence[float],
+    second: Sequence[float],
     clusters: Sequence[Hashable] | None = None,
-) -> tuple[Figure, float]:
+) -> tuple[Figure, float | None]:
     """First minus second on the same items in the same order, and the p of exact McNemar.
+
+    None for p where an item is right in part, as with ROUGE-L.
 
     Both systems are resampled together, which is resampling the differences of the items. McNemar
     counts items, so of clustered items believe the interval.
     """
-    differences = [int(a) - int(b) for a, b in zip(first, second, strict=True)]
-    return figure(differences, clusters=clusters), mcnemar_p(first, second)
+    differences = [float(a) - float(b) for a, b in zip(first, second, strict=True)]
+    all_or_nothing = {*first, *second} <= {0, 1}
+    p = mcnemar_p(first, second) if all_or_nothing else None
+    return figure(differences, clusters=clusters), p
 
 
-def mcnemar_p(first: Sequence[bool], second: Sequence[bool]) -> float:
+def mcnemar_p(first: Sequence[float], second: Sequence[float]) -> float:
     """Two-sided exact McNemar p-value of two systems on the same items."""
-    won = sum(a and not b for a, b in zip(first, second, strict=True))
-    lost = sum(b and not a for a, b in zip(first, second, strict=True))
+    won = sum(a > b for a, b in zip(first, second, strict=True))
+    lost = sum(b > a for a, b in zip(first, second, strict=True))
     return sign_test_p(won, lost)
 
 

@@ -1,0 +1,68 @@
+"""Answers without choices: short or long by the length of a file's answers, unless it is said."""
+
+import json
+
+import pytest
+
+from koalign.data.formats.sources import read_source
+
+LONG = "주식교환은 두 회사의 주주가 주식을 바꾸어 한 회사가 다른 회사를 완전히 지배하게 되는 절차를 말한다."
+
+
+def read(tmp_path, answers, name="문답.jsonl", **settings):
+    tmp_path = tmp_path / "자료"  # pytest's own folder is named after a test
+    tmp_path.mkdir()
+    rows = [
+        {"question": f"{n}번 질문은?", "answers": [a] if isinstance(a, str) else a}
+        for n, a in enumerate(answers)
+    ]
+    if name.endswith(".csv"):
+        lines = ["질문,답", *(f"{n}번 질문은?,{a}" for n, a in enumerate(answers))]
+        (tmp_path / name).write_text("\n".join(lines), encoding="utf-8")
+        settings["columns"] = {"question": "질문", "answer": "답"}
+    else:
+        lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+        (tmp_path / name).write_text("\n".join(lines), encoding="utf-8")
+    return read_source(str(tmp_path / name), "train", **settings)
+
+
+@pytest.mark.parametrize("name", ["문답.jsonl", "문답.csv"])
+@pytest.mark.parametrize(
+    ("answers", "kind"),
+    [
+        ([LONG] * 3, "long"),
+        ([LONG, LONG, "예"], "long"),  # one kind a file, so that one measure is taken
+        (["세종", "이순신", LONG], "short"),
+        (["가" * 40] * 2, "short"),
+        (["가" * 41] * 2, "long"),
+    ],
+)
+def test_a_file_is_of_the_kind_that_its_median_answer_has(tmp_path, name, answers, kind):
+    reading = read(tmp_path, answers, name)
+    assert {problem.kind for problem in reading.problems} == {kind}
+    assert any(f"so they are {kind}" in note for note in reading.notes)
+
+
+@pytest.mark.parametrize("kind", ["short", "long", "span"])
+def test_the_source_may_say_the_kind(tmp_path, kind):
+    assert {p.kind for p in read(tmp_path, [LONG, "예"], kind=kind).problems} == {kind}
+
+
+def test_a_row_that_says_its_kind_keeps_it(tmp_path):
+    rows = [
+        {"question": "무엇인가?", "answers": ["세종"], "kind": "span"},
+        {"question": "왜 그런가?", "answers": [LONG]},
+        {"question": "어느 것인가?", "choices": ["가", "나"], "answer": 1},
+        {"question": "어떠한가?"},
+    ]
+    path = tmp_path / "자료" / "문답.jsonl"
+    path.parent.mkdir()
+    path.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
+    kinds = [p.kind for p in read_source(str(path), "train").problems]
+    assert kinds == ["span", "long", "choice", "long"]
+
+
+def test_without_answers_nothing_is_guessed(tmp_path):
+    reading = read(tmp_path, [[], []])
+    assert {p.kind for p in reading.problems} == {"short"}
+    assert not any("so they are" in note for note in reading.notes)
