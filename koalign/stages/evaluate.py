@@ -305,5 +305,5 @@ STAGE = Stage(
         ATTEMPTS,
         "engine.script",
     ),
-    version=9,
+    version=10,
 )

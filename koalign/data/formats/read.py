@@ -82,8 +82,8 @@ def read(
     """Read documents as the named format, or each as the first format that it looks like.
 
     `answer_from` is the number of the first choice, by default 1. `kind` is that of problems without
-    choices where a row says none; without it their answers decide (`guess_kind`). A row whose gold answer alone cannot be
-    read is a drop where it `needs_answers`, else a problem without one.
+    choices where a row says none; without it their answers decide (`guess_kind`). A row whose gold answer
+    alone cannot be read is a drop where it `needs_answers`, else a problem without one.
 
     With `split`, rows and files that call themselves another split are left out and listed, as are files
     that look like no format. Text is in NFC. Raises KoalignError for an unknown format.
