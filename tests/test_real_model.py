@@ -2,6 +2,7 @@
 
 import runpy
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
 
@@ -31,7 +32,20 @@ def whole(source: Path, out: Path) -> None:
     (out / "model.safetensors").touch()
 
 
-def test_a_folder_that_was_half_made_is_never_taken_for_a_whole_one(tmp_path, capsys):
+@pytest.fixture
+def refused(capsys):
+    """The script ends with exit code 2 and a line."""
+
+    @contextmanager
+    def ending(reason: str):
+        with pytest.raises(SystemExit) as end:
+            yield
+        assert end.value.code == 2 and reason in capsys.readouterr().err.splitlines()[-1]
+
+    return ending
+
+
+def test_a_folder_that_was_half_made_is_never_taken_for_a_whole_one(tmp_path, capsys, refused):
     out = tmp_path / "model"
 
     def killed(source, out):
@@ -46,19 +60,19 @@ def test_a_folder_that_was_half_made_is_never_taken_for_a_whole_one(tmp_path, ca
     assert sorted(path.name for path in out.iterdir()) == [
         "GEMMA_TERMS.html", "NOTICE.md", "model.safetensors"
     ]  # fmt: skip
-    with pytest.raises(SystemExit, match="the model is there already"):
+    with refused("the model is there already"):
         run(out, whole)
     (out / "model.safetensors").unlink()
-    with pytest.raises(SystemExit, match="no whole model; remove the folder and run this again"):
+    with refused("no whole model; remove the folder and run this again"):
         run(out, whole)
 
 
-def test_what_lies_in_the_way_is_one_line_before_the_download(tmp_path):
+def test_what_lies_in_the_way_is_one_line_before_the_download(tmp_path, refused):
     out = tmp_path / "model"
     (tmp_path / "model.part").touch()
-    with pytest.raises(SystemExit, match="Not a directory; remove it, or take"):
+    with refused("Not a directory; remove it, or take"):
         run(out, whole)
     (tmp_path / "model.part").unlink()
     out.symlink_to(tmp_path / "nowhere")
-    with pytest.raises(SystemExit, match="no whole model; remove the folder"):
+    with refused("no whole model; remove the folder"):
         run(out, whole)

@@ -49,6 +49,9 @@ if not sys.stderr.isatty():  # bars of other libraries are for terminals too
     datasets.disable_progress_bars()
 
 
+TIMES = ("train_runtime", "train_samples_per_second", "train_steps_per_second")
+
+
 @dataclass(frozen=True)
 class Job:
     """One training; picklable where `training.processes` is more than 1."""
@@ -193,8 +196,18 @@ def fit(
     set_peft_model_state_dict(model, weights, "default")
     if frozen:
         frozen.require_unmoved(model)
+    watched = report(title, watch, trainer.state) if watch else {}
+    return {**_last_logged(history, resumed=start is not None), **watched}
+
+
+def _last_logged(history: Sequence[Mapping[str, Any]], *, resumed: bool) -> dict[str, float]:
+    """The last value of each logged number; the mean loss is over all steps, those before a resume too."""
     last = {name: value for entry in history for name, value in entry.items() if name != "step"}
-    return {**_numbers(last), **(report(title, watch, trainer.state) if watch else {})}
+    if losses := [entry["loss"] for entry in history if "loss" in entry]:
+        last["train_loss"] = sum(losses) / len(losses)
+    if resumed:  # transformers times the last part alone
+        last = {name: value for name, value in last.items() if name not in TIMES}
+    return _numbers(last)
 
 
 def _weights(model: PeftModel) -> dict[str, torch.Tensor]:
@@ -204,11 +217,14 @@ def _weights(model: PeftModel) -> dict[str, torch.Tensor]:
 
 
 def _train(trainer: Trainer, title: str, start: Path | None, watch: Watch | None) -> None:
-    if start and watch:
+    if start:
         state = TrainerState.load_from_json(str(start / TRAINER_STATE_NAME))
-        if is_over(title, watch, state):
+        if watch and is_over(title, watch, state):
             trainer.state = state  # it was stopped, and killed before it saved its adapter
             return
+        counts = [entry["num_tokens"] for entry in state.log_history if "num_tokens" in entry]
+        # TRL counts from 0 after a resume.
+        trainer._total_train_tokens = counts[-1] if counts else 0
     trainer.train(resume_from_checkpoint=str(start) if start else None)
 
 

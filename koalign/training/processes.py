@@ -26,6 +26,7 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 
+from koalign.faults import machine_fault
 from koalign.records import KoalignError
 
 T = TypeVar("T")
@@ -161,8 +162,9 @@ def _send_error(
     answer: Connection, kind: type[BaseException] | None, error: BaseException | None, trace: Any
 ) -> bool:
     """Sends whatever error ends a process to its parent, who raises it."""
-    if isinstance(error, KoalignError):
-        answer.send(("refused", str(error)))
+    refusal = str(error) if isinstance(error, KoalignError) else error and machine_fault(error)
+    if refusal:
+        answer.send(("refused", refusal))
     elif error is not None:
         answer.send(("failed", "".join(traceback.format_exception(kind, error, trace))))
     return True

@@ -18,10 +18,11 @@ from koalign.adapters.external import WEIGHTS
 from koalign.config.inputs import Model
 from koalign.config.training import Training
 from koalign.data.prompting.tokens import completion_ids, prompt_ids, prompt_texts
-from koalign.hashing import hash_path
+from koalign.hashing import WORK, hash_path
 from koalign.jsonl import read_json, write_json
 from koalign.records import KoalignError, Problem
 from koalign.training import policy
+from koalign.training.checkpoints import checkpoint
 from koalign.training.fit import fit, on_one_gpu
 from koalign.training.policy import fresh_policy, masked_stack
 from koalign.training.sft import sft_trainer, train_sft
@@ -50,6 +51,22 @@ def test_sft_changes_every_adapter_tensor_and_nothing_else(tokenizer, rows, tmp_
     metrics = train_sft(job(lambda: policy, tokenizer, card("sft", 8), QUICK, tmp_path), rows)
     assert moved(before, tensors(policy)) == {n for n in before if ".lora_" in n}
     assert metrics["train_loss"] > 0
+
+
+def test_a_resumed_training_ends_with_the_figures_of_all_of_it(tokenizer, rows, tmp_path):
+    section = QUICK.model_copy(update={"save_steps": 1})
+
+    def trained() -> dict[str, float]:
+        start = partial(fresh_policy, MODEL, 8, 8, seed=0)
+        return train_sft(job(start, tokenizer, card("sft", 8), section, tmp_path), rows)
+
+    whole = trained()
+    shutil.rmtree(checkpoint(tmp_path / WORK, 4))
+    shutil.rmtree(tmp_path / "adapter")
+    resumed = trained()
+    for name in ("train_loss", "num_tokens", "loss"):
+        assert resumed[name] == whole[name]
+    assert resumed.items() <= whole.items() and not any("runtime" in name for name in resumed)
 
 
 def test_a_saved_adapter_loads_to_the_same_logits(tokenizer, rows, tmp_path):
