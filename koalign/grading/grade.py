@@ -40,6 +40,8 @@ class GradeLine(Record):
     """None: a row that `koalign solve` could not read."""
     text: str
     finish_reason: FinishReason = "stop"
+    key: str = ""
+    """What the source of such a row calls it."""
 
     @field_validator("problem", mode="before")
     @classmethod
@@ -97,7 +99,7 @@ def regrade(lines: Iterable[GradeLine]) -> Iterator[Graded]:
     """The verdict on each line, in order."""
     for line in lines:
         if line.problem is None:
-            yield Graded(id="", answer=None, correct=False, why="unreadable")
+            yield Graded(id="", key=line.key, answer=None, correct=False, why="unreadable")
             continue
         verdict = grade(line.problem, line.text, line.finish_reason)
         yield Graded(id=line.problem.id, key=line.problem.key, **verdict.model_dump())

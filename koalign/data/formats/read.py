@@ -237,7 +237,8 @@ def _read_row(row: Row, format: Format) -> Problem | Ranking | Drop:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        detail = f"{name}: {first['msg'].removeprefix('Value error, ')}"
+        message = first["msg"].removeprefix("Value error, ")
+        detail = f"{name}: {message}" if name else message
         return drop(row.place, "invalid", detail, _key_of(row, format))
     if isinstance(record, Ranking):
         return record.model_copy(update={"problem": _named(record.problem, format, row)})

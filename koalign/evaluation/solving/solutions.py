@@ -24,7 +24,7 @@ from koalign.evaluation.solving.voting import (
 from koalign.evaluation.stats.tables import frequencies
 from koalign.grading.grade import FinishReason, GradeLine, regrade
 from koalign.jsonl import iter_json_lines, parse_record
-from koalign.records import Count, Drop, KoalignError, Problem, Record
+from koalign.records import Count, Drop, KoalignError, Problem, Ranking, Record
 
 NoAnswer = Literal["no_answer", "ambiguous", "truncated"]
 NotAsked = Literal["unreadable", "not_asked"]
@@ -66,7 +66,7 @@ class Solution(Record):
     def grade_line(self) -> GradeLine:
         """Problem and text, as `koalign grade` reads them."""
         finish: FinishReason = "length" if self.why == "truncated" else "stop"
-        return GradeLine(problem=self.problem, text=self.text, finish_reason=finish)
+        return GradeLine(problem=self.problem, text=self.text, finish_reason=finish, key=self.key)
 
 
 def solve_by_vote(problem: Problem, attempt: Attempt) -> Solution:
@@ -156,7 +156,11 @@ def _of_table(path: str, options: Mapping[str, Any]) -> list[GradeLine]:
         )
     rows = zip(reading.records, reading.texts, strict=True)
     return [
-        GradeLine(problem=row if isinstance(row, Problem) else None, text=text)
+        GradeLine(
+            problem=row if isinstance(row, Problem) else None,
+            text=text,
+            key="" if isinstance(row, Ranking) else row.key,
+        )
         for row, text in rows
     ]
 
