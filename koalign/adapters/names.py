@@ -12,6 +12,7 @@ from koalign.adapters.cards import CARD, FUNCTION, adapter_id, read_card, refuse
 from koalign.adapters.external import is_hub_id
 from koalign.adapters.hub import downloaded
 from koalign.adapters.lineage import STACKS, refuse_overlap
+from koalign.locking import refuse_links
 from koalign.manifests import ROUND
 from koalign.records import KoalignError, content_hash
 from koalign.run import in_round
@@ -126,6 +127,8 @@ def _sum(parts: Sequence[tuple[str, Path]], run_dir: Path) -> Path:
     for _, folder in parts:
         refuse_damaged(folder)
     refuse_overlap(parts, run_dir)
+    if run_dir.is_dir():
+        refuse_links(run_dir)  # the sum is written below it, whoever is at work in the run
     out = run_dir / STACKS / content_hash([adapter_id(folder) for _, folder in parts])
     if not out.exists():
         from koalign.adapters.stack import stack  # loads torch

@@ -16,8 +16,9 @@ from koalign.adapters.external import CONFIG, WEIGHTS
 from koalign.adapters.lineage import located, run_of
 from koalign.adapters.lora import Lora, read_lora
 from koalign.adapters.stack import ERROR, compare, summed
+from koalign.adapters.weights import ADAPTER_AGAIN, open_weights
 from koalign.config.sections import resolve_path
-from koalign.hashing import WORK, hash_path
+from koalign.hashing import PLAN, WORK, hash_path
 from koalign.manifests import read_manifest
 from koalign.records import KoalignError, Record
 
@@ -70,6 +71,13 @@ def _checks(folder: Path, card: AdapterCard, places: Sequence[Path]) -> Iterator
     if pruned:
         yield _check("weights", None, "they were pruned")
         return
+    if (folder / WEIGHTS).exists():
+        try:
+            with open_weights(folder / WEIGHTS, ADAPTER_AGAIN):
+                pass
+        except KoalignError as error:
+            yield _check("weights", False, str(error))
+            return
     try:
         lora = read_lora(folder)
     except KoalignError as error:
@@ -111,8 +119,8 @@ def _own_files(folder: Path) -> Iterator[Check]:
     """The files of the adapter against the manifest of the stage that made it."""
     try:
         manifest = read_manifest(folder.parent)
-    except KoalignError as error:  # broken, or some other program's
-        yield _check("manifest", None, str(error))
+    except KoalignError as error:  # broken, or without a plan beside it some other program's
+        yield _check("manifest", False if (folder.parent / PLAN).exists() else None, str(error))
         return
     for name, recorded in manifest.outputs.items() if manifest else ():
         path = folder.parent / name

@@ -106,7 +106,7 @@ def benchmark(
     from koalign.config.files import load_config
     from koalign.evaluation.protocols import in_mode, load_protocol
     from koalign.evaluation.results import read_evaluation
-    from koalign.locking import locked
+    from koalign.locking import locked, refuse_links
     from koalign.reports.evaluation import (
         print_evaluation,
         write_csv,
@@ -134,6 +134,8 @@ def benchmark(
             f"--diagnose compares one adapter with its base, and not {system.adapters}; name one with "
             "--adapters"
         )
+    if out is None and run_dir.is_dir():
+        refuse_links(run_dir)
     folder = out or default_folder(run_dir, items, system, split)
     with locked(folder):
         if not is_made(folder, plan_of(config, items, system), force):
@@ -145,7 +147,8 @@ def benchmark(
     print_evaluation(evaluation, predictions)
     say(f"{folder}: results.json predictions.jsonl and as CSV; with plots: {page}")
     if diagnose:
-        _diagnose(config, items, system, run_dir, folder / "diagnosis")
+        with locked(folder):
+            _diagnose(config, items, system, run_dir, folder / "diagnosis")
 
 
 def _diagnose(

@@ -138,6 +138,14 @@ def test_a_sum_of_three_in_one_step_and_an_adapter_in_the_other(there):
     assert check_adapter(answer, base_of_tests(), None).role == "stack"
 
 
+def test_a_sum_is_written_through_no_link_out_of_the_run(there, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside")
+    (RUN / "stacks").symlink_to(outside)
+    with pytest.raises(KoalignError, match="a link to"):
+        find_adapters("dpo+mine", RUN, 2)
+    assert not any(outside.iterdir())
+
+
 def test_a_part_without_weights_is_named_before_anything_is_made(there):
     (RUN / "dpo-2/adapter" / WEIGHTS).unlink()
     with pytest.raises(KoalignError, match="run/dpo-2/adapter: its weights were pruned"):

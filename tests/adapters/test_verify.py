@@ -239,11 +239,13 @@ def test_of_an_external_adapter_what_is_unknown_is_said_and_nothing_is_written(t
     assert sorted(path.name for path in folder.iterdir()) == files
     dora = plain(tmp_path / "dora", use_dora=True)
     assert results(dora)["matrices"] == "unknown"
+    (dora / "adapter_model.safetensors").write_bytes(b"half")
+    assert failed(dora) == {"weights"}
 
 
 def test_broken_weights_of_a_stack_fail(run):
     (run / "sum" / "adapter_model.safetensors").write_bytes(b"half")
-    assert failed(run / "sum") == {"id", "matrices"}
+    assert failed(run / "sum") == {"id", "weights"}
 
 
 def test_where_there_is_no_adapter_nothing_is_verified(tmp_path):

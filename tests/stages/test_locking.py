@@ -42,6 +42,29 @@ def test_a_link_out_of_the_run_is_refused_and_its_target_stays(scripted, outside
     assert {path: path.read_bytes() for path in outside.iterdir()} == before
 
 
+def test_an_evaluation_goes_through_no_link_out_of_the_run(scripted, outside):
+    koalign("sft", code=0)
+    (RUN / "evaluations").symlink_to(outside)
+    refused = koalign("benchmark", "direct", "--mode", "generate", code=2).stderr
+    assert "a link to" in refused and sorted(p.name for p in outside.iterdir()) == [
+        "a.txt",
+        "checkpoint-1",
+    ]
+
+
+def test_an_adapter_of_a_copied_run_is_not_read_through_a_link(scripted, outside):
+    koalign("sft", code=0)
+    card = RUN / "sft/adapter/koalign.json"
+    (outside / "koalign.json").write_bytes(card.read_bytes())
+    card.unlink()
+    card.symlink_to(outside / "koalign.json")
+    for command in (
+        ["adapters", "show", "sft"],
+        ["solve", "test.jsonl", "-o", "a.jsonl", "--adapters", "sft"],
+    ):
+        assert "a link to" in koalign(*command, code=2).stderr
+
+
 def test_a_run_behind_a_link_and_links_inside_of_it_are_fine(scripted, outside):
     Path("runs").symlink_to(outside)
     koalign("sft", code=0)
