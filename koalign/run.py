@@ -231,6 +231,7 @@ def in_round(name: str, number: int) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Section):
-        return value.model_dump(mode="json", exclude=set(value.same_result))
-    return value
+    if not isinstance(value, Section):
+        return value
+    plain = value.model_dump(mode="json", exclude=set(value.same_result))
+    return plain | {key: _plain(inner) for key, inner in value if isinstance(inner, Section)}

@@ -15,6 +15,7 @@ import typer
 from pydantic.fields import FieldInfo
 
 from koalign.cli.app import app
+from koalign.config.files import is_section
 from koalign.config.inputs import Section, Source
 from koalign.config.sections import Config
 
@@ -102,18 +103,25 @@ def configuration(say: Say) -> Iterator[str]:
     )
     for name, field in Config.model_fields.items():
         yield from (f"## {name}", "")
-        if not (isinstance(field.annotation, type) and issubclass(field.annotation, Section)):
+        if not is_section(field.annotation):
             yield from key_table({name: field}, say)
             continue
-        yield from (
-            field.annotation.__doc__ or "",
-            "",
-            *key_table(field.annotation.model_fields, say),
-        )
+        yield from section_tables(name, field.annotation, say)
         if name == "data":
             splits = "`data.train`, `data.dev`, `data.test`"
             yield from (say(f"### An entry of {splits}", f"### {splits}의 항목"), "")
             yield from (Source.__doc__ or "", "", *key_table(Source.model_fields, say))
+
+
+def section_tables(name: str, section: type[Section], say: Say) -> Iterator[str]:
+    """Its keys, and those of the sections inside of it."""
+    fields = section.model_fields
+    inside = {key for key, field in fields.items() if is_section(field.annotation)}
+    yield from (section.__doc__ or "", "")
+    yield from key_table({key: fields[key] for key in fields if key not in inside}, say)
+    for key in sorted(inside):
+        yield from (f"### {name}.{key}", "")
+        yield from section_tables(f"{name}.{key}", fields[key].annotation, say)
 
 
 def key_table(fields: dict[str, FieldInfo], say: Say) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,14 @@ import transformers
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
 from koalign.adapters.hub import downloaded
+from koalign.adapters.precision import CPU, Card, Precision, choose_precision
 from koalign.adapters.weights import BASE_AGAIN, refuse_broken_base
 from koalign.config.inputs import Model
 from koalign.config.sections import resolve_path
 from koalign.data.prompting.tokens import DATE, PLAIN, chat_template_of, writes_date
 from koalign.guard import context_of
 from koalign.hashing import hash_path
+from koalign.jsonl import read_json
 from koalign.records import Base, KoalignError, content_hash
 from koalign.text.visible import say_once
 
@@ -62,6 +65,8 @@ def identify(model: Model) -> Base:
     refuse_broken_base(folder)
     config = _config(folder, model)
     _refuse_incomplete(folder, model, config)
+    # Refuses a dtype that the card lacks.
+    choose_precision(model, current_card(), config.model_type)
     context = context_of(model, config.get_text_config().max_position_embeddings)
     return Base(
         path=model.path,
@@ -182,29 +187,37 @@ def _refuse_larger(folder: Path, tokenizer: Any, rows: int) -> None:
             )
 
 
-def precision(model: Model) -> torch.dtype:
-    """The dtype of the base on this machine."""
-    if model.dtype != "auto":
-        return getattr(torch, model.dtype)
-    on_gpu = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
-    return torch.bfloat16 if on_gpu else torch.float32
+def current_card() -> Card:
+    """The first GPU, or the CPU."""
+    if not torch.cuda.is_available():
+        return CPU
+    return Card(torch.cuda.get_device_name(0), torch.cuda.get_device_capability(0))
+
+
+def precision_here(model: Model) -> Precision:
+    """How the base is computed on this machine."""
+    family = read_json(base_folder(model) / "config.json").get("model_type", "")
+    return choose_precision(model, current_card(), family)
 
 
 def load_base(model: Model, *, quantized: bool) -> Any:
     """The base on its device, in NF4 if `quantized` and the config says so; weights frozen."""
-    dtype = precision(model)
+    precision = precision_here(model)
+    if precision.why:
+        print(precision.why, file=sys.stderr)
     quantization = None
     if quantized and model.load_in_4bit:
         quantization = BitsAndBytesConfig(
             load_in_4bit=True,
             bnb_4bit_quant_type="nf4",
-            bnb_4bit_use_double_quant=True,
-            bnb_4bit_compute_dtype=dtype,
+            bnb_4bit_use_double_quant=model.bnb_4bit_use_double_quant,
+            bnb_4bit_compute_dtype=precision.compute,
+            bnb_4bit_quant_storage=model.bnb_4bit_quant_storage,
         )
     folder = base_folder(model)
     base, loading = AutoModelForCausalLM.from_pretrained(
         folder,
-        dtype=dtype,
+        dtype=getattr(torch, precision.base),
         device_map={"": 0} if torch.cuda.is_available() else None,
         quantization_config=quantization,
         use_safetensors=True,

@@ -28,7 +28,8 @@ def evaluate(config: Config, benchmark: Benchmark, system: System, out: Path) ->
         answers = answer(engine, config.sample, benchmark, system, out)
         ran = time.monotonic()
         dtype = precision_of(config.engine, config.model)
-    seconds = {"load": round(loaded - started, 2), "run": round(ran - loaded, 2)}
+    later = engine.start_seconds
+    seconds = {"load": round(loaded - started + later, 2), "run": round(ran - loaded - later, 2)}
     write_results(
         benchmark, system, answers, out,
         engine=engine, dtype=dtype, seconds=seconds, peak_memory_mb=cost["peak_memory_mb"],

@@ -9,7 +9,7 @@ from pathlib import Path
 from koalign import progress
 from koalign.config.sections import Solve
 from koalign.data.prompting.prompts import Purpose, Renderer
-from koalign.engines.drawing import refuse_no_room, requests_for
+from koalign.engines.drawing import longest_of, refuse_no_room, requests_for
 from koalign.engines.engine import Engine, Request, batches
 from koalign.evaluation.solving.voting import (
     Answer,
@@ -49,6 +49,10 @@ class Solver:
         hinting = self._requests(problems, "abstraction", self.steps[0]) if self.hints else []
         hinted = self.hints * self.section.answers
         size = self.engine.requests_at_once(max(hinted, self.section.budget - hinted))
+        written = self.section.max_tokens * (
+            2 if self.hints else 1
+        )  # a hint is shown with a problem
+        longest = min(self.engine.base.context, longest_of([*bare, *hinting]) + written)
         with (
             JsonlAppender(path, Attempt) as file,
             progress.bar("solve", len(problems)) as advance,
@@ -57,7 +61,9 @@ class Solver:
             for start in range(0, len(problems), size):
                 batch = slice(start, start + size)
                 if not all(problem.id in done for problem in problems[batch]):
-                    made = self._batch(problems[batch], hinting[batch], bare[batch])
+                    self.engine.expect(longest)
+                    with self.engine.one_unit():
+                        made = self._batch(problems[batch], hinting[batch], bare[batch])
                     file.append([attempt for attempt in made if attempt.id not in done])
                     done |= {attempt.id: attempt for attempt in made}
                 yield [done[problem.id] for problem in problems[batch]]

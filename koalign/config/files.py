@@ -8,7 +8,7 @@ import reprlib
 import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -82,17 +82,28 @@ def documented_yaml() -> str:
     example = load_config([ASSETS / "example.yaml"])
     lines = ["# Every key of koalign, at its default. Delete what you do not change.", ""]
     for name, field in Config.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
-            lines.append(f"{name}:")
-            for key, inner in field.annotation.model_fields.items():
-                default = inner.get_default()
-                value = getattr(getattr(example, name), key) if inner.is_required() else default
-                lines += [f"  # {line}" for line in textwrap.wrap(inner.description or "", 90)]
-                lines.append(f"  {key}: {_scalar(value)}")
-            lines.append("")
+        if is_section(field.annotation):
+            lines += [f"{name}:", *_documented(field.annotation, getattr(example, name), "  "), ""]
         else:
             lines.append(f"{name}: {_scalar(field.get_default())}")
     return "\n".join(lines) + "\n"
+
+
+def _documented(section: type[Section], example: Section, indent: str) -> Iterator[str]:
+    for key, field in section.model_fields.items():
+        value = getattr(example, key) if field.is_required() else field.get_default()
+        for line in textwrap.wrap(field.description or "", 92 - len(indent)):
+            yield f"{indent}# {line}"
+        if is_section(field.annotation):
+            yield f"{indent}{key}:"
+            yield from _documented(field.annotation, value, indent + "  ")
+        else:
+            yield f"{indent}{key}: {_scalar(value)}"
+
+
+def is_section(annotation: Any) -> TypeGuard[type[Section]]:
+    """Whether a key is a section with keys of its own."""
+    return isinstance(annotation, type) and issubclass(annotation, Section)
 
 
 def _scalar(value: Any) -> str:

@@ -49,15 +49,26 @@ def refuse_secrets(url: str, place: str) -> None:
         raise ValueError("an address has no blanks or control characters")
 
 
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+
+
 class Model(Section):
     model_config = ConfigDict(hide_input_in_errors=True)
+    same_result: ClassVar[frozenset[str]] = frozenset({"bnb_4bit_quant_storage"})
 
     path: str
     """Folder or hub id of the base model; `builtin:tiny-ko` is the one that ships with koalign."""
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """Precision of the base; auto: bfloat16 on a GPU that has it, float32 elsewhere."""
+    dtype: Dtype = "auto"
+    """Precision of the base; auto: bfloat16 on a GPU that has it, float16 with loss scaling on one that
+    has fast float16 alone (T4, V100), float32 elsewhere and for Gemma, which overflows float16."""
     load_in_4bit: bool = False
     """Hold the base in NF4 (bitsandbytes) while training; adapters stay in float32."""
+    bnb_4bit_compute_dtype: Dtype = "auto"
+    """Precision of products with 4-bit weights; auto: as `dtype`."""
+    bnb_4bit_use_double_quant: bool = True
+    """Quantise the scales of the 4-bit weights too: 0.4 bits a parameter less (QLoRA, arXiv 2305.14314)."""
+    bnb_4bit_quant_storage: Literal["uint8", "float16", "bfloat16", "float32"] = "uint8"
+    """What 4-bit weights are stored as; other values are for sharding (FSDP) and change no result."""
     max_length: int | None = Field(default=None, ge=16)
     """Tokens of prompt and completion together; null: the context of the model."""
     chat_template: Literal["plain"] | None = None
@@ -72,6 +83,15 @@ class Model(Section):
         if "://" in path:
             refuse_secrets(path, "the environment variable OPENAI_API_KEY")
         return path
+
+    @model_validator(mode="after")
+    def _keys_of_four_bits(self) -> Model:
+        fields = type(self).model_fields
+        names = [name for name in fields if name.startswith("bnb_4bit_")]
+        changed = [name for name in names if getattr(self, name) != fields[name].default]
+        if changed and not self.load_in_4bit:
+            raise ValueError(f"{changed[0]} is for load_in_4bit: true, and would be ignored")
+        return self
 
 
 class Source(Section):
@@ -149,6 +169,50 @@ class Prompt(Section):
     """Split that they are taken from; never test."""
 
 
+class Vllm(Section):
+    """How vLLM is started."""
+
+    same_result: ClassVar[frozenset[str]] = frozenset(
+        {
+            "max_model_len", "tensor_parallel_size", "max_num_seqs", "enforce_eager", "cpu_offload_gb",
+        }
+    )  # fmt: skip
+
+    max_model_len: int | None = Field(default=None, ge=16)
+    """Most tokens of a prompt with its completion; null: as many as the stage needs, rounded up, and
+    never the context of the model by default."""
+    weights: str | None = None
+    """Folder or hub id of a quantised copy of the base (AWQ, GPTQ, FP8) to sample from; null: the base."""
+    quantization: str = "auto"
+    """auto: bitsandbytes on a GPU with `model.load_in_4bit` where this vLLM has it, else as the weights
+    are stored; none: as they are stored; or a name of vLLM's that is made while loading, such as `fp8`."""
+    kv_cache_dtype: Literal["auto", "bfloat16", "float16", "fp8", "fp8_e4m3", "fp8_e5m2"] = "auto"
+    """Precision of the KV cache; auto: that of the model. fp8 holds twice as many tokens."""
+    tensor_parallel_size: int = Field(default=1, ge=1)
+    """GPUs that share each layer."""
+    max_num_seqs: int | None = Field(default=None, ge=1)
+    """Most completions computed side by side; null: as vLLM has it."""
+    enforce_eager: bool = False
+    """Skip compilation and CUDA graphs: starts sooner, takes less memory, generates slower. Always so
+    on a CPU."""
+    cpu_offload_gb: float = Field(default=0, ge=0, allow_inf_nan=False)
+    """GiB of weights a GPU that stay in CPU memory and are read from there; slow."""
+    extra: dict[str, Any] = Field(default={})
+    """More arguments of `vllm.LLM`, passed on as they are."""
+
+    @model_validator(mode="after")
+    def _extra_has_other_keys(self) -> Vllm:
+        if twice := sorted(_VLLM_OWN & set(self.extra)):
+            raise ValueError(f"extra: {twice[0]} is set by koalign; it cannot be set here")
+        return self
+
+
+_VLLM_OWN = frozenset(Vllm.model_fields) - {"extra", "weights"} | {
+    "model", "dtype", "gpu_memory_utilization", "enable_lora", "max_loras", "max_lora_rank",
+    "enable_prefix_caching", "trust_remote_code",
+}  # fmt: skip
+
+
 class Engine(Section):
     same_result: ClassVar[frozenset[str]] = frozenset({"batch_size", "gpu_memory_utilization"})
 
@@ -158,6 +222,8 @@ class Engine(Section):
     """Completions computed side by side by hf."""
     gpu_memory_utilization: float = Field(default=0.85, gt=0, le=1)
     """Share of the GPU that vLLM may take."""
+    vllm: Vllm = Vllm()
+    """How vLLM is started."""
     script: str | None = None
     """YAML of canned completions for the scripted backend."""
 

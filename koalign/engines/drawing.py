@@ -58,6 +58,7 @@ def draw(
     if len(set(keys.values())) != len(requests):
         raise ValueError("two requests would have the same name in the file of samples")
     refuse_no_room(engine, requests, sampling, title)
+    longest = longest_of(requests) + sampling.max_tokens
     drawn: dict[tuple[str, str, str, tuple[int, ...]], dict[int, Sample]] = defaultdict(dict)
     with JsonlAppender(path, Sample) as file:
         for sample in file.done:
@@ -67,6 +68,7 @@ def draw(
             for batch in batches(engine, requests):
                 if not all(i in drawn[keys[id(r)]] for r in batch for i in r.indices):
                     new = []
+                    engine.expect(longest)
                     answers = engine.generate(batch, sampling, seed=seed, stop=stop)
                     for request, samples in zip(batch, answers, strict=True):
                         own = drawn[keys[id(request)]]
@@ -77,11 +79,16 @@ def draw(
     return [[drawn[keys[id(r)]][i] for i in r.indices] for r in requests]
 
 
+def longest_of(requests: Sequence[Request]) -> int:
+    """Tokens of the longest prompt."""
+    return max((len(request.prompt_ids) for request in requests), default=0)
+
+
 def refuse_no_room(
     engine: Engine, requests: Sequence[Request], sampling: Sampling, title: str
 ) -> None:
     """Raises KoalignError if the longest prompt leaves no room for `max_tokens` in the context."""
-    longest = max((len(r.prompt_ids) for r in requests), default=0)
+    longest = longest_of(requests)
     if longest + sampling.max_tokens > engine.base.context:
         raise KoalignError(
             f"{title}: a prompt of {longest} tokens and max_tokens {sampling.max_tokens} do not fit the "

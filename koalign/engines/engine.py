@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -88,6 +88,29 @@ class Engine(AbstractContextManager["Engine"]):
         self.base = base
         self.tokenizer = tokenizer
         self._ids: dict[Path, str] = {}
+        self._keeps_cache = False
+        self.start_seconds = 0.0
+        """Time spent on starting after this was made."""
+
+    def expect(self, tokens: int) -> None:
+        """Prepare for prompts that with their completion have up to so many tokens."""
+
+    @contextmanager
+    def one_unit(self) -> Iterator[None]:
+        """Calls of `generate` inside share what is cached of prompts.
+
+        They are one unit: rounding makes the later depend on the earlier, so all are repeated or none.
+        """
+        self._forget()
+        self._keeps_cache = True
+        try:
+            yield
+        finally:
+            self._keeps_cache = False
+
+    def _forget(self) -> None:
+        """Empty what is cached of prompts: it changes the arithmetic by a rounding, and so, rarely, a
+        sample; a continued run must not depend on what was sampled before."""
 
     def adapter_id(self, adapter: Path | None) -> str:
         """The id that samples of this adapter carry: its content hash, computed once."""
@@ -120,6 +143,8 @@ class Engine(AbstractContextManager["Engine"]):
         an endpoint only if the server keeps to seeds. A completion ends before the first of the texts
         `stop`, or at the end of the turn.
         """
+        if not self._keeps_cache:
+            self._forget()
         samples: dict[int, list[Sample]] = {}
         for numbers in grouped(requests, self._batch_key):
             batch = [requests[number] for number in numbers]

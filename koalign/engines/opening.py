@@ -90,6 +90,6 @@ def precision_of(engine: EngineConfig, model: Model) -> str:
     """The dtype that the base is held in; `unknown` where there are no weights here."""
     if is_endpoint(model.path) or engine.backend == "scripted":
         return "unknown"
-    from koalign.adapters.base import precision
+    from koalign.adapters.base import precision_here
 
-    return str(precision(model)).removeprefix("torch.")
+    return precision_here(model).base

@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import os
+import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 
-from koalign.adapters.base import base_folder, load_tokenizer, precision
+from koalign.adapters.base import base_folder, load_tokenizer, precision_here
 from koalign.adapters.cards import ranks
 from koalign.adapters.external import refuse_for_vllm
 from koalign.config.inputs import Engine as EngineConfig
 from koalign.config.inputs import Model, Sampling
 from koalign.data.prompting.tokens import stop_ids
 from koalign.engines.engine import Engine, Question, Request, before_stop, grouped, sample_seed
+from koalign.engines.vllm_start import Situation, allowed_rank, arguments, explained, model_len
+from koalign.jsonl import read_json
 from koalign.records import Base, KoalignError, Sample
 
-MAX_LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
-"""vllm/config/lora.py; an adapter's own rank only has to be no greater."""
 REQUESTS_AT_ONCE = 512
 
+SHUTDOWN_SECONDS = 30
+FREED = 0.05
+"""Share of a GPU that may be missing after vLLM has ended: a context of CUDA takes about 2 %."""
+
 os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+os.environ.setdefault("VLLM_LOGGING_STREAM", "ext://sys.stderr")
 if not torch.cuda.is_available():
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GiB
 
@@ -35,34 +43,86 @@ class VllmEngine(Engine):
     def __init__(
         self, engine: EngineConfig, model: Model, base: Base, adapters: Sequence[Path]
     ) -> None:
-        from vllm import LLM
-
         super().__init__(base, load_tokenizer(model))
         for folder in adapters:
             refuse_for_vllm(folder)
-        on_cpu = not torch.cuda.is_available()
-        lora: dict[str, Any] = {}
+        self._settings, self._model = engine, model
+        self._folder = self._weights()
+        self._lora_settings: dict[str, Any] = {}
         if adapters:
-            lora = {
+            self._lora_settings = {
                 "enable_lora": True,
                 "max_loras": len({self.adapter_id(folder) for folder in adapters}),
                 "max_lora_rank": allowed_rank(max(ranks(adapters))),
             }
-        memory = {} if on_cpu else {"gpu_memory_utilization": engine.gpu_memory_utilization}
-        self._llm = LLM(
-            model=str(base_folder(model)),
-            dtype=str(precision(model)).removeprefix("torch."),
-            max_model_len=base.context,
-            enable_prefix_caching=True,
-            enforce_eager=on_cpu,  # compiling takes longer than a CPU run gains
-            trust_remote_code=model.trust_remote_code,
-            **memory,
-            **lora,
-        )
+        self._llm: Any = None
+        self._tokens = 0
 
     def __exit__(self, *_: object) -> None:
-        # Ends the engine process, so that the next stage finds the memory free.
+        self._stop()
+
+    def expect(self, tokens: int) -> None:
+        """Start vLLM for requests of so many tokens, again where it was started for fewer."""
+        if tokens <= self._tokens:
+            return
+        wanted = model_len(self._settings.vllm, self.base.context, tokens, self._tokens)
+        started = time.monotonic()
+        if self._llm is not None:
+            print(f"engine: vllm starts again, for up to {wanted:,} tokens", file=sys.stderr)
+            self._stop()
+        self._start(wanted)
+        self.start_seconds += time.monotonic() - started
+
+    def _start(self, tokens: int) -> None:
+        from vllm import LLM
+        from vllm.model_executor.layers.quantization import QUANTIZATION_METHODS
+        from vllm.plugins import load_general_plugins
+
+        load_general_plugins()  # one of them may add bitsandbytes
+        situation = Situation(
+            gpus=torch.cuda.device_count(),
+            dtype=precision_here(self._model).base,
+            stored_quantised="quantization_config" in read_json(self._folder / "config.json"),
+            methods=QUANTIZATION_METHODS,
+        )
+        settings = arguments(self._settings, self._model, situation, tokens)
+        self._free = _free_memory()
+        self._others = set(_processes())
+        with explained():
+            self._llm = LLM(model=str(self._folder), **settings, **self._lora_settings)
+        self._tokens = tokens
+
+    def _stop(self) -> None:
+        """End vLLM's processes, so that what follows finds the memory free; says where it does not."""
+        if self._llm is None:
+            return
         self._llm.llm_engine.engine_core.shutdown()
+        self._llm, self._tokens = None, 0
+        own = [process for process in _processes() if process not in self._others]
+        _, alive = psutil.wait_procs(own, SHUTDOWN_SECONDS)
+        for process in alive:
+            process.kill()
+        free, everything = _free_memory()
+        missing = self._free[0] - free
+        if missing > FREED * everything:
+            print(
+                f"engine: vllm has ended, and {missing / 2**30:.1f} GiB of the GPU are not free again; "
+                "nvidia-smi names the process that holds them",
+                file=sys.stderr,
+            )
+
+    def _weights(self) -> Path:
+        """The folder that vLLM reads; of a quantised copy the tokenizer must be the base's."""
+        path = self._settings.vllm.weights
+        if path is None:
+            return base_folder(self._model)
+        copy = self._model.model_copy(update={"path": path})
+        if load_tokenizer(copy).get_vocab() != self.tokenizer.get_vocab():
+            raise KoalignError(
+                f"engine.vllm.weights: {path} has another vocabulary than {self._model.path}; take a "
+                "quantised copy of the same model"
+            )
+        return base_folder(copy)
 
     def requests_at_once(self, n: int) -> int:
         """Enough to keep the scheduler busy; not more, since samples are written batch by batch."""
@@ -74,6 +134,7 @@ class VllmEngine(Engine):
         One token is asked for after each stem, with the log-probabilities of those that may follow: so
         the prefix cache serves what questions share, which `prompt_logprobs` would pass by.
         """
+        self.expect(max((_longest(question) for question in questions), default=0))
         for part in grouped(questions, _on_adapter):
             # In the order of their beginnings, which stand in the cache one after the other.
             part.sort(key=lambda number: questions[number].prompt_ids)
@@ -112,6 +173,10 @@ class VllmEngine(Engine):
             for n, question in enumerate(questions)
         ]
 
+    def _forget(self) -> None:
+        if self._llm is not None:
+            self._llm.reset_prefix_cache()
+
     def _lora(self, adapter: Path | None) -> Any:
         from vllm.lora.request import LoRARequest
 
@@ -128,9 +193,10 @@ class VllmEngine(Engine):
     ) -> list[Sample]:
         from vllm import SamplingParams
 
-        # What an earlier call cached changes the arithmetic by a rounding, and with it, rarely,
-        # a sample; a continued run must not depend on what was sampled before.
-        self._llm.reset_prefix_cache()
+        self.expect(max(len(request.prompt_ids) for request in requests) + sampling.max_tokens)
+        # One request a sample: of one with `n` vLLM seeds the samples seed, seed + 1, ... (v1/engine/
+        # parallel_sampling.py), and a sample's seed is made of its own name. It costs nothing: vLLM takes
+        # such a request apart in the same way, and the prompt is shared by the prefix cache.
         draws = [(request, index) for request in requests for index in request.indices]
         outputs = self._llm.generate(
             [{"prompt_token_ids": list(request.prompt_ids)} for request, _ in draws],
@@ -179,12 +245,26 @@ def _steps(question: Question) -> dict[tuple[int, ...], list[int]]:
     return {prefix: list(nexts) for prefix, nexts in steps.items()}
 
 
-def allowed_rank(rank: int) -> int:
-    """The least `max_lora_rank` of vLLM that holds an adapter of this rank."""
-    for allowed in MAX_LORA_RANKS:
-        if rank <= allowed:
-            return allowed
-    raise KoalignError(f"an adapter has rank {rank}; vLLM serves ranks up to {MAX_LORA_RANKS[-1]}")
+def _longest(question: Question) -> int:
+    return len(question.prompt_ids) + max(map(len, question.candidates))
+
+
+def _processes() -> list[psutil.Process]:
+    """Those that this one has started and that run."""
+    return [child for child in psutil.Process().children(recursive=True) if _runs(child)]
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        # Python's resource tracker stays until the end.
+        return "resource_tracker" not in " ".join(process.cmdline())
+    except (psutil.NoSuchProcess, psutil.AccessDenied):  # of a zombie too: it holds no memory
+        return False
+
+
+def _free_memory() -> tuple[int, int]:
+    """Free and all bytes of the first GPU."""
+    return torch.cuda.mem_get_info(0) if torch.cuda.is_available() else (0, 0)
 
 
 def lora_number(name: str) -> int:

@@ -287,7 +287,7 @@ def _device_rows() -> list[tuple[str, str, str]]:
             "device",
             torch.cuda.get_device_name(i),
             f"{torch.cuda.get_device_properties(i).total_memory / 2**30:.0f} GiB, "
-            + ("bfloat16" if torch.cuda.is_bf16_supported() else "no bfloat16: base in float32"),
+            + ("bfloat16" if torch.cuda.get_device_capability(i) >= (8, 0) else "no bfloat16"),
         )
         for i in range(torch.cuda.device_count())
     ]

@@ -21,6 +21,8 @@ from koalign.training import processes
 
 WHOLE = "whole"
 """Written into a checkpoint after everything else: its files with their hashes."""
+LEAST_SCALE = 1
+"""Of a loss in float16; where gradients overflow unscaled, they are not finite."""
 KEPT = 2
 """Checkpoints that stay: the last, and the best or else the one before."""
 
@@ -96,16 +98,19 @@ class Finite(TrainerCallback):
     """Marks checkpoints as whole, and stops a training that is no longer finite before it is saved.
 
     Raises KoalignError for a gradient, a loss or an adapter weight that is NaN or infinite. The norm of all
-    is one number, so that it waits for the device once.
+    is one number, so that it waits for the device once. A scaled loss (float16) may overflow: the step is
+    passed over and the scale halved, down to `LEAST_SCALE`.
     """
 
     def __init__(self, title: str, settings: str) -> None:
         self._title, self._settings = title, settings
 
     def on_pre_optimizer_step(
-        self, args: Any, state: Any, control: Any, *, model: Any, **_: Any
+        self, args: Any, state: Any, control: Any, *, model: Any, optimizer: Any, **_: Any
     ) -> None:
         gradients = [p.grad for p in model.parameters() if p.grad is not None]
+        if args.fp16 and optimizer.scaler.get_scale() > LEAST_SCALE:
+            return
         self._require(get_total_norm(gradients), "the gradient", args, state.global_step + 1)
 
     def on_log(self, args: Any, state: Any, control: Any, *, logs: Any, **_: Any) -> None:

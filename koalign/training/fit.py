@@ -42,7 +42,7 @@ from koalign.training.checkpoints import (
 )
 from koalign.training.guards import SETTINGS, Guard, Watch, is_over, kept_step, report
 from koalign.training.plateau import ROUNDS, epochs_of_round
-from koalign.training.policy import Start, in_bfloat16
+from koalign.training.policy import Start, autocast_dtype
 
 if not sys.stderr.isatty():  # bars of other libraries are for terminals too
     os.environ["TQDM_DISABLE"] = "1"
@@ -98,7 +98,8 @@ def trl_settings(
         "weight_decay": 0.0,
         "optim": "adamw_torch",
         "gradient_checkpointing": section.gradient_checkpointing,
-        "bf16": in_bfloat16(policy),
+        "bf16": autocast_dtype(policy) == torch.bfloat16,
+        "fp16": autocast_dtype(policy) == torch.float16,  # with loss scaling
         "use_cpu": not torch.cuda.is_available(),
         "seed": seed,
         "data_seed": seed,

@@ -86,16 +86,18 @@ def unrounded(policy: PeftModel) -> Iterator[None]:
             parameter.data = before[name]
 
 
-def in_bfloat16(policy: PeftModel) -> bool:
-    """Whether the policy is trained under bfloat16 autocast: on a GPU, with a base of that precision."""
-    return policy.device.type == "cuda" and policy.get_base_model().config.dtype == torch.bfloat16
+def autocast_dtype(policy: PeftModel) -> torch.dtype | None:
+    """What products are computed in while training: on a GPU that of a 16-bit base; None: no autocast."""
+    dtype = policy.get_base_model().config.dtype
+    return dtype if policy.device.type == "cuda" and dtype != torch.float32 else None
 
 
 @contextmanager
 def autocast(policy: PeftModel) -> Iterator[None]:
     """Autocast to the precision of the training, for values that are compared with it."""
+    dtype = autocast_dtype(policy)
     with (
-        torch.autocast(policy.device.type, torch.bfloat16, enabled=in_bfloat16(policy)),
+        torch.autocast(policy.device.type, dtype, enabled=dtype is not None),
         without_input_casts(policy),
     ):
         yield
@@ -107,7 +109,7 @@ def without_input_casts(policy: PeftModel) -> AbstractContextManager[None]:
     PEFT casts them to the float32 of its weights, and autocast casts them back: the same values, and two
     passes over every input, forward and backward.
     """
-    return disable_input_dtype_casting(policy, active=in_bfloat16(policy))
+    return disable_input_dtype_casting(policy, active=autocast_dtype(policy) is not None)
 
 
 def _trainable_base(model: Model) -> Any:

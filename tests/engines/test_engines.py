@@ -190,6 +190,7 @@ needs_vllm = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def vllm(adapters):
     with open_engine(Engine(backend="vllm"), MODEL, base_of_tests(), adapters) as engine:
+        engine.expect(300)
         yield engine
 
 
@@ -216,12 +217,9 @@ def test_vllm_samples_repeat_with_their_seed_and_carry_untempered_logprobs(vllm,
 
 
 @needs_vllm
-def test_vllm_asks_for_a_rank_that_it_allows():
-    from koalign.engines.vllm import allowed_rank, lora_number
+def test_vllm_names_an_adapter_by_a_number_that_it_allows():
+    from koalign.engines.vllm import lora_number
 
-    assert [allowed_rank(r) for r in (1, 4, 16, 48, 64, 65)] == [1, 8, 16, 64, 64, 128]
-    with pytest.raises(KoalignError, match="ranks up to 512"):
-        allowed_rank(513)
     numbers = {lora_number(f"{n:016x}") for n in (0, 1, 2**31, 2**63)}
     assert all(1 <= n < 2**31 for n in numbers)
 
@@ -254,3 +252,35 @@ def test_vllm_scores_candidates_as_hf_does(vllm, hf, questions):
     assert found.keys() == expected.keys()
     for number, logprobs in found.items():
         assert logprobs == pytest.approx(expected[number], abs=1e-4)
+
+
+@needs_vllm
+def test_vllm_starts_for_what_is_asked_and_leaves_no_process(requests, capfd, monkeypatch):
+    from koalign.engines import vllm_start
+    from koalign.engines.vllm import _processes
+
+    monkeypatch.setattr(vllm_start, "STEP", 16)
+    base, before = base_of_tests(), set(_processes())
+    two = requests[:2]
+    needed = max(len(request.prompt_ids) for request in two) + GREEDY.max_tokens
+    with open_engine(Engine(backend="vllm"), MODEL, base, []) as engine:
+        assert set(_processes()) == before  # nothing is started before it is needed
+        short = ask(engine, two)
+        length = engine._llm.model_config.max_model_len
+        assert needed <= length <= needed + 32 < base.context
+        assert set(_processes()) > before
+        engine.expect(length + 1)
+        assert engine._llm.model_config.max_model_len == min(2 * length, base.context)
+        assert tokens(ask(engine, two)) == tokens(short)
+    assert "vllm starts again, for up to" in capfd.readouterr().err
+    assert set(_processes()) <= before
+
+
+@needs_vllm
+def test_a_start_without_room_is_one_line_that_names_the_setting(requests, capfd, monkeypatch):
+    monkeypatch.delenv("VLLM_CPU_KVCACHE_SPACE")  # it would win over the key
+    section = Engine(backend="vllm", vllm={"extra": {"kv_cache_memory_bytes": 4096}})
+    one_line = pytest.raises(KoalignError, match=r"no room for one sequence of 512 tokens.*lower")
+    with open_engine(section, MODEL, base_of_tests(), []) as engine, one_line:
+        ask(engine, requests[:1])
+    assert capfd.readouterr().err == ""

@@ -174,7 +174,9 @@ def test_under_autocast_lora_reads_its_inputs_as_they_are_and_learns_the_same(mo
     ids = torch.arange(40)[None]
 
     def step(casts: bool) -> tuple[torch.Tensor, list[torch.Tensor], int]:
-        monkeypatch.setattr(policy, "in_bfloat16", lambda made: not casts)
+        monkeypatch.setattr(
+            policy, "autocast_dtype", lambda made: None if casts else torch.bfloat16
+        )
         made.zero_grad()
         with torch.profiler.profile() as profiler, torch.autocast("cpu", torch.bfloat16):
             with policy.without_input_casts(made):
