@@ -1,8 +1,10 @@
 # Two commands on a fresh machine: `make demo` and `make test`. Each installs what it needs first.
 PYTHON ?= python3
 BIN := .venv/bin
+WHEELHOUSE ?= wheelhouse
+PLATFORM ?= manylinux_2_28_x86_64
 
-.PHONY: demo test fast lint docs gpu clean
+.PHONY: demo test fast lint docs gpu wheelhouse clean
 
 demo: .venv/runtime  ## the whole chain on the built-in exam: about eight minutes
 	$(BIN)/koalign run
@@ -23,6 +25,9 @@ docs: .venv/runtime  ## the pages that come from the code: configuration, cli, a
 
 gpu:  ## on a machine with a GPU, with its own Python and packages: seven minutes, see benchmarks/README.md
 	PYTHONPATH=.:$$PYTHONPATH $(PYTHON) benchmarks/gpu/check.py
+
+wheelhouse:  ## the wheels for a machine without internet, with checksums and an installer: docs/en/offline.md
+	$(PYTHON) scripts/wheelhouse.py $(WHEELHOUSE) --platform $(PLATFORM) --cuda "$(CUDA)" --extras "$(EXTRAS)"
 
 .venv/runtime: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

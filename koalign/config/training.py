@@ -21,8 +21,8 @@ class Training(Section):
     same_result: ClassVar[frozenset[str]] = frozenset({"row_tokens", "processes"})
 
     packing: Literal["groups", "trl"] = "groups"
-    """groups: a prompt is computed once for all of its completions; trl: TRL's own padded batches,
-    for comparison."""
+    """groups: a prompt is computed once for all of its completions; trl: TRL's own padded batches, which
+    also take their place on a base where groups cannot be exact."""
     row_tokens: int = Field(default=4096, ge=16)
     """Most tokens in one forward pass: the groups of a step are laid side by side into rows of so many.
     A longer group has a row of its own. Lower it when memory runs out."""

@@ -47,9 +47,7 @@ def group_attention(
     A sliding window counts positions, which restart with every completion, and not places in the row.
     """
     if s_aux is not None:
-        raise KoalignError(
-            "training.packing: groups has no attention sinks; set training.packing: trl"
-        )
+        raise KoalignError("groups cannot be exact with attention sinks")
 
     def attend(
         q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor | None

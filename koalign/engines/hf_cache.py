@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from transformers import Cache, DynamicLayer
+from transformers.cache_utils import CacheLayerMixin, LinearAttentionLayer
 
 
 class RoomyLayer(DynamicLayer):
@@ -45,7 +46,12 @@ def for_samples(cache: Cache, n: int, more: int) -> None:
     for number, layer in enumerate(cache.layers):
         if type(layer) is DynamicLayer and layer.is_initialized:
             cache.layers[number] = RoomyLayer(layer, n, more)
-        else:
+            continue
+        if isinstance(layer, LinearAttentionLayer):  # transformers has no repeat for its states
+            for states in (layer.conv_states, layer.recurrent_states):
+                for place, state in states.items():
+                    states[place] = None if state is None else state.repeat_interleave(n, dim=0)
+        if isinstance(layer, CacheLayerMixin):
             layer.batch_repeat_interleave(n)
 
 

@@ -99,21 +99,22 @@ def share_prompts(model: Any) -> None:
     Its attention keeps groups and completions apart, and its backbone returns the states of
     `Layout.predictors` and no others, so that only they go through the LM head. Called without
     `groups` the model does what it did. Raises KoalignError for a model whose layers look at other
-    tokens in ways that are not known here.
+    tokens in ways that are not known here; the model is then as it was.
     """
     causal = model.get_base_model() if isinstance(model, PeftModel) else model
     config = causal.config.get_text_config()
     if config._attn_implementation == ATTENTION:
         return
-    kinds = set(config.to_dict().get("layer_types") or ["full_attention"])
-    if not kinds <= LAYERS or not causal._supports_attention_backend:
-        odd = ", ".join(sorted(kinds - LAYERS)) or "an attention of its own"
-        raise KoalignError(
-            f"training.packing: groups cannot be exact on {config.model_type} ({odd}); "
-            "set training.packing: trl"
-        )
+    odd = sorted(set(config.to_dict().get("layer_types") or ()) - LAYERS)
+    if any(name.endswith(".sinks") for name, _ in causal.named_parameters()):
+        odd.append("attention sinks")
+    if not odd and not causal._supports_attention_backend:
+        odd.append("an attention of its own")
+    if odd:
+        raise KoalignError(f"groups cannot be exact on {config.model_type} ({', '.join(odd)})")
     causal.set_attn_implementation(ATTENTION)
-    causal.base_model.register_forward_hook(_keep_predictors, with_kwargs=True)
+    if _keep_predictors not in causal.base_model._forward_hooks.values():  # from an earlier try
+        causal.base_model.register_forward_hook(_keep_predictors, with_kwargs=True)
 
 
 def inexactness(model: Any, packed: torch.Tensor, alone: torch.Tensor) -> float | None:

@@ -60,10 +60,8 @@ def dpo_trainer(
     means of its batches.
     """
     examples = group_pairs(pairs, reference)
-    grouped = training.packing == "groups"
+    grouped = share_prompts_of(policy, group_sides(pairs)[0], training)
     settings = trl_settings(section, policy, work, len(examples), seed, grouped=grouped)
-    if grouped:
-        share_prompts_of(policy, group_sides(pairs)[0])
     losses = {section.loss: 1.0} | ({"sft": section.sft_weight} if section.sft_weight else {})
     with unrounded(policy):
         return (GroupedDPOTrainer if grouped else TokenizedDPOTrainer)(

@@ -113,7 +113,7 @@ def trl_settings(
         "disable_tqdm": True,
         "remove_unused_columns": False,
         "max_length": None,  # nothing is cut: what is too long was refused or dropped before
-        **({"router_aux_loss_coef": 0.0} if grouped else {}),
+        "router_aux_loss_coef": 0.0,  # routers are not trained
     }
 
 

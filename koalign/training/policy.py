@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -24,7 +25,8 @@ several, as `functools.partial` of a function below is."""
 
 
 def fresh_policy(model: Model, rank: int, alpha: int, seed: int) -> PeftModel:
-    """The base with a new LoRA adapter on all linear layers; its function is the base's."""
+    """The base with a new LoRA adapter on all linear layers, of a mixture of experts on those outside of
+    its MLPs; its function is the base's."""
     base = _trainable_base(model)
     set_seed(seed)
     return get_peft_model(
@@ -33,7 +35,7 @@ def fresh_policy(model: Model, rank: int, alpha: int, seed: int) -> PeftModel:
             r=rank,
             lora_alpha=alpha,
             lora_dropout=0.0,
-            target_modules="all-linear",
+            target_modules=_adapted(base),
             task_type="CAUSAL_LM",
         ),
     )
@@ -117,3 +119,22 @@ def _trainable_base(model: Model) -> Any:
     if model.load_in_4bit:
         base = prepare_model_for_kbit_training(base, use_gradient_checkpointing=False)
     return base
+
+
+def _adapted(base: Any) -> str | list[str]:
+    """`target_modules` of a new adapter.
+
+    Experts are one parameter for all, which PEFT adapts in a form (`target_parameters`) that is no sum of
+    ranks a layer: it cannot be stacked, and not every engine serves it.
+    """
+    if not any(name.endswith(".experts") for name, _ in base.named_modules()):
+        return "all-linear"
+    print("adapters: on the attention alone, the experts stay as they are", file=sys.stderr)
+    head = base.get_output_embeddings()
+    return sorted(
+        {
+            name.rpartition(".")[2]
+            for name, module in base.named_modules()
+            if isinstance(module, torch.nn.Linear) and module is not head and ".mlp." not in name
+        }
+    )

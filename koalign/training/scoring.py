@@ -6,7 +6,9 @@ at a time.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -69,37 +71,66 @@ def group_sides(pairs: Sequence[Pair]) -> tuple[list[Group], list[tuple[int, int
     return [Group(prompt, tuple(numbers)) for prompt, (_, numbers) in groups.items()], places
 
 
-def share_prompts_of(policy: PeftModel, groups: Sequence[Group]) -> None:
-    """Make a policy read rows of groups, and verify on the longest group that packing is exact.
+def share_prompts_of(policy: PeftModel, groups: Sequence[Group], training: Training) -> bool:
+    """Make a policy read rows of groups where `training.packing` says so and it is exact; whether it does.
 
-    Raises KoalignError where the group's log-probabilities differ from those of its completions alone
-    (`packing.inexactness`): a model may use positions or neighbours in a way of its own.
+    Verified on the longest group (`packing.inexactness`): a model may use positions or neighbours in a way
+    of its own. Where groups are not exact TRL's batches take their place, and stderr says what that costs.
+    Raises KoalignError if several processes are to share the rows.
     """
+    if training.packing == "trl":
+        return False
     add_fused_lm_head(policy.get_base_model())
-    share_prompts(policy)
+    reason = _why_not_shared(policy, groups)
+    if reason is None:
+        return True
+    if training.processes > 1:
+        raise KoalignError(f"training.processes: {reason}; set training.processes: 1")
+    shared = sum(group.tokens for group in groups)
+    alone = shared + sum(len(group.prompt) * (len(group.completions) - 1) for group in groups)
+    _say(
+        f"training.packing: trl, since {reason}: a prompt is computed once for each completion, "
+        f"{alone / shared:.1f} times the tokens; batch_size bounds the memory, and not row_tokens"
+    )
+    return False
+
+
+@cache
+def _say(line: str) -> None:
+    """Once in a process: the reference, the training and CHES each find it out."""
+    print(line, file=sys.stderr)
+
+
+def _why_not_shared(policy: PeftModel, groups: Sequence[Group]) -> str | None:
+    """None: the policy reads rows of groups now."""
+    causal = policy.get_base_model()
+    before = causal.config.get_text_config()._attn_implementation
     policy.eval()
     group = max(groups, key=lambda group: group.tokens)
-    with torch.no_grad(), autocast(policy):
-        together = torch.cat(list(_packed(policy, [group], _logps)))
-        alone = torch.cat([_alone(policy, group.prompt, ids, _logps) for ids in group.completions])
-    difference = inexactness(policy, together, alone)
-    if difference is not None:
-        raise KoalignError(
-            "training.packing: groups is not exact on this model (log-probabilities differ by "
-            f"{difference:.2g}); set training.packing: trl"
-        )
+    try:
+        share_prompts(policy)
+        with torch.no_grad(), autocast(policy):
+            together = torch.cat(list(_packed(policy, [group], _logps)))
+            alone = [_alone(policy, group.prompt, ids, _logps) for ids in group.completions]
+    except KoalignError as error:
+        reason = str(error)
+    else:
+        difference = inexactness(policy, together, torch.cat(alone))
+        if difference is None:
+            return None
+        reason = f"groups is not exact on this model (log-probabilities differ by {difference:.2g})"
+    causal.set_attn_implementation(before)
+    return reason
 
 
 def _scored(
     policy: PeftModel, groups: Sequence[Group], training: Training, read: Read
 ) -> Iterator[tuple[int, list[torch.Tensor]]]:
-    if training.packing == "groups":
-        share_prompts_of(policy, groups)
-    else:
-        add_fused_lm_head(policy.get_base_model())
+    grouped = share_prompts_of(policy, groups, training)
     policy.eval()
     with torch.no_grad(), autocast(policy):
-        if training.packing == "trl":
+        if not grouped:
+            add_fused_lm_head(policy.get_base_model())
             for number, group in enumerate(groups):
                 yield number, [_alone(policy, group.prompt, ids, read) for ids in group.completions]
             return

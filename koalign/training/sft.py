@@ -45,13 +45,11 @@ def sft_trainer(
     The loss is TRL's: the mean over the completion tokens of an optimizer step.
     """
     groups = group_rows(rows)
-    grouped = training.packing == "groups"
+    grouped = share_prompts_of(policy, groups, training)
     settings = {
         **trl_settings(section, policy, work, len(groups), seed, grouped=grouped),
         "dataset_kwargs": {"skip_prepare_dataset": True},  # these are the ids to train on
     }
-    if grouped:
-        share_prompts_of(policy, groups)
     with unrounded(policy):
         return (GroupedSFTTrainer if grouped else SFTTrainer)(
             model=policy,

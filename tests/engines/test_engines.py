@@ -278,6 +278,8 @@ def test_vllm_starts_for_what_is_asked_and_leaves_no_process(requests, capfd, mo
 
 @needs_vllm
 def test_a_start_without_room_is_one_line_that_names_the_setting(requests, capfd, monkeypatch):
+    import koalign.engines.vllm  # noqa: F401  (it sets the variable)
+
     monkeypatch.delenv("VLLM_CPU_KVCACHE_SPACE")  # it would win over the key
     section = Engine(backend="vllm", vllm={"extra": {"kv_cache_memory_bytes": 4096}})
     one_line = pytest.raises(KoalignError, match=r"no room for one sequence of 512 tokens.*lower")

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from peft import LoraConfig, get_peft_model
 from support.refusals import refused
-from support.tiny_models import CONFIGS, SLIDING, VOCABULARY, logps_alone, stirred, tiny
+from support.tiny_models import CONFIGS, SLIDING, UNSHARED, VOCABULARY, logps_alone, stirred, tiny
 from trl.trainer.utils import add_fused_lm_head
 
 from koalign.engines.layout import Layout, Span
@@ -213,23 +213,16 @@ def test_without_groups_the_model_does_what_it_did():
 
 
 def test_a_model_with_other_layers_is_refused():
-    from transformers import AutoModelForCausalLM, MambaConfig, Qwen3NextConfig
+    from transformers import AutoModelForCausalLM, MambaConfig
 
     mamba = AutoModelForCausalLM.from_config(
         MambaConfig(vocab_size=VOCABULARY, hidden_size=16, num_hidden_layers=1, state_size=4)
     )
-    hybrid = AutoModelForCausalLM.from_config(
-        Qwen3NextConfig(
-            vocab_size=VOCABULARY, hidden_size=16, intermediate_size=16, num_hidden_layers=4,
-            num_attention_heads=2, num_key_value_heads=1, head_dim=8, num_experts=2,
-            num_experts_per_tok=1, moe_intermediate_size=8, shared_expert_intermediate_size=8,
-            linear_num_value_heads=2, linear_num_key_heads=1, linear_key_head_dim=8,
-            linear_value_head_dim=8,
-        )
-    )  # fmt: skip
-    for model in (mamba, hybrid):
-        with refused("groups cannot be exact on", "set training.packing: trl"):
+    for model in (mamba, *map(tiny, UNSHARED)):
+        before = model.config._attn_implementation
+        with refused("groups cannot be exact on"):
             share_prompts(model)
+        assert model.config._attn_implementation == before
 
 
 @given(st.lists(st.integers(1, 300), max_size=40), st.integers(16, 256))

@@ -1,6 +1,7 @@
 """Causal language models of every architecture that groups are promised for, tiny and random."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,11 +10,19 @@ from transformers import (
     Exaone4Config,
     Gemma2Config,
     Gemma3TextConfig,
+    GenerationConfig,
+    GptOssConfig,
     LlamaConfig,
     MistralConfig,
     Qwen2Config,
+    Qwen3_5TextConfig,
     Qwen3Config,
+    Qwen3MoeConfig,
+    Qwen3NextConfig,
 )
+
+from koalign.adapters.base import load_tokenizer
+from koalign.config.inputs import Model
 
 VOCABULARY = 97
 WINDOW = 6
@@ -27,6 +36,24 @@ CONFIGS: dict[str, tuple[Any, dict[str, Any]]] = {
     "gemma3": (Gemma3TextConfig, {"sliding_window": WINDOW, "query_pre_attn_scalar": 8}),
     "exaone4": (Exaone4Config, {"sliding_window": WINDOW, "sliding_window_pattern": 4}),
 }
+_EXPERTS = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16}
+_LINEAR = {
+    "linear_num_value_heads": 4, "linear_num_key_heads": 2, "linear_key_head_dim": 8,
+    "linear_value_head_dim": 8,
+}  # fmt: skip
+CONFIGS["qwen3_moe"] = (Qwen3MoeConfig, _EXPERTS)
+UNSHARED: dict[str, tuple[Any, dict[str, Any]]] = {
+    "qwen3_next": (
+        Qwen3NextConfig,
+        {**_EXPERTS, **_LINEAR, "shared_expert_intermediate_size": 16},
+    ),
+    "qwen3_5_text": (Qwen3_5TextConfig, _LINEAR),
+    "gpt_oss": (
+        GptOssConfig,
+        {"num_local_experts": 4, "num_experts_per_tok": 2, "sliding_window": WINDOW},
+    ),
+}
+"""On which groups cannot be exact: linear attention, attention sinks."""
 SLIDING = ("mistral", "gemma2", "gemma3", "exaone4")
 
 
@@ -52,7 +79,7 @@ def tiny(name: str, *, vocabulary: int = VOCABULARY, seed: int = 0) -> Any:
 
     Its attention is the plain one of its own file (`eager`), which knows Gemma 2's capped scores.
     """
-    config_class, options = CONFIGS[name]
+    config_class, options = (CONFIGS | UNSHARED)[name]
     torch.manual_seed(seed)
     model = AutoModelForCausalLM.from_config(
         config_class(
@@ -66,3 +93,15 @@ def tiny(name: str, *, vocabulary: int = VOCABULARY, seed: int = 0) -> Any:
         if parameter.dim() > 1:
             parameter.data.normal_(0, 0.3)
     return model
+
+
+def tiny_folder(name: str, folder: Path) -> Path:
+    """Such a model as a base on disk, with the tokenizer of tiny-ko."""
+    tokenizer = load_tokenizer(Model(path="builtin:tiny-ko"))
+    model = tiny(name, vocabulary=len(tokenizer))
+    for token in ("bos_token_id", "eos_token_id", "pad_token_id"):
+        setattr(model.config, token, getattr(tokenizer, token))
+    model.generation_config = GenerationConfig.from_model_config(model.config)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
