@@ -25,8 +25,10 @@ def test_init_and_the_documented_config_have_every_key():
     assert text == documented_yaml()
     written = yaml.safe_load(text)
     for key in known_keys():
-        section, _, name = key.partition(".")
-        assert section in written and (not name or name in written[section]), key
+        value = written
+        for name in key.split("."):
+            assert name in value, key
+            value = value[name]
 
 
 def test_without_a_file_the_example_holds_and_with_one_the_own_koalign_yaml(folder):

@@ -136,10 +136,8 @@ def test_the_reason_of_a_failed_start_is_read_from_the_log_of_another_process(ca
     with explained():
         os.write(2, b"a warning\n")
     os.write(2, b"later\n")
-    shown, end = "", time.monotonic() + 10
-    while shown.count("\n") < 2 and time.monotonic() < end:
-        shown += capfd.readouterr().err
-    assert sorted(shown.splitlines()) == ["a warning", "later"]
+    time.sleep(1)  # to read while it is written would lose some of it
+    assert sorted(capfd.readouterr().err.splitlines()) == ["a warning", "later"]
 
 
 def test_a_rank_is_rounded_up_to_one_that_vllm_allows():
