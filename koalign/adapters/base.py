@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -204,7 +203,7 @@ def load_base(model: Model, *, quantized: bool) -> Any:
     """The base on its device, in NF4 if `quantized` and the config says so; weights frozen."""
     precision = precision_here(model)
     if precision.why:
-        print(precision.why, file=sys.stderr)
+        say_once(precision.why)
     quantization = None
     if quantized and model.load_in_4bit:
         quantization = BitsAndBytesConfig(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from koalign.engines.engine import Engine, Question, Request, before_stop, group
 from koalign.engines.vllm_start import Situation, allowed_rank, arguments, explained, model_len
 from koalign.jsonl import read_json
 from koalign.records import Base, KoalignError, Sample
+from koalign.text.visible import say
 
 REQUESTS_AT_ONCE = 512
 
@@ -68,7 +68,7 @@ class VllmEngine(Engine):
         wanted = model_len(self._settings.vllm, self.base.context, tokens, self._tokens)
         started = time.monotonic()
         if self._llm is not None:
-            print(f"engine: vllm starts again, for up to {wanted:,} tokens", file=sys.stderr)
+            say(f"engine: vllm starts again, for up to {wanted:,} tokens", err=True)
             self._stop()
         self._start(wanted)
         self.start_seconds += time.monotonic() - started
@@ -105,10 +105,10 @@ class VllmEngine(Engine):
         free, everything = _free_memory()
         missing = self._free[0] - free
         if missing > FREED * everything:
-            print(
+            say(
                 f"engine: vllm has ended, and {missing / 2**30:.1f} GiB of the GPU are not free again; "
                 "nvidia-smi names the process that holds them",
-                file=sys.stderr,
+                err=True,
             )
 
     def _weights(self) -> Path:

@@ -14,6 +14,7 @@ from typing import Any
 
 from koalign.config.inputs import Engine, Model, Vllm
 from koalign.records import KoalignError
+from koalign.text.visible import say, say_once
 
 MAX_LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """vllm/config/lora.py; an adapter's own rank only has to be no greater."""
@@ -101,10 +102,9 @@ def quantization(section: Vllm, model: Model, situation: Situation) -> str | Non
         return None if section.quantization == "none" else section.quantization
     follows = bool(model.load_in_4bit and situation.gpus) and not situation.stored_quantised
     if follows and not known:
-        print(
+        say_once(
             f"engine: vllm holds the base in {situation.dtype} and not in 4 bits: this vLLM has no "
-            "bitsandbytes (engine.vllm.weights or engine.vllm.quantization: fp8 take less memory)",
-            file=sys.stderr,
+            "bitsandbytes (engine.vllm.weights or engine.vllm.quantization: fp8 take less memory)"
         )
     return "bitsandbytes" if follows and known else None
 
@@ -156,7 +156,7 @@ def explained() -> Iterator[None]:
             log = f"{held.stop()}\n{error}"
             if line := no_room(log):
                 raise KoalignError(line) from None
-            print(log, file=sys.stderr)
+            say(log, err=True)
             reasons = re.findall(r"^.*?\b(\w*(?:Error|Exception): .+)$", log, re.MULTILINE)
             reason = reasons[-1] if reasons else str(error).partition("\n")[0]
             raise KoalignError(f"vLLM cannot start: {reason}") from None

@@ -28,7 +28,6 @@ class Card:
     """Dense operations a second in 16 bits; of a CPU those that it reaches in float32."""
     bandwidth: float
     """Bytes a second."""
-    bfloat16: bool = True
     cpu: bool = False
     seen: int = 1
     """Cards of this kind that are there."""
@@ -52,8 +51,7 @@ SPEEDS = {
     "V100": (32, 125, 0.90),
     "T4": (15, 65, 0.32),
 }
-"""Card -> GiB, dense TFLOPS in 16 bits, TB/s, from NVIDIA's data sheets. V100 and T4 have no bfloat16."""
-WITHOUT_BFLOAT16 = ("V100", "T4")
+"""Card -> GiB, dense TFLOPS in 16 bits, TB/s, from NVIDIA's data sheets."""
 STANDS_FOR = {16: "4080", 24: "3090", 32: "5090", 40: "A100-40", 48: "A6000", 80: "A100-80"}
 """GiB from which on a card is assumed to be as fast as this one, where only its memory is given."""
 
@@ -103,14 +101,12 @@ def _listed(name: str, memory: float, seen: int) -> Card:
             assumed=card.assumed,
         )
     card = _card(like, memory)
-    return Card(name, card.memory, card.operations, card.bandwidth, card.bfloat16, seen=seen)
+    return Card(name, card.memory, card.operations, card.bandwidth, seen=seen)
 
 
 def _card(name: str, memory: float) -> Card:
     _, teraflops, terabytes = SPEEDS[name]
-    return Card(
-        name, int(memory * GIB), teraflops * 1e12, terabytes * 1e12, name not in WITHOUT_BFLOAT16
-    )
+    return Card(name, int(memory * GIB), teraflops * 1e12, terabytes * 1e12)
 
 
 def _cpu() -> Card:
@@ -119,6 +115,5 @@ def _cpu() -> Card:
         memory=psutil.virtual_memory().total,
         operations=cores() * CPU_OPERATIONS,
         bandwidth=cores() * CPU_BANDWIDTH,
-        bfloat16=False,
         cpu=True,
     )

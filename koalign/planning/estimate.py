@@ -261,7 +261,7 @@ class _Costs:
 def width_of(dtype: str, card: Card) -> int:
     """Bytes of a number of the base."""
     if dtype == "auto":
-        return 2 if card.bfloat16 else 4
+        return 4 if card.cpu else 2
     return 4 if dtype == "float32" else 2
 
 

@@ -126,17 +126,11 @@ class Shape:
         return self.linear + routers + self.layers * (norms + biases) + embeddings + h
 
     def lora(self, rank: int) -> int:
-        """Parameters of a LoRA adapter on all linear layers, as PEFT counts them.
-
-        With experts those stand in for the dense matrices: gate and up are one of twice the rank.
-        """
-        h, i, e = self.hidden, self.intermediate, self.experts
-        attention = self.layers * (2 * (h + self.queries) + 2 * (h + self.keys))
-        inner = self.expert_intermediate
-        experts = 2 * e * (h + 2 * inner) + e * (inner + h) + h + e
-        return rank * (
-            attention + (self.expert_layers * experts if e else self.layers * 3 * (h + i))
-        )
+        """Parameters of a LoRA adapter on all linear layers; with experts on the attention alone."""
+        h = self.hidden
+        attention = 2 * (h + self.queries) + 2 * (h + self.keys)
+        dense = 0 if self.experts else 3 * (h + self.intermediate)
+        return rank * self.layers * (attention + dense)
 
     def cache(self, width: int) -> int:
         """Bytes of the KV cache for a token, of `width` bytes a number."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from koalign.adapters.base import base_folder, load_base
 from koalign.adapters.card import AdapterCard
 from koalign.adapters.stack import widen
 from koalign.config.inputs import Model
+from koalign.text.visible import say_once
 
 Start = Callable[[], PeftModel]
 """Makes the policy that a training begins with, once in each of its processes; picklable where there are
@@ -35,7 +35,7 @@ def fresh_policy(model: Model, rank: int, alpha: int, seed: int) -> PeftModel:
             r=rank,
             lora_alpha=alpha,
             lora_dropout=0.0,
-            target_modules=_adapted(base),
+            target_modules=adapted_modules(base),
             task_type="CAUSAL_LM",
         ),
     )
@@ -121,7 +121,7 @@ def _trainable_base(model: Model) -> Any:
     return base
 
 
-def _adapted(base: Any) -> str | list[str]:
+def adapted_modules(base: Any) -> str | list[str]:
     """`target_modules` of a new adapter.
 
     Experts are one parameter for all, which PEFT adapts in a form (`target_parameters`) that is no sum of
@@ -129,7 +129,7 @@ def _adapted(base: Any) -> str | list[str]:
     """
     if not any(name.endswith(".experts") for name, _ in base.named_modules()):
         return "all-linear"
-    print("adapters: on the attention alone, the experts stay as they are", file=sys.stderr)
+    say_once("adapters: on the attention alone, the experts stay as they are")
     head = base.get_output_embeddings()
     return sorted(
         {

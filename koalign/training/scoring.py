@@ -6,9 +6,7 @@ at a time.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from koalign.config.inputs import Model
 from koalign.config.training import Training
 from koalign.engines.packing import Group, inexactness, pack, rows_of, share_prompts
 from koalign.records import KoalignError, Logps, Pair
+from koalign.text.visible import say_once
 from koalign.training.policy import autocast, continued_policy
 
 IGNORED = -100
@@ -88,17 +87,11 @@ def share_prompts_of(policy: PeftModel, groups: Sequence[Group], training: Train
         raise KoalignError(f"training.processes: {reason}; set training.processes: 1")
     shared = sum(group.tokens for group in groups)
     alone = shared + sum(len(group.prompt) * (len(group.completions) - 1) for group in groups)
-    _say(
+    say_once(
         f"training.packing: trl, since {reason}: a prompt is computed once for each completion, "
         f"{alone / shared:.1f} times the tokens; batch_size bounds the memory, and not row_tokens"
     )
     return False
-
-
-@cache
-def _say(line: str) -> None:
-    """Once in a process: the reference, the training and CHES each find it out."""
-    print(line, file=sys.stderr)
 
 
 def _why_not_shared(policy: PeftModel, groups: Sequence[Group]) -> str | None:

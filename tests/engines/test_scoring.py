@@ -18,6 +18,7 @@ from koalign.jsonl import read_json, write_json, write_jsonl
 from koalign.records import KoalignError
 from koalign.run import execute
 from koalign.stages.dpo import REFERENCE, read_logps, write_logps
+from koalign.text.visible import say_once
 from koalign.training.policy import continued_policy
 from koalign.training.scoring import ln_ches, token_logps
 
@@ -89,6 +90,7 @@ def test_a_model_on_which_packing_is_not_exact_is_computed_without_it(
     expected = token_logps(continued_policy(MODEL, parent), pairs, Training(packing="trl"))
     places = property(lambda span: torch.arange(span.stop - span.start))
     monkeypatch.setattr(Span, "positions", places)
+    say_once.cache_clear()
     policy = continued_policy(MODEL, parent)
     for _ in range(2):  # the line is for the first
         found = token_logps(policy, pairs, TRAINING)

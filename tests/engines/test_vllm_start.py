@@ -18,6 +18,7 @@ from koalign.engines.vllm_start import (
     quantization,
 )
 from koalign.records import KoalignError
+from koalign.text.visible import say_once
 
 GPU = Situation(gpus=1, dtype="bfloat16", stored_quantised=False, methods=("awq", "bitsandbytes"))
 CPU = Situation(gpus=0, dtype="float32", stored_quantised=False, methods=("awq",))
@@ -57,6 +58,7 @@ def test_a_context_that_is_set_is_taken_or_refused():
 def test_the_quantization_follows_the_model_unless_it_is_set(
     section, model, situation, expected, capsys
 ):
+    say_once.cache_clear()
     assert quantization(section, model, situation) == expected
     said = "not in 4 bits" in capsys.readouterr().err
     assert said == (situation == WITHOUT and section.quantization == "auto")

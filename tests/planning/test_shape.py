@@ -61,6 +61,8 @@ def test_the_formula_counts_what_the_model_and_its_adapter_hold(model_type, opti
     from peft import LoraConfig, get_peft_model
     from transformers import AutoConfig, AutoModelForCausalLM
 
+    from koalign.training.policy import adapted_modules
+
     sizes = {
         "vocab_size": 211, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 5,
         "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16,
@@ -73,7 +75,7 @@ def test_the_formula_counts_what_the_model_and_its_adapter_hold(model_type, opti
     assert shape.parameters == sum(p.numel() for p in model.parameters())
     with torch.device("meta"):
         policy = get_peft_model(
-            model, LoraConfig(r=8, target_modules="all-linear", task_type="CAUSAL_LM")
+            model, LoraConfig(r=8, target_modules=adapted_modules(model), task_type="CAUSAL_LM")
         )
     trained = sum(p.numel() for n, p in policy.named_parameters() if "lora_" in n)
     assert shape.lora(8) == trained

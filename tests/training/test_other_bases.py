@@ -1,6 +1,8 @@
 """Mixtures of experts, and bases on which groups cannot be exact: they load, train, sample and score."""
 
+import io
 import math
+from contextlib import redirect_stderr
 from pathlib import Path
 
 import pytest
@@ -17,10 +19,11 @@ from koalign.config.training import Training
 from koalign.engines.engine import Question, Request
 from koalign.engines.opening import open_engine
 from koalign.records import KoalignError
+from koalign.text.visible import say_once
 from koalign.training.dpo import dpo_trainer
 from koalign.training.fit import fit
 from koalign.training.policy import continued_policy, fresh_policy
-from koalign.training.scoring import _say, token_logps
+from koalign.training.scoring import token_logps
 from koalign.training.sft import train_sft
 
 pytestmark = pytest.mark.slow
@@ -41,19 +44,16 @@ def tokenizer(base):
 @pytest.fixture(scope="module")
 def trained(base, tokenizer, tmp_path_factory) -> tuple[Path, str]:
     """An SFT adapter, and what the training said."""
-    _say.cache_clear()
+    say_once.cache_clear()
     out = tmp_path_factory.mktemp("sft")
     rows = rows_of(tokenizer, exam("train")[:8])
-    with pytest.MonkeyPatch.context() as patch:
-        said: list[str] = []
-        patch.setattr(
-            "koalign.training.scoring.print", lambda line, **_: said.append(line), raising=False
-        )
+    with redirect_stderr(io.StringIO()) as said:
         train_sft(
             job(lambda: fresh_policy(base, 8, 16, seed=0), tokenizer, card("sft", 8), QUICK, out),
             rows,
         )
-    return out / "adapter", "\n".join(said)
+    lines = [line for line in said.getvalue().splitlines() if line.startswith("training.packing")]
+    return out / "adapter", "\n".join(lines)
 
 
 def test_where_groups_are_not_exact_trl_takes_their_place_and_says_what_it_costs(base, trained):
