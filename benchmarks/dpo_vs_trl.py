@@ -20,7 +20,7 @@ from koalign.config.training import Dpo, Training
 from koalign.engines.packing import Group
 from koalign.records import Completion, Pair
 from koalign.training.dpo import dpo_trainer, group_pairs
-from koalign.training.policy import in_bfloat16, unrounded
+from koalign.training.policy import autocast_dtype, unrounded
 from koalign.training.scoring import token_logps
 
 WORK = (
@@ -86,7 +86,7 @@ def make(
                 output_dir=str(work), beta=BETA, max_length=None,
                 per_device_train_batch_size=(sequences or 2 * len(pairs)) // 2,
                 loss_type=["sigmoid", "sft"], loss_weights=[1.0, 1.0],
-                use_cpu=policy.device.type == "cpu", bf16=in_bfloat16(policy),
+                use_cpu=policy.device.type == "cpu", bf16=autocast_dtype(policy) is not None,
                 gradient_checkpointing=checkpointing, report_to="none", disable_tqdm=True,
             ),
             train_dataset=Dataset.from_list(

@@ -18,7 +18,7 @@ from trl import SFTConfig, SFTTrainer
 
 from koalign.config.training import Sft, Training
 from koalign.engines.packing import Group
-from koalign.training.policy import in_bfloat16, unrounded
+from koalign.training.policy import autocast_dtype, unrounded
 from koalign.training.sft import sft_trainer
 
 WORK = (
@@ -54,7 +54,7 @@ def make(
             args=SFTConfig(
                 output_dir=str(work), max_length=None,
                 per_device_train_batch_size=sequences or len(rows),
-                use_cpu=policy.device.type == "cpu", bf16=in_bfloat16(policy),
+                use_cpu=policy.device.type == "cpu", bf16=autocast_dtype(policy) is not None,
                 gradient_checkpointing=checkpointing, report_to="none", disable_tqdm=True,
                 dataset_kwargs={"skip_prepare_dataset": True},
             ),

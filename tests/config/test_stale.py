@@ -151,7 +151,7 @@ def test_a_changed_template_file_makes_what_was_rendered_with_it_stale(scripted)
     koalign("sft", "-s", "prompt.template=mine.yaml", code=0)
     Path("mine.yaml").write_text(text.replace("문제:", "문항:"), encoding="utf-8")
     stale = koalign("sft", "-s", "prompt.template=mine.yaml", code=2)
-    assert "another template" in stale.stderr
+    assert "another prompt template" in stale.stderr
 
 
 def test_samples_of_an_adapter_of_another_template_are_refused(scripted):
