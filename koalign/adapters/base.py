@@ -11,7 +11,7 @@ import transformers
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
 from koalign.adapters.hub import downloaded
-from koalign.adapters.precision import CPU, Card, Precision, choose_precision
+from koalign.adapters.precision import CPU, Card, Precision, choose_precision, refuse_experts
 from koalign.adapters.weights import BASE_AGAIN, refuse_broken_base
 from koalign.config.inputs import Model
 from koalign.config.sections import resolve_path
@@ -66,6 +66,7 @@ def identify(model: Model) -> Base:
     _refuse_incomplete(folder, model, config)
     # Refuses a dtype that the card lacks.
     choose_precision(model, current_card(), config.model_type)
+    refuse_experts(model, config.get_text_config().to_dict())
     context = context_of(model, config.get_text_config().max_position_embeddings)
     return Base(
         path=model.path,

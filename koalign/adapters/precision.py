@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from koalign.config.inputs import Model
 from koalign.records import KoalignError
@@ -12,6 +14,9 @@ BFLOAT16, TENSOR_CORES = (8, 0), (7, 0)
 OVERFLOWING = ("gemma",)
 """Families whose activations leave the range of float16, so that they are trained in float32 or bfloat16:
 beginnings of `model_type`."""
+
+EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
+"""Keys of config.json that count experts."""
 
 
 @dataclass(frozen=True)
@@ -99,3 +104,16 @@ def _because(base: str, card: Card, family: str) -> str:
         + ("its float16 is no faster" if slow else f"{family} overflows float16")
         + "; model.load_in_4bit takes an eighth of the memory"
     )
+
+
+def refuse_experts(model: Model, config: Mapping[str, Any]) -> None:
+    """Raises KoalignError for 4 bits of a mixture of experts, by the config.json of its text model.
+
+    bitsandbytes quantises linear layers, and experts are one parameter for all; PEFT's preparation for
+    training would even hold them in float32.
+    """
+    if model.load_in_4bit and any(config.get(key) for key in EXPERTS):
+        raise KoalignError(
+            "model.load_in_4bit: bitsandbytes leaves the experts of a mixture as they are, and training "
+            "would hold them in float32; set model.load_in_4bit: false"
+        )

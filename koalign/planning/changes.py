@@ -29,7 +29,7 @@ def smallest_change(
                 changed = with_key(changed, key, value)
         return estimate(changed, shape, counts, card, done, {}).fits
 
-    known = list(_changes(config, counts))
+    known = list(_changes(config, counts, bool(shape.experts)))
     taken = next((known[:n] for n in range(1, len(known) + 1) if fits(known[:n])), None)
     if taken is None:
         return None
@@ -40,7 +40,7 @@ def smallest_change(
     return [f"{key}={str(value).lower()}" for change in taken for key, value in change.items()]
 
 
-def _changes(config: Config, counts: Counts) -> Iterable[dict[str, int | bool]]:
+def _changes(config: Config, counts: Counts, experts: bool) -> Iterable[dict[str, int | bool]]:
     """Least costly first: no result changes by the first three."""
     least = max(256, 2 ** math.ceil(math.log2(max(1, counts.longest))))
     if least < config.training.row_tokens:
@@ -53,7 +53,7 @@ def _changes(config: Config, counts: Counts) -> Iterable[dict[str, int | bool]]:
     off = [name for name in sections if not getattr(config, name).gradient_checkpointing]
     if off:
         yield {f"{name}.gradient_checkpointing": True for name in off}
-    if not config.model.load_in_4bit:
+    if not config.model.load_in_4bit and not experts:
         yield {"model.load_in_4bit": True}
     if config.sft.rank > 8:
         yield {"sft.rank": 8}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from koalign.adapters.hub import downloaded
+from koalign.adapters.precision import refuse_experts
 from koalign.config.inputs import Model
 from koalign.config.sections import ASSETS, resolve_path
 from koalign.records import KoalignError
@@ -208,4 +209,5 @@ def read_shape(model: Model) -> Shape:
         raise KoalignError(f"{path}: cannot be read ({error}); take the model's own file") from None
     if not isinstance(config, dict):
         raise KoalignError(f"{path}: is no JSON object; take the model's own file")
+    refuse_experts(model, config | config.get("text_config", {}))
     return shape_of(config, str(path))

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from koalign.adapters.precision import CPU, Card, choose_precision
+from koalign.adapters.precision import CPU, Card, choose_precision, refuse_experts
 from koalign.config.inputs import Model
 from koalign.records import KoalignError
 
@@ -73,6 +73,16 @@ def test_a_dtype_that_the_card_lacks_is_refused_with_those_that_it_has(card, set
 def test_keys_of_four_bits_without_four_bits_are_refused():
     with pytest.raises(ValueError, match="bnb_4bit_use_double_quant is for load_in_4bit: true"):
         Model(path="m", bnb_4bit_use_double_quant=False)
+
+
+@pytest.mark.parametrize("key", ["num_experts", "num_local_experts", "n_routed_experts"])
+def test_four_bits_of_experts_are_refused_since_bitsandbytes_leaves_them_as_they_are(key):
+    with pytest.raises(
+        KoalignError, match=r"the experts of a mixture .*; set model\.load_in_4bit: false"
+    ):
+        refuse_experts(Model(path="m", load_in_4bit=True), {key: 8})
+    refuse_experts(Model(path="m"), {key: 8})
+    refuse_experts(Model(path="m", load_in_4bit=True), {key: None, "hidden_size": 8})
 
 
 @pytest.mark.slow
