@@ -234,4 +234,5 @@ def _plain(value: Any) -> Any:
     if not isinstance(value, Section):
         return value
     plain = value.model_dump(mode="json", exclude=set(value.same_result))
-    return plain | {key: _plain(inner) for key, inner in value if isinstance(inner, Section)}
+    inside = {key: _plain(inner) for key, inner in value if isinstance(inner, Section)}
+    return {key: inside.get(key, entry) for key, entry in plain.items()}
