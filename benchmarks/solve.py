@@ -43,8 +43,8 @@ SIDES = {"one": ["one"], "two": ["hints", "answers"], "at once": ["both"]}
 def work(part: str, run: Path, engine: str, count: int, folder: Path) -> None:
     """What one command does; reads and writes below `folder`."""
     from koalign.answering.solving import Solver, hinted_requests
+    from koalign.config.engine import Engine
     from koalign.config.files import load_config
-    from koalign.config.inputs import Engine
     from koalign.engines.drawing import draw, requests_for
     from koalign.engines.opening import open_engine
     from koalign.evaluation.solving.solutions import solve_by_vote

@@ -1,4 +1,4 @@
-"""config_inputs: the sections that say what a run stands on: model, data, prompts, engine, teacher."""
+"""config_inputs: the sections that say what a run stands on: model, data, prompts, sampling, teacher."""
 
 from __future__ import annotations
 
@@ -167,65 +167,6 @@ class Prompt(Section):
     """Answered problems shown before each question."""
     shots_from: Literal["train", "dev"] = "train"
     """Split that they are taken from; never test."""
-
-
-class Vllm(Section):
-    """How vLLM is started."""
-
-    same_result: ClassVar[frozenset[str]] = frozenset(
-        {
-            "max_model_len", "tensor_parallel_size", "max_num_seqs", "enforce_eager", "cpu_offload_gb",
-        }
-    )  # fmt: skip
-
-    max_model_len: int | None = Field(default=None, ge=16)
-    """Most tokens of a prompt with its completion; null: as many as the stage needs, rounded up, and
-    never the context of the model by default."""
-    weights: str | None = None
-    """Folder or hub id of a quantised copy of the base (AWQ, GPTQ, FP8) to sample from; null: the base."""
-    quantization: str = "auto"
-    """auto: bitsandbytes on a GPU with `model.load_in_4bit` where this vLLM has it, else as the weights
-    are stored; none: as they are stored; or a name of vLLM's that is made while loading, such as `fp8`."""
-    kv_cache_dtype: Literal["auto", "bfloat16", "float16", "fp8", "fp8_e4m3", "fp8_e5m2"] = "auto"
-    """Precision of the KV cache; auto: that of the model. fp8 holds twice as many tokens."""
-    tensor_parallel_size: int = Field(default=1, ge=1)
-    """GPUs that share each layer."""
-    max_num_seqs: int | None = Field(default=None, ge=1)
-    """Most completions computed side by side; null: as vLLM has it."""
-    enforce_eager: bool = False
-    """Skip compilation and CUDA graphs: starts sooner, takes less memory, generates slower. Always so
-    on a CPU."""
-    cpu_offload_gb: float = Field(default=0, ge=0, allow_inf_nan=False)
-    """GiB of weights a GPU that stay in CPU memory and are read from there; slow."""
-    extra: dict[str, Any] = Field(default={})
-    """More arguments of `vllm.LLM`, passed on as they are."""
-
-    @model_validator(mode="after")
-    def _extra_has_other_keys(self) -> Vllm:
-        if twice := sorted(_VLLM_OWN & set(self.extra)):
-            raise ValueError(f"extra: {twice[0]} is set by koalign; it cannot be set here")
-        return self
-
-
-_VLLM_OWN = frozenset(Vllm.model_fields) - {"extra", "weights"} | {
-    "model", "dtype", "gpu_memory_utilization", "enable_lora", "max_loras", "max_lora_rank",
-    "enable_prefix_caching", "trust_remote_code",
-}  # fmt: skip
-
-
-class Engine(Section):
-    same_result: ClassVar[frozenset[str]] = frozenset({"batch_size", "gpu_memory_utilization"})
-
-    backend: Literal["auto", "hf", "vllm", "scripted"] = "auto"
-    """auto: vLLM where it is installed, else hf; scripted replays `engine.script`."""
-    batch_size: int = Field(default=64, ge=1)
-    """Completions computed side by side by hf."""
-    gpu_memory_utilization: float = Field(default=0.85, gt=0, le=1)
-    """Share of the GPU that vLLM may take."""
-    vllm: Vllm = Vllm()
-    """How vLLM is started."""
-    script: str | None = None
-    """YAML of canned completions for the scripted backend."""
 
 
 class Sampling(Section):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from koalign.config.inputs import Engine as EngineConfig
+from koalign.config.engine import Engine as EngineConfig
 from koalign.config.inputs import Model
 from koalign.engines.engine import Engine
 from koalign.records import Base, KoalignError

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from koalign.adapters.cards import read_card
-from koalign.config.inputs import Engine as EngineConfig
+from koalign.config.engine import Engine as EngineConfig
 from koalign.config.inputs import Sampling
 from koalign.engines.engine import Engine, Question, Request, before_stop, sample_seed
 from koalign.jsonl import parse_record

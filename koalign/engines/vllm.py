@@ -14,7 +14,7 @@ import torch
 from koalign.adapters.base import base_folder, load_tokenizer, precision_here
 from koalign.adapters.cards import ranks
 from koalign.adapters.external import refuse_for_vllm
-from koalign.config.inputs import Engine as EngineConfig
+from koalign.config.engine import Engine as EngineConfig
 from koalign.config.inputs import Model, Sampling
 from koalign.data.prompting.tokens import stop_ids
 from koalign.engines.engine import Engine, Question, Request, before_stop, grouped, sample_seed

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from koalign.config.inputs import Engine, Model, Vllm
+from koalign.config.engine import Engine, Vllm
+from koalign.config.inputs import Model
 from koalign.records import KoalignError
 from koalign.text.visible import say, say_once
 

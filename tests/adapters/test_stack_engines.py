@@ -11,7 +11,8 @@ from koalign.adapters.base import load_tokenizer
 from koalign.adapters.export import export
 from koalign.adapters.lora import read_lora, write_lora
 from koalign.adapters.stack import stack
-from koalign.config.inputs import Engine, Sampling
+from koalign.config.engine import Engine
+from koalign.config.inputs import Sampling
 from koalign.data.prompting.tokens import prompt_ids
 from koalign.engines.engine import Question, Request
 from koalign.engines.opening import open_engine

@@ -12,8 +12,9 @@ from support.problems import CITIES, problem, write_lines
 from koalign.answering.controls import draw_controls
 from koalign.answering.solving import Solver
 from koalign.cli.solve import _budget_settings
+from koalign.config.engine import Engine
 from koalign.config.files import load_config
-from koalign.config.inputs import Data, Engine, Model
+from koalign.config.inputs import Data, Model
 from koalign.config.sections import Config, Solve
 from koalign.data.formats.sources import read_rows, read_source
 from koalign.data.prompting.prompts import DEFAULT, Renderer, load_template

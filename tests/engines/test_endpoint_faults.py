@@ -8,7 +8,8 @@ from support.refusals import refused
 from support.teachers import ask, calls
 from support.training import RENDERER
 
-from koalign.config.inputs import Engine, Model, Sampling
+from koalign.config.engine import Engine
+from koalign.config.inputs import Model, Sampling
 from koalign.engines.drawing import requests_for
 from koalign.engines.opening import describe_base, open_engine
 from koalign.jsonl import read_json

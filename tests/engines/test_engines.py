@@ -13,7 +13,8 @@ from support.tiny_models import logps_alone
 from support.training import MODEL, RENDERER, base_of_tests, trained_adapter
 
 from koalign.adapters.base import load_base, load_tokenizer
-from koalign.config.inputs import Engine, Sampling
+from koalign.config.engine import Engine
+from koalign.config.inputs import Sampling
 from koalign.data.prompting.tokens import prompt_ids
 from koalign.engines.drawing import draw
 from koalign.engines.engine import Question, Request

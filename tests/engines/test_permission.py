@@ -15,8 +15,9 @@ from support.servers import allow
 from support.teachers import ask, calls, faulty
 from support.training import RENDERER
 
+from koalign.config.engine import Engine
 from koalign.config.files import load_config
-from koalign.config.inputs import Engine, Model, Sampling
+from koalign.config.inputs import Model, Sampling
 from koalign.engines.drawing import requests_for
 from koalign.engines.opening import describe_base, open_engine
 from koalign.engines.permission import require_permission, servers_file

@@ -12,7 +12,8 @@ from support.tiny_models import stirred
 from support.training import MODEL, QUICK, RENDERER, base_of_tests, card, job, rows_of
 
 from koalign.adapters.cards import adapter_id
-from koalign.config.inputs import Engine, Model, Sampling
+from koalign.config.engine import Engine
+from koalign.config.inputs import Model, Sampling
 from koalign.config.training import Probing, Training
 from koalign.engines.drawing import requests_for
 from koalign.engines.opening import open_engine

@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from koalign.config.inputs import Engine, Model, Vllm
+from koalign.config.engine import Engine, Vllm
+from koalign.config.inputs import Model
 from koalign.engines.vllm_start import (
     Situation,
     allowed_rank,

@@ -8,7 +8,8 @@ from support.diagnosed import CHOICES, HELD_OUT, RENDERER, TRAIN, engine_in, run
 from support.problems import exam
 from support.refusals import refused
 
-from koalign.config.inputs import Engine, Sampling
+from koalign.config.engine import Engine
+from koalign.config.inputs import Sampling
 from koalign.data.prompting.prompts import DEFAULT, Renderer, load_template
 from koalign.engines.scripted import SCRIPTED_BASE, ScriptedEngine
 from koalign.jsonl import read_json, read_jsonl

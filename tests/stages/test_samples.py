@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from support.command import RUN, koalign
 from support.problems import CITIES, problem, write_lines
 
-from koalign.config.inputs import Engine, Sampling
+from koalign.config.engine import Engine
+from koalign.config.inputs import Sampling
 from koalign.data.prompting.choices import order_dependent
 from koalign.data.prompting.orders import choice_orders, in_order
 from koalign.engines.drawing import draw, refuse_no_room

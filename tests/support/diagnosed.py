@@ -6,7 +6,8 @@ import yaml
 
 from koalign.adapters.card import AdapterCard
 from koalign.adapters.cards import base_of, write_card
-from koalign.config.inputs import Engine, Sampling
+from koalign.config.engine import Engine
+from koalign.config.inputs import Sampling
 from koalign.data.prompting.prompts import Renderer, load_template
 from koalign.engines.scripted import SCRIPTED_BASE, ScriptedEngine
 from koalign.records import Problem

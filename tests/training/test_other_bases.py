@@ -14,7 +14,8 @@ from support.training import QUICK, QUICK_DPO, TRAINING, card, job, pairs_of, ro
 
 from koalign.adapters.base import identify, load_base, load_tokenizer
 from koalign.adapters.lora import read_lora
-from koalign.config.inputs import Engine, Model, Sampling
+from koalign.config.engine import Engine
+from koalign.config.inputs import Model, Sampling
 from koalign.config.training import Training
 from koalign.engines.engine import Question, Request
 from koalign.engines.opening import open_engine
