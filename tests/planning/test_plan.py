@@ -24,7 +24,7 @@ from koalign.plans import Plan, write_plan
 from koalign.records import KoalignError
 from koalign.stages.pipeline import stages_of
 
-TWO_CORES = Card("CPU, 2 cores", 16 * GIB, 2 * CPU_OPERATIONS, 2 * CPU_BANDWIDTH, False, cpu=True)
+TWO_CORES = Card("CPU, 2 cores", 16 * GIB, 2 * CPU_OPERATIONS, 2 * CPU_BANDWIDTH, cpu=True)
 DEMO = {  # `make demo` on two idle cores: seconds and MB of each stage (docs/en/results.md)
     "prepare": (12.2, 589), "sft": (88.5, 1140), "samples": (33.0, 1092), "pairs": (12.0, 1092),
     "reference": (1.9, 1092), "dpo": (11.8, 1095), "candidates": (0.1, 1086), "hints": (43.3, 1137),
