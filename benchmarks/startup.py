@@ -1,4 +1,4 @@
-"""How long `koalign --help` takes, beside an empty Python and the import that it must avoid.
+"""How long `koalign --help` and `koalign plan` take, beside an empty Python and an import to avoid.
 
 .venv/bin/python benchmarks/startup.py [--json]
 """
@@ -15,6 +15,9 @@ from rich.table import Table
 CASES = {
     "python, doing nothing": "pass",
     "koalign --help": "from koalign.cli.app import app; app(['--help'])",
+    "koalign plan": (
+        "from koalign.cli.app import app; app(['plan', '--gpu', '24GB', '--model', 'Qwen/Qwen3-8B'])"
+    ),
     "from trl import SFTConfig": "from trl import SFTConfig",
 }
 

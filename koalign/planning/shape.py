@@ -16,6 +16,11 @@ from koalign.config.sections import ASSETS, resolve_path
 from koalign.records import KoalignError
 
 CONFIG = "config.json"
+SIZES = (
+    "vocabulary", "hidden", "intermediate", "layers", "heads", "kv_heads", "head_dim", "context"
+)  # fmt: skip
+MOST, MOST_LAYERS = 2**31, 10_000
+"""No size of a model is beyond."""
 
 
 @dataclass(frozen=True)
@@ -143,16 +148,17 @@ def shape_of(config: Mapping[str, Any], place: str) -> Shape:
 
     Raises KoalignError for one that does not say its sizes.
     """
-    config = {**config, **config.get("text_config", {})}
     try:
+        config = {**config, **(config.get("text_config") or {})}
         model_type = str(config["model_type"])
         family = FAMILIES.get(model_type, FAMILIES["llama"])
         heads, layers = int(config["num_attention_heads"]), int(config["num_hidden_layers"])
         hidden = int(config["hidden_size"])
         experts = int(config.get("num_experts") or config.get("num_local_experts") or 0)
         step, dense = config.get("decoder_sparse_step") or 1, config.get("mlp_only_layers") or []
-        sparse = [n for n in range(layers) if n not in dense and (n + 1) % step == 0]
-        return Shape(
+        known = range(min(layers, MOST_LAYERS))
+        sparse = [n for n in known if n not in dense and (n + 1) % step == 0]
+        shape = Shape(
             model_type=model_type,
             vocabulary=int(config["vocab_size"]),
             hidden=hidden,
@@ -170,11 +176,14 @@ def shape_of(config: Mapping[str, Any], place: str) -> Shape:
             expert_intermediate=int(config.get("moe_intermediate_size") or 0) if experts else 0,
             expert_layers=len(sparse) if experts else 0,
         )
-    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        if layers > MOST_LAYERS or any(not 0 < getattr(shape, n) < MOST for n in SIZES):
+            raise ValueError("a size is 0, below it, or beyond any model")
+    except (KeyError, TypeError, ValueError, OverflowError, ZeroDivisionError) as error:
         raise KoalignError(
             f"{place}: does not describe a causal language model ({type(error).__name__}: {error}); "
             "take the config.json that came with the weights"
         ) from None
+    return shape
 
 
 def published() -> dict[str, dict[str, Any]]:
@@ -205,7 +214,7 @@ def read_shape(model: Model) -> Shape:
         raise KoalignError(
             f"model.path: {folder} holds no {CONFIG}; give the folder of a model, or a hub id"
         ) from None
-    except (ValueError, OSError) as error:
+    except (ValueError, RecursionError, OSError) as error:
         raise KoalignError(f"{path}: cannot be read ({error}); take the model's own file") from None
     if not isinstance(config, dict):
         raise KoalignError(f"{path}: is no JSON object; take the model's own file")

@@ -12,7 +12,14 @@ from koalign.config.sections import ASSETS
 from koalign.evaluation.solving import controls
 from koalign.manifests import Manifest
 from koalign.planning import workload
-from koalign.planning.cards import CPU_BANDWIDTH, CPU_OPERATIONS, SPEEDS, Card, card_named
+from koalign.planning.cards import (
+    CPU_BANDWIDTH,
+    CPU_OPERATIONS,
+    SPEEDS,
+    Card,
+    card_here,
+    card_named,
+)
 from koalign.planning.changes import refuse_too_large, smallest_change, with_key
 from koalign.planning.counts import Counts, counts_of
 from koalign.planning.estimate import estimate
@@ -21,6 +28,7 @@ from koalign.planning.memory import GIB
 from koalign.planning.shape import read_shape
 from koalign.planning.workload import work_of
 from koalign.plans import Plan, write_plan
+from koalign.provenance import gpus
 from koalign.records import KoalignError
 from koalign.stages.pipeline import stages_of
 
@@ -209,3 +217,60 @@ def test_past_runs_on_the_same_card_say_how_fast_it_is(tmp_path):
     assert stages["sft"].measured and not stages["dpo"].measured
     assert stages["sft"].seconds == pytest.approx(3 * usual["sft"], rel=0.01)
     assert speeds(config, shape, card_named("T4"), tmp_path / "new") == {}
+
+
+@pytest.fixture
+def listed(tmp_path, monkeypatch):
+    """A machine whose nvidia-smi prints this."""
+
+    def make(*lines: str) -> None:
+        program = tmp_path / "bin" / "nvidia-smi"
+        program.parent.mkdir()
+        program.write_text("#!/bin/sh\n" + "".join(f"echo '{line}'\n" for line in lines), "utf-8")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+        gpus.cache_clear()
+
+    yield make
+    gpus.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "gib", "assumed"),
+    [
+        ("NVIDIA H200, 143771", "NVIDIA H200", 140.4, ""),
+        ("NVIDIA A100-SXM4-80GB, 81920", "NVIDIA A100-SXM4-80GB", 80, ""),
+        ("NVIDIA GeForce RTX 3090, 24576", "NVIDIA GeForce RTX 3090", 24, ""),
+        ("Tesla T4, 15360", "Tesla T4", 15, ""),
+        ("Some Card, 24576", "Some Card", 24, "a card of 24 GB is as fast as 3090"),
+    ],
+)
+def test_the_card_of_this_machine_is_the_first_that_nvidia_smi_lists(
+    listed, line, name, gib, assumed
+):
+    listed(line, "NVIDIA L4, 23034")
+    card = card_here()
+    assert (card.name, card.seen, card.assumed) == (name, 2, assumed)
+    assert card.memory / GIB == pytest.approx(gib, rel=0.01)
+    assert card.bfloat16 != ("T4" in line)
+
+
+def test_only_visible_cards_count(listed, monkeypatch):
+    listed("NVIDIA H100, 81559", "NVIDIA L4, 23034")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    assert (card_here().name, card_here().seen) == ("NVIDIA L4", 1)
+    gpus.cache_clear()
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert card_here().cpu
+
+
+def test_more_processes_than_gpus_are_refused(listed, tmp_path, monkeypatch):
+    listed("NVIDIA L4, 23034")
+    monkeypatch.chdir(tmp_path)
+    done = koalign("plan", "--model", "Qwen/Qwen3-0.6B", "-s", "training.processes=2", code=2)
+    assert "training.processes: 2, and 1 GPUs are seen here; lower it" in done.stderr
+
+
+def test_without_nvidia_smi_it_is_the_cpu(listed):
+    listed("NVIDIA-SMI has failed because it could not communicate with the driver")
+    assert card_here().cpu

@@ -27,6 +27,10 @@ def test_published_models_have_their_published_sizes(name):
     assert shape.cache(2) == cache * 1024
 
 
+SIZES_OF_A_LLAMA = {
+    "model_type": "llama", "vocab_size": 64, "hidden_size": 32, "intermediate_size": 48,
+    "num_hidden_layers": 2, "num_attention_heads": 4, "max_position_embeddings": 128,
+}  # fmt: skip
 CONFIGS = [
     ("llama", {}),
     ("llama", {"attention_bias": True, "mlp_bias": True, "tie_word_embeddings": True}),
@@ -90,6 +94,15 @@ def test_the_formula_counts_what_the_model_and_its_adapter_hold(model_type, opti
         ("{}", "does not describe a causal language model"),
         ('{"model_type": "clip", "hidden_size": 8}', "does not describe a causal language model"),
         ('{"model_type": "llama", "hidden_size": "wide"}', "does not describe"),
+        ("[" * 100_000, "cannot be read"),
+        ('{"text_config": null}', "does not describe"),
+        ('{"text_config": 3}', "does not describe"),
+        *(
+            (json.dumps({**SIZES_OF_A_LLAMA, key: size}), "does not describe")
+            for key in SIZES_OF_A_LLAMA
+            if key != "model_type"
+            for size in (0, -8, 10**12, None, [8])
+        ),
     ],
 )
 def test_a_folder_that_describes_no_model_is_refused(tmp_path, text, words):
