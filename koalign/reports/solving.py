@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import get_args
 
 from rich.text import Text
@@ -16,6 +17,7 @@ from koalign.evaluation.solving.solutions import (
     Solution,
     count_solutions,
     figures_of,
+    overlaps_of,
     right_of,
 )
 from koalign.evaluation.stats.wording import interval, listed, p_value, percent, points
@@ -126,6 +128,8 @@ def summary(solutions: Sequence[Solution], seconds: float) -> str:
     why = listed({name.replace("_", " "): counts[name] for name in reasons})
     right = right_of(solutions)
     accuracy = f"accuracy {percent(right.rate)} ({right.right:,} of {right.n:,}); " if right else ""
+    if overlaps := overlaps_of(solutions):
+        accuracy += f"ROUGE-L {percent(fmean(overlaps))} (long answers: {len(overlaps):,}); "
     return (
         f"{counts['problems']:,} problems, {counts['answered']:,} answered"
         f"{f' ({why})' if why else ''}, {counts['with_hint']:,} with a hint; {accuracy}"

@@ -5,7 +5,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from koalign.evaluation.solving.solutions import solve_by_vote
+from koalign.evaluation.solving.solutions import overlaps_of, solve_by_vote
 from koalign.evaluation.solving.voting import (
     Answer,
     Attempt,
@@ -19,6 +19,7 @@ from koalign.evaluation.solving.voting import (
 )
 from koalign.grading.grade import grade
 from koalign.records import Problem, Sample
+from koalign.reports.solving import summary
 
 CITY = Problem(
     question="사는 곳은?", choices=("서울", "부산", "대구", "광주"), answers=("2",), key="7번"
@@ -118,6 +119,17 @@ def test_the_gold_answer_has_no_say_in_what_is_answered():
     ]
     first, second, third = (line.model_copy(update={"problem": None}) for line in found)
     assert first == second == third
+
+
+def test_long_answers_are_measured_and_others_are_counted():
+    long = WORD.model_copy(update={"kind": "long", "answers": ("서울에서 산다",)})
+    lines = [
+        solve_by_vote(long, attempt([said("서울에서 산다")], problem=long)),
+        solve_by_vote(WORD, attempt([said("정답: 서울")], problem=WORD)),
+    ]
+    assert overlaps_of(lines) == [1.0]
+    line = summary(lines, 0.0)
+    assert "accuracy 100.0 % (1 of 1); ROUGE-L 100.0 % (long answers: 1)" in line
 
 
 def test_a_line_says_hints_votes_agreement_and_what_was_spent():

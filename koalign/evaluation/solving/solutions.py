@@ -23,6 +23,7 @@ from koalign.evaluation.solving.voting import (
 )
 from koalign.evaluation.stats.tables import frequencies
 from koalign.grading.grade import FinishReason, GradeLine, regrade
+from koalign.grading.overlap import rouge_l
 from koalign.jsonl import iter_json_lines, parse_record
 from koalign.records import Count, Drop, KoalignError, Problem, Ranking, Record
 
@@ -174,6 +175,15 @@ def right_of(solutions: Sequence[Solution]) -> Count | None:
     ]
     right = sum(graded.correct for graded in regrade(lines))
     return Count(right=right, n=len(lines)) if lines else None
+
+
+def overlaps_of(solutions: Sequence[Solution]) -> list[float]:
+    """The ROUGE-L of each long answer that has a gold one; 0 where there is no answer."""
+    return [
+        max(rouge_l(solution.answer or "", gold) for gold in solution.problem.answers)
+        for solution in solutions
+        if solution.problem and solution.problem.answers and solution.problem.kind == "long"
+    ]
 
 
 def count_solutions(solutions: Sequence[Solution]) -> dict[str, int]:
