@@ -87,7 +87,7 @@ class _Scale:
         places = range(len(earned)) if places is None else places
         macro, subjects = self.average == "macro", [self.subjects[n] for n in places]
         if self.metric in FROM_ANSWERS and not self.from_scores:
-            gold = [system.predictions[n].gold[0] for n in places]
+            gold = [system.predictions[n].gold_class for n in places]
             predicted = [system.predictions[n].answer for n in places]
             if self.metric == "f1":
                 return task_f1_measure(gold, predicted, subjects, macro=macro)

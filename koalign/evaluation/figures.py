@@ -106,7 +106,7 @@ def _row(protocol: Protocol, items: Sequence[_Item]) -> Row:
 
 def _measure(protocol: Protocol, metric: str, items: Sequence[_Item]) -> Measure | None:
     """None where no item can be measured so."""
-    gold = [item.problem.answers[0] for item in items]
+    gold = [item.prediction.gold_class for item in items]
     predicted = [item.prediction.answer for item in items]
     subjects = [item.subject for item in items]
     macro = protocol.average == "macro"

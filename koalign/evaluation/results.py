@@ -48,6 +48,11 @@ class Prediction(Record):
     """Generated, over all samples; 0 where candidates were scored."""
 
     @property
+    def gold_class(self) -> str:
+        """Of several right answers the one that was given, else the first: what an F1 counts."""
+        return self.answer if self.answer in self.gold else self.gold[0]
+
+    @property
     def name(self) -> str:
         """Key, question and id, for people."""
         return named(self.id, self.question, self.key)

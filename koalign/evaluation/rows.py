@@ -128,7 +128,7 @@ def _row(
         n=share.n,
         ci_low=share.low,
         ci_high=share.high,
-        macro_f1=macro_f1([one.gold[0] for one in own], [one.answer for one in own])
+        macro_f1=macro_f1([one.gold_class for one in own], [one.answer for one in own])
         if metric == "accuracy"
         else None,
         **difference,

@@ -121,6 +121,14 @@ def test_csat_has_macro_f1_and_accuracy_and_points_where_every_problem_has_some(
     assert notes == ["points: no figure, for 1 of 4 problems have no 배점"]
 
 
+def test_of_two_right_answers_the_one_given_is_the_class_of_an_f1():
+    problems, predictions = items([("1", "1"), ("2", "2"), ("1", "2")], subject="")
+    both = ("1", "2")
+    problems[2] = problems[2].model_copy(update={"answers": both})
+    predictions[2] = predictions[2].model_copy(update={"gold": both, "correct": True})
+    assert results_of(load_protocol("csat"), problems, predictions)[0]["csat"]["macro_f1"] == 1
+
+
 def test_kice_without_points_has_none_and_says_so():
     results, notes = results_of(
         load_protocol("kice"), *items([("1", "1"), ("1", "2")], subject="문법")

@@ -101,10 +101,10 @@ def test_where_nobody_votes_the_line_says_why():
 
 
 def test_two_ways_to_write_a_short_answer_are_two_votes_for_one_answer():
-    texts = [said("정답: DNA"), said('정답: "dna"'), said("정답: RNA", -0.01)]
+    texts = [said("정답: Gene"), said('정답: "gene"'), said("정답: RNA", -0.01)]
     found = solve_by_vote(WORD, attempt(texts, problem=WORD))
     assert sorted(found.votes.values()) == [1, 2] and found.agreement == round(2 / 3, 4)
-    assert found.answer == "DNA"
+    assert found.answer == "Gene"
 
 
 def test_the_gold_answer_has_no_say_in_what_is_answered():

@@ -33,6 +33,7 @@ from koalign.data.formats.fields import (
     as_text,
     gold,
     is_missing,
+    literal,
     offered,
     optional,
     text,
@@ -112,7 +113,7 @@ def _aihub(row: Row) -> Problem:
         return Problem(
             question=text(row, "question"), passage=passage, answers=answers, kind="short", key=key
         )
-    choices = texts(offered(as_list(options, "options")), "options")
+    choices = texts(offered(as_list(literal(options, "options"), "options")), "options")
     values = _given([given] if isinstance(given, str | int) else given)
     return Problem(
         question=text(row, "question"),
