@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from koalign.data.formats.files import SUFFIXES, contents
+from koalign.data.formats.files import SUFFIXES, TOO_LARGE, contents, most_unpacked
 from koalign.data.formats.split_names import split_in_name
 from koalign.data.formats.spreadsheets import read_sheet
 from koalign.data.formats.tables import Grid, Table
@@ -251,28 +251,58 @@ def _json(name: str, split: str, text: str, encoding: str) -> Document:
     return Document(name, split, lambda: _numbered(f"{name}: item", items), value, encoding)
 
 
+MOST_ROWS, BATCH_BYTES = 2_000_000, 2**26
+"""Of a Parquet file, and of so many rows as are unpacked together."""
+
+
 def _parquet(name: str, split: str, data: bytes) -> Document:
     import pyarrow
     import pyarrow.parquet
 
-    def refused(error: Exception) -> KoalignError:
-        return KoalignError(f"{name}: not a Parquet file that can be read ({shown(str(error))})")
+    def refused(reason: object) -> KoalignError:
+        return KoalignError(f"{name}: not a Parquet file that can be read ({shown(str(reason))})")
 
+    faults = (pyarrow.ArrowException, OSError, ValueError, OverflowError)
+    """Beside broken files: texts that are no UTF-8, and a date that Python does not know."""
     try:
-        table = pyarrow.parquet.read_table(io.BytesIO(data))
-        table.validate(full=True)  # texts that are no UTF-8
-        header = tuple(table.column_names)
-    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
+        file = pyarrow.parquet.ParquetFile(io.BytesIO(data))
+        groups = [file.metadata.row_group(n) for n in range(file.num_row_groups)]
+        chunks = [g.column(n).total_uncompressed_size for g in groups for n in range(g.num_columns)]
+        header = tuple(file.schema_arrow.names)
+        if len({*header}) < len(header):
+            raise ValueError("two columns have one name")
+    except faults as error:
         raise refused(error) from None
+    if file.metadata.num_rows > MOST_ROWS:
+        raise refused(f"{file.metadata.num_rows:,} rows, and {MOST_ROWS:,} are the most")
+    # A row may hold a whole chunk, and each row the same one.
+    size = max(1, min(1000, BATCH_BYTES // max([1, *chunks])))
 
     def values() -> Iterator[Any]:
-        for batch in table.to_batches(max_chunksize=1000):
-            try:
-                yield from batch.to_pylist()
-            except (ValueError, OverflowError) as error:  # a date that Python does not know
-                raise refused(error) from None
+        left = most_unpacked(len(data))  # a value is stored once however many rows have it
+        try:
+            if sum(chunks) > left:
+                raise ValueError(TOO_LARGE)
+            for batch in file.iter_batches(batch_size=size, use_threads=False):
+                batch.validate(full=True)
+                for row in batch.to_pylist():
+                    left -= _length(row)
+                    if left < 0:
+                        raise ValueError(TOO_LARGE)
+                    yield row
+        except faults as error:
+            raise refused(error) from None
 
     return Document(name, split, lambda: _numbered(f"{name}: row", values()), header=header)
+
+
+def _length(value: Any) -> int:
+    """About as many bytes as a value has."""
+    if isinstance(value, dict):
+        return sum(map(_length, value.values()))
+    if isinstance(value, list):
+        return 8 + sum(map(_length, value))
+    return len(value) if isinstance(value, str | bytes) else 8
 
 
 def first_rows(rows: Iterable[Row | Drop], count: int = 20) -> list[dict[str, Any]]:

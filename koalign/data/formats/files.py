@@ -7,6 +7,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path, PurePath, PurePosixPath
 
@@ -17,6 +18,12 @@ from koalign.text.korean import composed
 SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet", ".xlsx")
 _UTF8_NAME = 0x800
 """The bit of a zip's member that says that its name is in UTF-8."""
+MOST_BYTES = 2**32
+"""Of one file, and of all that a zip holds."""
+UNPACKED, RATIO, LEVELS = 2**26, 100, 3
+"""A zip or a Parquet file holds at most so many bytes, or so many times its own size; zips within zips."""
+TOO_LARGE = "what it holds is too large for its size"
+PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def contents(path: Path) -> Iterator[tuple[str, str, bytes]]:
@@ -37,6 +44,11 @@ def contents(path: Path) -> Iterator[tuple[str, str, bytes]]:
         raise KoalignError(f"{path}: no such file")
     else:
         yield from _in_file(path, _written(path, 1 if _is_zip(path) else 2))
+
+
+def most_unpacked(size: int) -> int:
+    """How many bytes may come out of a packed file of so many."""
+    return min(MOST_BYTES, max(UNPACKED, RATIO * size))
 
 
 def of_other_kinds(path: Path) -> dict[str, str]:
@@ -76,27 +88,64 @@ def _in_file(path: Path, known_as: PurePath) -> Iterator[tuple[str, str, bytes]]
     name, known = _readable(path), composed(str(known_as))
     try:
         if _is_zip(path):
-            for inside, data in _in_zip(path):
+            room = _Room(most_unpacked(path.stat().st_size))
+            for inside, data in _in_zip(path, room, LEVELS):
                 yield f"{name}/{inside}", f"{known}/{inside}", data
         else:
-            yield name, known, path.read_bytes()
+            yield name, known, _whole(path)
     except OSError as error:
         raise KoalignError(f"{name}: cannot be read ({error.strerror or error})") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        ValueError,
+    ) as error:
         raise KoalignError(f"{name}: not a zip that can be read ({str(error)[:200]})") from None
 
 
-def _in_zip(file: Path | io.BytesIO) -> Iterator[tuple[str, bytes]]:
+def _whole(path: Path) -> bytes:
+    """The bytes of a file; raises OSError for a device or a pipe, which may have no end."""
+    if path.exists() and not path.is_file():
+        raise OSError("no plain file")
+    if path.stat().st_size > MOST_BYTES:
+        raise OSError(f"larger than {MOST_BYTES / 2**30:g} GiB")
+    return path.read_bytes()
+
+
+@dataclass
+class _Room:
+    """What may still be unpacked of a zip."""
+
+    left: int
+
+    def take(self, member: zipfile.ZipInfo) -> int:
+        """The size of a member; raises BadZipFile where there is no room for it."""
+        if member.compress_type not in PACKINGS:
+            raise zipfile.BadZipFile(f"{member.filename}: packed otherwise than by deflate")
+        self.left -= member.file_size
+        if self.left < 0:
+            raise zipfile.BadZipFile(TOO_LARGE)
+        return member.file_size
+
+
+def _in_zip(file: Path | io.BytesIO, room: _Room, levels: int) -> Iterator[tuple[str, bytes]]:
     """(path, bytes) of every file in a zip and in the zips in it; two of one name are two."""
+    if not levels:
+        raise zipfile.BadZipFile(f"more than {LEVELS} zips within each other")
     with zipfile.ZipFile(file) as archive:
         for member in sorted(archive.infolist(), key=_member_name):
             path = PurePosixPath(_member_name(member).lstrip("/"))
             hidden = any(part[0] == "." and part != ".." for part in path.parts)
             if hidden or not _is_known(path) or member.is_dir():
                 continue
-            data = archive.read(member)
+            size = room.take(member)
+            with archive.open(member) as packed:
+                data = packed.read(size + 1)  # and no more, whatever is packed
             if _is_zip(path):
-                for inside, content in _in_zip(io.BytesIO(data)):
+                for inside, content in _in_zip(io.BytesIO(data), room, levels - 1):
                     yield f"{path}/{inside}", content
             else:
                 yield str(path), data

@@ -196,7 +196,7 @@ def _read_rows(
                 open_kind.append(len(into.records))
             into.records.append(record)
             if format.text:
-                into.texts.append("" if isinstance(row, Drop) else optional(row, format.text))
+                into.texts.append(_text_of(row, format.text))
     _set_kind(document.name, open_kind, kind, into)
     if other_splits:
         into.not_read[document.name] = f"{other_splits} rows say another split"
@@ -209,6 +209,13 @@ def _read_rows(
     )
     if answer_from is None and zeros > MANY_ZEROS * last:
         into.from_zero[document.name] = zeros
+
+
+def _text_of(row: Row | Drop, name: str) -> str:
+    try:
+        return "" if isinstance(row, Drop) else optional(row, name)
+    except Refused:  # a list, say
+        return ""
 
 
 def _without_answer(row: Row, dropped: Drop) -> Row:

@@ -18,6 +18,9 @@ from koalign.records import KoalignError
 TITLES = 10
 """Lines in which a header is looked for: above it may stand a title."""
 
+MOST_COLUMNS = 20_000
+"""A spreadsheet has 16,384."""
+
 
 class Grid(ABC):
     """Records below a header; `header` has the names of the columns, no two of them the same."""
@@ -59,6 +62,8 @@ class Grid(ABC):
         # A quotation mark that the header opens and a row closes would swallow the rows between.
         if place > start + 1 and not self._same_size(cells, place):
             cells = "no line of CSV (it runs on into the next line)"
+        if len(cells) > MOST_COLUMNS and not isinstance(cells, str):
+            cells = f"{len(cells):,} columns long, and {MOST_COLUMNS:,} are the most"
         if isinstance(cells, str):
             raise KoalignError(f"{self._name}:{start + 1}: the header is {cells}")
         self._take(cells, start, place)
