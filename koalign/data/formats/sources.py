@@ -56,7 +56,7 @@ def read_source(
         raise KoalignError(f"{path}: no file in it that koalign reads")
     if not reading.files:
         name, why = next(iter(reading.not_read.items()))
-        raise KoalignError(f"{path}: nothing to read for {wanted}: {name} {why}")
+        raise KoalignError(f"{path}: nothing to read for {wanted}: {name}: {why}")
     if not on_hub:
         reading.not_read.update(of_other_kinds(Path(path)))
     if reading.from_zero and not needs_answers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -67,7 +68,8 @@ def read_sheet(name: str, data: bytes, sheet: str | None = None) -> tuple[Sheet,
             f"{name}: .xlsx files need openpyxl: pip install 'koalign[xlsx]', or save the sheet as CSV"
         ) from None
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of openpyxl, on styles and extensions
             size = sum(member.file_size for member in archive.infolist())
             xml = sum(m.file_size for m in archive.infolist() if m.filename.endswith(".xml"))
             if xml > MOST_BYTES or size > 10 * MOST_BYTES:
