@@ -217,7 +217,9 @@ class _Preflight:
         train, dev, test = (splits.splits[name] for name in SPLITS)
         self.catch(lambda: refuse_unreadable_targets(renderer, train[:READ_BACK]))
         self.catch(lambda: teachable(renderer, train))
-        if not splits.rankings and not any(map(renderer.can_verify, train)):
+        verifiable = any(map(renderer.can_verify, train))
+        # Where an evaluation follows, the chain ends with SFT.
+        if not (splits.rankings or verifiable or "evaluate" in self.names):
             self.found.append(
                 f"data.train: no rule can verify answers of kind {kinds}, and samples become pairs only "
                 "where one can; take problems of kind choice, short or span, or rankings"
@@ -225,7 +227,11 @@ class _Preflight:
         if config.data.test:
             self.catch(lambda: refuse_unanswered(test))
         to_plateau = self.shape and config.sft.epochs == "auto"
-        if to_plateau and config.data.dev and not any(map(renderer.can_verify, dev)):
+        if (
+            to_plateau
+            and config.data.dev
+            and not any(map(renderer.can_verify if verifiable else renderer.can_teach, dev))
+        ):
             self.found.append(str(needs_probe("sft", NO_DEV, "set data.dev")))
 
     def _prepared(self) -> Preparation | None:

@@ -107,6 +107,19 @@ def _tell_outdated(stages: Sequence[Stage], config: Config, run_dir: Path) -> No
             )
 
 
+def _ends_with_sft(stages: Sequence[Stage], run_dir: Path) -> bool:
+    """Whether stages that end with an evaluation would make pairs of nothing, which is said."""
+    from koalign.stages.pipeline import makes_no_pairs
+
+    no_pairs = any(stage.name == "evaluate" for stage in stages) and makes_no_pairs(run_dir)
+    if no_pairs:
+        say(
+            "all training problems have long answers, which no rule verifies, and there are no rankings: "
+            "no pairs, so the chain ends with SFT"
+        )
+    return no_pairs
+
+
 def execute_each(
     stages: Sequence[Stage], config: Config, run_dir: Path, force: bool, seed: str = ""
 ) -> None:
@@ -118,7 +131,7 @@ def execute_each(
     from koalign.preflight import data_findings
     from koalign.reports.views import describe
     from koalign.run import execute
-    from koalign.stages.pipeline import without_hints
+    from koalign.stages.pipeline import without_hints, without_pairs
 
     for number, stage in enumerate(stages, start=1):
         title = f"{seed}stage {number} of {len(stages)}: {stage.name}"
@@ -127,6 +140,9 @@ def execute_each(
         later = stages[number:]
         if stage.name == "prepare" and ran and len(later) > 1:
             refuse(data_findings(config, stages, run_dir))
+        if stage.name == "prepare" and _ends_with_sft(later, run_dir):
+            execute_each(without_pairs(later), config, run_dir, force, seed)
+            return
         if stage.name == "hints" and not made.counts["kept"] and later[-1].name == "evaluate":
             say("none of the hints passed, so the chain ends with DPO")
             execute_each(without_hints(later), config, run_dir, force, seed)
@@ -144,13 +160,15 @@ def run_stages(
     from koalign.config.files import load_config
     from koalign.locking import locked
     from koalign.reports.views import print_results
-    from koalign.stages.pipeline import stages_of
+    from koalign.stages.pipeline import stages_of, without_pairs
 
     config = load_config(files or [], settings or [])
     stages = stages_of(command, config)
     if command == "evaluate":
         _warn_without_hints(config)
     with locked(run_dir):
+        if command == "evaluate" and _ends_with_sft(stages, run_dir):
+            stages = without_pairs(stages)
         _tell_outdated(stages, config, run_dir)
         execute_each(stages, config, run_dir, force)
     if command == "prepare":

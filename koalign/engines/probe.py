@@ -13,6 +13,8 @@ from koalign.data.prompting.prompts import Renderer
 from koalign.data.prompting.tokens import prompt_ids
 from koalign.engines.engine import Request
 from koalign.engines.hf import HfEngine
+from koalign.engines.likelihood_probe import LikelihoodProbe, likelihood_questions
+from koalign.engines.modes import evaluating
 from koalign.grading.grade import grade
 from koalign.guard import needs_probe
 from koalign.records import Base, Problem, Sample, Verdict
@@ -39,13 +41,8 @@ class Probe:
         without an extractable answer. Mode, adapter, weights and random state of the model stay as
         they were.
         """
-        modes = {module: module.training for module in model.modules()}
-        model.eval()
-        try:
+        with evaluating(model):
             answered = self._answer(model)
-        finally:
-            for module, training in modes.items():
-                module.training = training
         measures: dict[str, float] = {}
         for side, requests in self.sides.items():
             right = sum(answered[r.problem_id][1].correct for r in requests)
@@ -96,10 +93,11 @@ def open_probe(
     held_out: Sequence[Problem],
     *,
     needed: bool = False,
-) -> Probe | None:
+) -> Probe | LikelihoodProbe | None:
     """The probe of a training, the same for the same problems; none, and a line that says why, without dev.
 
-    Only problems are asked that a rule can verify. An id is a hash, so those with the lowest ids are
+    Only problems are asked that a rule can verify; of gold texts where none can be, the likelihood is
+    measured. An id is a hash, so those with the lowest ids are
     drawn as by lot, in whatever order the files are. Where it is `needed`, by `epochs: auto`, none is a
     KoalignError.
     """
@@ -107,6 +105,18 @@ def open_probe(
         if needed:
             raise needs_probe(title, "probe.problems is 0", "raise it")
         return None
+    if trained and not any(map(renderer.can_verify, trained)):
+        texts = {
+            side: likelihood_questions(
+                renderer, tokenizer, base, sorted(pool, key=lambda p: p.id)[: section.problems]
+            )
+            for side, pool in (
+                ("train", trained),
+                ("held_out", list(filter(renderer.can_teach, held_out))),
+            )
+        }
+        if all(texts.values()):
+            return LikelihoodProbe(tokenizer, base, section.batch_size, texts)
     problems: dict[str, Problem] = {}
     sides: dict[str, list[Request]] = {}
     for side, pool in (("train", trained), ("held_out", held_out)):

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from koalign.config.sections import Config
-from koalign.manifests import PRODUCERS
+from koalign.manifests import PRODUCERS, ROUND, read_manifest
 from koalign.run import Stage, in_round
 from koalign.stages import (
     candidates,
@@ -88,6 +88,28 @@ def without_hints(stages: Sequence[Stage]) -> tuple[Stage, ...]:
         for stage in stages
         if stage.name not in WITH_HINTS
     )
+
+
+def without_pairs(stages: Sequence[Stage]) -> tuple[Stage, ...]:
+    """The stages of a chain that ends with SFT, evaluated as far as it goes."""
+    gone = {*WITH_HINTS, *(stage.name for stage in (*PAIRS, *DPO, dpo.RFT))}
+    return tuple(
+        replace(stage, inputs=tuple(name for name in stage.inputs if _maker(name) not in gone))
+        for stage in stages
+        if _maker(stage.name) not in gone
+    )
+
+
+def makes_no_pairs(run_dir: Path) -> bool:
+    """Whether no rule verifies an answer to the training problems, and there are no rankings."""
+    prepared = read_manifest(run_dir / prepare.STAGE.name)
+    counts = prepared.counts if prepared else {}
+    return 0 < counts.get("train", 0) == counts.get("long", 0) and not counts.get("rankings")
+
+
+def _maker(name: str) -> str:
+    """The name of the stage, without its round, that an input comes from."""
+    return name.partition("/")[0].partition(ROUND)[0]
 
 
 def _evaluation(config: Config) -> tuple[tuple[Stage, ...], tuple[Stage, ...]]:

@@ -84,9 +84,11 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     }
     write_json(out / "report.json", report)
     write_atomically(out / "report.html", dataset_page(report, splits))
+    long = sum(problem.kind == "long" for problem in splits["train"])
     return StageResult(
         counts={
             **{name: len(problems) for name, problems in splits.items()},
+            **({"long": long} if long else {}),
             **({"rankings": len(prepared.rankings)} if prepared.rankings else {}),
             "hints": len(hints),
             **count_reasons(dropped, "dropped_"),

@@ -19,19 +19,19 @@ from typing import Any
 from transformers import TrainerCallback
 
 from koalign.config.training import Dpo, Probing
-from koalign.evaluation.stats.intervals import difference_interval
+from koalign.evaluation.stats.intervals import Z_95, difference_interval
 from koalign.jsonl import write_json
 from koalign.text.visible import say
 from koalign.tracking import Log
-from koalign.training.history import PREFIX, Entry, evaluations, fell_each_time
+from koalign.training.history import PREFIX, Entry, evaluations, fell_each_time, measured
 from koalign.training.plateau import ROUNDS, rate, start_of_fall
 from koalign.training.processes import from_first
 
 SETTINGS = {"rft": "dpo", "reasoning": "answer", "plateau": "sft"}
 """Controls -> the section of the config that they are trained with; other trainings are named as theirs."""
 _CANDIDATES = {
-    False: "best held-out accuracy of the trained steps, of equals the last; step 0 is no candidate",
-    True: "best held-out accuracy, of equals the last; step 0, the adapter at the start, is a candidate",
+    False: "best held-out result of the trained steps, of equals the last; step 0 is no candidate",
+    True: "best held-out result, of equals the last; step 0, the adapter at the start, is a candidate",
 }
 
 
@@ -108,7 +108,7 @@ def reason_to_stop(title: str, watch: Watch, history: Sequence[Entry], steps: in
     if patience is not None and fell_each_time(shares, patience):
         last = shares[-patience - 1 :]
         return (
-            f"held-out accuracy fell {patience} evaluations running "
+            f"held-out {measured(history)} fell {patience} evaluations running "
             f"({', '.join(f'{share:.1%}' for share in last)}; probe.patience); "
             f"lower {settings}.learning_rate or {settings}.epochs"
         )
@@ -158,7 +158,8 @@ def report(title: str, watch: Watch, state: Any) -> dict[str, float]:
         say(f"{title}: step {kept} is kept{start}: {_summary(best)}", err=True)
         if best["held_out"] < answers[0]["held_out"]:
             say(
-                f"{title}: held-out accuracy was {answers[0]['held_out']:.1%} before this training: "
+                f"{title}: held-out {measured(history)} was {answers[0]['held_out']:.1%} before this "
+                "training: "
                 f"{best['held_out_n']:.0f} problems show no gain; step 0 is untrained and not kept",
                 err=True,
             )
@@ -246,18 +247,23 @@ def _with_gap(entry: Entry) -> dict[str, float]:
     # In an order of its own, since what transformers has saved and read again is sorted.
     values = {name.removeprefix(PREFIX): entry[name] for name in ("step", *sorted(entry))}
     train_n, held_out_n = round(values["train_n"]), round(values["held_out_n"])
+    gap = values["train"] - values["held_out"]
+    if "held_out_error" in values:
+        half = Z_95 * math.hypot(values["train_error"], values["held_out_error"])
+        return {**values, "gap": gap, "gap_low": gap - half, "gap_high": gap + half}
     low, high = difference_interval(
         round(values["train"] * train_n),
         train_n,
         round(values["held_out"] * held_out_n),
         held_out_n,
     )
-    return {**values, "gap": values["train"] - values["held_out"], "gap_low": low, "gap_high": high}
+    return {**values, "gap": gap, "gap_low": low, "gap_high": high}
 
 
 def _summary(entry: Entry) -> str:
+    what = "likelihood per token" if "held_out_error" in entry else "accuracy"
     return (
-        f"held-out accuracy {entry['held_out']:.1%} (of {entry['held_out_n']:.0f}), "
+        f"held-out {what} {entry['held_out']:.1%} (of {entry['held_out_n']:.0f}), "
         f"on training problems {entry['train']:.1%}, gap {entry['gap']:+.1%} "
         f"({entry['gap_low']:+.1%} to {entry['gap_high']:+.1%}), {entry['tokens']:.0f} tokens"
     )

@@ -15,6 +15,12 @@ def evaluations(history: Sequence[Entry]) -> list[Entry]:
     return [entry for entry in history if PREFIX + "held_out" in entry]
 
 
+def measured(history: Sequence[Entry]) -> str:
+    """What the probe measures: accuracy, or of gold texts the likelihood of a token."""
+    likelihood = any(PREFIX + "held_out_error" in entry for entry in history)
+    return "likelihood per token" if likelihood else "accuracy"
+
+
 def fell_each_time(shares: Sequence[float], patience: int) -> bool:
     """Whether the last `patience` shares were each below the one before."""
     return len(shares) > patience and all(

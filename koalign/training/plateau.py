@@ -9,9 +9,10 @@ round and the fall takes one. Everything follows from the history, so that a res
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
-from koalign.training.history import PREFIX, Entry, evaluations, fell_each_time
+from koalign.training.history import PREFIX, Entry, evaluations, fell_each_time, measured
 
 ROUNDS = 20
 """Most rounds of a training, the fall among them."""
@@ -26,8 +27,8 @@ def epochs_of_round(steps_of_epoch: int) -> int:
     return math.ceil(ROUND_STEPS / steps_of_epoch)
 
 
-def is_plateau(shares: Sequence[float], problems: float) -> bool:
-    """Whether the best of the last `WINDOW` held-out accuracies is no more than a standard error above the
+def is_plateau(shares: Sequence[float], error_of: Callable[[float], float]) -> bool:
+    """Whether the best of the last `WINDOW` held-out figures is no more than a standard error above the
     best before them.
 
     The paired error would be smaller, and needs the verdict of every problem in the history.
@@ -35,7 +36,7 @@ def is_plateau(shares: Sequence[float], problems: float) -> bool:
     if len(shares) <= WINDOW:
         return False
     before = max(shares[:-WINDOW])
-    return max(shares[-WINDOW:]) <= before + error(before, problems)
+    return max(shares[-WINDOW:]) <= before + error_of(before)
 
 
 def error(share: float, problems: float) -> float:
@@ -43,6 +44,12 @@ def error(share: float, problems: float) -> float:
     of 0 and 1 have one, too."""
     smoothed = (share * problems + 1) / (problems + 2)
     return math.sqrt(smoothed * (1 - smoothed) / problems)
+
+
+def _error_of(entry: Entry, share: float) -> float:
+    """The standard error of a held-out figure; a likelihood comes with its own."""
+    own = entry.get(PREFIX + "held_out_error")
+    return error(share, entry[PREFIX + "held_out_n"]) if own is None else own
 
 
 def start_of_fall(
@@ -53,21 +60,23 @@ def start_of_fall(
     The first of: a plateau, `probe.patience`, and all rounds but the one for the fall.
     """
     shares: list[float] = []
+    measure = f"held-out {measured(history)}"
     for entry in evaluations(history):
-        step, problems = int(entry["step"]), entry[PREFIX + "held_out_n"]
+        step = int(entry["step"])
+        error_of = partial(_error_of, entry)
         shares.append(entry[PREFIX + "held_out"])
         latest = ", ".join(f"{share:.1%}" for share in shares[-WINDOW:])
-        if is_plateau(shares, problems):
+        if is_plateau(shares, error_of):
             before = max(shares[:-WINDOW])
             return step, (
-                f"held-out accuracy no longer rises by more than its error "
-                f"({before:.1%} ± {100 * error(before, problems):.1f}, then {latest})"
+                f"{measure} no longer rises by more than its error "
+                f"({before:.1%} ± {100 * error_of(before):.1f}, then {latest})"
             )
         if patience is not None and fell_each_time(shares, patience):
-            return step, f"held-out accuracy fell {patience} evaluations running (probe.patience)"
+            return step, f"{measure} fell {patience} evaluations running (probe.patience)"
         if step >= (ROUNDS - 1) * round_steps:
             return step, (
-                f"held-out accuracy still rises after {ROUNDS - 1} evaluations, the most ({latest}); "
+                f"{measure} still rises after {ROUNDS - 1} evaluations, the most ({latest}); "
                 "set a number of epochs to train longer"
             )
     return None

@@ -15,6 +15,7 @@ from koalign.adapters.cards import adapter_id
 from koalign.config.engine import Engine
 from koalign.config.inputs import Model, Sampling
 from koalign.config.training import Probing, Training
+from koalign.data.prompting.tokens import completion_ids, prompt_ids
 from koalign.engines.drawing import requests_for
 from koalign.engines.opening import open_engine
 from koalign.engines.probe import Probe, open_probe
@@ -190,3 +191,26 @@ def test_a_pass_in_eval_mode_leaves_the_gradients_of_a_4_bit_base_as_they_are():
         return torch.cat([p.grad.flatten() for p in policy.parameters() if p.requires_grad])
 
     assert torch.equal(gradients(asked_before=True), gradients(asked_before=False))
+
+
+def test_gold_texts_that_no_rule_verifies_are_measured_by_their_likelihood(tokenizer):
+    long = [
+        Problem(question=f"{n}번 까닭은?", kind="long", answers=(f"{n}번은 그러하기 때문이다.",))
+        for n in range(8)
+    ]
+    probe = opened(tokenizer, long[:5], long[5:], needed=True)
+    policy = awake()
+    before = {name: value.clone() for name, value in policy.state_dict().items()}
+    measures = probe(policy)
+    assert (measures["train_n"], measures["held_out_n"]) == (5, 3)
+    assert 0 < measures["held_out"] < 1 and 0 < measures["held_out_error"] < 1
+    prompts = [RENDERER.render(problem, "answer") for problem in long[5:]]
+    ids = completion_ids(tokenizer, prompts, [RENDERER.target(problem) for problem in long[5:]])
+    means = []
+    for prompt, target in zip(prompt_ids(tokenizer, prompts), ids, strict=True):
+        with torch.no_grad():
+            logits = policy.eval()(input_ids=torch.tensor([[*prompt, *target]])).logits[0]
+        logps = logits.log_softmax(dim=-1)[len(prompt) - 1 : -1]
+        means.append(float(logps[range(len(target)), target].mean()))
+    assert measures["held_out"] == pytest.approx(np.exp(np.mean(means)), rel=1e-3)
+    assert all(torch.equal(before[name], value) for name, value in policy.state_dict().items())

@@ -83,16 +83,6 @@ def test_a_single_finding_is_the_line_of_the_stage(folder, name):
     assert not files(folder)
 
 
-def test_problems_that_no_rule_verifies_stop_a_run_before_any_stage(scripted):
-    rows = [
-        {"question": f"{n}번 글을 요약하시오.", "answer": "요약", "kind": "long"} for n in range(9)
-    ]
-    write_lines(Path("train.jsonl"), rows)
-    done = koalign("run", "-s", "data.hints=null", code=2)
-    assert "data.train: no rule can verify answers of kind long" in done.stderr
-    assert not RUN.exists()
-
-
 def test_a_test_split_without_answers_stops_a_run_before_any_stage(scripted):
     row = problem(101)
     del row["answer"]

@@ -1,5 +1,6 @@
 """Where `epochs: auto` lowers the rate and ends, over any history of the probe."""
 
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -37,16 +38,18 @@ def history(shares, problems=100.0) -> list[dict]:
 
 @given(SHARES, st.integers(1, 1000))
 def test_a_plateau_is_a_best_that_the_latest_do_not_pass_by_more_than_its_error(shares, problems):
-    found = is_plateau(shares, problems)
+    found = is_plateau(shares, partial(error, problems=problems))
     if len(shares) <= WINDOW:
         assert not found
         return
     best = max(shares[:-WINDOW])
     limit = best + error(best, problems)
     assert found == (max(shares[-WINDOW:]) <= limit)
-    assert not is_plateau([*shares[:-1], limit + 1e-6], problems)
-    assert is_plateau([*shares[:-WINDOW], *[best] * WINDOW], problems)
-    assert not is_plateau([shares[0]] * WINDOW, problems)  # too few to see one
+    assert not is_plateau([*shares[:-1], limit + 1e-6], partial(error, problems=problems))
+    assert is_plateau([*shares[:-WINDOW], *[best] * WINDOW], partial(error, problems=problems))
+    assert not is_plateau(
+        [shares[0]] * WINDOW, partial(error, problems=problems)
+    )  # too few to see one
 
 
 @given(SHARES, PATIENCE)

@@ -1,0 +1,52 @@
+"""A Q&A project without choices goes the whole way: SFT, no pairs in words, an evaluation by ROUGE-L."""
+
+import json
+
+import pytest
+from support.command import RUN, koalign
+from support.problems import write_lines
+
+TERMS = ("주식교환", "흡수합병", "영업양도", "공개매수")
+SIDES = ("이사회", "채권자", "소수 주주", "자문사", "규제 당국")
+ASKED = [
+    {
+        "question": f"{term}에서 {side}의 역할은 무엇인가?",
+        "answer": f"{term}에서 {side}의 일은 절차의 기한과 계약의 조건을 살피고 그 근거를 서면으로 남기는 것이다.",
+    }
+    for term in TERMS
+    for side in SIDES
+]
+
+
+@pytest.fixture
+def questions(scripted):
+    for name, rows in (("train", ASKED[:12]), ("dev", ASKED[12:15]), ("test", ASKED[15:])):
+        write_lines(scripted / f"{name}.jsonl", rows)
+    return scripted
+
+
+SETTINGS = (
+    "-s", "data.hints=null", "-s", "data.train=train.jsonl", "-s", "data.dev=dev.jsonl", "-s", "data.test=test.jsonl",
+    "-s", "data.leaks=drop", "-s", "prompt.template=mna",
+)  # fmt: skip
+
+
+def test_the_chain_ends_with_sft_and_is_measured_by_rouge(questions):
+    done = koalign("run", *SETTINGS, code=0)
+    assert "so they are long: measured by ROUGE-L" in done.stderr
+    assert "no pairs, so the chain ends with SFT" in done.stdout
+    assert "ROUGE-L, %" in done.stdout and "{" not in done.stdout + done.stderr
+    results = json.loads((RUN / "evaluate" / "results.json").read_text(encoding="utf-8"))
+    assert [*results] == ["base", "sft"]
+    for row in results.values():
+        assert (row["metric"], row["macro_f1"], row["p_value"]) == ("rouge_l", None, None)
+        assert row["ci_low"] <= row["accuracy"] <= row["ci_high"]
+    assert not (RUN / "samples").exists()
+    again = koalign("run", *SETTINGS, code=0)
+    assert again.stdout.count("nothing to do") == 3
+    assert koalign("evaluate", *SETTINGS, code=0).stdout.count("nothing to do") == 1
+
+
+def test_each_seed_ends_with_sft(questions):
+    done = koalign("run", "--seeds", "2", *SETTINGS, code=0)
+    assert "ROUGE-L, %" in done.stdout
