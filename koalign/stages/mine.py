@@ -60,6 +60,7 @@ def judged(folder: Path, problems: str, run_dir: Path) -> tuple[list[AnsweredPro
         source.format,
         columns=source.columns,
         answer_from=source.answer_from,
+        kind=source.kind,
     ).problems
     answered = matched(predictions, known, str(folder))
     evaluated = [answer.problem for answer in answered]

@@ -40,7 +40,7 @@ def test_a_koalign_yaml_is_filled_in_and_works(here):
     (columns,) = [written["data"]["train"]["columns"]]
     choices = ["보기1", "보기2", "보기3", "보기4"]
     assert columns == {"question": "문제", "choices": choices, "answer": "정답", "key": "번호"}
-    assert written["data"]["dev_share"] == 0.2
+    assert written["data"]["dev_share"] == 0.2 and written["data"]["train"]["kind"] == "short"
     assert written["prompt"]["template"] == "quote-then-number"
     for missing in ("model.path", "data.test", "hints"):
         assert f"missing: {missing}" in said.stdout
