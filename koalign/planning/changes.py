@@ -45,7 +45,7 @@ def _changes(config: Config, counts: Counts, experts: bool) -> Iterable[dict[str
     least = max(256, 2 ** math.ceil(math.log2(max(1, counts.longest))))
     if least < config.training.row_tokens:
         yield {"training.row_tokens": least}
-    if config.engine.batch_size > 8:
+    if config.engine.backend != "vllm" and config.engine.batch_size > 8:
         yield {"engine.batch_size": 8}
     if config.probe.batch_size > 8:
         yield {"probe.batch_size": 8}

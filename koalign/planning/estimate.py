@@ -22,8 +22,8 @@ BYTES_A_SAMPLED_TOKEN, BYTES_A_SAMPLE = 10, 250
 """Of samples.jsonl."""
 CHECKPOINTS = 2
 """Whole checkpoints that are there at once, each with weights and both moments in float32."""
-MOST_SEQUENCES = 256
-"""Side by side in vLLM."""
+MOST_SEQUENCES, VLLM_TOKENS = 256, 8192
+"""Side by side in vLLM, and tokens of prompts that it reads at once: its defaults."""
 
 
 @dataclass(frozen=True)
@@ -228,34 +228,35 @@ class _Costs:
 
     def _sampling(self, draw: Draw) -> tuple[Memory, float]:
         """The peak of sampling, and how many completions are computed side by side."""
-        rows = min(float(self.config.engine.batch_size), draw.prompts * draw.n)
-        memory = sampling_memory(
+        samples = draw.prompts * draw.n
+        if self.backend == "vllm":
+            return self._in_vllm(self._drawn(min(samples, MOST_SEQUENCES), 1, VLLM_TOKENS, 0), draw)
+        rows = min(float(self.config.engine.batch_size), samples)
+        prompts = max(1.0, rows / draw.n)
+        return self._drawn(rows, prompts, draw.prompt_tokens, draw.max_tokens), rows
+
+    def _drawn(self, rows: float, prompts: float, prompt_tokens: float, new: float) -> Memory:
+        return sampling_memory(
             self.shape,
             width=self.width,
             rank=self.rank,
             rows=rows,
-            prompts=max(1.0, rows / draw.n),
-            prompt_tokens=draw.prompt_tokens,
-            new_tokens=draw.max_tokens,
+            prompts=prompts,
+            prompt_tokens=prompt_tokens,
+            new_tokens=new,
             cpu=self.card.cpu,
         )
-        if self.backend != "vllm":
-            return memory, rows
-        return self._vllm(memory, draw)
 
-    def _vllm(self, memory: Memory, draw: Draw) -> tuple[Memory, float]:
+    def _in_vllm(self, memory: Memory, draw: Draw) -> tuple[Memory, float]:
         """vLLM takes its share of the card: what is not weights is cache, of one sequence at least."""
         share = self.config.engine.gpu_memory_utilization * self.card.memory
         each = self.shape.cache(self.width)
-        whole = self.counts.longest + draw.max_tokens
         held = replace(memory, adapter=memory.adapter * self.width / 4, cache=0)
-        room = max(share - held.expected, whole * each)
+        room = max(share - held.expected, (self.counts.longest + draw.max_tokens) * each)
         rows = room / each / (draw.prompt_tokens + draw.new_tokens)
         # The room is filled whatever is needed, so it is neither high nor low.
-        return (
-            replace(held, activations=0, head=0, other=held.computing + room),
-            min(rows, MOST_SEQUENCES),
-        )
+        taken = replace(held, activations=0, head=0, other=held.computing + room)
+        return taken, min(rows, MOST_SEQUENCES)
 
 
 def width_of(dtype: str, card: Card) -> int:

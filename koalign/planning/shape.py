@@ -218,5 +218,6 @@ def read_shape(model: Model) -> Shape:
         raise KoalignError(f"{path}: cannot be read ({error}); take the model's own file") from None
     if not isinstance(config, dict):
         raise KoalignError(f"{path}: is no JSON object; take the model's own file")
-    refuse_experts(model, config | config.get("text_config", {}))
-    return shape_of(config, str(path))
+    shape = shape_of(config, str(path))
+    refuse_experts(model, {**config, **(config.get("text_config") or {})})
+    return shape
