@@ -26,7 +26,8 @@ MORE_MEMORY = (
 )
 OS_ERROR = re.compile(r"os error (\d+)")
 """In the errors of safetensors and tokenizers, which are written in Rust."""
-TORCH_WRITER = "PytorchStreamWriter failed writing"
+TORCH_WRITER = re.compile(r"PytorchStreamWriter failed writing|unexpected pos \d+ vs \d+")
+"""What torch says where less was written than it gave, without the reason."""
 
 
 def machine_fault(error: BaseException) -> str | None:
@@ -38,7 +39,7 @@ def machine_fault(error: BaseException) -> str | None:
         return MORE_MEMORY
     if number := OS_ERROR.search(text):
         return _of_number(int(number[1]), "", os.strerror(int(number[1])))
-    if TORCH_WRITER in text:
+    if TORCH_WRITER.search(text):
         return _of_number(errno.ENOSPC, "", "a checkpoint cannot be written: is the disk full?")
     return None
 
