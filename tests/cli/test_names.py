@@ -7,7 +7,7 @@ import pytest
 from support.command import RUN, koalign
 from support.problems import problem, write_lines
 
-from koalign.evaluation.comparison import Flip
+from koalign.evaluation.compared import Flip
 from koalign.jsonl import iter_json_lines, read_json
 from koalign.reports.comparison import _flip_row
 
