@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
+from koalign.config.inputs import Section
 from koalign.config.sections import Config
 from koalign.planning.cards import Card
 from koalign.planning.counts import Counts
 from koalign.planning.estimate import Estimate, estimate
 from koalign.planning.shape import Shape
 from koalign.records import KoalignError
+
+C = TypeVar("C", bound=Section)
 
 
 def smallest_change(
@@ -22,7 +26,7 @@ def smallest_change(
 ) -> list[str] | None:
     """The fewest settings, as `section.key=value`, with which the run fits the card; None: none do."""
 
-    def fits(changes: Iterable[Mapping[str, int | bool]]) -> bool:
+    def fits(changes: Iterable[Mapping[str, int | bool | str]]) -> bool:
         changed = config
         for change in changes:
             for key, value in change.items():
@@ -40,7 +44,9 @@ def smallest_change(
     return [f"{key}={str(value).lower()}" for change in taken for key, value in change.items()]
 
 
-def _changes(config: Config, counts: Counts, experts: bool) -> Iterable[dict[str, int | bool]]:
+def _changes(
+    config: Config, counts: Counts, experts: bool
+) -> Iterable[dict[str, int | bool | str]]:
     """Least costly first: no result changes by the first three."""
     least = max(256, 2 ** math.ceil(math.log2(max(1, counts.longest))))
     if least < config.training.row_tokens:
@@ -55,15 +61,18 @@ def _changes(config: Config, counts: Counts, experts: bool) -> Iterable[dict[str
         yield {f"{name}.gradient_checkpointing": True for name in off}
     if not config.model.load_in_4bit and not experts:
         yield {"model.load_in_4bit": True}
+    vllm = config.engine.vllm
+    if vllm.quantization == "auto" and not vllm.weights:
+        yield {"engine.vllm.quantization": "fp8"}
     if config.sft.rank > 8:
         yield {"sft.rank": 8}
 
 
-def with_key(config: Config, key: str, value: int | bool | str) -> Config:
-    """The config with another value of `section.key`."""
-    section, name = key.split(".")
-    changed = getattr(config, section).model_copy(update={name: value})
-    return config.model_copy(update={section: changed})
+def with_key(config: C, key: str, value: int | bool | str) -> C:
+    """The config, or a section of it, with another value of a dotted key."""
+    name, _, inner = key.partition(".")
+    changed = with_key(getattr(config, name), inner, value) if inner else value
+    return config.model_copy(update={name: changed})
 
 
 def refuse_too_large(

@@ -12,7 +12,14 @@ from koalign.engines.opening import backend_of
 from koalign.planning.cards import Card
 from koalign.planning.counts import Counts
 from koalign.planning.hours import PROBLEMS, START_VLLM, Machine
-from koalign.planning.memory import Memory, sampling_memory, training_memory
+from koalign.planning.memory import (
+    GIB,
+    NF4,
+    Memory,
+    base_bytes,
+    sampling_memory,
+    training_memory,
+)
 from koalign.planning.shape import Shape
 from koalign.planning.workload import Draw, Fit, Work, work_of
 
@@ -249,14 +256,29 @@ class _Costs:
 
     def _in_vllm(self, memory: Memory, draw: Draw) -> tuple[Memory, float]:
         """vLLM takes its share of the card: what is not weights is cache, of one sequence at least."""
+        settings = self.config.engine.vllm
         share = self.config.engine.gpu_memory_utilization * self.card.memory
-        each = self.shape.cache(self.width)
-        held = replace(memory, adapter=memory.adapter * self.width / 4, cache=0)
+        each = self.shape.cache(1 if settings.kv_cache_dtype.startswith("fp8") else self.width)
+        held = replace(
+            memory,
+            base=max(0.0, self._vllm_weights() - settings.cpu_offload_gb * GIB),
+            adapter=memory.adapter * self.width / 4,
+            cache=0,
+        )
         room = max(share - held.expected, (self.counts.longest + draw.max_tokens) * each)
         rows = room / each / (draw.prompt_tokens + draw.new_tokens)
         # The room is filled whatever is needed, so it is neither high nor low.
         taken = replace(held, activations=0, head=0, other=held.computing + room)
-        return taken, min(rows, MOST_SEQUENCES)
+        return taken, min(rows, settings.max_num_seqs or MOST_SEQUENCES)
+
+    def _vllm_weights(self) -> float:
+        """Bytes of the weights in vLLM: in 8 or 4 bits only where `engine.vllm` says so."""
+        settings, rest = self.config.engine.vllm, self.shape.parameters - self.shape.linear
+        if settings.weights or settings.quantization == "bitsandbytes":
+            return NF4 * self.shape.linear + self.width * rest
+        if settings.quantization == "fp8":
+            return self.shape.linear + self.width * rest
+        return base_bytes(self.shape, self.width, nf4=False)
 
 
 def width_of(dtype: str, card: Card) -> int:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 from support.command import koalign
 
 from koalign.config.files import load_config
@@ -108,7 +109,7 @@ def test_the_smallest_change_fits_and_each_part_of_it_is_needed():
         made = config
         for key in keys:
             name, _, value = key.partition("=")
-            made = with_key(made, name, json.loads(value))
+            made = with_key(made, name, yaml.safe_load(value))
         return planned(made, card)
 
     assert changed(changes).fits
@@ -125,6 +126,22 @@ def test_vllm_takes_its_share_of_the_card_however_long_the_prompts_are():
     for stage in planned(config, card_named("80GB"), long).stages:
         if stage.stage in ("samples", "candidates", "hints", "solve"):
             assert stage.memory.expected == pytest.approx(0.85 * 80 * GIB, rel=0.01)
+
+
+def test_weights_in_8_bits_let_vllm_sample_what_is_trained_in_4():
+    settings = [
+        "model.load_in_4bit=true",
+        "engine.backend=vllm",
+        "training.row_tokens=2048",
+        "probe.batch_size=8",
+    ]
+    settings += [
+        f"{name}.gradient_checkpointing=true" for name in ("sft", "dpo", "abstraction", "answer")
+    ]
+    config, card = config_of(*settings), card_named("16GB")
+    assert not planned(config, card).fits
+    changes = smallest_change(config, read_shape(config.model), COUNTS, card, {})
+    assert changes == ["engine.vllm.quantization=fp8"]
 
 
 def test_what_fits_in_no_way_has_no_change():
