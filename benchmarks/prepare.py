@@ -6,6 +6,10 @@ Every size runs in a process of its own. Planted are 1% exact and 1% near duplic
 1% rows that differ from another in one number and are no duplicates; `found` is what was found of
 the planted, `wrong` what was found beside it. Beside it all of `koalign prepare` on the same files,
 which also counts the tokens of every row and writes everything down.
+
+    .venv/bin/python benchmarks/prepare.py --sizes 100000 --passages 2000 [--letters 1000]
+
+So many rows on so many passages, a tenth of the passages evaluated: `koalign prepare` alone.
 """
 
 import argparse
@@ -67,6 +71,12 @@ class Writer:
             choices = [self.phrase(2, 10) for _ in "ABCD"]
         return [question, *choices, str(self.random.randint(1, 4))]
 
+    def passage(self, letters: int) -> str:
+        sentences: list[str] = []
+        while sum(map(len, sentences)) < letters:
+            sentences.append(f"{self.phrase(6, 14)}다.")
+        return " ".join(sentences)
+
     def long_row(self) -> list[str]:
         """One in which a changed syllable leaves most n-grams as they are."""
         row = self.row()
@@ -114,6 +124,24 @@ def write(folder: Path, size: int, evaluated_size: int) -> None:
     (folder / "planted.json").write_text(planted, encoding="utf-8")
 
 
+def write_shared(folder: Path, size: int, passages: int, letters: int) -> dict[str, str]:
+    """Rows on shared passages, one after the other in turn; no passage is on both sides."""
+    writer = Writer(seed=7)
+    texts = [writer.passage(letters) for _ in range(passages)]
+    files = {"train": "train.jsonl", "evaluated": "test.jsonl"}
+    with (
+        (folder / files["train"]).open("w", encoding="utf-8") as train,
+        (folder / files["evaluated"]).open("w", encoding="utf-8") as evaluated,
+    ):
+        for number in range(size):
+            question, *choices, answer = writer.row()
+            row = {"passage": texts[number % passages], "question": question}
+            row |= {"choices": choices, "answer": int(answer)}
+            side = train if number % passages % 10 else evaluated
+            side.write(json.dumps(row, ensure_ascii=False) + "\n")
+    return files
+
+
 def measure(folder: Path) -> dict[str, float]:
     """Seconds and peak memory so far (MB) after each step, and how much of the planted was found."""
     result: dict[str, float] = {}
@@ -142,14 +170,14 @@ def measure(folder: Path) -> dict[str, float]:
     return result
 
 
-def prepare(folder: Path) -> dict[str, float]:
+def prepare(folder: Path, files: dict[str, str]) -> dict[str, float]:
     """Seconds and peak memory (MB) of `koalign prepare`, as its manifest has them."""
     shutil.copytree(ASSETS / "tiny-ko", folder / "model")  # its own context is 512 tokens
     config = json.loads((folder / "model" / "config.json").read_text(encoding="utf-8"))
     config["max_position_embeddings"] = 4096
     (folder / "model" / "config.json").write_text(json.dumps(config), encoding="utf-8")
     settings = {"model.path": "./model", "data.leaks": "drop"}
-    settings |= {"data.train": FILES["train"], "data.dev": "[]", "data.test": FILES["evaluated"]}
+    settings |= {"data.train": files["train"], "data.dev": "[]", "data.test": files["evaluated"]}
     settings |= {"data.hints": "null"}
     program = "from koalign.cli.app import main; main()"
     options = [word for key, value in settings.items() for word in ("-s", f"{key}={value}")]
@@ -165,7 +193,15 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--evaluated", type=int, default=35_000)
     parser.add_argument("--measure", type=Path, help="only this folder, in this process")
+    parser.add_argument("--passages", type=int, help="rows on so many shared passages instead")
+    parser.add_argument("--letters", type=int, default=1000, help="of a shared passage")
     args = parser.parse_args()
+    if args.passages:
+        for size in args.sizes:
+            with tempfile.TemporaryDirectory() as folder:
+                files = write_shared(Path(folder), size, args.passages, args.letters)
+                print(json.dumps({"rows": size, **prepare(Path(folder), files)}))
+        return
     if args.measure:
         print(json.dumps(measure(args.measure)))
         return
@@ -175,7 +211,7 @@ def main() -> None:
             write(Path(folder), size, args.evaluated)
             command = [sys.executable, __file__, "--measure", folder]
             done = subprocess.run(command, stdout=subprocess.PIPE, check=True, encoding="utf-8")
-            results[size] = json.loads(done.stdout) | prepare(Path(folder))
+            results[size] = json.loads(done.stdout) | prepare(Path(folder), FILES)
     if args.json:
         print(json.dumps(results))
         return

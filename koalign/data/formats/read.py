@@ -261,16 +261,18 @@ def _key_of(row: Row, format: Format) -> str:
 def _named(problem: Problem, format: Format, row: Row) -> Problem:
     """The problem with the source, split and group that its place tells; one passage is one group."""
     problem = tidy(problem)
-    group = _group_of(problem.passage) if problem.passage else ""
+    passage, group = _shared(problem.passage) if problem.passage else ("", "")
     return problem.model_copy(
         update={
             "source": problem.source or format.name,
             "split": problem.split or row.split,
             "group": problem.group or group,
+            "passage": passage,
         }
     )
 
 
-@lru_cache(maxsize=64)  # the questions on a long passage stand one after the other
-def _group_of(passage: str) -> str:
-    return content_hash(fold(passage))
+@lru_cache(maxsize=4096)
+def _shared(passage: str) -> tuple[str, str]:
+    """One text in memory for equal passages, and their group."""
+    return passage, content_hash(fold(passage))
