@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from koalign.evaluation.item_scores import ItemScore, score_choice, score_text
-from koalign.evaluation.protocols import in_mode, load_protocol, protocol_names
+from koalign.evaluation.protocols import for_kinds, in_mode, load_protocol, protocol_names
 from koalign.records import Problem
 
 FOUR = Problem(question="?", choices=("가", "나", "다", "라"), answers=("2",), source="kmmlu")
@@ -218,3 +218,19 @@ def test_no_text_ends_in_a_traceback_and_every_score_is_a_share(text, finish_rea
             assert all(0 <= score <= 1 and not math.isnan(score) for score in found.scores.values())
             assert found.answer is not None or not any(found.scores.values())
             assert found.correct == (found.why == "match")
+
+
+def test_a_long_answer_earns_its_rouge_l_and_any_other_its_accuracy():
+    long = Problem(question="왜 그런가?", kind="long", answers=("전혀 다른 글", "가나다라"))
+    short = Problem(question="누구인가?", kind="short", answers=("세종",))
+    mna = load_protocol("mna")
+    assert for_kinds(mna, [short]) == mna
+    assert for_kinds(mna, [long]).metrics == ("rouge_l",)
+    assert for_kinds(mna, [short, short, long]).metrics == ("acc", "rouge_l")
+    mixed = for_kinds(mna, [long, long, short])
+    assert mixed.metrics == ("rouge_l", "acc")
+    assert score_text(mixed, long, "가나다마").scores == {"rouge_l": 0.75}
+    assert score_text(mixed, long, "").scores == {"rouge_l": 0.0}
+    assert score_text(mixed, short, "세종").scores == {"acc": 1.0}
+    published = load_protocol("klue-mrc")
+    assert for_kinds(published, [long]) == published
