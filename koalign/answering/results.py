@@ -12,7 +12,7 @@ from koalign.evaluation.benchmark import Benchmark
 from koalign.evaluation.figures import results_of
 from koalign.evaluation.metrics.nikl_metrics import Scorer, rouge_1
 from koalign.evaluation.report import report_of
-from koalign.evaluation.results import PREDICTIONS, RESULTS, Evaluation
+from koalign.evaluation.results import PREDICTIONS, RESULTS, Evaluation, hash_predictions
 from koalign.jsonl import write_json, write_jsonl
 from koalign.provenance import git_commit, package_versions
 from koalign.records import content_hash
@@ -38,6 +38,7 @@ def write_results(
         "prompt": sum(p.prompt_tokens for p in predictions),
         "generated": sum(p.completion_tokens for p in predictions),
     }
+    write_jsonl(out / PREDICTIONS, predictions)
     evaluation = Evaluation(
         protocol=protocol.name,
         mode=protocol.mode,
@@ -54,6 +55,7 @@ def write_results(
         left_out=tuple(sorted(engine.left_out)),
         data=dict(benchmark.data),
         items=content_hash(benchmark.ids),
+        predictions=hash_predictions(out),
         n=len(predictions),
         of=benchmark.of,
         metric=protocol.metrics[0],
@@ -73,7 +75,6 @@ def write_results(
         git=git_commit(),
         packages=package_versions(),
     )
-    write_jsonl(out / PREDICTIONS, predictions)
     write_json(out / RESULTS, evaluation.model_dump(mode="json"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any, Literal
 
@@ -98,6 +99,8 @@ class Evaluation(Record):
     """Path -> hash of each file that problems were read from."""
     items: str
     """Hash of the ids of the items, in order."""
+    predictions: str = ""
+    """Hash of predictions.jsonl; empty: not recorded by that version."""
     n: int
     of: int
     """How many problems the data holds: more than `n` under --limit or --subset."""
@@ -124,6 +127,11 @@ class Evaluation(Record):
     packages: dict[str, str]
 
 
+def hash_predictions(folder: Path) -> str:
+    """SHA-256 (16 hex digits) of predictions.jsonl."""
+    return hashlib.sha256((folder / PREDICTIONS).read_bytes()).hexdigest()[:16]
+
+
 def read_evaluation(folder: Path) -> tuple[Evaluation, list[Prediction]]:
     """What `koalign benchmark` or a run wrote into a folder.
 
@@ -143,5 +151,10 @@ def read_evaluation(folder: Path) -> tuple[Evaluation, list[Prediction]]:
         raise KoalignError(
             f"{folder / PREDICTIONS}: {len({p.id for p in predictions})} items, and {RESULTS} speaks of "
             f"{evaluation.n}; evaluate again with --force"
+        )
+    if evaluation.predictions not in ("", hash_predictions(folder)):
+        raise KoalignError(
+            f"{folder / PREDICTIONS}: changed since {RESULTS} was written; put it back, or evaluate again "
+            "with --force"
         )
     return evaluation, predictions

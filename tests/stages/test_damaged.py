@@ -153,3 +153,21 @@ def test_a_command_says_which_earlier_stage_was_made_with_other_settings(scripte
     said = koalign("dpo-pairs", "-s", "sft.epochs=5", code=0).stderr
     assert "sft was made with sft.epochs = " in said and "`koalign sft --force`" in said
     assert "was made with" not in koalign("dpo-pairs", code=0).stderr
+
+
+def test_changed_predictions_of_a_benchmark_are_not_compared(ran):
+    koalign(
+        "benchmark", "direct", "--mode", "generate", "--adapters", "base", "--out", "base", code=0
+    )
+    koalign(
+        "benchmark", "direct", "--mode", "generate", "--adapters", "sft", "--out", "sft", code=0
+    )
+    koalign("compare", "base", "sft", code=0)
+    path = Path("sft/predictions.jsonl")
+    path.write_text(path.read_text("utf-8").replace("false", "true", 1), "utf-8")
+    for command in (
+        ["compare", "base", "sft"],
+        ["benchmark", "direct", "--mode", "generate", "--adapters", "sft", "--out", "sft"],
+    ):
+        said = koalign(*command, code=2).stderr
+        assert "predictions.jsonl: changed since results.json was written" in said

@@ -72,7 +72,7 @@ UNREAD = re.compile(r"README\.md$|\.html$|\.lock$")
 """Pages for people, which no command reads."""
 PASSING = re.compile(r"\(nothing to do\)|\(?\d+\.\d s\)?|; \d+ s$", re.M)
 """What differs from one call to the next: times."""
-SAYS_SO = re.compile(r"unfinished|broken: |stage \d+ of \d+|which is not in")
+SAYS_SO = re.compile(r"unfinished|broken: |stage \d+ of \d+|which is not in|not found")
 """That something is gone, or is made again."""
 
 
