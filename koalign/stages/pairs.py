@@ -54,6 +54,10 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     problems = {p.id: p for p in read_jsonl(inputs["prepare/train.jsonl"], Problem)}
     rankings = read_jsonl(inputs["prepare/rankings.jsonl"], Ranking)
     sampled = _sampled_prompts(problems, inputs)
+    if not sampled and not rankings:
+        raise KoalignError(
+            f"no problem gave a pair: none was sampled. {REMEDIES['no_rule_verifies_it']}"
+        )
     learned = {name: problems[name] for name in sampled}
     refuse_leaks([*learned.values(), *(ranking.problem for ranking in rankings)], inputs)
 

@@ -21,11 +21,17 @@ from koalign.run import PREPARED, Inputs, Stage, StageResult
 def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     """The `n` samples of a problem are shared out evenly among the orders of its choices."""
     base = read_record(inputs["prepare/base.json"], Base)
-    problems = read_jsonl(inputs["prepare/train.jsonl"], Problem)[: config.sample.limit]
-    refuse_leaks(problems, inputs)
+    train = read_jsonl(inputs["prepare/train.jsonl"], Problem)
     renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
+    # Of long answers no pairs are made: no rule tells a right sample from a wrong one.
+    problems = list(filter(renderer.can_verify, train))[: config.sample.limit]
     adapter = inputs["sft/adapter"]
+    refuse_leaks(problems, inputs)
     check_adapter(adapter, base, renderer.hash)
+    if not problems:
+        write_jsonl(out / "prompts.jsonl", [])
+        write_jsonl(out / "samples.jsonl", [])
+        return StageResult({"problems": 0, "samples": 0})
     n = config.sample.n
     orders = choice_orders(problems, min(config.sample.permutations, n), config.seed)
     shares = [

@@ -50,3 +50,22 @@ def test_the_chain_ends_with_sft_and_is_measured_by_rouge(questions):
 def test_each_seed_ends_with_sft(questions):
     done = koalign("run", "--seeds", "2", *SETTINGS, code=0)
     assert "ROUGE-L, %" in done.stdout
+
+
+def test_rankings_give_pairs_and_long_answers_are_not_sampled(questions):
+    rankings = [
+        {"prompt": row["question"] + " 자세히 쓰시오.", "chosen": row["answer"], "rejected": row["answer"] + " 끝."}
+        for row in ASKED[:8]
+    ]  # fmt: skip
+    write_lines(questions / "rankings.jsonl", rankings)
+    settings = (*SETTINGS, "-s", "data.train=[train.jsonl, rankings.jsonl]")
+    done = koalign("run", *settings, code=0)
+    assert "samples: problems 0, samples 0" in done.stdout
+    results = json.loads((RUN / "evaluate" / "results.json").read_text(encoding="utf-8"))
+    assert [*results] == ["base", "sft", "dpo", "rft"]
+
+
+def test_without_rankings_dpo_pairs_says_what_is_missing(questions):
+    koalign("sft", *SETTINGS, code=0)
+    done = koalign("dpo-pairs", *SETTINGS, code=2)
+    assert "give rankings as training data" in done.stderr and "{" not in done.stderr

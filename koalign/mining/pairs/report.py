@@ -24,7 +24,7 @@ def describe_pairs(
     pass@1 is the mean share of right samples, pass@n the share of problems with a right one among
     their n (Chen et al., arXiv 2107.03374, at k = 1 and k = n). `ches` are the length-normalised
     CHES that were computed. `balancing_cost` is the share of the pairs that was dropped to balance lengths
-    and places. Needs an item.
+    and places.
     """
     reasons = Counter(placed.pair.reason for placed in pairs)
     lengths = [placed.lengths for placed in pairs]
@@ -33,14 +33,14 @@ def describe_pairs(
     return {
         "problems": len(items),
         "samples": sum(item.n for item in items),
-        "n": max(item.n for item in items),
+        "n": max((item.n for item in items), default=0),
         "pairs": len(pairs),
         "problems_with_pairs": len({placed.pair.problem_id for placed in pairs}),
         "reasons": dict(sorted(reasons.items())),
         "unverified": reasons["native"],
         "balancing_cost": round(unbalanced / max(1, len(pairs) + unbalanced), 4),
         "yield": _share(item.use == "pairs" for item in items),
-        "pass@1": round(statistics.fmean(item.right / item.n for item in items), 4),
+        "pass@1": _share(item.right / item.n for item in items),
         "pass@n": _share(item.right > 0 for item in items),
         "pass_rates": _pass_rates(items),
         "uses": frequencies(item.use for item in items),
@@ -94,5 +94,6 @@ def _positions(pairs: Sequence[PlacedPair]) -> dict[str, dict[str, dict[str, int
     }
 
 
-def _share(marks: Iterable[bool]) -> float:
-    return round(statistics.fmean(marks), 4)
+def _share(marks: Iterable[float]) -> float:
+    values = list(marks)
+    return round(statistics.fmean(values), 4) if values else 0.0
