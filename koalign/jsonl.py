@@ -15,6 +15,8 @@ from pydantic import ValidationError
 
 from koalign.records import KoalignError, Record
 
+MOST_BYTES = 2**28
+"""Of a JSON file that is read whole; a tokenizer.json has some ten megabytes."""
 R = TypeVar("R", bound=Record)
 
 
@@ -77,10 +79,19 @@ def write_jsonl(path: Path, records: Iterable[Record]) -> int:
     return len(lines)
 
 
+def read_small(path: Path) -> str:
+    """The text of a JSON file; raises ValueError for what is larger than MOST_BYTES, a device or a pipe."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise ValueError("no plain file")
+    if path.is_file() and path.stat().st_size > MOST_BYTES:
+        raise ValueError(f"larger than {MOST_BYTES // 2**20} MB")
+    return path.read_text(encoding="utf-8")
+
+
 def read_json(path: Path) -> Any:
     """The JSON value of a file that koalign wrote; raises KoalignError if somebody changed it since."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(read_small(path))
     except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeDecodeError too
         raise KoalignError(
             f"{path}: is not the JSON that koalign wrote ({error}); make it again with --force"

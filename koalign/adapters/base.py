@@ -12,7 +12,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAn
 
 from koalign.adapters.hub import downloaded
 from koalign.adapters.precision import CPU, Card, Precision, choose_precision, refuse_experts
-from koalign.adapters.weights import BASE_AGAIN, refuse_broken_base
+from koalign.adapters.weights import BASE_AGAIN, open_weights, refuse_broken_base
 from koalign.config.inputs import Model
 from koalign.config.sections import resolve_path
 from koalign.data.prompting.tokens import DATE, PLAIN, chat_template_of, writes_date
@@ -62,6 +62,7 @@ def identify(model: Model) -> Base:
     """
     folder = base_folder(model)
     refuse_broken_base(folder)
+    _refuse_endless(folder)
     config = _config(folder, model)
     _refuse_incomplete(folder, model, config)
     # Refuses a dtype that the card lacks.
@@ -83,6 +84,21 @@ def _config(folder: Path, model: Model) -> Any:
     except (ValueError, OSError) as error:
         reason = str(error).partition("\n")[0]
         raise KoalignError(f"model.path: {folder / 'config.json'}: {reason}") from None
+
+
+def _refuse_endless(folder: Path) -> None:
+    """Raises KoalignError for more layers than tensors, which transformers would build all the same."""
+    config, tensors = read_json(folder / "config.json"), 0
+    for path in folder.glob(WEIGHTS):
+        with open_weights(path, BASE_AGAIN) as file:
+            tensors += len(file.keys())
+    for section in (config, config.get("text_config")) if isinstance(config, dict) else ():
+        layers = section.get("num_hidden_layers") if isinstance(section, dict) else None
+        if isinstance(layers, int) and layers > tensors:
+            raise KoalignError(
+                f"model.path: {folder / 'config.json'}: num_hidden_layers is {layers:,}, and the weights "
+                f"are {tensors:,} tensors; {BASE_AGAIN}"
+            )
 
 
 def _refuse_incomplete(folder: Path, model: Model, config: Any) -> None:

@@ -39,7 +39,7 @@ class AdapterCard(Record):
     """trained: by koalign; stacked: the exact sum of its parents; compressed: their sum at a lower rank,
     with its error in `metrics`; external: not made by koalign."""
     base: AdapterBase
-    parents: tuple[AdapterPart, ...]
+    parents: tuple[AdapterPart, ...] = Field(max_length=64)
     """The adapters that it contains: continued (DPO), below the new ranks (role adapters), or summed."""
     rank: int
     """The highest rank of its modules."""

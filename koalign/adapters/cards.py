@@ -20,6 +20,7 @@ from koalign.adapters.external import (
     refuse_without_weights,
 )
 from koalign.adapters.model_card import model_card
+from koalign.adapters.patterns import refuse_bad_config
 from koalign.hashing import PLAN, hash_path
 from koalign.jsonl import parse_record, read_record, write_atomically, write_json
 from koalign.manifests import read_manifest, refuse_changed
@@ -106,6 +107,7 @@ def check_adapter(folder: Path, base: Base, template_hash: str | None) -> Adapte
     card = read_card(folder)
     refuse_damaged(folder)
     refuse_not_finite(folder)
+    refuse_bad_config(folder, base.path)
     unknown = []
     if card.base.weight_hash is None:
         if "://" in base.path:

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field
 
 from koalign.adapters.weights import ADAPTER_AGAIN, open_weights, refuse_infinite
 from koalign.config.inputs import Model
+from koalign.jsonl import read_small
 from koalign.records import KoalignError, Record
 
 CONFIG = "adapter_config.json"
@@ -73,7 +74,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     """The `adapter_config.json` of a LoRA adapter; raises KoalignError where it is broken or no LoRA."""
     path = folder / CONFIG
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = json.loads(read_small(path))
     except FileNotFoundError:
         raise KoalignError(f"{folder}: no {CONFIG}; give the folder of a PEFT adapter") from None
     except (ValueError, RecursionError) as error:
@@ -146,7 +147,7 @@ def refuse_misfit(folder: Path, base: str) -> bool:
     not there or of another shape; False where the base brings code of its own and nothing is known.
     """
     matrices = matrices_of(folder)
-    modules = _modules_of(base)
+    modules = modules_of(base)
     if modules is None:
         return False
     for name, pair in matrices.items():
@@ -171,7 +172,7 @@ def refuse_misfit(folder: Path, base: str) -> bool:
     return True
 
 
-def _modules_of(base: str) -> dict[str, tuple[int, int]] | None:
+def modules_of(base: str) -> dict[str, tuple[int, int]] | None:
     """Module name -> (outputs, inputs), of all that have a matrix."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM

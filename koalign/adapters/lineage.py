@@ -24,6 +24,7 @@ from koalign.hashing import WORK
 from koalign.manifests import SEED, read_manifest
 from koalign.records import KoalignError
 
+MOST_ANCESTORS, MOST_LEVELS = 500, 50
 STACKS = "stacks"
 """Folder of a run for the sums that `--adapters` names; each is made again when it is named again."""
 
@@ -102,31 +103,44 @@ def forest(adapters: Sequence[AdapterFolder]) -> list[Node]:
         children.setdefault(parent, []).append(adapter)
     placed: set[Path] = set()
 
-    def node(adapter: AdapterFolder) -> Node:
+    def node(adapter: AdapterFolder, level: int = 0) -> Node:
         placed.add(adapter.path)
         missing = [part for part in adapter.parents if part.id not in by_id]
-        below = [node(c) for c in children.get(adapter.path, []) if c.path not in placed]
+        deeper = children.get(adapter.path, []) if level < MOST_LEVELS else []
+        below = [node(c, level + 1) for c in deeper if c.path not in placed]
         return Node(adapter, tuple(missing), tuple(below))
 
     trees = [node(root) for root in children.get(None, [])]
     return trees + [node(adapter) for adapter in adapters if adapter.path not in placed]
 
 
-def ancestors(
-    folder: Path, places: Sequence[Path], above: tuple[str, ...] = ()
-) -> tuple[Ancestor, ...]:
+def ancestors(folder: Path, places: Sequence[Path]) -> tuple[Ancestor, ...]:
     """The adapters that an adapter contains, recursively, as far as cards are found.
 
-    A parent is found where its child's card says, or by its id below one of `places`. `above` holds
-    the ids on the way here, so that a circle of cards ends.
+    A parent is found where its child's card says, or by its id below one of `places`. Raises
+    KoalignError for more than MOST_ANCESTORS: cards that share parents make a tree without end.
     """
-    places = [*places, *run_of(folder)]
-    tree = []
-    for part in read_card(folder, keep=False).parents:
-        path = None if part.id in above else located(part, places)
-        parents = ancestors(path, places, (*above, part.id)) if path else ()
-        tree.append(Ancestor(part, path, parents))
-    return tuple(tree)
+    paths: dict[AdapterPart, Path | None] = {}
+    count = 0
+
+    def above(child: Path, places: Sequence[Path], ids: tuple[str, ...]) -> tuple[Ancestor, ...]:
+        nonlocal count
+        places = [*places, *run_of(child)]
+        tree = []
+        for part in read_card(child, keep=False).parents:
+            count += 1
+            if count > MOST_ANCESTORS or len(ids) > MOST_LEVELS:
+                raise KoalignError(
+                    f"{folder}: its card and those of its parents name more than {MOST_ANCESTORS} "
+                    f"adapters, or {MOST_LEVELS} levels of them"
+                )
+            if paths.get(part) is None:
+                paths[part] = located(part, places)
+            path = None if part.id in ids else paths[part]  # a circle of cards ends
+            tree.append(Ancestor(part, path, above(path, places, (*ids, part.id)) if path else ()))
+        return tuple(tree)
+
+    return above(folder, places, ())
 
 
 def flat(tree: Sequence[Ancestor]) -> Iterator[Ancestor]:

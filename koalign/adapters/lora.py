@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import save_file
 
 from koalign.adapters.external import CONFIG, WEIGHTS, read_config, refuse_without_weights
+from koalign.adapters.patterns import pattern_value
 from koalign.adapters.weights import ADAPTER_AGAIN, open_weights
 from koalign.jsonl import write_json
 from koalign.records import KoalignError
@@ -167,21 +168,6 @@ def write_lora(
             "use_rslora": False,
         },
     )
-
-
-def pattern_value(folder: Path, pattern: Mapping[str, Any], name: str, default: Any) -> Any:
-    """The value of a rank or alpha pattern for a module: the first key that fits the end of its name.
-
-    The rule of get_pattern_key (peft/utils/other.py). Raises KoalignError for a broken pattern.
-    """
-    for key, value in pattern.items():
-        try:
-            if re.match(rf"(.*\.)?({key})$", name):
-                return value
-        except re.error as error:
-            place = folder / CONFIG
-            raise KoalignError(f"{place}: pattern {key!r} cannot be read ({error})") from None
-    return default
 
 
 def _check_numbers(folder: Path, config: Mapping[str, Any]) -> None:

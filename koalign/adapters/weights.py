@@ -11,6 +11,7 @@ from typing import Any, Literal
 from safetensors import SafetensorError, safe_open
 
 from koalign.hashing import remembered
+from koalign.jsonl import read_small
 from koalign.records import KoalignError
 
 INDEX = "model.safetensors.index.json"
@@ -90,6 +91,6 @@ def _refuse_pointer(path: Path) -> None:
 
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(read_small(path))
     except (ValueError, RecursionError) as error:
         raise KoalignError(f"{path}: is not JSON ({error}); {BASE_AGAIN}") from None

@@ -13,7 +13,8 @@ from support.lora_folders import LAYERS, by_peft, in_peft, logits, plain, traine
 from support.tiny_models import tiny
 
 from koalign.adapters.cards import adapter_id, read_card
-from koalign.adapters.lora import pattern_value, read_lora
+from koalign.adapters.lora import read_lora
+from koalign.adapters.patterns import pattern_value
 from koalign.adapters.stack import ERROR, WORST, compare, stack, summed, widen
 from koalign.jsonl import read_json
 from koalign.records import KoalignError
