@@ -17,7 +17,7 @@ from support.training import MODEL, base_of_tests
 from transformers import AutoTokenizer
 
 from koalign.adapters.base import identify, load_base, load_tokenizer
-from koalign.adapters.cards import check_adapter
+from koalign.adapters.cards import check_adapter, read_card, write_card
 from koalign.adapters.export import export
 from koalign.adapters.external import WEIGHTS
 from koalign.adapters.merge import merge
@@ -151,6 +151,7 @@ def test_an_adapter_that_is_not_finite_is_refused_in_evaluate_export_and_merge(n
     adapter = made(tmp_path, "sft")
     name = next(name for name in load_file(adapter / WEIGHTS) if "lora_B" in name)
     changed(adapter, name, filled(number), WEIGHTS)
+    write_card(adapter, read_card(adapter))  # as an adapter that was trained so
     parts = (str(adapter), name, "holds NaN or infinity", "lower learning rate")
     with refused(*parts):
         check_adapter(adapter, base_of_tests(), None)
