@@ -33,7 +33,7 @@ def find_adapters(names: str, run_dir: Path, rounds: int | None = None) -> list[
     """
     folders = [_step(step, run_dir, rounds) for step in steps_of(names)]
     roles = [_role(folder) for folder in folders]
-    if len(roles) == 2 and (roles[0] == "answer" or roles[1] == "abstraction"):
+    if roles == ["answer", "abstraction"]:
         raise KoalignError(
             f"--adapters {names}: the first step writes the hint and the second answers with it; give "
             f"`--adapters {','.join(reversed(steps_of(names)))}`"

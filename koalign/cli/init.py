@@ -34,9 +34,10 @@ def init(
 
     if path.exists():
         raise KoalignError(f"{path} is there already; nothing is written over")
+    given = "" if path == Path("koalign.yaml") else f" -c {path}"
     if data is None:
         write_atomically(path, documented_yaml())
-        say(f"{path}: set model.path and data.train to yours, then `koalign sft`")
+        say(f"{path}: set model.path and data.train to yours, then `koalign sft{given}`")
         return
     source = parse_source(data)
     readings = _read(source)
@@ -44,7 +45,10 @@ def init(
     write_atomically(path, text)
     for line in missing:
         say(f"missing: {line}")
-    say(f"{path}: `koalign preview` and `koalign prepare` show what is read, `koalign sft` trains")
+    say(
+        f"{path}: `koalign preview{given}` and `koalign prepare{given}` show what is read, "
+        f"`koalign sft{given}` trains"
+    )
 
 
 def _read(source: Source) -> dict[str, Reading]:
@@ -105,6 +109,10 @@ def _filled_in(source: Source, readings: dict[str, Reading]) -> tuple[str, list[
         f"  test: {entries['test']}" if "test" in entries else "  # test: held-out problems with answers",
         "prompt:",
         "  template: quote-then-number",
+        "sample:  # how long answers may be: the toy reads 512 tokens in all; longer for a real base",
+        "  max_tokens: 64",
+        "solve:",
+        "  max_tokens: 64",
         "candidates:",
         "  source: none  # policy or base: hints, for the abstraction and the answer adapter",
     ]  # fmt: skip
@@ -120,7 +128,11 @@ def _filled_in(source: Source, readings: dict[str, Reading]) -> tuple[str, list[
         "hints: with candidates.source none the chain ends with DPO; policy asks your model"
     )
     if without := sum(not problem.answers for problem in train.problems):
-        missing.append(f"answers: {without:,} training problems have none and are dropped")
+        missing.append(f"answers: training problems without one, which are dropped: {without:,}")
+    if train.drops:
+        first = train.drops[0]
+        reason = ", ".join(filter(None, (first.place, first.reason, first.detail)))
+        missing.append(f"rows that cannot be read: {len(train.drops):,}; the first: {reason}")
     return "\n".join(lines) + "\n", missing
 
 

@@ -87,8 +87,12 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
 
 def refuse_unanswered(problems: Sequence[Problem]) -> None:
     """Raises KoalignError for a test split without problems, or with one that has no answer."""
+    if not problems:
+        raise KoalignError(
+            "evaluate needs data.test with answers; it holds no problem, or is not set"
+        )
     without_gold = [p for p in problems if not p.answers]
-    if not problems or without_gold:
+    if without_gold:
         raise KoalignError(
             f"evaluate needs data.test with answers; {len(without_gold)} of {len(problems)} lack one"
         )

@@ -212,7 +212,7 @@ def test_a_folder_of_six_formats_is_one_honest_report(scripted):
         folder / "koalpaca_train.jsonl",
         [{"instruction": "양파는 식물인가요?", "output": "뿌리입니다.", "url": "u"}],
     )
-    (folder / "table_train.xlsx").write_bytes(b"PK")
+    (folder / "table_train.hwp").write_bytes(b"HWP")
     write_lines(folder / "dpo_train.jsonl", [{"prompt": "답은?", "chosen": "2", "rejected": "4"}])
     done = prepare("-s", "data.train=mixed")
     for known in (
@@ -226,8 +226,8 @@ def test_a_folder_of_six_formats_is_one_honest_report(scripted):
         assert known in done.stdout, done.stdout
     (source,) = [s for s in report()["sources"] if s["split"] == "train"]
     assert len(source["files"]) == 6 and source["rows"] == 24
-    assert source["not_read"] == {"mixed/table_train.xlsx": "koalign does not read .xlsx"}
-    assert "not read: mixed/table_train.xlsx: koalign does not read .xlsx" in done.stderr
+    assert source["not_read"] == {"mixed/table_train.hwp": "koalign does not read .hwp"}
+    assert "not read: mixed/table_train.hwp: koalign does not read .hwp" in done.stderr
     assert source["problems"] == 23 and source["rankings"] == 1
     page = (OUT / "report.html").read_text(encoding="utf-8")
     assert "nikl-culture" in page and "<script" not in page and "http" not in page

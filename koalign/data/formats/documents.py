@@ -148,6 +148,7 @@ def open_document(
     if suffix not in SUFFIXES:
         raise KoalignError(
             f"{name}: koalign reads {', '.join(SUFFIXES)} and .zip, not {suffix or 'this'}"
+            + ("; save it as .xlsx" if suffix == ".xls" else "")
         )
     if suffix == ".xlsx":
         grid, notes = read_sheet(name, data, sheet)
