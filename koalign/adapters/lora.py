@@ -171,6 +171,11 @@ def write_lora(
 
 
 def _check_numbers(folder: Path, config: Mapping[str, Any]) -> None:
+    for key in ("rank_pattern", "alpha_pattern"):
+        if not isinstance(config.get(key) or {}, dict):
+            raise KoalignError(
+                f"{folder / CONFIG}: {key} maps modules to numbers, and here {config[key]!r}"
+            )
     ranks = [config.get("r"), *(config.get("rank_pattern") or {}).values()]
     alphas = [config.get("lora_alpha"), *(config.get("alpha_pattern") or {}).values()]
     # By type: true is an int in Python, and no rank.

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from support.command import koalign
 from support.lora_folders import TINY_BASE, plain
@@ -125,6 +125,7 @@ CONFIG_KEYS = ["r", "lora_alpha", "rank_pattern", "alpha_pattern", "target_modul
     st.booleans(),
     st.sampled_from(["list", "show", "verify"]),
 )
+@example({}, {"rank_pattern": True}, b"", "koalign.json", False, "verify")
 def test_any_adapter_folder_is_shown_or_one_line(
     here, base, card, config, junk, file, broken, command
 ):
