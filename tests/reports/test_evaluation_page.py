@@ -1,7 +1,9 @@
 """Terminal, page and CSV say of an evaluation what its predictions hold, and no more."""
 
 import csv
+import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.scored_items import evaluation, predicted, problem, scored
@@ -9,6 +11,7 @@ from support.scored_items import evaluation, predicted, problem, scored
 from koalign.evaluation.results import Prediction
 from koalign.records import Problem
 from koalign.reports.evaluation import print_evaluation, write_csv, write_page, write_results_csv
+from koalign.text.visible import HIDDEN
 
 
 def said(capsys) -> str:
@@ -116,7 +119,18 @@ def test_a_spreadsheet_reads_every_item_and_runs_none(tmp_path_factory, lines):
         assert float(row["logprob_1"]) == item.logprobs[0], "numbers stay numbers"
         for key in ("subject", "text", "hint"):
             raw = getattr(item, key)
-            assert row[key] == (f"'{raw}" if raw and raw[0] in "=+-@\t\r\n＝＋－＠" else raw)
+            # What a spreadsheet may drop before it looks for a formula.
+            seen = re.sub(f"^[\\s{HIDDEN}]+", "", raw)
+            acts = seen.startswith(tuple("=+-@＝＋－＠")) or raw.startswith(tuple("\t\r\n"))
+            assert row[key] == (f"'{raw}" if acts else raw)
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\u00a0", "\u3000", "\u200b", "\ufeff", " \u202e "])
+def test_a_formula_behind_blanks_or_hidden_characters_does_not_run_either(tmp_path, blank):
+    write_csv(tmp_path / "p.csv", [predicted(problem(1), 0, text=f"{blank}=1+1")])
+    with (tmp_path / "p.csv").open(encoding="utf-8-sig", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["text"] == f"'{blank}=1+1"
 
 
 def test_items_of_several_kinds_share_one_table(tmp_path):
