@@ -1,4 +1,4 @@
-"""config_engine: what samples and scores, and how vLLM is started."""
+"""engine: what samples and scores, and how vLLM is started."""
 
 from __future__ import annotations
 

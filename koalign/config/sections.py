@@ -1,4 +1,4 @@
-"""config: every section and key of koalign.yaml, with its default; also config_inputs, config_training."""
+"""config: every section and key of koalign.yaml, with its default."""
 
 from __future__ import annotations
 

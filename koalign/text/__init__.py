@@ -1,1 +1,1 @@
-"""Korean text as measured: scripts and n-grams."""
+"""Korean text and what stands in it: folding, n-grams, choices, TeX, characters to show."""
