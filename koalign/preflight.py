@@ -23,7 +23,7 @@ from koalign.data.formats.sources import read_source
 from koalign.data.preparing.preparation import SPLITS, Preparation
 from koalign.data.prompting.prompts import Renderer
 from koalign.data.prompting.tokens import refuse_other_model
-from koalign.engines.chat import key_in_environment
+from koalign.engines.chat import key_in_environment, read_key
 from koalign.engines.opening import backend_of
 from koalign.engines.teacher import refuse_no_address
 from koalign.guard import context_of, needs_probe
@@ -64,7 +64,7 @@ def findings(
     flight = _Preflight(config, stages, run_dir, force, shape)
     flight.model()
     flight.settings()
-    flight.teacher()
+    flight.teacher(dry_run=read_all)
     flight.tracking()
     flight.made()
     flight.data(read_all)
@@ -142,14 +142,17 @@ class _Preflight:
         if config.sft.epochs == "auto" and not (config.data.dev or config.data.dev_share):
             self.found.append(str(needs_probe("sft", NO_DEV, "set data.dev")))
 
-    def teacher(self) -> None:
+    def teacher(self, *, dry_run: bool) -> None:
         """Address, key and client of a teacher that writes hints."""
         teacher = self.config.teacher
         if "candidates" not in self.names or self.config.candidates.source != "teacher":
             return
+        if not self.force and self._is_done(self.run_dir / "candidates"):
+            return
         self.catch(lambda: refuse_no_address(teacher))
         if teacher.url:
-            self.catch(lambda: key_in_environment(teacher))
+            read = key_in_environment if dry_run else read_key  # only a run may ask for permission
+            self.catch(lambda: read(teacher))
         if not importlib.util.find_spec("openai"):
             self.found.append(
                 "candidates.source: a teacher needs the openai client; pip install 'koalign[endpoint]'"
@@ -211,7 +214,7 @@ class _Preflight:
         config, template = self.config, renderer.template
         kinds = ", ".join(sorted({problem.kind for problem in splits.splits["train"]}))
         before = len(self.found)
-        self.catch(lambda: splits.set_aside(template.kinds, len(template.labels)))
+        self.catch(lambda: splits.set_aside(template.kinds, len(template.ten_labels)))
         if len(self.found) > before:
             return
         train, dev, test = (splits.splits[name] for name in SPLITS)
@@ -270,14 +273,7 @@ class _Preflight:
 
 
 def _read(name: str, source: Source) -> Reading:
-    return read_source(
-        resolve_path(source.path),
-        name,
-        format=source.format,
-        split=source.split,
-        columns=source.columns,
-        answer_from=source.answer_from,
-    )
+    return read_source(resolve_path(source.path), name, **source.options)
 
 
 def _size(source: str) -> float:

@@ -74,7 +74,9 @@ def device() -> str:
 
 def cores() -> int:
     """Cores that this process may use."""
-    return len(psutil.Process().cpu_affinity() or [])
+    if hasattr(os, "sched_getaffinity"):  # Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @cache

@@ -11,7 +11,7 @@ import transformers
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
 from koalign.adapters.hub import downloaded
-from koalign.adapters.precision import CPU, Card, Precision, choose_precision, refuse_experts
+from koalign.adapters.precision import CPU, Device, Precision, choose_precision, refuse_experts
 from koalign.adapters.weights import BASE_AGAIN, open_weights, refuse_broken_base
 from koalign.config.inputs import Model
 from koalign.config.sections import resolve_path
@@ -203,11 +203,11 @@ def _refuse_larger(folder: Path, tokenizer: Any, rows: int) -> None:
             )
 
 
-def current_card() -> Card:
+def current_card() -> Device:
     """The first GPU, or the CPU."""
     if not torch.cuda.is_available():
         return CPU
-    return Card(torch.cuda.get_device_name(0), torch.cuda.get_device_capability(0))
+    return Device(torch.cuda.get_device_name(0), torch.cuda.get_device_capability(0))
 
 
 def precision_here(model: Model) -> Precision:

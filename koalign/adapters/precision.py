@@ -20,7 +20,7 @@ EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
 
 
 @dataclass(frozen=True)
-class Card:
+class Device:
     """What computes."""
 
     name: str
@@ -35,7 +35,7 @@ class Card:
         )
 
 
-CPU = Card("the CPU")
+CPU = Device("the CPU")
 
 
 @dataclass(frozen=True)
@@ -46,15 +46,11 @@ class Precision:
     """Of the weights; of a 4-bit base, of what is not quantised."""
     compute: str
     """Of the products with 4-bit weights."""
-    autocast: str | None
-    """Of the products in training; none: as the weights are. Adapters are float32 in any case."""
-    loss_scaling: bool
-    """Whether the loss is scaled, so that small gradients are not 0 in float16."""
     why: str
     """A line for a card without bfloat16; empty: nothing to say."""
 
 
-def choose_precision(model: Model, card: Card, family: str) -> Precision:
+def choose_precision(model: Model, card: Device, family: str) -> Precision:
     """How a base of this family (`model_type` of its config.json) is computed on a card.
 
     Raises KoalignError for a dtype that the card does not have.
@@ -67,11 +63,10 @@ def choose_precision(model: Model, card: Card, family: str) -> Precision:
         if card.capability and base != "bfloat16":
             why = f"precision: {card.described} has no bfloat16: {_because(base, card, family)}"
     compute = base if model.bnb_4bit_compute_dtype == "auto" else model.bnb_4bit_compute_dtype
-    autocast = base if card.capability and base != "float32" else None
-    return Precision(base, compute, autocast, autocast == "float16", why)
+    return Precision(base, compute, why)
 
 
-def _refuse(model: Model, card: Card) -> None:
+def _refuse(model: Model, card: Device) -> None:
     for key, dtype in (
         ("model.dtype", model.dtype),
         ("model.bnb_4bit_compute_dtype", model.bnb_4bit_compute_dtype),
@@ -87,7 +82,7 @@ def _refuse(model: Model, card: Card) -> None:
             )
 
 
-def _base_of(card: Card, family: str) -> str:
+def _base_of(card: Device, family: str) -> str:
     if not card.capability or card.capability < TENSOR_CORES:
         return "float32"
     if card.capability >= BFLOAT16:
@@ -95,7 +90,7 @@ def _base_of(card: Card, family: str) -> str:
     return "float32" if family.startswith(OVERFLOWING) else "float16"
 
 
-def _because(base: str, card: Card, family: str) -> str:
+def _because(base: str, card: Device, family: str) -> str:
     if base == "float16":
         return "base in float16, adapters in float32, loss scaled"
     slow = card.capability is not None and card.capability < TENSOR_CORES

@@ -69,13 +69,17 @@ def _read(source: Source) -> dict[str, Reading]:
         if split in others:
             try:
                 readings[split] = read_source(path, split, **{**options, "split": split})
-            except KoalignError:  # no row of this split
-                continue
+            except KoalignError:
+                if split in whole.splits.values():
+                    raise  # a file of this split that cannot be read
+                continue  # no row of this split
     return readings
 
 
 def _rows_of_others(reading: Reading) -> bool:
-    return any(why.endswith("rows say another split") for why in reading.not_read.values())
+    from koalign.data.formats.read import OTHER_ROWS
+
+    return any(why.endswith(OTHER_ROWS) for why in reading.not_read.values())
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:

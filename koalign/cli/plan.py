@@ -72,8 +72,13 @@ class Planned:
         return smallest_change(self.config, made.shape, self.counts, made.card, self.done)
 
 
-def estimate_of(config: Config, run_dir: Path, gpu: str | None = None) -> Planned:
-    """What a run needs on a card, or on this machine. Raises KoalignError for what cannot be planned."""
+def estimate_of(
+    config: Config, run_dir: Path, gpu: str | None = None, *, force: bool = False
+) -> Planned:
+    """What a run needs on a card, or on this machine; with `force` what is made counts as to do.
+
+    Raises KoalignError for what cannot be planned.
+    """
     from koalign.engines.opening import is_endpoint
     from koalign.planning.cards import card_here, card_named
     from koalign.planning.counts import counts_of
@@ -91,7 +96,7 @@ def estimate_of(config: Config, run_dir: Path, gpu: str | None = None) -> Planne
             f"training.processes: {config.training.processes}, and {card.seen} GPUs are seen here; lower it"
         )
     shape, counts = read_shape(config.model), counts_of(config, run_dir)
-    done = {name: made.seconds for name, made in manifests(run_dir).items()}
+    done = {} if force else {name: made.seconds for name, made in manifests(run_dir).items()}
     speed = speeds(config, shape, card, run_dir)
     return Planned(estimate(config, shape, counts, card, done, speed), config, counts, done)
 
@@ -108,6 +113,7 @@ def refuse_findings(
 
     `chains`: the stages and the config of each seed, in the folder of that number.
     """
+    from koalign.hashing import MANIFEST
     from koalign.locking import refuse_links
     from koalign.planning.changes import refuse_too_large
     from koalign.preflight import findings
@@ -118,7 +124,7 @@ def refuse_findings(
     planned, found = None, list[str]()
     try:
         if config.engine.backend != "scripted":
-            planned = estimate_of(config, folders[0])
+            planned = estimate_of(config, folders[0], force=force)
             say(total_line(planned.estimate, len(folders)), err=True)
             if not anyway:
                 refuse_too_large(planned.estimate, config, planned.counts, planned.done)
@@ -137,7 +143,9 @@ def refuse_findings(
     refuse(found)
     if dry_run:
         to_do = [
-            s.name for s in chains[0][0] if not (folders[0] / s.name / "manifest.json").exists()
+            stage.name
+            for stage in chains[0][0]
+            if force or not all((folder / stage.name / MANIFEST).exists() for folder in folders)
         ]
         say(f"nothing stops this run; to do: {', '.join(to_do) or 'nothing'}")
 

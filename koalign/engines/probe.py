@@ -106,15 +106,14 @@ def open_probe(
             raise needs_probe(title, "probe.problems is 0", "raise it")
         return None
     if trained and not any(map(renderer.can_verify, trained)):
-        texts = {
-            side: likelihood_questions(
-                renderer, tokenizer, base, sorted(pool, key=lambda p: p.id)[: section.problems]
-            )
-            for side, pool in (
-                ("train", trained),
-                ("held_out", list(filter(renderer.can_teach, held_out))),
-            )
-        }
+        texts = {}
+        for side, pool in (
+            ("train", trained),
+            ("held_out", list(filter(renderer.can_teach, held_out))),
+        ):
+            drawn = sorted(pool, key=lambda problem: problem.id)[: section.problems]
+            texts[side] = likelihood_questions(renderer, tokenizer, base, drawn)
+            _say_left_out(title, side, len(texts[side]), len(drawn), base)
         if all(texts.values()):
             return LikelihoodProbe(tokenizer, base, section.batch_size, texts)
     problems: dict[str, Problem] = {}
@@ -126,12 +125,7 @@ def open_probe(
         )[: section.problems]
         ids = prompt_ids(tokenizer, [renderer.render(problem, "answer") for problem in drawn])
         fitting = [(p, i) for p, i in zip(drawn, ids, strict=True) if len(i) < base.context]
-        if len(fitting) < len(drawn):
-            say(
-                f"{title}: the probe leaves out {len(drawn) - len(fitting)} of {len(drawn)} problems "
-                f"({side}), which fill the context of {base.context} tokens",
-                err=True,
-            )
+        _say_left_out(title, side, len(fitting), len(drawn), base)
         problems |= {problem.id: problem for problem, _ in fitting}
         sides[side] = [Request(problem.id, tuple(tokens)) for problem, tokens in fitting]
     for side, where in (("train", "trained on"), ("held_out", "in dev (data.dev, data.dev_share)")):
@@ -145,3 +139,12 @@ def open_probe(
             )
             return None
     return Probe(tokenizer, base, section.max_tokens, section.batch_size, problems, sides)
+
+
+def _say_left_out(title: str, side: str, fitting: int, drawn: int, base: Base) -> None:
+    if fitting < drawn:
+        say(
+            f"{title}: the probe leaves out {drawn - fitting} of {drawn} problems ({side}), which fill the "
+            f"context of {base.context} tokens",
+            err=True,
+        )

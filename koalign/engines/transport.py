@@ -59,16 +59,18 @@ def _guard(timeout: float) -> Callable[[Any], None]:
         def __iter__(self) -> Iterator[bytes]:
             for chunk in self._stream:
                 yield self._taken(chunk)
-                if self._over:
+                if self._left <= 0:
                     return
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
             async for chunk in self._stream:
                 yield self._taken(chunk)
-                if self._over:
+                if self._left <= 0:
                     return
 
         def _taken(self, chunk: bytes) -> bytes:
+            if time.monotonic() > self._end:
+                raise http.ReadTimeout(f"no whole reply in {timeout:g} s")
             if self._unpack:
                 try:
                     chunk = self._unpack.decompress(chunk, self._left)
@@ -77,10 +79,6 @@ def _guard(timeout: float) -> Callable[[Any], None]:
             chunk = chunk[: self._left]
             self._left -= len(chunk)
             return chunk
-
-        @property
-        def _over(self) -> bool:
-            return self._left <= 0 or time.monotonic() > self._end
 
         def close(self) -> None:
             self._stream.close()

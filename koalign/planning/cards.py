@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psutil
 
@@ -28,11 +28,16 @@ class Card:
     """Dense operations a second in 16 bits; of a CPU those that it reaches in float32."""
     bandwidth: float
     """Bytes a second."""
-    cpu: bool = False
+    capability: tuple[int, int] | None = (8, 0)
+    """Compute capability of NVIDIA, at least; none: a CPU."""
     seen: int = 1
     """Cards of this kind that are there."""
     assumed: str = ""
     """What was assumed about it."""
+
+    @property
+    def cpu(self) -> bool:
+        return self.capability is None
 
 
 SPEEDS = {
@@ -52,6 +57,8 @@ SPEEDS = {
     "T4": (15, 65, 0.32),
 }
 """Card -> GiB, dense TFLOPS in 16 bits, TB/s, from NVIDIA's data sheets."""
+WITHOUT_BFLOAT16 = {"V100": (7, 0), "T4": (7, 5)}
+"""Cards before Ampere, with their compute capabilities."""
 STANDS_FOR = {16: "4080", 24: "3090", 32: "5090", 40: "A100-40", 48: "A6000", 80: "A100-80"}
 """GiB from which on a card is assumed to be as fast as this one, where only its memory is given."""
 
@@ -67,10 +74,8 @@ def card_named(text: str) -> Card:
             raise KoalignError(f"--gpu {text}: a card has memory; write --gpu 24GB")
         like = STANDS_FOR[max([least for least in STANDS_FOR if least <= memory], default=16)]
         card = _card(like, memory)
-        return Card(
-            f"{memory:g} GB", card.memory, card.operations, card.bandwidth,
-            assumed=f"a card of {memory:g} GB is as fast as {like}",
-        )  # fmt: skip
+        assumed = f"a card of {memory:g} GB is as fast as {like}"
+        return replace(card, name=f"{memory:g} GB", assumed=assumed)
     plain = re.sub(r"[^A-Z0-9]|NVIDIA|GEFORCE|TESLA|RTX|GB$", "", text.upper())
     names = [name for name in SPEEDS if name.replace("-", "") == plain]
     if not names:
@@ -90,23 +95,19 @@ def card_here() -> Card:
 def _listed(name: str, memory: float, seen: int) -> Card:
     words = re.findall(r"[A-Z0-9]+", name.upper())
     like = next((n for n in SPEEDS if n.partition("-")[0] in words), None)
-    if like is None:
-        card = card_named(f"{memory:.0f}GB")
-        return Card(
-            name,
-            int(memory * GIB),
-            card.operations,
-            card.bandwidth,
-            seen=seen,
-            assumed=card.assumed,
-        )
-    card = _card(like, memory)
-    return Card(name, card.memory, card.operations, card.bandwidth, seen=seen)
+    card = card_named(f"{memory:.0f}GB") if like is None else _card(like, memory)
+    return replace(card, name=name, memory=int(memory * GIB), seen=seen)
 
 
 def _card(name: str, memory: float) -> Card:
     _, teraflops, terabytes = SPEEDS[name]
-    return Card(name, int(memory * GIB), teraflops * 1e12, terabytes * 1e12)
+    return Card(
+        name,
+        int(memory * GIB),
+        teraflops * 1e12,
+        terabytes * 1e12,
+        capability=WITHOUT_BFLOAT16.get(name, (8, 0)),
+    )
 
 
 def _cpu() -> Card:
@@ -115,5 +116,5 @@ def _cpu() -> Card:
         memory=psutil.virtual_memory().total,
         operations=cores() * CPU_OPERATIONS,
         bandwidth=cores() * CPU_BANDWIDTH,
-        cpu=True,
+        capability=None,
     )

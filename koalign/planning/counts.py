@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from koalign.config.sections import Config, resolve_path
+from koalign.data.formats.split_names import split_in_name
 from koalign.jsonl import read_json
 from koalign.manifests import read_manifest
 from koalign.run import HUB, in_round
 
-SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".txt")
+TEXTS = (".csv", ".tsv", ".jsonl", ".json")
+"""Endings of files whose lines are about their problems."""
 BYTES_A_TOKEN = 5
 """UTF-8 bytes of Korean to a token of a large vocabulary."""
 TEMPLATE_TOKENS = 40
@@ -112,16 +114,14 @@ def _unprepared(config: Config, answer: float, hint: float) -> tuple[Counts, str
     data = config.data
     sizes = {
         name: [
-            _lines_and_bytes(path, name)
+            _lines_and_bytes(path)
             for source in getattr(data, name)
-            for path in _files(source.path)
+            for path in _files(source.path, source.split or name)
         ]
         for name in ("train", "dev", "test")
     }
     problems = {name: sum(lines for lines, _ in sizes[name]) for name in sizes}
-    hints = sum(
-        lines for lines, _ in map(_lines_and_bytes, _files(data.hints or ""), ["train"] * 99)
-    )
+    hints = sum(_lines_and_bytes(path)[0] for path in _files(data.hints or ""))
     if not problems["train"]:
         counts = Counts(2000, 200, 500, hints, 600, answer, hint, 2400)
         return (
@@ -139,22 +139,25 @@ def _unprepared(config: Config, answer: float, hint: float) -> tuple[Counts, str
     )
 
 
-def _files(source: str) -> Iterable[Path]:
+def _files(source: str, split: str = "") -> Iterable[Path]:
+    """The files of a source that can be counted; of a folder those that name no other split."""
     if not source or source.startswith(HUB):
         return []
     path = Path(resolve_path(source))
     if path.is_dir():
-        return sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES)
-    return [path] if path.is_file() else []
+        inside = (file for file in path.rglob("*") if file.suffix.lower() in TEXTS)
+        return sorted(
+            file
+            for file in inside
+            if split_in_name(file.relative_to(path).as_posix()) in ("", split)
+        )
+    return [path] if path.is_file() and path.suffix.lower() in TEXTS else []
 
 
-def _lines_and_bytes(path: Path, split: str) -> tuple[int, int]:
-    """Lines of a file after its first, and its bytes, by its first megabyte; none of another split."""
-    others = {"train", "dev", "test"} - {split}
-    if any(other in path.stem.lower() for other in others) and split not in path.stem.lower():
-        return 0, 0
+def _lines_and_bytes(path: Path) -> tuple[int, int]:
+    """Rows of a file and its bytes, by its first megabyte."""
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(FIRST)
-    lines = max(0, head.count(b"\n") - (path.suffix in (".csv", ".tsv")))
+    lines = max(0, head.count(b"\n") - (path.suffix.lower() in (".csv", ".tsv")))
     return (round(lines * size / len(head)), size) if head else (0, 0)

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from koalign.adapters.precision import Device, choose_precision
 from koalign.config.sections import Config
-from koalign.config.training import Optimization
 from koalign.engines.opening import backend_of
 from koalign.planning.cards import Card
 from koalign.planning.counts import Counts
@@ -140,7 +140,9 @@ class _Costs:
 
     def __init__(self, config: Config, shape: Shape, counts: Counts, card: Card) -> None:
         self.config, self.shape, self.counts, self.card = config, shape, counts, card
-        self.width = width_of(config.model.dtype, card)
+        device = Device(card.name, card.capability)
+        precision = choose_precision(config.model, device, shape.model_type)
+        self.width = 4 if precision.base == "float32" else 2  # bytes of a number of the base
         named = config.engine.backend  # vLLM of another machine need not be installed here
         self.backend = backend_of(config.engine) if named == "auto" else named
         self.rank = config.sft.rank + max(config.abstraction.rank, config.answer.rank)
@@ -203,14 +205,16 @@ class _Costs:
             )
         else:
             row = max(fit.longest, min(self.config.training.row_tokens, fit.per_step * group))
-        fitted = self._fit_memory(fit.section, row, row * fit.completion_tokens / group, fit.rank)
+        fitted = self._fit_memory(
+            fit.section.gradient_checkpointing, row, row * fit.completion_tokens / group, fit.rank
+        )
         yield fitted
         for draw in probes:
             rows = min(self.config.probe.batch_size, draw.prompts)
             cached = rows * (draw.prompt_tokens + draw.max_tokens) * self.shape.cache(self.width)
             yield replace(fitted, checkpoints=0, activations=0, head=0, cache=cached)
 
-    def _fit_memory(self, section: Optimization, row: float, predicted: float, rank: int) -> Memory:
+    def _fit_memory(self, checkpointing: bool, row: float, predicted: float, rank: int) -> Memory:
         return training_memory(
             self.shape,
             width=self.width,
@@ -218,7 +222,7 @@ class _Costs:
             rank=rank,
             row_tokens=row,
             predicted=predicted,
-            checkpointing=section.gradient_checkpointing,
+            checkpointing=checkpointing,
             cpu=self.card.cpu,
         )
 
@@ -226,8 +230,7 @@ class _Costs:
         """Of forward passes alone: one layer, no gradients and no moments."""
         row, answer = self.config.training.row_tokens, self.counts.answer_tokens
         predicted = row * answer / (self.counts.prompt_tokens + answer)
-        section = self.config.dpo.model_copy(update={"gradient_checkpointing": True})
-        fitted = self._fit_memory(section, row, predicted, self.config.sft.rank)
+        fitted = self._fit_memory(True, row, predicted, self.config.sft.rank)
         return replace(
             fitted, adapter=fitted.adapter / 4, checkpoints=0, activations=fitted.activations / 2,
             head=fitted.head / 2,
@@ -279,13 +282,6 @@ class _Costs:
         if settings.quantization == "fp8":
             return self.shape.linear + self.width * rest
         return base_bytes(self.shape, self.width, nf4=False)
-
-
-def width_of(dtype: str, card: Card) -> int:
-    """Bytes of a number of the base."""
-    if dtype == "auto":
-        return 4 if card.cpu else 2
-    return 4 if dtype == "float32" else 2
 
 
 def _tokens(draw: Draw) -> float:

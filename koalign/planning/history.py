@@ -44,11 +44,12 @@ def speeds(config: Config, shape: Shape, card: Card, run_dir: Path) -> dict[str,
         try:
             done = manifests(folder)
             past = _config_of(folder, list(done), config)
-        except (KoalignError, ValueError):
+            counts = counts_of(past, folder)
+        except (KoalignError, ValueError, LookupError, TypeError):  # another version's files too
             continue
         if past.model.path != config.model.path:
             continue
-        for stage in estimate(past, shape, counts_of(past, folder), card, {}, {}).stages:
+        for stage in estimate(past, shape, counts, card, {}, {}).stages:
             made = done.get(stage.stage)
             if made and made.device == card.name and made.seconds >= LEAST_SECONDS:
                 ratios[stage.stage].append(made.seconds / max(stage.seconds, 0.1))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from koalign.adapters.hub import downloaded
-from koalign.adapters.precision import refuse_experts
+from koalign.adapters.precision import EXPERTS, refuse_experts
 from koalign.config.inputs import Model
 from koalign.config.sections import ASSETS, resolve_path
 from koalign.records import KoalignError
@@ -154,7 +154,7 @@ def shape_of(config: Mapping[str, Any], place: str) -> Shape:
         family = FAMILIES.get(model_type, FAMILIES["llama"])
         heads, layers = int(config["num_attention_heads"]), int(config["num_hidden_layers"])
         hidden = int(config["hidden_size"])
-        experts = int(config.get("num_experts") or config.get("num_local_experts") or 0)
+        experts = next((int(config[key]) for key in EXPERTS if config.get(key)), 0)
         step, dense = config.get("decoder_sparse_step") or 1, config.get("mlp_only_layers") or []
         known = range(min(layers, MOST_LAYERS))
         sparse = [n for n in known if n not in dense and (n + 1) % step == 0]

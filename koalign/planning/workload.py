@@ -10,6 +10,7 @@ from koalign.config.inputs import Sampling
 from koalign.config.sections import Config
 from koalign.config.training import Dpo, Optimization
 from koalign.planning.counts import Counts
+from koalign.run import in_round
 
 EPOCHS_TO_PLATEAU = 4
 """Of `sft.epochs: auto`: what the built-in example takes on each of three seeds."""
@@ -108,14 +109,16 @@ class _Chain:
         yield Work("prepare", problems=counts.train + counts.dev + counts.test)
         yield self.sft("sft", config.sft.epochs)
         for number in range(1, config.dpo.rounds + 1):
-            suffix = f"-{number}" if number > 1 else ""
             yield Work(
-                f"samples{suffix}", draws=(self.draw(self.sampled, config.sample.n, config.sample),)
+                in_round("samples", number),
+                draws=(self.draw(self.sampled, config.sample.n, config.sample),),
             )
             read = self.groups * self.prompt + 2 * self.paired * self.answer
-            yield Work(f"pairs{suffix}", scored_tokens=read if config.pairs.ches_drop else 0)
-            yield Work(f"reference{suffix}", scored_tokens=read)
-            yield self.dpo(f"dpo{suffix}", 1)
+            yield Work(
+                in_round("pairs", number), scored_tokens=read if config.pairs.ches_drop else 0
+            )
+            yield Work(in_round("reference", number), scored_tokens=read)
+            yield self.dpo(in_round("dpo", number), 1)
         if config.has_hints:
             yield from self.hint_stages()
         if config.controls != "off":
@@ -280,5 +283,7 @@ class _Chain:
                 )
                 total = max(0, total)
                 draws += [self.draw(test, total, solve), self.draw(test, hinted, solve, hint=hint)]
+            if config.controls == "all":
+                draws += [self.draw(test, hinted, solve, hint=hint), self.draw(test, votes, solve)]
         draws.append(self.draw(test * alone, 1, solve))
         return Work("evaluate", draws=tuple(draw for draw in draws if draw.prompts and draw.n))

@@ -23,7 +23,7 @@ from koalign.evaluation.rows import Difference, Metric, Row
 from koalign.evaluation.stats.wording import hundredths, interval, listed, p_value, points
 from koalign.jsonl import parse_record, read_json
 from koalign.manifests import Manifest, output_of, read_manifest
-from koalign.provenance import PACKAGES
+from koalign.provenance import PACKAGES, cores
 from koalign.records import KoalignError, Problem
 from koalign.text.visible import visible
 
@@ -279,7 +279,7 @@ def print_machine() -> None:
 def _device_rows() -> list[tuple[str, str, str]]:
     import torch
 
-    memory = f"{os.cpu_count()} cores"
+    memory = f"{cores()} cores"
     if not torch.cuda.is_available():
         return [("device", "CPU", f"{memory}; small models only: base in float32")]
     return [

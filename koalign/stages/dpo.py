@@ -182,7 +182,7 @@ STAGE = Stage(
     run=run,
     sections=("model", "prompt", "training", "probe", "dpo", "seed"),
     inputs=(*PREPARED, "prepare/dev.jsonl", PAIRS, LOGPS, "sft/adapter"),
-    version=3,
+    version=4,
 )
 RFT = Stage(
     name="rft",

@@ -59,6 +59,7 @@ def judged(folder: Path, problems: str, run_dir: Path) -> tuple[list[AnsweredPro
         open_documents(Path(resolve_path(source.path)), source.sheet),
         source.format,
         columns=source.columns,
+        split=source.split,
         answer_from=source.answer_from,
         kind=source.kind,
     ).problems
@@ -126,6 +127,7 @@ def cross_fit(
             *(f"sft-{number}/adapter" for number in numbers),
             "engine.script",
         ),
+        version=2,
     )
     yield execute(answers, config, home, force)
 

@@ -44,7 +44,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     sources = [
         _read(prepared, name, source) for name in SPLITS for source in getattr(config.data, name)
     ]
-    prepared.set_aside(renderer.template.kinds, len(renderer.template.labels))
+    prepared.set_aside(renderer.template.kinds, len(renderer.template.ten_labels))
     prepared.remove_duplicates(config.data.near_duplicates)
     if config.data.dev_share and not prepared.splits["dev"]:
         prepared.hold_out_dev(config.data.dev_share, config.data.seed)
@@ -255,5 +255,5 @@ STAGE = Stage(
     sections=("model", "data", "prompt", "engine"),
     inputs=("data.train", "data.dev", "data.test", "data.hints"),
     continues=False,
-    version=7,
+    version=8,
 )

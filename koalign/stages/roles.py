@@ -163,7 +163,7 @@ ANSWER = Stage(
     run=train_answer,
     sections=("model", "prompt", "training", "answer", "seed"),
     inputs=(*PREPARED, HINTS, *SAMPLES, "dpo/adapter"),
-    version=3,
+    version=4,
 )
 REASONING = Stage(
     name="reasoning",
@@ -171,4 +171,5 @@ REASONING = Stage(
     run=train_reasoning,
     sections=ANSWER.sections,
     inputs=(*PREPARED, TRACES, "dpo/adapter"),
+    version=2,
 )

@@ -76,5 +76,5 @@ STAGE = Stage(
     sections=("model", "prompt", "engine", "sample", "seed"),
     inputs=(*PREPARED, "sft/adapter", "engine.script"),
     looks_at=HELD_OUT,
-    version=2,
+    version=3,
 )

@@ -116,6 +116,6 @@ STAGE = Stage(
     sections=("model", "prompt", "training", "probe", "sft", "seed"),
     inputs=(*PREPARED, "prepare/dev.jsonl"),
     looks_at=HELD_OUT,
-    version=2,
+    version=3,
 )
-PLATEAU = replace(STAGE, name="plateau", command="evaluate", run=run_plateau, version=1)
+PLATEAU = replace(STAGE, name="plateau", command="evaluate", run=run_plateau, version=2)

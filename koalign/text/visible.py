@@ -48,3 +48,9 @@ def escaped_json(text: str) -> str:
 def _escape(character: str) -> str:
     units = character.encode("utf-16-be").hex()
     return "".join(f"\\u{units[start : start + 4]}" for start in range(0, len(units), 4))
+
+
+def shown(text: str) -> str:
+    """What was found in a file as people can be shown it: one line, not long, no half characters."""
+    line = " ".join(text[:1000].encode("utf-8", "backslashreplace").decode("utf-8").split())
+    return line if len(line) <= 300 else f"{line[:297]}…"

@@ -46,8 +46,9 @@ def error(share: float, problems: float) -> float:
     return math.sqrt(smoothed * (1 - smoothed) / problems)
 
 
-def _error_of(entry: Entry, share: float) -> float:
-    """The standard error of a held-out figure; a likelihood comes with its own."""
+def _error_of(entries: Sequence[Entry], share: float) -> float:
+    """The standard error of a held-out figure among those of `entries`; a likelihood comes with its own."""
+    entry = next(entry for entry in entries if entry[PREFIX + "held_out"] == share)
     own = entry.get(PREFIX + "held_out_error")
     return error(share, entry[PREFIX + "held_out_n"]) if own is None else own
 
@@ -61,9 +62,10 @@ def start_of_fall(
     """
     shares: list[float] = []
     measure = f"held-out {measured(history)}"
-    for entry in evaluations(history):
+    entries = evaluations(history)
+    error_of = partial(_error_of, entries)
+    for entry in entries:
         step = int(entry["step"])
-        error_of = partial(_error_of, entry)
         shares.append(entry[PREFIX + "held_out"])
         latest = ", ".join(f"{share:.1%}" for share in shares[-WINDOW:])
         if is_plateau(shares, error_of):

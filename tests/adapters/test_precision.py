@@ -4,12 +4,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from koalign.adapters.precision import CPU, Card, choose_precision, refuse_experts
+from koalign.adapters.precision import CPU, Device, choose_precision, refuse_experts
 from koalign.config.inputs import Model
 from koalign.records import KoalignError
 
-T4, V100, P100 = Card("Tesla T4", (7, 5)), Card("V100", (7, 0)), Card("P100", (6, 0))
-A100, L4, B200 = Card("A100", (8, 0)), Card("L4", (8, 9)), Card("B200", (10, 0))
+T4, V100, P100 = Device("Tesla T4", (7, 5)), Device("V100", (7, 0)), Device("P100", (6, 0))
+A100, L4, B200 = Device("A100", (8, 0)), Device("L4", (8, 9)), Device("B200", (10, 0))
 NF4 = {"load_in_4bit": True}
 
 
@@ -18,27 +18,26 @@ def chosen(card, family="qwen3", **settings):
 
 
 @pytest.mark.parametrize(
-    ("card", "family", "settings", "base", "compute", "autocast"),
+    ("card", "family", "settings", "base", "compute"),
     [
-        (CPU, "qwen3", {}, "float32", "float32", None),
-        (CPU, "qwen3", {"dtype": "bfloat16"}, "bfloat16", "bfloat16", None),
-        (A100, "qwen3", {}, "bfloat16", "bfloat16", "bfloat16"),
-        (L4, "gemma3_text", NF4, "bfloat16", "bfloat16", "bfloat16"),
-        (B200, "qwen3", {"dtype": "float16"}, "float16", "float16", "float16"),
-        (A100, "qwen3", {"dtype": "float32"}, "float32", "float32", None),
-        (T4, "qwen3", {}, "float16", "float16", "float16"),
-        (V100, "llama", NF4, "float16", "float16", "float16"),
-        (T4, "gemma3_text", NF4, "float32", "float32", None),
-        (T4, "gemma2", {"dtype": "float16"}, "float16", "float16", "float16"),
-        (T4, "qwen3", {**NF4, "dtype": "float32"}, "float32", "float32", None),
-        (T4, "gemma2", {**NF4, "bnb_4bit_compute_dtype": "float16"}, "float32", "float16", None),
-        (P100, "qwen3", {}, "float32", "float32", None),
+        (CPU, "qwen3", {}, "float32", "float32"),
+        (CPU, "qwen3", {"dtype": "bfloat16"}, "bfloat16", "bfloat16"),
+        (A100, "qwen3", {}, "bfloat16", "bfloat16"),
+        (L4, "gemma3_text", NF4, "bfloat16", "bfloat16"),
+        (B200, "qwen3", {"dtype": "float16"}, "float16", "float16"),
+        (A100, "qwen3", {"dtype": "float32"}, "float32", "float32"),
+        (T4, "qwen3", {}, "float16", "float16"),
+        (V100, "llama", NF4, "float16", "float16"),
+        (T4, "gemma3_text", NF4, "float32", "float32"),
+        (T4, "gemma2", {"dtype": "float16"}, "float16", "float16"),
+        (T4, "qwen3", {**NF4, "dtype": "float32"}, "float32", "float32"),
+        (T4, "gemma2", {**NF4, "bnb_4bit_compute_dtype": "float16"}, "float32", "float16"),
+        (P100, "qwen3", {}, "float32", "float32"),
     ],
 )
-def test_a_card_computes_in_what_it_has(card, family, settings, base, compute, autocast):
+def test_a_card_computes_in_what_it_has(card, family, settings, base, compute):
     found = chosen(card, family, **settings)
-    assert (found.base, found.compute, found.autocast) == (base, compute, autocast)
-    assert found.loss_scaling == (autocast == "float16")
+    assert (found.base, found.compute) == (base, compute)
 
 
 @pytest.mark.parametrize(

@@ -97,3 +97,10 @@ def test_nothing_is_written_over(here):
     write("문제.csv", [HEADER, *rows(3)])
     write("koalign.yaml", ["model: {path: mine}"])
     assert "is there already" in koalign("init", "--data", "문제.csv", code=2).stderr
+
+
+def test_a_test_split_that_cannot_be_read_is_no_missing_one(here):
+    write("자료/학습.csv", [HEADER, *rows(20)])
+    write("자료/평가.csv", ["문제,발문,보기1,보기2,정답", "가?,나?,다,라,1"])
+    done = koalign("init", "--data", "자료", code=2)
+    assert "평가.csv" in done.stderr and not Path("koalign.yaml").exists()

@@ -240,3 +240,24 @@ def test_a_workbook_in_a_zip_is_read_and_a_sheet_of_a_csv_is_not(book, tmp_path)
     (tmp_path / "a.csv").write_text("문제,보기1,보기2,정답\n가?,나,다,1\n", encoding="utf-8")
     with pytest.raises(KoalignError, match="`sheet` is for"):
         read_source(str(tmp_path / "a.csv"), "dev", sheet="1반")
+
+
+@pytest.mark.parametrize(
+    ("bound", "said"),
+    [("MOST_BYTES", "koalign reads up to"), ("MOST_CELLS", "more cells"), ("MOST_MERGED", "too many merged")],
+)  # fmt: skip
+def test_each_bound_refuses(bound, said, book, tmp_path, monkeypatch):
+    fill(book.active, HEADER, ROW, ROW)
+    book.active.merge_cells("B2:B3")
+    monkeypatch.setattr(f"koalign.data.formats.spreadsheets.{bound}", 0)
+    with pytest.raises(KoalignError, match=said):
+        read(tmp_path, book)
+
+
+def test_answers_from_0_of_a_named_sheet_are_read_from_that_sheet(book, tmp_path):
+    fill(book.active, HEADER, [*ROW[:-1], 4])
+    fill(book.create_sheet("2반"), HEADER, *([*ROW[:-1], n % 3] for n in range(6)))
+    reading = read(tmp_path, book, sheet="2반", needs_answers=False)
+    assert [problem.answers for problem in reading.problems] == [
+        (str(n % 3 + 1),) for n in range(6)
+    ]

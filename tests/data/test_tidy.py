@@ -135,7 +135,7 @@ def test_an_eaten_backslash_comes_back(text):
     eaten = text
     for letter, control in zip("abtnvfr", "\a\b\t\n\v\f\r", strict=True):
         eaten = eaten.replace(f"\\{letter}", control)
-    assert eaten != text or "left" in text
+    assert eaten != text
     problem = one([{"question": eaten, "choices": [eaten, "없음"], "answer": 1}])
     assert problem.question == text and problem.choices[0] == text
 

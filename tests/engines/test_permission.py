@@ -158,7 +158,7 @@ def test_a_reply_that_trickles_without_end_is_given_up(server, monkeypatch):
     monkeypatch.setattr("koalign.engines.endpoint.TIMEOUT", 1.0)
     monkeypatch.setattr("koalign.engines.endpoint.RETRIES", 0)
     server.fault = faulty("trickle:30")
-    with refused("not a completion"):
+    with refused("no whole answer within 1 s"):
         answers(server)
 
 

@@ -33,7 +33,7 @@ from koalign.provenance import gpus
 from koalign.records import KoalignError
 from koalign.stages.pipeline import stages_of
 
-TWO_CORES = Card("CPU, 2 cores", 16 * GIB, 2 * CPU_OPERATIONS, 2 * CPU_BANDWIDTH, cpu=True)
+TWO_CORES = Card("CPU, 2 cores", 16 * GIB, 2 * CPU_OPERATIONS, 2 * CPU_BANDWIDTH, capability=None)
 DEMO = {  # `make demo` on two idle cores: seconds and MB of each stage (docs/en/results.md)
     "prepare": (12.2, 589), "sft": (88.5, 1140), "samples": (33.0, 1092), "pairs": (12.0, 1092),
     "reference": (1.9, 1092), "dpo": (11.8, 1095), "candidates": (0.1, 1086), "hints": (43.3, 1137),
@@ -237,6 +237,9 @@ def test_past_runs_on_the_same_card_say_how_fast_it_is(tmp_path):
     made_before(tmp_path / "other", 50 * usual["sft"], "H100", config)
     (tmp_path / "broken" / "prepare").mkdir(parents=True)
     (tmp_path / "broken" / "prepare" / "plan.json").write_text("{", encoding="utf-8")
+    made_before(tmp_path / "older", usual["sft"], "L4", config)
+    report = tmp_path / "older" / "prepare" / "report.json"
+    report.write_text('{"splits": []}', encoding="utf-8")
     speed = speeds(config, shape, card, tmp_path / "new")
     assert speed["sft"] == pytest.approx(3, rel=0.01)
     counts = counts_of(config, tmp_path / "new")
@@ -300,3 +303,28 @@ def test_more_processes_than_gpus_are_refused(listed, tmp_path, monkeypatch):
 def test_without_nvidia_smi_it_is_the_cpu(listed):
     listed("NVIDIA-SMI has failed because it could not communicate with the driver")
     assert card_here().cpu
+
+
+def test_a_gemma_on_a_card_without_bfloat16_is_counted_in_float32():
+    gemma = read_shape(config_of("model.path=Qwen/Qwen3-0.6B").model)
+    gemma = replace(gemma, model_type="gemma3_text")
+    config = config_of("model.path=Qwen/Qwen3-0.6B", "engine.backend=hf")
+    counts = counts_of(config, Path("nowhere"))
+    base = {
+        name: next(
+            stage.memory.base
+            for stage in estimate(config, gemma, counts, card_named(name), {}, {}).stages
+            if stage.stage == "samples" and stage.memory
+        )
+        for name in ("T4", "L4")
+    }
+    assert base["T4"] == 2 * base["L4"]
+
+
+def test_files_of_another_split_and_packed_files_are_not_counted(tmp_path):
+    for name in ("latest.csv", "2.Validation/문항.csv", "시험_test.csv", "그림.xlsx"):
+        path = tmp_path / "data" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("문제,정답\n" + "가나다?,1\n" * 9, encoding="utf-8")
+    config = config_of(f"data.train={tmp_path / 'data'}", "data.dev_share=0")
+    assert counts_of(config, tmp_path / "run").train == 9

@@ -282,3 +282,10 @@ def test_what_the_reading_decided_is_one_line_each(scripted):
     ]
     assert "data.train: exams: 1 problems have several right answers, each counts" in lines
     assert "data.train: exams: problems: 1 of 2 choices, 10 of 4 choices" in lines
+
+
+def test_ten_choices_are_kept_under_a_template_with_nine_labels(scripted):
+    choices = [f"나라 {n}" for n in range(10)]
+    write_lines(Path("ten.jsonl"), [problem(n, choices=choices, answer=10) for n in range(8)])
+    prepare("-s", "data.train=ten.jsonl")
+    assert report()["splits"]["train"]["problems"] == 8

@@ -109,3 +109,11 @@ def test_a_round_is_the_fewest_whole_epochs_with_enough_steps(steps):
     epochs = epochs_of_round(steps)
     assert epochs >= 1 and epochs * steps >= ROUND_STEPS
     assert epochs == 1 or (epochs - 1) * steps < ROUND_STEPS
+
+
+def test_a_likelihood_is_held_against_the_error_of_the_best_before():
+    lines = history([0.30, 0.40, 0.405, 0.404, 0.403])
+    for line, own in zip(lines[::2], [0.001, 0.01, 0.001, 0.001, 0.001], strict=True):
+        line["probe/held_out_error"] = own
+    step, why = start_of_fall(lines, None, ROUND)
+    assert step == 4 * ROUND and "40.0% ± 1.0" in why

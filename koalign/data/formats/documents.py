@@ -20,6 +20,7 @@ from koalign.data.formats.split_names import split_in_name
 from koalign.data.formats.spreadsheets import read_sheet
 from koalign.data.formats.tables import Grid, Table
 from koalign.records import Drop, KoalignError
+from koalign.text.visible import shown
 
 
 @dataclass(frozen=True)
@@ -121,12 +122,6 @@ def broken(place: str, detail: str) -> Drop:
 def drop(place: str, reason: str, detail: str, key: str = "") -> Drop:
     """The Drop of what a place holds."""
     return Drop(stage="read", reason=reason, key=key, place=place, detail=shown(detail))
-
-
-def shown(text: str) -> str:
-    """What was found in a file as people can be shown it: one line, not long, no half characters."""
-    line = " ".join(text[:1000].encode("utf-8", "backslashreplace").decode("utf-8").split())
-    return line if len(line) <= 300 else f"{line[:297]}…"
 
 
 def open_documents(path: Path, sheet: str | None = None) -> Iterator[Document]:

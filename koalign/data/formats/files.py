@@ -14,6 +14,7 @@ from pathlib import Path, PurePath, PurePosixPath
 from koalign.jsonl import on_disk
 from koalign.records import KoalignError
 from koalign.text.korean import composed
+from koalign.text.visible import shown
 
 SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet", ".xlsx")
 _UTF8_NAME = 0x800
@@ -53,7 +54,6 @@ def most_unpacked(size: int) -> int:
 
 def of_other_kinds(path: Path) -> dict[str, str]:
     """The files of a folder that koalign cannot read, hidden ones aside, each with the reason."""
-    path = on_disk(path)
     return {
         _readable(file): "needs openpyxl: pip install 'koalign[xlsx]'"
         if file.suffix.lower() == ".xlsx"
@@ -95,15 +95,9 @@ def _in_file(path: Path, known_as: PurePath) -> Iterator[tuple[str, str, bytes]]
             yield name, known, _whole(path)
     except OSError as error:
         raise KoalignError(f"{name}: cannot be read ({error.strerror or error})") from None
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-        ValueError,
-    ) as error:
-        raise KoalignError(f"{name}: not a zip that can be read ({str(error)[:200]})") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
+        # RuntimeError: a password, or a packing that Python does not know; ValueError: broken offsets.
+        raise KoalignError(f"{name}: not a zip that can be read ({shown(str(error))})") from None
 
 
 def _whole(path: Path) -> bytes:

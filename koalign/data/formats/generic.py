@@ -70,6 +70,7 @@ def mapped(columns: Columns) -> Format:
         texts = {key: cells.optional(row, _one(columns, key)) for key in TEXTS if key in columns}
         if "split" in texts:
             texts["split"] = split_in_name(texts["split"]) or texts["split"]
+        cells.optional(row, _one(columns, "text"))  # a list is no completion to grade
         return Problem(
             question=cells.text(row, _one(columns, "question")),
             choices=choices,

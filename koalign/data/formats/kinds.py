@@ -12,7 +12,6 @@ LONG = 40
 A rule of thumb: of KorQuAD 1.0 (dev) 99 % of the answers have at most 17, and the longest has 43."""
 _MEANS: dict[FreeKind, str] = {
     "short": "right if equal to the gold",
-    "span": "right if equal to the gold but for a particle",
     "long": "measured by ROUGE-L; pairs need rankings",
 }
 

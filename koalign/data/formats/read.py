@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from pydantic import ValidationError
 
-from koalign.data.formats.documents import Document, Row, drop, shown
+from koalign.data.formats.documents import Document, Row, drop
 from koalign.data.formats.fields import ZERO, Refused, is_missing, optional
 from koalign.data.formats.format import Columns, Format
 from koalign.data.formats.generic import mapped
@@ -17,12 +17,15 @@ from koalign.data.formats.kinds import guess_kind
 from koalign.data.formats.tidy import tidy
 from koalign.records import Drop, FreeKind, KoalignError, Problem, Ranking, content_hash
 from koalign.text.korean import fold
+from koalign.text.visible import shown
 
 MANY_ZEROS = 9
 """More answers 0 than so many times those of the last choice: the answers count from 0. Where they count
 from 1, 0 stands for no answer, and the last choice is right in a fourth of the rows. A rule of thumb."""
 OTHER_SPLIT = "its name says"
 """How the reason begins for which a file of another split was left out."""
+OTHER_ROWS = "rows say another split"
+"""How the reason ends for which rows were."""
 
 
 @dataclass
@@ -196,10 +199,13 @@ def _read_rows(
                 open_kind.append(len(into.records))
             into.records.append(record)
             if format.text:
-                into.texts.append(_text_of(row, format.text))
+                if isinstance(row, Drop) or isinstance(record, Drop):
+                    into.texts.append("")
+                else:
+                    into.texts.append(optional(row, format.text))
     _set_kind(document.name, open_kind, kind, into)
     if other_splits:
-        into.not_read[document.name] = f"{other_splits} rows say another split"
+        into.not_read[document.name] = f"{other_splits} {OTHER_ROWS}"
     read_now = into.records[before:]
     last = sum(
         isinstance(record, Problem)
@@ -209,13 +215,6 @@ def _read_rows(
     )
     if answer_from is None and zeros > MANY_ZEROS * last:
         into.from_zero[document.name] = zeros
-
-
-def _text_of(row: Row | Drop, name: str) -> str:
-    try:
-        return "" if isinstance(row, Drop) else optional(row, name)
-    except Refused:  # a list, say
-        return ""
 
 
 def _without_answer(row: Row, dropped: Drop) -> Row:

@@ -64,8 +64,8 @@ def read_source(
         if any(problem.answers for problem in reading.problems):
             say_once(f"{path}: the answers seem to count from 0, and are read so")
             return read_source(
-                path, wanted, format=format, split=split, columns=columns, answer_from=0,
-                needs_answers=False,
+                path, wanted, format=format, split=split, columns=columns, answer_from=0, kind=kind,
+                needs_answers=False, sheet=sheet,
             )  # fmt: skip
         reading.from_zero = {}
     for name, zeros in reading.from_zero.items():

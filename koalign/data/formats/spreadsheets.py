@@ -14,6 +14,7 @@ from typing import Any
 
 from koalign.data.formats.tables import Grid
 from koalign.records import KoalignError
+from koalign.text.visible import shown
 
 MOST_BYTES = 100 << 20
 """Unpacked XML of a workbook; two million cells. More is for CSV, or a zip bomb."""
@@ -25,10 +26,10 @@ MOST_ROWS = 1_048_576
 _MERGED = re.compile(rb'<mergeCell ref="([A-Z]{1,3})([0-9]{1,7}):([A-Z]{1,3})([0-9]{1,7})"')
 _NUMBER_FORMAT = re.compile(r"(#,##)?(0+)(?:\.(0+))?(%)?")
 _BROKEN = (
-    zipfile.BadZipFile, zlib.error, OSError, EOFError, SyntaxError, KeyError, ValueError, TypeError,
-    AttributeError, IndexError, ArithmeticError, RuntimeError, NotImplementedError, AssertionError,
+    zipfile.BadZipFile, zlib.error, OSError, EOFError, SyntaxError, LookupError, ValueError, TypeError,
+    AttributeError, ArithmeticError, RuntimeError, AssertionError,
 )  # fmt: skip
-"""What openpyxl and the XML parser raise for files that are no workbooks."""
+"""What zipfile, the XML parser (SyntaxError) and openpyxl, which checks nothing, raise for damage."""
 
 
 class Sheet(Grid):
@@ -62,7 +63,6 @@ def read_sheet(name: str, data: bytes, sheet: str | None = None) -> tuple[Sheet,
     """
     try:
         import openpyxl
-        from openpyxl.utils.exceptions import InvalidFileException
     except ImportError:
         raise KoalignError(
             f"{name}: .xlsx files need openpyxl: pip install 'koalign[xlsx]', or save the sheet as CSV"
@@ -86,12 +86,12 @@ def read_sheet(name: str, data: bytes, sheet: str | None = None) -> tuple[Sheet,
                 written = openpyxl.load_workbook(io.BytesIO(data), read_only=True)
                 formulas = written[chosen.title]
             rows, more = _rows(name, chosen, formulas)
-            notes += [*more, _fill_merged(name, rows, source)]
-    except (*_BROKEN, InvalidFileException) as error:
-        reason = " ".join(str(error).split())[:200]
+            notes += more
+    except _BROKEN as error:
         raise KoalignError(
-            f"{name}: not an .xlsx file that can be read ({reason}); one with a password cannot"
+            f"{name}: not an .xlsx file that can be read ({shown(str(error))}); one with a password cannot"
         ) from None
+    notes.append(_fill_merged(name, rows, source))
     return Sheet(name, rows), tuple(note for note in notes if note)
 
 

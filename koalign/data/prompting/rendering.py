@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import jinja2
 
 from koalign.bounded import bounded
-from koalign.data.formats.documents import shown
 from koalign.records import KoalignError
+from koalign.text.visible import shown
 
 MOST_CHARACTERS = 4_000_000
 """Of a prompt; a million tokens."""

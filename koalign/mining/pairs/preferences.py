@@ -65,7 +65,7 @@ def _unusable(ranking: Ranking, renderer: Renderer) -> str | None:
     """Why the template cannot render this problem; None if it can."""
     if ranking.problem.kind not in renderer.template.kinds:
         return "kind_not_in_template"
-    if len(ranking.problem.choices) > len(renderer.template.labels):
+    if len(ranking.problem.choices) > len(renderer.template.ten_labels):
         return "more_choices_than_labels"
     return None
 
