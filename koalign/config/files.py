@@ -63,7 +63,9 @@ def parse_source(text: str) -> Source:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
         known = f" (known: {', '.join(Source.model_fields)})" * (first["type"] == "extra_forbidden")
-        raise KoalignError(f"{text}: {key}: {first['msg']}{known}") from None
+        raise KoalignError(
+            f"{text}: {key}: {first['msg'].removeprefix('Value error, ')}{known}"
+        ) from None
 
 
 SPLITS = ("train", "dev", "test")

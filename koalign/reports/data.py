@@ -13,10 +13,9 @@ from koalign.evaluation.stats.tables import frequencies, quantiles
 from koalign.evaluation.stats.tables import histogram as counted_lengths
 from koalign.evaluation.stats.wording import hundredths, listed, percent
 from koalign.mining.pairs.pairing import PlacedPair
-from koalign.naming import named
 from koalign.records import Problem
 from koalign.reports.charts import bars, histogram
-from koalign.reports.page import Part, page, question_of
+from koalign.reports.page import Part, page, question_of, title_of
 from koalign.reports.views import print_lines, print_table
 from koalign.text.korean import han_leak, oddities
 
@@ -121,11 +120,6 @@ def dataset_page(report: Mapping[str, Any], splits: Mapping[str, Sequence[Proble
     return page("Data", parts)
 
 
-def _name(problem: Problem) -> str:
-    """Its own id and koalign's; the question stands below."""
-    return named(problem.id, key=problem.key)
-
-
 def leaks_page(leaks: Sequence[FoundLeak]) -> str:
     """The first leaks, what is learned from on the left and what is evaluated on the right, as HTML."""
     parts = [
@@ -133,7 +127,7 @@ def leaks_page(leaks: Sequence[FoundLeak]) -> str:
             f"{number}. {leak.kind}, {leak.share:.0%} alike",
             [[_whole(side) for side in (leak.learned, leak.evaluated)]],
             [
-                f"{side.split}: {_name(side)}, {side.source}"
+                f"{side.split}: {title_of(side)}, {side.source}"
                 for side in (leak.learned, leak.evaluated)
             ],
             texts=True,
@@ -235,7 +229,7 @@ def pairs_page(
             ),
             *(
                 Part(
-                    f"{number}. {_name(problems[pair.problem_id])}: {pair.reason}",
+                    f"{number}. {title_of(problems[pair.problem_id])}: {pair.reason}",
                     [(pair.prompt, pair.chosen.text, pair.rejected.text)],
                     ("prompt", f"chosen, {chosen:,} tokens", f"rejected, {rejected:,} tokens"),
                     texts=True,

@@ -6,9 +6,8 @@ from markupsafe import Markup
 
 from koalign.evaluation.stats.wording import listed
 from koalign.mining.mistakes.mistakes import AnsweredProblem, Mined, MinedCluster, Mining
-from koalign.naming import named
 from koalign.reports.charts import bars, colour, scatter
-from koalign.reports.page import Part, page, question_of
+from koalign.reports.page import Part, page, question_of, title_of
 from koalign.reports.views import print_lines, print_table
 
 SPOTS = 3000
@@ -59,7 +58,7 @@ def mined_page(mining: Mining) -> str:
             bars("Why they are wrong", mined.why, "As the grader says."),
             *(
                 Part(
-                    f"Cluster {number}: the mistake in its middle, {_title(spot.answered)}",
+                    f"Cluster {number}: the mistake in its middle, {title_of(spot.answered.problem)}",
                     [_whole(spot.answered)],
                     ("asked", "answered", "gold"),
                     texts=True,
@@ -91,11 +90,6 @@ def _row(cluster: MinedCluster) -> tuple[int, int, str, str]:
 
 def _number(cluster: int) -> Markup:
     return Markup('<b style="color: {}">{}</b>').format(colour(cluster), cluster)
-
-
-def _title(answered: AnsweredProblem) -> str:
-    """Its own id and koalign's; the question stands below."""
-    return named(answered.problem.id, key=answered.problem.key)
 
 
 def _whole(answered: AnsweredProblem) -> tuple[str, str, str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import jinja2
 
+from koalign.naming import named
 from koalign.records import Problem
 from koalign.text.visible import visible
 
@@ -94,6 +95,11 @@ class Part:
 def page(title: str, parts: Sequence[Part]) -> str:
     """The page; parts without rows and chart are left out."""
     return _PAGE.render(title=title, parts=[part for part in parts if part.rows or part.chart])
+
+
+def title_of(problem: Problem) -> str:
+    """Its own id and koalign's, where the question stands below."""
+    return named(problem.id, key=problem.key)
 
 
 def question_of(problem: Problem) -> str:

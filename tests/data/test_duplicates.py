@@ -274,11 +274,6 @@ def test_texts_have_the_ngrams_of_their_letters(texts, n):
             assert len(shared) == len(one & other)
 
 
-def test_the_hashes_of_ngrams_are_the_same_in_every_process():
-    hashes = character_ngrams(["가나다"], 2).hashes.tolist()
-    assert hashes == [10643899996008377126, 10669001919695601598]
-
-
 @pytest.mark.parametrize("held", [duplicates.BATCH, 0])
 def test_pairs_that_are_compared_grow_with_the_rows_whatever_text_they_share(monkeypatch, held):
     """A ratio of work, not of seconds."""

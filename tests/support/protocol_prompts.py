@@ -21,3 +21,13 @@ def prompts_of(
     refuse_unfit(protocol, problems)
     drawn = shots_of(protocol, renderer, problems, shots, pool)
     return [prompt_of(protocol, renderer, *pair) for pair in zip(problems, drawn, strict=True)]
+
+
+def kmmlu(number: int, subject: str = "Law", **changes: object) -> Problem:
+    return Problem(
+        question=f"{subject} {number}번 죄는?",
+        choices=("살인", "절도", "사기", "방화"),
+        answers=(str(number % 4 + 1),),
+        source="kmmlu",
+        subject=subject,
+    ).model_copy(update=changes)

@@ -19,6 +19,7 @@ from koalign.text.korean import (
     unescape_literals,
     with_josa,
 )
+from koalign.text.ngrams import character_ngrams
 
 # Hangul whole and in pieces, marks, odd spaces and line ends: what hypothesis seldom finds by itself.
 WILD = st.text(
@@ -273,3 +274,8 @@ def test_of_more_than_thirty_combining_marks_in_a_row_thirty_stay(before):
     for marks in (30, 31, 60, 93):
         cleaned = clean("ㅎ" * before + "\u0308" * marks + "하")
         assert cleaned == "ㅎ" * before + "\u0308" * min(marks, 30) + "하"
+
+
+def test_the_hashes_of_ngrams_are_the_same_in_every_process():
+    hashes = character_ngrams(["가나다"], 2).hashes.tolist()
+    assert hashes == [10643899996008377126, 10669001919695601598]
