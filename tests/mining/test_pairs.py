@@ -263,7 +263,7 @@ def test_rankings_go_through_the_checks_of_mined_pairs(texts, limits, reason):
 
 def test_the_same_pair_twice_is_one_and_what_the_template_cannot_ask_is_dropped():
     twice = Ranking(problem=OPEN, texts=("높고 맑다", "가을이다"))
-    many = Problem(question="q", choices=[str(n) for n in range(10)], answers=("1",))
+    many = Problem(question="q", choices=[str(n) for n in range(11)], answers=("1",))
     pairs, drops = preferred(twice, twice, Ranking(problem=many, texts=("a", "b")))
     assert len(pairs) == 1
     assert sorted(d.reason for d in drops) == ["more_choices_than_labels", "same_pair_twice"]

@@ -16,7 +16,7 @@ from support.process_tasks import end_in, places
 
 from koalign.hashing import WORK
 from koalign.records import KoalignError
-from koalign.training.checkpoints import last_whole
+from koalign.training.checkpoints import WHOLE
 from koalign.training.processes import in_processes
 
 pytestmark = pytest.mark.slow
@@ -91,14 +91,14 @@ def whole(tmp_path_factory) -> Path:
 def interrupted(folder: Path, stop: Callable[[subprocess.Popen], None]):
     """Begin the SFT, or go on, and stop it some checkpoints later; its exit code, what it said and whom
     it left."""
-    before = step_of(last_whole(folder / RUN / "sft" / WORK))
+    before = whole_step(folder)
     with (folder / "said").open("w", encoding="utf-8") as said:
         process = subprocess.Popen(
             [*KOALIGN, "sft"], cwd=folder, stderr=said, stdout=said, start_new_session=True,
             preexec_fn=hear_ctrl_c,
         )  # fmt: skip
         until = time.monotonic() + 600
-        while step_of(last_whole(folder / RUN / "sft" / WORK)) < before + 6:
+        while whole_step(folder) < before + 6:
             assert process.poll() is None, (folder / "said").read_text(encoding="utf-8")
             assert time.monotonic() < until
             time.sleep(0.01)
@@ -111,8 +111,10 @@ def interrupted(folder: Path, stop: Callable[[subprocess.Popen], None]):
     return code, (folder / "said").read_text(encoding="utf-8"), left
 
 
-def step_of(checkpoint: Path | None) -> int:
-    return int(checkpoint.name.split("-")[1]) if checkpoint else 0
+def whole_step(folder: Path) -> int:
+    """The last step marked as whole. Files are not read: the training removes old checkpoints meanwhile."""
+    marks = (folder / RUN / "sft" / WORK).glob(f"checkpoint-*/{WHOLE}")
+    return max((int(mark.parent.name.split("-")[1]) for mark in marks), default=0)
 
 
 def hear_ctrl_c() -> None:
