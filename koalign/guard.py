@@ -8,6 +8,7 @@ from pathlib import Path
 from koalign.config.inputs import Model
 from koalign.data.preparing.leaks import find_leaks, taught_text, texts_leak
 from koalign.jsonl import read_json, read_jsonl, write_jsonl
+from koalign.naming import counted
 from koalign.records import Base, Drop, KoalignError, Problem
 
 HELD_OUT = ("prepare/dev.jsonl", "prepare/test.jsonl", "prepare/leaks.json")
@@ -20,7 +21,7 @@ def refuse_leaks(trained: Sequence[Problem], inputs: Mapping[str, Path]) -> None
     if leaks := find_leaks(trained, evaluated, overlap) or texts_leak(said, evaluated, overlap):
         first = leaks[0]
         raise KoalignError(
-            f"{len(leaks)} training problems stand in dev or test: "
+            f"{counted(len(leaks), 'training problem')} found in dev or test: "
             f"{trained[first.trained].name} is {evaluated[first.evaluated].name} ({first.kind}); "
             "run `koalign prepare --force`"
         )
@@ -32,8 +33,8 @@ def refuse_leaking_texts(texts: Sequence[tuple[str, str]], inputs: Mapping[str, 
     if leaks := texts_leak([text for _, text in texts], evaluated, overlap):
         first = leaks[0]
         raise KoalignError(
-            f"{len(leaks)} hints say a problem of dev or test: the one for {texts[first.trained][0]} "
-            f"says {evaluated[first.evaluated].name}; remove it from data.hints"
+            f"{counted(len(leaks), 'hint')} with a problem of dev or test: the one for "
+            f"{texts[first.trained][0]} says {evaluated[first.evaluated].name}; remove it from data.hints"
         )
 
 

@@ -1,4 +1,4 @@
-"""naming: id, key and question of a problem -> one line by which a person finds it again."""
+"""naming: a problem -> one line by which a person finds it again; a number and its noun."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ def named(id: str, question: str = "", key: str = "") -> str:
     """
     parts = [_cut(key), _end(question)]
     return f"{': '.join(filter(None, parts))} ({id})" if any(parts) else id
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 problem`, `1,200 problems`."""
+    return f"{number:,} {noun}{'s' if number != 1 else ''}"
 
 
 def _cut(text: str) -> str:

@@ -309,7 +309,7 @@ class Drop(Record):
     key: str = ""
     """What its source calls it."""
     place: str = ""
-    """File and line or row, where it never became a problem."""
+    """File and line or row."""
     detail: str = ""
     """What was found there."""
 

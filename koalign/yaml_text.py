@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,14 @@ def _refuse_bomb(node: yaml.Node, known: dict[int, tuple[int, int]], place: str)
         raise refused(f"with its aliases more than {MOST_NODES:,} values or {MOST_LEVELS} levels")
     known[id(node)] = size, height
     return size, height
+
+
+def in_yaml(value: Any) -> str:
+    """A value on one line of YAML."""
+    text = yaml.safe_dump(
+        value, default_flow_style=True, allow_unicode=True, sort_keys=False, width=100_000
+    ).strip()
+    return json.dumps(value, ensure_ascii=False) if "\n" in text else text
 
 
 def read_text(path: Path) -> str:

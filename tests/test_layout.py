@@ -191,7 +191,7 @@ def test_the_command_line_options_are_frozen():
         "distill": stage | {"-o"},
         "grade": {"answers", "-o", "--force"},
         "adapters": set(),
-        "show": {"run", "--json"},
+        "show": {"run", "--json", "-c", "-s"},
         "preview": {"number", "-c", "-s"},
         "init": {"path", "--data"},
         "doctor": set(),

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from koalign.naming import counted
 from koalign.records import KoalignError
 from koalign.text.visible import say
 
 if TYPE_CHECKING:
     from koalign.config.inputs import Source
     from koalign.data.formats.read import Reading
-    from koalign.records import Problem
 
 MODEL = "builtin:tiny-ko"
 SMALL = 200
@@ -88,7 +87,8 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
 
 def _filled_in(source: Source, readings: dict[str, Reading]) -> tuple[str, list[str]]:
     """The text of koalign.yaml, and what the whole chain lacks."""
-    from koalign.data.formats.guessing import in_yaml
+    from koalign.reports.data import describe_kinds
+    from koalign.yaml_text import in_yaml
 
     train = readings["train"]
     written = _given(source.model_dump())
@@ -103,8 +103,9 @@ def _filled_in(source: Source, readings: dict[str, Reading]) -> tuple[str, list[
         split: in_yaml({**written, **({"split": split} if one_file else {})}) for split in readings
     }
     share = 0.2 if len(train.problems) < SMALL else 0.1
+    count, unread = counted(len(train.problems), "problem"), counted(len(train.drops), "row")
     lines = [
-        f"# {_kinds(train.problems)}; {len(train.drops):,} rows that cannot be read.",
+        f"# {count}: {describe_kinds(train.problems)}; {unread} that cannot be read.",
         "model:",
         f"  path: {MODEL}  # a toy that comes with koalign; name your base here",
         "data:",
@@ -138,15 +139,3 @@ def _filled_in(source: Source, readings: dict[str, Reading]) -> tuple[str, list[
         reason = ", ".join(filter(None, (first.place, first.reason, first.detail)))
         missing.append(f"rows that cannot be read: {len(train.drops):,}; the first: {reason}")
     return "\n".join(lines) + "\n", missing
-
-
-def _kinds(problems: list[Problem]) -> str:
-    """How many there are of each kind, and of how many choices."""
-    kinds = Counter(
-        f"of {len(problem.choices)} choices"
-        if problem.choices
-        else f"{problem.kind}, without choices"
-        for problem in problems
-    )
-    counts = ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items()))
-    return f"{len(problems):,} problems: {counts}"

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
 from koalign.cli.options import DEFAULT_RUN, AsJson, Files, Force, Settings, refuse_existing
 from koalign.jsonl import write_jsonl
+from koalign.naming import counted
 from koalign.records import KoalignError
 from koalign.text.visible import escaped_json, say, say_json
 
@@ -23,15 +23,19 @@ if TYPE_CHECKING:
 def show(
     run: Annotated[Path, typer.Argument(help="Folder of the run.")] = DEFAULT_RUN,
     as_json: AsJson = False,
+    files: Files = None,
+    settings: Settings = None,
 ) -> None:
     """The stages of a run: what is done, what it cost, and the results."""
+    from koalign.config.files import load_config
     from koalign.manifests import read_manifest
     from koalign.reports.seeds import print_seeds
     from koalign.reports.views import print_run, run_summary
     from koalign.stages.pipeline import names_in
     from koalign.stages.seeds import read_report, seed_folders
 
-    summary = run_summary(run, names_in(run))
+    config = load_config(files or [], settings or [])
+    summary = run_summary(run, names_in(run, config))
     folders = seed_folders(run)
     report = read_report(folders)
     if as_json:
@@ -40,7 +44,7 @@ def show(
         return
     print_run(summary)
     for number, folder in enumerate(folders[1:], start=2):
-        done = [read_manifest(folder / name) is not None for name in names_in(folder)]
+        done = [read_manifest(folder / name) is not None for name in names_in(folder, config)]
         say(f"seed {number} of {len(folders)}: {sum(done)} of {len(done)} stages in {folder}")
     if report:
         print_seeds(report)
@@ -62,7 +66,8 @@ def preview(
     config = load_config(files or [], settings or [])
     problems = _problems_of(config, "train")
     if number > len(problems):
-        raise KoalignError(f"data.train has {len(problems)} problems; there is no number {number}")
+        count = counted(len(problems), "problem")
+        raise KoalignError(f"data.train has {count}; there is no number {number}")
     _, tokenizer = describe_base(config.engine, config.model)
     renderer = open_renderer(config.prompt)
     if config.prompt.shots:
@@ -98,19 +103,24 @@ def grade(
     from koalign.config.files import parse_source
     from koalign.evaluation.solving.solutions import read_grade_lines
     from koalign.evaluation.stats.wording import listed
-    from koalign.grading.grade import regrade
+    from koalign.grading.grade import NotAsked, regrade, tally
     from koalign.jsonl import to_json_line
 
     refuse_existing(out, force)
     source = parse_source(answers)
-    lines = list(regrade(read_grade_lines(source.path, **source.options)))
+    lines = read_grade_lines(source.path, **source.options)
+    graded = list(regrade(lines))
     if out is None:
-        sys.stdout.write(escaped_json("".join(to_json_line(line) + "\n" for line in lines)))
+        sys.stdout.write(escaped_json("".join(to_json_line(line) + "\n" for line in graded)))
     else:
-        write_jsonl(out, lines)
-    right = sum(line.correct for line in lines)
-    reasons = Counter[str](sorted(line.why for line in lines))
-    say(f"{right:,} of {len(lines):,} right ({listed(reasons) or 'no line'})", err=True)
+        write_jsonl(out, graded)
+    total = tally(lines, graded)
+    aside = f"; not graded: {listed(total.not_graded)}" if total.not_graded else ""
+    first = next(
+        (f", the first: {v.detail}" for v in graded if v.detail and v.why in get_args(NotAsked)), ""
+    )
+    reasons = listed(total.reasons) or "no line"
+    say(f"{total.right:,} of {total.n:,} right ({reasons}){aside}{first}", err=True)
 
 
 def doctor() -> None:

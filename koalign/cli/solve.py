@@ -205,7 +205,7 @@ def _exit_for_rows_not_asked(solutions: Sequence[Solution]) -> None:
     rows = [solution for solution in solutions if not solution.asked]
     if rows:
         say(
-            f"{len(rows):,} of {len(solutions):,} rows were not asked; their lines have `why` and "
+            f"rows not asked: {len(rows):,} of {len(solutions):,}; their lines have `why` and "
             f"`detail`. The first: {rows[0].detail}",
             err=True,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from itertools import takewhile
@@ -149,6 +149,22 @@ def execute_each(
             return
 
 
+def _tell_empty_splits(config: Config, splits: Mapping[str, Mapping[str, int]]) -> None:
+    """Say which later command needs dev or test problems, where there are none."""
+    needs = []
+    trains = config.engine.backend != "scripted"
+    if not splits["dev"]["problems"] and config.sft.epochs == "auto" and trains:
+        needs.append(
+            "no dev: `koalign sft` needs data.dev, data.dev_share or a number as sft.epochs"
+        )
+    if not splits["test"]["problems"]:
+        needs.append(
+            "no test: `koalign evaluate`, `run`, and `solve` without a file need data.test"
+        )
+    if needs:
+        say("; ".join(needs), err=True)
+
+
 def run_stages(
     command: str,
     files: list[Path] | None,
@@ -174,8 +190,10 @@ def run_stages(
     if command == "prepare":
         from koalign.reports.data import print_dataset
 
-        print_dataset(read_json(run_dir / "prepare" / "report.json"))
+        report = read_json(run_dir / "prepare" / "report.json")
+        print_dataset(report)
         say(f"the same with plots: {run_dir / 'prepare' / 'report.html'}")
+        _tell_empty_splits(config, report["splits"])
     if command == "dpo-pairs":
         from koalign.reports.data import print_pairs
 

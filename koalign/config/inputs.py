@@ -110,7 +110,7 @@ class Source(Section):
     """The number of the first choice in the answers; null: 1, and a source that seems to count from 0
     stops."""
     sheet: str | None = None
-    """Of an .xlsx file; null: the first."""
+    """Of an .xlsx file; null: the first that holds anything."""
     kind: FreeKind | None = None
     """What the problems without choices are, where a row says no `kind`: short (an exact answer), long (a
     text, measured by ROUGE-L) or span; null: long where the median answer of a file has over 40 letters."""

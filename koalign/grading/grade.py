@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
@@ -15,6 +16,8 @@ from koalign.text.choices import with_twins
 from koalign.text.korean import fold_width, strip_josa
 
 FinishReason = Literal["stop", "length"]
+NotAsked = Literal["unreadable", "not_asked"]
+"""unreadable: the row is no problem; not_asked: the template or the context has no place for it."""
 
 # How the default template writes a choice out before it numbers it (`정답: 3`).
 _QUOTE, _NUMBER = "고른 답:", "\n정답:"
@@ -37,11 +40,15 @@ class GradeLine(Record):
     """A completion to grade, with its problem; `answer` may stand for its `answers`."""
 
     problem: Problem | None
-    """None: a row that `koalign solve` could not read."""
+    """None: a row that could not be read."""
     text: str
     finish_reason: FinishReason = "stop"
     key: str = ""
     """What the source of such a row calls it."""
+    asked: bool = True
+    """False: `koalign solve` did not ask the model."""
+    detail: str = ""
+    """Of a row that cannot be graded: the place, and what was found there."""
 
     @field_validator("problem", mode="before")
     @classmethod
@@ -61,7 +68,20 @@ class Graded(Record):
     """What its source calls it."""
     answer: str | None
     correct: bool
-    why: Why | Literal["unreadable"]
+    why: Why | NotAsked
+    detail: str = ""
+    """As in the line: of a row that cannot be graded, the place and what was found there."""
+
+
+class Tally(Record):
+    """How many of the lines that can be graded are right."""
+
+    right: int
+    n: int
+    reasons: dict[str, int]
+    """`why` -> lines, of those that count."""
+    not_graded: dict[str, int]
+    """Reason -> lines that do not count: unreadable, not_asked, no_gold; long: no rule verifies a text."""
 
 
 def grade(problem: Problem, text: str, finish_reason: FinishReason = "stop") -> Verdict:
@@ -98,11 +118,40 @@ def grade(problem: Problem, text: str, finish_reason: FinishReason = "stop") -> 
 def regrade(lines: Iterable[GradeLine]) -> Iterator[Graded]:
     """The verdict on each line, in order."""
     for line in lines:
-        if line.problem is None:
-            yield Graded(id="", key=line.key, answer=None, correct=False, why="unreadable")
-            continue
-        verdict = grade(line.problem, line.text, line.finish_reason)
-        yield Graded(id=line.problem.id, key=line.problem.key, **verdict.model_dump())
+        problem, answer, correct = line.problem, None, False
+        why: Why | NotAsked
+        if problem is None or not line.asked:
+            why = "not_asked" if problem else "unreadable"
+        else:
+            verdict = grade(problem, line.text, line.finish_reason)
+            answer, correct = verdict.answer, verdict.correct
+            why = verdict.why if problem.answers else "no_gold"
+        yield Graded(
+            id=problem.id if problem else "",
+            key=problem.key if problem else line.key,
+            answer=answer,
+            correct=correct,
+            why=why,
+            detail=line.detail,
+        )
+
+
+def tally(lines: Sequence[GradeLine], graded: Sequence[Graded]) -> Tally:
+    """The sum of the verdicts on lines."""
+    reasons, not_graded = Counter[str](), Counter[str]()
+    for line, verdict in zip(lines, graded, strict=True):
+        if verdict.why in ("unreadable", "not_asked", "no_gold"):
+            not_graded[verdict.why] += 1
+        elif line.problem and line.problem.kind == "long":
+            not_graded["long"] += 1
+        else:
+            reasons[verdict.why] += 1
+    return Tally(
+        right=reasons["match"],
+        n=reasons.total(),
+        reasons=dict(sorted(reasons.items())),
+        not_graded=dict(sorted(not_graded.items())),
+    )
 
 
 def quotes_its_choice(problem: Problem, text: str) -> bool:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
+from koalign.data.formats.files import SUFFIXES
 from koalign.data.preparing.preparation import FoundLeak
 from koalign.data.prompting.choices import gold_positions
 from koalign.evaluation.stats.tables import frequencies, quantiles
 from koalign.evaluation.stats.tables import histogram as counted_lengths
 from koalign.evaluation.stats.wording import hundredths, listed, percent
 from koalign.mining.pairs.pairing import PlacedPair
+from koalign.naming import counted
 from koalign.records import Problem
 from koalign.reports.charts import bars, histogram
 from koalign.reports.page import Part, page, question_of, title_of
@@ -66,17 +69,30 @@ def describe_problems(problems: Sequence[Problem], lengths: Sequence[int]) -> di
     }
 
 
+def describe_kinds(problems: Sequence[Problem]) -> str:
+    """`40 of 4 choices, 1 short without choices`."""
+    choices = frequencies(str(len(problem.choices)) for problem in problems if problem.choices)
+    return _kinds(choices, frequencies(problem.kind for problem in problems))
+
+
+def _kinds(choices: Mapping[str, int], kinds: Mapping[str, int]) -> str:
+    offered = [f"{choices[size]:,} of {size} choices" for size in sorted(choices, key=int)]
+    free = [f"{kinds[kind]:,} {kind} without choices" for kind in sorted({*kinds} - {"choice"})]
+    return ", ".join([*offered, *free])
+
+
 def print_dataset(report: Mapping[str, Any]) -> None:
     """What was read from where, what became of it, and how long it is."""
     rows = [(*_source(source), listed(source["dropped"])) for source in report["sources"]]
     print_table((*SOURCE_HEAD, "dropped"), rows, "sources")
-    head = "split", "problems", "passages", "choices", "gold positions", "tokens median / p99 / max"
+    head = "split", "problems", "passages", "kinds", "gold positions", "tokens median / p99 / max"
     rows = []
     for name, split in report["splits"].items():
         places = (
             " ".join(map("{:,}".format, p.values())) for p in split["gold_positions"].values()
         )
-        counts = split["problems"], split["groups"], listed(split["choices"]), "; ".join(places)
+        kinds = _kinds(split["choices"], split["kinds"])
+        counts = split["problems"], split["groups"], kinds, "; ".join(places)
         rows.append((name, *counts, _lengths(split["tokens"], "median", "p99", "max")))
     print_table(head, rows, "splits")
     if report["dropped"]:
@@ -86,9 +102,16 @@ def print_dataset(report: Mapping[str, Any]) -> None:
 
 
 def _source(source: Mapping[str, Any]) -> tuple[str | int, ...]:
-    read = {f"{file['format']} ({file['encoding'] or 'binary'})" for file in source["files"]}
+    read = {_read_as(file) for file in source["files"]}
     counts = (source[key] for key in ("rows", "problems", "rankings"))
     return source["split"], source["path"], ", ".join(sorted(read)), *counts
+
+
+def _read_as(file: Mapping[str, Any]) -> str:
+    """The format, and how the file is written: `columns (cp949)`, `columns (xlsx)`."""
+    suffix = PurePosixPath(file["name"]).suffix.lower()
+    written = file["encoding"] or (suffix[1:] if suffix in SUFFIXES else "")
+    return f"{file['format']} ({written})" if written else file["format"]
 
 
 def _lengths(tokens: Mapping[str, int], *ranks: str) -> str:
@@ -134,19 +157,21 @@ def leaks_page(leaks: Sequence[FoundLeak]) -> str:
         )
         for number, leak in enumerate(leaks[:LEAKS], start=1)
     ]
-    return page(f"{len(leaks):,} leaks, the first {len(parts)}", parts)
+    return page(f"{counted(len(leaks), 'leak')}, the first {len(parts)}", parts)
 
 
 def print_pairs(report: Mapping[str, Any]) -> None:
     """How many pairs there are, of what, and why there are no more."""
     rates = ", ".join(f"{key.replace('_', ' ')} {percent(report[key])}" for key in PER_CENT)
     facts = [
-        f"{report['pairs']:,} pairs ({listed(report['reasons'])})",
-        f"of {report['problems_with_pairs']:,} problems",
+        f"{counted(report['pairs'], 'pair')} ({listed(report['reasons'])})",
+        f"of {counted(report['problems_with_pairs'], 'problem')}",
         f"{report['problems']:,} sampled {report['n']} times: {rates}",
     ]
     if report["unverified"]:
-        facts.append(f"{report['unverified']:,} pairs unverified: an annotator's word, no rule's")
+        facts.append(
+            f"{counted(report['unverified'], 'pair')} unverified: an annotator's word, no rule's"
+        )
     print_lines(["; ".join(facts)])
     rows = []
     for side, lengths in report["lengths"].items():

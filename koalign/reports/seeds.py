@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from koalign.evaluation.seeds import SeedDifference, SeedReport, SeedRow
 from koalign.evaluation.stats.wording import hundredths, interval, points
+from koalign.naming import counted
 from koalign.reports.page import Part, page
 from koalign.reports.views import (
     METRIC_TITLES,
@@ -51,7 +52,7 @@ def _head(report: SeedReport) -> tuple[str, ...]:
 
 
 def _title(report: SeedReport) -> str:
-    return f"{report.n:,} problems, {len(report.seeds)} seeds: {', '.join(map(str, report.seeds))}"
+    return f"{counted(report.n, 'problem')}, {len(report.seeds)} seeds: {', '.join(map(str, report.seeds))}"
 
 
 def _rows(report: SeedReport) -> list[tuple[str, ...]]:

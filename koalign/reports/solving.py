@@ -13,15 +13,16 @@ from koalign.evaluation.rows import Row
 from koalign.evaluation.solving.report import Column, Name, SolvingReport
 from koalign.evaluation.solving.solutions import (
     NoAnswer,
-    NotAsked,
     Solution,
     count_solutions,
     figures_of,
     overlaps_of,
-    right_of,
+    tally_of,
 )
-from koalign.evaluation.stats.wording import interval, listed, p_value, percent, points
+from koalign.evaluation.stats.wording import in_words, interval, listed, p_value, percent, points
+from koalign.grading.grade import NotAsked
 from koalign.jsonl import write_atomically, write_json
+from koalign.naming import counted
 from koalign.reports.page import Part, page
 from koalign.reports.views import (
     ROW_NOTE,
@@ -62,7 +63,7 @@ def print_report(report: SolvingReport) -> None:
     for column in report.columns:
         row = _row(column)
         rows.append(row if column.attainable else [Text(cell, "dim") for cell in row])
-    print_table(HEAD, rows, f"{report.problems:,} problems")
+    print_table(HEAD, rows, counted(report.problems, "problem"))
     print_lines(report.notes)
     print_lines([report.sentence], "bold")
 
@@ -96,8 +97,8 @@ def report_page(report: SolvingReport, rows: Mapping[str, Row] | None = None) ->
                 "Ways to answer",
                 [(*_row(column), MEANINGS[column.name]) for column in columns],
                 (*HEAD, "meaning"),
-                f"{report.problems:,} problems; {report.without_hint:,} had no usable hint. Tokens are "
-                "per problem, hints included; a prompt counts once.",
+                f"{counted(report.problems, 'problem')}; {report.without_hint:,} had no usable hint. "
+                "Tokens are per problem, hints included; a prompt counts once.",
             ),
             Part("Accuracy", bars, bars=True, note="In per cent."),
             Part("Notes", [(note,) for note in report.notes]),
@@ -126,12 +127,16 @@ def summary(solutions: Sequence[Solution], seconds: float) -> str:
     figures, counts = figures_of(solutions), count_solutions(solutions)
     reasons = [name for kind in (NoAnswer, NotAsked) for name in get_args(kind) if name in counts]
     why = listed({name.replace("_", " "): counts[name] for name in reasons})
-    right = right_of(solutions)
-    accuracy = f"accuracy {percent(right.rate)} ({right.right:,} of {right.n:,}); " if right else ""
+    accuracy, graded = "", tally_of(solutions)
+    if graded.n:
+        rest = {name: n for name, n in graded.not_graded.items() if name != "long"}
+        aside = f"; not graded: {in_words(rest)}" if rest else ""
+        share = percent(graded.right / graded.n)
+        accuracy = f"accuracy {share} ({graded.right:,} of {graded.n:,}{aside}); "
     if overlaps := overlaps_of(solutions):
         accuracy += f"ROUGE-L {percent(fmean(overlaps))} (long answers: {len(overlaps):,}); "
     return (
-        f"{counts['problems']:,} problems, {counts['answered']:,} answered"
+        f"{counted(counts['problems'], 'problem')}, {counts['answered']:,} answered"
         f"{f' ({why})' if why else ''}, {counts['with_hint']:,} with a hint; {accuracy}"
         f"agreement {figures['agreement']:.0%}; {figures['generated_tokens']:,.0f} tokens generated "
         f"per problem (hints {figures['hints_tokens']:,.0f}, hinted answers "

@@ -23,6 +23,7 @@ from koalign.evaluation.rows import Difference, Metric, Row
 from koalign.evaluation.stats.wording import hundredths, interval, listed, p_value, points
 from koalign.jsonl import parse_record, read_json
 from koalign.manifests import Manifest, output_of, read_manifest
+from koalign.naming import counted
 from koalign.provenance import PACKAGES, cores
 from koalign.records import KoalignError, Problem
 from koalign.text.visible import visible
@@ -143,7 +144,7 @@ def print_results(results: Mapping[str, Any]) -> None:
     print_table(
         row_head(rows),
         [row_cells(name, row) for name, row in rows.items()],
-        f"{problems:,} problems",
+        counted(problems, "problem"),
         ROW_NOTE,
         whole_names=True,
     )

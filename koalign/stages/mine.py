@@ -29,6 +29,7 @@ from koalign.grading.grade import grade
 from koalign.jsonl import read_json, read_jsonl, read_record, write_jsonl
 from koalign.manifests import MINE, Manifest, output_of, read_manifest
 from koalign.mining.mistakes.mistakes import AnsweredProblem, matched, refuse_test
+from koalign.naming import counted
 from koalign.records import Base, KoalignError, Problem, content_hash
 from koalign.renderer import open_renderer
 from koalign.run import PREPARED, Inputs, Stage, StageResult, execute
@@ -193,7 +194,7 @@ def _cut(config: Config, inputs: Inputs, out: Path, *, folds: int) -> StageResul
     parts = folds_of(problems, folds, config.seed)
     if len(parts) < 2:
         raise KoalignError(
-            f"--folds {folds}: the {len(problems)} training problems are too few passages to cut"
+            f"--folds {folds}: too few passages in {counted(len(problems), 'training problem')} to cut"
         )
     left_out = 0
     for number, part in enumerate(parts, start=1):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from koalign.config.sections import Config
+from koalign.hashing import MANIFEST, PLAN
 from koalign.manifests import PRODUCERS, ROUND, read_manifest
 from koalign.run import Stage, in_round
 from koalign.stages import (
@@ -136,17 +137,29 @@ def _hint_stages(config: Config) -> tuple[Stage, ...]:
     return (first, *others)
 
 
-def names_in(run_dir: Path) -> list[str]:
-    """The folders of a run's stages in order: of all rounds, distill and controls where they were begun."""
-    optional = {stage.name for stage in (*OPTIONAL, *CONTROLS)}
-    names = [name for name in PRODUCERS if name not in optional or (run_dir / name).exists()]
-    after = names.index("dpo") + 1
-    number = 2
-    while (run_dir / in_round("samples", number)).exists():
+def names_in(run_dir: Path, config: Config) -> list[str]:
+    """The folders of a run's stages in order: those that were begun, and those that `run` would make."""
+    wanted = {stage.name for stage in _left_in(run_dir, config)}
+    names = list(PRODUCERS)
+    after, number = names.index("dpo") + 1, 2
+    while number <= config.dpo.rounds or (run_dir / in_round("samples", number)).exists():
         later = [in_round(stage.name, number) for stage in (*PAIRS, *DPO)]
         names[after:after] = later
         after, number = after + len(later), number + 1
-    return names
+    return [name for name in names if name in wanted or _is_begun(run_dir / name)]
+
+
+def _is_begun(folder: Path) -> bool:
+    return any((folder / name).exists() for name in (PLAN, MANIFEST))
+
+
+def _left_in(run_dir: Path, config: Config) -> tuple[Stage, ...]:
+    """The stages of `run` after what its first ones found: no pairs, or no hint that passed."""
+    stages = stages_of("run", config)
+    if makes_no_pairs(run_dir):
+        return without_pairs(stages)
+    screened = read_manifest(run_dir / hints.STAGE.name)
+    return without_hints(stages) if screened and not screened.counts["kept"] else stages
 
 
 def _in_round(stage: Stage, number: int) -> Stage:

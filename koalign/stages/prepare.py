@@ -22,9 +22,10 @@ from koalign.data.prompting.prompts import Renderer
 from koalign.engines.opening import describe_base
 from koalign.grading.grade import grade
 from koalign.jsonl import iter_json_lines, parse_record, write_atomically, write_json, write_jsonl
+from koalign.naming import counted
 from koalign.records import Hint, KoalignError, Problem, count_reasons
 from koalign.renderer import open_renderer
-from koalign.reports.data import dataset_page, describe_problems, leaks_page
+from koalign.reports.data import dataset_page, describe_kinds, describe_problems, leaks_page
 from koalign.run import Inputs, Stage, StageResult
 from koalign.text.korean import CONTROL
 from koalign.text.visible import say
@@ -148,16 +149,15 @@ def _with_several_answers(reading: Reading) -> int:
 def _say_what_was_read(source: str, reading: Reading, not_read: Mapping[str, str]) -> None:
     for known, count in Counter(reading.files.values()).items():
         say(f"{source}: {f'{count} files ' * (count > 1)}read as {known}", err=True)
-    sizes = Counter(len(one.choices) for one in reading.problems)
-    if len(sizes) > 1:
-        counts = ", ".join(f"{sizes[n]:,} of {n or 'no'} choices" for n in sorted(sizes))
-        say(f"{source}: problems: {counts}", err=True)
+    if len({(one.kind, len(one.choices)) for one in reading.problems}) > 1:
+        say(f"{source}: problems: {describe_kinds(reading.problems)}", err=True)
     if several := _with_several_answers(reading):
-        say(f"{source}: {several} problems have several right answers, each counts", err=True)
+        problems = counted(several, "problem")
+        say(f"{source}: {problems} with several right answers, each counts", err=True)
     if odd := [one for one in reading.problems if CONTROL.search(_text(one))]:
         say(
-            f"{source}: {len(odd)} problems hold control characters, the first {odd[0].name}: a backslash "
-            "may be lost (`\\f`), or a page break left in",
+            f"{source}: {counted(len(odd), 'problem')} with control characters, the first {odd[0].name}: "
+            "a backslash may be lost (`\\f`), or a page break left in",
             err=True,
         )
     if len(set(reading.splits.values())) > 1:
@@ -179,7 +179,7 @@ def _guard(prepared: Preparation, overlap: float, stop: bool, out: Path) -> list
             first, kinds = leaks[0], Counter(leak.kind for leak in leaks)
             counts = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
             raise KoalignError(
-                f"{len(leaks)} leaks ({counts}), the first: {_shown(first.learned)} and "
+                f"{counted(len(leaks), 'leak')} ({counts}), the first: {_shown(first.learned)} and "
                 f"{_shown(first.evaluated)}; side by side in {out / 'leaks.html'}; "
                 "data.leaks: drop takes them out of training"
             )
@@ -214,8 +214,8 @@ def refuse_unreadable_targets(renderer: Renderer, problems: Sequence[Problem]) -
         target = renderer.template_answer(wrong[0])
         raise KoalignError(
             f"template {renderer.template.name}: the grader cannot read the gold answer of "
-            f"{len(wrong)} of {len(problems)} training problems, such as {target[-60:]!r} for answer "
-            f"{wrong[0].answers[0]}; write it as `정답: 3` or a letter"
+            f"{len(wrong)} of {counted(len(problems), 'training problem')}, such as {target[-60:]!r} for "
+            f"answer {wrong[0].answers[0]}; write it as `정답: 3` or a letter"
         )
 
 
@@ -255,5 +255,5 @@ STAGE = Stage(
     sections=("model", "data", "prompt", "engine"),
     inputs=("data.train", "data.dev", "data.test", "data.hints"),
     continues=False,
-    version=8,
+    version=9,
 )

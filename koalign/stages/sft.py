@@ -18,6 +18,7 @@ from koalign.data.prompting.prompts import Renderer
 from koalign.guard import HELD_OUT, refuse_leaks, within_context
 from koalign.hashing import hash_path
 from koalign.jsonl import read_jsonl, read_record
+from koalign.naming import counted
 from koalign.records import Base, KoalignError, Problem
 from koalign.renderer import open_renderer
 from koalign.run import PREPARED, Inputs, Stage, StageResult
@@ -103,8 +104,8 @@ def teachable(renderer: Renderer, train: Sequence[Problem]) -> list[Problem]:
     if not problems:
         raise KoalignError(
             f"sft: template {renderer.template.name}, thinking {renderer.thinking}, teaches a rationale, "
-            f"and none of {len(train)} training problems has one; run `koalign distill` first, or take "
-            "another prompt.template"
+            f"and none of {counted(len(train), 'training problem')} has one; run "
+            "`koalign distill` first, or take another prompt.template"
         )
     return problems
 

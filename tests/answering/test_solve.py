@@ -1,6 +1,7 @@
 """solve: hints before answers, one budget for every problem, streamed, continued, and never overwritten."""
 
 import json
+import re
 from itertools import groupby, product
 from pathlib import Path
 
@@ -230,7 +231,7 @@ def test_rows_that_cannot_be_asked_leave_the_others_answered_and_every_row_has_i
         file.write("{broken\n")
     command = ["solve", "--adapters", "sft,sft", "mine.jsonl", "-o", "o.jsonl"]
     done = koalign(*command)
-    assert done.returncode == 1 and "4 of 7 rows were not asked" in done.stderr, done.stderr
+    assert done.returncode == 1 and "rows not asked: 4 of 7" in done.stderr, done.stderr
     assert "mine.jsonl:2: no_question" in done.stderr
     assert "7 problems, 3 answered (unreadable 2, not asked 2)" in done.stdout
     assert "accuracy" in done.stdout
@@ -246,6 +247,15 @@ def test_rows_that_cannot_be_asked_leave_the_others_answered_and_every_row_has_i
     verdicts = [json.loads(line) for line in graded.stdout.splitlines()]
     assert [verdict["key"] for verdict in verdicts] == [one.key for one in lines]
     assert [verdict["answer"] for verdict in verdicts] == [one.answer for one in lines]
+    assert [verdict["detail"] for verdict in verdicts] == [one.detail for one in lines]
+    counted = re.search(
+        r"accuracy .* % \((\d of 3); not graded: not asked 2, unreadable 2\)", done.stdout
+    )
+    assert counted, done.stdout
+    assert graded.stderr.startswith(f"{counted[1]} right (")
+    assert (
+        "); not graded: not_asked 2, unreadable 2, the first: mine.jsonl:2: no_q" in graded.stderr
+    )
 
 
 @pytest.mark.parametrize(

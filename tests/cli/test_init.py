@@ -35,7 +35,7 @@ def test_a_koalign_yaml_is_filled_in_and_works(here):
     write("문제.csv", lines, "cp949")
     said = koalign("init", "--data", "문제.csv", code=0)
     text = Path("koalign.yaml").read_text(encoding="utf-8")
-    assert "41 problems: 40 of 4 choices, 1 short, without choices" in text
+    assert "41 problems: 40 of 4 choices, 1 short without choices" in text
     written = yaml.safe_load(text)
     (columns,) = [written["data"]["train"]["columns"]]
     choices = ["보기1", "보기2", "보기3", "보기4"]
@@ -104,3 +104,36 @@ def test_a_test_split_that_cannot_be_read_is_no_missing_one(here):
     write("자료/평가.csv", ["문제,발문,보기1,보기2,정답", "가?,나?,다,라,1"])
     done = koalign("init", "--data", "자료", code=2)
     assert "평가.csv" in done.stderr and not Path("koalign.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    "header", ["No,내용,가,나,다,라,키", "a,b,c,d,e,f,g", "가,나,다,라,마,바,사"]
+)
+def test_where_no_column_is_known_the_error_ends_in_a_source_to_complete(header, here):
+    names = header.split(",")
+    write("문제.csv", [header, *rows(12)])
+    error = koalign("init", "--data", "문제.csv", code=2).stderr
+    assert error.startswith("koalign: 문제.csv: does not look like any known format")
+    assert error.count("문제.csv") == 2 and "for train" not in error and error.count("\n") == 1
+    source = yaml.safe_load(error[error.index("{path: ") :])
+    assert source["columns"]["question"] == source["columns"]["answer"] == "?"
+    if "내용" in names:
+        assert source["columns"]["choices"] == ["가", "나", "다", "라"]
+    source["columns"] |= {"question": names[1], "choices": names[2:6], "answer": names[6]}
+    koalign("init", "--data", yaml.safe_dump(source, default_flow_style=True), code=0)
+    koalign("prepare", code=0)
+
+
+def test_behind_a_cover_sheet_the_error_ends_in_a_source_that_init_takes(here):
+    book = pytest.importorskip("openpyxl").Workbook()
+    book.active.title = "표지"
+    book.active.append(["제3회 대회"])
+    sheet = book.create_sheet("문항")
+    for line in (HEADER, *rows(3)):
+        sheet.append(line.split(","))
+    book.save("대회.xlsx")
+    error = koalign("init", "--data", "대회.xlsx", code=2).stderr
+    assert error.endswith("Write {path: 대회.xlsx, sheet: 문항}\n")
+    koalign("init", "--data", error[error.index("{path: ") :].strip(), code=0)
+    (train,) = load_config([Path("koalign.yaml")]).data.train
+    assert train.sheet == "문항"

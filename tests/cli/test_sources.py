@@ -90,7 +90,37 @@ def test_grade_reads_a_table_with_a_column_of_completions(folder, header, source
     ]
 
 
-def test_grade_names_what_a_table_lacks(folder):
-    write("시험지.csv", GUESSED)
-    error = koalign("grade", "시험지.csv", code=2).stderr
-    assert "no column holds the completions to grade; name it as `text`" in error
+@pytest.mark.parametrize(
+    "name", ["학생답", "학생 답", "응답", "제출답", "답안", "prediction", "Response"]
+)
+def test_grade_knows_the_column_of_completions_and_says_where_a_row_cannot_be_read(folder, name):
+    rows = [f"문-{n},{n}번 나라는?,{CHOICES},3,{text}" for n, text in enumerate(("3", "④", "3번"))]
+    rows += [f"문-3,,{CHOICES},3,3", f"문-4,4번 나라는?,{CHOICES},7,3", ",,,,,,,"]
+    (folder / "답안지.csv").write_text("\n".join([f"{GUESSED},{name}", *rows, ""]), "utf-8")
+    done = koalign("grade", "답안지.csv", "-o", "graded.jsonl", code=0)
+    graded = lines("graded.jsonl")
+    assert [line["why"] for line in graded] == [
+        "match", "mismatch", "match", "unreadable", "unreadable"
+    ]  # fmt: skip
+    assert [line["key"] for line in graded] == [f"문-{n}" for n in range(5)]
+    assert graded[3]["detail"] == "답안지.csv:5: no_question: '문제' is empty"
+    assert graded[4]["detail"].startswith("답안지.csv:6: answer_outside_choices: ")
+    assert (
+        "2 of 3 right (match 2, mismatch 1); not graded: unreadable 2, the first: 답안지.csv:5: no_question"
+        in done.stderr
+    )
+
+
+@pytest.mark.parametrize("header", [GUESSED, "question,A,B,C,D,answer"])
+def test_grade_fills_in_all_columns_but_the_one_that_it_does_not_know(folder, header):
+    known = header.split(",")
+    question = known.index("문제" if "문제" in known else "question")
+    row = ["문-1", "나라는?", *FOUR, "3"][1 - question :]
+    text = "\n".join([f"{header},쓴 것", ",".join([*row, "③"]), ""])
+    (folder / "답안지.csv").write_text(text, "utf-8")
+    error = koalign("grade", "답안지.csv", code=2).stderr
+    assert "no column holds the completions to grade; name it as `text`: {path: " in error
+    assert error.count("?") == 1, error
+    source = error[error.index("{path: ") :].strip().replace("'?'", "쓴 것")
+    koalign("grade", source, "-o", "graded.jsonl", code=0)
+    assert [line["why"] for line in lines("graded.jsonl")] == ["match"]

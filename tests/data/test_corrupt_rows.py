@@ -50,6 +50,11 @@ def spoilt(value: Any, path: tuple, bad: Any) -> Any:
     return copied
 
 
+def is_blank(row: Any) -> bool:
+    """Whether the line of a row in a table holds nothing; keys of no column are not written."""
+    return row is None or not str(row).strip() or (isinstance(row, dict) and not {*row} - {"x"})
+
+
 @pytest.mark.parametrize("bad", GARBAGE)
 @pytest.mark.parametrize(
     "format", [format for format in FILES if format in LINES or format in IN_JSON]
@@ -64,7 +69,8 @@ def test_garbage_in_a_row_costs_that_row_and_no_other(format, bad, here):
         others = good(here, format, which)
         reading = reading_of(file.data(broken), format, here)
         assert not lost(others, out_of(reading)), path
-        assert reading.rows > len(others) or GARBAGE[bad] == []
+        at_the_end = which == ROWS - 1 and is_blank(broken[which])  # of a table: no row
+        assert reading.rows > len(others) or GARBAGE[bad] == [] or at_the_end
 
 
 # --- lines

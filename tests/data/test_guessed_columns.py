@@ -135,14 +135,15 @@ def test_four_and_five_choices_and_none_stand_in_one_table(tmp_path):
 
 
 DOUBTS = {
-    "answers to a Google form": ("타임스탬프,점수,이름,1. 옳은 것은?\n2026. 3. 1,10 / 20,김철수,3번\n", "does not look like any known format"),
+    "answers to a Google form": ("타임스탬프,점수,이름,1. 옳은 것은?\n2026. 3. 1,10 / 20,김철수,3번\n", "no column looks like the question"),
     "choices inside of the question": ("번호,문제,정답\n1,나라는? ① 신라 ② 고려,②\n", "the number of a choice, and no column holds choices"),
     "choices called otherwise": ("문제,지문1,지문2,지문3,정답\n가?,ㄱ,ㄴ,ㄷ,1\n나?,ㄱ,ㄴ,ㄷ,2\n다?,ㄱ,ㄴ,ㄷ,3\n", "no column holds choices"),
     "wrong choices by themselves": ("문제,정답,오답1,오답2,오답3\n나라는?,조선,신라,고려,발해\n", "3 columns '오답' are numbered, and none holds choices"),
     "choices between commas": ("문제,보기,정답\n나라는?,\"신라, 고려, 조선\",조선\n", "and the answer is a part of it"),
     "가 to 라 for the choices": ("번호,문제,가,나,다,라,정답\n1,나라는?,신라,고려,조선,발해,다\n", "'정답' holds '다', which names none of the choices"),
+    "no name that is known": ("No,내용,가,나,다,라,키\n1,나라는?,신라,고려,조선,발해,3\n", "no column looks like the question"),
     "two questions": ("문제,발문,보기1,보기2,정답\n글이다,나라는?,신라,고려,1\n", "both '문제' and '발문' look like the question"),
-    "two answers": ("문제,보기1,보기2,정답,답안\n나라는?,신라,고려,1,2\n", "both '정답' and '답안' look like the answer"),
+    "two answers": ("문제,보기1,보기2,정답,답\n나라는?,신라,고려,1,2\n", "both '정답' and '답' look like the answer"),
     "two kinds of choices": ("문제,보기1,보기2,선지1,선지2,정답\n나라는?,ㄱ,ㄴ,신라,고려,1\n", "both '보기1' and '선지1' look like choices"),
     "a choice that is missing": ("문제,보기1,보기2,보기4,정답\n나라는?,신라,고려,조선,1\n", "a choice is missing"),
     "answers that name no choice": ("문제,보기1,보기2,정답\n나라는?,신라,고려,상\n", "'정답' holds '상', which names none of the choices"),
@@ -170,6 +171,30 @@ def test_what_is_in_doubt_is_asked_with_the_columns_that_there_are(name, tmp_pat
             for n in (key if isinstance(key, list) else [key])
         ]
         assert set(named) <= {*header, "?"}
+
+
+def test_the_source_to_paste_keeps_what_was_said_of_it(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("내용,가,나,다,키\n나라는?,신라,고려,조선,2\n", "utf-8")
+    with pytest.raises(KoalignError) as error:
+        read_source(str(path), "dev", answer_from=0, kind="span")
+    source = yaml.safe_load(str(error.value)[str(error.value).index("{path: ") :])
+    assert (source.pop("answer_from"), source.pop("kind")) == (0, "span")
+    assert set(source) == {"path", "columns"}
+
+
+@pytest.mark.parametrize("end", [",,,\n", ",,,\n , ,,\n\n", '"","","",""\n', ",,,"])
+def test_blank_rows_at_the_end_of_a_table_are_no_rows(end, tmp_path):
+    text = f"문제,보기1,보기2,정답\n가?,나,다,1\n,,,\n라?,마,바,2\n{end}"
+    reading = read(tmp_path, text)
+    assert [len(reading.problems), len(reading.drops), reading.rows] == [2, 1, 3]
+    assert reading.drops[0].reason == "no_question"
+    assert reading.places == [f"{tmp_path / '문제.csv'}:{n}" for n in (2, 3, 4)]
+
+
+def test_a_quotation_mark_that_ends_a_cell_on_a_line_of_its_own_is_no_blank_row(tmp_path):
+    (problem,) = read(tmp_path, '문제,보기1,보기2,정답\n가?,나,다,"1\n"\n').problems
+    assert problem.answers == ("1",)
 
 
 def test_training_needs_an_answer_and_solving_does_not(tmp_path):

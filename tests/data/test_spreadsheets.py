@@ -10,6 +10,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+import yaml
 from support.exam_files import FIVE, FOUR, zipped
 
 from koalign.data.formats.read import Reading
@@ -92,7 +93,7 @@ def test_a_title_a_merged_header_and_a_passage_over_its_questions(book, tmp_path
     passages = ["건국에 대한 글이다.", "건국에 대한 글이다.", "다른 글이다."]
     assert [problem.passage for problem in reading.problems] == passages
     assert [problem.answers for problem in reading.problems] == [("3",), ("5",), ("1",)]
-    assert [drop.reason for drop in reading.drops] == ["no_문제"]
+    assert [drop.reason for drop in reading.drops] == ["no_question"]
     assert reading.drops[0].place.endswith("문제.xlsx:8")
     printed = capsys.readouterr().err
     assert (
@@ -110,6 +111,53 @@ def test_the_first_sheet_is_read_or_the_named_one(book, tmp_path, capsys):
     assert read(tmp_path, book, sheet="2반").problems[0].answers == ("4",)
     with pytest.raises(KoalignError, match="no sheet '3반'; there are 1반, 2반"):
         read(tmp_path, book, sheet="3반")
+
+
+COVERS = {
+    "a title": [["제3회 한국어 능력 대회"], [], ["2026. 3. 1."]],
+    "a table": [["과목", "문항 수", "만점"], ["국사", 20, 100]],
+    "a header of problems": [HEADER],
+}
+
+
+@pytest.mark.parametrize("cover", COVERS)
+def test_a_cover_sheet_is_named_with_the_sheet_to_read(cover, book, tmp_path):
+    book.active.title = "표지"
+    fill(book.active, *COVERS[cover])
+    fill(book.create_sheet("안내"), ["풀이 시간은 60분이다."])
+    fill(book.create_sheet("문항"), HEADER, ROW)
+    path = tmp_path / "문제.xlsx"
+    with pytest.raises(KoalignError) as error:
+        read(tmp_path, book, kind="short")
+    said = str(error.value)
+    assert "sheet '표지' is read and holds no problem; there are 안내, 문항" in said
+    source = yaml.safe_load(said[said.index("{path: ") :])
+    assert source == {"path": str(path), "sheet": "문항", "kind": "short"}
+    assert len(read_source(wanted="dev", **source).problems) == 1
+
+
+def test_where_no_sheet_is_known_each_error_ends_in_a_source_that_leads_on(book, tmp_path):
+    book.active.title = "표지"
+    fill(book.active, ["제3회 대회"])
+    fill(book.create_sheet("문항"), ["내용", "가", "나", "다", "키"], ["나라는?", *FOUR[:3], 3])
+    said = ""
+    source = {}
+    for _ in range(2):
+        with pytest.raises(KoalignError) as error:
+            read(tmp_path, book, **{n: value for n, value in source.items() if n != "path"})
+        said = str(error.value)
+        source = yaml.safe_load(said[said.index("{path: ") :])
+    assert "sheet '문항' is read, 표지 not: " in said and source["sheet"] == "문항"
+    source["columns"] |= {"question": "내용", "answer": "키"}
+    assert read_source(wanted="dev", **source).problems[0].answers == ("3",)
+
+
+def test_the_first_sheet_that_holds_anything_is_read(book, tmp_path, capsys):
+    fill(book.create_sheet("문항"), HEADER, ROW)
+    assert len(read(tmp_path, book).problems) == 1
+    assert "sheet '문항' is read, Sheet not" in capsys.readouterr().err
+    with pytest.raises(KoalignError, match="sheet 'Sheet' is empty; there are Sheet, 문항"):
+        read(tmp_path, book, sheet="Sheet")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from support.grading_vectors import FIVE, FOUR, LONG, MARKED, NOWHERE, SHORT, SP
 
 from koalign.data.prompting.prompts import DEFAULT, Renderer, load_template, template_names
 from koalign.grading.extract import extract_numbers, extract_texts
-from koalign.grading.grade import GradeLine, grade, quotes_its_choice, regrade
+from koalign.grading.grade import GradeLine, grade, quotes_its_choice, regrade, tally
 from koalign.grading.visible import comparable
 
 
@@ -68,3 +68,27 @@ def test_lines_of_a_file_are_regraded_in_order_and_strange_keys_are_refused():
     ]
     with pytest.raises(ValidationError, match="verdict"):
         GradeLine.model_validate({**rows[0], "verdict": "match"})
+
+
+def test_what_cannot_be_graded_is_neither_right_nor_wrong_and_keeps_its_detail():
+    unknown = FOUR.model_copy(update={"answers": ()})
+    lines = [
+        GradeLine(problem=FOUR, text="정답: 3"),
+        GradeLine(problem=FOUR, text="정답: 1"),
+        GradeLine(problem=FOUR, text="모르겠다"),
+        GradeLine(problem=None, text="정답: 3", key="q-7", detail="시험.csv:5: no_question: …"),
+        GradeLine(problem=FOUR, text="", asked=False, detail="13 choices"),
+        GradeLine(problem=unknown, text="정답: 3"),
+        GradeLine(problem=unknown, text="모르겠다"),
+        GradeLine(problem=LONG, text="모르겠다"),
+    ]
+    graded = list(regrade(lines))
+    assert [one.why for one in graded] == [
+        "match", "mismatch", "no_answer", "unreadable", "not_asked", "no_gold", "no_gold", "mismatch",
+    ]  # fmt: skip
+    assert (graded[3].key, graded[3].detail) == ("q-7", "시험.csv:5: no_question: …")
+    assert graded[4].detail == "13 choices" and graded[5].answer == "3"
+    total = tally(lines, graded)
+    assert (total.right, total.n) == (1, 3)
+    assert total.reasons == {"match": 1, "mismatch": 1, "no_answer": 1}
+    assert total.not_graded == {"long": 1, "no_gold": 2, "not_asked": 1, "unreadable": 1}

@@ -56,7 +56,7 @@ def test_a_training_problem_that_stands_in_test_is_sent_nowhere(ready):
     test = ready / RUN / "prepare/test.jsonl"
     test.write_bytes((ready / RUN / "prepare/train.jsonl").read_bytes())
     record_outputs(test.parent)
-    stand = "24 training problems stand in dev or test"
+    stand = "24 training problems found in dev or test"
     with serving(right) as teacher, pytest.raises(KoalignError, match=stand):
         distill(teacher, ALONE)
     assert teacher.prompts == []

@@ -112,7 +112,7 @@ def test_what_says_a_problem_of_a_fold_is_not_taught_for_it_nor_shown_before_it(
 def test_too_few_passages_to_cut_are_refused(scripted):
     write_lines(scripted / "train.jsonl", [problem(n, passage="글", group="g") for n in range(9)])
     said = run("-o", "hard.jsonl", "-s", "data.hints=null", code=2).stderr
-    assert "koalign: --folds 5: the 9 training problems are too few passages to cut" in said
+    assert "koalign: --folds 5: too few passages in 9 training problems to cut" in said
 
 
 @pytest.mark.slow

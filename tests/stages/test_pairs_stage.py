@@ -94,7 +94,7 @@ def test_what_came_into_a_held_out_split_after_sampling_gives_no_pair(scripted):
         file.write(train[0].model_copy(update={"split": "test"}).model_dump_json() + "\n")
     record_outputs(held_out.parent)
     done = koalign("dpo-pairs", "-s", "pairs.per_problem=3", "--force", code=2)
-    assert "training problems stand in dev or test" in done.stderr
+    assert "1 training problem found in dev or test" in done.stderr
     assert not (RUN / "pairs" / "manifest.json").exists()
 
 

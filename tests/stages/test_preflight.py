@@ -36,7 +36,7 @@ def test_all_findings_come_at_once_each_with_its_remedy(folder):
         "teacher.url: not set",
         "prompt.thinking: on, but this model's chat template knows no <think>",
         "evaluate needs data.test with answers",
-        "teaches a rationale, and none of 4000 training problems has one",
+        "teaches a rationale, and none of 4,000 training problems has one",
     ):
         assert found.count(words) == 1, words
     assert found.splitlines()[-1] == "koalign: 7 findings stop this run"

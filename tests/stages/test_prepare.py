@@ -5,6 +5,7 @@ import json
 import unicodedata
 from pathlib import Path
 
+import pytest
 import yaml
 from support.command import koalign
 from support.prepared import OUT, prepare, reasons, report, rows
@@ -60,7 +61,7 @@ def test_a_source_is_found_by_its_name_in_nfc_and_odd_characters_are_told(script
     name = unicodedata.normalize("NFD", "학습 자료.jsonl")
     write_lines(Path(name), [*map(problem, range(6)), *eaten])
     done = prepare("-s", "data.train=학습 자료.jsonl")
-    assert "1 problems hold control characters, the first" in done.stderr
+    assert "1 problem with control characters, the first" in done.stderr
     assert report()["splits"]["train"]["oddities"] == {"control_character": 1}
     assert "$\\frac{1}{2}$은?" in {one.question for one in rows("train")}
 
@@ -280,7 +281,7 @@ def test_what_the_reading_decided_is_one_line_each(scripted):
     assert [line for line in lines if by_name in line] == [
         f"data.{split}: exams: {by_name}" for split in ("train", "dev", "test")
     ]
-    assert "data.train: exams: 1 problems have several right answers, each counts" in lines
+    assert "data.train: exams: 1 problem with several right answers, each counts" in lines
     assert "data.train: exams: problems: 1 of 2 choices, 10 of 4 choices" in lines
 
 
@@ -289,3 +290,58 @@ def test_ten_choices_are_kept_under_a_template_with_nine_labels(scripted):
     write_lines(Path("ten.jsonl"), [problem(n, choices=choices, answer=10) for n in range(8)])
     prepare("-s", "data.train=ten.jsonl")
     assert report()["splits"]["train"]["problems"] == 8
+
+
+def test_every_drop_has_its_place_and_a_reason_in_english(scripted):
+    header = "번호,문제,보기1,보기2,정답"
+    lines = ["q-1,가?,나,다,1", "q-2,라?,마,바,", "q-3,,마,바,1", "q-1,가?,나,다,1", ",,,,", ""]
+    Path("own.csv").write_text("\n".join([header, *lines]), "utf-8")
+    done = prepare("-s", "data.train=own.csv")
+    drops = read_jsonl(OUT / "dropped.jsonl", Drop)
+    assert {(drop.place, drop.reason, drop.key) for drop in drops} == {
+        ("own.csv:3", "no_answer", "q-2"),
+        ("own.csv:4", "no_question", "q-3"),
+        ("own.csv:5", "duplicate", "q-1"),
+    }
+    (kept,) = rows("train")
+    details = {drop.reason: drop.detail for drop in drops}
+    assert details["no_question"] == "'문제' is empty"
+    assert f"q-1: 가? ({kept.id}) is kept" in details["duplicate"]
+    assert "dropped_no_question 1" in done.stdout
+
+
+def test_without_dev_or_test_one_line_says_who_needs_them(scripted):
+    toy = (
+        "-s",
+        "engine.backend=hf",
+        "-s",
+        "engine.script=null",
+        "-s",
+        "model.path=builtin:tiny-ko",
+    )
+    said = prepare(*toy, "-s", "data.test=null").stderr.splitlines()[-1]
+    assert said == (
+        "no dev: `koalign sft` needs data.dev, data.dev_share or a number as sft.epochs; "
+        "no test: `koalign evaluate`, `run`, and `solve` without a file need data.test"
+    )
+    said = prepare("-s", "data.test=null", "--force", "-s", "sft.epochs=2").stderr.splitlines()[-1]
+    assert said.startswith("no test: ")
+    assert "no test" not in prepare("--force").stderr
+
+
+def test_the_table_of_splits_counts_problems_without_choices_too(scripted):
+    short = {"question": "수도를 쓰시오.", "answer": "서울", "kind": "short"}
+    write_lines(Path("train.jsonl"), [*map(problem, range(4)), short])
+    done = prepare()
+    assert (
+        "data.train: train.jsonl: problems: 4 of 4 choices, 1 short without choices" in done.stderr
+    )
+    assert "4 of 4 choices, 1 short without choices" in " ".join(done.stdout.split())
+
+
+def test_a_spreadsheet_is_no_binary(scripted):
+    book = pytest.importorskip("openpyxl").Workbook()
+    for row in (["문제", "보기1", "보기2", "정답"], ["가?", "나", "다", 1]):
+        book.active.append(row)
+    book.save("own.xlsx")
+    assert "columns (xlsx)" in prepare("-s", "data.train=own.xlsx").stdout

@@ -9,7 +9,8 @@ from support.manifests import record_outputs
 from support.prepared import OUT, prepare, reasons, rows
 from support.problems import problem, write_lines
 
-from koalign.jsonl import read_json
+from koalign.jsonl import read_json, read_jsonl
+from koalign.records import Drop
 
 LEAK = "지난 봄 남쪽 바닷가 마을에서 열린 큰 장터에 모인 상인들은 저마다 다른 고장에서 온 물건을 펼쳐 놓고 손님을 기다렸다. 그 가운데 가장 먼저 물건을 다 판 사람은 누구인가?"
 
@@ -58,7 +59,7 @@ def test_sft_pairs_and_abstractions_look_for_leaks_again(ran):
     # A finished stage has nothing to do; made again, each looks before it learns.
     for command, change in (("dpo-pairs", "sample.n=4"), ("sft", "sft.rank=4")):
         done = koalign(command, "-s", change, "--force", code=2)
-        assert "stand in dev or test" in done.stderr, done.stderr
+        assert "found in dev or test" in done.stderr, done.stderr
 
 
 def test_a_hint_that_says_a_test_problem_is_refused(scripted):
@@ -69,7 +70,7 @@ def test_a_hint_that_says_a_test_problem_is_refused(scripted):
     told = LEAK + " " + " ".join(test["choices"])
     write_lines(Path("hints.jsonl"), [{**first, "text": told}])
     done = koalign("prepare", code=2)
-    assert "hints.jsonl:1: 1 hints say a problem of dev or test" in done.stderr
+    assert "hints.jsonl:1: 1 hint with a problem of dev or test" in done.stderr
     koalign("prepare", "-s", "data.leaks=drop", code=0)
     assert reasons() == {"hint_says_an_evaluated_problem": 1}
 
@@ -85,7 +86,7 @@ def test_what_is_taught_in_words_is_guarded_too(scripted):
     }
     write_lines(Path("train.jsonl"), [problem(0), told])
     done = prepare(code=2)
-    assert "1 leaks (1 overlap)" in done.stderr
+    assert "1 leak (1 overlap)" in done.stderr
     assert prepare("-s", "data.leaks=drop").returncode == 0 and reasons() == {"leak": 1}
 
 
@@ -95,6 +96,18 @@ def test_a_training_problem_that_is_in_dev_goes_from_training_and_stays_in_dev(s
     write_lines(Path("dev.jsonl"), rows_in[:2])
     prepare("-s", "data.dev=dev.jsonl", "-s", "data.leaks=drop")
     assert len(rows("train")) == 4 and len(rows("dev")) == 2 and reasons() == {"leak": 2}
+
+
+def test_a_leak_says_where_it_stands_and_which_problem_it_gives_away(scripted):
+    test = problem(100, key="시험-7")
+    write_lines(Path("test.jsonl"), [problem(101), test])
+    write_lines(Path("train.jsonl"), [problem(0), {**test, "key": "학습-3"}])
+    prepare("-s", "data.leaks=drop")
+    (drop,) = read_jsonl(OUT / "dropped.jsonl", Drop)
+    assert (drop.place, drop.key) == ("train.jsonl:2", "학습-3")
+    _, evaluated = rows("test")
+    assert drop.detail == f"same: {evaluated.name} of test"
+    assert drop.detail.startswith("same: 시험-7: ") and evaluated.id in drop.detail
 
 
 def test_if_everything_leaks_there_is_nothing_to_learn_from(scripted):

@@ -43,8 +43,8 @@ BAD_DATA = {
     "no answer to learn": ([{"question": "q", "choices": ["가", "나"]}], "no problem to learn from; 1 were dropped: no_answer"),
     "a list": ([[1, 2]], "train.jsonl"),
     "nothing": ([], "train.jsonl"),
-    "a test problem": ([problem(0), problem(100)], "1 leaks (1 same)"),
-    "a test passage": ([problem(0, group="g101")], "1 leaks (1 group)"),
+    "a test problem": ([problem(0), problem(100)], "1 leak (1 same)"),
+    "a test passage": ([problem(0, group="g101")], "1 leak (1 group)"),
 }  # fmt: skip
 
 

@@ -34,7 +34,7 @@ def _turns(row: Row, name: str, role: str) -> list[Turn]:
     """The messages in a field; a bare text is one message of the given role."""
     value = row.fields.get(name)
     if is_missing(value):
-        raise Refused(f"no_{name}", f"the field {name!r} is empty or not there")
+        raise Refused(f"no_{name}", f"{name!r} is empty or not there")
     if not isinstance(value, list):
         return [(role, as_text(value, name))]
     return [

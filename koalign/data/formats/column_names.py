@@ -11,7 +11,7 @@ WORDS = {
     "passage": "지문 본문 제시문 글 읽기자료 지문내용 passage context paragraph article",
     "material": "자료 제시자료 참고자료 material",
     "box": "조건 보기글 box",
-    "answer": """정답 답 답안 모범답안 정답번호 답번호 정답지 정답선택지
+    "answer": """정답 답 모범답안 정답번호 답번호 정답지 정답선택지
         answer answers correct correctanswer correctanswers correctoption correctchoice answerkey gold label
         답변""",
     "rationale": "해설 풀이 정답해설 문제해설 해설내용 풀이과정 설명 explanation rationale feedback",
@@ -21,7 +21,8 @@ WORDS = {
     "points": "배점 점수 points point score marks",
     "split": "split",
     "text": """모델답 모델답변 모델응답 모델출력 응답 출력 생성결과
-        completion response output prediction generated modelanswer""",
+        학생답 학생답안 학생답변 학생응답 제출답 제출답안 응시자답 응시자응답 답안
+        completion response output prediction predicted generated modelanswer studentanswer submission""",
 }
 """Field of a problem -> names of its column, the one to prefer first; `material` is passage or box."""
 _CHOICES = (
@@ -32,6 +33,10 @@ CHOICES = frozenset(_CHOICES.split())
 _STEMS = sorted([*CHOICES, "답안", "답", "답변", "answer", "answeroption"], key=len, reverse=True)
 """With names that the right answer has too."""
 BOX_OR_CHOICES = "보기"
+LONGEST = 1000
+"""Letters of a name that are looked at: brackets in a row take quadratic time."""
+SUBMITTED = "답안"
+"""A completion beside the answer, and without one the answer."""
 _MEANING = {word: field for field, words in WORDS.items() for word in words.split()}
 _LETTERS = ("abcdefghij", "가나다라마바사아자차")
 _PLACE = f"[0-9]{{1,2}}|[{''.join(_LETTERS)}]"
@@ -43,7 +48,7 @@ _CHOICE = re.compile(
 
 def word(name: str) -> str:
     """A name without what varies: `정답 (번호)`, `Correct_Answer(s) - choose one` -> its words alone."""
-    text = unicodedata.normalize("NFKC", name).lower()
+    text = unicodedata.normalize("NFKC", name[:LONGEST]).lower()
     text = re.split(r"\s[-–:]\s|\n", text.strip())[0]
     text = re.sub(r"[(\[<]\s*([0-9]{1,2}|[a-j])\s*[)\]>]", r"\1", text)
     bare = re.sub(r"\([^)]*\)|\[[^\]]*\]", "", text)

@@ -54,6 +54,9 @@ class Document:
     header: tuple[str, ...] = ()
     """Names in the header of a table."""
     header_line: int = 1
+    sheet: str = ""
+    """Of a workbook of several: the sheet that is read; below the others, the next one first."""
+    other_sheets: tuple[str, ...] = ()
     headers: Callable[[], Iterable[Document]] = tuple
     """The same table with its header on two lines, on one, and on lines below it, under a title."""
     notes: tuple[str, ...] = ()
@@ -170,6 +173,8 @@ def _of_grid(
         encoding=encoding,
         header=tuple(grid.header),
         header_line=grid.header_line,
+        sheet=grid.sheet,
+        other_sheets=grid.other_sheets,
         headers=lambda: (_of_grid(name, split, one, encoding, notes) for one in grid.headers()),
         notes=notes,
     )

@@ -23,7 +23,7 @@ def _problem(row: Row) -> Problem:
     answer = optional(row, ANSWER).strip()
     short = (answer,) if answer else ()
     return Problem(
-        question=text(row, QUESTION),
+        question=text(row, QUESTION, "question"),
         choices=choices,
         answers=choice_text(answer, choices, ANSWER) if choices else short,
         kind="choice" if choices else "short",

@@ -67,14 +67,18 @@ def as_text(value: Any, name: str) -> str:
     return clean(restored(value))
 
 
-def text(row: Row, name: str) -> str:
-    """A field that must hold text; raises Refused if it is missing."""
+def text(row: Row, name: str, field: str = "") -> str:
+    """A column that must hold text; raises Refused if it is missing.
+
+    `field`: what it is of a problem, for the reason; without, its name, which is then English.
+    """
+    reason = f"no_{field or _word(name)}"
     value = row.fields.get(name)
     if _is_null(value):
-        raise Refused(f"no_{_word(name)}", f"the field {name!r} is empty or not there")
+        raise Refused(reason, f"{name!r} is empty or not there")
     content = as_text(value, name)
     if not content.strip():
-        raise Refused(f"no_{_word(name)}", f"the field {name!r} is empty")
+        raise Refused(reason, f"{name!r} is empty")
     return content
 
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from koalign.data.formats.documents import Document, Row, first_rows
 from koalign.records import Drop, Problem, Ranking
+from koalign.yaml_text import in_yaml
 
 Columns = Mapping[str, str | Sequence[str] | int]
 """A user's map: field of a Problem -> its column, for choices also a list of columns; and `answer_from`."""
+
+
+def source_in_yaml(path: str, **options: Any) -> str:
+    """A source as it stands under `data`; of a file in a zip the zip is named."""
+    path = re.split(r"(?i)(?<=\.zip)/", path)[0]
+    given = {name: value for name, value in options.items() if value not in (None, "")}
+    return in_yaml({"path": path, **given})
 
 
 def having(*columns: str, without: str = "") -> Callable[[Document], bool]:

@@ -72,7 +72,7 @@ def mapped(columns: Columns) -> Format:
             texts["split"] = split_in_name(texts["split"]) or texts["split"]
         cells.optional(row, _one(columns, "text"))  # a list is no completion to grade
         return Problem(
-            question=cells.text(row, _one(columns, "question")),
+            question=cells.text(row, _one(columns, "question"), "question"),
             choices=choices,
             answers=answers,
             kind="choice" if choices else "short",

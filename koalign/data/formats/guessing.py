@@ -6,7 +6,6 @@ the choices are numbered without a gap, and the answers name them. Else it says 
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections import Counter, defaultdict
@@ -14,13 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from koalign.data.formats import column_names as names_of
 from koalign.data.formats.documents import Document, first_rows
 from koalign.data.formats.fields import ZERO, Refused, gold, is_missing, labels, listed, offered
 from koalign.data.formats.generic import POINTS
 from koalign.data.formats.split_names import split_in_name
+from koalign.data.formats.tables import UNNAMED
 from koalign.text.korean import CHOICE_MARKS
 
 LOOKED_AT = 1000
@@ -42,29 +40,43 @@ class Guess:
     doubt: str = ""
     """Why it is not certain; empty where it is."""
 
-    def __str__(self) -> str:
-        """As it stands in koalign.yaml."""
-        written = {"question": "?", **self.columns} if self.doubt else self.columns
-        return in_yaml(written)
-
-
-def in_yaml(value: Any) -> str:
-    """A value on one line of YAML."""
-    text = yaml.safe_dump(
-        value, default_flow_style=True, allow_unicode=True, sort_keys=False, width=100_000
-    ).strip()
-    return json.dumps(value, ensure_ascii=False) if "\n" in text else text
+    @property
+    def completed(self) -> dict[str, str | list[str]]:
+        """The columns, with `?` for those that a person has to name."""
+        if "question" in self.columns:
+            return self.columns
+        unknown: dict[str, str | list[str]] = {"question": "?", "choices": ["?"], "answer": "?"}
+        if "answer" in self.columns:  # and no choices, perhaps because there are none
+            del unknown["choices"]
+        return unknown | self.columns
 
 
 def guess(document: Document) -> Guess | None:
     """The columns of a table or of a list of objects; none where no name says anything."""
-    names = document.header or tuple(
-        dict.fromkeys(name for row in first_rows(document.rows()) for name in row)
-    )
+    names = _names(document)
     meant = {names_of.meaning(name)[0] for name in names}
     if not meant & {"question", "answer"} and not any(map(names_of.holds_choices, names)):
         return None
     return _Guessing(document, names).guess()
+
+
+def most_likely(tables: Sequence[Document], guesses: Sequence[Guess | None]) -> Guess | None:
+    """The guess of most columns, of one table with its header on this line or that.
+
+    Without any the first header of two names, whatever they say; none for rows of one field or of none.
+    """
+    if known := [guessed for guessed in guesses if guessed]:
+        return max(known, key=lambda guessed: len(guessed.columns))
+    for table in tables:
+        names = _names(table)
+        if sum(not name.startswith(UNNAMED) for name in names) > 1:
+            return _Guessing(table, names).guess()
+    return None
+
+
+def _names(document: Document) -> tuple[str, ...]:
+    rows = () if document.header else first_rows(document.rows())
+    return document.header or tuple(dict.fromkeys(name for row in rows for name in row))
 
 
 class _Guessing:
@@ -120,7 +132,7 @@ class _Guessing:
         families = {}
         for place, name in enumerate(self._names):
             if names_of.holds_choices(name):
-                alike = re.compile(rf"{re.escape(name)}\.[0-9]+|Unnamed: [0-9]+")
+                alike = re.compile(rf"{re.escape(name)}\.[0-9]+|{UNNAMED}[0-9]+")
                 family = [name]
                 for other in self._names[place + 1 :]:
                     if not alike.fullmatch(other):
@@ -166,8 +178,8 @@ class _Guessing:
         self._refuse_two("box", boxes)
 
     def _answer(self) -> None:
-        answers = self._named("answer")
-        if answers:
+        submitted = [n for n in self._named("text") if names_of.word(n) == names_of.SUBMITTED]
+        if answers := self._named("answer") or submitted:
             self._columns["answer"] = answers[0]
             first = [row.get(answers[0]) for row in self._rows]
             others = [n for n in answers if [row.get(n) for row in self._rows] != first]

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import Any
 
 from pydantic import ValidationError
 
 from koalign.data.formats.documents import Document, Row, drop
 from koalign.data.formats.fields import ZERO, Refused, is_missing, optional
-from koalign.data.formats.format import Columns, Format
+from koalign.data.formats.format import Columns, Format, source_in_yaml
 from koalign.data.formats.generic import mapped
-from koalign.data.formats.guessing import Guess, guess
+from koalign.data.formats.guessing import Guess, guess, most_likely
 from koalign.data.formats.kinds import guess_kind
 from koalign.data.formats.tidy import tidy
 from koalign.records import Drop, FreeKind, KoalignError, Problem, Ranking, content_hash
 from koalign.text.korean import fold
 from koalign.text.visible import shown
+from koalign.yaml_text import in_yaml
 
 MANY_ZEROS = 9
 """More answers 0 than so many times those of the last choice: the answers count from 0. Where they count
@@ -34,6 +36,8 @@ class Reading:
 
     records: list[Problem | Ranking | Drop] = field(default_factory=list)
     """What became of each row, in the order of the files; rows of another split aside."""
+    places: list[str] = field(default_factory=list)
+    """The place of each record, for people."""
     texts: list[str] = field(default_factory=list)
     """The completion beside each record, where a column is named or guessed to hold them."""
     files: dict[str, str] = field(default_factory=dict)
@@ -110,9 +114,13 @@ def read(
         if split and document.split not in ("", split):
             reading.not_read[document.name] = f"{OTHER_SPLIT} {document.split}"
             continue
-        matched = _match(document, candidates, may_guess=columns is None and format is None)
+        given = {"answer_from": answer_from, "kind": kind}
+        may_guess = columns is None and format is None
+        matched = _match(document, candidates, given, may_guess=may_guess)
         if isinstance(matched, str):
-            reading.not_read[document.name] = matched
+            others = ", ".join(document.other_sheets)
+            where = f"sheet {document.sheet!r} is read, {others} not: " if others else ""
+            reading.not_read[document.name] = where + matched
             continue
         table, fitting, guessed = matched
         notes = list(document.notes)
@@ -130,13 +138,14 @@ def read(
 
 
 def _match(
-    document: Document, candidates: Sequence[Format], *, may_guess: bool
+    document: Document, candidates: Sequence[Format], given: Mapping[str, Any], *, may_guess: bool
 ) -> tuple[Document, Format, Guess | None] | str:
     """The document, perhaps with its header on a lower line, and its format; or why it has none."""
     fitting = next((candidate for candidate in candidates if candidate.fits(document)), None)
     if fitting is not None:
         return document, fitting, None
-    tables, best = [*document.headers()] or [document], None
+    tables = [*document.headers()] or [document]
+    guesses: list[Guess | None] = []
     for table in tables:
         fitting = next((candidate for candidate in candidates if candidate.fits(table)), None)
         if fitting is not None:
@@ -144,19 +153,25 @@ def _match(
         guessed = guess(table) if may_guess else None
         if guessed and not guessed.doubt:
             return table, mapped(guessed.columns), guessed
-        if guessed and (best is None or len(guessed.columns) > len(best.columns)):
-            best = guessed
+        guesses.append(guessed)
     if needs := candidates[0].needs:
         table = max(tables, key=lambda table: len(table.columns & set(needs)))
         missing = next(name for name in needs if name not in table.columns)
         return f"has no column {missing!r}; there are {_found(table)}"
-    if best:
+    if may_guess and (best := most_likely(tables, guesses)):
+        source = source_in_yaml(
+            document.name, sheet=document.sheet, columns=best.completed, **given
+        )
         return (
-            f"its columns cannot be guessed: {best.doubt}. There are {_found(best.table)}. Say which "
-            f"is what: {{path: {document.name}, columns: {best}}}"
+            "does not look like any known format, and its columns cannot be guessed: "
+            f"{best.doubt}. There are {_found(best.table)}. Say which is what: {source}"
         )
     wanted = candidates[0].name if len(candidates) == 1 else "any known format"
-    return f"does not look like {wanted} (found: {_found(document)})"
+    other = next(
+        (source_in_yaml(document.name, sheet=s, **given) for s in document.other_sheets), ""
+    )
+    remedy = f"; for another sheet write {other}" if other else ""
+    return f"does not look like {wanted} (found: {_found(document)}){remedy}"
 
 
 def _found(document: Document) -> str:
@@ -166,7 +181,7 @@ def _found(document: Document) -> str:
 
 def _told(guessed: Guess) -> str:
     unused = f"; not used: {shown(', '.join(guessed.unused))}" if guessed.unused else ""
-    return f"columns guessed: {guessed}{unused}"
+    return f"columns guessed: {in_yaml(guessed.columns)}{unused}"
 
 
 def _read_rows(
@@ -198,6 +213,7 @@ def _read_rows(
             if format.guesses_kind and isinstance(record, Problem) and not (record.choices or said):
                 open_kind.append(len(into.records))
             into.records.append(record)
+            into.places.append(row.place)
             if format.text:
                 if isinstance(row, Drop) or isinstance(record, Drop):
                     into.texts.append("")

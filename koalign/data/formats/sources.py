@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from koalign.data.formats.documents import open_documents
+from koalign.data.formats.documents import Document, open_documents
 from koalign.data.formats.files import of_other_kinds
-from koalign.data.formats.format import Columns
-from koalign.data.formats.guessing import in_yaml
+from koalign.data.formats.format import Columns, source_in_yaml
+from koalign.data.formats.guessing import Guess, guess, most_likely
 from koalign.data.formats.hub import PREFIX, open_hub
-from koalign.data.formats.read import Reading, read
+from koalign.data.formats.read import OTHER_SPLIT, Reading, read
 from koalign.jsonl import on_disk
 from koalign.records import Drop, FreeKind, KoalignError, Problem, Ranking
 from koalign.text.visible import say_once
@@ -40,23 +41,27 @@ def read_source(
     """
     on_hub = path.startswith(PREFIX)
     path = path if on_hub else str(on_disk(Path(path)))
-    documents = open_hub(path) if on_hub else open_documents(Path(path), sheet)
+    documents = _open(path, sheet)
     one_file = not on_hub and Path(path).is_file() and Path(path).suffix.lower() != ".zip"
     chosen = split or (None if one_file else wanted)
-    reading = read(
-        documents,
-        format,
-        split=chosen,
-        columns=columns,
-        answer_from=answer_from,
-        kind=kind,
-        needs_answers=needs_answers,
-    )
+    how: dict[str, Any] = {
+        "format": format, "columns": columns, "answer_from": answer_from, "kind": kind,
+    }  # fmt: skip
+    said = None if split == wanted == "train" else split  # as `koalign init` reads all
+    given = {**how, "split": said, "sheet": sheet}
+    how |= {"split": chosen, "needs_answers": needs_answers}
+    reading = read(documents, **how)
     if not reading.files and not reading.not_read:
         raise KoalignError(f"{path}: no file in it that koalign reads")
+    is_workbook = one_file and path.lower().endswith(".xlsx")
+    if is_workbook and sheet is None and not reading.problems and not reading.rankings:
+        _refuse_other_sheet(path, how, given)
     if not reading.files:
-        name, why = next(iter(reading.not_read.items()))
-        raise KoalignError(f"{path}: nothing to read for {wanted}: {name}: {why}")
+        # Rather what is wrong with a file of the wanted split than that there is another.
+        unread = sorted(reading.not_read.items(), key=lambda item: item[1].startswith(OTHER_SPLIT))
+        name, why = unread[0]
+        for_split = f"{path}: nothing to read for {wanted}: " * why.startswith(OTHER_SPLIT)
+        raise KoalignError(f"{for_split}{name}: {why}")
     if not on_hub:
         reading.not_read.update(of_other_kinds(Path(path)))
     if reading.from_zero and not needs_answers:
@@ -64,14 +69,13 @@ def read_source(
         if any(problem.answers for problem in reading.problems):
             say_once(f"{path}: the answers seem to count from 0, and are read so")
             return read_source(
-                path, wanted, format=format, split=split, columns=columns, answer_from=0, kind=kind,
-                needs_answers=False, sheet=sheet,
-            )  # fmt: skip
+                path, wanted, needs_answers=False, **given | {"answer_from": 0, "split": split}
+            )
         reading.from_zero = {}
     for name, zeros in reading.from_zero.items():
         raise KoalignError(
             f"{name}: the answers seem to count from 0: {zeros} are 0, and hardly one is the last "
-            f"choice. Write {{path: {path}, answer_from: 0}} in its place, "
+            f"choice. Write {source_in_yaml(path, **given | {'answer_from': 0})} in its place, "
             "answer_from: 1 where 0 stands for no answer, or count from 1 in the file"
         )
     if not reading.problems and not reading.rankings:
@@ -87,15 +91,42 @@ def read_source(
         if wanted == "train" and "answer" not in guessed:
             raise KoalignError(
                 f"{name}: no column looks like the answer, which training needs; complete "
-                f"{{path: {name}, columns: {in_yaml(guessed)}}}"
+                + source_in_yaml(name, **given | {"columns": {**guessed, "answer": "?"}})
             )
     is_test = any(problem.split == "test" for problem in reading.problems)
     if wanted == "train" and split is None and is_test:
         raise KoalignError(
             f"{path}: calls itself the test split; if it is to be trained on, say so with "
-            f"{{path: {path}, split: test}}"
+            + source_in_yaml(path, **given | {"split": "test"})
         )
     return reading
+
+
+def _open(path: str, sheet: str | None) -> Iterator[Document]:
+    return open_hub(path) if path.startswith(PREFIX) else open_documents(Path(path), sheet)
+
+
+def _refuse_other_sheet(path: str, how: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Raises KoalignError where not the sheet that is read by default holds problems, but another."""
+    (document,) = open_documents(Path(path))
+    for sheet in document.other_sheets:
+        try:
+            found = read(open_documents(Path(path), sheet), **how)
+        except KoalignError:  # an empty one
+            continue
+        if found.problems or found.rankings:
+            raise KoalignError(
+                f"{path}: sheet {document.sheet!r} is read and holds no problem; there are "
+                f"{', '.join(document.other_sheets)}. Write "
+                + source_in_yaml(path, **{**given, "sheet": sheet})
+            )
+
+
+def guess_of(path: str, sheet: str | None = None) -> Guess | None:
+    """What can be guessed of the columns of the first file below a path."""
+    document = next(_open(path, sheet))
+    tables = [*document.headers()] or [document]
+    return most_likely(tables, [*map(guess, tables)])
 
 
 def read_rows(path: str, **options: Any) -> list[Problem | Drop]:

@@ -1,4 +1,4 @@
-"""spreadsheets: the first or the named sheet of an .xlsx file -> rows of text, as Excel shows it."""
+"""spreadsheets: a sheet of an .xlsx file, named or the first with text -> rows of text as Excel shows."""
 
 from __future__ import annotations
 
@@ -35,8 +35,11 @@ _BROKEN = (
 class Sheet(Grid):
     """The rows of a sheet, a line each; those without any text are none."""
 
-    def __init__(self, name: str, rows: Sequence[list[str] | str]) -> None:
+    def __init__(
+        self, name: str, rows: Sequence[list[str] | str], title: str, others: Sequence[str]
+    ) -> None:
         self._rows = rows
+        self.sheet, self.other_sheets = title if others else "", tuple(others)
         self._width = max((len(row) for row in rows if isinstance(row, list)), default=0)
         super().__init__(name, len(rows))
 
@@ -78,35 +81,36 @@ def read_sheet(name: str, data: bytes, sheet: str | None = None) -> tuple[Sheet,
                     f"up to {MOST_BYTES >> 20}; save the sheet as CSV"
                 )
             values = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-            chosen = _chosen(name, values, sheet)
-            notes = [_others(chosen.title, values)] if sheet is None else []
-            source = archive.read(chosen._worksheet_path)
-            formulas = None
-            if b"<f" in source:
-                written = openpyxl.load_workbook(io.BytesIO(data), read_only=True)
-                formulas = written[chosen.title]
-            rows, more = _rows(name, chosen, formulas)
-            notes += more
+            titles = [one.title for one in values.worksheets]
+            for title in _candidates(name, titles, sheet):
+                source = archive.read(values[title]._worksheet_path)
+                formulas = None
+                if b"<f" in source:
+                    written = openpyxl.load_workbook(io.BytesIO(data), read_only=True)
+                    formulas = written[title]
+                rows, notes = _rows(name, values[title], formulas)
+                if rows:
+                    break
     except _BROKEN as error:
         raise KoalignError(
             f"{name}: not an .xlsx file that can be read ({shown(str(error))}); one with a password cannot"
         ) from None
     notes.append(_fill_merged(name, rows, source))
-    return Sheet(name, rows), tuple(note for note in notes if note)
+    place = titles.index(title)
+    others = [*titles[place + 1 :], *titles[:place]]
+    if sheet is not None and not rows:
+        raise KoalignError(f"{name}: sheet {title!r} is empty; there are {', '.join(titles)}")
+    if sheet is None and others:
+        notes.insert(0, f"sheet {title!r} is read, {', '.join(others)} not; `sheet` names another")
+    return Sheet(name, rows, title, others), tuple(note for note in notes if note)
 
 
-def _chosen(name: str, workbook: Any, sheet: str | None) -> Any:
-    sheets = {one.title: one for one in workbook.worksheets}
-    if not sheets:
+def _candidates(name: str, titles: list[str], sheet: str | None) -> list[str]:
+    if not titles:
         raise KoalignError(f"{name}: there is no sheet in it")
-    if sheet is not None and sheet not in sheets:
-        raise KoalignError(f"{name}: no sheet {sheet!r}; there are {', '.join(sheets)}")
-    return sheets[sheet] if sheet is not None else next(iter(sheets.values()))
-
-
-def _others(title: str, workbook: Any) -> str:
-    others = [one.title for one in workbook.worksheets if one.title != title]
-    return f"sheet {title!r} is read, {', '.join(others)} not; `sheet` names another" * bool(others)
+    if sheet is not None and sheet not in titles:
+        raise KoalignError(f"{name}: no sheet {sheet!r}; there are {', '.join(titles)}")
+    return titles if sheet is None else [sheet]
 
 
 def _rows(name: str, sheet: Any, formulas: Any) -> tuple[list[list[str] | str], list[str]]:

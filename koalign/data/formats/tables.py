@@ -20,10 +20,17 @@ TITLES = 10
 
 MOST_COLUMNS = 20_000
 """A spreadsheet has 16,384."""
+UNNAMED = "Unnamed: "
+"""How the name of a column without one begins."""
 
 
 class Grid(ABC):
     """Records below a header; `header` has the names of the columns, no two of them the same."""
+
+    sheet = ""
+    """The name of a sheet that is not the only one."""
+    other_sheets: tuple[str, ...] = ()
+    """Those of its workbook that are not read, the next one first."""
 
     def __init__(self, name: str, lines: int) -> None:
         """Raises KoalignError naming the file where it is empty, or its header is no record."""
@@ -108,6 +115,8 @@ class Table(Grid):
         csv.field_size_limit(sys.maxsize)
         self._delimiter = delimiter
         self._lines = list(io.StringIO(text, newline=""))
+        while self._lines and _is_blank(self._lines[-1], delimiter):  # as Excel ends a file
+            self._lines.pop()
         super().__init__(name, len(self._lines))
 
     def records(self) -> Iterator[tuple[int, list[str] | str]]:
@@ -166,12 +175,17 @@ class Table(Grid):
         return "the header again" if self._repeats_the_header(cells) else cells
 
 
+def _is_blank(line: str, delimiter: str) -> bool:
+    """Whether no cell of a line holds anything; a lone quotation mark ends a cell above."""
+    return not line.strip(f' \t\r\n"{delimiter}') and line.count('"') % 2 == 0
+
+
 def _unique(header: list[str]) -> list[str]:
     """Column names as pandas has them: one without a name by its place, a second one with `.1`."""
     names: dict[str, int] = {}
     for place, cell in enumerate(header):
         name = unicodedata.normalize("NFC", cell.lstrip("\ufeff")).strip()
-        name = re.sub(r"\s*\n\s*", " ", name) or f"Unnamed: {place}"
+        name = re.sub(r"\s*\n\s*", " ", name) or f"{UNNAMED}{place}"
         once = name
         while name in names:
             names[once] += 1

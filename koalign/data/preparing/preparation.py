@@ -10,6 +10,7 @@ from koalign.data.formats.read import Reading
 from koalign.data.preparing.duplicates import find_duplicates
 from koalign.data.preparing.leaks import find_leaks, taught_text, texts_leak
 from koalign.data.preparing.splits import split_by_group
+from koalign.naming import counted
 from koalign.records import Drop, Hint, KoalignError, Problem, Ranking, Record, content_hash
 
 SPLITS = ("train", "dev", "test")
@@ -33,17 +34,22 @@ class Preparation:
         self.rankings: list[Ranking] = []
         self.dropped: list[Drop] = []
         self._held_out: set[str] = set()
+        self._places: dict[Problem, list[str]] = {}
+        """Problem as it was read -> the places of its rows."""
 
     def add(self, name: str, reading: Reading) -> None:
         """Take over what was read for a split."""
-        self.splits[name] += [p.model_copy(update={"split": name}) for p in reading.problems]
-        self.rankings += [
-            ranking.model_copy(
-                update={"problem": ranking.problem.model_copy(update={"split": name})}
-            )
-            for ranking in reading.rankings
-        ]
-        self.dropped += reading.drops
+        for record, place in zip(reading.records, reading.places, strict=True):
+            if isinstance(record, Drop):
+                self.dropped.append(record)
+                continue
+            asked = record.problem if isinstance(record, Ranking) else record
+            problem = asked.model_copy(update={"split": name})
+            self._places.setdefault(problem, []).append(place)
+            if isinstance(record, Ranking):
+                self.rankings.append(record.model_copy(update={"problem": problem}))
+            else:
+                self.splits[name].append(problem)
 
     def set_aside(self, kinds: Sequence[str], labels: int) -> None:
         """Drop what a template of some kinds and so many labels cannot ask.
@@ -81,7 +87,7 @@ class Preparation:
             self._drop(
                 train[duplicate.index],
                 "duplicate" if duplicate.kind == "exact" else f"{duplicate.kind}_duplicate",
-                f"{kept.id} is kept ({duplicate.similarity:.0%} alike{other})",
+                f"{kept.name} is kept ({duplicate.similarity:.0%} alike{other})",
             )
         self.splits["train"] = [p for n, p in enumerate(train) if n not in found]
 
@@ -123,7 +129,7 @@ class Preparation:
     def remove_leaks(self, found: Sequence[FoundLeak]) -> None:
         """Drop the learned side of the leaks."""
         for leak in found:
-            detail = f"{leak.kind}: {leak.evaluated.id} in {leak.evaluated.split}"
+            detail = f"{leak.kind}: {leak.evaluated.name} of {leak.evaluated.split}"
             self._drop(leak.learned, "leak", detail)
         leaking = {(leak.learned.split, leak.learned.id) for leak in found}
         for name in ("train", "dev"):
@@ -143,8 +149,8 @@ class Preparation:
         if leaks and stop:
             shown = evaluated[leaks[0].evaluated]
             raise KoalignError(
-                f"{given[leaks[0].trained][0]}: {len(leaks)} hints say a problem of dev or test, this "
-                f"one {shown.name} of {shown.split}; data.leaks: drop drops them"
+                f"{given[leaks[0].trained][0]}: {counted(len(leaks), 'hint')} with a problem of dev or "
+                f"test, this one with {shown.name} of {shown.split}; data.leaks: drop drops them"
             )
         known = {problem.id for problem in self.splits["train"]}
         gone = {drop.problem_id for drop in self.dropped if drop.problem_id}
@@ -177,8 +183,15 @@ class Preparation:
         self.splits[name] = [problem for problem, kept in pairs if kept]
 
     def _drop(self, problem: Problem, reason: str, detail: str) -> None:
+        held_out_of = problem.model_copy(update={"split": "train"})
+        places = self._places.get(problem) or self._places.get(held_out_of) or [""]
         drop = Drop(
-            stage="prepare", reason=reason, problem_id=problem.id, key=problem.key, detail=detail
+            stage="prepare",
+            reason=reason,
+            problem_id=problem.id,
+            key=problem.key,
+            place=places.pop(),  # of rows that are the same to the letter, one each
+            detail=detail,
         )
         self.dropped.append(drop)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal, get_args
 
-from koalign.data.formats.sources import read_source
+from koalign.data.formats.format import source_in_yaml
+from koalign.data.formats.sources import guess_of, read_source
 from koalign.evaluation.solving.voting import (
     CUT,
     Attempt,
@@ -22,14 +23,12 @@ from koalign.evaluation.solving.voting import (
     vote_of,
 )
 from koalign.evaluation.stats.tables import frequencies
-from koalign.grading.grade import FinishReason, GradeLine, regrade
+from koalign.grading.grade import FinishReason, GradeLine, NotAsked, Tally, regrade, tally
 from koalign.grading.overlap import rouge_l
 from koalign.jsonl import iter_json_lines, parse_record
-from koalign.records import Count, Drop, KoalignError, Problem, Ranking, Record
+from koalign.records import Drop, KoalignError, Problem, Ranking, Record
 
 NoAnswer = Literal["no_answer", "ambiguous", "truncated"]
-NotAsked = Literal["unreadable", "not_asked"]
-"""unreadable: the row is no problem; not_asked: the template or the context has no place for it."""
 
 
 class Solution(Record):
@@ -67,7 +66,14 @@ class Solution(Record):
     def grade_line(self) -> GradeLine:
         """Problem and text, as `koalign grade` reads them."""
         finish: FinishReason = "length" if self.why == "truncated" else "stop"
-        return GradeLine(problem=self.problem, text=self.text, finish_reason=finish, key=self.key)
+        return GradeLine(
+            problem=self.problem,
+            text=self.text,
+            finish_reason=finish,
+            key=self.key,
+            asked=self.asked,
+            detail=self.detail,
+        )
 
 
 def solve_by_vote(problem: Problem, attempt: Attempt) -> Solution:
@@ -99,7 +105,7 @@ def not_asked(row: Problem | Drop, detail: str = "") -> Solution:
     """The line of a row that is no problem, or of a problem that cannot be asked."""
     problem = None if isinstance(row, Drop) else row
     if isinstance(row, Drop):
-        detail = f"{row.place}: {row.reason}: {row.detail}"
+        detail = _detail(row)
     return Solution(
         id=problem.id if problem else "",
         key=row.key,
@@ -113,6 +119,10 @@ def not_asked(row: Problem | Drop, detail: str = "") -> Solution:
         detail=detail,
         problem=problem,
     )
+
+
+def _detail(row: Drop) -> str:
+    return f"{row.place}: {row.reason}: {row.detail}"
 
 
 def solutions_of(
@@ -151,30 +161,30 @@ def read_grade_lines(path: str, **options: Any) -> list[GradeLine]:
 def _of_table(path: str, options: Mapping[str, Any]) -> list[GradeLine]:
     reading = read_source(path, "test", **options)
     if len(reading.texts) != reading.rows:
+        columns = options.get("columns") or next(iter(reading.columns.values()), None)
+        if columns is None:  # of a known format
+            guessed = guess_of(path, options.get("sheet"))
+            columns = guessed.completed if guessed else {"question": "?"}
+        source = {**options, "columns": {**columns, "text": columns.get("text", "?")}}
         raise KoalignError(
-            f"{path}: no column holds the completions to grade; name it as `text` in "
-            f"{{path: {path}, columns: {{question: …, choices: […], answer: …, text: …}}}}"
+            f"{path}: no column holds the completions to grade; name it as `text`: "
+            + source_in_yaml(path, **source)
         )
-    rows = zip(reading.records, reading.texts, strict=True)
-    return [
-        GradeLine(
-            problem=row if isinstance(row, Problem) else None,
-            text=text,
-            key="" if isinstance(row, Ranking) else row.key,
-        )
-        for row, text in rows
-    ]
+    lines = []
+    for row, text in zip(reading.records, reading.texts, strict=True):
+        if isinstance(row, Problem):
+            lines.append(GradeLine(problem=row, text=text))
+        elif isinstance(row, Ranking):
+            lines.append(GradeLine(problem=None, text=text, detail="a ranking, and no problem"))
+        else:
+            lines.append(GradeLine(problem=None, text=text, key=row.key, detail=_detail(row)))
+    return lines
 
 
-def right_of(solutions: Sequence[Solution]) -> Count | None:
-    """How many of the problems with a gold answer that a rule can check are right; None: there is none."""
-    lines = [
-        solution.grade_line
-        for solution in solutions
-        if solution.problem and solution.problem.answers and solution.problem.kind != "long"
-    ]
-    right = sum(graded.correct for graded in regrade(lines))
-    return Count(right=right, n=len(lines)) if lines else None
+def tally_of(solutions: Sequence[Solution]) -> Tally:
+    """How many are right, as `koalign grade` counts them."""
+    lines = [solution.grade_line for solution in solutions]
+    return tally(lines, list(regrade(lines)))
 
 
 def overlaps_of(solutions: Sequence[Solution]) -> list[float]:

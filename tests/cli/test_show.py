@@ -1,0 +1,46 @@
+"""koalign show lists what was begun and what `koalign run` would still make, and nothing else."""
+
+import json
+from pathlib import Path
+
+import pytest
+from support.command import RUN, koalign
+from support.problems import problem, write_lines
+
+from koalign.config.files import load_config
+from koalign.stages.pipeline import stages_of
+
+WITHOUT_HINTS = ("-s", "data.hints=null", "-s", "candidates.source=none")
+
+
+def shown(*settings: str) -> dict[str, str]:
+    stages = json.loads(koalign("show", "--json", *settings, code=0).stdout)["stages"]
+    return {stage["stage"]: stage["state"] for stage in stages}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [(), WITHOUT_HINTS, ("-s", "controls=all"), ("-s", "controls=off"), ("-s", "dpo.rounds=2")],
+)
+def test_the_stages_are_those_of_run(settings, scripted):
+    koalign("prepare", *settings, code=0)
+    made = [stage.name for stage in stages_of("run", load_config([], settings[1::2]))]
+    states = shown(*settings)
+    assert set(states) == set(made)
+    assert states.pop("prepare") == "done" and set(states.values()) == {"missing"}
+
+
+def test_what_was_begun_is_listed_whatever_the_config_says(scripted):
+    koalign("sft", code=0)
+    (RUN / "hints").mkdir()
+    assert "hints" not in shown(*WITHOUT_HINTS)
+    (RUN / "hints" / "plan.json").write_text("{}", "utf-8")
+    assert shown(*WITHOUT_HINTS)["hints"] == "unfinished"
+
+
+def test_of_long_answers_alone_no_pairs_are_missing(scripted):
+    long = [{"question": f"{n}번은?", "answer": "글" * 50, "kind": "long"} for n in range(4)]
+    write_lines(Path("train.jsonl"), long)
+    write_lines(Path("test.jsonl"), [problem(100)])
+    koalign("prepare", *WITHOUT_HINTS, code=0)
+    assert set(shown(*WITHOUT_HINTS)) == {"prepare", "sft", "evaluate"}
