@@ -19,6 +19,7 @@ from koalign.data.prompting.tokens import (
     prompt_texts,
     stop_ids,
 )
+from koalign.grading.grade import grade
 from koalign.records import KoalignError, Problem
 
 CHOICE = Problem(
@@ -38,7 +39,9 @@ def renderer(name: str = prompts.DEFAULT, **changes) -> Renderer:
     return Renderer(load_template(name), **changes)
 
 
-@pytest.mark.parametrize("name", ["direct", "json", "quote-then-number", "reasoning"])
+@pytest.mark.parametrize(
+    "name", ["continuation", "direct", "json", "quote-then-number", "reasoning"]
+)
 def test_a_hidden_question_leaves_box_and_choices_and_hides_stem_and_passage(name):
     shown = renderer(name).render(CHOICE, "answer", "실마리", hidden=True).messages[-1].text
     assert all(part in shown for part in (CHOICE.box, *CHOICE.choices, "실마리"))
@@ -55,6 +58,18 @@ def row(tokenizer, asked: Renderer, problem: Problem) -> tuple[list[int], list[i
 
 def with_system(asked: Renderer) -> Renderer:
     return Renderer(asked.template.model_copy(update={"system": SYSTEM}), asked.thinking)
+
+
+@pytest.mark.parametrize("problem", [CHOICE, SPAN, LONG])
+def test_a_continuation_gives_no_instruction_and_its_target_is_the_bare_answer(problem):
+    asked = renderer("continuation")
+    shown = asked.render(problem, "answer", "실마리다").messages[-1].text
+    assert shown.endswith("\n실마리: 실마리다\n정답:") and "시오" not in shown.replace(
+        problem.question, ""
+    )
+    assert asked.target(problem).strip() == (problem.answers[0] or "답 없음")
+    assert asked.render(problem, "abstraction").messages[-1].text.endswith("\n실마리:")
+    assert grade(problem, asked.target(problem)).correct
 
 
 @pytest.mark.parametrize("family", FAMILIES)
