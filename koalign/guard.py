@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from koalign.config.inputs import Model
@@ -46,13 +46,14 @@ def leaking_texts(texts: Sequence[str], inputs: Mapping[str, Path]) -> set[int]:
 
 def within_context(
     rows: Sequence[tuple[Sequence[int], Sequence[int]]],
-    problem_ids: Sequence[str],
+    problems: Sequence[Problem],
     base: Base,
     too_long: str,
     out: Path,
 ) -> list[int]:
     """The numbers of the rows (prompt, completion) that the run can read whole; none is cut.
 
+    `problems`: that of each row.
     The others are drops in `out`/dropped.jsonl; `out` is the folder of the stage. Raises KoalignError
     where there is one and `too_long` says stop, and where nothing is left.
     """
@@ -63,7 +64,7 @@ def within_context(
     if long and too_long == "stop":
         raise KoalignError(
             f"{stage}: {len(long)} of {len(lengths)} examples are longer than the context of "
-            f"{base.context} tokens, the longest {lengths[long[0]]} (problem {problem_ids[long[0]]}); "
+            f"{base.context} tokens, the longest {lengths[long[0]]} (problem {problems[long[0]].name}); "
             "raise model.max_length, shorten them, or set training.too_long: drop"
         )
     if long and not kept:
@@ -71,19 +72,24 @@ def within_context(
             f"{stage}: all {len(lengths)} examples are longer than the context of {base.context} tokens; "
             "raise model.max_length or shorten them"
         )
-    write_jsonl(
-        out / "dropped.jsonl",
-        [
-            Drop(
-                stage=stage,
-                reason="too_long",
-                problem_id=problem_ids[number],
-                detail=f"{lengths[number]} tokens",
-            )
-            for number in long
-        ],
-    )
+    drops = [
+        Drop(
+            stage=stage,
+            reason="too_long",
+            problem_id=problems[number].id,
+            detail=f"{lengths[number]} tokens",
+        )
+        for number in long
+    ]
+    write_drops(out, drops, problems)
     return kept
+
+
+def write_drops(out: Path, drops: Sequence[Drop], problems: Iterable[Problem]) -> None:
+    """Write `out`/dropped.jsonl, each drop with the key that the source gave its problem."""
+    keys = {problem.id: problem.key for problem in problems}
+    named = [drop.model_copy(update={"key": keys.get(drop.problem_id, "")}) for drop in drops]
+    write_jsonl(out / "dropped.jsonl", named)
 
 
 def needs_probe(title: str, why: str, remedy: str) -> KoalignError:

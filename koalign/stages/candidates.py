@@ -12,7 +12,7 @@ from koalign.engines.drawing import draw, requests_for
 from koalign.engines.opening import open_engine
 from koalign.evaluation.solving.voting import CUT
 from koalign.evaluation.stats.wording import in_words
-from koalign.guard import HELD_OUT, leaking_texts, refuse_leaks
+from koalign.guard import HELD_OUT, leaking_texts, refuse_leaks, write_drops
 from koalign.jsonl import read_jsonl, read_record, write_jsonl
 from koalign.mining.distilling.teacher_calls import PAID, REPLIES, Reply, calls_of
 from koalign.mining.hints import writing
@@ -72,7 +72,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
                 f"screened: {in_words(count_reasons(drops))}; see {out}"
             )
     write_jsonl(out / "hints.jsonl", hints)
-    write_jsonl(out / "dropped.jsonl", drops)
+    write_drops(out, drops, read_jsonl(inputs["prepare/train.jsonl"], Problem))
     counts |= {"problems": len({hint.problem_id for hint in hints}), "candidates": len(hints)}
     return StageResult(counts | count_reasons(drops, "dropped_"), metrics)
 

@@ -17,7 +17,7 @@ from koalign.engines.judging import DRAWS, ENOUGH, calls_to_judge, judged_by, ri
 from koalign.engines.opening import open_engine, tokenizer_of
 from koalign.engines.teacher import TeacherResult, ask_teacher
 from koalign.evaluation.stats.wording import in_words
-from koalign.guard import HELD_OUT, leaking_texts, refuse_leaks
+from koalign.guard import HELD_OUT, leaking_texts, refuse_leaks, write_drops
 from koalign.jsonl import read_jsonl, read_record, write_json, write_jsonl
 from koalign.manifests import read_manifest
 from koalign.mining.distilling.explaining import REASONING, ask_for_rationale, in_another_order
@@ -73,7 +73,7 @@ def run(config: Config, inputs: Inputs, out: Path, *, has_teacher: bool = True) 
         "own_per_teacher_wanted": config.distill.own_per_teacher,
         "teacher": work.describe_teacher(),
     }
-    write_jsonl(out / "dropped.jsonl", drops)
+    write_drops(out, drops, problems)
     write_json(out / "report.json", report)
     _refuse_nothing(report, out)
     write_jsonl(out / "rationales.jsonl", with_rationales(problems, kept))

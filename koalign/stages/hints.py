@@ -19,7 +19,7 @@ from koalign.engines.drawing import draw, requests_for
 from koalign.engines.engine import Engine
 from koalign.engines.opening import open_engine
 from koalign.grading.grade import grade
-from koalign.guard import HELD_OUT, refuse_leaking_texts
+from koalign.guard import HELD_OUT, refuse_leaking_texts, write_drops
 from koalign.jsonl import read_jsonl, read_record, write_jsonl
 from koalign.mining.hints.static_screen import static_refusal
 from koalign.mining.hints.uplift_screens import (
@@ -56,19 +56,17 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
         for screen in SCREENS:
             screening.screen(screen)
     write_jsonl(out / "abstractions.jsonl", map(screening.result, hints))
-    keys = {problem.id: problem.key for problem in problems}
     dropped = [
         Drop(
             stage="hints",
             reason=reason,
             problem_id=hint.problem_id,
-            key=keys[hint.problem_id],
             detail=hint.text,
         )
         for hint in hints
         if (reason := screening.refusals.get(hint.id))
     ]
-    write_jsonl(out / "dropped.jsonl", dropped)
+    write_drops(out, dropped, problems)
     counts = {"candidates": len(hints), "kept": len(hints) - len(dropped)}
     return StageResult(counts | count_reasons(dropped, "dropped_"))
 

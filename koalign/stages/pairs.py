@@ -10,7 +10,7 @@ from koalign.config.sections import Config
 from koalign.data.prompting.orders import Order, in_order
 from koalign.engines.opening import tokenizer_of
 from koalign.evaluation.stats.wording import in_words
-from koalign.guard import HELD_OUT, refuse_leaks
+from koalign.guard import HELD_OUT, refuse_leaks, write_drops
 from koalign.jsonl import read_jsonl, read_record, write_atomically, write_json, write_jsonl
 from koalign.mining.pairs.mining import Item, SampledPrompt, mine_candidates
 from koalign.mining.pairs.pairing import (
@@ -93,17 +93,13 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     for item in items:
         if not candidates[item.problem_id]:
             rates = ", ".join(f"{rate.right} of {rate.n} right" for rate in item.orders)
-            drop = Drop(
-                stage="pairs",
-                reason=item.use,
-                problem_id=item.problem_id,
-                key=problems[item.problem_id].key,
-                detail=rates,
+            drops.append(
+                Drop(stage="pairs", reason=item.use, problem_id=item.problem_id, detail=rates)
             )
-            drops.append(drop)
     drops.sort(key=lambda drop: (drop.problem_id, drop.reason, drop.detail))
     write_jsonl(out / "items.jsonl", items)
-    write_jsonl(out / "dropped.jsonl", drops)
+    named = problems | {ranking.problem.id: ranking.problem for ranking in rankings}
+    write_drops(out, drops, named.values())
     report = describe_pairs(items, pairs, drops, ches)
     write_json(out / "report.json", report)
     if not pairs:
@@ -116,7 +112,6 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
         )
     pairs.sort(key=_file_order)
     write_jsonl(out / "pairs.jsonl", [placed.pair for placed in pairs])
-    named = problems | {ranking.problem.id: ranking.problem for ranking in rankings}
     write_atomically(out / "report.html", pairs_page(report, pairs, named))
     return StageResult(
         counts={

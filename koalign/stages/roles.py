@@ -139,8 +139,9 @@ def _train(
 
     tokenizer = load_tokenizer(config.model)
     rows = list(zip(prompt_ids(tokenizer, prompts), completions(tokenizer), strict=True))
-    ids = [prompt.problem_id for prompt in prompts]
-    kept = within_context(rows, ids, base, config.training.too_long, out)
+    problems = _problems(inputs)
+    taught = [problems[prompt.problem_id] for prompt in prompts]
+    kept = within_context(rows, taught, base, config.training.too_long, out)
     start = partial(
         masked_stack, config.model, inputs["dpo/adapter"], section.rank, config.seed, out / WORK
     )

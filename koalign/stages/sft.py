@@ -72,9 +72,9 @@ def _train(
     prompts = [renderer.render(problem, "answer") for problem, _ in examples]
     completions = tokens.completion_ids(tokenizer, prompts, [text for _, text in examples])
     rows = list(zip(tokens.prompt_ids(tokenizer, prompts), completions, strict=True))
-    names = [problem.id for problem, _ in examples]
-    kept = within_context(rows, names, base, config.training.too_long, out)
-    problems = list({names[n]: examples[n][0] for n in kept}.values())
+    taught = [problem for problem, _ in examples]
+    kept = within_context(rows, taught, base, config.training.too_long, out)
+    problems = list({taught[number].id: taught[number] for number in kept}.values())
     held_out = read_jsonl(inputs["prepare/dev.jsonl"], Problem)
     to_plateau = section.epochs == "auto"
     probe = open_probe(

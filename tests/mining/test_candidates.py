@@ -9,7 +9,7 @@ import yaml
 from support.command import RUN, koalign
 from support.faulty_server import Server, faulty_server
 from support.manifests import record_outputs
-from support.problems import CITIES, write_lines
+from support.problems import CITIES, problem, write_lines
 
 from koalign.adapters.cards import adapter_id
 from koalign.jsonl import read_jsonl
@@ -115,6 +115,7 @@ def policy(scripted, tmp_path_factory):
         return scripted
     row = json.loads(Path("test.jsonl").read_text(encoding="utf-8").splitlines()[0])
     write_lines(Path("test.jsonl"), [{**row, "passage": HELD_OUT}])
+    write_lines(Path("train.jsonl"), [problem(n, key=f"q-{n}") for n in range(24)])
     script = yaml.safe_load(Path("script.yaml").read_text("utf-8"))
     script.insert(0, {"contains": ["어느 학생의 풀이이다"], "texts": WRITTEN})
     Path("script.yaml").write_text(yaml.safe_dump(script, allow_unicode=True), "utf-8")
@@ -140,6 +141,8 @@ def test_a_model_writes_hints_for_the_problems_that_the_policy_does_not_always_s
     assert {hint.text for hint in hints} == set(WRITTEN[:3])
     assert {drop.reason for drop in drops} == {"empty", "near_duplicate"}
     assert len(hints) + len(drops) == len(drawn)
+    keys = {p.id: p.key for p in read_jsonl(RUN / "prepare" / "train.jsonl", Problem)}
+    assert all(drop.key == keys[drop.problem_id] != "" for drop in drops)
     samples = read_jsonl(RUN / "samples" / "samples.jsonl", Sample)
     assert {hint.problem_id for hint in hints} <= {one.problem_id for one in samples}
 

@@ -28,7 +28,7 @@ from koalign.data.formats.sources import read_source
 from koalign.data.prompting.prompts import Renderer, load_template
 from koalign.grading.grade import grade
 from koalign.jsonl import read_jsonl
-from koalign.records import KoalignError, Problem
+from koalign.records import Drop, KoalignError, Problem
 
 # What is asked.
 
@@ -82,6 +82,9 @@ def test_only_what_verifies_is_kept_and_every_loss_is_counted_by_its_reason(read
             "no_reply": 1, "wrong_answer": 1, "no_answer": 1, "no_rationale": 1,
             "several_answers": 1, "wrong_language": 1, "repeats_itself": 1,
         }  # fmt: skip
+    keys = {p.id: p.key for p in read_jsonl(RUN / "prepare/train.jsonl", Problem)}
+    drops = read_jsonl(RUN / "distill/dropped.jsonl", Drop)
+    assert all(drop.key == keys[drop.problem_id] != "" for drop in drops)
     assert {number_in(one.question) for one in made} == {6, *range(8, PROBLEMS)}
     reasoning = Renderer(load_template("reasoning"))
     for one in made:

@@ -78,7 +78,7 @@ def with_a_policy_that_reasons(scripted: Path) -> Path:
     config = yaml.safe_load((scripted / "koalign.yaml").read_text("utf-8"))
     # By this template a problem without a rationale is none to learn from.
     said = "번 사람의 해설이다. 기록을 본다."
-    rows = [problem(n, rationale=f"{n}{said}") for n in range(PROBLEMS)]
+    rows = [problem(n, key=f"q-{n}", rationale=f"{n}{said}") for n in range(PROBLEMS)]
     write_lines(scripted / "train.jsonl", rows)
     config["prompt"] = {"template": "reasoning"}
     config["data"].pop("hints")
