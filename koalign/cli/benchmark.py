@@ -16,7 +16,7 @@ from koalign.cli.benchmark_options import (
     refuse_contradictions,
     with_model,
 )
-from koalign.cli.options import DEFAULT_RUN, Files, Force, RunDir, Settings
+from koalign.cli.options import DEFAULT_RUN, Files, Force, RunDir, Settings, read_config
 from koalign.records import KoalignError
 from koalign.text.visible import say
 
@@ -103,7 +103,6 @@ def benchmark(
     from dataclasses import replace
 
     from koalign.answering.evaluate import evaluate
-    from koalign.config.files import load_config
     from koalign.evaluation.protocols import in_mode, load_protocol
     from koalign.evaluation.results import read_evaluation
     from koalign.locking import locked, refuse_links
@@ -114,7 +113,7 @@ def benchmark(
         write_results_csv,
     )
 
-    config = load_config(files or [], settings or [])
+    config = read_config(files, settings)
     if model is not None:
         config = with_model(config, model)
     chosen = load_protocol(protocol, config.solve.max_tokens)

@@ -15,6 +15,7 @@ from koalign.cli.options import (
     Force,
     RunDir,
     Settings,
+    read_config,
     refuse_existing,
     refuse_other_suffix,
 )
@@ -37,7 +38,6 @@ def distill(
         refuse_other_suffix(out)
     refuse_existing(out, force)
 
-    from koalign.config.files import load_config
     from koalign.jsonl import read_json
     from koalign.locking import locked
     from koalign.mining.distilling.explaining import REASONING
@@ -45,7 +45,7 @@ def distill(
     from koalign.stages.distill import stage_for
     from koalign.stages.pipeline import stages_of
 
-    config = load_config(files or [], settings or [])
+    config = read_config(files, settings)
     with locked(run_dir):
         stage = stage_for(config, run_dir)
         execute_each((*stages_of("prepare", config), stage), config, run_dir, force)

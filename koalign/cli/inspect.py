@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
-from koalign.cli.options import DEFAULT_RUN, AsJson, Files, Force, Settings, refuse_existing
+from koalign.cli.options import (
+    DEFAULT_RUN,
+    AsJson,
+    Files,
+    Force,
+    Settings,
+    read_config,
+    refuse_existing,
+)
 from koalign.jsonl import write_jsonl
 from koalign.naming import counted
 from koalign.records import KoalignError
@@ -58,12 +66,11 @@ def preview(
     settings: Settings = None,
 ) -> None:
     """A problem's exact tokens, and which of them carry the loss."""
-    from koalign.config.files import load_config
     from koalign.engines.opening import describe_base
     from koalign.renderer import open_renderer
     from koalign.reports.views import print_tokens
 
-    config = load_config(files or [], settings or [])
+    config = read_config(files, settings)
     problems = _problems_of(config, "train")
     if number > len(problems):
         count = counted(len(problems), "problem")

@@ -14,6 +14,7 @@ from koalign.cli.options import (
     Force,
     RunDir,
     Settings,
+    read_config,
     refuse_existing,
     refuse_other_suffix,
 )
@@ -79,7 +80,6 @@ def mine(
     if predictions is not None and problems is None:
         raise KoalignError(f"{predictions}: name the file that was evaluated with --problems")
 
-    from koalign.config.files import load_config
     from koalign.jsonl import write_atomically, write_json, write_jsonl
     from koalign.locking import locked
     from koalign.mining.mistakes.mistakes import select_mistakes
@@ -89,7 +89,7 @@ def mine(
     from koalign.stages.mine import cross_fit, judged, open_embedding, read_folds
     from koalign.stages.pipeline import stages_of
 
-    config = load_config(files or [], settings or [])
+    config = read_config(files, settings)
     vectors = open_embedding(embedding)
     notes: list[str] = []
     if predictions is not None:

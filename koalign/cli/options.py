@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from koalign.records import KoalignError
+from koalign.text.visible import say_once
+
+if TYPE_CHECKING:
+    from koalign.config.sections import Config
 
 Files = Annotated[
     list[Path] | None,
-    typer.Option("-c", help="Config file, repeatable, later ones win. Without: ./koalign.yaml."),
+    typer.Option(
+        "-c",
+        help="Config file, repeatable, later ones win. Without: ./koalign.yaml, else the built-in example.",
+    ),
 ]
 Settings = Annotated[
     list[str] | None, typer.Option("-s", help="One key, repeatable: -s dpo.beta=0.05")
@@ -26,6 +33,19 @@ Force = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON value.")]
 DEFAULT_RUN = Path("runs/default")
+
+
+def read_config(files: list[Path] | None, settings: list[str] | None) -> Config:
+    """The config of `-c` and `-s`; says where it is the built-in example, for want of a koalign.yaml."""
+    from koalign.config.files import load_config
+
+    config = load_config(files or [], settings or [])
+    if not files and not Path("koalign.yaml").exists():
+        say_once(
+            "no koalign.yaml here: the built-in example is used; `koalign init --data FILE` writes one for "
+            "your data"
+        )
+    return config
 
 
 def refuse_existing(out: Path | None, force: bool) -> None:

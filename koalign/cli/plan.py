@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from koalign.cli.options import DEFAULT_RUN, AsJson, Files, RunDir, Settings
+from koalign.cli.options import DEFAULT_RUN, AsJson, Files, RunDir, Settings, read_config
 from koalign.records import KoalignError
 from koalign.text.visible import say, say_json
 
@@ -36,15 +36,12 @@ def plan(
     run_dir: RunDir = DEFAULT_RUN,
 ) -> None:
     """Memory, hours, tokens, disk and money of every stage of `run`, before it begins."""
-    from koalign.config.files import load_config
     from koalign.config.sections import ASSETS
     from koalign.reports import plan as report
 
     if model and not files and not Path("koalign.yaml").exists():
         files = [ASSETS / "no_data.yaml"]  # and not the example, which is made for a tiny model
-    config = load_config(
-        files or [], [*(settings or []), *([f"model.path={model}"] if model else [])]
-    )
+    config = read_config(files, [*(settings or []), *([f"model.path={model}"] if model else [])])
     planned = estimate_of(config, run_dir, gpu)
     estimate, change = planned.estimate, planned.change()
     if as_json:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from koalign.cli.options import DEFAULT_RUN, Files, Force, RunDir, Settings
+from koalign.cli.options import DEFAULT_RUN, Files, Force, RunDir, Settings, read_config
 from koalign.cli.stages import run_stages
 from koalign.jsonl import read_jsonl, read_record
 from koalign.records import Base, Drop, KoalignError, Problem
@@ -95,13 +95,12 @@ def _solve_test_split(
     report: bool,
     force: bool,
 ) -> None:
-    from koalign.config.files import load_config
     from koalign.evaluation.solving.solutions import Solution
     from koalign.manifests import read_manifest
     from koalign.reports.solving import summary
     from koalign.stages.solve import ROLES
 
-    names = adapters or load_config(files or [], settings).solve.adapters
+    names = adapters or read_config(files, settings).solve.adapters
     if names != ROLES:
         raise KoalignError(f"--adapters {names} on the test split: name the answers with -o")
     if report:
@@ -132,7 +131,7 @@ def _solve_file(
 ) -> None:
     from koalign.adapters.cards import adapter_id, check_adapter
     from koalign.adapters.names import find_adapters
-    from koalign.config.files import load_config, parse_source
+    from koalign.config.files import parse_source
     from koalign.config.sections import resolve_path
     from koalign.data.formats.sources import read_rows
     from koalign.engines.opening import describe_base
@@ -144,7 +143,7 @@ def _solve_file(
     from koalign.stages.solve import SolveJob, can_continue
     from koalign.stages.solve import solve as solve_problems
 
-    config = load_config(files, settings)
+    config = read_config(files, settings)
     if not (run_dir / "prepare").exists():
         raise KoalignError(f"{run_dir}: no run here; run `koalign sft` first (or `koalign run`)")
     base = read_record(output_of(run_dir, "prepare/base.json", "solve"), Base)

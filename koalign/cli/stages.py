@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from koalign.cli.options import DEFAULT_RUN, Files, Force, RunDir, Settings
+from koalign.cli.options import DEFAULT_RUN, Files, Force, RunDir, Settings, read_config
 from koalign.jsonl import read_json, read_record
 from koalign.text.visible import say
 
@@ -57,13 +57,12 @@ def run(
 ) -> None:
     """All of it: every stage that is not done yet."""
     from koalign.cli.plan import refuse_findings
-    from koalign.config.files import load_config
     from koalign.locking import locked
     from koalign.reports.seeds import print_seeds
     from koalign.stages.pipeline import stages_of
     from koalign.stages.seeds import PAGE, of_seed, seed_folders, write_report
 
-    config = load_config(files or [], settings or [])
+    config = read_config(files, settings)
     _warn_without_hints(config)
     folders = seed_folders(run_dir, seeds)
     chain = [of_seed(stages_of("run", config), config, number) for number in range(len(folders))]
@@ -173,12 +172,11 @@ def run_stages(
     force: bool,
 ) -> None:
     """Run what is not done of the stages of a command, and show what they found."""
-    from koalign.config.files import load_config
     from koalign.locking import locked
     from koalign.reports.views import print_results
     from koalign.stages.pipeline import stages_of, without_pairs
 
-    config = load_config(files or [], settings or [])
+    config = read_config(files, settings)
     stages = stages_of(command, config)
     if command == "evaluate":
         _warn_without_hints(config)

@@ -28,6 +28,19 @@ def test_a_console_without_a_sign_for_a_character_stops_nothing(scripted):
         assert b"Traceback" not in done.stderr
 
 
+def test_a_folder_without_a_config_is_told_that_the_example_is_used(tmp_path):
+    write_lines(tmp_path / "train.jsonl", [problem(1)])
+    preview = ["preview", "-s", "data.train=train.jsonl"]
+    line = "no koalign.yaml here: the built-in example is used"
+    assert koalign(*preview, code=0, cwd=tmp_path).stderr.count(line) == 1
+    assert line not in koalign("preview", "-s", "data.trian=x", code=2, cwd=tmp_path).stderr
+    for name in ("own.yaml", "koalign.yaml"):
+        koalign("init", name, code=0, cwd=tmp_path)
+    assert line not in koalign(*preview, code=0, cwd=tmp_path).stderr
+    (tmp_path / "koalign.yaml").unlink()
+    assert line not in koalign(*preview, "-c", "own.yaml", code=0, cwd=tmp_path).stderr
+
+
 @pytest.mark.parametrize("command", ["solve test.jsonl -o o.jsonl", "benchmark direct"])
 def test_swapped_roles_are_refused_with_the_right_order(ran, command):
     done = koalign(*command.split(), "--adapters", "answer,abstraction", code=2)
