@@ -21,6 +21,7 @@ from koalign.adapters.external import (
 )
 from koalign.adapters.model_card import model_card
 from koalign.adapters.patterns import refuse_bad_config
+from koalign.adapters.weights import ADAPTER_AGAIN
 from koalign.hashing import PLAN, hash_path
 from koalign.jsonl import parse_record, read_record, write_atomically, write_json
 from koalign.manifests import read_manifest, refuse_changed
@@ -53,6 +54,9 @@ def read_card(folder: Path, *, keep: bool = True) -> AdapterCard:
     if (folder / CARD).exists():
         return read_record(folder / CARD, AdapterCard)
     if not (folder / CONFIG).exists():
+        if (folder / WEIGHTS).exists():
+            raise KoalignError(f"{folder}: holds {WEIGHTS} and no {CONFIG}; {ADAPTER_AGAIN}")
+        refuse_pickle(folder)
         raise KoalignError(
             f"{folder}: no adapter here (neither {CARD} nor {CONFIG}); "
             "give the folder of an adapter, such as RUN/dpo/adapter"

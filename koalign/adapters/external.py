@@ -17,6 +17,7 @@ from koalign.records import KoalignError, Record
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
+PICKLE = "adapter_model.bin"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 _MATRIX = re.compile(r"base_model\.model\.(.+)\.lora_(?:embedding_)?([AB])(?:\.weight)?")
 _WHOLE = re.compile(r"base_model\.model\.(.+?)(?:\.base_layer|\.modules_to_save)?\.weight")
@@ -99,9 +100,9 @@ def refuse_without_weights(folder: Path) -> None:
 
 def refuse_pickle(folder: Path) -> None:
     """Raises KoalignError where an adapter's weights are a pickle, with the remedy."""
-    if (folder / "adapter_model.bin").exists():
+    if (folder / PICKLE).exists():
         raise KoalignError(
-            f"{folder}: holds adapter_model.bin only, a pickle that may run code when it is read; load it "
+            f"{folder}: holds {PICKLE} only, a pickle that may run code when it is read; load it "
             "with PEFT where you trust it, and save_pretrained writes safetensors"
         )
 

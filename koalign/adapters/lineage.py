@@ -19,7 +19,7 @@ from koalign.adapters.cards import (
     refuse_damaged,
     write_card,
 )
-from koalign.adapters.external import CONFIG, WEIGHTS, matrices_of
+from koalign.adapters.external import CONFIG, PICKLE, WEIGHTS, matrices_of
 from koalign.hashing import WORK
 from koalign.manifests import SEED, read_manifest
 from koalign.records import KoalignError
@@ -204,7 +204,8 @@ def removable(run_dir: Path, keep: Sequence[Path]) -> list[Removal]:
         weights = path / WEIGHTS
         stage = path.parent.relative_to(run_dir)
         elsewhere = stage.as_posix().startswith((f"{STACKS}/", SEED))
-        if path.resolve() in kept or elsewhere or not weights.is_file():
+        whole = weights.is_file() and (path / CARD).is_file()
+        if path.resolve() in kept or elsewhere or not whole:
             continue
         manifest = read_manifest(path.parent)
         if manifest and f"{path.name}/{WEIGHTS}" in manifest.outputs and not weights.is_symlink():
@@ -252,7 +253,7 @@ def _adapter_paths(folder: Path) -> Iterator[Path]:
         folders[:] = sorted(
             f for f in folders if f != WORK and not f.startswith(".") and not f.endswith(".part")
         )
-        if CONFIG in files or CARD in files:
+        if {CONFIG, CARD, WEIGHTS, PICKLE} & {*files}:
             yield Path(path)
 
 

@@ -150,6 +150,8 @@ def _maker(removal: Removal, run_dir: Path) -> str:
 
 
 def _add_branch(tree: Tree, node: Node, folder: Path) -> None:
+    from koalign.adapters.cards import CARD
+
     adapter = node.adapter
     if adapter.card is None:
         tree.add(_text(f"broken: {adapter.error}", "red"))
@@ -162,6 +164,8 @@ def _add_branch(tree: Tree, node: Node, folder: Path) -> None:
     label.append(f"{sum_of}  {card.role}, {card.origin}, rank {rank}, {size}", style="not bold")
     label.append(f"\n{adapter.id}  {adapter.path}", style="not bold dim")
     branch = tree.add(label)
+    if not (adapter.path / CARD).exists():
+        branch.add(_text("has no card yet; the first `--adapters` that names it writes one"))
     for part in node.missing:
         branch.add(_text(f"stands on {part.name} ({part.id}), which is not in {folder}", "yellow"))
     for child in node.children:

@@ -72,6 +72,20 @@ def test_a_broken_adapter_is_listed_with_the_reason_among_the_others(there):
     assert row["path"] == "run/answer/adapter" and row["id"] is None
 
 
+def test_an_adapter_without_a_card_is_listed_with_what_to_do(there):
+    (RUN / "own" / CARD).unlink()
+    shutil.copytree(RUN / "own", "no_config")
+    Path("no_config/adapter_config.json").unlink()
+    shutil.copytree("no_config", "pickled")
+    Path("pickled", WEIGHTS).rename("pickled/adapter_model.bin")
+    listed = " ".join(said("list", ".").split())
+    assert "own has no card yet; the first `--adapters`" in listed.replace("│ ", "").replace(
+        "└── ", ""
+    )
+    assert f"broken: no_config: holds {WEIGHTS} and no adapter_config.json; take" in listed
+    assert "broken: pickled: holds adapter_model.bin only" in listed
+
+
 def test_the_list_as_json_has_the_fields_of_the_cards_and_where_they_are(there):
     rows = json.loads(said("list", "run", "--json"))
     assert len(rows) == 8
