@@ -132,7 +132,7 @@ class _Preflight:
             if config.candidates.source in ("policy", "base"):
                 sections |= {"candidates": config.candidates}
         for name, section in sections.items():
-            if context and section.max_tokens >= context:
+            if context and section.least_room >= context:
                 self.found.append(
                     f"{name}.max_tokens: {section.max_tokens} leave no room for a prompt in the context "
                     f"of {context}; lower it, or raise model.max_length"

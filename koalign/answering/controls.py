@@ -9,7 +9,7 @@ from pathlib import Path
 
 from koalign.answering.solving import Solver, answer_of, hint_id, hinted_requests
 from koalign.config.inputs import Sampling
-from koalign.engines.drawing import draw, requests_for
+from koalign.engines.drawing import draw, fits, requests_for
 from koalign.evaluation.solving.controls import (
     MOST_VOTES,
     Controls,
@@ -92,7 +92,9 @@ def bare_attempts(
     engine, section = solver.engine, solver.section
     prompts = [solver.renderer.render(problem, "answer") for problem in problems]
     requests = requests_for(engine, prompts, adapter)
-    sampling = section if section.temperature else Sampling(max_tokens=section.max_tokens)
+    usual = Sampling()
+    warm = {"temperature": usual.temperature, "top_p": usual.top_p}
+    sampling = section if section.temperature else section.model_copy(update=warm)
     answers: list[list[Answer]] = [list(attempt.bare) for attempt in begun] or [
         [] for _ in problems
     ]
@@ -142,7 +144,7 @@ def attempts_under(
             rows,
             strict=True,
         )
-        if solver.fits(request)
+        if fits(solver.engine, request, solver.section)
     ]
     requests.sort(key=lambda request: request.n)
     title = path.stem.replace("_samples", " hints")
@@ -175,7 +177,7 @@ def right_alone(
     drawn = draw(
         solver.engine,
         requests_for(solver.engine, prompts, adapter),
-        Sampling(temperature=0, top_p=1, max_tokens=solver.section.max_tokens),
+        solver.section.greedy,
         path,
         title="greedy answers",
         seed=solver.seed,

@@ -9,7 +9,13 @@ from pathlib import Path
 from koalign import progress
 from koalign.config.sections import Solve
 from koalign.data.prompting.prompts import Purpose, Renderer
-from koalign.engines.drawing import longest_of, refuse_no_room, requests_for
+from koalign.engines.drawing import (
+    fits,
+    longest_of,
+    refuse_no_room,
+    requests_for,
+    say_limited,
+)
 from koalign.engines.engine import Engine, Request, batches
 from koalign.evaluation.solving.voting import (
     Answer,
@@ -39,7 +45,7 @@ class Solver:
 
         The batches are the same on every call, and one that is not whole in the file is computed whole
         again, so that a killed and continued run ends in the same bytes as an uninterrupted one. Raises
-        KoalignError where a prompt leaves no room for `max_tokens`.
+        KoalignError where a prompt leaves no room for a completion.
         """
         if not 1 <= len(self.steps) <= 2:
             raise KoalignError(
@@ -47,6 +53,7 @@ class Solver:
             )
         bare = self._requests(problems, "answer", self.steps[-1])
         hinting = self._requests(problems, "abstraction", self.steps[0]) if self.hints else []
+        say_limited(self.engine, [*bare, *hinting], self.section)
         hinted = self.hints * self.section.answers
         size = self.engine.requests_at_once(max(hinted, self.section.budget - hinted))
         written = self.section.max_tokens * (
@@ -115,7 +122,13 @@ class Solver:
         for problem, samples, requests, without in zip(
             problems, hint_samples, hinted, bare, strict=True
         ):
-            uses.append(uses_of(problem, samples, [self.fits(request) for request in requests]))
+            uses.append(
+                uses_of(
+                    problem,
+                    samples,
+                    [fits(self.engine, request, self.section) for request in requests],
+                )
+            )
             with_hint = [
                 replace(requests[number], n=times * self.section.answers)
                 for number, times in times_drawn(samples, uses[-1]).items()
@@ -166,10 +179,6 @@ class Solver:
                 key = request.problem_id, request.abstraction_id
                 answers[key] = tuple(answer_of(sample) for sample in samples)
         return answers
-
-    def fits(self, request: Request) -> bool:
-        """Whether the prompt leaves room for an answer of `max_tokens` in the context."""
-        return len(request.prompt_ids) + self.section.max_tokens <= self.engine.base.context
 
 
 def hinted_requests(

@@ -116,7 +116,7 @@ def benchmark(
     config = read_config(files, settings)
     if model is not None:
         config = with_model(config, model)
-    chosen = load_protocol(protocol, config.solve.max_tokens)
+    chosen = load_protocol(protocol, config.solve.own_max_tokens)
     if mode is not None:
         chosen = in_mode(chosen, mode)
     if shot_order not in (None, chosen.shot_order):
@@ -154,7 +154,6 @@ def _diagnose(
     config: Config, items: Benchmark, system: System, run_dir: Path, folder: Path
 ) -> None:
     """The signs of memorising, under the prompts that the adapter was trained with."""
-    from koalign.config.inputs import Sampling
     from koalign.engines.opening import open_engine
     from koalign.manifests import output_of
     from koalign.renderer import open_renderer
@@ -167,7 +166,7 @@ def _diagnose(
     template = renderer.template
     with open_engine(config.engine, config.model, system.base, system.steps) as engine:
         report = diagnose(
-            Sampling(temperature=0, top_p=1, max_tokens=config.solve.max_tokens),
+            config.solve.greedy,
             engine,
             renderer,
             trained_on(run_dir, adapter),

@@ -134,7 +134,7 @@ def refuse_findings(
             folder,
             force=force,
             shape=planned.estimate.shape if planned else None,
-            disk=len(folders) * planned.estimate.disk if planned else 0,
+            disk=planned.estimate.disk_needed(len(folders)) if planned else 0,
             read_all=dry_run,
         )
     refuse(found)

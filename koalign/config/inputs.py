@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -169,12 +169,32 @@ class Prompt(Section):
     """Split that they are taken from; never test."""
 
 
+LEAST_ROOM = 16
+"""Tokens that a prompt must leave for a completion, where `max_tokens` is not set: a stated choice."""
+
+
 class Sampling(Section):
     temperature: float = Field(default=0.8, ge=0)
     """0: greedy."""
     top_p: float = Field(default=0.95, gt=0, le=1)
     max_tokens: int = Field(default=1024, ge=1)
-    """Longest completion, in tokens; a longer one is marked as cut by `finish_reason: length`."""
+    """Longest completion, in tokens; a longer one is marked as cut by `finish_reason: length`. Not set, it
+    is less after a prompt that leaves less of the context."""
+
+    @property
+    def greedy(self) -> Self:
+        """The same at temperature 0."""
+        return self.model_copy(update={"temperature": 0.0, "top_p": 1.0})
+
+    @property
+    def own_max_tokens(self) -> int | None:
+        """`max_tokens` where the user has set it; None: it is the default."""
+        return self.max_tokens if "max_tokens" in self.model_fields_set else None
+
+    @property
+    def least_room(self) -> int:
+        """Tokens that a prompt must leave of the context: all of a `max_tokens` that is set."""
+        return self.own_max_tokens or LEAST_ROOM
 
 
 _ENVIRONMENT_NAME = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")

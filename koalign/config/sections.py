@@ -144,10 +144,10 @@ class Solve(Sampling):
         return self.hints * self.answers + self.bare
 
     @property
-    def for_hints(self) -> Sampling:
+    def for_hints(self) -> Solve:
         """How hints are drawn."""
-        return Sampling(
-            temperature=self.hint_temperature, top_p=self.hint_top_p, max_tokens=self.max_tokens
+        return self.model_copy(
+            update={"temperature": self.hint_temperature, "top_p": self.hint_top_p}
         )
 
     @model_validator(mode="after")

@@ -55,7 +55,7 @@ class Probing(Section):
     """Answers computed side by side."""
     evaluations: int = Field(default=4, ge=1)
     """How often they are asked, evenly spaced, the last time at the end; and once before.
-    `sft.epochs: auto` asks after each epoch instead."""
+    `sft.epochs: auto` asks after each round instead."""
     patience: int | None = Field(default=2, ge=1)
     """Stop when held-out accuracy falls so many evaluations running; null: never. `sft.epochs: auto` ends
     its constant rate then."""
@@ -90,10 +90,10 @@ class Optimization(Section):
 
 class Sft(Optimization):
     epochs: Epochs = "auto"
-    """auto: to the plateau. The rate rises in `warmup_ratio` of the first epoch and stays until the probe's
-    held-out accuracy rises by no more than its error, then falls to 0 in one more epoch
-    (warmup-stable-decay: MiniCPM, arXiv 2404.06395). An epoch of less than 16 steps is repeated to as many;
-    20 of these are the most. Needs dev."""
+    """auto: to the plateau, in at most 20 rounds. A round is one epoch, or as many as make 16 steps; the
+    probe answers after each. The rate rises in `warmup_ratio` of the first round and stays until held-out
+    accuracy rises by no more than its error, then falls to 0 in one more round (warmup-stable-decay:
+    MiniCPM, arXiv 2404.06395). Needs dev."""
     rank: int = Field(default=32, ge=1)
     """LoRA rank, on all linear layers; dropout is 0."""
     alpha: int = Field(default=32, ge=1)

@@ -12,6 +12,7 @@ from koalign.data.prompting.tokens import prompt_ids
 from koalign.engines.engine import Engine, Request, batches
 from koalign.jsonl import JsonlAppender
 from koalign.records import KoalignError, Prompt, Sample
+from koalign.text.visible import say_once
 
 
 def requests_for(
@@ -58,7 +59,8 @@ def draw(
     if len(set(keys.values())) != len(requests):
         raise ValueError("two requests would have the same name in the file of samples")
     refuse_no_room(engine, requests, sampling, title)
-    longest = longest_of(requests) + sampling.max_tokens
+    say_limited(engine, requests, sampling)
+    longest = min(engine.base.context, longest_of(requests) + sampling.max_tokens)
     drawn: dict[tuple[str, str, str, tuple[int, ...]], dict[int, Sample]] = defaultdict(dict)
     with JsonlAppender(path, Sample) as file:
         for sample in file.done:
@@ -87,18 +89,38 @@ def longest_of(requests: Sequence[Request]) -> int:
 def refuse_no_room(
     engine: Engine, requests: Sequence[Request], sampling: Sampling, title: str
 ) -> None:
-    """Raises KoalignError if the longest prompt leaves no room for `max_tokens` in the context."""
-    longest = longest_of(requests)
-    if longest + sampling.max_tokens > engine.base.context:
+    """Raises KoalignError if the longest prompt leaves no room for a completion in the context."""
+    longest, context = longest_of(requests), engine.base.context
+    left = context - longest
+    if left < sampling.least_room:
+        lower = f"lower {_setting(sampling)} to {left} or less, " if left > 0 else ""
         raise KoalignError(
             f"{title}: a prompt of {longest} tokens and max_tokens {sampling.max_tokens} do not fit the "
-            f"context of {engine.base.context}; lower {_setting(sampling)}, show fewer shots, or raise "
-            "model.max_length"
+            f"context of {context}; {lower}show fewer shots, or raise model.max_length"
         )
+
+
+def say_limited(engine: Engine, requests: Sequence[Request], sampling: Sampling) -> None:
+    """Say once of a section where a prompt leaves less than a `max_tokens` that is not set."""
+    context = engine.base.context
+    if longest_of(requests) + sampling.max_tokens > context:
+        say_once(
+            f"{_key(sampling)}: {sampling.max_tokens}, the default, is more than some prompts leave of the "
+            f"context of {context}; there a completion takes what is left"
+        )
+
+
+def fits(engine: Engine, request: Request, sampling: Sampling) -> bool:
+    """Whether the prompt leaves room for a completion in the context."""
+    return len(request.prompt_ids) + sampling.least_room <= engine.base.context
 
 
 def _setting(sampling: Sampling) -> str:
     """`sample.max_tokens`: each section that samples has its own."""
-    if type(sampling) is Sampling:
-        return "solve.max_tokens (a published protocol has its own)"
-    return f"{type(sampling).__name__.lower()}.max_tokens"
+    own = type(sampling) is not Sampling
+    return _key(sampling) if own else "solve.max_tokens (a published protocol has its own)"
+
+
+def _key(sampling: Sampling) -> str:
+    section = type(sampling).__name__.lower()
+    return "max_tokens" if type(sampling) is Sampling else f"{section}.max_tokens"

@@ -14,6 +14,9 @@ from koalign.adapters.cards import adapter_id
 from koalign.config.inputs import Sampling
 from koalign.records import Base, Prompt, Sample, content_hash
 
+ROOM_STEP = 64
+"""Tokens that the room of a completion is a multiple of, where the context limits it and it has as many."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -146,15 +149,28 @@ class Engine(AbstractContextManager["Engine"]):
         if not self._keeps_cache:
             self._forget()
         samples: dict[int, list[Sample]] = {}
-        for numbers in grouped(requests, self._batch_key):
+        for numbers in grouped(requests, lambda r: (self.room(r, sampling), self._batch_key(r))):
             batch = [requests[number] for number in numbers]
-            drawn = iter(self._generate(batch, sampling, seed, stop))
+            limited = sampling.model_copy(update={"max_tokens": self.room(batch[0], sampling)})
+            drawn = iter(self._generate(batch, limited, seed, stop))
             for number, request in zip(numbers, batch, strict=True):
                 samples[number] = [next(drawn) for _ in request.indices]
         return [samples[number] for number in range(len(requests))]
 
+    def room(self, request: Request, sampling: Sampling) -> int:
+        """Most tokens of a completion: `max_tokens`, or what the prompt leaves of the context.
+
+        What is left counts only where `max_tokens` is not set. It is rounded down to few numbers, since
+        completions of equal room are computed together. It depends on the prompt alone: other requests,
+        a resumed stage and another engine do not change it.
+        """
+        left = self.base.context - len(request.prompt_ids)
+        if sampling.least_room <= left < sampling.max_tokens:
+            return left // ROOM_STEP * ROOM_STEP if left >= ROOM_STEP else left
+        return sampling.max_tokens
+
     def _batch_key(self, request: Request) -> Any:
-        """What is equal of the requests that `_generate` gets together."""
+        """What is equal, beside the room, of the requests that `_generate` gets together."""
         return 0
 
     @abstractmethod

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from koalign.config.inputs import Sampling
 from koalign.data.prompting.prompts import Renderer
-from koalign.engines.drawing import draw, requests_for
+from koalign.engines.drawing import draw, fits, requests_for
 from koalign.engines.engine import Engine
 from koalign.grading.grade import grade
 from koalign.mining.distilling.explaining import ask_by_rationale
@@ -48,18 +48,16 @@ def judged_by(
 ) -> list[int]:
     """For each problem how many of DRAWS samples of the adapter are right, its rationale shown as a hint.
 
-    The samples are appended to `path`. 0 where prompt and answer do not fit the
-    context.
+    The samples are appended to `path`. 0 where prompt and answer do not fit the context.
     """
     prompts = [renderer.render(problem, "answer", hint=problem.rationale) for problem in problems]
     names = [content_hash(problem.id, problem.rationale) for problem in problems]
-    room = engine.base.context - sampling.max_tokens
     requests = {
         name: replace(request, abstraction_id=name)
         for name, request in zip(
             names, requests_for(engine, prompts, adapter, n=DRAWS), strict=True
         )
-        if len(request.prompt_ids) <= room
+        if fits(engine, request, sampling)
     }
     drawn = draw(
         engine,

@@ -18,7 +18,15 @@ from koalign.config.engine import Engine as EngineConfig
 from koalign.config.inputs import Model, Sampling
 from koalign.data.prompting.tokens import stop_ids
 from koalign.engines.engine import Engine, Question, Request, before_stop, grouped, sample_seed
-from koalign.engines.vllm_start import Situation, allowed_rank, arguments, explained, model_len
+from koalign.engines.vllm_start import (
+    CPU_CACHE,
+    Situation,
+    allowed_rank,
+    arguments,
+    cpu_cache,
+    explained,
+    model_len,
+)
 from koalign.jsonl import read_json
 from koalign.records import Base, KoalignError, Sample
 from koalign.text.visible import say
@@ -32,7 +40,7 @@ FREED = 0.05
 os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
 os.environ.setdefault("VLLM_LOGGING_STREAM", "ext://sys.stderr")
 if not torch.cuda.is_available():
-    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GiB
+    os.environ[CPU_CACHE] = str(cpu_cache())
 
 
 class VllmEngine(Engine):

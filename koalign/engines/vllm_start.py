@@ -22,6 +22,9 @@ MAX_LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 STEP = 256
 """Tokens that `max_model_len` is a multiple of; one step is spare, for the words around a hint."""
 
+CPU_CACHE = "VLLM_CPU_KVCACHE_SPACE"
+"""Where vLLM on a CPU reads the GiB of its KV cache."""
+
 SETTLED = 0.5
 """Seconds in which the log of a process that has ended is read."""
 
@@ -133,6 +136,17 @@ def allowed_rank(rank: int) -> int:
         if rank <= allowed:
             return allowed
     raise KoalignError(f"an adapter has rank {rank}; vLLM serves ranks up to {MAX_LORA_RANKS[-1]}")
+
+
+def cpu_cache() -> int:
+    """GiB of the KV cache of vLLM on a CPU; 1 where CPU_CACHE is not set.
+
+    Raises KoalignError for what vLLM would not read.
+    """
+    space = os.environ.get(CPU_CACHE) or "1"
+    if not space.isdecimal() or int(space) < 1:
+        raise KoalignError(f"{CPU_CACHE}={space}: expected whole GiB, such as 4")
+    return int(space)
 
 
 def no_room(log: str) -> str | None:

@@ -92,6 +92,11 @@ class Protocol(Record):
             raise ValueError("grading: in mode choice there is no text to grade; leave it out")
         return self
 
+    def greedily(self, max_tokens: int | None) -> Protocol:
+        """The protocol with greedy answers of at most so many tokens; None: the default, as not set."""
+        others = self.model_dump(exclude_unset=True, exclude={"temperature", "top_p", "max_tokens"})
+        return Protocol(**others, **({"max_tokens": max_tokens} if max_tokens else {}))
+
     @property
     def covers(self) -> tuple[str, ...]:
         """The subjects of the whole benchmark; empty: whatever there is."""
@@ -99,10 +104,11 @@ class Protocol(Record):
 
 
 @cache
-def load_protocol(name: str, max_tokens: int = 1024) -> Protocol:
+def load_protocol(name: str, max_tokens: int | None = None) -> Protocol:
     """The protocol of a name or of the user's own YAML file; a template stands for one, too.
 
-    A template is asked greedily for at most `max_tokens` tokens, and koalign grades. Raises KoalignError
+    A template is asked greedily for at most `max_tokens` tokens, and koalign grades; None: the default.
+    Raises KoalignError
     with the nearest name for what is none of these, and with file and key where a file is broken.
     """
     if name in protocol_names():
@@ -143,9 +149,9 @@ def _values(path: Path) -> dict[str, Any]:
     return {**_values(PROTOCOLS / f"{base}.yaml"), **values}
 
 
-def _of_template(name: str, max_tokens: int) -> Protocol:
+def _of_template(name: str, max_tokens: int | None) -> Protocol:
     template = load_template(name)
-    return Protocol(name=template.name, about=template.about, template=name, max_tokens=max_tokens)
+    return Protocol(name=template.name, about=template.about, template=name).greedily(max_tokens)
 
 
 def for_kinds(protocol: Protocol, problems: Sequence[Problem]) -> Protocol:

@@ -23,7 +23,7 @@ class Card:
 
     name: str
     memory: int
-    """Bytes: of the card, or of the machine."""
+    """Bytes: of the card, or those that are free on the machine."""
     operations: float
     """Dense operations a second in 16 bits; of a CPU those that it reaches in float32."""
     bandwidth: float
@@ -38,6 +38,11 @@ class Card:
     @property
     def cpu(self) -> bool:
         return self.capability is None
+
+    @property
+    def place(self) -> str:
+        """What follows `of the memory of`."""
+        return f"{self.name}, that is free" if self.cpu else self.name
 
 
 SPEEDS = {
@@ -113,7 +118,7 @@ def _card(name: str, memory: float) -> Card:
 def _cpu() -> Card:
     return Card(
         name=device(),
-        memory=psutil.virtual_memory().total,
+        memory=psutil.virtual_memory().available,
         operations=cores() * CPU_OPERATIONS,
         bandwidth=cores() * CPU_BANDWIDTH,
         capability=None,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from koalign.adapters.precision import Device, choose_precision
 from koalign.config.sections import Config
 from koalign.engines.opening import backend_of
+from koalign.engines.vllm_start import cpu_cache
 from koalign.planning.cards import Card
 from koalign.planning.counts import Counts
 from koalign.planning.hours import PROBLEMS, START_VLLM, Machine
@@ -21,7 +22,14 @@ from koalign.planning.memory import (
     training_memory,
 )
 from koalign.planning.shape import Shape
-from koalign.planning.workload import Draw, Fit, Work, work_of
+from koalign.planning.workload import (
+    Draw,
+    Fit,
+    Work,
+    epochs_to_plateau,
+    takes_to_plateau,
+    work_of,
+)
 
 OVER = 1.05
 """Share of the card from which on a run is refused: the formula is no more exact than that."""
@@ -97,8 +105,17 @@ class Estimate:
 
     @property
     def disk(self) -> float:
-        left = self.left
-        return sum(stage.disk for stage in left) + max((s.passing for s in left), default=0)
+        """Bytes that stay."""
+        return sum(stage.disk for stage in self.left)
+
+    @property
+    def passing(self) -> StageEstimate | None:
+        """The stage with the most bytes that it needs only until it is done."""
+        return max(self.left, key=lambda stage: stage.passing, default=None)
+
+    def disk_needed(self, runs: int) -> float:
+        """Bytes that must be free for so many runs, one after the other."""
+        return runs * self.disk + (self.passing.passing if self.passing else 0)
 
     @property
     def money(self) -> float:
@@ -128,6 +145,9 @@ def estimate(
             stage = replace(stage, measured=True, seconds=stage.seconds * speed[work.stage])
         stages.append(stage)
     assumed = [*counts.assumed, card.assumed]
+    if takes_to_plateau(config):
+        usual, most = epochs_to_plateau(config, counts)
+        assumed.append(f"SFT to its plateau of {usual} epochs; it may take up to {most}")
     if not shape.known:
         assumed.append(f"parameters of a {shape.model_type} as those of a llama of its sizes")
     if card.seen < config.training.processes:
@@ -258,9 +278,11 @@ class _Costs:
         )
 
     def _in_vllm(self, memory: Memory, draw: Draw) -> tuple[Memory, float]:
-        """vLLM takes its share of the card: what is not weights is cache, of one sequence at least."""
+        """vLLM takes its share of the card: what is not weights is cache, of one sequence at least.
+
+        On a CPU the cache has a size of its own.
+        """
         settings = self.config.engine.vllm
-        share = self.config.engine.gpu_memory_utilization * self.card.memory
         each = self.shape.cache(1 if settings.kv_cache_dtype.startswith("fp8") else self.width)
         held = replace(
             memory,
@@ -268,7 +290,12 @@ class _Costs:
             adapter=memory.adapter * self.width / 4,
             cache=0,
         )
-        room = max(share - held.expected, (self.counts.longest + draw.max_tokens) * each)
+        if self.card.cpu:
+            room = float(cpu_cache() * GIB)
+        else:
+            share = self.config.engine.gpu_memory_utilization * self.card.memory
+            room = share - held.expected
+        room = max(room, (self.counts.longest + draw.max_tokens) * each)
         rows = room / each / (draw.prompt_tokens + draw.new_tokens)
         # The room is filled whatever is needed, so it is neither high nor low.
         taken = replace(held, activations=0, head=0, other=held.computing + room)

@@ -12,8 +12,10 @@ from koalign.config.training import Dpo, Optimization
 from koalign.planning.counts import Counts
 from koalign.run import in_round
 
-EPOCHS_TO_PLATEAU = 4
+ROUNDS_TO_PLATEAU = 4
 """Of `sft.epochs: auto`: what the built-in example takes on each of three seeds."""
+MOST_ROUNDS, ROUND_STEPS = 20, 16
+"""Those of `training.plateau`, which takes longer to import than a plan."""
 PASSED = (("static", 0.87), ("headroom", 0.57), ("uplift", 0.36), ("leak", 0.30), ("kept", 0.22))
 """Share of the candidate hints that is left after a screen: of the built-in example, as all shares here."""
 MOST_VOTES = 64
@@ -85,6 +87,25 @@ class Work:
     problems: int = 0
     """Read, compared and counted in tokens on the CPU."""
     calls: Calls | None = None
+
+
+def takes_to_plateau(config: Config) -> bool:
+    """Whether a stage of the run trains SFT to its plateau."""
+    return config.sft.epochs == "auto" or config.controls == "all"
+
+
+def sft_groups(config: Config, counts: Counts) -> int:
+    """Problems that SFT trains on."""
+    return min(counts.train, config.sft.limit or counts.train)
+
+
+def epochs_to_plateau(config: Config, counts: Counts) -> tuple[int, int]:
+    """Epochs of `sft.epochs: auto`: those usual, by which a plan counts, and the most."""
+    section = config.sft
+    per_step = section.batch_size * section.gradient_accumulation_steps
+    steps = max(1, math.ceil(sft_groups(config, counts) / per_step))
+    of_round = math.ceil(ROUND_STEPS / steps)
+    return ROUNDS_TO_PLATEAU * of_round, MOST_ROUNDS * of_round
 
 
 def work_of(config: Config, counts: Counts) -> list[Work]:
@@ -159,14 +180,11 @@ class _Chain:
         return Fit(section, groups, self.prompt, completions * each, epochs, rank, longest)
 
     def sft(self, name: str, epochs: float | str) -> Work:
-        section = self.config.sft
-        groups = min(self.counts.train, section.limit or self.counts.train)
-        number = EPOCHS_TO_PLATEAU if isinstance(epochs, str) else epochs
-        fit = self.fit(section, groups, 1, number, section.rank)
+        section, evaluations = self.config.sft, self.config.probe.evaluations
         if isinstance(epochs, str):
-            repeated = math.ceil(16 / max(1, math.ceil(groups / fit.per_step)))
-            fit = self.fit(section, groups, 1, number * repeated, section.rank)
-        evaluations = number if isinstance(epochs, str) else self.config.probe.evaluations
+            epochs, evaluations = epochs_to_plateau(self.config, self.counts)[0], ROUNDS_TO_PLATEAU
+        groups = sft_groups(self.config, self.counts)
+        fit = self.fit(section, groups, 1, epochs, section.rank)
         return Work(name, fit=fit, probes=self.probes(evaluations))
 
     def dpo(self, name: str, rounds: int) -> Work:

@@ -18,15 +18,15 @@ TERMS = {
     "cache": "KV cache",
     "other": "KV cache of vLLM",
 }
-HEAD = ("stage", "GiB low", "expected", "high", "hours", "tokens", "disk GB", "cost", "most of it")
+HEAD = ("stage", "GiB low", "expected", "high", "time", "tokens", "disk GB", "cost", "most of it")
 
 
 def print_estimate(planned: Estimate, model: str, change: Sequence[str] | None) -> None:
     """The table, what binds, the smallest change that fits, and what was assumed."""
     card = planned.card
     say(
-        f"{model}: {planned.shape.parameters / 1e9:.2f} B parameters, on {card.name} "
-        f"({card.memory / GIB:.1f} GiB), engine {planned.engine}"
+        f"{model}: {_parameters(planned.shape.parameters)} parameters, on {card.name} "
+        f"({card.memory / GIB:.1f} GiB{' free' * card.cpu}), engine {planned.engine}"
     )
     rows = [HEAD, *(_row(stage) for stage in planned.stages), _total(planned)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -46,13 +46,19 @@ def verdict(planned: Estimate, change: Sequence[str] | None) -> list[str]:
         lines.append(
             f"memory: {peak.stage} binds, most of it {TERMS[peak.memory.largest]}; time: {longest.stage}"
         )
-        share = f"{planned.share:.0%} of {planned.card.name}"
+        share = f"{planned.share:.0%} of the memory of {planned.card.place}"
         if planned.fits:
             lines.append(f"fits: {share}")
         elif change:
             lines.append(f"does not fit: {share}; with {_options(change)} it does")
         else:
             lines.append(f"does not fit: {share}; take a smaller model, or a larger card")
+    passing = planned.passing
+    if passing and passing.passing:
+        lines.append(
+            f"disk: {_gb(planned.disk)} GB stay; the checkpoints of {passing.stage} need "
+            f"{_gb(passing.passing)} GB more until it is done"
+        )
     return [*lines, *(f"assumed: {line}" for line in planned.assumed)]
 
 
@@ -69,7 +75,7 @@ def total_line(planned: Estimate, runs: int) -> str:
     money = f", cost {runs * planned.money:,.2f}" if planned.money else ""
     return (
         f"plan: {_hours(runs * planned.seconds)} on {planned.card.name}{memory}, "
-        f"{runs * planned.disk / 1e9:.1f} GB of disk{money}; `koalign plan` says it by stage"
+        f"{planned.disk_needed(runs) / 1e9:.1f} GB of disk{money}; `koalign plan` says it by stage"
     )
 
 
@@ -87,6 +93,7 @@ def as_json(planned: Estimate, model: str, change: Sequence[str] | None) -> dict
                 "seconds": round(stage.seconds, 1),
                 "tokens": round(stage.tokens),
                 "disk": round(stage.disk),
+                "checkpoints": round(stage.passing),
                 "cost": round(stage.money, 4),
                 "done": stage.done,
                 "measured": stage.measured,
@@ -96,6 +103,7 @@ def as_json(planned: Estimate, model: str, change: Sequence[str] | None) -> dict
         "seconds": round(planned.seconds, 1),
         "tokens": round(planned.tokens),
         "disk": round(planned.disk),
+        "disk_needed": round(planned.disk_needed(1)),
         "cost": round(planned.money, 4),
         "share_of_card": round(planned.share, 4),
         "fits": planned.fits,
@@ -116,7 +124,7 @@ def _row(stage: StageEstimate) -> tuple[str, ...]:
     note = "done" if stage.done else TERMS[memory.largest] if memory else ""
     note += ", time as measured" if stage.measured else ""
     return (
-        stage.stage, *bounds, _hours(stage.seconds), f"{stage.tokens:,.0f}", f"{stage.disk / 1e9:.2f}",
+        stage.stage, *bounds, _hours(stage.seconds), f"{stage.tokens:,.0f}", _gb(stage.disk),
         f"{stage.money:,.2f}" if stage.money else "", note,
     )  # fmt: skip
 
@@ -127,12 +135,20 @@ def _total(planned: Estimate) -> tuple[str, ...]:
     money = f"{planned.money:,.2f}" if planned.money else ""
     return (
         "to do", *bounds, _hours(planned.seconds), f"{planned.tokens:,.0f}",
-        f"{planned.disk / 1e9:.2f}", money, "",
+        _gb(planned.disk), money, "",
     )  # fmt: skip
 
 
 def _gib(size: float) -> str:
     return f"{size / GIB:.1f}"
+
+
+def _gb(size: float) -> str:
+    return f"{size / 1e9:.2f}"
+
+
+def _parameters(count: float) -> str:
+    return f"{count / 1e9:.2f} B" if count >= 1e9 else f"{count / 1e6:.1f} M"
 
 
 def _hours(seconds: float) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from koalign.adapters.cards import check_adapter
 from koalign.config.sections import Config
-from koalign.engines.drawing import draw, requests_for
+from koalign.engines.drawing import draw, fits, requests_for
 from koalign.engines.opening import open_engine
 from koalign.evaluation.solving.voting import CUT
 from koalign.evaluation.stats.wording import in_words
@@ -115,7 +115,8 @@ def _sample_model(config: Config, inputs: Inputs, out: Path, unsolved: Unsolved)
                 prompt = writing.ask_for_hint(problem, own[:count])
                 prompt = prompt.model_copy(update={"thinking": renderer.thinking})
                 (request,) = requests_for(engine, [prompt], adapter, n=section.per_problem)
-                if len(request.prompt_ids) <= base.context - section.max_tokens:
+                whole = len(request.prompt_ids) + section.max_tokens <= base.context
+                if whole or (not count and fits(engine, request, section)):
                     requests.append(request)
                     break
             else:
@@ -160,4 +161,5 @@ STAGE = Stage(
     ),
     looks_at=HELD_OUT,
     keeps=PAID,
+    version=2,
 )

@@ -67,7 +67,7 @@ def diagnose(
     Both models answer greedily, within `sampling.max_tokens`, two prompts of each problem. Writes
     diagnosis.json and diagnosis.html below `out`; samples are appended there as they come, so that a
     killed diagnosis goes on. Raises KoalignError where a side has no problem that a rule can verify,
-    where one is on both sides, where a prompt leaves no room for `max_tokens`, and where `out` holds
+    where one is on both sides, where a prompt leaves no room for an answer, and where `out` holds
     another diagnosis.
     """
     items: list[Item] = [
@@ -80,7 +80,7 @@ def diagnose(
             "hold others out"
         )
     questions = _questions(engine, renderer, [problem for _, problem in items], seed)
-    greedy = Sampling(temperature=0, top_p=1, max_tokens=sampling.max_tokens)
+    greedy = sampling.greedy
     for shown in questions.values():
         refuse_no_room(engine, [question.request for question in shown], greedy, TITLE)
     _refuse_other(out, engine, adapter, questions, greedy)

@@ -253,9 +253,9 @@ def _benchmark(
 ) -> Benchmark:
     """The test split under these prompts, answered greedily and as long as `solve` answers."""
     renderer = open_renderer(prompt, inputs["prepare/shots.jsonl"])
-    settings = {"temperature": 0.0, "top_p": 1.0, "max_tokens": config.solve.max_tokens}
+    protocol = load_protocol(prompt.template).greedily(config.solve.own_max_tokens)
     return Benchmark(
-        protocol=for_kinds(load_protocol(prompt.template), problems).model_copy(update=settings),
+        protocol=for_kinds(protocol, problems),
         renderer=renderer,
         problems=problems,
         shots=[renderer.shots_for(problem) for problem in problems],
@@ -309,5 +309,5 @@ STAGE = Stage(
         ATTEMPTS,
         "engine.script",
     ),
-    version=10,
+    version=11,
 )

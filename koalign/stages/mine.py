@@ -222,7 +222,6 @@ def _cut(config: Config, inputs: Inputs, out: Path, *, folds: int) -> StageResul
 
 def _answer(config: Config, inputs: Inputs, out: Path, *, numbers: Sequence[int]) -> StageResult:
     base = read_record(inputs["prepare/base.json"], Base)
-    greedy = config.solve.model_copy(update={"temperature": 0.0, "top_p": 1.0})
     problems: list[Problem] = []
     requests = []
     adapters = [inputs[f"sft-{number}/adapter"] for number in numbers]
@@ -235,7 +234,14 @@ def _answer(config: Config, inputs: Inputs, out: Path, *, numbers: Sequence[int]
             problems += part
             requests += requests_for(engine, prompts, adapter)
         title = f"mine: answers of {len(numbers)} folds"
-        drawn = draw(engine, requests, greedy, out / "samples.jsonl", title=title, seed=config.seed)
+        drawn = draw(
+            engine,
+            requests,
+            config.solve.greedy,
+            out / "samples.jsonl",
+            title=title,
+            seed=config.seed,
+        )
     predictions = []
     clusters = clusters_of(problems)
     for problem, cluster, (sample,), request in zip(

@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from koalign.adapters.cards import check_adapter
-from koalign.config.inputs import Sampling
 from koalign.config.sections import Config
 from koalign.engines.drawing import draw, requests_for
 from koalign.engines.opening import open_engine
@@ -27,10 +26,8 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     refuse_leaks(problems, inputs)
     renderer, adapter = open_renderer(reasoning_prompt(config.prompt)), inputs["dpo/adapter"]
     check_adapter(adapter, base, open_renderer(config.prompt).hash)
-    sampling = Sampling(
-        temperature=config.sample.temperature,
-        top_p=config.sample.top_p,
-        max_tokens=config.solve.max_tokens,
+    sampling = config.solve.model_copy(
+        update={"temperature": config.sample.temperature, "top_p": config.sample.top_p}
     )
     with open_engine(config.engine, config.model, base, [adapter]) as engine:
         prompts = [renderer.render(problem, "answer") for problem in problems]

@@ -167,7 +167,8 @@ def report(title: str, watch: Watch, state: Any) -> dict[str, float]:
     to_plateau: dict[str, Any] = {}
     if fall := _fall(watch, state):
         epochs = round(state.epoch)
-        say(f"{title}: {epochs} epochs: {fall[1]}", err=True)
+        most = round(state.epoch * state.max_steps / state.global_step)
+        say(f"{title}: {epochs} of at most {most} epochs: {fall[1]}", err=True)
         metrics["epochs"] = float(epochs)
         to_plateau = {
             "steps": state.global_step,

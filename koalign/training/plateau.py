@@ -1,9 +1,10 @@
 """plateau: the results of the probe -> the learning rate and the end of a training with `epochs: auto`.
 
 The schedule is warmup-stable-decay (MiniCPM, arXiv 2404.06395), since a cosine needs its end known
-beforehand: warm-up, a constant rate up to the plateau, a linear fall to 0. The probe answers after each
-round, which is an epoch, or of few data as many as make `ROUND_STEPS`; warm-up is a share of the first
-round and the fall takes one. Everything follows from the history, so that a resumed training ends alike.
+beforehand: warm-up, a constant rate up to the plateau, a linear fall to 0. A round is an epoch, or of few
+data as many epochs as make `ROUND_STEPS`. The probe answers after each round; warm-up is a share of the
+first, the fall takes one, and a training has at most `ROUNDS`. Everything follows from the history, so
+that a resumed training ends alike.
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ from koalign.jsonl import read_jsonl
 from koalign.records import KoalignError
 from koalign.stages import solve as stage
 from koalign.stages.solve import ANSWERS
+from koalign.text.visible import say_once
 
 RENDERER = Renderer(load_template(DEFAULT))
 TWO = [Path("abstraction"), Path("answer")]
@@ -147,6 +148,28 @@ def test_a_hint_that_leaves_no_room_for_an_answer_is_not_used(folder):
     uses = {hint.use for one in found for hint in one.hints}
     assert "unfinished" in uses or "too_long" in uses
     assert {len(answers_of(one)) for one in found} == {8}
+
+
+def test_with_a_default_max_tokens_a_long_problem_has_less_room_and_the_others_are_as_without_it(
+    folder, capsys
+):
+    say_once.cache_clear()
+    asked = problems_of(folder, 6)
+    long = asked[3].model_copy(update={"passage": "가나다라 " * 100})
+    prompts = [RENDERER.render(p, "answer").messages[-1].text for p in (*asked, long)]
+    short = max(len(text.encode()) for text in prompts[:-1])
+    context = short + 1024 + 900  # of it the long one leaves less than 1024
+    engine = Watched(script_of(folder, HINTS))
+    engine.base = SCRIPTED_BASE.model_copy(update={"context": context})
+    solver = Solver(engine, Solve(), RENDERER, TWO, seed=0)
+    both = [*asked[:3], long, *asked[4:]]
+    assert solver.refusals(both) == {} and not capsys.readouterr().err
+    with_long = attempts_of(engine, Solve(), both, folder / "a.jsonl")
+    assert capsys.readouterr().err.count("solve.max_tokens: 1024, the default, is more than") == 1
+    without = attempts_of(engine, Solve(), asked, folder / "b.jsonl")
+    assert [a for a in with_long if a.id != long.id] == [a for a in without if a.id != asked[3].id]
+    set_by_user = Solver(engine, Solve(max_tokens=1024), RENDERER, TWO, seed=0)
+    assert list(set_by_user.refusals(both)) == [long.id]
 
 
 def job_in(folder: Path, problems, work: Path) -> stage.SolveJob:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -10,6 +11,8 @@ from support.command import koalign
 
 from koalign.config.files import load_config
 from koalign.config.sections import ASSETS
+from koalign.engines.opening import backend_of
+from koalign.engines.vllm_start import CPU_CACHE
 from koalign.evaluation.solving import controls
 from koalign.manifests import Manifest
 from koalign.planning import workload
@@ -31,7 +34,9 @@ from koalign.planning.workload import work_of
 from koalign.plans import Plan, write_plan
 from koalign.provenance import gpus
 from koalign.records import KoalignError
+from koalign.reports.plan import print_estimate
 from koalign.stages.pipeline import stages_of
+from koalign.training import plateau
 
 TWO_CORES = Card("CPU, 2 cores", 16 * GIB, 2 * CPU_OPERATIONS, 2 * CPU_BANDWIDTH, capability=None)
 DEMO = {  # `make demo` on two idle cores: seconds and MB of each stage (docs/en/results.md)
@@ -90,6 +95,86 @@ def test_the_stages_are_those_of_run_in_order(settings):
 
 def test_the_most_votes_are_those_of_the_control():
     assert workload.MOST_VOTES == controls.MOST_VOTES
+
+
+def test_the_rounds_are_those_of_the_plateau():
+    assert (workload.MOST_ROUNDS, workload.ROUND_STEPS) == (plateau.ROUNDS, plateau.ROUND_STEPS)
+
+
+@pytest.mark.parametrize(
+    ("train", "limit", "usual", "most"),
+    [(2000, "null", 4, 20), (192, "null", 12, 60), (2000, 192, 12, 60), (1, "null", 64, 320)],
+)
+def test_sft_to_its_plateau_counts_the_usual_epochs_and_says_the_most(train, limit, usual, most):
+    config = config_of(f"sft.limit={limit}")
+    counts = replace(COUNTS, train=train)
+    (sft,) = (work for work in work_of(config, counts) if work.stage == "sft")
+    assert sft.fit.epochs == usual
+    line = f"SFT to its plateau of {usual} epochs; it may take up to {most}"
+    assert line in planned(config, card_named("80GB"), counts).assumed
+    fixed = planned(config_of("sft.epochs=3"), card_named("80GB"), counts)
+    assert not any("plateau" in line for line in fixed.assumed)
+
+
+@pytest.mark.parametrize(("installed", "engine"), [(True, "vllm"), (False, "hf")])
+def test_auto_is_planned_as_the_engine_that_opens(monkeypatch, installed, engine):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: installed or None)
+    config = config_of()
+    assert planned(config, TWO_CORES).engine == backend_of(config.engine) == engine
+
+
+@pytest.mark.parametrize(("space", "gib"), [(None, 1), ("", 1), ("4", 4)])
+def test_vllm_on_a_cpu_takes_the_space_of_its_cache_and_no_share_of_the_memory(
+    monkeypatch, space, gib
+):
+    monkeypatch.delenv(CPU_CACHE, raising=False)
+    if space is not None:
+        monkeypatch.setenv(CPU_CACHE, space)
+    config = config_of("engine.backend=vllm", example=True)
+    for memory in (4, 16, 64):
+        card = replace(TWO_CORES, memory=memory * GIB)
+        stages = {stage.stage: stage.memory for stage in planned(config, card).stages}
+        assert gib * GIB < stages["samples"].other < (gib + 0.5) * GIB
+
+
+@pytest.mark.parametrize("space", ["0", "-1", "2.5", "4 GiB", "all"])
+def test_a_space_that_vllm_cannot_read_is_one_line(monkeypatch, space):
+    monkeypatch.setenv(CPU_CACHE, space)
+    with pytest.raises(KoalignError, match=f"{CPU_CACHE}={space}: expected whole GiB"):
+        planned(config_of("engine.backend=vllm"), TWO_CORES)
+
+
+def test_of_a_cpu_the_free_memory_counts(monkeypatch):
+    monkeypatch.setattr("koalign.planning.cards.gpus", lambda: ())
+    monkeypatch.setattr("koalign.provenance.gpus", lambda: ())
+    before = card_here().memory
+    taken = SimpleNamespace(total=64 * GIB, available=3 * GIB)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: taken)
+    assert before != 3 * GIB and card_here().memory == 3 * GIB
+
+
+def test_the_table_of_the_example_says_what_its_numbers_are(demo, capsys):
+    print_estimate(demo, "builtin:tiny-ko", None)
+    head, titles, *_ = lines = capsys.readouterr().out.splitlines()
+    assert head == "builtin:tiny-ko: 0.6 M parameters, on CPU, 2 cores (16.0 GiB free), engine hf"
+    assert " time " in titles and "hours" not in titles
+    (fits,) = (line for line in lines if line.startswith("fits: "))
+    assert fits.endswith(" of the memory of CPU, 2 cores, that is free")
+
+
+def test_the_disk_of_the_rows_adds_up_and_what_passes_away_has_a_line(capsys):
+    made = planned(config_of(), card_named("80GB"))
+    assert made.disk == sum(stage.disk for stage in made.stages)
+    most = max(made.stages, key=lambda stage: stage.passing)
+    assert made.disk_needed(3) == 3 * made.disk + most.passing > 3 * made.disk
+    print_estimate(made, "m", None)
+    out = capsys.readouterr().out
+    assert (
+        f"disk: {made.disk / 1e9:.2f} GB stay; the checkpoints of {most.stage} need "
+        f"{most.passing / 1e9:.2f} GB more until it is done\n"
+    ) in out
+    (total,) = (line for line in out.splitlines() if line.startswith("to do"))
+    assert f" {made.disk / 1e9:.2f}" in total
 
 
 def test_more_memory_never_fits_less():
@@ -192,7 +277,10 @@ def test_as_json_the_terms_add_up(tmp_path):
             assert sum(stage["memory"]["terms"].values()) == pytest.approx(
                 stage["memory"]["expected"], abs=10
             )
-    assert made["seconds"] == pytest.approx(sum(s["seconds"] for s in made["stages"]), abs=1)
+    for total in ("seconds", "tokens", "disk"):
+        assert made[total] == pytest.approx(sum(s[total] for s in made["stages"]), abs=20)
+    most = max(stage["checkpoints"] for stage in made["stages"])
+    assert made["disk_needed"] == pytest.approx(made["disk"] + most, abs=2)
 
 
 @pytest.mark.parametrize(

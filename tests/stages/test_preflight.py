@@ -64,6 +64,21 @@ ONE = {  # settings -> the one finding
 }  # fmt: skip
 
 
+def test_a_max_tokens_that_is_not_set_stops_no_run_on_a_short_context(folder):
+    data = {name: ["builtin:exam/csat"] for name in ("train", "dev", "test")}
+    config = {"model": {"path": "builtin:tiny-ko"}, "data": data}
+    Path("koalign.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    koalign("run", "--dry-run", *EXAMPLE, code=0)  # 1024 tokens by default, 512 of context
+    done = koalign("run", "--dry-run", *EXAMPLE, "-s", "solve.max_tokens=1024", code=2)
+    assert "solve.max_tokens: 1024 leave no room for a prompt in the context of 512" in done.stderr
+    done = koalign("run", "--dry-run", *EXAMPLE, "-s", "model.max_length=16", code=2)
+    for name in ("sample", "solve"):
+        assert (
+            f"{name}.max_tokens: 1024 leave no room for a prompt in the context of 16"
+            in done.stderr
+        )
+
+
 @pytest.mark.parametrize("name", ONE)
 def test_a_single_finding_is_the_line_of_the_stage(folder, name):
     settings, words = ONE[name]

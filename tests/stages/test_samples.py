@@ -12,14 +12,18 @@ from support.command import RUN, koalign
 from support.problems import CITIES, problem, write_lines
 
 from koalign.config.engine import Engine
+from koalign.config.files import load_config
 from koalign.config.inputs import Sampling
+from koalign.config.sections import Solve
 from koalign.data.prompting.choices import order_dependent
 from koalign.data.prompting.orders import choice_orders, in_order
 from koalign.engines.drawing import draw, refuse_no_room
 from koalign.engines.engine import Request, sample_seed
 from koalign.engines.scripted import SCRIPTED_BASE, ScriptedEngine
+from koalign.evaluation.protocols import load_protocol
 from koalign.jsonl import read_jsonl
 from koalign.records import KoalignError, Problem, PromptTokens, Sample
+from koalign.text.visible import say_once
 
 WORDS = ("사과", "배", "감", "귤", "밤", "대추")
 
@@ -180,6 +184,91 @@ def test_every_order_of_a_problem_follows_the_same_shots_and_never_itself(script
         assert found and question not in after
         shots.setdefault(prompt.problem_id, set()).add(before)
     assert all(len(before) == 1 for before in shots.values())
+
+
+class Default(Sampling):
+    max_tokens: int = 100
+
+
+CONTEXT = 200
+ROOMS = {20: 100, 100: 100, 101: 64, 136: 64, 137: 63, 150: 50, 184: 16}
+"""Tokens of a prompt -> those of a completion that does not end, in this context."""
+
+
+@pytest.fixture
+def short(tmp_path):
+    """An engine with a short context and completions that fill whatever room they have."""
+    script = tmp_path / "script.yaml"
+    script.write_text(json.dumps([{"texts": ["x" * 300]}]), encoding="utf-8")
+    base = SCRIPTED_BASE.model_copy(update={"context": CONTEXT})
+    return ScriptedEngine(Engine(backend="scripted", script=str(script)), base)
+
+
+def of_length(*lengths: int) -> list[Request]:
+    return [Request(f"p{length}", (97,) * length, n=2) for length in lengths]
+
+
+def test_a_default_max_tokens_is_what_each_prompt_leaves_and_one_line_says_so(
+    short, tmp_path, capsys
+):
+    say_once.cache_clear()
+    for name in "ab":
+        drawn = draw(short, of_length(*ROOMS), Default(), tmp_path / name, title=name)
+        tokens = [{len(sample.token_ids) for sample in samples} for samples in drawn]
+        assert tokens == [{room} for room in ROOMS.values()]
+        assert all(s.finish_reason == "length" for samples in drawn for s in samples)
+    assert capsys.readouterr().err.count("default.max_tokens: 100, the default, is more than") == 1
+
+
+def test_the_room_of_a_prompt_does_not_depend_on_the_prompts_beside_it(short, tmp_path):
+    together = draw(short, of_length(*ROOMS), Default(), tmp_path / "all", title="t")
+    alone = [
+        draw(short, of_length(length), Default(), tmp_path / str(length), title="t")[0]
+        for length in reversed(ROOMS)
+    ]
+    assert alone[::-1] == together
+    lines = (tmp_path / "all").read_bytes().splitlines(keepends=True)
+    for kept in range(len(lines)):
+        part = tmp_path / "part"
+        part.write_bytes(b"".join(lines[:kept]) + lines[kept][:9])
+        assert draw(short, of_length(*ROOMS), Default(), part, title="t") == together
+        assert part.read_bytes() == b"".join(lines)
+
+
+@pytest.mark.parametrize("length", [185, 199, 200, 500])
+def test_below_16_tokens_there_is_no_room_and_the_message_has_the_number_that_fits(
+    short, tmp_path, length
+):
+    fitting = f"lower default.max_tokens to {CONTEXT - length} or less, " * (length < CONTEXT)
+    with pytest.raises(KoalignError) as raised:
+        draw(short, of_length(20, length), Default(), tmp_path / "s", title="t")
+    assert str(raised.value) == (
+        f"t: a prompt of {length} tokens and max_tokens 100 do not fit the context of 200; {fitting}"
+        "show fewer shots, or raise model.max_length"
+    )
+    assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize("most", [61, 100, 1024])
+def test_a_max_tokens_that_is_set_is_refused_even_where_it_is_the_default(short, tmp_path, most):
+    with pytest.raises(KoalignError, match=r"lower default\.max_tokens to 60 or less, show fewer"):
+        draw(short, of_length(20, 140), Default(max_tokens=most), tmp_path / "s", title="t")
+    (first, second) = draw(
+        short, of_length(20, 140), Default(max_tokens=60), tmp_path / "s", title="t"
+    )
+    assert {len(sample.token_ids) for sample in (*first, *second)} == {60}
+
+
+def test_other_samplings_of_a_section_keep_whether_its_max_tokens_is_set():
+    solve = load_config([], []).solve
+    for section in (Solve(), Solve(max_tokens=1024), solve):
+        own = section.own_max_tokens
+        assert section.greedy.own_max_tokens == section.for_hints.own_max_tokens == own
+        protocol = load_protocol("direct").greedily(own)
+        assert ("max_tokens" in protocol.model_fields_set) == (own is not None)
+        assert protocol.max_tokens == section.max_tokens
+    assert solve.own_max_tokens == 48 and Solve().own_max_tokens is None
+    assert (Solve().greedy.temperature, Solve().greedy.top_p) == (0, 1)
 
 
 def test_too_long_a_prompt_is_refused_before_anything_is_drawn():

@@ -81,7 +81,7 @@ def test_the_rate_falls_after_the_plateau_and_the_training_ends(
     report = read_json(tmp_path / "probe.json")
     assert [entry["step"] for entry in report["evaluations"]] == [0, 4, 8, 12, 16, 20, 24]
     assert (report["epochs"], report["steps"], report["rate_falls_from"]) == (6, 24, 20)
-    assert f"sft: 6 epochs: {report['reason']}\n" in capsys.readouterr().err
+    assert f"sft: 6 of at most 20 epochs: {report['reason']}\n" in capsys.readouterr().err
 
 
 def test_the_best_evaluated_is_kept_where_the_fall_loses(
