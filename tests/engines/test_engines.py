@@ -181,6 +181,20 @@ def test_a_prompt_that_leaves_no_room_is_refused(hf, requests, tmp_path):
         draw(hf, requests, too_many, tmp_path / "s.jsonl", title="samples")
 
 
+def test_a_default_max_tokens_draws_what_one_of_each_room_would(hf, requests, monkeypatch):
+    longest = max(len(request.prompt_ids) for request in requests)
+    short = hf.base.model_copy(update={"context": longest + 20})
+    monkeypatch.setattr(hf, "base", short)
+    default = Sampling(temperature=0, top_p=1)
+    rooms = [hf.room(request, default) for request in requests]
+    assert min(rooms) == 20 and len(set(rooms)) > 2
+    ours = hf.generate(requests, default, seed=0)
+    for request, room, (sample,) in zip(requests, rooms, ours, strict=True):
+        of_room = Sampling(temperature=0, top_p=1, max_tokens=room)
+        ((alone,),) = hf.generate([request], of_room, seed=0)
+        assert sample.token_ids == alone.token_ids and len(sample.token_ids) <= room
+
+
 # vLLM, for real: one engine for all of its tests, since a start takes half a minute.
 
 needs_vllm = pytest.mark.skipif(
