@@ -17,8 +17,10 @@ from koalign.config.inputs import Sampling
 from koalign.config.sections import Solve
 from koalign.data.prompting.choices import order_dependent
 from koalign.data.prompting.orders import choice_orders, in_order
-from koalign.engines.drawing import draw, refuse_no_room
+from koalign.data.prompting.prompts import DEFAULT, Renderer, load_template
+from koalign.engines.drawing import draw, longest_of, refuse_no_room, requests_for
 from koalign.engines.engine import Request, sample_seed
+from koalign.engines.judging import DRAWS, judged_by
 from koalign.engines.scripted import SCRIPTED_BASE, ScriptedEngine
 from koalign.evaluation.protocols import load_protocol
 from koalign.jsonl import read_jsonl
@@ -257,6 +259,23 @@ def test_a_max_tokens_that_is_set_is_refused_even_where_it_is_the_default(short,
         short, of_length(20, 140), Default(max_tokens=60), tmp_path / "s", title="t"
     )
     assert {len(sample.token_ids) for sample in (*first, *second)} == {60}
+
+
+def test_a_rationale_is_judged_where_it_leaves_some_room(tmp_path):
+    script = tmp_path / "script.yaml"
+    script.write_text(json.dumps([{"texts": ["정답: 2"]}]), encoding="utf-8")
+    engine = ScriptedEngine(Engine(backend="scripted", script=str(script)), SCRIPTED_BASE)
+    renderer = Renderer(load_template(DEFAULT))
+    problems = [asked(n, 4, 2).model_copy(update={"rationale": "가나 " * n}) for n in (9, 99)]
+    prompts = [renderer.render(one, "answer", hint=one.rationale) for one in problems]
+    longest = longest_of(requests_for(engine, prompts, None))
+    engine.base = SCRIPTED_BASE.model_copy(update={"context": longest + 30})
+
+    def right(sampling: Sampling, name: str) -> list[int]:
+        return judged_by(engine, None, renderer, problems, sampling, tmp_path / name, 0)
+
+    assert right(Sampling(), "default") == [DRAWS, DRAWS]
+    assert right(Sampling(max_tokens=31), "one more") == [DRAWS, 0]
 
 
 def test_other_samplings_of_a_section_keep_whether_its_max_tokens_is_set():
