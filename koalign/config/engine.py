@@ -49,7 +49,7 @@ class Vllm(Section):
 
 _VLLM_OWN = frozenset(Vllm.model_fields) - {"extra", "weights"} | {
     "model", "dtype", "gpu_memory_utilization", "enable_lora", "max_loras", "max_lora_rank",
-    "enable_prefix_caching", "trust_remote_code",
+    "enable_prefix_caching", "trust_remote_code", "logprobs_mode",
 }  # fmt: skip
 
 

@@ -77,6 +77,7 @@ def arguments(engine: Engine, model: Model, situation: Situation, tokens: int) -
         "dtype": situation.dtype,
         "max_model_len": tokens,
         "enable_prefix_caching": True,
+        "logprobs_mode": "raw_logprobs",  # of the model, before temperature and top_p
         # Compiling takes longer than a CPU run gains.
         "enforce_eager": section.enforce_eager or not situation.gpus,
         "trust_remote_code": model.trust_remote_code,

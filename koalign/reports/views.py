@@ -23,6 +23,7 @@ from koalign.evaluation.rows import Difference, Metric, Row
 from koalign.evaluation.stats.wording import hundredths, interval, listed, p_value, points
 from koalign.jsonl import parse_record, read_json
 from koalign.manifests import Manifest, output_of, read_manifest
+from koalign.mining.pairs.importance import Importance
 from koalign.naming import counted
 from koalign.provenance import PACKAGES, cores
 from koalign.records import KoalignError, Problem
@@ -129,6 +130,12 @@ def print_run(summary: Mapping[str, Any]) -> None:
             cost = f"{row['seconds']:.1f}", memory, listed(row["counts"])
         rows.append((row["stage"], row["state"], *cost))
     print_table(("stage", "state", "seconds", "peak MB", "counts"), rows, summary["run"])
+    for row in summary["stages"]:
+        if "effective_share" in row.get("metrics", {}):
+            ratios = parse_record(
+                Importance, row["metrics"], f"{row['stage']}/manifest.json: metrics"
+            )
+            print_lines(f"{row['stage']}: {line}" for line in ratios.lines)
     if summary["results"]:
         print_results(summary["results"])
 

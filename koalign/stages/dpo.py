@@ -21,9 +21,11 @@ from koalign.config.sections import Config
 from koalign.config.training import Dpo
 from koalign.hashing import hash_path
 from koalign.jsonl import read_jsonl, read_record
-from koalign.records import Base, KoalignError, Logps, Pair, Problem
+from koalign.mining.pairs.importance import importance
+from koalign.records import Base, KoalignError, Logps, Pair, Problem, Sample
 from koalign.renderer import open_renderer
 from koalign.run import PREPARED, Inputs, Stage, StageResult
+from koalign.text.visible import say
 
 if TYPE_CHECKING:
     from koalign.training.fit import Job
@@ -31,9 +33,11 @@ if TYPE_CHECKING:
 LOGPS = "reference/logps.safetensors"
 PAIRS_FILE = "/pairs.jsonl"
 PAIRS = f"pairs{PAIRS_FILE}"
+SAMPLES = "samples/samples.jsonl"
 
 
 def score_reference(config: Config, inputs: Inputs, out: Path) -> StageResult:
+    """Metrics: how far the engine that sampled is from the model in training; see `Importance`."""
     base = read_record(inputs["prepare/base.json"], Base)
     check_adapter(inputs["sft/adapter"], base, open_renderer(config.prompt).hash)
     pairs = read_jsonl(inputs[PAIRS], Pair)
@@ -52,8 +56,13 @@ def score_reference(config: Config, inputs: Inputs, out: Path) -> StageResult:
         policy = continued_policy(config.model, inputs["sft/adapter"])
         logps = token_logps(policy, pairs, config.training)
     write_logps(out / "logps.safetensors", logps)
-    tokens = sum(len(side) for pair in logps for side in pair)
-    return StageResult({"pairs": len(pairs), "tokens": tokens})
+    counts = {"pairs": len(pairs), "tokens": sum(len(side) for pair in logps for side in pair)}
+    ratios = importance(pairs, logps, read_jsonl(inputs[SAMPLES], Sample)) if logps else None
+    if ratios is None:
+        return StageResult(counts)
+    for line in ratios.lines:
+        say(f"reference: {line}", err=True)
+    return StageResult(counts, ratios.model_dump())
 
 
 def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
@@ -173,8 +182,9 @@ REFERENCE = Stage(
     command="dpo",
     run=score_reference,
     sections=("model", "prompt", "training"),
-    inputs=("prepare/base.json", PAIRS, "sft/adapter"),
+    inputs=("prepare/base.json", PAIRS, SAMPLES, "sft/adapter"),
     continues=False,
+    version=2,
 )
 STAGE = Stage(
     name="dpo",

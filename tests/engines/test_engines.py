@@ -10,7 +10,7 @@ from peft import PeftModel
 from scipy.stats import chisquare
 from support.problems import exam
 from support.tiny_models import logps_alone
-from support.training import MODEL, RENDERER, base_of_tests, trained_adapter
+from support.training import MODEL, RENDERER, TRAINING, base_of_tests, trained_adapter
 
 from koalign.adapters.base import load_base, load_tokenizer
 from koalign.config.engine import Engine
@@ -20,7 +20,10 @@ from koalign.engines.drawing import draw
 from koalign.engines.engine import Question, Request
 from koalign.engines.hf import draw_tokens
 from koalign.engines.opening import open_engine
-from koalign.records import KoalignError, Sample
+from koalign.mining.pairs.importance import importance
+from koalign.records import Completion, KoalignError, Pair, Sample
+from koalign.training.policy import continued_policy
+from koalign.training.scoring import token_logps
 
 pytestmark = pytest.mark.slow
 
@@ -229,6 +232,27 @@ def test_vllm_samples_repeat_with_their_seed_and_carry_untempered_logprobs(vllm,
     with torch.no_grad():
         expected = logps_alone(model, requests[0].prompt_ids, sample.token_ids).sum().item()
     assert sample.logprob == pytest.approx(expected, abs=0.02)
+
+
+@needs_vllm
+@pytest.mark.parametrize("temperature", [0.7, 1.5])
+def test_samples_of_vllm_are_those_of_the_model_in_training(vllm, requests, adapters, temperature):
+    """Whatever they are drawn at: log-probabilities are of the model itself on both sides."""
+    asked = [request for request in requests if request.adapter == adapters[0]]
+    drawn = ask(vllm, asked, Sampling(temperature=temperature, top_p=0.8, max_tokens=8), n=2)
+    pairs = [
+        Pair(
+            problem_id=request.problem_id, prompt="", prompt_ids=request.prompt_ids, reason="hard",
+            chosen=Completion(text="", token_ids=one.token_ids),
+            rejected=Completion(text="", token_ids=other.token_ids),
+        )
+        for request, (one, other) in zip(asked, drawn, strict=True)
+    ]  # fmt: skip
+    trained = token_logps(continued_policy(MODEL, adapters[0]), pairs, TRAINING)
+    ratios = importance(pairs, trained, [sample for samples in drawn for sample in samples])
+    assert ratios.completions >= len(pairs) and ratios.difference < 1e-3
+    assert ratios.largest_ratio == pytest.approx(1, abs=1e-3)
+    assert ratios.effective_share == pytest.approx(1, abs=1e-3)
 
 
 @needs_vllm

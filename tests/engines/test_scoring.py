@@ -1,5 +1,6 @@
 """Reference log-probabilities and CHES are those of one completion at a time, whatever stands beside it."""
 
+import math
 import shutil
 
 import numpy as np
@@ -13,9 +14,12 @@ from support.training import MODEL, RENDERER, TRAINING, base_of_tests, pairs_of,
 
 from koalign.config.sections import Config
 from koalign.config.training import Training
+from koalign.engines.engine import Request
 from koalign.engines.layout import Span
+from koalign.hashing import hash_path
 from koalign.jsonl import read_json, write_json, write_jsonl
 from koalign.records import KoalignError
+from koalign.reports.views import print_run, run_summary
 from koalign.run import execute
 from koalign.stages.dpo import REFERENCE, read_logps, write_logps
 from koalign.text.visible import say_once
@@ -104,13 +108,29 @@ def test_a_model_on_which_packing_is_not_exact_is_computed_without_it(
     assert said.count("\n") == 1
 
 
+@pytest.fixture(scope="module")
+def samples(pairs, parent):
+    """The sides of the pairs as an engine would have drawn them, with what transformers makes of them."""
+    plain = continued_policy(MODEL, parent).eval()
+    drawn = []
+    for number, pair in enumerate(pairs):
+        for index, side in enumerate((pair.chosen, pair.rejected)):
+            with torch.no_grad():
+                logprob = float(logps_alone(plain, pair.prompt_ids, side.token_ids).sum())
+            request = Request(pair.problem_id, pair.prompt_ids, parent, first=2 * number)
+            ids = side.token_ids
+            drawn.append(request.sample(2 * number + index, "", "", ids, round(logprob, 3), True))
+    return drawn
+
+
 @pytest.fixture
-def run_dir(tmp_path, pairs, parent):
+def run_dir(tmp_path, pairs, samples, parent):
     """What the reference stage reads, as the stages before would have left it."""
-    for stage in ("prepare", "pairs", "sft"):
+    for stage in ("prepare", "samples", "pairs", "sft"):
         (tmp_path / stage).mkdir()
         write_json(tmp_path / stage / "manifest.json", manifest(stage))
     write_json(tmp_path / "prepare" / "base.json", base_of_tests().model_dump(mode="json"))
+    write_jsonl(tmp_path / "samples" / "samples.jsonl", samples)
     write_jsonl(tmp_path / "pairs" / "pairs.jsonl", pairs)
     shutil.copytree(parent, tmp_path / "sft" / "adapter")
     return tmp_path
@@ -152,6 +172,38 @@ def test_reference_log_probabilities_are_kept_until_what_they_stand_on_changes(c
         execute(REFERENCE, CONFIG, run_dir)
     again, ran = execute(REFERENCE, CONFIG, run_dir, force=True)
     assert ran and again.outputs != first.outputs
+
+
+def test_the_reference_reports_how_near_the_engine_is(run_dir, capsys):
+    made, _ = execute(REFERENCE, CONFIG, run_dir)
+    assert made.metrics["completions"] == 18  # each chosen side stands in two pairs
+    assert made.metrics["difference"] < 1e-3
+    assert made.metrics["ratio"] == pytest.approx(1, abs=1e-3)
+    assert made.metrics["largest_ratio"] == pytest.approx(1, abs=1e-3)
+    assert made.metrics["effective_share"] == pytest.approx(1, abs=1e-3)
+    said = capsys.readouterr().err
+    assert said.count("reference: ") == 1 and "over 18 completions" in said
+
+
+def test_samples_of_another_model_are_reported_and_shown(run_dir, samples, capsys):
+    """As from fp8 or a quantised copy: here every token is 0.3 nats likelier at the engine."""
+    wrong = [s.model_copy(update={"logprob": s.logprob + 0.3 * len(s.token_ids)}) for s in samples]
+    execute(REFERENCE, CONFIG, run_dir)
+    before = hash_path(run_dir / "reference" / "logps.safetensors")
+    write_jsonl(run_dir / "samples" / "samples.jsonl", wrong)
+    capsys.readouterr()
+    with pytest.raises(KoalignError, match="reference was made with another samples"):
+        execute(REFERENCE, CONFIG, run_dir)
+    made, _ = execute(REFERENCE, CONFIG, run_dir, force=True)
+    assert made.metrics["ratio"] == pytest.approx(math.exp(-0.3), abs=1e-3)
+    assert made.metrics["largest_ratio"] == pytest.approx(math.exp(0.3), abs=1e-3)
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("reference:")]
+    assert len(lines) == 2 and "engine.vllm.quantization" in lines[1]
+    # What DPO trains on is as before, so DPO is not stale.
+    assert hash_path(run_dir / "reference" / "logps.safetensors") == before
+    print_run(run_summary(run_dir, ["reference"]) | {"results": None})
+    shown = capsys.readouterr().out
+    assert all(line in shown for line in lines)
 
 
 def test_another_tokenizer_makes_the_reference_stale_and_the_adapter_unfit(run_dir):

@@ -72,6 +72,7 @@ def test_bitsandbytes_that_vllm_does_not_have_is_refused_with_what_to_take():
 
 def test_unset_keys_are_left_to_vllm_and_extra_is_passed_on():
     on_cpu = arguments(Engine(), PLAIN, CPU, 512)
+    assert on_cpu["logprobs_mode"] == "raw_logprobs"  # of the model, whatever the temperature
     assert on_cpu["enforce_eager"] and "gpu_memory_utilization" not in on_cpu
     assert not {"quantization", "max_num_seqs"} & on_cpu.keys()
     section = Vllm(max_num_seqs=8, kv_cache_dtype="fp8", cpu_offload_gb=4, extra={"block_size": 32})
@@ -90,7 +91,10 @@ def test_more_gpus_than_are_seen_are_refused():
         arguments(section, PLAIN, GPU, 512)
 
 
-@pytest.mark.parametrize("key", ["model", "max_model_len", "enable_lora", "gpu_memory_utilization"])
+@pytest.mark.parametrize(
+    "key",
+    ["model", "max_model_len", "enable_lora", "gpu_memory_utilization", "logprobs_mode"],
+)
 def test_extra_cannot_set_what_has_a_key(key):
     with pytest.raises(ValueError, match=f"extra: {key} is set by koalign"):
         Vllm(extra={key: 1})
