@@ -255,5 +255,5 @@ STAGE = Stage(
     sections=("model", "data", "prompt", "engine"),
     inputs=("data.train", "data.dev", "data.test", "data.hints"),
     continues=False,
-    version=9,
+    version=10,
 )

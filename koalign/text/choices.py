@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from koalign.text.korean import CHOICE_MARKS, FULL_WIDTH, fold_width
 
 _LISTS = (
+    [str(number) for number in range(20)],
     [str(number) for number in range(1, 21)],
     ["I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X"],
     *(
@@ -30,6 +31,21 @@ _NUMBERED = re.compile(
     rf"|(?P<sign>[{''.join(_SIGNS)}])[.)]?)\s*"
 )
 
+_FROM_ZERO = re.compile(
+    r"\s*제?[(\[<]?([0-9]{1,2})\s?"
+    r"(?:(?:번\s?)?(?:[)\]>]|\.(?![0-9])|:(?!\s*[0-9]))|번(?=\s)|(?=\s\D*$)|\t)\s*"
+)
+"""A number that may be that of a choice; with nothing but a blank behind it no other may follow."""
+
+
+def count_from_zero(choices: Sequence[str]) -> bool:
+    """Whether choices carry their own numbers from 0, as `0. 가`, `1. 나`; not `0 명`, `1 명`."""
+    matches = [_FROM_ZERO.match(choice.translate(FULL_WIDTH)) for choice in choices]
+    found = [match for match in matches if match]
+    rests = [choice[match.end() :] for choice, match in zip(choices, found, strict=False)]
+    in_order = [int(match[1]) for match in found] == [*range(len(choices))]
+    return in_order and all(rests) and len({*map(fold_width, rests)}) == len(rests) > 1
+
 
 def unnumbered(choices: Sequence[str], shown: str = "") -> tuple[str, ...]:
     """The choices without their own numbers, if all of them carry theirs in order, in one way.
@@ -51,7 +67,7 @@ def _unnumbered(choices: tuple[str, ...], shown: str) -> tuple[str, ...]:
         return choices
     symbols = [match[match.lastgroup or 0] for match in found]
     in_order = any(symbols == [*known[: len(symbols)]] for known in (*_LISTS, *_SIGNS))
-    is_number = symbols[0] == "1" or symbols[0] in CHOICE_MARKS
+    is_number = symbols[0] in ("0", "1") or symbols[0] in CHOICE_MARKS
     of_problem = not is_number and all(_is_shown(symbol, shown) for symbol in symbols[:2])
     is_content = kinds == {"counted"} and len({*map(fold_width, rests)}) < len(rests)
     return rests if in_order and not of_problem and not is_content else choices

@@ -230,6 +230,65 @@ def test_answer_is_says_which_is_meant(answer_is, right, tmp_path):
     assert said(problem) == [right]
 
 
+FROM_ZERO_FORMS = [
+    "{}. {}", "{}.{}", "{}) {}", "({}) {}", "[{}] {}", "<{}> {}", "{}번 {}", "{}번. {}", "{}: {}", "{} {}", "{}\t{}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FROM_ZERO_FORMS)
+def test_choices_numbered_from_zero_are_never_read_one_too_low(form, tmp_path):
+    choices = [form.format(n, text) for n, text in enumerate(FOUR)]
+    for answers in ([1, 2, 3], [0, 1, 2, 3], ["1번", "2번"], [1, 2, 3, 4]):
+        path = written(tmp_path, rows_of(answers, choices))
+        with pytest.raises(KoalignError, match=r"choices are numbered from 0, .*answer_from: 0\}"):
+            read_source(path, "dev")
+    path = written(tmp_path, rows_of([0, 3, "1번"], choices))
+    reading = read_source(path, "dev", answer_from=0)
+    for problem, text in zip(reading.problems, ["신라", "발해", "고려"], strict=True):
+        (right,) = said(problem)
+        assert right == (form.format(FOUR.index(text), text) if form == "{} {}" else text)
+    texts = rows_of([choices[2], "③", "C"], choices)
+    for problem in read_source(written(tmp_path, texts), "dev").problems:
+        assert problem.answers == ("3",), "no number that could count from 0 or 1"
+
+
+def test_columns_numbered_from_zero_are_never_read_one_too_low(tmp_path):
+    path = tmp_path / "문제.csv"
+    for names in ("보기0,보기1,보기2,보기3", "0,1,2,3", "choice_0,choice_1,choice_2,choice_3"):
+        head = f"문제,{names},정답\n"
+        path.write_text(f"{head}나라는?,신라,고려,조선,발해,2\n", "utf-8")
+        with pytest.raises(KoalignError, match="choices are numbered from 0, and 1 answers"):
+            read_source(str(path), "dev")
+        assert said(read_source(str(path), "dev", answer_from=0).problems[0]) == ["조선"]
+        assert said(read_source(str(path), "dev", answer_from=1).problems[0]) == ["고려"]
+        path.write_text(f"{head}나라는?,신라,고려,조선,발해,조선\n", "utf-8")
+        assert said(read_source(str(path), "dev").problems[0]) == ["조선"]
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        ["0개", "1개", "2개", "3개"], ["0 명", "1 명", "2 명", "3 명"], ["0", "1", "2", "3"], ["0과 1", "1과 2", "2와 3"],
+        ["0:4", "1:3", "2:2"], ["0 : 4", "1 : 3", "2 : 2"], ["0.5 m", "1.2 m", "2.7 m"], ["0 ~ 9세", "1 ~ 8세"],
+    ],
+)  # fmt: skip
+def test_choices_that_are_numbers_themselves_count_nothing(choices, tmp_path):
+    (problem,) = read_source(written(tmp_path, rows_of([1], choices)), "dev").problems
+    assert (problem.choices, problem.answers) == (tuple(choices), ("1",))
+
+
+def test_one_row_of_choices_numbered_from_zero_is_a_drop_and_has_no_gold_where_none_is_needed(
+    tmp_path, capsys
+):
+    odd = [f"{n}. {text}" for n, text in enumerate(FOUR)]
+    path = written(tmp_path, [*rows_of([1, 2, 3, 4]), *rows_of([1], odd)])
+    (drop,) = read_source(path, "dev").drops
+    assert (drop.reason, drop.detail) == ("answer_from_0_or_1", "answer: choice 1, or the next one")
+    solved = read_source(path, "dev", needs_answers=False).problems
+    assert [problem.answers for problem in solved] == [("1",), ("2",), ("3",), ("4",), ()]
+    assert "left aside; answer_from: 0 or 1 reads them" in capsys.readouterr().err
+
+
 def test_marks_and_letters_show_their_own_number_where_answers_count_from_zero(tmp_path):
     rows = rows_of([0, "2", "③", "C", "조선", "0,2"])
     reading = read_source(written(tmp_path, rows), "dev", answer_from=0)

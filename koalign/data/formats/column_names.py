@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 WORDS = {
     "question": """문제 발문 질문 물음 문항 설문 문제내용 문항내용 질문내용 문제본문 문제문
@@ -13,7 +14,7 @@ WORDS = {
     "box": "조건 보기글 box",
     "answer": """정답 답 모범답안 정답번호 답번호 정답지 정답선택지
         answer answers correct correctanswer correctanswers correctoption correctchoice answerkey gold label
-        답변""",
+        답변 맞는답 옳은답 바른답""",
     "rationale": "해설 풀이 정답해설 문제해설 해설내용 풀이과정 설명 explanation rationale feedback",
     "subject": """과목 과목명 교과 교과목 영역 분야 단원 분류 카테고리 유형 문제유형
         subject category topic domain type questiontype""",
@@ -39,6 +40,10 @@ SUBMITTED = "답안"
 """A completion beside the answer, and without one the answer."""
 _MEANING = {word: field for field, words in WORDS.items() for word in words.split()}
 _LETTERS = ("abcdefghij", "가나다라마바사아자차")
+_WRONG = re.compile(
+    r"(.*오답(지|항|선택지|선지|보기)?|(틀린|가짜)(답|답안|선택지|선지|보기)|(distractor|wrong|incorrect"
+    r"|(wrong|incorrect|false)(answer|option|choice))s?)([0-9]{0,2}|[a-j])"
+)
 _PLACE = f"[0-9]{{1,2}}|[{''.join(_LETTERS)}]"
 _CHOICE = re.compile(
     rf"(?P<stem>{'|'.join(_STEMS)})?(?P<after>{_PLACE})번?"
@@ -75,9 +80,20 @@ def choice(name: str) -> tuple[str, int] | None:
     return match["stem"] or match["name"] or "", number
 
 
+def from_zero(names: Sequence[str]) -> bool:
+    """Whether the names of choices number them from 0: `보기0`, `보기1`."""
+    numbers = [(choice(name) or ("", -1))[1] for name in names]
+    return len(numbers) > 1 and numbers == [*range(len(numbers))]
+
+
 def is_choice(name: str) -> bool:
     """Whether a name is that of one choice."""
     return choice(name) is not None
+
+
+def is_wrong(name: str) -> bool:
+    """Whether a name is that of wrong answers: `오답`, `매력적인 오답 2`, `Incorrect Answer 1`."""
+    return _WRONG.fullmatch(word(name)) is not None
 
 
 def holds_choices(name: str) -> bool:

@@ -16,6 +16,8 @@ from koalign.text.tex import restored
 
 ZERO = "answer_is_zero"
 """Reason of a row whose answer is 0 where answers count from 1."""
+UNCLEAR = "answer_from_0_or_1"
+"""Reason of a row whose choices are numbered from 0, and whose answer may be such a number or a place."""
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩"
 _DASHES = ("-", "–", "—", "－")
@@ -282,6 +284,26 @@ def listed(value: Any, name: str) -> Sequence[Any]:
         if between in written:
             return [part.strip() for part in written.split(between) if part.strip()]
     raise wrong_type(name, "a list", value)
+
+
+def is_label(value: Any, most: float = math.inf) -> bool:
+    """Whether a cell holds a number, as that of a row or a choice: `3`, `1-2`, `③`, `3번`, `C`."""
+    written = str(value).strip()
+    if re.fullmatch(r"[0-9]{1,9}([.-][0-9]{1,9})?", written):
+        return float(written.replace("-", ".")) <= most
+    symbols = labels(written)
+    return bool(symbols) and all(
+        int(symbol) <= most if symbol.isdecimal() else symbol in CHOICE_MARKS or symbol in "abcde"
+        for symbol in symbols
+    )
+
+
+def is_list(value: Any) -> bool:
+    """Whether a cell holds several choices, as `listed` reads them."""
+    try:
+        return len(listed(value, "")) > 1
+    except Refused:
+        return False
 
 
 def _is_null(value: Any) -> bool:

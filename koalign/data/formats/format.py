@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from pydantic import ValidationError
+
 from koalign.data.formats.documents import Document, Row, first_rows
+from koalign.data.formats.fields import Refused
 from koalign.records import Drop, Problem, Ranking
+from koalign.text.choices import count_from_zero
 from koalign.yaml_text import in_yaml
 
 Columns = Mapping[str, str | Sequence[str] | int]
@@ -60,5 +64,39 @@ class Format:
     """Column of what a row calls itself."""
     text: str = ""
     """Column of a completion to grade."""
+    from_zero: bool = False
+    """Whether the names of the columns number the choices from 0."""
     guesses_kind: bool = False
     """Whether the kind of problems without choices is not said, and read off the length of the answers."""
+
+    def is_unclear(self, row: Row, problem: Problem) -> bool:
+        """Whether the choices are numbered from 0, and the answer would be another if it were, too."""
+        if not problem.answers or not (self.from_zero or count_from_zero(problem.choices)):
+            return False
+        try:
+            from_zero = self.problem(replace(row, answer_from=0))
+        except (Refused, ValidationError):
+            return True
+        return isinstance(from_zero, Problem) and from_zero.answers != problem.answers
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What the columns of a table hold."""
+
+    table: Document
+    columns: dict[str, str | list[str]]
+    unused: tuple[str, ...]
+    """The other columns that hold anything."""
+    doubt: str = ""
+    """Why it is not certain; empty where it is."""
+
+    @property
+    def completed(self) -> dict[str, str | list[str]]:
+        """The columns, with `?` for those that a person has to name."""
+        if "question" in self.columns:
+            return self.columns
+        unknown: dict[str, str | list[str]] = {"question": "?", "choices": ["?"], "answer": "?"}
+        if "answer" in self.columns:  # and no choices, perhaps because there are none
+            del unknown["choices"]
+        return unknown | self.columns

@@ -3,9 +3,11 @@
     columns: {question: 문제, choices: [보기1, 보기2, 보기3, 보기4], answer: 정답, answer_is: letter}
 
 Keys are fields of a Problem with `answer` for its answer; `choices` is a list of columns or one
-column that holds all of them (fields.listed). Empty choices at the end of a row are none; without any it
-is a short problem. `text` is a completion to grade. `answer_is`: any (the default), number, letter, or
-text. `answer_from`: the number of the first choice, 1 (the default) or 0.
+column that holds all of them (fields.listed). Where the column of the answer is one of them, as in
+`[정답, 오답1, 오답2]`, it holds the right text, and the choices stand in the order of their texts. Empty
+choices at the end of a row are none; without any it is a short problem. `text` is a completion to
+grade. `answer_is`: any (the default), number, letter, or text. `answer_from`: the number of the first
+choice, 1 (the default) or 0.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from koalign.data.formats import column_names
 from koalign.data.formats import fields as cells
 from koalign.data.formats.documents import Document, Row
 from koalign.data.formats.format import Columns, Format
@@ -59,12 +62,16 @@ def mapped(columns: Columns) -> Format:
     def fits(document: Document) -> bool:
         return set(named) <= document.columns
 
+    right = rights_text(columns)
+    answer_is = _one(columns, "answer_is") or ("text" if right else "any")
+
     def problem(row: Row) -> Problem:
         choices = _choices(row, columns)
+        if right:  # which would always come first
+            choices = tuple(sorted(choices))
         value = row.fields.get(_one(columns, "answer"))
         if choices:
-            read = ANSWERS[_one(columns, "answer_is") or "any"]
-            answers = read(value, choices, row.answer_from)
+            answers = ANSWERS[answer_is](value, choices, row.answer_from)
         else:
             answers = () if cells.is_missing(value) else (cells.as_text(value, "answer"),)
         texts = {key: cells.optional(row, _one(columns, key)) for key in TEXTS if key in columns}
@@ -90,7 +97,13 @@ def mapped(columns: Columns) -> Format:
         key=_one(columns, "key"),
         text=_one(columns, "text"),
         guesses_kind=True,
+        from_zero=column_names.from_zero(_choice_columns(columns)),
     )
+
+
+def rights_text(columns: Columns) -> bool:
+    """Whether the column of the answer is one of the choices, beside those of wrong answers."""
+    return _one(columns, "answer") in _choice_columns(columns)
 
 
 def _one(columns: Columns, key: str) -> str:

@@ -6,20 +6,27 @@ the choices are numbered without a gap, and the answers name them. Else it says 
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from koalign.data.formats import column_names as names_of
 from koalign.data.formats.documents import Document, first_rows
-from koalign.data.formats.fields import ZERO, Refused, gold, is_missing, labels, listed, offered
+from koalign.data.formats.fields import (
+    ZERO,
+    Refused,
+    gold,
+    is_label,
+    is_list,
+    is_missing,
+    listed,
+    offered,
+)
+from koalign.data.formats.format import Guess
 from koalign.data.formats.generic import POINTS
 from koalign.data.formats.split_names import split_in_name
 from koalign.data.formats.tables import UNNAMED
-from koalign.text.korean import CHOICE_MARKS
 
 LOOKED_AT = 1000
 """Rows whose values are looked at."""
@@ -27,28 +34,6 @@ LOOKED_AT = 1000
 
 class _Doubt(Exception):
     """Why a guess is not certain."""
-
-
-@dataclass(frozen=True)
-class Guess:
-    """What the columns of a table hold."""
-
-    table: Document
-    columns: dict[str, str | list[str]]
-    unused: tuple[str, ...]
-    """The other columns that hold anything."""
-    doubt: str = ""
-    """Why it is not certain; empty where it is."""
-
-    @property
-    def completed(self) -> dict[str, str | list[str]]:
-        """The columns, with `?` for those that a person has to name."""
-        if "question" in self.columns:
-            return self.columns
-        unknown: dict[str, str | list[str]] = {"question": "?", "choices": ["?"], "answer": "?"}
-        if "answer" in self.columns:  # and no choices, perhaps because there are none
-            del unknown["choices"]
-        return unknown | self.columns
 
 
 def guess(document: Document) -> Guess | None:
@@ -88,7 +73,14 @@ class _Guessing:
         self._doubts: list[str] = []
 
     def guess(self) -> Guess:
-        for step in (self._choices, self._question, self._passage, self._answer, self._others):
+        for step in (
+            self._choices,
+            self._question,
+            self._passage,
+            self._answer,
+            self._wrong,
+            self._others,
+        ):
             try:
                 step()
             except _Doubt as why:
@@ -147,7 +139,7 @@ class _Guessing:
     def _choices_in_one_column(self) -> None:
         for name in self._filled:
             if names_of.holds_choices(name):
-                if self._mostly(name, _is_list):
+                if self._mostly(name, is_list):
                     self._columns["choices"] = name
                 elif names_of.word(name) != names_of.BOX_OR_CHOICES:
                     raise _Doubt(
@@ -155,14 +147,14 @@ class _Guessing:
                     )
 
     def _question(self) -> None:
-        texts = [name for name in self._named("question") if not self._mostly(name, _is_label)]
+        texts = [name for name in self._named("question") if not self._mostly(name, is_label)]
         if not texts:
             raise _Doubt("no column looks like the question")
         self._columns["question"] = texts[0]
         self._refuse_two("question", texts)
 
     def _passage(self) -> None:
-        texts = [name for name in self._named("passage") if not self._mostly(name, _is_label)]
+        texts = [name for name in self._named("passage") if not self._mostly(name, is_label)]
         boxes = self._named("box")
         boxes += [
             name
@@ -185,6 +177,26 @@ class _Guessing:
             others = [n for n in answers if [row.get(n) for row in self._rows] != first]
             self._refuse_two("answer", [answers[0], *others])
 
+    def _wrong(self) -> None:
+        """The right answer and the wrong ones, where no column holds all choices: `정답,오답1,오답2`."""
+        wrong, answer = (
+            [n for n in self._filled if names_of.is_wrong(n)],
+            self._columns.get("answer"),
+        )
+        if not wrong or "choices" in self._columns or not isinstance(answer, str):
+            return
+        self._columns["choices"] = [answer, *wrong]
+        if len(wrong) == 1:
+            if self._mostly(wrong[0], lambda value: re.search(r"[,/;|\n]", str(value)) is not None):
+                self._columns["choices"] = [answer, "?"]
+            raise _Doubt(
+                f"{wrong[0]!r} holds {self._example(wrong[0])}; several wrong answers need a column each"
+            )
+        if self._mostly(answer, is_label) and not any(self._mostly(n, is_label) for n in wrong):
+            raise _Doubt(
+                f"{answer!r} holds {self._example(answer)}, a number beside texts that are wrong"
+            )
+
     def _others(self) -> None:
         fits = {
             "rationale": lambda value: True,
@@ -198,16 +210,16 @@ class _Guessing:
             names = [n for n in self._named(field) if all(map(fit, self._values(n)))]
             if names:
                 self._columns[field] = min(names, key=lambda name: names_of.meaning(name)[1])
-        numbers = [n for n in self._named("question") if self._mostly(n, _is_label)]
+        numbers = [n for n in self._named("question") if self._mostly(n, is_label)]
         if numbers and "key" not in self._columns:
             self._columns["key"] = numbers[0]
 
     def _check_answers(self) -> None:
         name = self._columns.get("answer")
-        if not isinstance(name, str):
+        if not isinstance(name, str) or name in self._columns.get("choices", ()):
             return
         values = self._values(name)
-        numbers = [value for value in values if _is_label(value, most=5)]
+        numbers = [value for value in values if is_label(value, most=5)]
         if "choices" not in self._columns and len(numbers) == len(values) > 0:
             marks = any(re.search("[①-⑤]", str(value)) for value in values)
             if marks or len(values) > 2:
@@ -293,22 +305,3 @@ class _Guessing:
     def _example(self, name: str) -> str:
         values = self._values(name)
         return repr(str(values[0])[:40]) if values else "nothing"
-
-
-def _is_label(value: Any, most: float = math.inf) -> bool:
-    """Whether a cell holds a number, as that of a row or a choice: `3`, `1-2`, `③`, `3번`, `C`."""
-    written = str(value).strip()
-    if re.fullmatch(r"[0-9]{1,9}([.-][0-9]{1,9})?", written):
-        return float(written.replace("-", ".")) <= most
-    symbols = labels(written)
-    return bool(symbols) and all(
-        int(symbol) <= most if symbol.isdecimal() else symbol in CHOICE_MARKS or symbol in "abcde"
-        for symbol in symbols
-    )
-
-
-def _is_list(value: Any) -> bool:
-    try:
-        return len(listed(value, "")) > 1
-    except Refused:
-        return False

@@ -10,10 +10,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from koalign.data.formats.documents import Document, Row, drop
-from koalign.data.formats.fields import ZERO, Refused, is_missing, optional
-from koalign.data.formats.format import Columns, Format, source_in_yaml
-from koalign.data.formats.generic import mapped
-from koalign.data.formats.guessing import Guess, guess, most_likely
+from koalign.data.formats.fields import UNCLEAR, ZERO, Refused, is_missing, optional
+from koalign.data.formats.format import Columns, Format, Guess, source_in_yaml
+from koalign.data.formats.generic import mapped, rights_text
+from koalign.data.formats.guessing import guess, most_likely
 from koalign.data.formats.kinds import guess_kind
 from koalign.data.formats.tidy import tidy
 from koalign.records import Drop, FreeKind, KoalignError, Problem, Ranking, content_hash
@@ -52,8 +52,8 @@ class Reading:
     """Document -> its columns, where they were guessed."""
     notes: dict[str, list[str]] = field(default_factory=dict)
     """What people should know of how documents were read -> these documents."""
-    from_zero: dict[str, int] = field(default_factory=dict)
-    """Document whose answers seem to count from 0 -> rows with the answer 0."""
+    from_zero: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Document whose answers may count from 0 -> rows with the answer 0, and rows whose choices do."""
 
     @property
     def problems(self) -> list[Problem]:
@@ -127,6 +127,10 @@ def read(
         if guessed:
             reading.columns[document.name] = guessed.columns
             notes.append(_told(guessed))
+        if rights_text(guessed.columns if guessed else columns or {}):
+            notes.append(
+                "choices stand in the order of their texts, for the right one has a column"
+            )
         if table.header_line != document.header_line:
             notes.append(f"the header is on line {table.header_line}")
         for note in notes:
@@ -194,17 +198,18 @@ def _read_rows(
     *,
     needs_answers: bool,
 ) -> None:
-    other_splits = zeros = 0
+    other_splits = zeros = unclear = 0
     before = len(into.records)
     open_kind: list[int] = []
     for row in format.rows(document):
         if answer_from == 0 and isinstance(row, Row):
             row = replace(row, answer_from=0)
-        record = row if isinstance(row, Drop) else _read_row(row, format)
+        record = row if isinstance(row, Drop) else _read_row(row, format, answer_from)
         if isinstance(row, Row) and isinstance(record, Drop) and record.reason.startswith("answer"):
             zeros += record.reason == ZERO
+            unclear += record.reason == UNCLEAR
             if not needs_answers:
-                record = _read_row(_without_answer(row, record), format)
+                record = _read_row(_without_answer(row, record), format, answer_from)
         problem = record.problem if isinstance(record, Ranking) else record
         if split and isinstance(problem, Problem) and problem.split not in ("", split):
             other_splits += 1
@@ -229,8 +234,13 @@ def _read_rows(
         and str(len(record.choices)) in record.answers
         for record in read_now
     )
-    if answer_from is None and zeros > MANY_ZEROS * last:
-        into.from_zero[document.name] = zeros
+    if unclear and not needs_answers:
+        note = (
+            "gold answers may count from 0 or 1 and are left aside; answer_from: 0 or 1 reads them"
+        )
+        into.notes.setdefault(note, []).append(document.name)
+    if answer_from is None and zeros + unclear > MANY_ZEROS * last:
+        into.from_zero[document.name] = zeros, unclear
 
 
 def _without_answer(row: Row, dropped: Drop) -> Row:
@@ -251,9 +261,11 @@ def _set_kind(name: str, numbers: Sequence[int], kind: FreeKind | None, into: Re
             into.records[number] = problem.model_copy(update={"kind": kind})
 
 
-def _read_row(row: Row, format: Format) -> Problem | Ranking | Drop:
+def _read_row(row: Row, format: Format, answer_from: int | None) -> Problem | Ranking | Drop:
     try:
         record = format.problem(row)
+        if answer_from is None and isinstance(record, Problem) and format.is_unclear(row, record):
+            raise Refused(UNCLEAR, f"answer: choice {', '.join(record.answers)}, or the next one")
     except Refused as refused:
         return drop(row.place, refused.reason, refused.detail, _key_of(row, format))
     except ValidationError as error:

@@ -8,8 +8,8 @@ from typing import Any
 
 from koalign.data.formats.documents import Document, open_documents
 from koalign.data.formats.files import of_other_kinds
-from koalign.data.formats.format import Columns, source_in_yaml
-from koalign.data.formats.guessing import Guess, guess, most_likely
+from koalign.data.formats.format import Columns, Guess, source_in_yaml
+from koalign.data.formats.guessing import guess, most_likely
 from koalign.data.formats.hub import PREFIX, open_hub
 from koalign.data.formats.read import OTHER_SPLIT, Reading, read
 from koalign.jsonl import on_disk
@@ -72,10 +72,16 @@ def read_source(
                 path, wanted, needs_answers=False, **given | {"answer_from": 0, "split": split}
             )
         reading.from_zero = {}
-    for name, zeros in reading.from_zero.items():
+    for name, (zeros, unclear) in reading.from_zero.items():
+        source = source_in_yaml(path, **given | {"answer_from": 0})
+        if unclear:
+            raise KoalignError(
+                f"{name}: choices are numbered from 0, and {zeros + unclear} answers may be such numbers "
+                f"or count from 1. Write {source} where the first choice is 0, answer_from: 1 where it is 1"
+            )
         raise KoalignError(
             f"{name}: the answers seem to count from 0: {zeros} are 0, and hardly one is the last "
-            f"choice. Write {source_in_yaml(path, **given | {'answer_from': 0})} in its place, "
+            f"choice. Write {source} in its place, "
             "answer_from: 1 where 0 stands for no answer, or count from 1 in the file"
         )
     if not reading.problems and not reading.rankings:
