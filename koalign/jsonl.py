@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 from pydantic import ValidationError
 
@@ -18,6 +18,30 @@ from koalign.records import KoalignError, Record
 MOST_BYTES = 2**28
 """Of a JSON file that is read whole; a tokenizer.json has some ten megabytes."""
 R = TypeVar("R", bound=Record)
+
+
+class FieldError(NamedTuple):
+    """What pydantic finds wrong with one field."""
+
+    field: str
+    """Its dotted name; empty: the record as a whole."""
+    message: str
+    type: str
+    """pydantic's word for the error."""
+    input: Any
+
+
+def field_errors(error: ValidationError) -> list[FieldError]:
+    """All of an error, with the messages of koalign's own validators as they were written."""
+    return [
+        FieldError(
+            ".".join(map(str, e["loc"])),
+            e["msg"].removeprefix("Value error, "),
+            e["type"],
+            e["input"],
+        )
+        for e in error.errors()
+    ]
 
 
 def read_jsonl(path: Path, record: type[R]) -> list[R]:
@@ -56,14 +80,12 @@ def parse_record(record: type[R], value: Any, place: str) -> R:
     try:
         return record.model_validate(value, strict=False)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        if first["type"] == "extra_forbidden":
+        field, message, type_, found = field_errors(error)[0]
+        if type_ == "extra_forbidden":
             near = get_close_matches(field, record.model_fields, n=1)
             message = "unknown key" + (f"; did you mean {near[0]!r}?" if near else "")
-        elif first["type"] not in {"missing", "value_error"}:
-            message += f", found {reprlib.repr(first['input'])}"
+        elif type_ not in {"missing", "value_error"}:
+            message += f", found {reprlib.repr(found)}"
         raise KoalignError(f"{place}: {field + ': ' if field else ''}{message}") from None
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from koalign.jsonl import read_json, write_json
+from koalign.jsonl import field_errors, read_json, write_json
 from koalign.records import KoalignError, Problem
 from koalign.text.visible import say
 
@@ -58,8 +58,7 @@ def with_model(config: Config, path: str) -> Config:
     try:
         model = Model(**{**config.model.model_dump(), "path": path})
     except ValidationError as error:
-        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise KoalignError(f"--model: {reason}") from None
+        raise KoalignError(f"--model: {field_errors(error)[0].message}") from None
     return config.model_copy(update={"model": model})
 
 

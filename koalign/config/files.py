@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from koalign.config.inputs import Sampling, Section, Source
 from koalign.config.sections import ASSETS, Config
-from koalign.jsonl import on_disk
+from koalign.jsonl import field_errors, on_disk
 from koalign.records import KoalignError
 from koalign.yaml_text import parse_nodes, parse_yaml, read_text
 
@@ -60,12 +60,9 @@ def parse_source(text: str) -> Source:
     try:
         return Source.model_validate(parse_yaml(text, text))
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        known = f" (known: {', '.join(Source.model_fields)})" * (first["type"] == "extra_forbidden")
-        raise KoalignError(
-            f"{text}: {key}: {first['msg'].removeprefix('Value error, ')}{known}"
-        ) from None
+        first = field_errors(error)[0]
+        known = f" (known: {', '.join(Source.model_fields)})" * (first.type == "extra_forbidden")
+        raise KoalignError(f"{text}: {first.field}: {first.message}{known}") from None
 
 
 SPLITS = ("train", "dev", "test")
@@ -158,16 +155,16 @@ def _merge(into: dict[str, Any], new: dict[str, Any]) -> None:
 
 
 def _explain(error: ValidationError, places: dict[str, str]) -> str:
-    errors = error.errors()
+    errors = field_errors(error)
     # An unknown key first: a missing one may be what was meant by it.
-    first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
-    key = ".".join(str(part) for part in first["loc"])
+    first = next((e for e in errors if e.type == "extra_forbidden"), errors[0])
+    key = first.field
     # A single source needs no list around it, and then has no number in the file.
     plain = re.sub(r"\.\d+\b", "", key)
     named = (key, plain, key.rpartition(".")[0], plain.rpartition(".")[0])
     place = next((places[name] for name in named if name in places), "")
     where = f"{place}: " if place else ""
-    if first["type"] == "extra_forbidden":
+    if first.type == "extra_forbidden":
         in_sources = [f"data.{split}.{name}" for split in SPLITS for name in Source.model_fields]
         known = [*known_keys(), *in_sources]
         # Names of one section only: what sections share would make any two keys alike.
@@ -185,9 +182,8 @@ def _explain(error: ValidationError, places: dict[str, str]) -> str:
             )
         )
         return f"{where}unknown key {key!r}; {hint}"
-    if first["type"] == "missing":
+    if first.type == "missing":
         return f"{where}key {key!r} is missing; `koalign init` writes a koalign.yaml with every key"
-    message = first["msg"].removeprefix("Value error, ")
-    quiet = first["type"] == "value_error" or key in ("teacher.key_env", "teacher.url")
-    found = "" if quiet else f", found {reprlib.repr(first['input'])}"
-    return f"{where}{key + ': ' if key else ''}{message}{found}"
+    quiet = first.type == "value_error" or key in ("teacher.key_env", "teacher.url")
+    found = "" if quiet else f", found {reprlib.repr(first.input)}"
+    return f"{where}{key + ': ' if key else ''}{first.message}{found}"

@@ -16,6 +16,7 @@ from koalign.data.formats.generic import mapped, rights_text
 from koalign.data.formats.guessing import guess, most_likely
 from koalign.data.formats.kinds import guess_kind
 from koalign.data.formats.tidy import tidy
+from koalign.jsonl import field_errors
 from koalign.records import Drop, FreeKind, KoalignError, Problem, Ranking, content_hash
 from koalign.text.korean import fold
 from koalign.text.visible import shown
@@ -269,10 +270,8 @@ def _read_row(row: Row, format: Format, answer_from: int | None) -> Problem | Ra
     except Refused as refused:
         return drop(row.place, refused.reason, refused.detail, _key_of(row, format))
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        detail = f"{name}: {message}" if name else message
+        first = field_errors(error)[0]
+        detail = f"{first.field}: {first.message}" if first.field else first.message
         return drop(row.place, "invalid", detail, _key_of(row, format))
     if isinstance(record, Ranking):
         return record.model_copy(update={"problem": _named(record.problem, format, row)})
