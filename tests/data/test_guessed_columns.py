@@ -101,6 +101,9 @@ TABLES = {
     "numbers for the right answer and wrong ones": (
         "문제,정답,오답1,오답2\n나라는?,3,1,2\n", {"choices": ("1", "2", "3"), "answers": ("3",)},
     ),
+    "wrong answers with the number that each has": (
+        "문제,정답,오답1,오답2\n나라는?,① 조선,② 신라,③ 고려\n", {"choices": ("고려", "신라", "조선"), "answers": ("3",)},
+    ),
     "one name for wrong answers, and one that is empty": (
         "문제,정답,오답,오답,오답\n나라는?,조선,신라,고려,\n", {"choices": ("고려", "신라", "조선"), "answers": ("3",)},
     ),

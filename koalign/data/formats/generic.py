@@ -23,6 +23,7 @@ from koalign.data.formats.documents import Document, Row
 from koalign.data.formats.format import Columns, Format
 from koalign.data.formats.split_names import split_in_name
 from koalign.records import KoalignError, Problem
+from koalign.text.choices import unnumbered
 
 TEXTS = ("passage", "box", "group", "split", "source", "key", "subject", "rationale")
 OPTIONS = ("answer_is", "answer_from")
@@ -62,14 +63,16 @@ def mapped(columns: Columns) -> Format:
     def fits(document: Document) -> bool:
         return set(named) <= document.columns
 
-    right = rights_text(columns)
-    answer_is = _one(columns, "answer_is") or ("text" if right else "any")
+    right, answer_is = None, _one(columns, "answer_is") or "any"
+    if rights_text(columns):
+        right, answer_is = [*_choice_columns(columns)].index(_one(columns, "answer")), "text"
 
     def problem(row: Row) -> Problem:
         choices = _choices(row, columns)
-        if right:  # which would always come first
-            choices = tuple(sorted(choices))
         value = row.fields.get(_one(columns, "answer"))
+        if right is not None and right < len(choices):  # which would always come first
+            bare = unnumbered(choices)
+            choices, value = tuple(sorted(bare)), bare[right]
         if choices:
             answers = ANSWERS[answer_is](value, choices, row.answer_from)
         else:
