@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from safetensors import SafetensorError, safe_open
 
-from koalign.hashing import remembered
+from koalign.hashing import hash_path, remembered
 from koalign.jsonl import read_small
 from koalign.records import KoalignError
 
@@ -34,6 +34,7 @@ def refuse_broken_base(folder: Path) -> None:
                 f"{shard}: is not there, and {INDEX} names it; download it into this folder"
             )
         refuse_infinite(shard, BASE_AGAIN)
+        hash_path(shard)  # remembered for the weight hash, while the shard is in memory
 
 
 def refuse_infinite(path: Path, remedy: str) -> None:

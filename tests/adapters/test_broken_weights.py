@@ -16,6 +16,7 @@ from support.tiny_models import CONFIGS, tiny
 from support.training import MODEL, base_of_tests
 from transformers import AutoTokenizer
 
+from koalign import hashing
 from koalign.adapters.base import identify, load_base, load_tokenizer
 from koalign.adapters.cards import check_adapter, read_card, write_card
 from koalign.adapters.export import export
@@ -179,3 +180,16 @@ def test_an_adapter_with_a_resized_embedding_is_refused(tmp_path):
     same = get_peft_model(load_base(MODEL, quantized=False), config)
     same.save_pretrained(tmp_path / "b", save_embedding_layers=True)
     check_adapter(tmp_path / "b", base_of_tests(), None)
+
+
+def test_each_shard_is_checked_and_hashed_before_the_next_is_read(base, tmp_path, monkeypatch):
+    shards = sharded(base)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(hashing, "LARGE", 0)
+    hashing._memory.cache_clear()
+    identify(Model(path=str(base)))
+    inodes = {str(shard.stat().st_ino): shard for shard in shards}
+    read = [key.split(" ") for key in read_json(tmp_path / hashing.MEMORY)]
+    reads = [(what, inodes[inode]) for what, _, inode, *_ in read if inode in inodes]
+    assert reads == [(what, shard) for shard in shards for what in ("finite", "sha256")]
+    hashing._memory.cache_clear()
