@@ -80,6 +80,8 @@ def arguments(engine: Engine, model: Model, situation: Situation, tokens: int) -
         "logprobs_mode": "raw_logprobs",  # of the model, before temperature and top_p
         # Compiling takes longer than a CPU run gains.
         "enforce_eager": section.enforce_eager or not situation.gpus,
+        # vLLM 0.32 on a CPU ends with an error where a prompt of a seeded request is cut into chunks.
+        "enable_chunked_prefill": None if situation.gpus else False,
         "trust_remote_code": model.trust_remote_code,
         "kv_cache_dtype": section.kv_cache_dtype,
         "tensor_parallel_size": section.tensor_parallel_size,

@@ -235,6 +235,20 @@ def test_vllm_samples_repeat_with_their_seed_and_carry_untempered_logprobs(vllm,
 
 
 @needs_vllm
+def test_vllm_samples_more_prompts_than_one_of_its_steps_takes(vllm, tokenizer, adapters):
+    """A step of vLLM takes 4,096 tokens; on a CPU it ended where a prompt was cut there."""
+    asked = [RENDERER.render(problem, "answer") for problem in exam("train")[:60]]
+    ids = prompt_ids(tokenizer, asked)
+    assert sum(map(len, ids)) > 2 * 4096
+    requests = [
+        Request(prompt.problem_id, tuple(tokens), adapters[0])
+        for prompt, tokens in zip(asked, ids, strict=True)
+    ]
+    first, again = (tokens(ask(vllm, requests, WARM, n=2)) for _ in range(2))
+    assert first == again
+
+
+@needs_vllm
 @pytest.mark.parametrize("temperature", [0.7, 1.5])
 def test_samples_of_vllm_are_those_of_the_model_in_training(vllm, requests, adapters, temperature):
     """Whatever they are drawn at: log-probabilities are of the model itself on both sides."""

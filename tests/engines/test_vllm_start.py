@@ -73,6 +73,7 @@ def test_bitsandbytes_that_vllm_does_not_have_is_refused_with_what_to_take():
 def test_unset_keys_are_left_to_vllm_and_extra_is_passed_on():
     on_cpu = arguments(Engine(), PLAIN, CPU, 512)
     assert on_cpu["logprobs_mode"] == "raw_logprobs"  # of the model, whatever the temperature
+    assert on_cpu["enable_chunked_prefill"] is False
     assert on_cpu["enforce_eager"] and "gpu_memory_utilization" not in on_cpu
     assert not {"quantization", "max_num_seqs"} & on_cpu.keys()
     section = Vllm(max_num_seqs=8, kv_cache_dtype="fp8", cpu_offload_gb=4, extra={"block_size": 32})
@@ -82,6 +83,7 @@ def test_unset_keys_are_left_to_vllm_and_extra_is_passed_on():
         "fp8",
         32,
     )
+    assert "enable_chunked_prefill" not in on_gpu
     assert on_gpu["gpu_memory_utilization"] == 0.85 and not on_gpu["enforce_eager"]
 
 
