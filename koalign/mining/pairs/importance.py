@@ -73,15 +73,15 @@ def importance(
             name = _name(pair, side)
             if name in drawn:
                 sums[name] = sum(own) - drawn[name], len(own)
-    return _of_differences(sums) if sums else None
+    return importance_of(sums) if sums else None
 
 
 def _name(pair: Pair, side: Completion) -> tuple[str, tuple[int, ...], tuple[int, ...]]:
     return pair.problem_id, pair.permutation, side.token_ids
 
 
-def _of_differences(sums: Mapping[Any, tuple[float, int]]) -> Importance:
-    """Of the differences of the sums, training less engine, and the lengths in tokens."""
+def importance_of(sums: Mapping[Any, tuple[float, int]]) -> Importance:
+    """Of completions: the differences of their sums, training less engine, and their lengths in tokens."""
     differences = [difference for difference, _ in sums.values()]
     a_token = [difference / length for difference, length in sums.values()]
     top = max(differences)
