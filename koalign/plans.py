@@ -64,7 +64,9 @@ def _difference(made: Plan, plan: Plan, inputs: Mapping[str, Path]) -> str:
             f"{key} = {old.get(key)!r}, and it is now {new.get(key)!r}" for key in changed[:MOST]
         ]
         more = f"; and {len(changed) - MOST} more" if changed[MOST:] else ""
-        again = [f"-s {_setting(key, old[key])}" for key in changed[:MOST] if key in old]
+        # has_judge is no key of its own: it stands for judge.url, which is no part of a plan.
+        given = [key for key in changed[:MOST] if key in old and key != "has_judge"]
+        again = [f"-s {_setting(key, old[key])}" for key in given]
         which = "them" if again[1:] else "it"
         remedy = f"; repeat {' '.join(again)}, or put {which} into koalign.yaml" if again else ""
         return "; ".join(told) + more + remedy

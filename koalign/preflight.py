@@ -16,7 +16,7 @@ from netrc import NetrcParseError, netrc
 from pathlib import Path
 from typing import Any, TypeVar
 
-from koalign.config.inputs import Source
+from koalign.config.inputs import Source, Teacher
 from koalign.config.sections import Config, resolve_path
 from koalign.data.formats.read import Reading
 from koalign.data.formats.sources import read_source
@@ -29,7 +29,7 @@ from koalign.engines.teacher import refuse_no_address
 from koalign.guard import context_of, needs_probe
 from koalign.hashing import PLAN
 from koalign.jsonl import read_jsonl, read_record
-from koalign.manifests import read_manifest
+from koalign.manifests import ROUND, read_manifest
 from koalign.planning.shape import Shape
 from koalign.plans import Plan, other_plan
 from koalign.records import KoalignError, Problem, Ranking
@@ -64,7 +64,7 @@ def findings(
     flight = _Preflight(config, stages, run_dir, force, shape)
     flight.model()
     flight.settings()
-    flight.teacher(dry_run=read_all)
+    flight.servers(dry_run=read_all)
     flight.tracking()
     flight.made()
     flight.data(read_all)
@@ -142,21 +142,26 @@ class _Preflight:
         if config.sft.epochs == "auto" and not (config.data.dev or config.data.dev_share):
             self.found.append(str(needs_probe("sft", NO_DEV, "set data.dev")))
 
-    def teacher(self, *, dry_run: bool) -> None:
-        """Address, key and client of a teacher that writes hints."""
-        teacher = self.config.teacher
-        if "candidates" not in self.names or self.config.candidates.source != "teacher":
-            return
-        if not self.force and self._is_done(self.run_dir / "candidates"):
-            return
-        self.catch(lambda: refuse_no_address(teacher))
-        if teacher.url:
+    def servers(self, *, dry_run: bool) -> None:
+        """Address, key and client of a teacher that writes hints, and of a judge."""
+        config = self.config
+        if config.candidates.source == "teacher" and self._to_do("candidates"):
+            self._server(config.teacher, "candidates.source: a teacher", dry_run)
+        if config.has_judge and self._to_do("pairs", "evaluate"):
+            self._server(config.judge, "judge.url: a judge", dry_run)
+
+    def _to_do(self, *names: str) -> bool:
+        """Whether one of these stages, of any round, is still to be made."""
+        own = [name for name in self.names if name.partition(ROUND)[0] in names]
+        return any(self.force or not self._is_done(self.run_dir / name) for name in own)
+
+    def _server(self, section: Teacher, user: str, dry_run: bool) -> None:
+        self.catch(lambda: refuse_no_address(section))
+        if section.url:
             read = key_in_environment if dry_run else read_key  # only a run may ask for permission
-            self.catch(lambda: read(teacher))
+            self.catch(lambda: read(section))
         if not importlib.util.find_spec("openai"):
-            self.found.append(
-                "candidates.source: a teacher needs the openai client; pip install 'koalign[endpoint]'"
-            )
+            self.found.append(f"{user} needs the openai client; pip install 'koalign[endpoint]'")
 
     def tracking(self) -> None:
         wandb = self.config.tracking.wandb
@@ -222,10 +227,10 @@ class _Preflight:
         self.catch(lambda: teachable(renderer, train))
         verifiable = any(map(renderer.can_verify, train))
         # Where an evaluation follows, the chain ends with SFT.
-        if not (splits.rankings or verifiable or "evaluate" in self.names):
+        if not (splits.rankings or verifiable or config.has_judge or "evaluate" in self.names):
             self.found.append(
                 f"data.train: no rule can verify answers of kind {kinds}, and samples become pairs only "
-                "where one can; take problems of kind choice, short or span, or rankings"
+                "where one can; take problems of kind choice, short or span, rankings, or a judge"
             )
         if config.data.test:
             self.catch(lambda: refuse_unanswered(test))

@@ -229,7 +229,8 @@ class Pair(Record):
     rejected: Completion
     reason: str
     """Why this rejected completion was chosen: hard or random; ranked (an annotator's ranking that the
-    rule confirms); native (an annotator's ranking alone)."""
+    rule confirms); native (an annotator's ranking alone); judged (a judge's verdict, alike in both
+    orders)."""
     permutation: tuple[int, ...] = ()
     """The order in which the prompt shows the choices; empty: as they stand."""
 

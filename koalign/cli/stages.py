@@ -106,15 +106,19 @@ def _tell_outdated(stages: Sequence[Stage], config: Config, run_dir: Path) -> No
             )
 
 
-def _ends_with_sft(stages: Sequence[Stage], run_dir: Path) -> bool:
+def _ends_with_sft(stages: Sequence[Stage], config: Config, run_dir: Path) -> bool:
     """Whether stages that end with an evaluation would make pairs of nothing, which is said."""
     from koalign.stages.pipeline import makes_no_pairs
 
-    no_pairs = any(stage.name == "evaluate" for stage in stages) and makes_no_pairs(run_dir)
+    no_pairs = (
+        any(stage.name == "evaluate" for stage in stages)
+        and not config.has_judge
+        and makes_no_pairs(run_dir)
+    )
     if no_pairs:
         say(
-            "all training problems have long answers, which no rule verifies, and there are no rankings: "
-            "no pairs, so the chain ends with SFT"
+            "all training problems have long answers, which no rule verifies, and there are no rankings "
+            "and no judge: no pairs, so the chain ends with SFT"
         )
     return no_pairs
 
@@ -139,7 +143,7 @@ def execute_each(
         later = stages[number:]
         if stage.name == "prepare" and ran and len(later) > 1:
             refuse(data_findings(config, stages, run_dir))
-        if stage.name == "prepare" and _ends_with_sft(later, run_dir):
+        if stage.name == "prepare" and _ends_with_sft(later, config, run_dir):
             execute_each(without_pairs(later), config, run_dir, force, seed)
             return
         if stage.name == "hints" and not made.counts["kept"] and later[-1].name == "evaluate":
@@ -181,7 +185,7 @@ def run_stages(
     if command == "evaluate":
         _warn_without_hints(config)
     with locked(run_dir):
-        if command == "evaluate" and _ends_with_sft(stages, run_dir):
+        if command == "evaluate" and _ends_with_sft(stages, config, run_dir):
             stages = without_pairs(stages)
         _tell_outdated(stages, config, run_dir)
         execute_each(stages, config, run_dir, force)

@@ -40,7 +40,7 @@ def load_config(files: Sequence[Path], overrides: Sequence[str] = ()) -> Config:
         if not found or not key:
             raise KoalignError(f"-s {override}: expected section.key=value")
         # A key or a password that somebody gave by mistake is not repeated.
-        secret = key.startswith("teacher") or "://" in text
+        secret = key.startswith(("teacher", "judge")) or "://" in text
         place = f"-s {key}=…" if secret else f"-s {override}"
         _merge(merged, _nested(key.split("."), parse_yaml(text, place)))
         places[key] = place
@@ -184,6 +184,6 @@ def _explain(error: ValidationError, places: dict[str, str]) -> str:
         return f"{where}unknown key {key!r}; {hint}"
     if first.type == "missing":
         return f"{where}key {key!r} is missing; `koalign init` writes a koalign.yaml with every key"
-    quiet = first.type == "value_error" or key in ("teacher.key_env", "teacher.url")
+    quiet = first.type == "value_error" or re.fullmatch(r"(teacher|judge)\.(key_env|url)", key)
     found = "" if quiet else f", found {reprlib.repr(first.input)}"
     return f"{where}{key + ': ' if key else ''}{first.message}{found}"

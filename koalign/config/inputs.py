@@ -233,6 +233,8 @@ class Teacher(Section):
             "tries", "price_in", "price_out", "max_cost", "max_failures", "max_tokens_key",
         }
     )  # fmt: skip
+    name: ClassVar[str] = "teacher"
+    """Of the section, for messages."""
 
     url: str | None = None
     """Where it is, such as `http://127.0.0.1:8000/v1`; null: no teacher. The same model at another
@@ -279,9 +281,11 @@ class Teacher(Section):
     def _an_address_without_secrets(cls, url: str | None) -> str | None:
         if url is None:
             return None
-        refuse_secrets(url, "the environment variable that teacher.key_env names")
+        refuse_secrets(url, f"the environment variable that {cls.name}.key_env names")
         if "#" in url:
-            raise ValueError("an address here has nothing after `#`; the model is teacher.model")
+            raise ValueError(
+                f"an address here has nothing after `#`; the model is {cls.name}.model"
+            )
         return url.rstrip("/")
 
     @field_validator("key_env")
@@ -307,3 +311,15 @@ class Teacher(Section):
         if self.max_cost is not None and not (self.price_in and self.price_out):
             raise ValueError("max_cost cannot be kept without price_in and price_out")
         return self
+
+
+class Judge(Teacher):
+    """A server of the same kind, asked which of two long answers is better, once in each order."""
+
+    name: ClassVar[str] = "judge"
+
+    url: str | None = None
+    """Where it is; null: no judge. Its verdicts on samples become pairs, and those on the answers of two
+    steps a win rate."""
+    temperature: float | None = Field(default=0, ge=0)
+    """null: not sent, for a model that takes none."""

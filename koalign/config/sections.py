@@ -9,7 +9,16 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from koalign.config.engine import Engine
-from koalign.config.inputs import Candidates, Data, Model, Prompt, Sampling, Section, Teacher
+from koalign.config.inputs import (
+    Candidates,
+    Data,
+    Judge,
+    Model,
+    Prompt,
+    Sampling,
+    Section,
+    Teacher,
+)
 from koalign.config.training import Dpo, Optimization, Probing, Sft, Training
 from koalign.jsonl import on_disk
 
@@ -179,6 +188,7 @@ class Config(Section):
     engine: Engine = Engine()
     training: Training = Training()
     teacher: Teacher = Teacher()
+    judge: Judge = Judge()
     probe: Probing = Probing()
     sft: Sft = Sft()
     sample: Sample = Sample()
@@ -203,6 +213,11 @@ class Config(Section):
         """Whether hints come from anywhere, so that the chain goes on after DPO."""
         source = self.candidates.source
         return bool(self.data.hints) if source == "file" else source != "none"
+
+    @property
+    def has_judge(self) -> bool:
+        """Whether a judge compares long answers, so that they are sampled too."""
+        return self.judge.url is not None
 
     def only(self, sections: Iterable[str]) -> Config:
         """This config without its other sections; to read one of those is an AttributeError."""

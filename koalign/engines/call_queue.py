@@ -68,7 +68,7 @@ class CallQueue:
                 return
             try:
                 reply = await chat.complete(
-                    self._client, self._request(name, call), self.section.timeout, self._key
+                    self._client, self._request(name, call), self.section, self._key
                 )
             except RequestError as error:
                 last = error.then != "again" or tries == self.section.tries
@@ -101,7 +101,7 @@ class CallQueue:
             if self.budget.reserved == NOTHING:
                 self._end(
                     f"the next call can cost up to {self.budget.cost(most):.4f} and may pass "
-                    f"teacher.max_cost {self.section.max_cost:g}; raise that"
+                    f"{self.section.name}.max_cost {self.section.max_cost:g}; raise that"
                 )
             else:  # what is under way may cost less than was set aside for it
                 self._settled.clear()
@@ -135,7 +135,7 @@ class CallQueue:
         if used is None and self.section.max_cost is not None:
             self._end(
                 "the server does not say how many tokens a reply has (no usage), so that "
-                "teacher.max_cost cannot be kept; set it to null or ask another server"
+                f"{self.section.name}.max_cost cannot be kept; set it to null or ask another server"
             )
 
     def _failed(
@@ -192,12 +192,12 @@ def only_model(section: Teacher, key: str) -> str:
         names = served_models(section.url or "", key, section.timeout, section.tries - 1)
     except RequestError as error:
         raise KoalignError(
-            f"teacher.model: not set, and {section.url} does not say what it serves: "
+            f"{section.name}.model: not set, and {section.url} does not say what it serves: "
             f"{remedy(error, section)}"
         ) from None
     if len(names) != 1:
         raise KoalignError(
-            f"teacher.model: {section.url} serves {len(names)} models; name one: "
+            f"{section.name}.model: {section.url} serves {len(names)} models; name one: "
             f"{', '.join(names[:10]) or 'none is named'}"
         )
     return names[0]
@@ -208,8 +208,8 @@ def remedy(error: RequestError, section: Teacher) -> str:
     advice = {
         401: f"the server does not take the key in {section.key_env}; export one that it knows",
         402: "the account of the key has nothing left to spend",
-        403: f"the server forbids it; look at teacher.model and at the key in {section.key_env}",
-        404: "look at teacher.url, which mostly ends in /v1, and at teacher.model",
+        403: f"the server forbids it; look at {section.name}.model and at the key in {section.key_env}",
+        404: f"look at {section.name}.url, which mostly ends in /v1, and at {section.name}.model",
     }.get(error.status or 0)
     return f"{error.error}; {advice}" if advice else error.error
 

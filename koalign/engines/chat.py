@@ -73,13 +73,13 @@ def key_in_environment(section: Teacher) -> str:
         if on_this_machine(section.url or ""):
             return ""
         raise KoalignError(
-            f"teacher.key_env: the environment variable {section.key_env} is not set, and "
+            f"{section.name}.key_env: the environment variable {section.key_env} is not set, and "
             f"{section.url} needs a key; export it there, or name the one that holds it"
         )
     if not (key.isascii() and key.isprintable()) or " " in key:
         raise KoalignError(
-            f"teacher.key_env: what {section.key_env} holds cannot be a key (a space, a line end or a "
-            "character that is not ASCII is in it); export it again"
+            f"{section.name}.key_env: what {section.key_env} holds cannot be a key (a space, a line end "
+            "or a character that is not ASCII is in it); export it again"
         )
     return key
 
@@ -114,10 +114,12 @@ def served_models(url: str, key: str, timeout: float, retries: int) -> list[str]
             raise request_error(error, timeout, key) from None
 
 
-async def complete(client: Any, request: Mapping[str, Any], timeout: float, key: str) -> ChatReply:
+async def complete(
+    client: Any, request: Mapping[str, Any], section: Teacher, key: str
+) -> ChatReply:
     """Send one request for a chat completion; raises RequestError for anything but a whole reply."""
     create = client.chat.completions.with_raw_response.create
-    body = await _send(create(**request), timeout, key)
+    body = await _send(create(**request), section, key)
     parsed = parse_reply(body, key)
     text, reason, used = parsed.text, parsed.finish_reason, parsed.used
 
@@ -129,27 +131,32 @@ async def complete(client: Any, request: Mapping[str, Any], timeout: float, key:
     if reason not in ("stop", "length"):
         raise failed(f"finish_reason {reason!r}, neither stop nor length")
     if not text.strip():
-        more = "; raise teacher.max_tokens" if reason == "length" else ""
+        more = f"; raise {section.name}.max_tokens" if reason == "length" else ""
         raise failed(f"an empty reply (finish_reason {reason}){more}")
     model = parsed.model or request["model"]
     return ChatReply(text, "length" if reason == "length" else "stop", used, one_line(model, key))
 
 
-async def _send(request: Any, timeout: float, key: str) -> bytes:
-    """The body of a successful response, complete within `timeout` seconds; raises RequestError."""
+async def _send(request: Any, section: Teacher, key: str) -> bytes:
+    """The body of a successful response, complete within the timeout; raises RequestError."""
     try:
         # The client's own timeout is one of silence; a server that trickles is never silent.
-        response = await asyncio.wait_for(request, timeout)
+        response = await asyncio.wait_for(request, section.timeout)
     except (TimeoutError, load_openai().OpenAIError) as error:
-        raise request_error(error, timeout, key) from None
+        raise request_error(error, section.timeout, key, section.name) from None
     return response.http_response.content
 
 
-def request_error(error: Exception, timeout: float, key: str) -> RequestError:
-    """An error of the openai client, or of asyncio.wait_for, as a RequestError."""
+def request_error(
+    error: Exception, timeout: float, key: str, section: str = "teacher"
+) -> RequestError:
+    """An error of the openai client, or of asyncio.wait_for, as a RequestError.
+
+    `section`: whose keys a remedy names.
+    """
     openai, cause = load_openai(), error.__cause__
     if isinstance(error, openai.APIStatusError):
-        return _status_error(error, key)
+        return _status_error(error, key, section)
     # Without a connection nothing can have been paid for.
     reached = type(cause).__name__ not in ("ConnectError", "ConnectTimeout")
     reason = str(cause or error) or type(cause or error).__name__
@@ -163,7 +170,7 @@ def request_error(error: Exception, timeout: float, key: str) -> RequestError:
     return RequestError(one_line(text, key), "again", used=None if reached else NOTHING)
 
 
-def _status_error(error: Any, key: str) -> RequestError:
+def _status_error(error: Any, key: str, section: str) -> RequestError:
     status = error.status_code
     if elsewhere := error.response.headers.get(ELSEWHERE):
         reason = (
@@ -182,7 +189,7 @@ def _status_error(error: Any, key: str) -> RequestError:
     if refused := refused_key(refusal):
         value = "max_completion_tokens" if refused == "max_tokens" else "null"
         setting = "max_tokens_key" if refused == "max_tokens" else refused
-        remedy = f"; for a teacher set teacher.{setting}: {value}"
+        remedy = f"; for a {section} set {section}.{setting}: {value}"
         return RequestError(reason + remedy, "next", status=status)
     return refusal
 

@@ -47,7 +47,9 @@ class TeacherResult:
 def refuse_no_address(section: Teacher) -> None:
     """Raises KoalignError where no server is named."""
     if section.url is None:
-        raise KoalignError("teacher.url: not set; name a server, such as http://HOST:8000/v1")
+        raise KoalignError(
+            f"{section.name}.url: not set; name a server, such as http://HOST:8000/v1"
+        )
 
 
 def ask_teacher(
@@ -92,8 +94,8 @@ def ask_teacher(
 def _refuse_unknown_cost(queue: CallQueue, log: Path) -> None:
     if queue.section.max_cost is not None and (silent := _unknown(queue.lines)):
         raise KoalignError(
-            f"{log}: {silent} replies of this log have no count of tokens, so that teacher.max_cost "
-            "cannot be kept; set it to null"
+            f"{log}: {silent} replies of this log have no count of tokens, so that "
+            f"{queue.section.name}.max_cost cannot be kept; set it to null"
         )
 
 

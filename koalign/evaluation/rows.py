@@ -50,6 +50,22 @@ class Difference(Record):
         return low is not None and low > 0 and (p is None or p < SIGNIFICANT)
 
 
+class WinRate(Record):
+    """How often a judge prefers the long answers of a step to those of the step before."""
+
+    value: float
+    """A tie, and verdicts that differ between the two orders, count half."""
+    low: float | None
+    """95 %, over passages; None with one passage."""
+    high: float | None
+    n: int
+    """Problems with a verdict."""
+    outcomes: dict[str, int]
+    """first: the step wins in both orders; second: the step before does."""
+    judge: str
+    """The model, as its server calls it."""
+
+
 class Row(Difference):
     """A row of a run's results.json; the difference is this row minus `against`."""
 
@@ -75,6 +91,8 @@ class Row(Difference):
     gain: bool | None
     """Steps: above every rival. Each test alone is at 5 %, and so is the conclusion from all of them
     (intersection-union test, Berger 1982). None: the base, a control, or a run without controls."""
+    win_rate: WinRate | None = None
+    """Steps: against the step before; None: no judge, no long answers, or no verdict."""
 
 
 def rows_of(predictions: Mapping[str, Sequence[Prediction]], *, concluded: bool) -> dict[str, Row]:

@@ -13,7 +13,7 @@ from koalign.data.preparing.preparation import FoundLeak
 from koalign.data.prompting.choices import gold_positions
 from koalign.evaluation.stats.tables import frequencies, quantiles
 from koalign.evaluation.stats.tables import histogram as counted_lengths
-from koalign.evaluation.stats.wording import hundredths, listed, percent
+from koalign.evaluation.stats.wording import hundredths, in_words, listed, percent
 from koalign.mining.pairs.pairing import PlacedPair
 from koalign.naming import counted
 from koalign.records import Problem
@@ -166,13 +166,19 @@ def print_pairs(report: Mapping[str, Any]) -> None:
     facts = [
         f"{counted(report['pairs'], 'pair')} ({listed(report['reasons'])})",
         f"of {counted(report['problems_with_pairs'], 'problem')}",
-        f"{report['problems']:,} sampled {report['n']} times: {rates}",
     ]
+    if report["problems"]:
+        facts.append(f"{report['problems']:,} sampled {report['n']} times: {rates}")
     if report["unverified"]:
         facts.append(
             f"{counted(report['unverified'], 'pair')} unverified: an annotator's word, no rule's"
         )
     print_lines(["; ".join(facts)])
+    if judge := report.get("judge"):
+        print_lines([
+            f"judge {judge['model'] or '(nothing asked)'}: {counted(judge['problems'], 'problem')} with "
+            f"long answers; comparisons: {in_words(judge['outcomes'])}; cost {judge['cost']:g}"
+        ])  # fmt: skip
     rows = []
     for side, lengths in report["lengths"].items():
         places = (
@@ -199,7 +205,7 @@ def pairs_page(
         "problems_with_pairs",
         "unverified",
     )
-    lengths = report["lengths"]
+    lengths, judge = report["lengths"], report.get("judge", {})
     first: dict[str, PlacedPair] = {}
     for placed in pairs:
         first.setdefault(placed.pair.problem_id, placed)
@@ -224,6 +230,11 @@ def pairs_page(
             ),
             bars("What the problems gave", report["uses"], "Each is a line of items.jsonl."),
             bars("What the grader said of the samples", report["verdicts"]),
+            bars(
+                f"Comparisons by the judge {judge.get('model')}",
+                judge.get("outcomes", {}),
+                "first, second: the better of two samples, the same in both orders.",
+            ),
             bars("Dropped, by reason", report["dropped"], "Each is a line of dropped.jsonl."),
             bars("Why the rejected side was taken", report["reasons"]),
             Part(

@@ -20,7 +20,14 @@ from koalign.data.prompting.escaping import escape_prompts
 from koalign.data.prompting.prompts import Renderer
 from koalign.data.prompting.tokens import completion_ids, prompt_ids
 from koalign.evaluation.rows import Difference, Metric, Row
-from koalign.evaluation.stats.wording import hundredths, interval, listed, p_value, points
+from koalign.evaluation.stats.wording import (
+    hundredths,
+    in_words,
+    interval,
+    listed,
+    p_value,
+    points,
+)
 from koalign.jsonl import parse_record, read_json
 from koalign.manifests import Manifest, output_of, read_manifest
 from koalign.mining.pairs.importance import Importance
@@ -179,9 +186,19 @@ def row_cells(name: str, row: Row) -> tuple[str, ...]:
 
 
 def conclusions(rows: Mapping[str, Row]) -> list[str]:
-    """One sentence a step: a gain, or which rows it does not beat; none for a run without controls."""
+    """Sentences on the steps: the win rate by a judge; a gain, or which rows a step does not beat.
+
+    The second for runs with controls only.
+    """
     sentences = []
     for name, row in rows.items():
+        if row.win_rate:
+            rate = row.win_rate
+            sentences.append(
+                f"{name}: wins over {row.against} by {rate.judge}, %: "
+                f"{with_interval(rate.value, rate.low, rate.high, hundredths)} of {rate.n:,} long answers "
+                f"({in_words(rate.outcomes)})"
+            )
         if row.gain is None:
             continue
         beaten = [rival for rival, gap in row.rivals.items() if gap.is_gain]

@@ -15,6 +15,7 @@ from koalign.answering.controls import (
     votes_at_equal_written,
 )
 from koalign.answering.evaluate import answer
+from koalign.answering.judged import with_win_rates
 from koalign.answering.results import write_results
 from koalign.answering.solving import Solver
 from koalign.answering.system import Answers, System, prediction_of
@@ -33,6 +34,7 @@ from koalign.evaluation.solving.voting import Attempt, answers_of, spent, vote_o
 from koalign.hashing import PLAN, hash_path
 from koalign.jsonl import read_jsonl, read_record, write_json
 from koalign.manifests import read_manifest
+from koalign.mining.distilling.teacher_calls import PAID, REPLIES
 from koalign.plans import Plan
 from koalign.provenance import measured
 from koalign.records import Base, KoalignError, Problem
@@ -56,7 +58,7 @@ SOLVE = ("abstraction", "answer")
 ADAPTERS = ("sft", "dpo", *SOLVE)
 
 
-def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
+def run(config: Config, inputs: Inputs, out: Path, *, has_judge: bool = False) -> StageResult:
     """Every step alone; where the run solves with hints, also that and its controls."""
     problems = read_jsonl(inputs[TEST], Problem)
     refuse_unanswered(problems)
@@ -76,13 +78,15 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
             _refuse_other_solutions(inputs, config.solve)
             report = evaluation.solve(inputs)
     rows = rows_of(evaluation.predictions, concluded=config.controls != "off")
+    metrics = {f"{_key(row)}_{name}": row.accuracy for name, row in rows.items()}
+    if has_judge:
+        rows, metrics["judge_cost"] = with_win_rates(
+            rows, problems, evaluation.predictions, config.judge, out / REPLIES
+        )
     if report:
         write_report(report, out / "solving.json", out / "solving.html", rows)
     write_json(out / "results.json", {name: row.model_dump() for name, row in rows.items()})
-    return StageResult(
-        counts={"problems": len(problems)},
-        metrics={f"{_key(row)}_{name}": row.accuracy for name, row in rows.items()},
-    )
+    return StageResult({"problems": len(problems)}, metrics)
 
 
 def refuse_unanswered(problems: Sequence[Problem]) -> None:
@@ -309,5 +313,6 @@ STAGE = Stage(
         ATTEMPTS,
         "engine.script",
     ),
+    keeps=PAID,
     version=11,
 )

@@ -1,4 +1,4 @@
-"""pairs: graded samples, and rankings -> preference pairs. Pure: takes seconds, needs no GPU."""
+"""pairs: graded samples, rankings, and what a judge prefers -> preference pairs. Needs no GPU."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from pathlib import Path
 
 from koalign.config.sections import Config
 from koalign.data.prompting.orders import Order, in_order
+from koalign.engines.judge import Judgement, judge
 from koalign.engines.opening import tokenizer_of
 from koalign.evaluation.stats.wording import in_words
 from koalign.guard import HELD_OUT, refuse_leaks, write_drops
 from koalign.jsonl import read_jsonl, read_record, write_atomically, write_json, write_jsonl
+from koalign.mining.distilling.teacher_calls import PAID, REPLIES
+from koalign.mining.pairs.judged import SamplePair, judged_pairs, sample_pairs
 from koalign.mining.pairs.mining import Item, SampledPrompt, mine_candidates
 from koalign.mining.pairs.pairing import (
     MINED,
@@ -42,14 +45,19 @@ REMEDIES = {
     "unreadable": "Most samples give no answer: raise sample.max_tokens, or "
     "train SFT longer (sft.epochs)",
     "no_better_than_guessing": "Most problems are right by guessing: raise sample.n, or train SFT longer",
-    "no_rule_verifies_it": "Long answers have no rule: give rankings as training data",
+    "no_rule_verifies_it": "Long answers have no rule: give rankings as training data, or name a judge "
+    "(judge.url)",
+    "judged_equal": "Most answers are equal to the judge: raise sample.temperature",
+    "position_inconsistent": "The judge prefers a place to an answer: take a better one (judge.model)",
+    "unreadable_verdict": "The judge gives no verdict that can be read: raise judge.max_tokens, or take "
+    "another (judge.model)",
 }
 """Why most problems gave no pair -> what to do."""
 OTHERWISE = "Raise sample.n or sample.temperature, or train SFT longer (sft.epochs)"
 
 
-def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
-    """Mine, add the rankings, drop near-identical pairs, then balance lengths and positions."""
+def run(config: Config, inputs: Inputs, out: Path, *, has_judge: bool = False) -> StageResult:
+    """Mine, add rankings and judged samples, drop near-identical pairs, then balance lengths and places."""
     base = read_record(inputs["prepare/base.json"], Base)
     problems = {p.id: p for p in read_jsonl(inputs["prepare/train.jsonl"], Problem)}
     rankings = read_jsonl(inputs["prepare/rankings.jsonl"], Ranking)
@@ -61,8 +69,9 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     learned = {name: problems[name] for name in sampled}
     refuse_leaks([*learned.values(), *(ranking.problem for ranking in rankings)], inputs)
 
+    by_judge = [name for name in sorted(sampled) if has_judge and problems[name].kind == "long"]
     items, candidates = [], {}
-    for name in sorted(sampled):
+    for name in sorted(sampled.keys() - by_judge):
         item, candidates[name] = mine_candidates(
             sampled[name],
             guess_level=config.pairs.guess_level,
@@ -87,7 +96,12 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
             limits=Limits(base.context, config.pairs.max_repetition, config.pairs.max_length_ratio),
             per_problem=config.pairs.per_problem,
         )
-    pairs, gone, ches = _screened(config, base, [*mined, *native], inputs["sft/adapter"])
+    judged: list[PlacedPair] = []
+    judgement: Judgement | None = None
+    if by_judge:
+        judged, gone, judgement = _judged(config, [sampled[name][0] for name in by_judge], out)
+        drops += gone
+    pairs, gone, ches = _screened(config, base, [*mined, *native, *judged], inputs["sft/adapter"])
     drops += gone
     items = _with_their_use(items, pairs, gone)
     for item in items:
@@ -101,6 +115,8 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     named = problems | {ranking.problem.id: ranking.problem for ranking in rankings}
     write_drops(out, drops, named.values())
     report = describe_pairs(items, pairs, drops, ches)
+    if judgement:
+        report["judge"] = {"problems": len(by_judge), **judgement.summary}
     write_json(out / "report.json", report)
     if not pairs:
         reasons = Counter(drop.reason for drop in drops)
@@ -118,7 +134,8 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
             "pairs": len(pairs),
             "problems_with_pairs": report["problems_with_pairs"],
             **count_reasons(drops, "dropped_"),
-        }
+        },
+        metrics={"cost": judgement.cost} if judgement else {},
     )
 
 
@@ -135,6 +152,28 @@ def _sampled_prompts(
         shown = in_order(problems[name], order)
         sampled[name].append(SampledPrompt(prompt, shown, samples[name, order]))
     return sampled
+
+
+def _judged(
+    config: Config, prompts: Sequence[SampledPrompt], out: Path
+) -> tuple[list[PlacedPair], list[Drop], Judgement]:
+    """Pairs of samples that the judge orders alike in both orders; its replies are logged in the stage."""
+    limits = config.pairs
+    compared: list[SamplePair] = []
+    drops: list[Drop] = []
+    for prompt in prompts:
+        own, gone = sample_pairs(
+            prompt,
+            per_problem=limits.per_problem,
+            max_repetition=limits.max_repetition,
+            max_length_ratio=limits.max_length_ratio,
+        )
+        compared += own
+        drops += gone
+    comparisons = [pair.comparison for pair in compared]
+    judgement = judge(config.judge, comparisons, out / REPLIES, title="pairs: judge")
+    pairs, undecided = judged_pairs(compared, judgement.outcomes)
+    return pairs, [*drops, *undecided], judgement
 
 
 def _screened(
@@ -191,5 +230,6 @@ STAGE = Stage(
     ),
     looks_at=HELD_OUT,
     continues=False,
+    keeps=PAID,
     version=6,
 )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from koalign.config.sections import Config
 from koalign.hashing import MANIFEST, PLAN
 from koalign.manifests import PRODUCERS, ROUND, read_manifest
-from koalign.run import Stage, in_round
+from koalign.run import Stage, StageResult, in_round
 from koalign.stages import (
     candidates,
     distill,
@@ -51,8 +52,9 @@ def stages_of(command: str, config: Config) -> tuple[Stage, ...]:
     (iterative DPO; Yuan et al., arXiv 2401.10020); all later stages use the last round.
     """
     rounds = config.dpo.rounds
+    pairing = _pair_stages(config)
     later = tuple(
-        _in_round(stage, number) for number in range(2, rounds + 1) for stage in (*PAIRS, *DPO)
+        _in_round(stage, number) for number in range(2, rounds + 1) for stage in (*pairing, *DPO)
     )
     last = {
         "dpo/adapter": f"{in_round('dpo', rounds)}/adapter",
@@ -65,13 +67,13 @@ def stages_of(command: str, config: Config) -> tuple[Stage, ...]:
     made = {
         "prepare": SFT[:1],
         "sft": SFT,
-        "dpo-pairs": PAIRS,
+        "dpo-pairs": pairing,
         "dpo": (*DPO, *later),
         "abstractions": hinting,
         "solve": solved,
         "evaluate": (*controls, *evaluated),
         "run": (
-            *SFT, *PAIRS, *DPO, *later, *hinting, *solved, *controls, *evaluated
+            *SFT, *pairing, *DPO, *later, *hinting, *solved, *controls, *evaluated
         ),
     }  # fmt: skip
     if command in ("run", "evaluate") and not config.has_hints:
@@ -126,7 +128,33 @@ def _evaluation(config: Config) -> tuple[tuple[Stage, ...], tuple[Stage, ...]]:
         if config.sft.epochs != "auto":
             controls += (sft.PLATEAU,)
     adapters = (f"{stage.name}/adapter" for stage in controls if stage is not traces.STAGE)
-    return controls, (replace(evaluate.STAGE, inputs=(*evaluate.STAGE.inputs, *adapters)),)
+    evaluated = replace(evaluate.STAGE, inputs=(*evaluate.STAGE.inputs, *adapters))
+    if config.has_judge:
+        evaluated = _with_judge(evaluated, evaluate.run)
+    return controls, (evaluated,)
+
+
+def _pair_stages(config: Config) -> tuple[Stage, ...]:
+    """Sampling and pairing; with a judge, of long answers too.
+
+    Its presence is part of the plan of both, and its settings of the second: other ones sample nothing
+    again.
+    """
+    if not config.has_judge:
+        return PAIRS
+    return (
+        replace(
+            samples.STAGE,
+            run=partial(samples.run, has_judge=True),
+            sections=(*samples.STAGE.sections, "has_judge"),
+        ),
+        _with_judge(pairs.STAGE, pairs.run),
+    )
+
+
+def _with_judge(stage: Stage, run: Callable[..., StageResult]) -> Stage:
+    """The stage, which calls the judge and depends on its settings."""
+    return replace(stage, run=partial(run, has_judge=True), sections=(*stage.sections, "judge"))
 
 
 def _hint_stages(config: Config) -> tuple[Stage, ...]:

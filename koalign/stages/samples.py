@@ -18,13 +18,15 @@ from koalign.renderer import open_renderer
 from koalign.run import PREPARED, Inputs, Stage, StageResult
 
 
-def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
+def run(config: Config, inputs: Inputs, out: Path, *, has_judge: bool = False) -> StageResult:
     """The `n` samples of a problem are shared out evenly among the orders of its choices."""
     base = read_record(inputs["prepare/base.json"], Base)
     train = read_jsonl(inputs["prepare/train.jsonl"], Problem)
     renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
-    # Of long answers no pairs are made: no rule tells a right sample from a wrong one.
-    problems = list(filter(renderer.can_verify, train))[: config.sample.limit]
+    # Of long answers only a judge makes pairs: no rule tells a right sample from a wrong one.
+    judged = has_judge and "long" in renderer.template.kinds
+    problems = [p for p in train if renderer.can_verify(p) or (judged and p.kind == "long")]
+    problems = problems[: config.sample.limit]
     adapter = inputs["sft/adapter"]
     refuse_leaks(problems, inputs)
     check_adapter(adapter, base, renderer.hash)

@@ -25,7 +25,7 @@ from koalign.records import (
     content_hash,
 )
 
-MINED = ("hard", "random")
+MINED = ("hard", "random", "judged")
 """The reasons of pairs whose sides the policy wrote; all others come from rankings."""
 
 
