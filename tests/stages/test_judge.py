@@ -9,12 +9,13 @@ import pytest
 import yaml
 from support.command import RUN, koalign
 from support.faulty_server import Server, faulty_server
-from support.problems import write_lines
+from support.problems import problem, write_lines
 
 from koalign.engines import call_queue
 from koalign.jsonl import read_jsonl
 from koalign.mining.distilling.teacher_calls import Reply
-from koalign.records import Drop, Pair, Sample
+from koalign.mining.pairs.mining import Item
+from koalign.records import Drop, Pair, Problem, Sample
 
 TERMS = ("주식교환", "흡수합병", "영업양도", "공개매수")
 SIDES = ("이사회", "채권자", "소수 주주", "자문사", "규제 당국")
@@ -115,6 +116,25 @@ def test_only_pairs_with_the_same_winner_in_both_orders_are_made_and_asked_once(
         assert (
             len(server.arrivals) == asked and (RUN / "pairs" / "pairs.jsonl").read_bytes() == before
         )
+
+
+def test_problems_that_a_rule_verifies_are_not_judged(questions):
+    choices = [problem(n) for n in range(4)]
+    write_lines(questions / "train.jsonl", [*choices, *ASKED[:4]])
+    with judging() as (server, settings):
+        settings = (*settings, "-s", "prompt.template=direct")
+        koalign("sft", *settings, code=0)
+        koalign("dpo-pairs", *settings, code=0)
+    assert {arrival.asked.count("사람이 사는 곳") for arrival in server.arrivals} == {0}
+    long = {p.id for p in read_jsonl(RUN / "prepare" / "train.jsonl", Problem) if p.kind == "long"}
+    items = read_jsonl(RUN / "pairs" / "items.jsonl", Item)
+    assert {item.use for item in items} == {"unreadable"} and len(items) == 4
+    pairs = read_jsonl(RUN / "pairs" / "pairs.jsonl", Pair)
+    assert len(long) == 4 and {pair.problem_id for pair in pairs} <= long
+    accounted = {drop.problem_id for drop in read_jsonl(RUN / "pairs" / "dropped.jsonl", Drop)}
+    assert accounted | {pair.problem_id for pair in pairs} == long | {
+        item.problem_id for item in items
+    }
 
 
 @pytest.mark.parametrize(
