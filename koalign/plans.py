@@ -56,6 +56,13 @@ def other_plan(folder: Path, plan: Plan, inputs: Mapping[str, Path]) -> str | No
 
 def _difference(made: Plan, plan: Plan, inputs: Mapping[str, Path]) -> str:
     """What differs between two plans: the settings, else an input, else the template or koalign itself."""
+    # judge.url turns a judge on, and an address is no part of a plan.
+    if "judge" in made.config.keys() - plan.config.keys():
+        return "a judge, and there is none now; set judge.url as it was"
+    if "judge" in plan.config.keys() - made.config.keys():
+        return (
+            "no judge, and there is one now; repeat -s judge.url=null, or put it into koalign.yaml"
+        )
     old, new = _flat(made.config), _flat(plan.config)
     # A key that is null in one plan and missing in the other is of another version of koalign.
     changed = [key for key in {**new, **old} if old.get(key) != new.get(key)]
@@ -64,9 +71,7 @@ def _difference(made: Plan, plan: Plan, inputs: Mapping[str, Path]) -> str:
             f"{key} = {old.get(key)!r}, and it is now {new.get(key)!r}" for key in changed[:MOST]
         ]
         more = f"; and {len(changed) - MOST} more" if changed[MOST:] else ""
-        # has_judge is no key of its own: it stands for judge.url, which is no part of a plan.
-        given = [key for key in changed[:MOST] if key in old and key != "has_judge"]
-        again = [f"-s {_setting(key, old[key])}" for key in given]
+        again = [f"-s {_setting(key, old[key])}" for key in changed[:MOST] if key in old]
         which = "them" if again[1:] else "it"
         remedy = f"; repeat {' '.join(again)}, or put {which} into koalign.yaml" if again else ""
         return "; ".join(told) + more + remedy

@@ -110,11 +110,8 @@ def _ends_with_sft(stages: Sequence[Stage], config: Config, run_dir: Path) -> bo
     """Whether stages that end with an evaluation would make pairs of nothing, which is said."""
     from koalign.stages.pipeline import makes_no_pairs
 
-    no_pairs = (
-        any(stage.name == "evaluate" for stage in stages)
-        and not config.has_judge
-        and makes_no_pairs(run_dir)
-    )
+    evaluated = any(stage.name == "evaluate" for stage in stages)
+    no_pairs = evaluated and makes_no_pairs(run_dir, config)
     if no_pairs:
         say(
             "all training problems have long answers, which no rule verifies, and there are no rankings "

@@ -35,7 +35,8 @@ class Sample(Sampling):
     """Orders of the choices that they are drawn under, the gold answer elsewhere in each; 1: as they
     stand, and then `pairs.guess_level` cannot see a policy that likes a place."""
     limit: int | None = Field(default=None, ge=1)
-    """Sample the first so many training problems only; null: all."""
+    """Sample the first so many training problems only; null: all. Those with long answers, that a judge
+    compares, are counted by themselves."""
 
 
 class Pairs(Section):

@@ -92,7 +92,8 @@ class Row(Difference):
     """Steps: above every rival. Each test alone is at 5 %, and so is the conclusion from all of them
     (intersection-union test, Berger 1982). None: the base, a control, or a run without controls."""
     win_rate: WinRate | None = None
-    """Steps: against the step before; None: no judge, no long answers, or no verdict."""
+    """Steps: against the step before; None: no judge, no long answers, or no verdict. Without a judge
+    results.json does not have it."""
 
 
 def rows_of(predictions: Mapping[str, Sequence[Prediction]], *, concluded: bool) -> dict[str, Row]:

@@ -26,6 +26,8 @@ FIRST = 1 << 20
 """Bytes of a file that are looked at."""
 SHORT_ANSWER = 16
 """Tokens of an answer that states the choice and no reasons."""
+VERDICT_TOKENS = 120
+"""Of a judge: two or three sentences and the verdict."""
 LONG = ("reasoning",)
 """Templates that ask for the steps before the answer."""
 
@@ -50,6 +52,11 @@ class Counts:
     paired_problems: int = 0
     kept_hints: int = 0
     """0: not screened yet."""
+    long_train: int = 0
+    """Training problems whose long answers a judge compares, and no rule verifies."""
+    long_test: int = 0
+    long_tokens: float = 0
+    """Of a sampled long answer."""
     assumed: tuple[str, ...] = ()
 
 
@@ -62,7 +69,10 @@ def counts_of(config: Config, run_dir: Path) -> Counts:
     else:
         counts, line = _unprepared(config, answer, hint)
         lines.insert(0, line)
-    return replace(_with_results(counts, run_dir, config.dpo.rounds, lines), assumed=tuple(lines))
+    counts = _with_results(counts, run_dir, config.dpo.rounds, lines)
+    if config.has_judge:
+        counts = _with_long(counts, config, report, lines)
+    return replace(counts, assumed=tuple(lines))
 
 
 def _lengths(config: Config) -> tuple[float, float, list[str]]:
@@ -96,7 +106,7 @@ def _with_results(counts: Counts, run_dir: Path, rounds: int, lines: list[str]) 
     if sft := read_manifest(run_dir / "sft"):
         answer = sft.metrics.get("probe/tokens", 0)
         if answer:
-            counts = replace(counts, answer_tokens=answer)
+            counts = replace(counts, answer_tokens=answer, long_tokens=answer)
             lines[-1] = (
                 f"answers of {answer:,.0f} tokens, as measured by sft, hints of {counts.hint_tokens:,.0f}"
             )
@@ -107,6 +117,20 @@ def _with_results(counts: Counts, run_dir: Path, rounds: int, lines: list[str]) 
     if hints := read_manifest(run_dir / "hints"):
         counts = replace(counts, kept_hints=hints.counts["kept"])
     return counts
+
+
+def _with_long(counts: Counts, config: Config, report: Path, lines: list[str]) -> Counts:
+    """The counts with the problems that a judge compares answers to."""
+    tokens = counts.long_tokens or config.sample.max_tokens / 2
+    of = f"long answers of {tokens:,.0f} tokens, judged in {VERDICT_TOKENS}"
+    if report.exists():
+        kinds = [read_json(report)["splits"][name]["kinds"] for name in ("train", "test")]
+        train, test = (split.get("long", 0) for split in kinds)
+    else:
+        train, test = counts.train, counts.test
+        of = f"all problems with {of}"
+    lines.append(f"{of}; every second comparison a pair")
+    return replace(counts, long_train=train, long_test=test, long_tokens=tokens)
 
 
 def _unprepared(config: Config, answer: float, hint: float) -> tuple[Counts, str]:

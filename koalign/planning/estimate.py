@@ -56,6 +56,8 @@ class StageEstimate:
     passing: float = 0
     """Bytes that it needs only until it is done."""
     money: float = 0
+    calls: float = 0
+    """To a teacher or a judge."""
     done: bool = False
     """Whether it is made already; then `seconds` is what it took."""
     measured: bool = False
@@ -192,10 +194,10 @@ class _Costs:
             seconds += self.trains.reading(work.scored_tokens, row_tokens) + self.trains.start
             tokens += work.scored_tokens
             peaks.append(self._reading())
-        if work.draws:
+        if draws := [draw for draw in work.draws if draw.prompts and draw.n]:
             vllm = self.backend == "vllm"
             seconds += self.samples.start + vllm * START_VLLM
-            for draw in work.draws:
+            for draw in draws:
                 memory, rows = self._sampling(draw)
                 peaks.append(memory)
                 seconds += self.samples.drawing(draw, rows, vllm=vllm)
@@ -203,12 +205,12 @@ class _Costs:
                 written = draw.prompts * draw.n
                 disk += written * (BYTES_A_SAMPLED_TOKEN * draw.new_tokens + BYTES_A_SAMPLE)
         if work.calls:
-            calls, teacher = work.calls, self.config.teacher
-            tokens += calls.calls * (calls.prompt_tokens + calls.reply_tokens)
-            cost = teacher.price_in * calls.prompt_tokens + teacher.price_out * calls.reply_tokens
-            money += calls.calls * cost / 1e6
+            tokens += work.calls.tokens
+            money += work.calls.money
+            seconds += work.calls.seconds
         peak = max(peaks, key=lambda memory: memory.expected, default=None)
-        return StageEstimate(work.stage, peak, seconds, tokens, disk, passing, money)
+        calls = work.calls.calls if work.calls else 0
+        return StageEstimate(work.stage, peak, seconds, tokens, disk, passing, money, calls)
 
     def _fitting(self, fit: Fit) -> float:
         of_step = fit.tokens / max(1, fit.steps)

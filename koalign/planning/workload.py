@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from koalign.config.inputs import Sampling
 from koalign.config.sections import Config
 from koalign.config.training import Dpo, Optimization
+from koalign.planning.calls import JUDGED, Calls, judge_calls
 from koalign.planning.counts import Counts
 from koalign.run import in_round
 
@@ -65,15 +66,6 @@ class Fit:
 
 
 @dataclass(frozen=True)
-class Calls:
-    """What a teacher is asked."""
-
-    calls: float
-    prompt_tokens: float
-    reply_tokens: float
-
-
-@dataclass(frozen=True)
 class Work:
     """What a stage computes."""
 
@@ -118,9 +110,13 @@ class _Chain:
         self.config, self.counts = config, counts
         self.prompt = counts.prompt_tokens
         self.answer = counts.answer_tokens
-        self.sampled = min(counts.train, config.sample.limit or counts.train)
-        self.paired = counts.pairs or self.sampled * 0.32
-        self.groups = counts.paired_problems or self.sampled * 0.21
+        limit, long = config.sample.limit or counts.train, counts.long_train
+        self.sampled, self.long = min(counts.train - long, limit), min(long, limit)
+        if long:
+            self.answer += (counts.long_tokens - self.answer) * long / counts.train
+        self.compared = self.long * min(config.pairs.per_problem, config.sample.n // 2)
+        self.paired = counts.pairs or self.sampled * 0.32 + self.compared * JUDGED
+        self.groups = counts.paired_problems or self.sampled * 0.21 + self.long * JUDGED
         candidates = self.candidates()
         self.candidate_count = candidates
         self.kept = counts.kept_hints or candidates * PASSED[-1][1]
@@ -134,9 +130,16 @@ class _Chain:
                 in_round("samples", number),
                 draws=(self.draw(self.sampled, config.sample.n, config.sample),),
             )
+            if config.has_judge:
+                draw = self.draw(
+                    self.long, config.sample.n, config.sample, new=self.counts.long_tokens
+                )
+                yield Work(in_round("long_samples", number), draws=(draw,))
             read = self.groups * self.prompt + 2 * self.paired * self.answer
             yield Work(
-                in_round("pairs", number), scored_tokens=read if config.pairs.ches_drop else 0
+                in_round("pairs", number),
+                scored_tokens=read if config.pairs.ches_drop else 0,
+                calls=judge_calls(config.judge, self.compared, counts),
             )
             yield Work(in_round("reference", number), scored_tokens=read)
             yield self.dpo(in_round("dpo", number), 1)
@@ -218,7 +221,9 @@ class _Chain:
             yield Work("candidates", draws=(draw,))
         elif own.source == "teacher":
             reply = min(hint, config.teacher.max_tokens)
-            yield Work("candidates", calls=Calls(asked * own.per_problem, length, reply))
+            yield Work(
+                "candidates", calls=Calls(config.teacher, asked * own.per_problem, length, reply)
+            )
         else:
             yield Work("candidates")
         left = {name: self.candidate_count * share for name, share in PASSED}
@@ -304,4 +309,10 @@ class _Chain:
             if config.controls == "all":
                 draws += [self.draw(test, hinted, solve, hint=hint), self.draw(test, votes, solve)]
         draws.append(self.draw(test * alone, 1, solve))
-        return Work("evaluate", draws=tuple(draw for draw in draws if draw.prompts and draw.n))
+        return Work(
+            "evaluate",
+            draws=tuple(draw for draw in draws if draw.prompts and draw.n),
+            calls=judge_calls(
+                config.judge, (2 + config.has_hints) * self.counts.long_test, self.counts
+            ),
+        )

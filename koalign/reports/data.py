@@ -205,7 +205,15 @@ def pairs_page(
         "problems_with_pairs",
         "unverified",
     )
-    lengths, judge = report["lengths"], report.get("judge", {})
+    lengths, judged = report["lengths"], list[Part]()
+    if judge := report.get("judge"):
+        judged.append(
+            bars(
+                f"Comparisons by the judge {judge['model']}",
+                judge["outcomes"],
+                "first, second: the better of two samples, the same in both orders.",
+            )
+        )
     first: dict[str, PlacedPair] = {}
     for placed in pairs:
         first.setdefault(placed.pair.problem_id, placed)
@@ -230,11 +238,7 @@ def pairs_page(
             ),
             bars("What the problems gave", report["uses"], "Each is a line of items.jsonl."),
             bars("What the grader said of the samples", report["verdicts"]),
-            bars(
-                f"Comparisons by the judge {judge.get('model')}",
-                judge.get("outcomes", {}),
-                "first, second: the better of two samples, the same in both orders.",
-            ),
+            *judged,
             bars("Dropped, by reason", report["dropped"], "Each is a line of dropped.jsonl."),
             bars("Why the rejected side was taken", report["reasons"]),
             Part(

@@ -95,6 +95,7 @@ def as_json(planned: Estimate, model: str, change: Sequence[str] | None) -> dict
                 "disk": round(stage.disk),
                 "checkpoints": round(stage.passing),
                 "cost": round(stage.money, 4),
+                "calls": round(stage.calls),
                 "done": stage.done,
                 "measured": stage.measured,
             }
@@ -123,9 +124,10 @@ def _row(stage: StageEstimate) -> tuple[str, ...]:
     bounds = [_gib(b) for b in (memory.low, memory.expected, memory.high)] if memory else [""] * 3
     note = "done" if stage.done else TERMS[memory.largest] if memory else ""
     note += ", time as measured" if stage.measured else ""
+    calls = f"{stage.calls:,.0f} calls" if stage.calls and not stage.done else ""
     return (
         stage.stage, *bounds, _hours(stage.seconds), f"{stage.tokens:,.0f}", _gb(stage.disk),
-        f"{stage.money:,.2f}" if stage.money else "", note,
+        f"{stage.money:,.2f}" if stage.money else "", ", ".join(filter(None, (note, calls))),
     )  # fmt: skip
 
 

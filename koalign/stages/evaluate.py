@@ -85,7 +85,9 @@ def run(config: Config, inputs: Inputs, out: Path, *, has_judge: bool = False) -
         )
     if report:
         write_report(report, out / "solving.json", out / "solving.html", rows)
-    write_json(out / "results.json", {name: row.model_dump() for name, row in rows.items()})
+    hidden = None if has_judge else {"win_rate"}
+    results = {name: row.model_dump(exclude=hidden) for name, row in rows.items()}
+    write_json(out / "results.json", results)
     return StageResult({"problems": len(problems)}, metrics)
 
 

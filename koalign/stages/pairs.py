@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from koalign.config.sections import Config
@@ -39,6 +40,9 @@ from koalign.renderer import open_renderer
 from koalign.reports.data import pairs_page
 from koalign.run import PREPARED, Inputs, Stage, StageResult
 
+PROMPTS, SAMPLES = "samples/prompts.jsonl", "samples/samples.jsonl"
+LONG = ("long_samples/prompts.jsonl", "long_samples/samples.jsonl")
+"""Inputs of a run with a judge."""
 REMEDIES = {
     "all_right": "Most problems are right in every sample: take harder ones, or raise sample.temperature",
     "all_wrong": "Most problems are never right: train SFT longer (sft.epochs), or take easier ones",
@@ -56,22 +60,24 @@ REMEDIES = {
 OTHERWISE = "Raise sample.n or sample.temperature, or train SFT longer (sft.epochs)"
 
 
-def run(config: Config, inputs: Inputs, out: Path, *, has_judge: bool = False) -> StageResult:
+def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     """Mine, add rankings and judged samples, drop near-identical pairs, then balance lengths and places."""
     base = read_record(inputs["prepare/base.json"], Base)
     problems = {p.id: p for p in read_jsonl(inputs["prepare/train.jsonl"], Problem)}
     rankings = read_jsonl(inputs["prepare/rankings.jsonl"], Ranking)
-    sampled = _sampled_prompts(problems, inputs)
-    if not sampled and not rankings:
+    sampled = _sampled_prompts(problems, inputs[PROMPTS], inputs[SAMPLES])
+    by_judge: dict[str, list[SampledPrompt]] = {}
+    if LONG[0] in inputs:
+        by_judge = _sampled_prompts(problems, *(inputs[name] for name in LONG))
+    if not (sampled or by_judge or rankings):
         raise KoalignError(
             f"no problem gave a pair: none was sampled. {REMEDIES['no_rule_verifies_it']}"
         )
-    learned = {name: problems[name] for name in sampled}
-    refuse_leaks([*learned.values(), *(ranking.problem for ranking in rankings)], inputs)
+    learned = [problems[name] for name in (*sampled, *by_judge)]
+    refuse_leaks([*learned, *(ranking.problem for ranking in rankings)], inputs)
 
-    by_judge = [name for name in sorted(sampled) if has_judge and problems[name].kind == "long"]
     items, candidates = [], {}
-    for name in sorted(sampled.keys() - by_judge):
+    for name in sorted(sampled):
         item, candidates[name] = mine_candidates(
             sampled[name],
             guess_level=config.pairs.guess_level,
@@ -99,7 +105,9 @@ def run(config: Config, inputs: Inputs, out: Path, *, has_judge: bool = False) -
     judged: list[PlacedPair] = []
     judgement: Judgement | None = None
     if by_judge:
-        judged, gone, judgement = _judged(config, [sampled[name][0] for name in by_judge], out)
+        judged, gone, judgement = _judged(
+            config, [by_judge[name][0] for name in sorted(by_judge)], out
+        )
         drops += gone
     pairs, gone, ches = _screened(config, base, [*mined, *native, *judged], inputs["sft/adapter"])
     drops += gone
@@ -140,14 +148,14 @@ def run(config: Config, inputs: Inputs, out: Path, *, has_judge: bool = False) -
 
 
 def _sampled_prompts(
-    problems: Mapping[str, Problem], inputs: Inputs
+    problems: Mapping[str, Problem], prompts: Path, drawn: Path
 ) -> dict[str, list[SampledPrompt]]:
-    """The prompts of each problem, with their samples."""
+    """The prompts of each problem, with the samples drawn of them."""
     samples: dict[tuple[str, tuple[int, ...]], list[Sample]] = defaultdict(list)
-    for sample in read_jsonl(inputs["samples/samples.jsonl"], Sample):
+    for sample in read_jsonl(drawn, Sample):
         samples[sample.problem_id, sample.permutation].append(sample)
     sampled: dict[str, list[SampledPrompt]] = defaultdict(list)
-    for prompt in read_jsonl(inputs["samples/prompts.jsonl"], PromptTokens):
+    for prompt in read_jsonl(prompts, PromptTokens):
         name, order = prompt.problem_id, prompt.permutation
         shown = in_order(problems[name], order)
         sampled[name].append(SampledPrompt(prompt, shown, samples[name, order]))
@@ -225,11 +233,12 @@ STAGE = Stage(
         *PREPARED,
         "prepare/rankings.jsonl",
         "sft/adapter",
-        "samples/prompts.jsonl",
-        "samples/samples.jsonl",
+        PROMPTS,
+        SAMPLES,
     ),
     looks_at=HELD_OUT,
     continues=False,
     keeps=PAID,
     version=6,
 )
+WITH_JUDGE = replace(STAGE, sections=(*STAGE.sections, "judge"), inputs=(*STAGE.inputs, *LONG))

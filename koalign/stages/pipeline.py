@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 from koalign.config.sections import Config
 from koalign.hashing import MANIFEST, PLAN
 from koalign.manifests import PRODUCERS, ROUND, read_manifest
-from koalign.run import Stage, StageResult, in_round
+from koalign.run import Stage, in_round
 from koalign.stages import (
     candidates,
     distill,
@@ -28,6 +28,7 @@ from koalign.stages import (
 
 SFT = (prepare.STAGE, sft.STAGE)
 PAIRS = (samples.STAGE, pairs.STAGE)
+JUDGED_PAIRS = (samples.STAGE, samples.LONG, pairs.WITH_JUDGE)
 OPTIONAL = (distill.STAGE,)
 DPO = (dpo.REFERENCE, dpo.STAGE)
 HINTS = (candidates.STAGE, hints.STAGE, roles.ABSTRACTION, roles.ANSWER)
@@ -39,7 +40,7 @@ WITH_HINTS = frozenset(stage.name for stage in (*HINTS, solve.STAGE, traces.STAG
 PRODUCERS.update(
     {
         stage.name: stage.command
-        for stages in (SFT, PAIRS, OPTIONAL, DPO, HINTS, SOLVING)
+        for stages in (SFT, JUDGED_PAIRS, OPTIONAL, DPO, HINTS, SOLVING)
         for stage in stages
     }
 )
@@ -52,7 +53,7 @@ def stages_of(command: str, config: Config) -> tuple[Stage, ...]:
     (iterative DPO; Yuan et al., arXiv 2401.10020); all later stages use the last round.
     """
     rounds = config.dpo.rounds
-    pairing = _pair_stages(config)
+    pairing = JUDGED_PAIRS if config.has_judge else PAIRS
     later = tuple(
         _in_round(stage, number) for number in range(2, rounds + 1) for stage in (*pairing, *DPO)
     )
@@ -95,7 +96,7 @@ def without_hints(stages: Sequence[Stage]) -> tuple[Stage, ...]:
 
 def without_pairs(stages: Sequence[Stage]) -> tuple[Stage, ...]:
     """The stages of a chain that ends with SFT, evaluated as far as it goes."""
-    gone = {*WITH_HINTS, *(stage.name for stage in (*PAIRS, *DPO, dpo.RFT))}
+    gone = {*WITH_HINTS, *(stage.name for stage in (*JUDGED_PAIRS, *DPO, dpo.RFT))}
     return tuple(
         replace(stage, inputs=tuple(name for name in stage.inputs if _maker(name) not in gone))
         for stage in stages
@@ -103,8 +104,10 @@ def without_pairs(stages: Sequence[Stage]) -> tuple[Stage, ...]:
     )
 
 
-def makes_no_pairs(run_dir: Path) -> bool:
-    """Whether no rule verifies an answer to the training problems, and there are no rankings."""
+def makes_no_pairs(run_dir: Path, config: Config) -> bool:
+    """Whether nothing tells a right answer to the training problems: no rule, no rankings, no judge."""
+    if config.has_judge:
+        return False
     prepared = read_manifest(run_dir / prepare.STAGE.name)
     counts = prepared.counts if prepared else {}
     return 0 < counts.get("train", 0) == counts.get("long", 0) and not counts.get("rankings")
@@ -130,31 +133,12 @@ def _evaluation(config: Config) -> tuple[tuple[Stage, ...], tuple[Stage, ...]]:
     adapters = (f"{stage.name}/adapter" for stage in controls if stage is not traces.STAGE)
     evaluated = replace(evaluate.STAGE, inputs=(*evaluate.STAGE.inputs, *adapters))
     if config.has_judge:
-        evaluated = _with_judge(evaluated, evaluate.run)
+        evaluated = replace(
+            evaluated,
+            run=partial(evaluate.run, has_judge=True),
+            sections=(*evaluated.sections, "judge"),
+        )
     return controls, (evaluated,)
-
-
-def _pair_stages(config: Config) -> tuple[Stage, ...]:
-    """Sampling and pairing; with a judge, of long answers too.
-
-    Its presence is part of the plan of both, and its settings of the second: other ones sample nothing
-    again.
-    """
-    if not config.has_judge:
-        return PAIRS
-    return (
-        replace(
-            samples.STAGE,
-            run=partial(samples.run, has_judge=True),
-            sections=(*samples.STAGE.sections, "has_judge"),
-        ),
-        _with_judge(pairs.STAGE, pairs.run),
-    )
-
-
-def _with_judge(stage: Stage, run: Callable[..., StageResult]) -> Stage:
-    """The stage, which calls the judge and depends on its settings."""
-    return replace(stage, run=partial(run, has_judge=True), sections=(*stage.sections, "judge"))
 
 
 def _hint_stages(config: Config) -> tuple[Stage, ...]:
@@ -171,7 +155,7 @@ def names_in(run_dir: Path, config: Config) -> list[str]:
     names = list(PRODUCERS)
     after, number = names.index("dpo") + 1, 2
     while number <= config.dpo.rounds or (run_dir / in_round("samples", number)).exists():
-        later = [in_round(stage.name, number) for stage in (*PAIRS, *DPO)]
+        later = [in_round(stage.name, number) for stage in (*JUDGED_PAIRS, *DPO)]
         names[after:after] = later
         after, number = after + len(later), number + 1
     return [name for name in names if name in wanted or _is_begun(run_dir / name)]
@@ -184,7 +168,7 @@ def _is_begun(folder: Path) -> bool:
 def _left_in(run_dir: Path, config: Config) -> tuple[Stage, ...]:
     """The stages of `run` after what its first ones found: no pairs, or no hint that passed."""
     stages = stages_of("run", config)
-    if makes_no_pairs(run_dir):
+    if makes_no_pairs(run_dir, config):
         return without_pairs(stages)
     screened = read_manifest(run_dir / hints.STAGE.name)
     return without_hints(stages) if screened and not screened.counts["kept"] else stages
@@ -193,7 +177,7 @@ def _left_in(run_dir: Path, config: Config) -> tuple[Stage, ...]:
 def _in_round(stage: Stage, number: int) -> Stage:
     """A stage of DPO's first round as one of a later round, which continues the one before."""
     at = {"sft/adapter": f"{in_round('dpo', number - 1)}/adapter"}
-    for made in (*PAIRS, *DPO):
+    for made in (*JUDGED_PAIRS, *DPO):
         for name in stage.inputs:
             if name.startswith(f"{made.name}/"):
                 at[name] = name.replace(made.name, in_round(made.name, number), 1)

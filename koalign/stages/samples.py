@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from koalign.adapters.cards import check_adapter
@@ -18,14 +19,19 @@ from koalign.renderer import open_renderer
 from koalign.run import PREPARED, Inputs, Stage, StageResult
 
 
-def run(config: Config, inputs: Inputs, out: Path, *, has_judge: bool = False) -> StageResult:
-    """The `n` samples of a problem are shared out evenly among the orders of its choices."""
+def run(config: Config, inputs: Inputs, out: Path, *, long: bool = False) -> StageResult:
+    """The `n` samples of a problem are shared out evenly among the orders of its choices.
+
+    `long`: of problems with long answers, of which only a judge makes pairs; else of those that a rule
+    verifies.
+    """
     base = read_record(inputs["prepare/base.json"], Base)
     train = read_jsonl(inputs["prepare/train.jsonl"], Problem)
     renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
-    # Of long answers only a judge makes pairs: no rule tells a right sample from a wrong one.
-    judged = has_judge and "long" in renderer.template.kinds
-    problems = [p for p in train if renderer.can_verify(p) or (judged and p.kind == "long")]
+    if long and "long" in renderer.template.kinds:
+        problems = [problem for problem in train if problem.kind == "long"]
+    else:
+        problems = [] if long else list(filter(renderer.can_verify, train))
     problems = problems[: config.sample.limit]
     adapter = inputs["sft/adapter"]
     refuse_leaks(problems, inputs)
@@ -41,6 +47,7 @@ def run(config: Config, inputs: Inputs, out: Path, *, has_judge: bool = False) -
         for problem, own in zip(problems, orders, strict=True)
         for order, share in shared_out(n, own)
     ]
+    title = LONG.name if long else STAGE.name
     with open_engine(config.engine, config.model, base, [adapter]) as engine:
         prompts = [render_in_order(renderer, problem, order) for problem, order, _ in shares]
         requests = [
@@ -61,7 +68,7 @@ def run(config: Config, inputs: Inputs, out: Path, *, has_judge: bool = False) -
         write_jsonl(out / "prompts.jsonl", tokens)
         requests.sort(key=lambda request: -request.n)
         path = out / "samples.jsonl"
-        drawn = draw(engine, requests, config.sample, path, title="samples", seed=config.seed)
+        drawn = draw(engine, requests, config.sample, path, title=title, seed=config.seed)
     return StageResult(
         {
             "problems": len(problems),
@@ -80,3 +87,4 @@ STAGE = Stage(
     looks_at=HELD_OUT,
     version=3,
 )
+LONG = replace(STAGE, name="long_samples", run=partial(run, long=True), version=1)

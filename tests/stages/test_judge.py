@@ -10,6 +10,7 @@ import yaml
 from support.command import RUN, koalign
 from support.faulty_server import Server, faulty_server
 from support.problems import problem, write_lines
+from support.servers import allow
 
 from koalign.engines import call_queue
 from koalign.jsonl import read_jsonl
@@ -211,8 +212,51 @@ def test_another_judge_is_asked_anew_and_samples_nothing_again(questions):
             len(server.arrivals) == 2 * asked
             and (RUN / "samples" / "manifest.json").read_bytes() == samples
         )
-        without = koalign("dpo-pairs", *SETTINGS, code=2).stderr
-        assert "has_judge = True, and it is now None" in without and "-s has_judge" not in without
+
+
+def test_a_judge_that_comes_or_goes_samples_nothing_again_and_the_message_names_its_key(questions):
+    choices = [problem(n) for n in range(4)]
+    write_lines(questions / "train.jsonl", [*choices, *ASKED[:4]])
+    template = ("-s", "prompt.template=direct")
+    with judging() as (_, settings):
+        koalign("sft", *settings, *template, code=0)
+        koalign("dpo-pairs", *SETTINGS, *template, code=2)  # no choice is answered
+        samples = (RUN / "samples" / "samples.jsonl").read_bytes()
+        done = koalign("dpo-pairs", *settings, *template, code=0)
+        assert "samples: " in done.stdout and done.stdout.count("nothing to do") == 1
+        drawn = read_jsonl(RUN / "long_samples" / "samples.jsonl", Sample)
+        assert (RUN / "samples" / "samples.jsonl").read_bytes() == samples
+        assert {s.problem_id for s in drawn}.isdisjoint(
+            s.problem_id for s in read_jsonl(RUN / "samples" / "samples.jsonl", Sample)
+        )
+        off = koalign("dpo-pairs", *SETTINGS, *template, code=2).stderr
+        assert "pairs was made with a judge, and there is none now; set judge.url as it was" in off
+        assert "-s judge" not in off and off.count("\n") == 1
+        again = koalign("dpo-pairs", *settings, *template, code=0)
+        assert again.stdout.count("nothing to do") == 3
+
+
+def test_a_run_without_a_judge_says_how_to_keep_what_it_evaluated(questions):
+    koalign("run", *SETTINGS, code=0)
+    assert "win_rate" not in (RUN / "evaluate" / "results.json").read_text(encoding="utf-8")
+    with judging() as (server, settings):
+        done = koalign("evaluate", *settings, code=2)
+        assert not server.arrivals
+    assert "dpo-pairs" in done.stderr, done.stderr
+
+
+def test_a_run_asks_for_permission_before_its_first_stage(questions, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-0123456789abcdefghij")
+    with judging() as (server, settings):
+        refused = koalign("run", *settings, code=2).stderr
+        assert "the key in OPENAI_API_KEY, and nobody has allowed that" in refused
+        assert not RUN.exists() and not server.arrivals
+        koalign("run", "--dry-run", *settings, code=0)
+        allow(server.url)
+        koalign("run", *settings, "-s", "controls=off", code=0)
+        assert server.arrivals
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(questions / "nobody"))
+    koalign("run", *settings, "-s", "controls=off", code=0)  # all is made: nobody is asked
 
 
 def test_a_run_measures_the_win_rate_of_each_step_beside_rouge(questions):
