@@ -97,7 +97,7 @@ def test_only_pairs_with_the_same_winner_in_both_orders_are_made_and_asked_once(
             )  # the grade comes first
         drawn = {
             (s.problem_id, s.text): s.token_ids
-            for s in read_jsonl(RUN / "samples" / "samples.jsonl", Sample)
+            for s in read_jsonl(RUN / "long_samples" / "samples.jsonl", Sample)
         }
         for pair in pairs:
             for side in (pair.chosen, pair.rejected):
@@ -112,7 +112,7 @@ def test_only_pairs_with_the_same_winner_in_both_orders_are_made_and_asked_once(
         assert {arrival.body["temperature"] for arrival in server.arrivals} == {0}
 
         before = (RUN / "pairs" / "pairs.jsonl").read_bytes()
-        assert koalign("dpo-pairs", *settings, code=0).stdout.count("nothing to do") == 2
+        assert koalign("dpo-pairs", *settings, code=0).stdout.count("nothing to do") == 3
         koalign("dpo-pairs", *settings, "-s", "pairs.max_length_bias=null", "--force", code=0)
         assert (
             len(server.arrivals) == asked and (RUN / "pairs" / "pairs.jsonl").read_bytes() == before
@@ -206,11 +206,11 @@ def test_another_judge_is_asked_anew_and_samples_nothing_again(questions):
             "judge.model = 'judge-1', and it is now 'judge-2'"
             in koalign("dpo-pairs", *other, code=2).stderr
         )
-        samples = (RUN / "samples" / "manifest.json").read_bytes()
+        samples = (RUN / "long_samples" / "manifest.json").read_bytes()
         koalign("dpo-pairs", *other, "--force", code=0)
         assert (
             len(server.arrivals) == 2 * asked
-            and (RUN / "samples" / "manifest.json").read_bytes() == samples
+            and (RUN / "long_samples" / "manifest.json").read_bytes() == samples
         )
 
 
