@@ -79,5 +79,4 @@ def _completion(sample: Sample) -> Completion:
 
 
 def _drop(source: SampledPrompt, reason: str, detail: str) -> Drop:
-    problem = source.problem
-    return Drop(stage="pairs", reason=reason, problem_id=problem.id, key=problem.key, detail=detail)
+    return Drop(stage="pairs", reason=reason, problem_id=source.problem.id, detail=detail)
