@@ -311,15 +311,3 @@ class Teacher(Section):
         if self.max_cost is not None and not (self.price_in and self.price_out):
             raise ValueError("max_cost cannot be kept without price_in and price_out")
         return self
-
-
-class Judge(Teacher):
-    """A server of the same kind, asked which of two long answers is better, once in each order."""
-
-    name: ClassVar[str] = "judge"
-
-    url: str | None = None
-    """Where it is; null: no judge. Its verdicts on samples become pairs, and those on the answers of two
-    steps a win rate."""
-    temperature: float | None = Field(default=0, ge=0)
-    """null: not sent, for a model that takes none."""

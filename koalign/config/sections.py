@@ -9,16 +9,8 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from koalign.config.engine import Engine
-from koalign.config.inputs import (
-    Candidates,
-    Data,
-    Judge,
-    Model,
-    Prompt,
-    Sampling,
-    Section,
-    Teacher,
-)
+from koalign.config.inputs import Candidates, Data, Model, Prompt, Sampling, Section, Teacher
+from koalign.config.judge import Judge
 from koalign.config.training import Dpo, Optimization, Probing, Sft, Training
 from koalign.jsonl import on_disk
 
