@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -57,7 +58,13 @@ def score_reference(config: Config, inputs: Inputs, out: Path) -> StageResult:
         logps = token_logps(policy, pairs, config.training)
     write_logps(out / "logps.safetensors", logps)
     counts = {"pairs": len(pairs), "tokens": sum(len(side) for pair in logps for side in pair)}
-    ratios = importance(pairs, logps, read_jsonl(inputs[SAMPLES], Sample)) if logps else None
+    drawn = (
+        sample
+        for name, path in inputs.items()
+        if name.endswith(SAMPLES)  # of a run with a judge also those of long answers
+        for sample in read_jsonl(path, Sample)
+    )
+    ratios = importance(pairs, logps, drawn) if logps else None
     if ratios is None:
         return StageResult(counts)
     for line in ratios.lines:
@@ -186,6 +193,7 @@ REFERENCE = Stage(
     continues=False,
     version=2,
 )
+WITH_JUDGE = replace(REFERENCE, inputs=(*REFERENCE.inputs, f"long_{SAMPLES}"))
 STAGE = Stage(
     name="dpo",
     command="dpo",

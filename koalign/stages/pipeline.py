@@ -53,9 +53,14 @@ def stages_of(command: str, config: Config) -> tuple[Stage, ...]:
     (iterative DPO; Yuan et al., arXiv 2401.10020); all later stages use the last round.
     """
     rounds = config.dpo.rounds
-    pairing = JUDGED_PAIRS if config.has_judge else PAIRS
+    pairing: tuple[Stage, ...] = PAIRS
+    training = DPO
+    if config.has_judge:
+        pairing, training = JUDGED_PAIRS, (dpo.WITH_JUDGE, dpo.STAGE)
     later = tuple(
-        _in_round(stage, number) for number in range(2, rounds + 1) for stage in (*pairing, *DPO)
+        _in_round(stage, number)
+        for number in range(2, rounds + 1)
+        for stage in (*pairing, *training)
     )
     last = {
         "dpo/adapter": f"{in_round('dpo', rounds)}/adapter",
@@ -69,12 +74,12 @@ def stages_of(command: str, config: Config) -> tuple[Stage, ...]:
         "prepare": SFT[:1],
         "sft": SFT,
         "dpo-pairs": pairing,
-        "dpo": (*DPO, *later),
+        "dpo": (*training, *later),
         "abstractions": hinting,
         "solve": solved,
         "evaluate": (*controls, *evaluated),
         "run": (
-            *SFT, *pairing, *DPO, *later, *hinting, *solved, *controls, *evaluated
+            *SFT, *pairing, *training, *later, *hinting, *solved, *controls, *evaluated
         ),
     }  # fmt: skip
     if command in ("run", "evaluate") and not config.has_hints:

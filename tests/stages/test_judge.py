@@ -262,6 +262,8 @@ def test_a_run_asks_for_permission_before_its_first_stage(questions, monkeypatch
 def test_a_run_measures_the_win_rate_of_each_step_beside_rouge(questions):
     with judging() as (server, settings):
         done = koalign("run", *settings, code=0)
+        drawn = "long_samples/samples.jsonl"
+        assert drawn in read_result("reference/plan.json")["inputs"]
         results = read_result("evaluate/results.json")
         asked = len(server.arrivals)
         koalign("run", *settings, code=0)
