@@ -17,6 +17,7 @@ from types import FrameType
 from koalign.records import KoalignError
 
 _running = False
+_STATM = Path("/proc/self/statm")
 
 
 class _Overtime(BaseException):
@@ -75,7 +76,7 @@ def _memory(megabytes: int) -> Iterator[None]:
         return
     import resource
 
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    pages = int(_STATM.read_bytes().split()[0])
     limit = pages * os.sysconf("SC_PAGE_SIZE") + megabytes * 2**20
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     if soft == resource.RLIM_INFINITY or limit < soft:

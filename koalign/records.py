@@ -24,6 +24,8 @@ Why = Literal["match", "mismatch", "no_answer", "ambiguous", "truncated", "no_go
 """Why a completion is right, or not."""
 
 
+_CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
 FreeKind = Literal["short", "long", "span"]
 """Kinds of problems without choices."""
 
@@ -40,8 +42,7 @@ class Record(BaseModel):
 
 def content_hash(*parts: Any) -> str:
     """The first 16 hex digits of the SHA-256 of the parts as canonical JSON."""
-    text = json.dumps(parts, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
+    return hashlib.sha256(_CANONICAL.encode(parts).encode("utf-8")).hexdigest()[:16]
 
 
 class Rationale(Record):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -24,6 +25,8 @@ from koalign.text.korean import han_leak, oddities
 
 EXAMPLES = 3
 """Problems of each split shown on the page."""
+PASSAGES = 4096
+"""Passages whose oddities are remembered: many problems share one."""
 LEAKS = 50
 """Leaks shown side by side; leaks.json has all of them."""
 PAIRS = 20
@@ -39,11 +42,13 @@ def describe_problems(problems: Sequence[Problem], lengths: Sequence[int]) -> di
 
     `lengths` are tokens of prompt and gold completion together, one for each problem.
     """
+    oddities_of = lru_cache(PASSAGES)(oddities)
     marks: Counter[str] = Counter()
     han, leaks = 0, 0
     for problem in problems:
         question = "\n".join((problem.passage, problem.box, problem.question, *problem.choices))
-        marks.update(oddities(question).keys())
+        own = "\n".join(("", problem.box, problem.question, *problem.choices))
+        marks.update(oddities_of(problem.passage).keys() | oddities(own).keys())
         target = "\n".join((problem.rationale, *(() if problem.choices else problem.answers)))
         han += _HAN.search(question) is not None
         leaks += _HAN.search(target) is not None and han_leak(target, question).leaks

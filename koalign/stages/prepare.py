@@ -17,7 +17,7 @@ from koalign.config.sections import Config, resolve_path
 from koalign.data.formats.read import OTHER_SPLIT, Reading
 from koalign.data.formats.sources import read_source
 from koalign.data.preparing.preparation import SPLITS, FoundLeak, Preparation
-from koalign.data.prompting import tokens
+from koalign.data.prompting.lengths import lengths as token_lengths
 from koalign.data.prompting.prompts import Renderer
 from koalign.engines.opening import describe_base
 from koalign.grading.grade import grade
@@ -220,23 +220,17 @@ def refuse_unreadable_targets(renderer: Renderer, problems: Sequence[Problem]) -
 
 
 def _lengths(renderer: Renderer, tokenizer: Any, problems: Sequence[Problem]) -> list[int]:
-    lengths = []
+    lengths = [0] * len(problems)
+    # Those of one passage together: it is tokenized once.
+    order = sorted(range(len(problems)), key=lambda number: problems[number].passage)
     for start in range(0, len(problems), BATCH):  # the ids of all at once would take gigabytes
-        batch = problems[start : start + BATCH]
+        numbers = order[start : start + BATCH]
+        batch = [problems[number] for number in numbers]
         prompts = [renderer.render(problem, "answer") for problem in batch]
-        counted = [len(ids) for ids in tokens.prompt_ids(tokenizer, prompts)]
-        examples = [
-            (n, target)
-            for n, problem in enumerate(batch)
-            if renderer.can_teach(problem)
-            for target in renderer.targets(problem)
-        ]
-        targets = [target for _, target in examples]
-        completions = tokens.completion_ids(tokenizer, [prompts[n] for n, _ in examples], targets)
-        longest = [0] * len(batch)
-        for (number, _), ids in zip(examples, completions, strict=True):
-            longest[number] = max(longest[number], len(ids))
-        lengths += [prompt + target for prompt, target in zip(counted, longest, strict=True)]
+        targets = [renderer.targets(p) if renderer.can_teach(p) else [] for p in batch]
+        counted = token_lengths(tokenizer, prompts, targets)
+        for number, length in zip(numbers, counted, strict=True):
+            lengths[number] = length
     return lengths
 
 

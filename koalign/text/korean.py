@@ -13,7 +13,8 @@ _COMPATIBILITY_JAMO = dict(
 )
 _LEADING, _VOWEL = "\u1100-\u115f\ua960-\ua97c", "\u1160-\u11a7\ud7b0-\ud7c6"
 # A whole run of leading consonants at once: what a vowel follows is an (old) Hangul syllable.
-_ISOLATED_CHOSEONG = re.compile(f"(?<![{_LEADING}])[{_LEADING}]++(?![{_VOWEL}])")
+# No look-behind, which makes the search slow.
+_CHOSEONG_RUN = re.compile(f"[{_LEADING}]++([{_VOWEL}])?")
 
 _COMBINING = "".join(
     mark
@@ -109,7 +110,9 @@ def clean(text: str) -> str:
     """
     text = composed(text.lstrip("\ufeff"))
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return _ISOLATED_CHOSEONG.sub(lambda run: run[0].translate(_COMPATIBILITY_JAMO), text)
+    return _CHOSEONG_RUN.sub(
+        lambda run: run[0] if run[1] else run[0].translate(_COMPATIBILITY_JAMO), text
+    )
 
 
 def fold(text: str) -> str:

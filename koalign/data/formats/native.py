@@ -53,7 +53,9 @@ def problem(row: Row) -> Problem:
         key=optional(row, "key"),
     )
     name = optional(row, "id")
-    return built if name in ("", built.id) or built.key else built.model_copy(update={"key": name})
+    if not name or built.key or name == built.id:
+        return built
+    return built.model_copy(update={"key": name})
 
 
 def _answers(row: Row, choices: tuple[str, ...]) -> tuple[str, ...]:

@@ -65,12 +65,12 @@ def fold_passage(text: str, fold: Callable[[str], str] = fold_width) -> str:
 
 def content(problem: Problem) -> str:
     """The hash of what a solver reads, folded but for letter case; the answers are no part of it."""
-    return _content(problem, list(map(fold_width, problem.choices)), fold_width)
+    return _content(problem, _folded(problem.choices, fold_width), fold_width)
 
 
 def unordered_content(problem: Problem, fold: Callable[[str], str] = fold_width) -> str:
     """The hash of what a solver reads, folded, equal whatever the order of the choices."""
-    return _content(problem, sorted(map(fold, problem.choices)), fold)
+    return _content(problem, sorted(_folded(problem.choices, fold)), fold)
 
 
 def question_text(problem: Problem) -> str:
@@ -129,11 +129,10 @@ def _near(
             row, kept = rows[one], rows[other]
             if row in near or kept in near:
                 continue
-            if contained(end(row), contents[other]) < threshold:  # the cheapest first
-                continue
-            similarity = jaccard(contents[one], contents[other])
+            similarity = jaccard(contents[one], contents[other])  # the cheapest first
             if (
                 similarity >= threshold
+                and contained(end(row), contents[other]) >= threshold
                 and jaccard(passages[passage_of[one]], passages[passage_of[other]]) >= threshold
                 and contained(end(kept), contents[one]) >= threshold
                 and decisive(row) == decisive(kept)
@@ -211,9 +210,14 @@ def _content(problem: Problem, choices: Sequence[str], fold: Callable[[str], str
     return content_hash(passage, fold(problem.box), fold(problem.question), choices)
 
 
-def _in_any_order(choices: Sequence[str]) -> list[str]:
+@lru_cache(BATCH)
+def _folded(choices: tuple[str, ...], fold: Callable[[str], str]) -> tuple[str, ...]:
+    return tuple(map(fold, choices))
+
+
+def _in_any_order(choices: tuple[str, ...]) -> list[str]:
     """The folded choices, sorted; letter case decides last."""
-    return sorted(map(fold_width, choices), key=lambda text: (text.casefold(), text))
+    return sorted(_folded(choices, fold_width), key=lambda text: (text.casefold(), text))
 
 
 def _end(problem: Problem) -> np.ndarray:

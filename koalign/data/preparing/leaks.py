@@ -15,6 +15,7 @@ from koalign.data.preparing.duplicates import (
     question_text,
     unordered_content,
 )
+from koalign.data.preparing.wholes import MINIMUM, N, Wholes, short, whole
 from koalign.data.prompting.choices import split_choices
 from koalign.records import Problem
 from koalign.text.korean import fold_words
@@ -39,13 +40,9 @@ from koalign.text.visible import say
 
 Kind = Literal["same", "reordered", "overlap", "passage", "group"]
 
-_N = 13
 _LEAD = 100
 """Characters at the end of a text that may lead to its answer: blanks in a row take quadratic time."""
 _ASKED_LAST = re.compile(r"\s*(?:#+\s*)?(?:정답|답|Answer)\s*[:：]?\s*\Z")
-MINIMUM = 50
-"""A text of fewer 13-grams (62 letters) is not looked for inside others: short problems share their
-stems, `옳은 것만을 <보기>에서 있는 대로 고른 것은?`, and the way their choices look."""
 _WORST_FIRST: tuple[Kind, ...] = ("same", "reordered", "overlap", "passage", "group")
 
 
@@ -71,6 +68,7 @@ def find_leaks(
     looked at as what its text holds, too. For the rest see `_find`.
     """
     readings = [(n, reading) for n, problem in enumerate(trained) for reading in _readings(problem)]
+    readings.sort(key=lambda row: row[1].passage)  # those of one passage together: it is read once
     found = _find([reading for _, reading in readings], evaluated, overlap)
     texts = [(n, problem.question) for n, problem in enumerate(trained) if not problem.choices]
     leaks = [replace(leak, trained=readings[leak.trained][0]) for leak in found]
@@ -101,7 +99,9 @@ def _find(trained: Sequence[Problem], evaluated: Sequence[Problem], overlap: flo
     a question leaks without its passage too, and with the passage inside the question. A text below
     MINIMUM is not; then problem and passage must be equal, if only in their letters.
     """
-    wholes = Texts(len(evaluated), lambda number: _whole(evaluated[number]), _N, fold_words)
+    if not (trained and evaluated):
+        return []
+    wholes = Texts(len(evaluated), lambda number: whole(evaluated[number]), N, fold_words)
     template = _template(lambda: (ngrams for _, ngrams in wholes.batches()))
     sought = _sought(evaluated, template, overlap)
     sought_index = sought.queries.by_hash()
@@ -113,7 +113,7 @@ def _find(trained: Sequence[Problem], evaluated: Sequence[Problem], overlap: flo
     equal: dict[tuple[Kind, object], list[int]] = {}
     for numbers, ngrams in wholes.batches():
         for place, number in enumerate(numbers.tolist()):
-            for key in _keys(evaluated[number], ngrams[place]):
+            for key in _keys(evaluated[number], short(ngrams[place])):
                 equal.setdefault(key, []).append(number)
 
     shared = {k for k, numbers in equal.items() if k[0] == "passage" and len(numbers) > COMMON}
@@ -122,11 +122,11 @@ def _find(trained: Sequence[Problem], evaluated: Sequence[Problem], overlap: flo
     for start in range(0, len(trained), BATCH):
         batch = trained[start : start + BATCH]
         parts = _sought(batch, template, overlap)
-        batch_wholes = character_ngrams([_whole(problem) for problem in batch], _N, fold_words)
+        batch_wholes = Wholes(batch)
         keys = [
             (number, key)
             for number, problem in enumerate(batch)
-            for key in _keys(problem, batch_wholes[number])
+            for key in _keys(problem, batch_wholes.short(number))
             if key in equal
         ]
         passed_over |= shared.intersection(key for _, key in keys)
@@ -134,7 +134,7 @@ def _find(trained: Sequence[Problem], evaluated: Sequence[Problem], overlap: flo
         for part, number in parts.queries.meet(wholes_index):
             share = parts.share(part, wholes[number])
             found += [Leak(owner, number, parts.kinds[part], share) for owner in parts.owners[part]]
-        for number, part in batch_wholes.postings.meet(sought_index):
+        for number, part in batch_wholes.meet(sought_index):
             share = sought.share(part, batch_wholes[number])
             found.append(Leak(number, sought.owners[part][0], sought.kinds[part], share))
         leaks += _worst(found, overlap, start)
@@ -156,11 +156,13 @@ def texts_leak(
     `overlap` of their character 13-grams, however the text orders and marks the choices. What has
     fewer than MINIMUM is not looked for.
     """
+    if not any(texts):
+        return []
     sought = _quotable(evaluated, overlap)
     index = sought.queries.by_hash()
     leaks: list[Leak] = []
     for start in range(0, len(texts), BATCH):
-        ngrams = character_ngrams(texts[start : start + BATCH], _N, fold_words)
+        ngrams = character_ngrams(texts[start : start + BATCH], N, fold_words)
         found = []
         for number, part in ngrams.postings.meet(index):
             share = sought.share(part, ngrams[number])
@@ -209,14 +211,10 @@ class _Sought:
         return min(contained(grams[text], other) for grams in (self.ngrams, self.own))
 
 
-def _whole(problem: Problem) -> str:
-    return f"{problem.passage} {question_text(problem)}".lstrip()
-
-
 def _sought(problems: Sequence[Problem], template: _Template, overlap: float) -> _Sought:
     """Each problem as asked, and each passage; one too short or too common with what is asked."""
     passages = list(dict.fromkeys(problem.passage for problem in problems))
-    grams = character_ngrams(passages, _N, fold_words)
+    grams = character_ngrams(passages, N, fold_words)
     alone = {
         passage: len(grams[n]) >= MINIMUM and contained(grams[n], template.common) < overlap
         for n, passage in enumerate(passages)
@@ -227,8 +225,8 @@ def _sought(problems: Sequence[Problem], template: _Template, overlap: float) ->
         if alone[problem.passage]:
             owners.setdefault(("passage", problem.passage), []).append(number)
         elif problem.passage:
-            owners.setdefault(("overlap", _whole(problem)), []).append(number)
-    ngrams = character_ngrams([text for _, text in owners], _N, fold_words)
+            owners.setdefault(("overlap", whole(problem)), []).append(number)
+    ngrams = character_ngrams([text for _, text in owners], N, fold_words)
     return _chosen(ngrams, [kind for kind, _ in owners], list(owners.values()), template, overlap)
 
 
@@ -241,7 +239,7 @@ def _quotable(problems: Sequence[Problem], overlap: float) -> _Sought:
         owners.setdefault(("overlap", asked), []).append(number)
     parts = [part for _, texts in owners for part in texts]
     bounds = np.cumsum([0, *(len(texts) for _, texts in owners)])
-    ngrams = united(character_ngrams(parts, _N, fold_words), bounds)
+    ngrams = united(character_ngrams(parts, N, fold_words), bounds)
     every = np.repeat(np.arange(len(owners)), [len(numbers) for numbers in owners.values()])
     template = _template(
         lambda: (ngrams.select(every[at : at + BATCH]) for at in range(0, len(every), BATCH))
@@ -273,12 +271,12 @@ def _chosen(
     )
 
 
-def _keys(problem: Problem, whole: np.ndarray) -> Iterator[tuple[Kind, object]]:
+def _keys(problem: Problem, letters: bytes) -> Iterator[tuple[Kind, object]]:
     """What must not be equal on the two sides."""
     yield "same", content(problem)
     yield "reordered", unordered_content(problem)
-    if 0 < len(whole) < MINIMUM:
-        yield "overlap", whole.tobytes()
+    if letters:
+        yield "overlap", letters
     if passage := fold_passage(problem.passage):
         yield "passage", passage
     if problem.group:

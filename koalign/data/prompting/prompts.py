@@ -70,11 +70,7 @@ class Template(Record):
     @property
     def ten_labels(self) -> tuple[str, ...]:
         """The labels, of which numbers and letters go on to the tenth."""
-        for symbols in ("ABCDEFGHIJ", [str(number) for number in range(1, 11)], "①②③④⑤⑥⑦⑧⑨⑩"):
-            ten = tuple(self.labels[0].replace(symbols[0], symbol) for symbol in symbols)
-            if ten[: len(self.labels)] == self.labels:
-                return ten
-        return self.labels
+        return _ten_labels(self.labels)
 
 
 @dataclass(frozen=True)
@@ -259,6 +255,15 @@ def template_names() -> list[str]:
     return sorted(path.stem for path in TEMPLATES.glob("*.yaml"))
 
 
+@cache
+def _ten_labels(labels: tuple[str, ...]) -> tuple[str, ...]:
+    for symbols in ("ABCDEFGHIJ", [str(number) for number in range(1, 11)], "①②③④⑤⑥⑦⑧⑨⑩"):
+        ten = tuple(labels[0].replace(symbols[0], symbol) for symbol in symbols)
+        if ten[: len(labels)] == labels:
+            return ten
+    return labels
+
+
 def _by_rationale(problem: Problem) -> list[Problem]:
     """The problem once for each of its models' rationales, as its own; as it stands without any."""
     plain = problem.model_copy(update={"rationales": ()})
@@ -297,8 +302,8 @@ def _words(template: Template, problem: Problem) -> dict[str, Any]:
 
 
 def _fill(template: Template, key: str, words: Mapping[str, Any], problem: Problem) -> str:
-    where = f" (at problem {problem.name})"
-    with template_errors(f"template {template.name}: {key}", where):
+    title = f"template {template.name}: {key}"
+    with template_errors(title, lambda: f" (at problem {problem.name})"):
         text = checked_length(_compiled(template, key).render(words))
     # What is only continued may itself end a line: a published prompt is kept to the byte.
     return text.rstrip("\n") if template.chat else text

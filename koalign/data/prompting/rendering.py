@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import jinja2
@@ -16,18 +16,18 @@ MOST_CHARACTERS = 4_000_000
 
 
 @contextmanager
-def template_errors(title: str, more: str = "") -> Iterator[None]:
-    """Compile or render in the block; raises KoalignError `title: what is wrong`, and `more` behind it."""
+def template_errors(title: str, more: Callable[[], str] = str) -> Iterator[None]:
+    """Compile or render in the block; raises KoalignError `title: what is wrong` with `more()`."""
     try:
         with bounded(title):
             yield
     except jinja2.TemplateSyntaxError as error:
-        raise KoalignError(f"{title}: line {error.lineno}: {error.message}{more}") from None
+        raise KoalignError(f"{title}: line {error.lineno}: {error.message}{more()}") from None
     except (
         jinja2.TemplateError, SyntaxError, TypeError, ValueError, LookupError, ArithmeticError,
         AttributeError,
     ) as error:  # fmt: skip
-        raise KoalignError(f"{title}: {shown(str(error))}{more}") from None
+        raise KoalignError(f"{title}: {shown(str(error))}{more()}") from None
 
 
 def checked_length(text: str) -> str:

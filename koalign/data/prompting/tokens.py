@@ -69,7 +69,7 @@ def _chat_text(
             "the same on every day"
         )
         options["strftime_now"] = DATE.strftime
-    with template_errors(title, "; mend it in the model's folder"):
+    with template_errors(title, lambda: "; mend it in the model's folder"):
         return checked_length(
             tokenizer.apply_chat_template(
                 turns, tokenize=False, add_generation_prompt=opened, **options
@@ -128,13 +128,20 @@ def prompt_ids(tokenizer: Any, prompts: Sequence[Prompt]) -> list[list[int]]:
 
 
 def completion_ids(
-    tokenizer: Any, prompts: Sequence[Prompt], completions: Sequence[str]
+    tokenizer: Any,
+    prompts: Sequence[Prompt],
+    completions: Sequence[str],
+    texts: Sequence[str] | None = None,
 ) -> list[list[int]]:
-    """The token ids of completions of prompts of one template, each with its end of turn."""
+    """The token ids of completions of prompts of one template, each with its end of turn.
+
+    `texts` are those of the prompts, where they are known.
+    """
     if not prompts:
         return []
     end = end_of_turn(tokenizer) if prompts[0].chat else tokenizer.eos_token_id
-    texts = prompt_texts(tokenizer, prompts)
+    if texts is None:
+        texts = prompt_texts(tokenizer, prompts)
     tails = [_tail(text) for text in texts]
     written = [
         _between(prompt) + _thoughts(tokenizer, text, completion)
