@@ -189,8 +189,8 @@ def rarest(ngrams: NGrams, counts: np.ndarray, numbers: np.ndarray) -> Postings:
     puts into every text is hardly looked at.
     """
     rows = ngrams.postings
-    # Stable: n-grams of one count are in one order everywhere.
-    order = np.lexsort((counts[bucket(rows.hashes)], rows.texts))
+    # Stable: n-grams of one count are in one order everywhere. By text, then count: faster than lexsort.
+    order = np.argsort(rows.texts << 32 | counts[bucket(rows.hashes)], kind="stable")
     rank = np.arange(len(order)) - np.repeat(ngrams.starts[:-1], ngrams.sizes)
     return rows.where(order[rank < np.repeat(numbers, ngrams.sizes)])
 
