@@ -12,7 +12,8 @@ from koalign.data.formats.documents import open_documents
 from koalign.data.formats.read import read
 from koalign.data.preparing import leaks
 from koalign.data.preparing.duplicates import content, question_text, unordered_content
-from koalign.data.preparing.leaks import MINIMUM, Leak, find_leaks, texts_leak
+from koalign.data.preparing.leaks import Leak, find_leaks, texts_leak
+from koalign.data.preparing.wholes import MINIMUM
 from koalign.records import Problem
 from koalign.text import ngrams as similarity
 from koalign.text.korean import fold
