@@ -23,9 +23,7 @@ from koalign.naming import named
 Why = Literal["match", "mismatch", "no_answer", "ambiguous", "truncated", "no_gold"]
 """Why a completion is right, or not."""
 
-
 _CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-
 FreeKind = Literal["short", "long", "span"]
 """Kinds of problems without choices."""
 
