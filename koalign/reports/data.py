@@ -25,8 +25,6 @@ from koalign.text.korean import han_leak, oddities
 
 EXAMPLES = 3
 """Problems of each split shown on the page."""
-PASSAGES = 4096
-"""Passages whose oddities are remembered: many problems share one."""
 LEAKS = 50
 """Leaks shown side by side; leaks.json has all of them."""
 PAIRS = 20
@@ -42,9 +40,8 @@ def describe_problems(problems: Sequence[Problem], lengths: Sequence[int]) -> di
 
     `lengths` are tokens of prompt and gold completion together, one for each problem.
     """
-    oddities_of = lru_cache(PASSAGES)(oddities)
-    marks: Counter[str] = Counter()
-    han, leaks = 0, 0
+    oddities_of = lru_cache(4096)(oddities)  # many problems share a passage
+    marks, han, leaks = Counter[str](), 0, 0
     for problem in problems:
         question = "\n".join((problem.passage, problem.box, problem.question, *problem.choices))
         own = "\n".join(("", problem.box, problem.question, *problem.choices))
