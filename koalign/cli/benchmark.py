@@ -103,6 +103,7 @@ def benchmark(
     from dataclasses import replace
 
     from koalign.answering.evaluate import evaluate
+    from koalign.config.files import load_config
     from koalign.evaluation.protocols import in_mode, load_protocol
     from koalign.evaluation.results import read_evaluation
     from koalign.locking import locked, refuse_links
@@ -113,9 +114,10 @@ def benchmark(
         write_results_csv,
     )
 
-    config = read_config(files, settings)
     if model is not None:
-        config = with_model(config, model)
+        config = with_model(load_config(files or [], settings or []), model)
+    else:
+        config = read_config(files, settings)
     chosen = load_protocol(protocol, config.solve.own_max_tokens)
     if mode is not None:
         chosen = in_mode(chosen, mode)

@@ -80,6 +80,7 @@ def mine(
     if predictions is not None and problems is None:
         raise KoalignError(f"{predictions}: name the file that was evaluated with --problems")
 
+    from koalign.config.files import load_config
     from koalign.jsonl import write_atomically, write_json, write_jsonl
     from koalign.locking import locked
     from koalign.mining.mistakes.mistakes import select_mistakes
@@ -89,12 +90,13 @@ def mine(
     from koalign.stages.mine import cross_fit, judged, open_embedding, read_folds
     from koalign.stages.pipeline import stages_of
 
-    config = read_config(files, settings)
     vectors = open_embedding(embedding)
     notes: list[str] = []
     if predictions is not None:
+        config = load_config(files or [], settings or [])
         answered, notes = judged(predictions, problems or "", run_dir)
     else:
+        config = read_config(files, settings)
         with locked(run_dir):
             execute_each(stages_of("prepare", config), config, run_dir, force)
             for made, ran in cross_fit(config, run_dir, folds or FOLDS, sft.STAGE, force):

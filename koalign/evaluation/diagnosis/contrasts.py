@@ -92,9 +92,10 @@ def _correlations(columns: Sequence[Column]) -> np.ndarray:
     for a, column in enumerate(columns):
         for b, other in enumerate(columns[:a]):
             rows = zip(column, other, strict=True)
-            both = [(x, y) for x, y in rows if x is not None and y is not None]
-            if both and all(len(set(values)) > 1 for values in zip(*both, strict=True)):
-                matrix[a, b] = matrix[b, a] = np.corrcoef(np.array(both).T)[0, 1]
+            both = np.array([(x, y) for x, y in rows if x is not None and y is not None])
+            # Rounding gives equal values a deviation, and values near 1e-200 none.
+            if len(both) and np.ptp(both, axis=0).all() and both.std(axis=0).all():
+                matrix[a, b] = matrix[b, a] = np.corrcoef(both.T)[0, 1]
     return matrix
 
 
