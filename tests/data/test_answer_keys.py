@@ -289,6 +289,35 @@ def test_one_row_of_choices_numbered_from_zero_is_a_drop_and_has_no_gold_where_n
     assert "left aside; answer_from: 0 or 1 reads them" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("rows", [rows_of([1, 2, 3]), [{**asked(0, []), "answer": "1919년"}]])
+def test_a_row_without_a_certain_gold_moves_no_other_rows_gold(rows, tmp_path):
+    odd = [f"{n}. {text}" for n, text in enumerate(FOUR)]
+    path = written(tmp_path, [*rows, *rows_of([1], odd)])
+    *clear, unclear = read_source(path, "dev", needs_answers=False).problems
+    assert [problem.answers for problem in clear] == [(str(row["answer"]),) for row in rows]
+    assert unclear.answers == ()
+
+
+def test_a_table_whose_gold_may_count_from_0_is_solved_without_its_gold(tmp_path, capsys):
+    path = tmp_path / "문제.csv"
+    path.write_text("문제,보기0,보기1,보기2,보기3,정답\n나라는?,신라,고려,조선,발해,2\n", "utf-8")
+    (problem,) = read_source(str(path), "dev", needs_answers=False).problems
+    assert (problem.choices, problem.answers) == (("신라", "고려", "조선", "발해"), ())
+    assert "left aside; answer_from: 0 or 1 reads them" in capsys.readouterr().err
+
+
+def test_wrong_choices_alone_are_no_problem_wherever_the_right_one_stands(tmp_path):
+    for choices in (["정답", "오답1", "오답2"], ["오답1", "오답2", "정답"]):
+        path = written(
+            tmp_path,
+            [{"문제": "?", "오답1": "가", "오답2": "나", "정답": gold} for gold in ("다", "")],
+        )
+        columns = {"question": "문제", "choices": choices, "answer": "정답"}
+        reading = read_source(path, "dev", columns=columns, needs_answers=False)
+        assert [said(problem) for problem in reading.problems] == [["다"]]
+        assert [drop.reason for drop in reading.drops] == ["empty_choice"]
+
+
 def test_marks_and_letters_show_their_own_number_where_answers_count_from_zero(tmp_path):
     rows = rows_of([0, "2", "③", "C", "조선", "0,2"])
     reading = read_source(written(tmp_path, rows), "dev", answer_from=0)

@@ -62,6 +62,8 @@ class Format:
     """Columns that a user named."""
     key: str = ""
     """Column of what a row calls itself."""
+    answer: str = ""
+    """Column of the gold answer, where it is none of the choices."""
     text: str = ""
     """Column of a completion to grade."""
     from_zero: bool = False

@@ -70,7 +70,9 @@ def mapped(columns: Columns) -> Format:
     def problem(row: Row) -> Problem:
         choices = _choices(row, columns)
         value = row.fields.get(_one(columns, "answer"))
-        if right is not None and right < len(choices):  # which would always come first
+        if right is not None and choices:  # the right one would always come first
+            if right >= len(choices):
+                raise cells.Refused("empty_choice", f"{_one(columns, 'answer')}: is empty")
             bare = unnumbered(choices)
             choices, value = tuple(sorted(bare)), bare[right]
         if choices:
@@ -98,6 +100,7 @@ def mapped(columns: Columns) -> Format:
         problem,
         needs=tuple(named),
         key=_one(columns, "key"),
+        answer="" if right is not None else _one(columns, "answer"),
         text=_one(columns, "text"),
         guesses_kind=True,
         from_zero=column_names.from_zero(_choice_columns(columns)),

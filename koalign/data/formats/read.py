@@ -210,7 +210,7 @@ def _read_rows(
             zeros += record.reason == ZERO
             unclear += record.reason == UNCLEAR
             if not needs_answers:
-                record = _read_row(_without_answer(row, record), format, answer_from)
+                record = _read_row(_without_answer(row, record, format), format, answer_from)
         problem = record.problem if isinstance(record, Ranking) else record
         if split and isinstance(problem, Problem) and problem.split not in ("", split):
             other_splits += 1
@@ -240,13 +240,15 @@ def _read_rows(
             "gold answers may count from 0 or 1 and are left aside; answer_from: 0 or 1 reads them"
         )
         into.notes.setdefault(note, []).append(document.name)
-    if answer_from is None and zeros + unclear > MANY_ZEROS * last:
+    # Where no answers are needed, unclear ones were left aside.
+    odd = zeros + unclear * needs_answers
+    if answer_from is None and odd > MANY_ZEROS * last:
         into.from_zero[document.name] = zeros, unclear
 
 
-def _without_answer(row: Row, dropped: Drop) -> Row:
+def _without_answer(row: Row, dropped: Drop, format: Format) -> Row:
     """The row without the gold answer that cannot be read; the drop names its field first."""
-    unread = {dropped.detail.partition(":")[0], "answer", "answers"}
+    unread = {dropped.detail.partition(":")[0], "answer", "answers", format.answer}
     fields = {name: value for name, value in row.fields.items() if name not in unread}
     return replace(row, fields=fields)
 
