@@ -11,7 +11,7 @@ from koalign.engines.judge import judge
 from koalign.evaluation.results import Prediction
 from koalign.evaluation.rows import Row, WinRate
 from koalign.evaluation.stats.intervals import share_figure
-from koalign.mining.comparing import Comparison, Outcome
+from koalign.mining.comparing import Comparison, Outcome, compared_text
 from koalign.records import Problem
 
 SCORES: dict[Outcome, float] = {
@@ -39,7 +39,9 @@ def with_win_rates(
         name: row.against for name, row in rows.items() if row.kind == "step" and row.against
     }
     comparisons = [
-        Comparison(problems[n], predictions[name][n].text, predictions[before][n].text)
+        Comparison(
+            problems[n], *(compared_text(predictions[step][n].text) for step in (name, before))
+        )
         for name, before in against.items()
         for n in long
     ]

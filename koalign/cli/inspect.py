@@ -35,14 +35,13 @@ def show(
     settings: Settings = None,
 ) -> None:
     """The stages of a run: what is done, what it cost, and the results."""
-    from koalign.config.files import load_config
     from koalign.manifests import read_manifest
     from koalign.reports.seeds import print_seeds
     from koalign.reports.views import print_run, run_summary
     from koalign.stages.pipeline import names_in
     from koalign.stages.seeds import read_report, seed_folders
 
-    config = load_config(files or [], settings or [])
+    config = _config_or_none(files, settings)
     summary = run_summary(run, names_in(run, config))
     folders = seed_folders(run)
     report = read_report(folders)
@@ -58,6 +57,19 @@ def show(
         print_seeds(report)
     elif len(folders) > 1:
         say("no results over these seeds yet; `koalign run` makes them")
+
+
+def _config_or_none(files: list[Path] | None, settings: list[str] | None) -> Config | None:
+    """The config; none where nobody named one and that of the current folder cannot be read."""
+    from koalign.config.files import load_config
+
+    try:
+        return load_config(files or [], settings or [])
+    except KoalignError as error:
+        if files or settings:
+            raise
+        say(f"{error}; only the stages that were begun are listed", err=True)
+        return None
 
 
 def preview(

@@ -28,9 +28,15 @@ def visible_text(text: str) -> str | None:
 
     Full width and Markdown emphasis are undone, white space is squeezed; case and line ends stay.
     """
+    seen = after_thoughts(text)
+    return None if seen is None else _plain(seen)
+
+
+def after_thoughts(text: str) -> str | None:
+    """What follows the last thought of a completion, as written; none while a thought has not ended."""
     ends = [end.end() for end in _THOUGHT_END.finditer(text)]
     seen = text[ends[-1] :] if ends else text
-    return None if _THOUGHT_START.search(seen) else _plain(seen)
+    return None if _THOUGHT_START.search(seen) else seen
 
 
 def comparable(answer: str) -> str:

@@ -11,7 +11,7 @@ from typing import Literal
 import jinja2
 
 from koalign.data.prompting.prompts import TEMPLATES
-from koalign.grading.visible import visible_text
+from koalign.grading.visible import after_thoughts, visible_text
 from koalign.mining.distilling.teacher_calls import Call, Reply
 from koalign.records import Message, Problem, content_hash
 
@@ -34,6 +34,11 @@ class Comparison:
     problem: Problem
     first: str
     second: str
+
+
+def compared_text(completion: str) -> str:
+    """What follows the last thought of a completion; empty while a thought has not ended."""
+    return (after_thoughts(completion) or "").strip()
 
 
 def calls_of(comparison: Comparison) -> tuple[Call, Call]:

@@ -122,7 +122,7 @@ def run_summary(run_dir: Path, stages: Iterable[str]) -> dict[str, Any]:
         "run": str(run_dir),
         "stages": rows,
         "results": read_json(output_of(run_dir, "evaluate/results.json", "show"))
-        if rows[-1]["state"] == "done"
+        if (rows[-1]["stage"], rows[-1]["state"]) == ("evaluate", "done")
         else None,
     }
 

@@ -55,6 +55,7 @@ REMEDIES = {
     "position_inconsistent": "The judge prefers a place to an answer: take a better one (judge.model)",
     "unreadable_verdict": "The judge gives no verdict that can be read: raise judge.max_tokens, or take "
     "another (judge.model)",
+    "no_reply": "The server did not answer: see replies-failures.jsonl, and run again",
 }
 """Why most problems gave no pair -> what to do."""
 OTHERWISE = "Raise sample.n or sample.temperature, or train SFT longer (sft.epochs)"

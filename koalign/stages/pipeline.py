@@ -154,12 +154,16 @@ def _hint_stages(config: Config) -> tuple[Stage, ...]:
     return (first, *others)
 
 
-def names_in(run_dir: Path, config: Config) -> list[str]:
-    """The folders of a run's stages in order: those that were begun, and those that `run` would make."""
-    wanted = {stage.name for stage in _left_in(run_dir, config)}
+def names_in(run_dir: Path, config: Config | None) -> list[str]:
+    """The folders of a run's stages in order: those that were begun, and those that `run` would make.
+
+    Without a config, those that were begun.
+    """
+    wanted = {stage.name for stage in _left_in(run_dir, config)} if config else set()
+    rounds = config.dpo.rounds if config else 1
     names = list(PRODUCERS)
     after, number = names.index("dpo") + 1, 2
-    while number <= config.dpo.rounds or (run_dir / in_round("samples", number)).exists():
+    while number <= rounds or (run_dir / in_round("samples", number)).exists():
         later = [in_round(stage.name, number) for stage in (*JUDGED_PAIRS, *DPO)]
         names[after:after] = later
         after, number = after + len(later), number + 1

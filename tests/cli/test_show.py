@@ -38,6 +38,16 @@ def test_what_was_begun_is_listed_whatever_the_config_says(scripted):
     assert shown(*WITHOUT_HINTS)["hints"] == "unfinished"
 
 
+def test_a_broken_koalign_yaml_hides_no_run(scripted):
+    koalign("prepare", *WITHOUT_HINTS, code=0)
+    Path("koalign.yaml").write_text("dpo: {betta: 1}\n", "utf-8")
+    done = koalign("show", "--json", code=0)
+    assert [stage["stage"] for stage in json.loads(done.stdout)["stages"]] == ["prepare"]
+    assert "betta" in done.stderr and "only the stages that were begun are listed" in done.stderr
+    assert "betta" in koalign("show", "-s", "dpo.beta=0.1", code=2).stderr
+    assert "betta" in koalign("show", "-c", "koalign.yaml", code=2).stderr
+
+
 def test_of_long_answers_alone_no_pairs_are_missing(scripted):
     long = [{"question": f"{n}번은?", "answer": "글" * 50, "kind": "long"} for n in range(4)]
     write_lines(Path("train.jsonl"), long)

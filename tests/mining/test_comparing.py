@@ -203,6 +203,17 @@ def test_where_nothing_can_be_compared_the_drop_says_why(made, reason):
     assert pairs == [] and (drop.reason, drop.problem_id) == (reason, PROBLEM.id)
 
 
+def test_thoughts_are_not_compared_and_stay_in_the_pair():
+    made = source(
+        "<think>갑</think>\n\n가나다", "을</think>가나다", "<think>병", "<think>정</think>\n", "무</think>\n라마바",
+    )  # fmt: skip
+    (pair,), drops = pairs_of(made)
+    assert (pair.comparison.first, pair.comparison.second) == ("가나다", "라마바") and not drops
+    (placed,), _ = judged_pairs([pair], ["second"])
+    assert placed.pair.chosen.text == "무</think>\n라마바"
+    assert placed.pair.rejected.text == "<think>갑</think>\n\n가나다"
+
+
 def test_the_preferred_sample_is_chosen_with_the_ids_it_was_drawn_with():
     compared, _ = pairs_of(source("가나다", "라마바", "사아자", "차카타"))
     placed, drops = judged_pairs(compared, ["second", "first"])

@@ -174,6 +174,18 @@ def test_a_call_that_fails_costs_its_comparison_and_is_asked_again(questions):
         assert len(read_jsonl(RUN / "pairs" / "replies.jsonl", Reply)) == paid + 2 * lost
 
 
+def test_a_server_that_answers_nothing_is_named_and_asked_again(questions):
+    fails = {"on": True}
+    with judging(fault=lambda body, before: "status:400" if fails["on"] else None) as (_, settings):
+        settings = (*settings, "-s", "judge.max_failures=1000")
+        koalign("sft", *settings, code=0)
+        done = koalign("dpo-pairs", *settings, code=2)
+        assert "The server did not answer: see replies-failures.jsonl, and run again" in done.stderr
+        assert (RUN / "pairs" / "replies-failures.jsonl").read_text(encoding="utf-8")
+        fails["on"] = False
+        koalign("dpo-pairs", *settings, code=0)
+
+
 @pytest.mark.parametrize("command", ["dpo-pairs", "evaluate"])
 def test_what_was_answered_before_the_judge_failed_is_not_asked_again(questions, command):
     def fault(body, before):
@@ -291,6 +303,25 @@ def test_a_judge_that_likes_a_place_makes_every_answer_a_tie(questions):
     rate = read_result("evaluate/results.json")["dpo"]["win_rate"]
     assert (rate["value"], rate["outcomes"]) == (0.5, {"position_inconsistent": 5})
     assert rate["low"] is rate["high"] is None
+
+
+def test_thoughts_are_not_shown_to_the_judge(questions):
+    thinking = [
+        {"adapter": "sft", "texts": [f"<think>비밀</think>\n{graded(n)}" for n in (SFT, 1, 3, 4)]},
+        {"adapter": "dpo", "texts": [f"비밀</think>{graded(DPO)}"]},
+        {"texts": [f"<think>비밀</think>\n\n{graded(BASE)}"]},
+    ]
+    (questions / "script.yaml").write_text(yaml.safe_dump(thinking, allow_unicode=True), "utf-8")
+    with judging() as (server, settings):
+        for command in ("sft", "dpo-pairs", "dpo"):
+            koalign(command, *settings, code=0)
+        koalign("evaluate", *settings, "-s", "controls=off", code=0)
+    assert not any("비밀" in arrival.body["messages"][-1]["content"] for arrival in server.arrivals)
+    results = read_result("evaluate/results.json")
+    assert results["sft"]["win_rate"]["outcomes"] == {"second": 5}
+    assert results["dpo"]["win_rate"]["outcomes"] == {"first": 5}
+    for pair in read_jsonl(RUN / "pairs" / "pairs.jsonl", Pair):
+        assert pair.chosen.text.startswith("<think>비밀</think>\n")
 
 
 def test_a_judge_that_gives_no_verdict_gives_no_figure(questions):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from koalign.mining.comparing import Comparison, Outcome
+from koalign.mining.comparing import Comparison, Outcome, compared_text
 from koalign.mining.pairs.mining import SampledPrompt
 from koalign.mining.pairs.pairing import PlacedPair, place_pair
 from koalign.records import Completion, Drop, Sample
@@ -22,8 +22,8 @@ class SamplePair:
     @property
     def comparison(self) -> Comparison:
         """What the judge compares."""
-        first, second = self.samples
-        return Comparison(self.source.problem, first.text, second.text)
+        first, second = (compared_text(sample.text) for sample in self.samples)
+        return Comparison(self.source.problem, first, second)
 
 
 def sample_pairs(
@@ -31,17 +31,19 @@ def sample_pairs(
 ) -> tuple[list[SamplePair], list[Drop]]:
     """Up to `per_problem` pairs of samples in the order drawn, each sample in one; none: a Drop says why.
 
-    The limits are those of mined pairs, so that the judge is asked nothing that could not be a pair.
+    Samples are distinct without their thoughts. The limits are those of mined pairs, so that the
+    judge is asked nothing that could not be a pair.
     """
     distinct: dict[str, Sample] = {}
     for sample in sorted(source.samples, key=lambda sample: sample.index):
+        shown = compared_text(sample.text)
         if (
-            sample.text.strip()
+            shown
             and sample.finish_reason == "stop"
             and repetition(sample.token_ids) <= max_repetition
             and not han_leak(sample.text, source.prompt.text).leaks
         ):
-            distinct.setdefault(sample.text.strip(), sample)
+            distinct.setdefault(shown, sample)
     left = list(distinct.values())
     pairs: list[SamplePair] = []
     reason = "lengths_too_different" if len(left) > 1 else "fewer_than_two_well_formed_answers"
