@@ -3,60 +3,37 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import yaml
 from support.command import koalign
+from support.planned import COUNTS, TWO_CORES, config_of, made_before, planned
 
-from koalign.config.files import load_config
-from koalign.config.sections import ASSETS
 from koalign.engines.opening import backend_of
 from koalign.engines.vllm_start import CPU_CACHE
-from koalign.evaluation.rows import ROWS
 from koalign.evaluation.solving import controls
-from koalign.jsonl import write_json
-from koalign.manifests import Manifest
 from koalign.planning import workload
-from koalign.planning.calls import JUDGE_PROMPT
 from koalign.planning.cards import (
-    CPU_BANDWIDTH,
-    CPU_OPERATIONS,
-    SPEEDS,
-    Card,
-    card_here,
     card_named,
 )
 from koalign.planning.changes import refuse_too_large, smallest_change, with_key
-from koalign.planning.counts import VERDICT_TOKENS, Counts, counts_of
+from koalign.planning.counts import counts_of
 from koalign.planning.estimate import estimate
 from koalign.planning.history import speeds
 from koalign.planning.memory import GIB
 from koalign.planning.shape import read_shape
 from koalign.planning.workload import work_of
-from koalign.plans import Plan, write_plan
-from koalign.provenance import gpus
 from koalign.records import KoalignError
 from koalign.reports.plan import print_estimate
 from koalign.stages.pipeline import stages_of
 from koalign.training import plateau
 
-TWO_CORES = Card("CPU, 2 cores", 16 * GIB, 2 * CPU_OPERATIONS, 2 * CPU_BANDWIDTH, capability=None)
 DEMO = {  # `make demo` on two idle cores: seconds and MB of each stage (docs/en/results.md)
     "prepare": (12.2, 589), "sft": (88.5, 1140), "samples": (33.0, 1092), "pairs": (12.0, 1092),
     "reference": (1.9, 1092), "dpo": (11.8, 1095), "candidates": (0.1, 1086), "hints": (43.3, 1137),
     "abstraction": (25.5, 1202), "answer": (18.4, 1145), "solve": (35.8, 1475), "rft": (12.4, 1096),
     "evaluate": (123.7, 1532),
 }  # fmt: skip
-COUNTS = Counts(2000, 200, 500, 0, 600, 16, 64, 2400)
-
-
-def config_of(*settings, example=False):
-    return load_config([ASSETS / ("example.yaml" if example else "no_data.yaml")], settings)
-
-
-def planned(config, card, counts=COUNTS):
-    return estimate(config, read_shape(config.model), counts, card, {}, {})
 
 
 @pytest.fixture
@@ -95,55 +72,6 @@ def test_the_stages_are_those_of_run_in_order(settings):
     assert [work.stage for work in work_of(config, COUNTS)] == [
         stage.name for stage in stages_of("run", config)
     ]
-
-
-@pytest.mark.parametrize("source", ["policy", "none"])
-def test_the_calls_to_a_judge_are_counted_with_their_cost_and_the_time_of_its_limits(source):
-    config = config_of(
-        "engine.backend=hf", f"candidates.source={source}", "dpo.rounds=2", "sample.n=6", "sample.limit=100",
-        "judge.url=http://127.0.0.1:8001/v1", "judge.price_in=1", "judge.price_out=10",
-        "judge.requests_per_minute=60",
-    )  # fmt: skip
-    counts = replace(COUNTS, long_train=400, long_test=30, long_tokens=150)
-    made = {stage.stage: stage for stage in planned(config, TWO_CORES, counts).stages}
-    steps = sum(kind == "step" and bool(before) for kind, before in ROWS.values())
-    steps -= source == "none"
-    # 100 problems of six samples are three comparisons each, and a comparison two calls
-    calls = {"pairs": 600, "pairs-2": 600, "evaluate": 2 * steps * 30}
-    assert {name: stage.calls for name, stage in made.items() if stage.calls} == calls
-    for name, number in calls.items():
-        read, written = 600 + 2 * 150 + JUDGE_PROMPT, VERDICT_TOKENS
-        assert made[name].money == pytest.approx(number * (read + 10 * written) / 1e6)
-        assert made[name].seconds >= number
-    draws = {work.stage: work.draws for work in work_of(config, counts)}
-    assert draws["long_samples"][0].prompts == draws["samples"][0].prompts == 100
-    assert draws["long_samples"][0].new_tokens == 150
-    without = config_of("engine.backend=hf", f"candidates.source={source}")
-    assert not any(stage.calls for stage in planned(without, TWO_CORES).stages)
-
-
-@pytest.mark.parametrize("long", [0, 7, 12])
-def test_after_prepare_the_judge_is_asked_about_problems_with_long_answers_alone(tmp_path, long):
-    report = {
-        "splits": {
-            name: {
-                "problems": 12,
-                "kinds": {"long": long, "choice": 12 - long} if long else {"choice": 12},
-                "tokens": {"max": 900},
-                "tokens_histogram": [{"from": 400, "to": 800, "count": 12}],
-            }
-            for name in ("train", "dev", "test")
-        },
-        "hints": 0,
-    }
-    config = config_of("engine.backend=hf", "judge.url=http://127.0.0.1:8001/v1")
-    made_before(tmp_path, 1, "CPU", config)
-    write_json(tmp_path / "prepare" / "report.json", report)
-    counts = counts_of(config, tmp_path)
-    assert (counts.long_train, counts.long_test) == (long, long)
-    estimated = planned(config, TWO_CORES, counts)
-    assert (sum(stage.calls for stage in estimated.stages) > 0) == (long > 0)
-    assert any("judged" in line for line in estimated.assumed)
 
 
 def test_the_most_votes_are_those_of_the_control():
@@ -195,15 +123,6 @@ def test_a_space_that_vllm_cannot_read_is_one_line(monkeypatch, space):
     monkeypatch.setenv(CPU_CACHE, space)
     with pytest.raises(KoalignError, match=f"{CPU_CACHE}={space}: expected whole GiB"):
         planned(config_of("engine.backend=vllm"), TWO_CORES)
-
-
-def test_of_a_cpu_the_free_memory_counts(monkeypatch):
-    monkeypatch.setattr("koalign.planning.cards.gpus", lambda: ())
-    monkeypatch.setattr("koalign.provenance.gpus", lambda: ())
-    before = card_here().memory
-    taken = SimpleNamespace(total=64 * GIB, available=3 * GIB)
-    monkeypatch.setattr("psutil.virtual_memory", lambda: taken)
-    assert before != 3 * GIB and card_here().memory == 3 * GIB
 
 
 def test_the_table_of_the_example_says_what_its_numbers_are(demo, capsys):
@@ -301,19 +220,6 @@ def test_a_run_is_refused_over_105_percent_of_the_card():
             refuse_too_large(tight, config, COUNTS, {})
 
 
-def test_every_known_card_is_found_by_its_name():
-    for name in SPEEDS:
-        assert card_named(name).name == card_named(f"NVIDIA {name}").name == name
-    assert card_named("RTX 3090").name == card_named("GeForce RTX 3090").name == "3090"
-    assert card_named("a100 80gb").name == "A100-80"
-    assert card_named("24 GB").memory == card_named("24gib").memory == 24 * GIB
-
-
-@pytest.mark.parametrize("name", ["A100", "99", "K80X", "", "0GB", "-8GB", "24TB", "H100;rm"])
-def test_an_unknown_card_is_refused(name):
-    assert "--gpu" in koalign("plan", "--gpu", name, "--model", "Qwen/Qwen3-8B", code=2).stderr
-
-
 def test_before_any_data_the_plan_says_what_it_assumes(tmp_path):
     done = koalign("plan", "--gpu", "24GB", "--model", "Qwen/Qwen3-8B", code=0, cwd=tmp_path)
     assert "8.19 B parameters" in done.stdout
@@ -352,21 +258,6 @@ def test_what_cannot_be_planned_is_one_line_and_writes_nothing(tmp_path, argumen
     assert not list(tmp_path.iterdir())
 
 
-def made_before(folder: Path, seconds: float, device: str, config) -> None:
-    """A run that has prepared and trained, as far as a plan reads it."""
-    for name in ("prepare", "sft"):
-        (folder / name).mkdir(parents=True)
-        sections = {"model": config.model.model_dump(mode="json"), "seed": 0}
-        write_plan(
-            folder / name, Plan(stage=name, version=1, template="", config=sections, inputs={})
-        )
-        manifest = Manifest(
-            stage=name, fingerprint="", template="", outputs={}, counts={}, metrics={}, koalign="",
-            git=None, packages={}, seconds=seconds, peak_memory_mb=1, device=device,
-        )  # fmt: skip
-        (folder / name / "manifest.json").write_text(manifest.model_dump_json(), encoding="utf-8")
-
-
 def test_past_runs_on_the_same_card_say_how_fast_it_is(tmp_path):
     config, card = config_of("model.path=Qwen/Qwen3-0.6B"), card_named("L4")
     shape = read_shape(config.model)
@@ -388,62 +279,6 @@ def test_past_runs_on_the_same_card_say_how_fast_it_is(tmp_path):
     assert stages["sft"].measured and not stages["dpo"].measured
     assert stages["sft"].seconds == pytest.approx(3 * usual["sft"], rel=0.01)
     assert speeds(config, shape, card_named("T4"), tmp_path / "new") == {}
-
-
-@pytest.fixture
-def listed(tmp_path, monkeypatch):
-    """A machine whose nvidia-smi prints this."""
-
-    def make(*lines: str) -> None:
-        program = tmp_path / "bin" / "nvidia-smi"
-        program.parent.mkdir()
-        program.write_text("#!/bin/sh\n" + "".join(f"echo '{line}'\n" for line in lines), "utf-8")
-        program.chmod(0o755)
-        monkeypatch.setenv("PATH", str(program.parent), prepend=":")
-        gpus.cache_clear()
-
-    yield make
-    gpus.cache_clear()
-
-
-@pytest.mark.parametrize(
-    ("line", "name", "gib", "assumed"),
-    [
-        ("NVIDIA H200, 143771", "NVIDIA H200", 140.4, ""),
-        ("NVIDIA A100-SXM4-80GB, 81920", "NVIDIA A100-SXM4-80GB", 80, ""),
-        ("NVIDIA GeForce RTX 3090, 24576", "NVIDIA GeForce RTX 3090", 24, ""),
-        ("Tesla T4, 15360", "Tesla T4", 15, ""),
-        ("Some Card, 24576", "Some Card", 24, "a card of 24 GB is as fast as 3090"),
-    ],
-)
-def test_the_card_of_this_machine_is_the_first_that_nvidia_smi_lists(
-    listed, line, name, gib, assumed
-):
-    listed(line, "NVIDIA L4, 23034")
-    card = card_here()
-    assert (card.name, card.seen, card.assumed) == (name, 2, assumed)
-    assert card.memory / GIB == pytest.approx(gib, rel=0.01)
-
-
-def test_only_visible_cards_count(listed, monkeypatch):
-    listed("NVIDIA H100, 81559", "NVIDIA L4, 23034")
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
-    assert (card_here().name, card_here().seen) == ("NVIDIA L4", 1)
-    gpus.cache_clear()
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert card_here().cpu
-
-
-def test_more_processes_than_gpus_are_refused(listed, tmp_path, monkeypatch):
-    listed("NVIDIA L4, 23034")
-    monkeypatch.chdir(tmp_path)
-    done = koalign("plan", "--model", "Qwen/Qwen3-0.6B", "-s", "training.processes=2", code=2)
-    assert "training.processes: 2, and 1 GPUs are seen here; lower it" in done.stderr
-
-
-def test_without_nvidia_smi_it_is_the_cpu(listed):
-    listed("NVIDIA-SMI has failed because it could not communicate with the driver")
-    assert card_here().cpu
 
 
 def test_a_gemma_on_a_card_without_bfloat16_is_counted_in_float32():

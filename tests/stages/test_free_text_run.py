@@ -4,23 +4,16 @@ import json
 
 import pytest
 from support.command import RUN, koalign
-from support.problems import write_lines
-
-TERMS = ("주식교환", "흡수합병", "영업양도", "공개매수")
-SIDES = ("이사회", "채권자", "소수 주주", "자문사", "규제 당국")
-ASKED = [
-    {
-        "question": f"{term}에서 {side}의 역할은 무엇인가?",
-        "answer": f"{term}에서 {side}의 일은 절차의 기한과 계약의 조건을 살피고 그 근거를 서면으로 남기는 것이다.",
-    }
-    for term in TERMS
-    for side in SIDES
-]
+from support.problems import LONG_ANSWERS, write_lines
 
 
 @pytest.fixture
 def questions(scripted):
-    for name, rows in (("train", ASKED[:12]), ("dev", ASKED[12:15]), ("test", ASKED[15:])):
+    for name, rows in (
+        ("train", LONG_ANSWERS[:12]),
+        ("dev", LONG_ANSWERS[12:15]),
+        ("test", LONG_ANSWERS[15:]),
+    ):
         write_lines(scripted / f"{name}.jsonl", rows)
     return scripted
 
@@ -55,7 +48,7 @@ def test_each_seed_ends_with_sft(questions):
 def test_rankings_give_pairs_and_long_answers_are_not_sampled(questions):
     rankings = [
         {"prompt": row["question"] + " 자세히 쓰시오.", "chosen": row["answer"], "rejected": row["answer"] + " 끝."}
-        for row in ASKED[:8]
+        for row in LONG_ANSWERS[:8]
     ]  # fmt: skip
     write_lines(questions / "rankings.jsonl", rankings)
     settings = (*SETTINGS, "-s", "data.train=[train.jsonl, rankings.jsonl]")

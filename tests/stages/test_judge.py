@@ -9,7 +9,7 @@ import pytest
 import yaml
 from support.command import RUN, koalign
 from support.faulty_server import Server, faulty_server
-from support.problems import problem, write_lines
+from support.problems import LONG_ANSWERS, TERMS, problem, write_lines
 from support.servers import allow
 
 from koalign.engines import call_queue
@@ -18,16 +18,6 @@ from koalign.mining.distilling.teacher_calls import Reply
 from koalign.mining.pairs.mining import Item
 from koalign.records import Drop, Pair, Problem, Sample
 
-TERMS = ("주식교환", "흡수합병", "영업양도", "공개매수")
-SIDES = ("이사회", "채권자", "소수 주주", "자문사", "규제 당국")
-ASKED = [
-    {
-        "question": f"{term}에서 {side}의 역할은 무엇인가?",
-        "answer": f"{term}에서 {side}의 일은 절차의 기한과 계약의 조건을 살피고 그 근거를 서면으로 남기는 것이다.",
-    }
-    for term in TERMS
-    for side in SIDES
-]
 BASE, SFT, DPO = 3, 2, 4
 """Grades of the greedy answers; a sample has one of 1 to 4."""
 
@@ -41,7 +31,11 @@ def questions(scripted, monkeypatch):
     """A run on questions with long answers, with a model that writes answers of four grades."""
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.setattr(call_queue, "FIRST_WAIT", 0.02)
-    for name, rows in (("train", ASKED[:12]), ("dev", ASKED[12:15]), ("test", ASKED[15:])):
+    for name, rows in (
+        ("train", LONG_ANSWERS[:12]),
+        ("dev", LONG_ANSWERS[12:15]),
+        ("test", LONG_ANSWERS[15:]),
+    ):
         write_lines(scripted / f"{name}.jsonl", rows)
     script = [
         {"adapter": "sft", "texts": [graded(n) for n in (SFT, 1, 3, 4)]},
@@ -121,7 +115,7 @@ def test_only_pairs_with_the_same_winner_in_both_orders_are_made_and_asked_once(
 
 def test_problems_that_a_rule_verifies_are_not_judged(questions):
     choices = [problem(n) for n in range(4)]
-    write_lines(questions / "train.jsonl", [*choices, *ASKED[:4]])
+    write_lines(questions / "train.jsonl", [*choices, *LONG_ANSWERS[:4]])
     with judging() as (server, settings):
         settings = (*settings, "-s", "prompt.template=direct")
         koalign("sft", *settings, code=0)
@@ -228,7 +222,7 @@ def test_another_judge_is_asked_anew_and_samples_nothing_again(questions):
 
 def test_a_judge_that_comes_or_goes_samples_nothing_again_and_the_message_names_its_key(questions):
     choices = [problem(n) for n in range(4)]
-    write_lines(questions / "train.jsonl", [*choices, *ASKED[:4]])
+    write_lines(questions / "train.jsonl", [*choices, *LONG_ANSWERS[:4]])
     template = ("-s", "prompt.template=direct")
     with judging() as (_, settings):
         koalign("sft", *settings, *template, code=0)

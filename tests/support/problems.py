@@ -11,6 +11,17 @@ from koalign.data.formats.sources import read_source
 from koalign.records import Problem
 
 CITIES = ("서울", "부산", "대구", "광주")
+TERMS = ("주식교환", "흡수합병", "영업양도", "공개매수")
+SIDES = ("이사회", "채권자", "소수 주주", "자문사", "규제 당국")
+LONG_ANSWERS = [
+    {
+        "question": f"{term}에서 {side}의 역할은 무엇인가?",
+        "answer": f"{term}에서 {side}의 일은 절차의 기한과 계약의 조건을 살피고 그 근거를 서면으로 남기는 것이다.",
+    }
+    for term in TERMS
+    for side in SIDES
+]
+"""Questions on M&A, in the shape of a user's file."""
 
 
 def problem(number: int, **changes: object) -> dict:

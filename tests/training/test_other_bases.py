@@ -104,11 +104,10 @@ def test_experts_are_not_adapted_so_that_adapters_can_be_summed(base, trained):
     assert not any("expert" in name for name in read_lora(trained[0]).modules)
 
 
+@pytest.mark.parametrize("base", UNSHARED, indirect=True)
 def test_processes_cannot_share_rows_that_are_not_exact(base, tokenizer, tmp_path):
     from koalign.training.sft import sft_trainer
 
-    if Path(base.path).name.startswith("qwen3_moe"):
-        pytest.skip("its rows are exact")
     rows = rows_of(tokenizer, exam("train")[:2])
     with pytest.raises(KoalignError, match=r"training\.processes: groups cannot be exact"):
         sft_trainer(
