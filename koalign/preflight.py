@@ -134,7 +134,7 @@ class _Preflight:
         for name, section in sections.items():
             if context and section.least_room >= context:
                 self.found.append(
-                    f"{name}.max_tokens: {section.max_tokens} leave no room for a prompt in the context "
+                    f"{name}.max_tokens: {section.most_tokens} leave no room for a prompt in the context "
                     f"of {context}; lower it, or raise model.max_length"
                 )
         if config.sft.epochs == "auto" and not config.probe.problems:

@@ -24,10 +24,10 @@ def generate_answers(
     One sample is drawn with the protocol's settings, several with temperature and top_p of `several`.
     """
     protocol, items = benchmark.protocol, range(len(benchmark.ids))
-    is_set = "max_tokens" in protocol.model_fields_set
-    most = {"max_tokens": protocol.max_tokens} if is_set else {}
-    greedy = Sampling(temperature=protocol.temperature, top_p=protocol.top_p, **most)
-    warm = Sampling(temperature=several.temperature, top_p=several.top_p, **most)
+    greedy, warm = (
+        Sampling(temperature=one.temperature, top_p=one.top_p, max_tokens=protocol.max_tokens)
+        for one in (protocol, several)
+    )
     hints = [""] * len(items)
     if len(system.steps) == 2:
         prompts = [

@@ -56,9 +56,8 @@ class Solver:
         say_limited(self.engine, [*bare, *hinting], self.section)
         hinted = self.hints * self.section.answers
         size = self.engine.requests_at_once(max(hinted, self.section.budget - hinted))
-        written = self.section.max_tokens * (
-            2 if self.hints else 1
-        )  # a hint is shown with a problem
+        shown = 2 if self.hints else 1  # a hint is shown with a problem
+        written = shown * self.section.most_tokens
         longest = min(self.engine.base.context, longest_of([*bare, *hinting]) + written)
         with (
             JsonlAppender(path, Attempt) as file,

@@ -118,7 +118,7 @@ def benchmark(
         config = with_model(load_config(files or [], settings or []), model)
     else:
         config = read_config(files, settings)
-    chosen = load_protocol(protocol, config.solve.own_max_tokens)
+    chosen = load_protocol(protocol, config.solve.max_tokens)
     if mode is not None:
         chosen = in_mode(chosen, mode)
     if shot_order not in (None, chosen.shot_order):

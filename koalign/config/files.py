@@ -13,7 +13,7 @@ from typing import Any, TypeGuard
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from koalign.config.inputs import Sampling, Section, Source
+from koalign.config.inputs import Section, Source
 from koalign.config.sections import ASSETS, Config
 from koalign.jsonl import field_errors, on_disk
 from koalign.records import KoalignError
@@ -97,9 +97,7 @@ def _documented(section: type[Section], example: Section, indent: str) -> Iterat
             yield f"{indent}{key}:"
             yield from _documented(field.annotation, value, indent + "  ")
         else:
-            # Written, it would be set: a default takes what a prompt leaves of the context.
-            comment = "# " if key == "max_tokens" and issubclass(section, Sampling) else ""
-            yield f"{indent}{comment}{key}: {_scalar(value)}"
+            yield f"{indent}{key}: {_scalar(value)}"
 
 
 def is_section(annotation: Any) -> TypeGuard[type[Section]]:

@@ -170,16 +170,17 @@ class Prompt(Section):
 
 
 LEAST_ROOM = 16
-"""Tokens that a prompt must leave for a completion, where `max_tokens` is not set: a stated choice."""
+"""Tokens that a prompt must leave for a completion, where `max_tokens` is null: a stated choice."""
 
 
 class Sampling(Section):
     temperature: float = Field(default=0.8, ge=0)
     """0: greedy."""
     top_p: float = Field(default=0.95, gt=0, le=1)
-    max_tokens: int = Field(default=1024, ge=1)
-    """Longest completion, in tokens; a longer one is marked as cut by `finish_reason: length`. Not set, it
-    is less after a prompt that leaves less of the context."""
+    max_tokens: int | None = Field(default=None, ge=1)
+    """Longest completion, in tokens; a longer one is marked as cut by `finish_reason: length`. null: 1,024,
+    or what a prompt leaves of the context where that is less."""
+    most_if_null: ClassVar[int] = 1024
 
     @property
     def greedy(self) -> Self:
@@ -187,14 +188,14 @@ class Sampling(Section):
         return self.model_copy(update={"temperature": 0.0, "top_p": 1.0})
 
     @property
-    def own_max_tokens(self) -> int | None:
-        """`max_tokens` where the user has set it; None: it is the default."""
-        return self.max_tokens if "max_tokens" in self.model_fields_set else None
+    def most_tokens(self) -> int:
+        """Of a completion, where its prompt leaves that much of the context."""
+        return self.max_tokens or self.most_if_null
 
     @property
     def least_room(self) -> int:
         """Tokens that a prompt must leave of the context: all of a `max_tokens` that is set."""
-        return self.own_max_tokens or LEAST_ROOM
+        return self.max_tokens or LEAST_ROOM
 
 
 _ENVIRONMENT_NAME = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
@@ -213,8 +214,10 @@ class Candidates(Sampling):
     the gold answer, and what they give away is screened out. none, or file without `data.hints`: the
     chain of `run` ends with DPO."""
     temperature: float = Field(default=0.7, ge=0)
-    max_tokens: int = Field(default=512, ge=1)
-    """Longest hint of the policy, in tokens; a longer one is no candidate."""
+    max_tokens: int | None = Field(default=None, ge=1)
+    """Longest hint of the policy, in tokens; a longer one is no candidate. null: 512, or what a prompt
+    leaves of the context where that is less."""
+    most_if_null: ClassVar[int] = 512
     per_problem: int = Field(default=4, ge=1)
     """Hints asked for each problem that the policy does not always solve."""
     own_answers: int = Field(default=3, ge=0)

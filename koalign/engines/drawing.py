@@ -60,7 +60,7 @@ def draw(
         raise ValueError("two requests would have the same name in the file of samples")
     refuse_no_room(engine, requests, sampling, title)
     say_limited(engine, requests, sampling)
-    longest = min(engine.base.context, longest_of(requests) + sampling.max_tokens)
+    longest = min(engine.base.context, longest_of(requests) + sampling.most_tokens)
     drawn: dict[tuple[str, str, str, tuple[int, ...]], dict[int, Sample]] = defaultdict(dict)
     with JsonlAppender(path, Sample) as file:
         for sample in file.done:
@@ -95,18 +95,18 @@ def refuse_no_room(
     if left < sampling.least_room:
         lower = f"lower {_setting(sampling)} to {left} or less, " if left > 0 else ""
         raise KoalignError(
-            f"{title}: a prompt of {longest} tokens and max_tokens {sampling.max_tokens} do not fit the "
+            f"{title}: a prompt of {longest} tokens and max_tokens {sampling.most_tokens} do not fit the "
             f"context of {context}; {lower}show fewer shots, or raise model.max_length"
         )
 
 
 def say_limited(engine: Engine, requests: Sequence[Request], sampling: Sampling) -> None:
-    """Say once of a section where a prompt leaves less than a `max_tokens` that is not set."""
+    """Say once of a section where a prompt leaves less than a `max_tokens` of null takes."""
     context = engine.base.context
-    if longest_of(requests) + sampling.max_tokens > context:
+    if longest_of(requests) + sampling.most_tokens > context:
         say_once(
-            f"{_key(sampling)}: {sampling.max_tokens}, the default, is more than some prompts leave of the "
-            f"context of {context}; there a completion takes what is left"
+            f"{_key(sampling)}: {sampling.most_tokens}, the default, is more than some prompts leave of "
+            f"the context of {context}; there a completion takes what is left"
         )
 
 

@@ -117,7 +117,7 @@ class EndpointEngine(Engine):
             "model": self._name,
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
-            "max_tokens": sampling.max_tokens,
+            "max_tokens": sampling.most_tokens,
             "seed": sample_seed(seed, request, "", index),
             **({"stop": list(stop)} if stop else {}),
         }

@@ -160,14 +160,14 @@ class Engine(AbstractContextManager["Engine"]):
     def room(self, request: Request, sampling: Sampling) -> int:
         """Most tokens of a completion: `max_tokens`, or what the prompt leaves of the context.
 
-        What is left counts only where `max_tokens` is not set. It is rounded down to few numbers, since
+        What is left counts only where `max_tokens` is null. It is rounded down to few numbers, since
         completions of equal room are computed together. It depends on the prompt alone: other requests,
         a resumed stage and another engine do not change it.
         """
         left = self.base.context - len(request.prompt_ids)
-        if sampling.least_room <= left < sampling.max_tokens:
+        if sampling.least_room <= left < sampling.most_tokens:
             return left // ROOM_STEP * ROOM_STEP if left >= ROOM_STEP else left
-        return sampling.max_tokens
+        return sampling.most_tokens
 
     def _batch_key(self, request: Request) -> Any:
         """What is equal, beside the room, of the requests that `_generate` gets together."""

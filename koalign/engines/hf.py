@@ -99,7 +99,7 @@ class HfEngine(Engine):
             use_cache=True,
             logits_to_keep=1,
         ).past_key_values
-        for_samples(cache, n, sampling.max_tokens)
+        for_samples(cache, n, sampling.most_tokens)
         adapter = self.adapter_id(requests[0].adapter)
         draws = [(request, index) for request in requests for index in request.indices]
         seeds = [sample_seed(seed, request, adapter, index) for request, index in draws]
@@ -110,7 +110,7 @@ class HfEngine(Engine):
             past_key_values=cache,
             generation_config=GenerationConfig(
                 do_sample=False,
-                max_new_tokens=sampling.max_tokens,
+                max_new_tokens=sampling.most_tokens,
                 use_cache=True,  # trainers switch it off in the model's config
                 eos_token_id=ends,
                 pad_token_id=pad,
@@ -146,7 +146,7 @@ class _SeededSampler(LogitsProcessor):
         self._sampling = sampling
         self._uniform = torch.stack(
             [
-                torch.rand(sampling.max_tokens, generator=torch.Generator().manual_seed(s))
+                torch.rand(sampling.most_tokens, generator=torch.Generator().manual_seed(s))
                 for s in seeds
             ]
         )

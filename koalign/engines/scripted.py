@@ -116,7 +116,7 @@ class ScriptedEngine(Engine):
                 pick = sample_seed(seed, request, adapter, index) if sampling.temperature else 0
                 text = before_stop(texts[pick % len(texts)], stop)
                 written = (*self.tokenizer.encode(text), END)
-                ids = written[: sampling.max_tokens]
+                ids = written[: sampling.most_tokens]
                 shown = self.tokenizer.decode(ids)
                 logprob, ended = -0.1 * len(ids), ids == written
                 samples.append(request.sample(index, adapter, shown, ids, logprob, ended))

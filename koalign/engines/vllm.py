@@ -201,7 +201,7 @@ class VllmEngine(Engine):
     ) -> list[Sample]:
         from vllm import SamplingParams
 
-        self.expect(max(len(request.prompt_ids) for request in requests) + sampling.max_tokens)
+        self.expect(max(len(request.prompt_ids) for request in requests) + sampling.most_tokens)
         # One request a sample: of one with `n` vLLM seeds the samples seed, seed + 1, ... (v1/engine/
         # parallel_sampling.py), and a sample's seed is made of its own name. It costs nothing: vLLM takes
         # such a request apart in the same way, and the prompt is shared by the prefix cache.
@@ -212,7 +212,7 @@ class VllmEngine(Engine):
                 SamplingParams(
                     temperature=sampling.temperature,
                     top_p=sampling.top_p if sampling.temperature else 1.0,
-                    max_tokens=sampling.max_tokens,
+                    max_tokens=sampling.most_tokens,
                     stop_token_ids=stop_ids(self.tokenizer),
                     seed=sample_seed(seed, request, self.adapter_id(request.adapter), index),
                     logprobs=0,

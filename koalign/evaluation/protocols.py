@@ -73,7 +73,7 @@ class Protocol(Record):
     """Group -> its subjects; each has a figure of its own."""
     subjects: tuple[str, ...] = ()
     """What the figure is of, where there are no groups; other subjects stand beside it. Empty: all."""
-    max_tokens: int = Field(default=1024, gt=0)
+    max_tokens: int | None = Field(default=None, gt=0)
     temperature: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     top_p: float = Field(default=1.0, gt=0, le=1)
     stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
@@ -93,9 +93,9 @@ class Protocol(Record):
         return self
 
     def greedily(self, max_tokens: int | None) -> Protocol:
-        """The protocol with greedy answers of at most so many tokens; None: the default, as not set."""
-        others = self.model_dump(exclude_unset=True, exclude={"temperature", "top_p", "max_tokens"})
-        return Protocol(**others, **({"max_tokens": max_tokens} if max_tokens else {}))
+        """The protocol with greedy answers of at most so many tokens; None: as `solve.max_tokens: null`."""
+        greedy = {"temperature": 0.0, "top_p": 1.0, "max_tokens": max_tokens}
+        return self.model_copy(update=greedy)
 
     @property
     def covers(self) -> tuple[str, ...]:
@@ -107,8 +107,7 @@ class Protocol(Record):
 def load_protocol(name: str, max_tokens: int | None = None) -> Protocol:
     """The protocol of a name or of the user's own YAML file; a template stands for one, too.
 
-    A template is asked greedily for at most `max_tokens` tokens, and koalign grades; None: the default.
-    Raises KoalignError
+    A template is asked greedily for at most `max_tokens` tokens, and koalign grades. Raises KoalignError
     with the nearest name for what is none of these, and with file and key where a file is broken.
     """
     if name in protocol_names():

@@ -77,10 +77,10 @@ def counts_of(config: Config, run_dir: Path) -> Counts:
 
 def _lengths(config: Config) -> tuple[float, float, list[str]]:
     """Tokens of an answer and of a hint, and what was assumed."""
-    most = config.sample.max_tokens
+    most = config.sample.most_tokens
     thinks = config.prompt.thinking != "off" or config.prompt.template in LONG
     answer = most / 2 if thinks else min(SHORT_ANSWER, most)
-    hint = min(64.0, config.solve.max_tokens / 2)
+    hint = min(64.0, config.solve.most_tokens / 2)
     return answer, hint, [f"answers of {answer:,.0f} tokens, hints of {hint:,.0f}"]
 
 
@@ -121,7 +121,7 @@ def _with_results(counts: Counts, run_dir: Path, rounds: int, lines: list[str]) 
 
 def _with_long(counts: Counts, config: Config, report: Path, lines: list[str]) -> Counts:
     """The counts with the problems that a judge compares answers to."""
-    tokens = counts.long_tokens or config.sample.max_tokens / 2
+    tokens = counts.long_tokens or config.sample.most_tokens / 2
     of = f"long answers of {tokens:,.0f} tokens, judged in {VERDICT_TOKENS}"
     if report.exists():
         kinds = [read_json(report)["splits"][name]["kinds"] for name in ("train", "test")]

@@ -161,8 +161,8 @@ class _Chain:
             prompts,
             n,
             self.prompt + hint,
-            min(new or self.answer, section.max_tokens),
-            section.max_tokens,
+            min(new or self.answer, section.most_tokens),
+            section.most_tokens,
         )
 
     def probes(self, evaluations: float) -> tuple[Draw, ...]:
@@ -217,7 +217,7 @@ class _Chain:
         length = self.prompt + own.own_answers * self.answer
         hint = counts.hint_tokens
         if own.source in ("policy", "base"):
-            draw = Draw(asked, own.per_problem, length, min(hint, own.max_tokens), own.max_tokens)
+            draw = Draw(asked, own.per_problem, length, min(hint, own.most_tokens), own.most_tokens)
             yield Work("candidates", draws=(draw,))
         elif own.source == "teacher":
             reply = min(hint, config.teacher.max_tokens)
@@ -258,7 +258,7 @@ class _Chain:
 
     def solving(self) -> tuple[Draw, ...]:
         solve, hint = self.config.solve, self.counts.hint_tokens
-        hint = min(hint, solve.max_tokens)
+        hint = min(hint, solve.most_tokens)
         test = self.counts.test
         return tuple(
             draw
@@ -272,7 +272,7 @@ class _Chain:
 
     def reasoning(self) -> Iterator[Work]:
         config = self.config
-        new = min(max(self.answer, config.solve.max_tokens / 2), config.solve.max_tokens)
+        new = min(max(self.answer, config.solve.most_tokens / 2), config.solve.most_tokens)
         yield Work(
             "traces", draws=(self.draw(self.sampled, config.sample.n, config.solve, new=new),)
         )
@@ -291,7 +291,7 @@ class _Chain:
         if config.has_hints:
             alone += 1
             hinted = solve.hints * solve.answers
-            hint = min(self.counts.hint_tokens, solve.max_tokens)
+            hint = min(self.counts.hint_tokens, solve.most_tokens)
             written = solve.hints * hint + solve.budget * self.answer
             read = (
                 (solve.hints > 0) * self.prompt

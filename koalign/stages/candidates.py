@@ -115,7 +115,7 @@ def _sample_model(config: Config, inputs: Inputs, out: Path, unsolved: Unsolved)
                 prompt = writing.ask_for_hint(problem, own[:count])
                 prompt = prompt.model_copy(update={"thinking": renderer.thinking})
                 (request,) = requests_for(engine, [prompt], adapter, n=section.per_problem)
-                whole = len(request.prompt_ids) + section.max_tokens <= base.context
+                whole = len(request.prompt_ids) + section.most_tokens <= base.context
                 if whole or (not count and fits(engine, request, section)):
                     requests.append(request)
                     break

@@ -64,7 +64,7 @@ def diagnose(
 ) -> dict[str, Any]:
     """Answers to at most `problems` of either side in two orders of the choices, and their signs.
 
-    Both models answer greedily, within `sampling.max_tokens`, two prompts of each problem. Writes
+    Both models answer greedily, within `max_tokens` of `sampling`, two prompts of each problem. Writes
     diagnosis.json and diagnosis.html below `out`; samples are appended there as they come, so that a
     killed diagnosis goes on. Raises KoalignError where a side has no problem that a rule can verify,
     where one is on both sides, where a prompt leaves no room for an answer, and where `out` holds
@@ -114,7 +114,7 @@ def diagnose(
         "adapter_id": engine.adapter_id(adapter),
         "template": renderer.template.name,
         "template_hash": renderer.hash,
-        "max_tokens": greedy.max_tokens,
+        "max_tokens": greedy.most_tokens,
         "seed": seed,
         "problems": {
             "train": sum(side == "train" for side, _ in items),
@@ -185,7 +185,7 @@ def _refuse_other(
         "base": engine.base.weight_hash,
         "adapter": engine.adapter_id(adapter),
         "prompts": content_hash(prompts),
-        "max_tokens": greedy.max_tokens,
+        "max_tokens": greedy.most_tokens,
     }
     path = out / "plan.json"
     if path.exists() and (made := read_json(path)) != plan:

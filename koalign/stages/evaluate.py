@@ -259,7 +259,7 @@ def _benchmark(
 ) -> Benchmark:
     """The test split under these prompts, answered greedily and as long as `solve` answers."""
     renderer = open_renderer(prompt, inputs["prepare/shots.jsonl"])
-    protocol = load_protocol(prompt.template).greedily(config.solve.own_max_tokens)
+    protocol = load_protocol(prompt.template).greedily(config.solve.max_tokens)
     return Benchmark(
         protocol=for_kinds(protocol, problems),
         renderer=renderer,

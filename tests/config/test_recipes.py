@@ -40,11 +40,9 @@ def recipe(*names: str):
 def test_prompt_and_answer_fit_the_context_and_the_longest_group_a_row(names):
     config = recipe(*names)
     renderer = open_renderer(config.prompt)
-    lengths = {
-        getattr(config, section).max_tokens
-        for section in ("probe", "sample", "hints", "solve", "candidates")
-    }
-    room = config.model.max_length - max(lengths)
+    drawn = (config.sample, config.hints, config.solve, config.candidates)
+    longest = max(config.probe.max_tokens, *(section.most_tokens for section in drawn))
+    room = config.model.max_length - longest
     assert room >= PASSAGE_TOKENS
     assert config.probe.max_tokens == config.sample.max_tokens == config.hints.max_tokens
     assert config.solve.max_tokens >= config.sample.max_tokens

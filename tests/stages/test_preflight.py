@@ -132,6 +132,12 @@ def test_every_stage_made_with_other_settings_is_named_at_once(ran):
     koalign("run", "--dry-run", "--force", "-s", "sample.n=4", code=0)
 
 
+def test_a_max_tokens_set_to_what_it_was_by_default_is_another_setting(ran):
+    done = koalign("run", "--dry-run", "-s", "candidates.max_tokens=512", code=2)
+    made = "runs/default/candidates was made with candidates.max_tokens = None, and it is now 512"
+    assert made in done.stderr
+
+
 def test_a_broken_config_is_one_line(folder):
     Path("koalign.yaml").write_text(yaml.safe_dump({"model": {"paths": "x"}}), encoding="utf-8")
     done = koalign("run", "--dry-run", code=2)

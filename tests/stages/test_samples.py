@@ -12,7 +12,6 @@ from support.command import RUN, koalign
 from support.problems import CITIES, problem, write_lines
 
 from koalign.config.engine import Engine
-from koalign.config.files import load_config
 from koalign.config.inputs import Sampling
 from koalign.config.sections import Solve
 from koalign.data.prompting.choices import order_dependent
@@ -189,7 +188,7 @@ def test_every_order_of_a_problem_follows_the_same_shots_and_never_itself(script
 
 
 class Default(Sampling):
-    max_tokens: int = 100
+    most_if_null = 100
 
 
 CONTEXT = 200
@@ -278,16 +277,13 @@ def test_a_rationale_is_judged_where_it_leaves_some_room(tmp_path):
     assert right(Sampling(max_tokens=31), "one more") == [DRAWS, 0]
 
 
-def test_other_samplings_of_a_section_keep_whether_its_max_tokens_is_set():
-    solve = load_config([], []).solve
-    for section in (Solve(), Solve(max_tokens=1024), solve):
-        own = section.own_max_tokens
-        assert section.greedy.own_max_tokens == section.for_hints.own_max_tokens == own
-        protocol = load_protocol("direct").greedily(own)
-        assert ("max_tokens" in protocol.model_fields_set) == (own is not None)
-        assert protocol.max_tokens == section.max_tokens
-    assert solve.own_max_tokens == 48 and Solve().own_max_tokens is None
-    assert (Solve().greedy.temperature, Solve().greedy.top_p) == (0, 1)
+@pytest.mark.parametrize("own", [None, 1024, 48])
+def test_other_samplings_of_a_section_keep_its_max_tokens(own):
+    section = Solve(max_tokens=own)
+    protocol = load_protocol("direct").greedily(own)
+    assert section.greedy.max_tokens == section.for_hints.max_tokens == protocol.max_tokens == own
+    assert section.most_tokens == section.greedy.most_tokens == (own or 1024)
+    assert (section.greedy.temperature, section.greedy.top_p) == (0, 1)
 
 
 def test_too_long_a_prompt_is_refused_before_anything_is_drawn():
