@@ -33,8 +33,8 @@ def refuse_leaking_texts(texts: Sequence[tuple[str, str]], inputs: Mapping[str, 
     if leaks := texts_leak([text for _, text in texts], evaluated, overlap):
         first = leaks[0]
         raise KoalignError(
-            f"{counted(len(leaks), 'hint')} with a problem of dev or test: the one for "
-            f"{texts[first.trained][0]} says {evaluated[first.evaluated].name}; remove it from data.hints"
+            f"{counted(len(leaks), 'hint')} holding a problem of dev or test: the one for "
+            f"{texts[first.trained][0]} holds {evaluated[first.evaluated].name}; remove it from data.hints"
         )
 
 

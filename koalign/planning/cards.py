@@ -40,9 +40,9 @@ class Card:
         return self.capability is None
 
     @property
-    def place(self) -> str:
-        """What follows `of the memory of`."""
-        return f"{self.name}, that is free" if self.cpu else self.name
+    def memory_of(self) -> str:
+        """What a plan is a share of."""
+        return "the free memory of this machine" if self.cpu else f"the memory of {self.name}"
 
 
 SPEEDS = {

@@ -86,6 +86,6 @@ def refuse_too_large(
         " ".join(f"-s {key}" for key in change) if change else "a smaller model, or a larger card"
     )
     raise KoalignError(
-        f"{planned.peak.stage} needs {planned.share:.0%} of the memory of {planned.card.place}; take "
+        f"{planned.peak.stage} needs {planned.share:.0%} of {planned.card.memory_of}; take "
         f"{remedy}, or --anyway"
     )

@@ -46,7 +46,7 @@ def verdict(planned: Estimate, change: Sequence[str] | None) -> list[str]:
         lines.append(
             f"memory: {peak.stage} binds, most of it {TERMS[peak.memory.largest]}; time: {longest.stage}"
         )
-        share = f"{planned.share:.0%} of the memory of {planned.card.place}"
+        share = f"{planned.share:.0%} of {planned.card.memory_of}"
         if planned.fits:
             lines.append(f"fits: {share}")
         elif change:

@@ -124,6 +124,12 @@ def test_the_input_of_an_alpaca_row_follows_its_instruction():
     assert (problem.kind, problem.source) == ("long", "alpaca")
 
 
+def test_an_instruction_with_wrong_answers_beside_its_output_is_asked_for_its_columns():
+    rows = [{**INSTRUCTION, "wrong1": "무거워서.", "wrong2": "밝아서."}]
+    (why,) = reading_of(rows).not_read.values()
+    assert "no column looks like the question" in why and "columns: {question: '?'" in why
+
+
 def test_an_alpaca_row_may_have_a_system_message_but_no_turns_before_it():
     row = {**INSTRUCTION, "input": "", "system": "짧게 답한다.", "history": []}
     assert one([row]).question == "짧게 답한다.\n\n물은 왜 어는가?"

@@ -131,7 +131,7 @@ def test_the_table_of_the_example_says_what_its_numbers_are(demo, capsys):
     assert head == "builtin:tiny-ko: 0.6 M parameters, on CPU, 2 cores (16.0 GiB free), engine hf"
     assert " time " in titles and "hours" not in titles
     (fits,) = (line for line in lines if line.startswith("fits: "))
-    assert fits.endswith(" of the memory of CPU, 2 cores, that is free")
+    assert fits.endswith(" of the free memory of this machine")
 
 
 def test_the_disk_of_the_rows_adds_up_and_what_passes_away_has_a_line(capsys):

@@ -152,6 +152,6 @@ def test_a_run_that_does_not_fit_is_refused_unless_anyway(folder, monkeypatch):
     Path("huge/config.json").write_text(json.dumps(config), encoding="utf-8")
     arguments = ["run", "--dry-run", *EXAMPLE, "-s", "model.path=huge"]
     done = koalign(*arguments, code=2)
-    assert "of the memory of CPU" in done.stderr and "or --anyway" in done.stderr
-    assert "of the memory of" not in koalign(*arguments, "--anyway").stderr
+    assert "of the free memory of this machine" in done.stderr and "or --anyway" in done.stderr
+    assert "of the free memory" not in koalign(*arguments, "--anyway").stderr
     assert files(folder) == {"huge", "huge/config.json"}

@@ -70,7 +70,7 @@ def test_a_hint_that_says_a_test_problem_is_refused(scripted):
     told = LEAK + " " + " ".join(test["choices"])
     write_lines(Path("hints.jsonl"), [{**first, "text": told}])
     done = koalign("prepare", code=2)
-    assert "hints.jsonl:1: 1 hint with a problem of dev or test" in done.stderr
+    assert "hints.jsonl:1: 1 hint holding a problem of dev or test" in done.stderr
     koalign("prepare", "-s", "data.leaks=drop", code=0)
     assert reasons() == {"hint_says_an_evaluated_problem": 1}
 

@@ -17,8 +17,9 @@ message stands in front of the question, set off by a blank line.
 
 from __future__ import annotations
 
+from koalign.data.formats.column_names import is_wrong
 from koalign.data.formats.completions import open_problem, ranking
-from koalign.data.formats.documents import Row
+from koalign.data.formats.documents import Document, Row
 from koalign.data.formats.fields import Refused, as_text, is_missing, objects, optional, text
 from koalign.data.formats.format import Format, having
 from koalign.records import Problem, Ranking
@@ -114,6 +115,12 @@ def _koalpaca(row: Row) -> Problem:
     return open_problem(text(row, "instruction"), text(row, "output"), key=optional(row, "url"))
 
 
+def _is_alpaca(document: Document) -> bool:
+    """Wrong answers beside the output make choices of it, which instruction data does not have."""
+    wrong = any(map(is_wrong, document.columns))
+    return having("instruction", "output")(document) and not wrong
+
+
 def _alpaca(row: Row) -> Problem:
     history = row.fields.get("history")
     if history not in ([], "[]") and not is_missing(history):
@@ -151,5 +158,5 @@ FORMATS = (
     Format(
         "koalpaca", "KoAlpaca v1.1a", having("instruction", "output", "url", without="input"), _koalpaca
     ),
-    Format("alpaca", "instruction, input and output", having("instruction", "output"), _alpaca),
+    Format("alpaca", "instruction, input and output", _is_alpaca, _alpaca),
 )  # fmt: skip

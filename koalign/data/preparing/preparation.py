@@ -149,8 +149,8 @@ class Preparation:
         if leaks and stop:
             shown = evaluated[leaks[0].evaluated]
             raise KoalignError(
-                f"{given[leaks[0].trained][0]}: {counted(len(leaks), 'hint')} with a problem of dev or "
-                f"test, this one with {shown.name} of {shown.split}; data.leaks: drop drops them"
+                f"{given[leaks[0].trained][0]}: {counted(len(leaks), 'hint')} holding a problem of dev "
+                f"or test, this one {shown.name} of {shown.split}; data.leaks: drop drops them"
             )
         known = {problem.id for problem in self.splits["train"]}
         gone = {drop.problem_id for drop in self.dropped if drop.problem_id}
