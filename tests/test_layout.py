@@ -36,7 +36,8 @@ LAYERS = [
 PURE = ("text", "grading", "data", "evaluation", "mining")
 """Rooms that take plain arguments and know no config, no run and no model."""
 HEAVY = {
-    "torch", "transformers", "trl", "peft", "bitsandbytes", "datasets", "accelerate", "vllm", "wandb",
+    "torch", "transformers", "trl", "peft", "bitsandbytes", "datasets", "accelerate", "vllm", "ray",
+    "wandb",
 }  # fmt: skip
 
 
