@@ -17,10 +17,13 @@ class Advance(Protocol):
 
 
 @contextmanager
-def bar(title: str, total: int) -> Iterator[Advance]:
-    """Yields a function to call with the number of steps just done, out of `total`, and a note on them."""
+def bar(title: str, total: int, done: int = 0) -> Iterator[Advance]:
+    """Yields a function to call with the number of steps just done, out of `total`, and a note on them.
+
+    `done` of them were there before, and say nothing of how long the others take.
+    """
     if not sys.stderr.isatty():
-        yield _plain_lines(title, total)
+        yield _plain_lines(title, total, done)
         return
     from rich.console import Console
     from rich.progress import (
@@ -38,13 +41,13 @@ def bar(title: str, total: int) -> Iterator[Advance]:
         TextColumn("{task.fields[note]}"),
     )  # fmt: skip
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(title, total=total, note="")
+        task = progress.add_task(title, total=total, completed=done, note="")
         yield lambda steps=1, note="": progress.update(task, advance=steps, note=note)
 
 
-def _plain_lines(title: str, total: int) -> Advance:
+def _plain_lines(title: str, total: int, before: int) -> Advance:
     started = time.monotonic()
-    done = tenths = 0
+    done, tenths = before, 10 * before // max(1, total)
 
     def advance(steps: int = 1, note: str = "") -> None:
         nonlocal done, tenths
@@ -52,7 +55,7 @@ def _plain_lines(title: str, total: int) -> Advance:
         seconds = time.monotonic() - started
         reached = 10 * done // total
         if reached > tenths and done < total and seconds >= SECONDS_BEFORE_FIRST_LINE:
-            left = _duration(seconds / done * (total - done))
+            left = _duration(seconds / (done - before) * (total - done))
             parts = (
                 f"{title}: {done:,}/{total:,} ({100 * done // total} %)",
                 note,

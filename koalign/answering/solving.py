@@ -59,21 +59,22 @@ class Solver:
         shown = 2 if self.hints else 1  # a hint is shown with a problem
         written = shown * self.section.most_tokens
         longest = min(self.engine.base.context, longest_of([*bare, *hinting]) + written)
-        with (
-            JsonlAppender(path, Attempt) as file,
-            progress.bar("solve", len(problems)) as advance,
-        ):
+        with JsonlAppender(path, Attempt) as file:
             done = {attempt.id: attempt for attempt in file.done}
-            for start in range(0, len(problems), size):
-                batch = slice(start, start + size)
-                if not all(problem.id in done for problem in problems[batch]):
-                    self.engine.expect(longest)
-                    with self.engine.one_unit():
-                        made = self._batch(problems[batch], hinting[batch], bare[batch])
-                    file.append([attempt for attempt in made if attempt.id not in done])
-                    done |= {attempt.id: attempt for attempt in made}
-                yield [done[problem.id] for problem in problems[batch]]
-                advance(len(problems[batch]))
+            before = sum(problem.id in done for problem in problems)
+            with progress.bar("solve", len(problems), before) as advance:
+                for start in range(0, len(problems), size):
+                    batch = slice(start, start + size)
+                    new: list[Attempt] = []
+                    if not all(problem.id in done for problem in problems[batch]):
+                        self.engine.expect(longest)
+                        with self.engine.one_unit():
+                            made = self._batch(problems[batch], hinting[batch], bare[batch])
+                        new = [attempt for attempt in made if attempt.id not in done]
+                        file.append(new)
+                        done |= {attempt.id: attempt for attempt in new}
+                    yield [done[problem.id] for problem in problems[batch]]
+                    advance(len(new))
 
     def refusals(self, problems: Sequence[Problem]) -> dict[str, str]:
         """Problem id -> why it cannot be asked: the template or the context has no place for it.

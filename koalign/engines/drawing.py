@@ -66,17 +66,22 @@ def draw(
         for sample in file.done:
             key = (sample.problem_id, sample.abstraction_id, sample.adapter, sample.permutation)
             drawn[key][sample.index] = sample
-        with progress.bar(title, len(requests)) as advance:
-            for batch in batches(engine, requests):
-                if not all(i in drawn[keys[id(r)]] for r in batch for i in r.indices):
-                    new = []
-                    engine.expect(longest)
-                    answers = engine.generate(batch, sampling, seed=seed, stop=stop)
-                    for request, samples in zip(batch, answers, strict=True):
-                        own = drawn[keys[id(request)]]
-                        new += [s for s in samples if s.index not in own]
-                        own.update({s.index: s for s in samples})
-                    file.append(new)
+        left = [
+            batch
+            for batch in batches(engine, requests)
+            if not all(i in drawn[keys[id(r)]] for r in batch for i in r.indices)
+        ]
+        done = len(requests) - sum(map(len, left))
+        with progress.bar(title, len(requests), done) as advance:
+            for batch in left:
+                new = []
+                engine.expect(longest)
+                answers = engine.generate(batch, sampling, seed=seed, stop=stop)
+                for request, samples in zip(batch, answers, strict=True):
+                    own = drawn[keys[id(request)]]
+                    new += [s for s in samples if s.index not in own]
+                    own.update({s.index: s for s in samples})
+                file.append(new)
                 advance(len(batch))
     return [[drawn[keys[id(r)]][i] for i in r.indices] for r in requests]
 

@@ -32,12 +32,17 @@ def checkpoint(work: Path, step: int) -> Path:
     return work / f"checkpoint-{step}"
 
 
+def step_of(folder: Path | None) -> int:
+    """Optimizer steps before a checkpoint; 0 before there is one."""
+    return int(folder.name.split("-")[1]) if folder else 0
+
+
 def last_whole(work: Path) -> Path | None:
     """The latest whole checkpoint from which a training can go on; none if there is none.
 
     The one that it names as the best must be whole too, since the end of the training loads it.
     """
-    whole = sorted(filter(_is_whole, work.glob("checkpoint-*")), key=_step)
+    whole = sorted(filter(_is_whole, work.glob("checkpoint-*")), key=step_of)
     return next((path for path in reversed(whole) if _best_of(path) in (None, *whole)), None)
 
 
@@ -55,8 +60,8 @@ def mark_whole(folder: Path) -> None:
 
 def rotate(work: Path, last: int, best: int | None) -> None:
     """Remove all checkpoints but the last, the best and, where these are one, the one before."""
-    paths = sorted(work.glob("checkpoint-*"), key=_step, reverse=True)
-    kept = [path for path in paths if _step(path) in (last, best)]
+    paths = sorted(work.glob("checkpoint-*"), key=step_of, reverse=True)
+    kept = [path for path in paths if step_of(path) in (last, best)]
     others = [path for path in paths if path not in kept]
     for path in others[max(0, KEPT - len(kept)) :]:
         _remove(path)
@@ -67,10 +72,6 @@ def _remove(folder: Path) -> None:
         missing_ok=True
     )  # first: a kill in the middle leaves nothing to go on from
     shutil.rmtree(folder)
-
-
-def _step(folder: Path) -> int:
-    return int(folder.name.split("-")[1])
 
 
 def _best_of(folder: Path) -> Path | None:

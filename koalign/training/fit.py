@@ -39,6 +39,7 @@ from koalign.training.checkpoints import (
     checkpoint,
     last_whole,
     remove_cut_off,
+    step_of,
 )
 from koalign.training.guards import SETTINGS, Guard, Watch, is_over, kept_step, report
 from koalign.training.plateau import ROUNDS, epochs_of_round
@@ -183,8 +184,9 @@ def fit(
         remove_cut_off(work)
     start = processes.from_first(lambda: last_whole(work))
     most = " (at most)" if watch and watch.to_plateau else ""
-    with progress.bar(title + most, _steps(trainer)) as advance:
-        trainer.add_callback(_Logger(log, advance))
+    done = step_of(start)
+    with progress.bar(title + most, _steps(trainer), done) as advance:
+        trainer.add_callback(_Logger(log, advance, done))
         _train(trainer, title, start, watch)
     if processes.number():
         return {}
@@ -269,8 +271,8 @@ def _numbers(logs: Mapping[str, Any]) -> dict[str, float]:
 
 
 class _Logger(TrainerCallback):
-    def __init__(self, log: Log, advance: progress.Advance) -> None:
-        self._log, self._advance, self._seen = log, advance, 0
+    def __init__(self, log: Log, advance: progress.Advance, done: int) -> None:
+        self._log, self._advance, self._seen = log, advance, done
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         if "loss" in logs:  # of each step; the last line of a training has none
