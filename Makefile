@@ -10,6 +10,7 @@ demo: .venv/runtime  ## the whole chain on the built-in exam: about eight minute
 	$(BIN)/koalign run
 
 test: .venv/all lint  ## everything, real vLLM included; two files at a time, a core each
+	@command -v chromium >/dev/null || echo "the browser tests are skipped: apt-get install chromium fonts-noto-cjk"
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 fast: .venv/all lint  ## what needs neither torch, training nor an engine: two minutes on two cores

@@ -31,13 +31,14 @@ LAYERS = [
     {"reports"},
     {"stages"},
     {"preflight"},
+    {"serving"},
     {"cli"},
 ]
 PURE = ("text", "grading", "data", "evaluation", "mining")
 """Rooms that take plain arguments and know no config, no run and no model."""
 HEAVY = {
     "torch", "transformers", "trl", "peft", "bitsandbytes", "datasets", "accelerate", "vllm", "ray",
-    "wandb",
+    "wandb", "fastapi", "uvicorn", "altair", "vl_convert",
 }  # fmt: skip
 
 

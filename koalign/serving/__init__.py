@@ -1,0 +1,1 @@
+"""serving: runs and their adapters over HTTP: a board to look at, a model to ask."""
