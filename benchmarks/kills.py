@@ -25,7 +25,7 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from koalign.config.files import ASSETS
+from koalign.config.sections import ASSETS
 from koalign.data.formats.sources import read_source
 from koalign.jsonl import read_jsonl, write_jsonl
 from koalign.records import Hint
