@@ -21,6 +21,7 @@ from koalign.config.sections import Config, resolve_path
 from koalign.data.formats.read import Reading
 from koalign.data.formats.sources import read_source
 from koalign.data.preparing.preparation import SPLITS, Preparation
+from koalign.data.prompting.examples import teachable
 from koalign.data.prompting.prompts import Renderer
 from koalign.data.prompting.tokens import refuse_other_model
 from koalign.engines.chat import key_in_environment, read_key
@@ -37,7 +38,6 @@ from koalign.renderer import open_renderer
 from koalign.run import HUB, Stage, find_inputs, plan_of
 from koalign.stages.evaluate import refuse_unanswered
 from koalign.stages.prepare import READ_BACK, refuse_unreadable_targets
-from koalign.stages.sft import teachable
 from koalign.stages.solve import refuse_other_adapters
 
 QUICK = 1 << 20

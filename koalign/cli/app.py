@@ -17,6 +17,7 @@ from koalign.cli import (
     benchmark,
     compare,
     distill,
+    export,
     init,
     inspect,
     mine,
@@ -54,7 +55,7 @@ for _command, _help in {
 for _panel, _functions in {
     "Look": (plan.plan, inspect.show, inspect.preview, init.init, inspect.doctor),
     "Measure": (benchmark.benchmark, compare.compare, inspect.grade),
-    "Make training data": (mine.mine, distill.distill),
+    "Make training data": (mine.mine, distill.distill, export.export),
 }.items():
     for _function in _functions:
         app.command(rich_help_panel=_panel)(_function)

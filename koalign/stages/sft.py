@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,13 +12,11 @@ from koalign.adapters.card import AdapterCard
 from koalign.adapters.cards import base_of, write_card
 from koalign.config.sections import Config
 from koalign.config.training import Sft
-from koalign.data.prompting import tokens
-from koalign.data.prompting.prompts import Renderer
+from koalign.data.prompting.examples import example_ids, examples_of, teachable
 from koalign.guard import HELD_OUT, refuse_leaks, within_context
 from koalign.hashing import hash_path
 from koalign.jsonl import read_jsonl, read_record
-from koalign.naming import counted
-from koalign.records import Base, KoalignError, Problem
+from koalign.records import Base, Problem
 from koalign.renderer import open_renderer
 from koalign.run import PREPARED, Inputs, Stage, StageResult
 
@@ -56,7 +53,7 @@ def _train(
         data={"train.jsonl": hash_path(inputs["prepare/train.jsonl"])},
         koalign=koalign.__version__,
     )
-    examples = [(problem, text) for problem in problems for text in renderer.targets(problem)]
+    examples = examples_of(renderer, problems)
     if base.scripted:
         write_card(out / "adapter", card)
         return StageResult({"examples": len(examples), **left_out})
@@ -69,9 +66,7 @@ def _train(
     from koalign.training.sft import train_sft
 
     tokenizer = load_tokenizer(config.model)
-    prompts = [renderer.render(problem, "answer") for problem, _ in examples]
-    completions = tokens.completion_ids(tokenizer, prompts, [text for _, text in examples])
-    rows = list(zip(tokens.prompt_ids(tokenizer, prompts), completions, strict=True))
+    rows = example_ids(renderer, tokenizer, examples)
     taught = [problem for problem, _ in examples]
     kept = within_context(rows, taught, base, config.training.too_long, out)
     problems = list({taught[number].id: taught[number] for number in kept}.values())
@@ -96,18 +91,6 @@ def _train(
     metrics = train_sft(job, [rows[number] for number in kept])
     counts = {"examples": len(kept), "dropped_too_long": len(rows) - len(kept), **left_out}
     return StageResult(counts, metrics)
-
-
-def teachable(renderer: Renderer, train: Sequence[Problem]) -> list[Problem]:
-    """The problems that there is a target for. Raises KoalignError where there is none."""
-    problems = [problem for problem in train if renderer.can_teach(problem)]
-    if not problems:
-        raise KoalignError(
-            f"sft: template {renderer.template.name}, thinking {renderer.thinking}, teaches a rationale, "
-            f"and none of {counted(len(train), 'training problem')} has one; run "
-            "`koalign distill` first, or take another prompt.template"
-        )
-    return problems
 
 
 STAGE = Stage(
