@@ -191,6 +191,7 @@ def test_the_command_line_options_are_frozen():
             "--folds",
         },
         "distill": stage | {"-o"},
+        "export": {"--trl", "-c", "-s", "--run-dir"},
         "grade": {"answers", "-o", "--force"},
         "adapters": set(),
         "show": {"run", "--json", "-c", "-s"},
