@@ -12,11 +12,12 @@ from __future__ import annotations
 import re
 from bisect import bisect
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import zip_longest
 
 from koalign.grading import patterns
 from koalign.grading.claims import asserted, is_open, listed, weakly_stated
-from koalign.grading.labels import Labels, label_groups, union
+from koalign.grading.labels import Labels, has_own_text, label_groups, union
 from koalign.grading.visible import comparable_choice, forms, visible_text
 
 _LINE, _SHORT_LINE, _OBJECT = 300, 100, 20_000
@@ -44,7 +45,7 @@ def extract_numbers(
     ]
     quoted = _quoted_choices(seen, folded)
     found += quoted.items()
-    all_keys = list(patterns.KEY.finditer(seen))
+    all_keys = _keys(seen)
     keys = {
         key.end()
         for key in all_keys
@@ -56,10 +57,21 @@ def extract_numbers(
         for group in label_groups(seen, keys, folded)
         if group.start not in quoted and not _is_inside(reasons, group.start)
     ]
+    topics = {key.end() for key in all_keys if not (key["quote"] or _has_colon(key))}
+    spoken_of = {
+        group.start
+        for group in labels
+        if group.start in topics and not _commits(seen, group, folded)
+    }
+    labels = [replace(g, asked=False) if g.start in spoken_of else g for g in labels]
+    keys -= spoken_of
     found += asserted(seen, labels, keys, patterns.SUBJECT)
     found += _concluded(seen, labels, folded) + _after_text(seen, all_keys, labels, folded)
     if found:
-        last = max(start for start, _ in found)
+        found.sort()
+        (first, answer), (last, other) = found[0], found[-1]
+        if answer != other and patterns.NEXT_PROBLEM.search(seen, first, last):
+            return []
         turns = [
             turn
             for turn in patterns.TAKES_BACK.finditer(seen, last)
@@ -71,7 +83,7 @@ def extract_numbers(
                 found.append((len(seen), weaker))
             elif any(turn["void"] for turn in turns):
                 return []
-        return [numbers for _, numbers in sorted(found)]
+        return [numbers for _, numbers in found]
     weaker = (
         _whole(seen, folded)
         or listed(seen, labels)
@@ -90,7 +102,7 @@ def extract_texts(text: str) -> list[str]:
     found = [(match.start(), without_key(value)) for match, value in _formatted(seen)]
     for pattern in patterns.FORMATS:
         seen = pattern.sub(lambda match: "\n" * len(match[0]), seen)
-    keys = [key for key in patterns.KEY.finditer(seen) if _announces_text(key)]
+    keys = [key for key in _keys(seen) if _announces_text(key)]
     is_short = "\n" not in seen and len(seen) <= _SHORT_LINE
     unsure = [(0, seen)] if is_short and not keys else []
     for key in keys:
@@ -107,6 +119,28 @@ def without_key(phrase: str) -> str:
     """A phrase without the `정답:` that it begins with, if it does."""
     key = patterns.KEY.match(phrase)
     return phrase[_text_start(key) :].strip() if key and _announces_text(key) else phrase
+
+
+def _keys(text: str) -> list[re.Match[str]]:
+    """What announces answers, where the sentence means it."""
+    return [
+        key
+        for key in patterns.KEY.finditer(text)
+        if not patterns.UNSAID.search(text, max(0, key.start() - _SHORT_LINE), key.start())
+    ]
+
+
+def _has_colon(key: re.Match[str]) -> bool:
+    return bool(key["is"] or (key["sep"] or "은")[-1] not in "은는이을")
+
+
+def _commits(text: str, group: Labels, folded: Sequence[str]) -> bool:
+    """Whether a sentence says no more of the labels after its key than that they are the answer."""
+    return bool(
+        len(group.numbers) > 1
+        or patterns.COMMITS.match(text, group.end)
+        or has_own_text(text, group.end, group.numbers[0], folded)
+    )
 
 
 def _formatted(text: str) -> list[tuple[re.Match[str], str]]:
@@ -156,7 +190,7 @@ def _quoted_choices(text: str, folded: Sequence[str]) -> dict[int, tuple[int, ..
     A number alone is the number of a choice even where a choice's text is a number.
     """
     found: dict[int, tuple[int, ...]] = {}
-    for key in patterns.KEY.finditer(text) if folded else ():
+    for key in _keys(text) if folded else ():
         phrase = _after_key(text, key)
         if key["quote"] or not patterns.NUMBER_ONLY.fullmatch(phrase):
             number = _number_of_text(phrase, folded)

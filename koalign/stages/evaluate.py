@@ -316,5 +316,5 @@ STAGE = Stage(
         "engine.script",
     ),
     keeps=PAID,
-    version=11,
+    version=12,
 )

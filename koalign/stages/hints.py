@@ -196,5 +196,5 @@ STAGE = Stage(
     sections=("model", "prompt", "engine", "hints", "seed"),
     inputs=(*PREPARED, "candidates/hints.jsonl", "dpo/adapter", "engine.script"),
     looks_at=HELD_OUT,
-    version=6,
+    version=7,
 )

@@ -170,5 +170,5 @@ STAGE = Stage(
         "answer/adapter",
         "engine.script",
     ),
-    version=7,
+    version=8,
 )
