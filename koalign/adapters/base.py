@@ -210,14 +210,22 @@ def current_card() -> Device:
     return Device(torch.cuda.get_device_name(0), torch.cuda.get_device_capability(0))
 
 
+def device_here() -> torch.device:
+    """Where a model is computed: on the first GPU that this process sees, or on the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def precision_here(model: Model) -> Precision:
     """How the base is computed on this machine."""
     family = read_json(base_folder(model) / "config.json").get("model_type", "")
     return choose_precision(model, current_card(), family)
 
 
-def load_base(model: Model, *, quantized: bool) -> Any:
-    """The base on its device, in NF4 if `quantized` and the config says so; weights frozen."""
+def load_base(model: Model, *, quantized: bool, on_host: bool = False) -> Any:
+    """The base on its device, in NF4 if `quantized` and the config says so; weights frozen.
+
+    `on_host`: in the machine's memory, for what is laid onto GPUs in parts.
+    """
     precision = precision_here(model)
     if precision.why:
         say_once(precision.why)
@@ -234,7 +242,7 @@ def load_base(model: Model, *, quantized: bool) -> Any:
     base, loading = AutoModelForCausalLM.from_pretrained(
         folder,
         dtype=getattr(torch, precision.base),
-        device_map={"": 0} if torch.cuda.is_available() else None,
+        device_map=_device_map(on_host),
         quantization_config=quantization,
         use_safetensors=True,
         trust_remote_code=model.trust_remote_code,
@@ -250,3 +258,9 @@ def load_base(model: Model, *, quantized: bool) -> Any:
                 # gradient, and every training after it would be wrong without a word.
                 module.support_avx512bf16_for_cpu = False
     return base.requires_grad_(False)
+
+
+def _device_map(on_host: bool) -> dict[str, Any] | None:
+    if not torch.cuda.is_available():
+        return None
+    return {"": "cpu" if on_host else 0}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -18,7 +19,7 @@ from koalign.config.inputs import Section
 class Training(Section):
     """How every training of the run computes a step."""
 
-    same_result: ClassVar[frozenset[str]] = frozenset({"row_tokens", "processes"})
+    same_result: ClassVar[frozenset[str]] = frozenset({"row_tokens", "processes", "shard"})
 
     packing: Literal["groups", "trl"] = "groups"
     """groups: a prompt is computed once for all of its completions; trl: TRL's own padded batches, which
@@ -28,16 +29,34 @@ class Training(Section):
     A longer group has a row of its own. Lower it when memory runs out."""
     processes: int = Field(default=1, ge=1)
     """Processes on this machine that share the rows of every step, on GPUs one a GPU; the adapter is the
-    same but for rounding, and each holds the whole model."""
+    same but for rounding."""
+    shard: Literal["none", "fsdp", "fsdp-offload"] = "none"
+    """none: each process holds the whole base; fsdp: a part of it (PyTorch FSDP2), gathered layer by layer;
+    fsdp-offload: the parts wait in the machine's memory. Adapter and optimizer are whole in each."""
     too_long: Literal["stop", "drop"] = "stop"
     """An example that a hint or a trace makes longer than the context: stop, or drop and count it; prepare
     drops problems that are too long as they stand. Nothing is ever cut."""
 
+    @property
+    def parts(self) -> float:
+        """Of so many parts of the base a card holds one; infinite: all wait in the machine's memory."""
+        held = {"none": 1.0, "fsdp": float(self.processes), "fsdp-offload": math.inf}
+        return held[self.shard]
+
     @model_validator(mode="after")
     def _processes_share_rows(self) -> Training:
-        if self.processes > 1 and self.packing == "trl":
+        if self.packing == "trl" and self.processes > 1:
             raise ValueError(
                 "processes share the rows of packing groups; packing trl has one process"
+            )
+        if self.packing == "trl" and self.shard != "none":
+            raise ValueError(
+                f"shard {self.shard} is for packing groups; packing trl takes shard none"
+            )
+        if self.shard == "fsdp" and self.processes == 1:
+            raise ValueError(
+                "shard fsdp parts the base between processes, and processes is 1; raise it, or take "
+                "fsdp-offload"
             )
         return self
 

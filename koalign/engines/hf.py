@@ -16,6 +16,7 @@ from transformers import (
     StoppingCriteriaList,
 )
 
+from koalign.adapters.base import device_here
 from koalign.config.inputs import Sampling
 from koalign.data.prompting.tokens import stop_ids
 from koalign.engines.engine import Engine, Question, Request, before_stop, grouped, sample_seed
@@ -87,9 +88,9 @@ class HfEngine(Engine):
         gaps = [width - len(request.prompt_ids) for request in requests]
         ids = torch.tensor(
             [[pad] * gap + list(r.prompt_ids) for gap, r in zip(gaps, requests, strict=True)],
-            device=model.device,
+            device=device_here(),
         )
-        mask = (torch.arange(width) >= torch.tensor(gaps)[:, None]).long().to(model.device)
+        mask = (torch.arange(width) >= torch.tensor(gaps)[:, None]).long().to(device_here())
         positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
         # All but the last prompt token once a prompt; generate() goes on from there once a sample.
         cache = model(

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from transformers import DynamicCache
 
+from koalign.adapters.base import device_here
 from koalign.engines.engine import Question, stems
 from koalign.engines.packing import Group, inexactness, pack, rows_of, share_prompts
 from koalign.engines.prefixes import Shared, shared_prefixes
@@ -70,7 +71,7 @@ class Scorer:
 
     def _forward(self, groups: Sequence[Group], cache: Any, kept: int) -> torch.Tensor:
         row = {
-            name: value.to(self._model.device) if torch.is_tensor(value) else value
+            name: value.to(device_here()) if torch.is_tensor(value) else value
             for name, value in pack(groups, kept).items()
             if name != "shift_labels"
         }
@@ -105,7 +106,7 @@ class Scorer:
         return False
 
     def _alone(self, question: Question) -> list[float]:
-        device = self._model.device
+        device = device_here()
         parts = []
         for stem in stems(question):
             ids = torch.tensor([[*question.prompt_ids, *stem]], device=device)

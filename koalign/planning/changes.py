@@ -6,11 +6,14 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
+import psutil
+
 from koalign.config.inputs import Section
 from koalign.config.sections import Config
 from koalign.planning.cards import Card
 from koalign.planning.counts import Counts
 from koalign.planning.estimate import Estimate, estimate
+from koalign.planning.memory import base_bytes
 from koalign.planning.shape import Shape
 from koalign.records import KoalignError
 
@@ -47,7 +50,7 @@ def smallest_change(
 def _changes(
     config: Config, counts: Counts, experts: bool
 ) -> Iterable[dict[str, int | bool | str]]:
-    """Least costly first: no result changes by the first three."""
+    """Least costly first: no result changes by the first four."""
     least = max(256, 2 ** math.ceil(math.log2(max(1, counts.longest))))
     if least < config.training.row_tokens:
         yield {"training.row_tokens": least}
@@ -55,6 +58,8 @@ def _changes(
         yield {"engine.batch_size": 8}
     if config.probe.batch_size > 8:
         yield {"probe.batch_size": 8}
+    if config.training.processes > 1 and config.training.shard == "none":
+        yield {"training.shard": "fsdp"}
     sections = ("sft", "dpo", "abstraction", "answer")
     off = [name for name in sections if not getattr(config, name).gradient_checkpointing]
     if off:
@@ -89,3 +94,21 @@ def refuse_too_large(
         f"{planned.peak.stage} needs {planned.share:.0%} of {planned.card.memory_of}; take "
         f"{remedy}, or --anyway"
     )
+
+
+def refuse_offload_without_room(config: Config, shape: Shape) -> None:
+    """Raises KoalignError where the machine's memory does not take the base that waits in it.
+
+    Processes load one after another: the last has its whole base beside the parts of the others.
+    """
+    if config.training.shard != "fsdp-offload":
+        return
+    width = 4 if config.model.dtype == "float32" else 2
+    base = base_bytes(shape, width, config.model.load_in_4bit)
+    needed = base * (2 - 1 / config.training.processes)
+    free = psutil.virtual_memory().available
+    if needed > free:
+        raise KoalignError(
+            f"training.shard: fsdp-offload loads {needed / 1e9:,.1f} GB into the machine's memory, and "
+            f"{free / 1e9:,.1f} are free; free some, or take fsdp on more GPUs"
+        )

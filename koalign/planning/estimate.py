@@ -246,6 +246,7 @@ class _Costs:
             predicted=predicted,
             checkpointing=checkpointing,
             cpu=self.card.cpu,
+            parts=self.config.training.parts,
         )
 
     def _reading(self) -> Memory:

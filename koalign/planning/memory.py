@@ -79,6 +79,18 @@ def base_bytes(shape: Shape, width: int, nf4: bool) -> float:
     return width * shape.parameters
 
 
+def sharded_bytes(shape: Shape, width: int, nf4: bool, parts: float) -> float:
+    """Of the base in a process that holds one of `parts` (FSDP2): its part, and what is gathered at a time.
+
+    That is the LM head for all of a pass, a layer, and the next one meanwhile.
+    """
+    whole, head = base_bytes(shape, width, nf4), shape.vocabulary * shape.hidden
+    if parts == 1:
+        return whole
+    layer = shape.linear / shape.layers * (NF4 if nf4 else width)
+    return whole / parts + (4 if nf4 else width) * head + 2 * layer
+
+
 def layer_bytes(shape: Shape, width: int) -> float:
     """What backward needs of a layer and a token.
 
@@ -103,12 +115,16 @@ def training_memory(
     predicted: float,
     checkpointing: bool,
     cpu: bool,
+    parts: float = 1,
 ) -> Memory:
-    """The peak of a training whose largest row has `row_tokens`, of them `predicted` by the LM head."""
+    """The peak of a training whose largest row has `row_tokens`, of them `predicted` by the LM head.
+
+    `parts`: of the base, of which a process holds one; infinite where all wait in the machine's memory.
+    """
     layer = row_tokens * layer_bytes(shape, width)
     kept = width * row_tokens * shape.hidden * shape.layers
     return Memory(
-        base=base_bytes(shape, width, nf4),
+        base=sharded_bytes(shape, width, nf4, parts),
         adapter=16 * shape.lora(rank),
         libraries=LIBRARIES if cpu else CONTEXT,
         checkpoints=kept if checkpointing else 0,

@@ -52,10 +52,10 @@ def score_reference(config: Config, inputs: Inputs, out: Path) -> StageResult:
     logps: list[Logps] = []
     if not base.scripted:
         from koalign.training.policy import continued_policy
-        from koalign.training.scoring import token_logps
+        from koalign.training.scoring import reference_logps
 
-        policy = continued_policy(config.model, inputs["sft/adapter"])
-        logps = token_logps(policy, pairs, config.training)
+        start = partial(continued_policy, config.model, inputs["sft/adapter"])
+        logps = reference_logps(start, pairs, config.training)
     write_logps(out / "logps.safetensors", logps)
     counts = {"pairs": len(pairs), "tokens": sum(len(side) for pair in logps for side in pair)}
     drawn = (

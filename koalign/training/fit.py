@@ -42,8 +42,10 @@ from koalign.training.checkpoints import (
     step_of,
 )
 from koalign.training.guards import SETTINGS, Guard, Watch, is_over, kept_step, report
+from koalign.training.launch import launched
 from koalign.training.plateau import ROUNDS, epochs_of_round
 from koalign.training.policy import Start, autocast_dtype
+from koalign.training.shard import open_policy
 
 if not sys.stderr.isatty():  # bars of other libraries are for terminals too
     os.environ["TQDM_DISABLE"] = "1"
@@ -136,16 +138,14 @@ def train(job: Job, trainer: Callable[..., Trainer], *data: Any) -> dict[str, fl
     to_plateau = job.watch is not None and job.watch.to_plateau and job.watch.measure is not None
     if (job.section.epochs == "auto") != to_plateau:
         raise ValueError(f"epochs {job.section.epochs}, and a watch that is for another")
-    title, wanted = job.card.name, job.training.processes
-    return processes.in_processes(title, wanted, _fit_and_save, job, trainer, data)
+    return launched(job.card.name, job.training, _fit_and_save, job, trainer, data)
 
 
 def _fit_and_save(
     job: Job, trainer_of: Callable[..., Trainer], data: Sequence[Any]
 ) -> dict[str, float]:
-    trainer = trainer_of(
-        job.start(), job.tokenizer, *data, job.section, job.training, job.out / WORK, job.seed
-    )
+    policy, work = open_policy(job.start, job.training), job.out / WORK
+    trainer = trainer_of(policy, job.tokenizer, *data, job.section, job.training, work, job.seed)
     if processes.number():  # of several processes the first alone logs and saves
         return fit(trainer, job.card, lambda metrics, step: None, job.watch)
     with open_log(job.tracking, job.card.name, job.section.model_dump(), job.out) as log:

@@ -25,7 +25,8 @@ from koalign.text.visible import say
 from koalign.tracking import Log
 from koalign.training.history import PREFIX, Entry, evaluations, fell_each_time, measured
 from koalign.training.plateau import ROUNDS, rate, start_of_fall
-from koalign.training.processes import from_first
+from koalign.training.processes import from_first, gathered
+from koalign.training.shard import is_sharded
 
 SETTINGS = {"rft": "dpo", "reasoning": "answer", "plateau": "sft"}
 """Controls -> the section of the config that they are trained with; other trainings are named as theirs."""
@@ -233,9 +234,10 @@ class Guard(TrainerCallback):
         done = evaluations(state.log_history)
         if self._watch.measure is None or (done and done[-1]["step"] == state.global_step):
             return
-        # Measured in the first process alone: rounding must not make the processes decide differently.
+        # The numbers of the first process: rounding must not make the processes decide differently.
         measure = partial(self._watch.measure, model)
-        measures = {PREFIX + name: value for name, value in from_first(measure).items()}
+        found = gathered(measure())[0] if is_sharded(model) else from_first(measure)
+        measures = {PREFIX + name: value for name, value in found.items()}
         state.log_history.append({**measures, "step": state.global_step})
         # transformers does not delete this step when it rotates checkpoints.
         state.best_global_step = kept_step(state.log_history, self._watch)

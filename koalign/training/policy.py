@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
 from peft.helpers import disable_input_dtype_casting
 from transformers import set_seed
 
-from koalign.adapters.base import base_folder, load_base
+from koalign.adapters.base import base_folder, device_here, load_base
 from koalign.adapters.card import AdapterCard
 from koalign.adapters.stack import widen
 from koalign.config.inputs import Model
 from koalign.text.visible import say_once
 
-Start = Callable[[], PeftModel]
-"""Makes the policy that a training begins with, once in each of its processes; picklable where there are
-several, as `functools.partial` of a function below is."""
+
+class Start(Protocol):
+    """Makes the policy that a training begins with, once in each of its processes; picklable where there
+    are several, as `functools.partial` of a function below is."""
+
+    def __call__(self, *, on_host: bool = False) -> PeftModel:
+        """`on_host`: with the base in the machine's memory, and not on a GPU."""
 
 
-def fresh_policy(model: Model, rank: int, alpha: int, seed: int) -> PeftModel:
+def fresh_policy(
+    model: Model, rank: int, alpha: int, seed: int, *, on_host: bool = False
+) -> PeftModel:
     """The base with a new LoRA adapter on all linear layers, of a mixture of experts on those outside of
     its MLPs; its function is the base's."""
-    base = _trainable_base(model)
+    base = _trainable_base(model, on_host)
     set_seed(seed)
     return get_peft_model(
         base,
@@ -41,15 +47,17 @@ def fresh_policy(model: Model, rank: int, alpha: int, seed: int) -> PeftModel:
     )
 
 
-def continued_policy(model: Model, adapter: Path) -> PeftModel:
+def continued_policy(model: Model, adapter: Path, *, on_host: bool = False) -> PeftModel:
     """The base with a trained adapter that goes on learning."""
-    policy = PeftModel.from_pretrained(_trainable_base(model), adapter, is_trainable=True)
+    policy = PeftModel.from_pretrained(_trainable_base(model, on_host), adapter, is_trainable=True)
     # An adapter names its base as the config does; PEFT looks there for a vocabulary when saving.
     policy.peft_config["default"].base_model_name_or_path = str(base_folder(model))
     return policy
 
 
-def masked_stack(model: Model, parent: Path, extra_rank: int, seed: int, work: Path) -> PeftModel:
+def masked_stack(
+    model: Model, parent: Path, extra_rank: int, seed: int, work: Path, *, on_host: bool = False
+) -> PeftModel:
     """The parent adapter with `extra_rank` new ranks behind its own, as one adapter: a stack to be.
 
     Its function is the parent's, and its dropout 0. `checkpoints.Frozen` keeps the parent's rows of A
@@ -59,7 +67,7 @@ def masked_stack(model: Model, parent: Path, extra_rank: int, seed: int, work: P
     work.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=work, prefix="initial-") as folder:
         widen(parent, Path(folder), extra_rank, seed)
-        return continued_policy(model, Path(folder))
+        return continued_policy(model, Path(folder), on_host=on_host)
 
 
 def described(card: AdapterCard, *, marked: bool = True) -> str:
@@ -91,7 +99,7 @@ def unrounded(policy: PeftModel) -> Iterator[None]:
 def autocast_dtype(policy: PeftModel) -> torch.dtype | None:
     """What products are computed in while training: on a GPU that of a 16-bit base; None: no autocast."""
     dtype = policy.get_base_model().config.dtype
-    return dtype if policy.device.type == "cuda" and dtype != torch.float32 else None
+    return dtype if device_here().type == "cuda" and dtype != torch.float32 else None
 
 
 @contextmanager
@@ -99,7 +107,7 @@ def autocast(policy: PeftModel) -> Iterator[None]:
     """Autocast to the precision of the training, for values that are compared with it."""
     dtype = autocast_dtype(policy)
     with (
-        torch.autocast(policy.device.type, dtype, enabled=dtype is not None),
+        torch.autocast(device_here().type, dtype, enabled=dtype is not None),
         without_input_casts(policy),
     ):
         yield
@@ -114,8 +122,8 @@ def without_input_casts(policy: PeftModel) -> AbstractContextManager[None]:
     return disable_input_dtype_casting(policy, active=autocast_dtype(policy) is not None)
 
 
-def _trainable_base(model: Model) -> Any:
-    base = load_base(model, quantized=True)
+def _trainable_base(model: Model, on_host: bool) -> Any:
+    base = load_base(model, quantized=True, on_host=on_host)
     if model.load_in_4bit:
         base = prepare_model_for_kbit_training(base, use_gradient_checkpointing=False)
     return base

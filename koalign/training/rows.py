@@ -10,6 +10,7 @@ from transformers import Trainer
 from koalign.engines.packing import Group
 from koalign.training import processes
 from koalign.training.policy import without_input_casts
+from koalign.training.shard import is_sharded, share
 
 
 class RowByRow(Trainer):
@@ -22,6 +23,8 @@ class RowByRow(Trainer):
     """
 
     _total_train_tokens: float  # TRL's
+    _share = 1.0
+    """Weight of the row in the making; 0 of a pass that only keeps step with other processes."""
 
     def training_step(
         self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None
@@ -30,13 +33,16 @@ class RowByRow(Trainer):
         model.train()  # a process may have no row, and TRL logs to the side that the mode says
         noted, read = self._metrics["train"], self._total_train_tokens
         losses = []
+        rows, more = share(model, inputs["rows"])
         with without_input_casts(model):
-            for row in inputs["rows"][processes.number() :: processes.count()]:
+            for row in rows:
                 losses.append(super().training_step(model, row, num_items_in_batch))
+            tokens, self._share = self._total_train_tokens - read, 0.0
+            for _ in range(more):  # what it notes stands behind the rows' own, and is not read
+                super().training_step(model, inputs["rows"][-1], num_items_in_batch)
+            self._share = 1.0
         processes.sum_gradients([p for p in model.parameters() if p.requires_grad])
-        done = processes.gathered(
-            ([loss.item() for loss in losses], dict(noted), self._total_train_tokens - read)
-        )
+        done = processes.gathered(([loss.item() for loss in losses], dict(noted), tokens))
         self._total_train_tokens = read + sum(tokens for _, _, tokens in done)
         shares = inputs["shares"]
         places = [(n % len(done), n // len(done)) for n in range(len(shares))]
@@ -48,6 +54,15 @@ class RowByRow(Trainer):
         for process, place in places:
             loss = loss + done[process][0][place]
         return loss
+
+    def compute_loss(self, *arguments: Any, **named: Any) -> Any:
+        """The loss of a row; see Trainer."""
+        loss = super().compute_loss(*arguments, **named)
+        return loss * self._share if self._share != 1 else loss
+
+    def _move_model_to_device(self, model: Any, device: torch.device) -> None:
+        if not is_sharded(model):  # parts are where they belong
+            super()._move_model_to_device(model, device)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         if processes.number() == 0:

@@ -7,34 +7,46 @@ at a time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from peft import PeftModel
 from trl.trainer.utils import add_fused_lm_head
 
+from koalign.adapters.base import device_here
 from koalign.config.inputs import Model
 from koalign.config.training import Training
 from koalign.engines.packing import Group, inexactness, pack, rows_of, share_prompts
 from koalign.records import KoalignError, Logps, Pair
 from koalign.text.visible import say_once
-from koalign.training.policy import autocast, continued_policy
+from koalign.training.launch import launched
+from koalign.training.policy import Start, autocast, continued_policy
+from koalign.training.processes import gathered
+from koalign.training.shard import open_policy, share
 
+T = TypeVar("T")
 IGNORED = -100
 
 Read = Callable[[PeftModel, dict[str, Any]], torch.Tensor]
 """(policy, a row) -> something of every predicted token, (N, ...)."""
 
 
+def reference_logps(start: Start, pairs: Sequence[Pair], training: Training) -> list[Logps]:
+    """`token_logps` of the policy that `start` makes, by the processes of the training together."""
+    return launched("reference", training, _reference_logps, start, pairs, training)
+
+
+def _reference_logps(start: Start, pairs: Sequence[Pair], training: Training) -> list[Logps]:
+    return token_logps(open_policy(start, training), pairs, training)
+
+
 def token_logps(policy: PeftModel, pairs: Sequence[Pair], training: Training) -> list[Logps]:
     """For each pair the log-probabilities of the tokens of its two sides, in nats."""
     groups, places = group_sides(pairs)
-    scored = dict(_scored(policy, groups, training, _logps))
-    return [
-        (scored[group][chosen].tolist(), scored[group][rejected].tolist())
-        for group, chosen, rejected in places
-    ]
+    scored = _scored(policy, groups, training, _logps, torch.Tensor.tolist)
+    return [(scored[group][chosen], scored[group][rejected]) for group, chosen, rejected in places]
 
 
 def ln_ches(adapter: Path, model: Model, pairs: Sequence[Pair], training: Training) -> list[float]:
@@ -45,12 +57,13 @@ def ln_ches(adapter: Path, model: Model, pairs: Sequence[Pair], training: Traini
     normalised variant). Computed without padding; 0 for two equal sides. The higher, the more
     DPO pushes the chosen side down with the rejected one.
     """
-    policy = continued_policy(model, adapter)
+    return launched("pairs", training, _ln_ches, adapter, model, pairs, training)
+
+
+def _ln_ches(adapter: Path, model: Model, pairs: Sequence[Pair], training: Training) -> list[float]:
+    policy = open_policy(partial(continued_policy, model, adapter), training)
     groups, places = group_sides(pairs)
-    means = {
-        number: [states.mean(dim=0) for states in completions]
-        for number, completions in _scored(policy, groups, training, _states)
-    }
+    means = _scored(policy, groups, training, _states, partial(torch.mean, dim=0))
     return [
         float(means[group][chosen] @ (means[group][rejected] - means[group][chosen]))
         for group, chosen, rejected in places
@@ -80,7 +93,7 @@ def share_prompts_of(policy: PeftModel, groups: Sequence[Group], training: Train
     if training.packing == "trl":
         return False
     add_fused_lm_head(policy.get_base_model())
-    reason = _why_not_shared(policy, groups)
+    reason = gathered(_why_not_shared(policy, groups))[0]
     if reason is None:
         return True
     if training.processes > 1:
@@ -117,27 +130,41 @@ def _why_not_shared(policy: PeftModel, groups: Sequence[Group]) -> str | None:
 
 
 def _scored(
-    policy: PeftModel, groups: Sequence[Group], training: Training, read: Read
-) -> Iterator[tuple[int, list[torch.Tensor]]]:
+    policy: PeftModel,
+    groups: Sequence[Group],
+    training: Training,
+    read: Read,
+    keep: Callable[[torch.Tensor], T],
+) -> dict[int, list[T]]:
+    """By the number of a group what is kept of its completions, of those that all processes computed."""
     grouped = share_prompts_of(policy, groups, training)
     policy.eval()
+    add_fused_lm_head(policy.get_base_model())
+    rows = rows_of([group.tokens for group in groups], training.row_tokens)
+    own, more = share(policy, rows)
+    scored: dict[int, list[T]] = {}
     with torch.no_grad(), autocast(policy):
-        if not grouped:
-            add_fused_lm_head(policy.get_base_model())
-            for number, group in enumerate(groups):
-                yield number, [_alone(policy, group.prompt, ids, read) for ids in group.completions]
-            return
-        for numbers in rows_of([group.tokens for group in groups], training.row_tokens):
-            values = _packed(policy, [groups[n] for n in numbers], read)
-            for number in numbers:
-                yield number, [next(values) for _ in groups[number].completions]
+        for numbers in own:
+            of_row = [groups[number] for number in numbers]
+            values = _packed(policy, of_row, read) if grouped else _apart(policy, of_row, read)
+            for number, group in zip(numbers, of_row, strict=True):
+                scored[number] = [keep(next(values)) for _ in group.completions]
+        for _ in range(more):
+            next(_packed(policy, [groups[number] for number in rows[-1]], read))
+    return {number: kept for part in gathered(scored) for number, kept in part.items()}
+
+
+def _apart(policy: PeftModel, groups: Sequence[Group], read: Read) -> Iterator[torch.Tensor]:
+    for group in groups:
+        for ids in group.completions:
+            yield _alone(policy, group.prompt, ids, read)
 
 
 def _packed(policy: PeftModel, groups: Sequence[Group], read: Read) -> Iterator[torch.Tensor]:
     """The values of `read` for each completion of a row, (T, ...), in order."""
     row = pack(groups)
     row = {
-        key: value.to(policy.device) if torch.is_tensor(value) else value
+        key: value.to(device_here()) if torch.is_tensor(value) else value
         for key, value in row.items()
     }
     lengths = [len(ids) for group in groups for ids in group.completions]
@@ -147,7 +174,7 @@ def _packed(policy: PeftModel, groups: Sequence[Group], read: Read) -> Iterator[
 def _alone(
     policy: PeftModel, prompt: tuple[int, ...], completion: tuple[int, ...], read: Read
 ) -> torch.Tensor:
-    ids = torch.tensor([[*prompt, *completion]], device=policy.device)
+    ids = torch.tensor([[*prompt, *completion]], device=device_here())
     targets = torch.full_like(ids, IGNORED)
     targets[0, len(prompt) - 1 : -1] = ids[0, len(prompt) :]
     return read(policy, {"input_ids": ids, "shift_labels": targets})[len(prompt) - 1 : -1]
@@ -158,6 +185,11 @@ def _logps(policy: PeftModel, inputs: dict[str, Any]) -> torch.Tensor:
 
 
 def _states(policy: PeftModel, inputs: dict[str, Any]) -> torch.Tensor:
-    backbone = policy.get_base_model().base_model
-    inputs = {key: value for key, value in inputs.items() if key != "shift_labels"}
-    return backbone(**inputs, use_cache=False).last_hidden_state[0].float()
+    """By a call of the whole model, as a sharded base is gathered; what the head computes is not read."""
+    states: list[torch.Tensor] = []
+    hook = policy.get_base_model().base_model.register_forward_hook(
+        lambda *call: states.append(call[-1].last_hidden_state[0].float())
+    )
+    _logps(policy, inputs)
+    hook.remove()
+    return states[0]

@@ -1,12 +1,13 @@
 """Memory by formula: what one H200 measured, and what must rise with what."""
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from koalign.planning.memory import GIB, training_memory
+from koalign.planning.memory import GIB, NF4, training_memory
 from koalign.planning.shape import published, shape_of
 
 FIGURES = Path(__file__).parents[2] / "benchmarks" / "gpu" / "h200-2026-11-27.json"
@@ -58,6 +59,15 @@ def test_more_of_anything_takes_more():
     ):
         assert more.expected > least
     assert memory("8B", nf4=True).expected < 0.7 * memory("8B").expected
+
+
+def test_a_sharded_base_is_its_part_the_head_and_two_layers():
+    """A 32B base in 4 bits with an adapter of rank 16 fits two cards of 24 GB, and not one."""
+    one, two, offloaded = (memory("32B", nf4=True, parts=parts) for parts in (1, 2, math.inf))
+    gathered = 4 * 151_936 * 5_120 + 2 * NF4 * shape("32B").linear / 64
+    assert two.base == pytest.approx(one.base / 2 + gathered)
+    assert offloaded.base == pytest.approx(gathered)
+    assert two.high < 24 * GIB < one.low
 
 
 def test_low_expected_and_high_are_in_order():

@@ -1,9 +1,11 @@
 """`koalign plan`: every stage by name, what was measured, what fits, and what is refused."""
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 from support.command import koalign
@@ -16,7 +18,12 @@ from koalign.planning import workload
 from koalign.planning.cards import (
     card_named,
 )
-from koalign.planning.changes import refuse_too_large, smallest_change, with_key
+from koalign.planning.changes import (
+    refuse_offload_without_room,
+    refuse_too_large,
+    smallest_change,
+    with_key,
+)
 from koalign.planning.counts import counts_of
 from koalign.planning.estimate import estimate
 from koalign.planning.history import speeds
@@ -173,6 +180,26 @@ def test_the_smallest_change_fits_and_each_part_of_it_is_needed():
     sections = {key.partition(".")[0] for key in changes}
     for section in sections - {"sft", "dpo", "abstraction", "answer"}:
         assert not changed([k for k in changes if not k.startswith(section)]).fits
+
+
+def test_several_processes_are_told_to_shard_before_a_result_changes():
+    shape = read_shape(config_of().model)
+    config = config_of("engine.backend=vllm", "training.processes=2")
+    assert "training.shard=fsdp" in smallest_change(config, shape, COUNTS, card_named("24GB"), {})
+
+
+def test_an_offload_that_the_machine_cannot_hold_is_refused_before_anything_loads(monkeypatch):
+    config = config_of("model.path=Qwen/Qwen3-32B", "training.shard=fsdp-offload")
+    shape = read_shape(config.model)
+    for free, refused in ((200e9, False), (40e9, True)):
+        memory = psutil.virtual_memory()._replace(available=int(free))
+        monkeypatch.setattr(psutil, "virtual_memory", lambda memory=memory: memory)
+        with pytest.raises(KoalignError) if refused else nullcontext() as raised:
+            refuse_offload_without_room(config, shape)
+        if refused:
+            assert "fsdp-offload loads 65.5 GB into the machine's memory, and 40.0" in str(
+                raised.value
+            )
 
 
 def test_vllm_takes_its_share_of_the_card_however_long_the_prompts_are():

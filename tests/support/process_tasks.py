@@ -2,6 +2,7 @@
 
 import os
 import signal
+from pathlib import Path
 from typing import Any
 
 from koalign.records import KoalignError
@@ -32,3 +33,25 @@ def sft_with_short_rounds(*arguments: Any) -> Any:
 
     plateau.ROUND_STEPS = 4
     return sft_trainer(*arguments)
+
+
+def gradients(
+    start: Any, tokenizer: Any, rows: Any, training: Any, work: Path
+) -> tuple[dict[str, Any], int, int]:
+    """Of the first step of an SFT of all rows; and the bytes of the base, and of those in this process."""
+    from koalign.training.sft import sft_trainer
+    from koalign.training.shard import is_sharded, open_policy
+    from support.training import QUICK
+
+    policy = open_policy(start, training)
+    section = QUICK.model_copy(update={"batch_size": len(rows)})
+    trainer = sft_trainer(policy, tokenizer, rows, section, training, work, 0)
+    batches, items = trainer.get_batch_samples(
+        iter(trainer.get_train_dataloader()), 1, trainer.args.device
+    )
+    trainer.training_step(policy, batches[0], items)
+    found = {name: p.grad for name, p in policy.named_parameters() if p.requires_grad}
+    frozen = [p for p in policy.parameters() if not p.requires_grad]
+    whole = sum(p.numel() * p.element_size() for p in frozen)
+    here = [p.to_local() for p in frozen] if is_sharded(policy) else frozen
+    return found, whole, sum(p.numel() * p.element_size() for p in here)

@@ -14,10 +14,11 @@ from support.command import KOALIGN, RUN, koalign, koalign_process
 from support.kills import content, small_run
 from support.process_tasks import end_in, places
 
+from koalign.config.training import Training
 from koalign.hashing import WORK
 from koalign.records import KoalignError
 from koalign.training.checkpoints import WHOLE
-from koalign.training.processes import in_processes
+from koalign.training.launch import launched
 
 pytestmark = pytest.mark.slow
 
@@ -37,21 +38,21 @@ def children() -> set[psutil.Process]:
 def test_processes_meet_and_the_first_answers():
     before = children()
     expected = ([(0, "가"), (1, "가"), (2, "가")], "first: 0")
-    assert in_processes("sft", 3, places, "가") == expected
-    assert in_processes("sft", 1, places, "가") == ([(0, "가")], "first: 0")
+    assert launched("sft", Training(processes=3), places, "가") == expected
+    assert launched("sft", Training(processes=1), places, "가") == ([(0, "가")], "first: 0")
     assert children() <= before
 
 
 def test_what_a_process_refuses_is_refused_in_the_same_words():
     with pytest.raises(KoalignError) as raised:
-        in_processes("sft", 2, end_in, 1, "refuse")
+        launched("sft", Training(processes=2), end_in, 1, "refuse")
     assert str(raised.value) == "sft: the loss of step 3 is not finite; lower it"
 
 
 def test_an_error_of_any_process_arrives_with_its_traceback_and_ends_all():
     before = children()
     with pytest.raises(RuntimeError) as raised:
-        in_processes("sft", 2, end_in, 1, "fail")
+        launched("sft", Training(processes=2), end_in, 1, "fail")
     assert "sft: process 2 of 2 failed" in str(raised.value)
     assert "in end_in" in str(raised.value) and "ranks have moved" in str(raised.value)
     assert children() <= before
@@ -61,7 +62,7 @@ def test_an_error_of_any_process_arrives_with_its_traceback_and_ends_all():
 def test_a_killed_process_ends_all_with_one_line_that_says_so(place):
     before = children()
     with pytest.raises(KoalignError) as raised:
-        in_processes("sft", 2, end_in, place, "die")
+        launched("sft", Training(processes=2), end_in, place, "die")
     assert f"sft: process {place + 1} of 2 ended without an error (SIGKILL)" in str(raised.value)
     assert "\n" not in str(raised.value) and children() <= before
 
@@ -78,7 +79,7 @@ def test_trl_batches_in_two_processes_are_refused_in_one_line(tmp_path):
 def whole(tmp_path_factory) -> Path:
     """A folder with an SFT in two processes, never interrupted."""
     folder = small_run(
-        tmp_path_factory.mktemp("whole"), {"train": 96}, training={"processes": 2, "row_tokens": 256},
+        tmp_path_factory.mktemp("whole"), {"train": 96}, training={"processes": 2, "shard": "fsdp", "row_tokens": 256},
         sft={"batch_size": 8, "gradient_accumulation_steps": 1, "save_steps": 3, "learning_rate": 3e-3, "epochs": 2},
     )  # fmt: skip
     done = koalign_process("sft", cwd=folder)
@@ -138,13 +139,23 @@ def press_ctrl_c(process: subprocess.Popen) -> None:
     os.killpg(process.pid, signal.SIGINT)
 
 
+def kill_a_process(process: subprocess.Popen) -> None:
+    """The second of those that train, who are the children of the command."""
+    workers = [
+        p for p in psutil.Process(process.pid).children() if "worker" in " ".join(p.cmdline())
+    ]
+    workers[1].kill()
+    process.wait(timeout=10)
+
+
 STOPS = (
+    (kill_a_process, 2, "process 2 of 2 ended without an error (SIGKILL)"),
     (press_ctrl_c, 130, "koalign: stopped; the same command goes on from here"),
     (kill_parent, -signal.SIGKILL, ""),
 )
 
 
-def test_a_training_stopped_by_ctrl_c_and_a_kill_ends_in_the_same_bytes(whole, tmp_path):
+def test_a_training_stopped_by_kills_and_ctrl_c_ends_in_the_same_bytes(whole, tmp_path):
     folder = tmp_path / "stopped"
     shutil.copytree(whole, folder)
     shutil.rmtree(folder / RUN / "sft")

@@ -44,32 +44,32 @@ SECTION = {
     "save_steps": 2, "warmup_ratio": 0.0,
 }  # fmt: skip
 CLOSE = 1e-5
+HOW = {
+    "one": {}, "two": {"processes": 2}, "fsdp": {"processes": 2, "shard": "fsdp"},
+}  # fmt: skip
 
 
-def stacking(tokenizer, parent: Path, section, out: Path, count: int, watch=None) -> Job:
+def stacking(tokenizer, parent: Path, section, out: Path, how: str, watch=None) -> Job:
     """Rows of a group or two each, so that a step of six has an odd number of them at times."""
     start = partial(masked_stack, MODEL, parent, 4, 0, out / WORK)
-    section, training = (
-        section.model_copy(update=SECTION),
-        Training(processes=count, row_tokens=130),
-    )
+    section, training = section.model_copy(update=SECTION), Training(**HOW[how], row_tokens=130)
     return job(start, tokenizer, STACK, section, out, training, watch)
 
 
-def learn(tokenizer, parent: Path, out: Path, count: int) -> dict:
+def learn(tokenizer, parent: Path, out: Path, how: str) -> dict:
     """SFT of a masked stack, 13 problems in steps of six: the last step of an epoch has one row, and so
     nothing for a second process."""
     problems, dev = exam("train")[:13], exam("dev")[:12]
     probing = Probing(problems=12, max_tokens=16, evaluations=3)
     probe = open_probe("answer", probing, RENDERER, tokenizer, base_of_tests(), problems, dev)
     watch = Watch(probing, out / "probe.json", probe)
-    learning = stacking(tokenizer, parent, QUICK, out, count, watch)
+    learning = stacking(tokenizer, parent, QUICK, out, how, watch)
     return train_sft(learning, rows_of(tokenizer, problems))
 
 
-def prefer(tokenizer, pairs, reference, parent: Path, out: Path, count: int) -> dict:
+def prefer(tokenizer, pairs, reference, parent: Path, out: Path, how: str) -> dict:
     """DPO of a masked stack against its parent, likewise."""
-    return train_dpo(stacking(tokenizer, parent, QUICK_DPO, out, count), pairs, reference)
+    return train_dpo(stacking(tokenizer, parent, QUICK_DPO, out, how), pairs, reference)
 
 
 def saved(out: Path) -> dict[str, torch.Tensor]:
@@ -104,31 +104,40 @@ def keeps_the_parent(parent: Path, out: Path, work: Path) -> bool:
 
 
 @pytest.fixture(scope="module")
-def taught(tokenizer, parent, tmp_path_factory) -> dict[int, Path]:
-    """The folder of an SFT in one process, and in two, probed; each with its checkpoints."""
-    folders = {count: tmp_path_factory.mktemp(f"sft-{count}") for count in (1, 2)}
-    for count, out in folders.items():
-        learn(tokenizer, parent, out, count)
+def taught(tokenizer, parent, tmp_path_factory) -> dict[str, Path]:
+    """The folder of an SFT in one process, in two, and in two with shards, probed; with its checkpoints."""
+    folders = {how: tmp_path_factory.mktemp(f"sft-{how}") for how in HOW}
+    for how, out in folders.items():
+        learn(tokenizer, parent, out, how)
     return folders
 
 
 def test_a_masked_stack_from_two_processes_is_that_of_one(taught, parent, tmp_path):
-    assert apart(taught[1], taught[2]) <= CLOSE
+    assert apart(taught["one"], taught["two"]) <= CLOSE
+    assert apart(taught["two"], taught["fsdp"]) == 0  # shards add no rounding
     for out in taught.values():
         assert keeps_the_parent(parent, out, tmp_path / out.name)
 
 
 def test_every_step_is_logged_once_with_the_numbers_of_one_process(taught):
-    assert [line["step"] for line in logged(taught[2]) if "loss" in line] == [1, 2, 3, 4, 5, 6]
-    assert same_logs(taught[1], taught[2])
+    for how in ("two", "fsdp"):
+        assert [line["step"] for line in logged(taught[how]) if "loss" in line] == [
+            1,
+            2,
+            3,
+            4,
+            5,
+            6,
+        ]
+        assert same_logs(taught["one"], taught[how])
 
 
 def test_the_probe_finds_and_keeps_the_same(taught):
     reports = [read_json(out / "probe.json") for out in taught.values()]
-    assert reports[0] == reports[1] and len(reports[0]["evaluations"]) == 4
+    assert reports[0] == reports[1] == reports[2] and len(reports[0]["evaluations"]) == 4
 
 
-@pytest.mark.parametrize("before, after", [(1, 2), (2, 1)])
+@pytest.mark.parametrize("before, after", [("one", "fsdp"), ("two", "one"), ("fsdp", "one")])
 def test_the_number_of_processes_may_change(before, after, taught, tokenizer, parent, tmp_path):
     out = tmp_path / "out"
     shutil.copytree(taught[before], out)
@@ -138,17 +147,18 @@ def test_the_number_of_processes_may_change(before, after, taught, tokenizer, pa
             shutil.rmtree(folder)
     assert last_whole(out / WORK).name == "checkpoint-4"
     learn(tokenizer, parent, out, after)
-    assert apart(taught[1], out) <= CLOSE
-    assert read_json(out / "probe.json") == read_json(taught[1] / "probe.json")
+    assert apart(taught["one"], out) <= CLOSE
+    assert read_json(out / "probe.json") == read_json(taught["one"] / "probe.json")
 
 
 def test_dpo_of_a_masked_stack_from_two_processes_is_that_of_one(tokenizer, parent, tmp_path):
     pairs = pairs_of(tokenizer, exam("train")[:13], each=2)[:-1]
     reference = token_logps(continued_policy(MODEL, parent), pairs, TRAINING)
-    for count in (1, 2):
-        prefer(tokenizer, pairs, reference, parent, tmp_path / str(count), count)
-        assert keeps_the_parent(parent, tmp_path / str(count), tmp_path / f"start-{count}")
-    assert apart(tmp_path / "1", tmp_path / "2") <= CLOSE
-    assert same_logs(tmp_path / "1", tmp_path / "2")
-    first = logged(tmp_path / "2")[0]
+    for how in HOW:
+        prefer(tokenizer, pairs, reference, parent, tmp_path / how, how)
+        assert keeps_the_parent(parent, tmp_path / how, tmp_path / f"start-{how}")
+    for how in ("two", "fsdp"):
+        assert apart(tmp_path / "one", tmp_path / how) <= CLOSE
+        assert same_logs(tmp_path / "one", tmp_path / how)
+    first = logged(tmp_path / "fsdp")[0]
     assert first["rewards/margins"] == pytest.approx(0, abs=1e-4)
