@@ -183,9 +183,9 @@ def test_the_smallest_change_fits_and_each_part_of_it_is_needed():
 
 
 def test_several_processes_are_told_to_shard_before_a_result_changes():
-    shape = read_shape(config_of().model)
-    config = config_of("engine.backend=vllm", "training.processes=2")
-    assert "training.shard=fsdp" in smallest_change(config, shape, COUNTS, card_named("24GB"), {})
+    config = config_of("model.path=Qwen/Qwen3-14B", "engine.backend=vllm", "training.processes=2")
+    changes = smallest_change(config, read_shape(config.model), COUNTS, card_named("40GB"), {})
+    assert "training.shard=fsdp" in changes and "model.load_in_4bit=true" not in changes
 
 
 def test_an_offload_that_the_machine_cannot_hold_is_refused_before_anything_loads(monkeypatch):

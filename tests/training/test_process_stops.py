@@ -169,5 +169,6 @@ def test_a_training_stopped_by_kills_and_ctrl_c_ends_in_the_same_bytes(whole, tm
 
 
 def test_the_number_of_processes_makes_nothing_stale(whole):
-    again = koalign("sft", "-s", "training.processes=1", cwd=whole, code=0)
+    one = ("-s", "training.processes=1", "-s", "training.shard=none")
+    again = koalign("sft", *one, cwd=whole, code=0)
     assert again.stdout.count("(nothing to do)") == 2, again.stdout
