@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -84,14 +84,29 @@ class Solver:
         refused: dict[str, KoalignError] = {}
         for problem in problems:
             try:
-                self._requests([problem], "answer", self.steps[-1])
-                if self.hints:
-                    self._requests([problem], "abstraction", self.steps[0])
+                hinting, bare = self.first_requests(problem)
+                refuse_no_room(self.engine, [bare], self.section, "solve: answer")
+                if hinting:
+                    refuse_no_room(self.engine, [hinting], self.section, "solve: abstraction")
             except KoalignError as error:
                 refused[problem.id] = error
         if len(refused) == len(problems):
             raise next(iter(refused.values()), KoalignError("no problem to solve"))
         return {name: str(error) for name, error in refused.items()}
+
+    def first_requests(self, problem: Problem) -> tuple[Request | None, Request]:
+        """The prompt that asks for the hints, none without hints, and the prompt without a hint.
+
+        Whether the context has room for them is not checked. Raises KoalignError where the template has no
+        place for the problem.
+        """
+        prompts = [self.renderer.render(problem, "answer")]
+        (bare,) = requests_for(self.engine, prompts, self.steps[-1])
+        if not self.hints:
+            return None, bare
+        prompts = [self.renderer.render(problem, "abstraction")]
+        (hinting,) = requests_for(self.engine, prompts, self.steps[0])
+        return hinting, bare
 
     @property
     def hints(self) -> int:
@@ -109,66 +124,29 @@ class Solver:
     def _batch(
         self, problems: Sequence[Problem], hinting: Sequence[Request], bare: Sequence[Request]
     ) -> list[Attempt]:
-        hint_samples: list[list[Sample]] = [[] for _ in problems]
+        hints: list[list[Sample]] = [[] for _ in problems]
         if hinting:
-            hint_samples = self.engine.generate(
+            hints = self.engine.generate(
                 [replace(request, n=self.hints) for request in hinting],
                 self.section.for_hints,
                 seed=self.seed,
             )
-        hinted = self._hinted(problems, hint_samples)
-        uses: list[list[Use]] = []
-        answering: list[Request] = []
-        for problem, samples, requests, without in zip(
-            problems, hint_samples, hinted, bare, strict=True
-        ):
-            uses.append(
-                uses_of(
-                    problem,
-                    samples,
-                    [fits(self.engine, request, self.section) for request in requests],
-                )
-            )
-            with_hint = [
-                replace(requests[number], n=times * self.section.answers)
-                for number, times in times_drawn(samples, uses[-1]).items()
-            ]
-            # Bare answers stand in for those of unusable hints: every problem has the same budget.
-            left = self.section.budget - sum(request.n for request in with_hint)
-            answering += [*with_hint, *([replace(without, n=left)] if left else [])]
-        answers = self._answers(answering)
-
-        def sampled(sample: Sample, use: Use, request: Request) -> SampledHint:
-            hint = SampledHint(text=sample.text.strip(), use=use, tokens=len(sample.token_ids))
-            if use != "used":
-                return hint
-            own = answers[request.problem_id, request.abstraction_id]
-            return hint.model_copy(
-                update={"prompt_tokens": len(request.prompt_ids), "answers": own}
-            )
-
-        return [
-            Attempt(
-                id=problem.id,
-                hints=tuple(map(sampled, hint_samples[number], uses[number], hinted[number])),
-                bare=answers.get((problem.id, ""), ()),
-                hint_prompt_tokens=len(hinting[number].prompt_ids) if hinting else 0,
-                bare_prompt_tokens=len(bare[number].prompt_ids),
-            )
-            for number, problem in enumerate(problems)
+        hinted = [
+            self.with_hints(problem, hinting[n] if hinting else None, bare[n], hints[n])
+            for n, problem in enumerate(problems)
         ]
+        answers = self._answers([request for one in hinted for request in one.requests])
+        return [one.attempt(answers) for one in hinted]
 
-    def _hinted(
-        self, problems: Sequence[Problem], hints: Sequence[Sequence[Sample]]
-    ) -> list[list[Request]]:
-        """For each problem the prompts with its hints."""
-        pairs = [
-            (problem, hint.text.strip())
-            for problem, own in zip(problems, hints, strict=True)
-            for hint in own
-        ]
-        requests = iter(hinted_requests(self.engine, self.renderer, pairs, self.steps[-1]))
-        return [[next(requests) for _ in own] for own in hints]
+    def with_hints(
+        self, problem: Problem, hinting: Request | None, bare: Request, hints: Sequence[Sample]
+    ) -> HintedProblem:
+        """The problem with its sampled hints, and how each of them is used."""
+        pairs = [(problem, hint.text.strip()) for hint in hints]
+        hinted = hinted_requests(self.engine, self.renderer, pairs, self.steps[-1])
+        room = [fits(self.engine, request, self.section) for request in hinted]
+        uses = uses_of(problem, hints, room)
+        return HintedProblem(self.section, problem, hinting, bare, hints, hinted, uses)
 
     def _answers(self, requests: Sequence[Request]) -> dict[tuple[str, str], tuple[Answer, ...]]:
         """(problem id, hint id) -> its answers."""
@@ -179,6 +157,51 @@ class Solver:
                 key = request.problem_id, request.abstraction_id
                 answers[key] = tuple(answer_of(sample) for sample in samples)
         return answers
+
+
+@dataclass(frozen=True)
+class HintedProblem:
+    """A problem whose hints are sampled, and whose answers are not."""
+
+    section: Solve
+    problem: Problem
+    hinting: Request | None
+    """The prompt that asked for the hints; none: no hints."""
+    bare: Request
+    """The prompt without a hint."""
+    hints: Sequence[Sample]
+    hinted: Sequence[Request]
+    """The prompt with each hint."""
+    uses: Sequence[Use]
+
+    @property
+    def requests(self) -> list[Request]:
+        """Those for the answers. Bare answers stand in for those of unusable hints, so that every problem
+        has the same budget."""
+        with_hint = [
+            replace(self.hinted[number], n=times * self.section.answers)
+            for number, times in times_drawn(self.hints, self.uses).items()
+        ]
+        left = self.section.budget - sum(request.n for request in with_hint)
+        return [*with_hint, *([replace(self.bare, n=left)] if left else [])]
+
+    def attempt(self, answers: Mapping[tuple[str, str], tuple[Answer, ...]]) -> Attempt:
+        """The attempt with its answers, by problem id and hint id."""
+        sampled = []
+        for sample, use, request in zip(self.hints, self.uses, self.hinted, strict=True):
+            hint = SampledHint(text=sample.text.strip(), use=use, tokens=len(sample.token_ids))
+            if use == "used":
+                own = answers[request.problem_id, request.abstraction_id]
+                update = {"prompt_tokens": len(request.prompt_ids), "answers": own}
+                hint = hint.model_copy(update=update)
+            sampled.append(hint)
+        return Attempt(
+            id=self.problem.id,
+            hints=tuple(sampled),
+            bare=answers.get((self.problem.id, ""), ()),
+            hint_prompt_tokens=len(self.hinting.prompt_ids) if self.hinting else 0,
+            bare_prompt_tokens=len(self.bare.prompt_ids),
+        )
 
 
 def hinted_requests(

@@ -22,6 +22,7 @@ from koalign.cli import (
     inspect,
     mine,
     plan,
+    serve,
     solve,
     stages,
 )
@@ -56,6 +57,7 @@ for _panel, _functions in {
     "Look": (plan.plan, inspect.show, inspect.preview, init.init, inspect.doctor),
     "Measure": (benchmark.benchmark, compare.compare, inspect.grade),
     "Make training data": (mine.mine, distill.distill, export.export),
+    "Serve": (serve.serve,),
 }.items():
     for _function in _functions:
         app.command(rich_help_panel=_panel)(_function)

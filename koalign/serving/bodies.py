@@ -1,0 +1,159 @@
+"""bodies: JSON of a request -> checked fields; whatever is wrong is an ApiError that names the field."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from starlette.requests import Request
+
+from koalign.jsonl import field_errors
+from koalign.records import Message
+from koalign.serving.errors import ApiError
+from koalign.text.visible import shown
+
+MOST_BYTES = 2**20
+"""Of a body: a passage of an exam has some ten thousand characters."""
+NEUTRAL: dict[str, Any] = {
+    "tools": (None, []),
+    "tool_choice": (None, "none", "auto"),
+    "functions": (None, []),
+    "function_call": (None, "none", "auto"),
+    "response_format": (None, {"type": "text"}),
+    "logprobs": (None, False, 0),
+    "top_logprobs": (None, 0),
+    "modalities": (None, ["text"]),
+    "audio": (None,),
+    "echo": (None, False),
+    "suffix": (None, ""),
+    "best_of": (None, 1),
+    "n": (None, 1),
+}
+"""Keys that change what comes back -> the values with which they do not; others are refused."""
+
+Role = Literal["system", "developer", "user", "assistant"]
+B = TypeVar("B", bound=BaseModel)
+
+
+class Part(BaseModel):
+    """A part of a message."""
+
+    type: Literal["text"]
+    text: str
+
+
+class ChatMessage(BaseModel):
+    role: Role
+    content: str | list[Part] | None = None
+
+    @property
+    def turn(self) -> Message:
+        """As the renderer takes it."""
+        parts = self.content if isinstance(self.content, list) else []
+        text = self.content if isinstance(self.content, str) else "".join(p.text for p in parts)
+        return Message(role="system" if self.role == "developer" else self.role, text=text)
+
+
+class StreamOptions(BaseModel):
+    include_usage: bool = False
+
+
+class Body(BaseModel):
+    """The fields of OpenAI that are heeded. Others are ignored, and the answer lists them."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    sampling: ClassVar[tuple[str, ...]] = ("temperature", "top_p", "stop")
+    """What the models with a budget of their own do not take from a request."""
+
+    model: str
+    stream: bool = False
+    stream_options: StreamOptions | None = None
+    temperature: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    max_tokens: int | None = Field(default=None, ge=1)
+    max_completion_tokens: int | None = Field(default=None, ge=1)
+    seed: int | None = None
+    stop: str | list[str] | None = None
+
+    @field_validator("stop")
+    @classmethod
+    def _no_empty_stop(cls, stop: str | list[str] | None) -> str | list[str] | None:
+        if stop is not None and not all([stop] if isinstance(stop, str) else stop):
+            raise ValueError("an empty text would stop everything")
+        return stop
+
+    @property
+    def most_tokens(self) -> int | None:
+        """Of the completion."""
+        return self.max_completion_tokens or self.max_tokens
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """The texts before which a completion ends."""
+        return (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
+
+    @property
+    def with_usage(self) -> bool:
+        """Whether a stream ends with its usage."""
+        return self.stream_options is not None and self.stream_options.include_usage
+
+    def ignored(self, *, fixed: bool) -> list[str]:
+        """Fields that have no effect; `fixed`: the model has its own sampling."""
+        given = [name for name in self.sampling if fixed and getattr(self, name) is not None]
+        others = {name: value for name, value in (self.model_extra or {}).items() if value}
+        return [*given, *(shown(name)[:40] for name in sorted(others) if name not in NEUTRAL)]
+
+
+class ChatBody(Body):
+    messages: list[ChatMessage] = Field(min_length=1)
+
+
+class CompletionBody(Body):
+    prompt: str | list[str]
+
+    @property
+    def text(self) -> str:
+        """The one prompt; raises ApiError for several."""
+        prompts = [self.prompt] if isinstance(self.prompt, str) else self.prompt
+        if len(prompts) != 1:
+            raise ApiError(400, f"prompt: {len(prompts)} texts; send one a request", param="prompt")
+        return prompts[0]
+
+
+class SolveBody(BaseModel):
+    """A problem, and who is to solve it."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    model: str = "koalign"
+    seed: int | None = None
+
+    @property
+    def problem(self) -> dict[str, Any]:
+        """The fields of the problem."""
+        return self.model_extra or {}
+
+
+async def read_body(request: Request, body: type[B]) -> B:
+    """The body of a request; raises ApiError for what is no JSON, too large or of another shape."""
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        raise ApiError(415, "send JSON, with the header Content-Type: application/json")
+    data = bytearray()
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > MOST_BYTES:
+            raise ApiError(413, f"the body is larger than {MOST_BYTES:,} bytes")
+    try:
+        made = body.model_validate_json(bytes(data))
+    except ValidationError as error:
+        first = field_errors(error)[0]
+        if first.type == "json_invalid":
+            raise ApiError(400, f"the body is not JSON: {shown(first.message)}") from None
+        name = first.field.partition(".")[0] or None
+        place = f"{shown(first.field)}: " if first.field else ""
+        raise ApiError(400, f"{place}{shown(first.message)}", param=name) from None
+    for name, neutral in NEUTRAL.items():
+        if (value := (made.model_extra or {}).get(name)) not in neutral:
+            found = shown(str(value))[:80]
+            raise ApiError(400, f"{name}: {found} is not supported here; leave it out", param=name)
+    return made

@@ -1,0 +1,129 @@
+"""served: a run and its config -> the models that a server offers, and what they stand on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from koalign.adapters.cards import adapter_id, check_adapter, is_pruned, read_card
+from koalign.adapters.names import find_adapters, made_in, steps_of
+from koalign.config.sections import Config, Solve
+from koalign.data.prompting.prompts import Purpose, Renderer
+from koalign.engines.opening import describe_base
+from koalign.jsonl import read_record
+from koalign.manifests import output_of
+from koalign.records import Base, KoalignError, content_hash
+from koalign.renderer import open_renderer
+from koalign.text.visible import say
+
+CHAIN, VOTE = "koalign", "koalign-vote"
+GREEDY = {"hints": 1, "answers": 1, "bare": 0, "temperature": 0.0, "hint_temperature": 0.0}
+"""`koalign solve --greedy`."""
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A model by the name that a request gives."""
+
+    name: str
+    steps: tuple[Path, ...]
+    """Of two the first generates a hint."""
+    section: Solve
+    """How it samples."""
+    purpose: Purpose = "answer"
+    """abstraction: it writes a hint, and answers nothing."""
+
+    @property
+    def fixed(self) -> bool:
+        """Whether a request cannot change how it samples."""
+        return self.name in (CHAIN, VOTE)
+
+
+@dataclass(frozen=True)
+class ServedRun:
+    """What a server stands on."""
+
+    run_dir: Path
+    config: Config
+    base: Base
+    renderer: Renderer
+    models: Mapping[str, ServedModel]
+
+    @property
+    def adapters(self) -> list[Path]:
+        """The adapter folders of all models, each once."""
+        return list(dict.fromkeys(step for model in self.models.values() for step in model.steps))
+
+    @property
+    def id(self) -> str:
+        """Changes with the base, an adapter or the prompts."""
+        ids = sorted(adapter_id(folder) for folder in self.adapters)
+        return content_hash(self.base.weight_hash, ids, self.renderer.hash)
+
+
+def open_run(run_dir: Path, config: Config, names: str | None = None) -> ServedRun:
+    """The models of a run; `names`: the steps of `koalign`, as `--adapters` of solve has them.
+
+    Raises KoalignError for a run without adapters, and where base or prompts are not those of the run.
+    An adapter with other prompts, such as that of a control, is left out.
+    """
+    if not (run_dir / "prepare").exists():
+        raise KoalignError(f"{run_dir}: no run here; run `koalign sft` first (or `koalign run`)")
+    base = read_record(output_of(run_dir, "prepare/base.json", "serve"), Base)
+    now, _ = describe_base(config.engine, config.model)
+    if now.weight_hash != base.weight_hash:
+        raise KoalignError(
+            f"model.path: {now.path} is not the base of {run_dir} ({base.path}); "
+            "give the config of that run with -c"
+        )
+    renderer = open_renderer(config.prompt, output_of(run_dir, "prepare/shots.jsonl", "serve"))
+    models = _chain(run_dir, config, base, renderer, names) | _single(
+        run_dir, config, base, renderer
+    )
+    if not models:
+        raise KoalignError(
+            f"{run_dir}: has no adapter to serve; run `koalign sft` first (or `koalign run`)"
+        )
+    return ServedRun(run_dir, config, base, renderer, models)
+
+
+def _chain(
+    run_dir: Path, config: Config, base: Base, renderer: Renderer, names: str | None
+) -> dict[str, ServedModel]:
+    """koalign and koalign-vote; none where the run ends before its role adapters and none are named."""
+    made = made_in(run_dir)
+    own = steps_of(config.solve.adapters)
+    if names is None and set(own) <= {"abstraction", "answer"} and not set(own) <= set(made):
+        return {}
+    steps: list[Path] = []
+    for step in find_adapters(names or config.solve.adapters, run_dir, config.dpo.rounds):
+        if step is None:
+            raise KoalignError("--adapters: the base is not served, only adapters on it")
+        check_adapter(step, base, renderer.hash)
+        steps.append(step)
+    greedy = config.solve.model_copy(update=GREEDY)
+    return {
+        CHAIN: ServedModel(CHAIN, tuple(steps), greedy),
+        VOTE: ServedModel(VOTE, tuple(steps), config.solve),
+    }
+
+
+def _single(
+    run_dir: Path, config: Config, base: Base, renderer: Renderer
+) -> dict[str, ServedModel]:
+    """Each adapter of the run by its name."""
+    greedy = config.solve.model_copy(update=GREEDY)
+    models = {}
+    for name in made_in(run_dir):
+        folder = output_of(run_dir, f"{name}/adapter", "serve")
+        if is_pruned(folder):
+            continue
+        card = read_card(folder)
+        if card.template_hash not in (None, renderer.hash):
+            say(f"{name}: not served, it was trained with other prompts", err=True)
+            continue
+        check_adapter(folder, base, renderer.hash)
+        purpose: Purpose = "abstraction" if card.role == "abstraction" else "answer"
+        models[name] = ServedModel(name, (folder,), greedy, purpose)
+    return models

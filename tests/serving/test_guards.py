@@ -1,0 +1,100 @@
+"""serve is for this machine, or for who has the token; what it cannot serve it refuses at the start."""
+
+import shutil
+
+import httpx
+import pytest
+import yaml
+from support.command import RUN, koalign
+from support.serving import chat_body, message_of, served
+
+TOKEN = "0123456789abcdef0123456789abcdef"
+CHAT = "/v1/chat/completions"
+
+
+def test_other_hosts_names_and_origins_are_refused(ran):
+    with served() as server:
+        for host in ("evil.example", "evil.example:8000", "127.0.0.1.evil.example", ""):
+            reply = server.get("/v1/models", headers={"Host": host})
+            assert reply.status_code in (400, 403)
+        for host in ("localhost:1", "127.0.0.1", "[::1]:8000"):
+            assert server.get("/v1/models", headers={"Host": host}).status_code == 200
+        origin = {"Origin": "https://evil.example"}
+        reply = server.get("/v1/models", headers=origin)
+        assert not [name for name in reply.headers if name.startswith("access-control")]
+        assert httpx.options(f"{server.url}{CHAT}", headers=origin).status_code == 405
+        plain = {"Content-Type": "text/plain"}  # what a page may send without asking
+        assert httpx.post(f"{server.url}{CHAT}", content=b"{}", headers=plain).status_code == 415
+
+
+@pytest.mark.parametrize("body", [b"x" * (2**20 + 1), iter([b"x" * 2**19] * 3)])
+def test_a_body_has_an_end(ran, body):
+    with served() as server:
+        reply = httpx.post(
+            f"{server.url}{CHAT}", content=body, headers={"Content-Type": "application/json"}
+        )
+        assert reply.status_code == 413
+
+
+def test_with_a_token_only_its_bearer_is_answered_and_nobody_reads_it(ran, capfd):
+    with served(token=TOKEN) as server:
+        body = chat_body(message_of(1))
+        for headers in (
+            {},
+            {"Authorization": TOKEN},
+            {"Authorization": f"Bearer {TOKEN}x"},
+            {"Authorization": "Bearer 한"},
+        ):
+            raw = {name: value.encode() for name, value in headers.items()}
+            reply = server.post(CHAT, body, headers=raw)
+            assert (
+                reply.status_code == 401 and reply.json()["error"]["type"] == "authentication_error"
+            )
+            assert server.get("/metrics", headers=raw).status_code == 401
+        assert server.get("/health").status_code == 200
+        bearer = {"Authorization": f"Bearer {TOKEN}", "Host": "gpu.example"}
+        assert server.post(CHAT, body, headers=bearer).status_code == 200
+        assert TOKEN not in server.get("/metrics", headers=bearer).text
+    assert TOKEN not in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--host", "0.0.0.0"], "--token-env"),
+        (["--host", "0.0.0.0", "--token-env", "NOT_SET"], "openssl rand"),
+        (["--token-env", "SHORT"], "16 printable"),
+        (["--host", "192.0.2.1", "--token-env", "LONG"], "--host 192.0.2.1"),
+        (["--run-dir", "nowhere"], "no run here"),
+        (["--adapters", "base"], "the base is not served"),
+        (["--adapters", "abstraction,anser"], "unknown adapter"),
+        (["-s", "prompt.template=reasoning"], "trained with prompt template"),
+    ],
+)
+def test_what_cannot_be_served_is_refused_at_the_start(ran, arguments, told):
+    done = koalign("serve", "--port", "0", *arguments, code=2, SHORT="abc", LONG=TOKEN)
+    assert told in done.stderr and done.stderr.count("\n") == 1
+    assert TOKEN not in done.stderr and "abc" not in done.stderr
+
+
+def test_a_run_without_adapters_is_refused(ran):
+    for name in ("sft", "dpo", "rft", "abstraction", "answer"):
+        shutil.rmtree(RUN / name)
+    assert "no adapter to serve" in koalign("serve", code=2).stderr
+
+
+def test_a_half_written_stage_is_no_model(ran):
+    (RUN / "answer" / "manifest.json").unlink()
+    with served() as server:
+        names = [model["id"] for model in server.get("/v1/models").json()["data"]]
+    assert names == ["abstraction", "dpo", "rft", "sft"]
+
+
+def test_stored_answers_that_come_out_otherwise_end_the_start(ran):
+    script = yaml.safe_load((ran / "script.yaml").read_text("utf-8"))
+    for rule in script:
+        rule["texts"] = [text.replace("정답: 1", "정답: 2") for text in rule["texts"]]
+    (ran / "other.yaml").write_text(yaml.safe_dump(script, allow_unicode=True), "utf-8")
+    done = koalign("serve", "--port", "0", "-s", "engine.script=other.yaml", code=2)
+    assert "answer: writes otherwise than the run has stored" in done.stderr
+    assert "--unchecked" in done.stderr

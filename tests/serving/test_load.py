@@ -1,0 +1,168 @@
+"""A server under load: closed sockets free their place, the queue has an end, a signal drains it."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import openai
+import pytest
+from support.serving import chat_body, message_of, served
+
+from koalign.serving import streams
+from koalign.serving.queue import EngineQueue
+from koalign.serving.streams import with_comments
+
+CHAT = "/v1/chat/completions"
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_closed_socket_frees_its_place_and_its_work(ran, stream):
+    with served(most=2, seconds=0.3) as server:
+        for _ in range(5):
+            body = chat_body(message_of(1), "koalign-vote", stream=stream)
+            with pytest.raises(httpx.ReadTimeout):
+                httpx.post(f"{server.url}{CHAT}", json=body, timeout=0.1).read()
+            server.until_idle()
+        time.sleep(0.5)
+        begun = len(server.engine.calls)
+        assert begun <= 5, "the answers to hints that nobody waits for are not computed"
+        assert server.post(CHAT, chat_body(message_of(1))).status_code == 200
+        assert 'status="499"' in server.get("/metrics").text
+
+
+def test_a_full_queue_is_a_429_that_says_when_to_come_back(ran):
+    with served(most=1, seconds=0.5) as server:
+        first = threading.Thread(target=server.post, args=(CHAT, chat_body(message_of(1))))
+        first.start()
+        time.sleep(0.2)
+        with openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as client:
+            turns = [{"role": "user", "content": message_of(2)}]
+            with pytest.raises(openai.RateLimitError) as caught:
+                client.chat.completions.create(model="koalign", messages=turns)
+        assert int(caught.value.response.headers["retry-after"]) >= 1
+        assert server.get("/health").status_code == 200
+        first.join()
+        assert server.post(CHAT, chat_body(message_of(2))).status_code == 200
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_takes_no_new_request_and_ends_those_under_way(ran, number):
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path]),
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "support.serving", "1"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        url = process.stdout.readline().split()[-1]
+        replies = []
+
+        def ask() -> None:
+            replies.append(
+                httpx.post(f"{url}/chat/completions", json=chat_body(message_of(1)), timeout=60)
+            )
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        time.sleep(0.5)
+        process.send_signal(number)
+        time.sleep(0.5)
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"{url}/models")
+        asking.join()
+        assert replies[0].json()["choices"][0]["message"]["content"] == "고른 답: 서울\n정답: 1"
+        assert process.wait(30) == (0 if number == signal.SIGTERM else 1)
+    finally:
+        process.kill()
+
+
+def test_silence_is_broken_by_comments(ran, monkeypatch):
+    monkeypatch.setattr(streams, "KEEP_ALIVE", 0.1)
+    with served(seconds=0.35) as server:
+        text = server.post(CHAT, chat_body(message_of(1), stream=True)).text
+    assert text.count(": still at work\n\n") >= 4 and text.endswith("data: [DONE]\n\n")
+
+
+def test_a_stream_that_is_closed_ends_the_work_on_its_next_part():
+    ended = []
+
+    async def parts():
+        try:
+            yield 1
+            await asyncio.sleep(60)
+        finally:
+            ended.append(True)
+
+    async def read_one() -> None:
+        stream = with_comments(parts())
+        assert await anext(stream) == 1
+        await asyncio.sleep(0)
+        await stream.aclose()
+
+    asyncio.run(read_one())
+    assert ended
+
+
+class _Engine:
+    def __init__(self, gate: threading.Event) -> None:
+        self.gate, self.calls = gate, []
+
+    def requests_at_once(self, n: int) -> int:
+        return 16 // n
+
+    def generate(self, requests, sampling, *, seed, stop):
+        self.gate.wait(5)
+        self.calls.append(len(requests))
+        return [[request.problem_id] for request in requests]
+
+
+def test_what_waits_goes_in_calls_that_fill_the_engine_and_what_was_cancelled_does_not():
+    from koalign.config.inputs import Sampling
+    from koalign.engines.engine import Request
+
+    gate = threading.Event()
+    engine = _Engine(gate)
+
+    async def run() -> None:
+        async with EngineQueue(engine) as queue:
+
+            def ask(name: str, seed: int = 0):
+                return asyncio.ensure_future(
+                    queue.generate([Request(name, (1,))], Sampling(), seed)
+                )
+
+            first = ask("first")
+            await asyncio.sleep(0.05)
+            waiting = [ask(str(n)) for n in range(20)]
+            other = ask("other seed", seed=1)
+            await asyncio.sleep(0)
+            waiting[3].cancel()
+            gate.set()
+            results = await asyncio.gather(first, *waiting, other, return_exceptions=True)
+            assert isinstance(results[4], asyncio.CancelledError)
+            assert results[1] == [["0"]] and results[-2] == [["19"]]
+
+    asyncio.run(run())
+    assert engine.calls == [1, 16, 3, 1]
+
+
+def test_a_port_in_use_is_refused_before_the_run_is_loaded(ran):
+    from support.command import koalign
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = koalign("serve", "--port", port, code=2)
+    assert f"--port {port}" in done.stderr and "in use" in done.stderr
