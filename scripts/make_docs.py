@@ -28,6 +28,7 @@ PANELS = {
     "Look": "살펴보기",
     "Measure": "측정",
     "Make training data": "학습 데이터 만들기",
+    "Serve": "서빙",
     "Adapters": "어댑터",
 }
 Say = Callable[[str, str], str]

@@ -129,7 +129,7 @@ def test_no_file_tells_two_stories():
     "arguments",
     [
         ["--help"],
-        *([name, "--help"] for name in ("sft", "run", "solve", "show")),
+        *([name, "--help"] for name in ("sft", "run", "solve", "show", "serve", "chat")),
         ["plan", "--gpu", "24GB", "--model", "Qwen/Qwen3-8B"],
     ],
 )
@@ -193,6 +193,19 @@ def test_the_command_line_options_are_frozen():
         "distill": stage | {"-o"},
         "export": {"--trl", "-c", "-s", "--run-dir"},
         "grade": {"answers", "-o", "--force"},
+        "serve": {
+            "--adapters",
+            "--host",
+            "--port",
+            "--token-env",
+            "--queue",
+            "--unchecked",
+            "-c",
+            "-s",
+            "--run-dir",
+        },
+        "chat": {"--model", "--url", "--token-env", "-c", "-s", "--run-dir"},
+        "ask": {"question", "--model", "--url", "--token-env", "-c", "-s", "--run-dir"},
         "adapters": set(),
         "show": {"run", "--json", "-c", "-s"},
         "preview": {"number", "-c", "-s"},

@@ -15,6 +15,7 @@ import koalign
 from koalign.cli import (
     adapters,
     benchmark,
+    chat,
     compare,
     distill,
     export,
@@ -57,7 +58,7 @@ for _panel, _functions in {
     "Look": (plan.plan, inspect.show, inspect.preview, init.init, inspect.doctor),
     "Measure": (benchmark.benchmark, compare.compare, inspect.grade),
     "Make training data": (mine.mine, distill.distill, export.export),
-    "Serve": (serve.serve,),
+    "Serve": (serve.serve, chat.chat, chat.ask),
 }.items():
     for _function in _functions:
         app.command(rich_help_panel=_panel)(_function)

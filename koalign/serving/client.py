@@ -1,0 +1,146 @@
+"""client: a message or a problem -> the hint and the answer of a server, or of an engine of our own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from koalign.config.inputs import refuse_secrets
+from koalign.engines.opening import open_engine
+from koalign.engines.permission import require_permission
+from koalign.records import KoalignError
+from koalign.serving.api import Service, make_app
+from koalign.serving.queue import EngineQueue
+from koalign.serving.served import ServedRun
+from koalign.text.visible import shown
+
+SILENCE = 600.0
+"""Seconds without a byte after which a server is given up."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a model wrote."""
+
+    hint: str
+    text: str
+
+
+class Client:
+    """The API of koalign, through HTTP or in this process; raises KoalignError for its errors."""
+
+    def __init__(self, http: httpx.AsyncClient, runner: asyncio.Runner, name: str) -> None:
+        self._http, self._runner, self._name = http, runner, name
+
+    def models(self) -> list[str]:
+        """The names of the models."""
+        return [model["id"] for model in self._run(self._json("GET", "/v1/models"))["data"]]
+
+    def solve(self, problem: dict[str, Any], model: str) -> dict[str, Any]:
+        """The answer to a problem, with its probabilities, votes and hint."""
+        body = {**problem, "model": model}
+        return self._run(self._json("POST", "/v1/solve", json=body))
+
+    def chat(
+        self, messages: list[dict[str, str]], model: str, on_hint: Callable[[str], None]
+    ) -> Turn:
+        """The answer to the last message; `on_hint` gets the hint as soon as it is there."""
+        return self._run(
+            self._chat({"model": model, "messages": messages, "stream": True}, on_hint)
+        )
+
+    def _run(self, work: Any) -> Any:
+        try:
+            return self._runner.run(work)
+        except httpx.HTTPError as error:
+            reason = shown(str(error)) or type(error).__name__
+            raise KoalignError(f"{self._name}: {reason}; is `koalign serve` up there?") from None
+
+    async def _json(self, method: str, route: str, **more: Any) -> Any:
+        reply = await self._http.request(method, route, **more)
+        if reply.status_code != 200:
+            raise self._error(reply.status_code, reply.content)
+        return self._parsed(reply.content)
+
+    async def _chat(self, body: dict[str, Any], on_hint: Callable[[str], None]) -> Turn:
+        hint, text = "", ""
+        async with self._http.stream("POST", "/v1/chat/completions", json=body) as reply:
+            if reply.status_code != 200:
+                raise self._error(reply.status_code, await reply.aread())
+            async for line in reply.aiter_lines():
+                data = line.removeprefix("data: ")
+                if line == data or data == "[DONE]":
+                    continue
+                event = self._parsed(data.encode())
+                if "error" in event:
+                    raise self._error(500, data.encode())
+                for choice in event.get("choices", ()):
+                    delta = choice.get("delta", {})
+                    if part := delta.get("reasoning") or delta.get("reasoning_content"):
+                        hint += part
+                        on_hint(part)
+                    text += delta.get("content") or ""
+        return Turn(hint, text)
+
+    def _parsed(self, body: bytes) -> Any:
+        try:
+            return json.loads(body)
+        except ValueError:
+            raise KoalignError(
+                f"{self._name}: answers with no JSON ({shown(repr(body))})"
+            ) from None
+
+    def _error(self, status: int, body: bytes) -> KoalignError:
+        try:
+            reason = json.loads(body)["error"]["message"]
+        except (ValueError, LookupError, TypeError):
+            reason = f"HTTP {status}"
+        return KoalignError(f"{self._name}: {shown(str(reason))}")
+
+
+@contextmanager
+def remote(url: str, token_env: str | None) -> Iterator[Client]:
+    """The client of a server; its key is in the environment variable `token_env`."""
+    try:
+        refuse_secrets(url, "the environment variable that --token-env names")
+    except ValueError as error:
+        raise KoalignError(f"--url: {error}") from None
+    token = os.environ.get(token_env, "").strip() if token_env else ""
+    if token_env and not token:
+        raise KoalignError(f"--token-env {token_env[:40]}: the variable is not set")
+    require_permission(url, token_env or "", token)
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    base = url.rstrip("/").removesuffix("/v1")
+    with asyncio.Runner() as runner:
+        http = httpx.AsyncClient(base_url=base, headers=headers, timeout=SILENCE)
+        try:
+            yield Client(http, runner, base)
+        finally:
+            runner.run(http.aclose())
+
+
+@contextmanager
+def own_engine(run: ServedRun) -> Iterator[Client]:
+    """The client of an engine in this process."""
+    service = Service(run)
+    config = run.config
+    with (
+        open_engine(config.engine, config.model, run.base, run.adapters) as engine,
+        asyncio.Runner() as runner,
+    ):
+        queue = EngineQueue(engine)
+        runner.run(queue.__aenter__())
+        transport = httpx.ASGITransport(make_app(service, queue))
+        http = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", timeout=None)
+        try:
+            yield Client(http, runner, str(run.run_dir))
+        finally:
+            runner.run(http.aclose())
+            runner.run(queue.__aexit__(None, None, None))
