@@ -81,8 +81,8 @@ class VllmEngine(Engine):
         self._start(wanted)
         self.start_seconds += time.monotonic() - started
 
-    def _start(self, tokens: int) -> None:
-        from vllm import LLM
+    def arguments(self, tokens: int) -> dict[str, Any]:
+        """Of `vllm.LLM`, for requests of up to so many tokens."""
         from vllm.model_executor.layers.quantization import QUANTIZATION_METHODS
         from vllm.plugins import load_general_plugins
 
@@ -94,10 +94,16 @@ class VllmEngine(Engine):
             methods=QUANTIZATION_METHODS,
         )
         settings = arguments(self._settings, self._model, situation, tokens)
+        return {"model": str(self._folder), **settings, **self._lora_settings}
+
+    def _start(self, tokens: int) -> None:
+        from vllm import LLM
+
+        settings = self.arguments(tokens)
         self._free = _free_memory()
         self._others = set(_processes())
         with explained():
-            self._llm = LLM(model=str(self._folder), **settings, **self._lora_settings)
+            self._llm = LLM(**settings)
         self._tokens = tokens
 
     def _stop(self) -> None:

@@ -12,8 +12,7 @@ from typing import Any
 
 import uvicorn
 
-from koalign.engines.engine import Engine
-from koalign.engines.opening import open_engine
+from koalign.engines.opening import backend_of, open_engine
 from koalign.records import KoalignError
 from koalign.serving.api import Service, make_app
 from koalign.serving.check import check_stored
@@ -48,13 +47,15 @@ def serve(service: Service, bound: socket.socket, token: str | None, *, checked:
     """Serve until SIGTERM or Ctrl-C: then no new request is taken, and those under way end."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that what is open here is closed
     run = service.run
+    if backend_of(run.config.engine) == "vllm":
+        from koalign.serving.vllm_child import VllmChild  # loads torch
+
+        asyncio.run(_serve(service, VllmChild(run), bound, token, checked))
+        return
     with open_engine(run.config.engine, run.config.model, run.base, run.adapters) as engine:
         engine.expect(engine.base.context)
-        asyncio.run(_serve(service, _queue(service, engine), bound, token, checked))
-
-
-def _queue(service: Service, engine: Engine) -> EngineQueue:
-    return EngineQueue(engine, lambda: service.load.active, service.metrics.batch)
+        queue = EngineQueue(engine, lambda: service.load.active, service.metrics.batch)
+        asyncio.run(_serve(service, queue, bound, token, checked))
 
 
 async def _serve(
