@@ -14,8 +14,9 @@ from starlette.responses import JSONResponse, Response
 
 from koalign.adapters.cards import adapter_id
 from koalign.records import Message
+from koalign.serving import bodies, streams
 from koalign.serving.asking import Ask, Asker, Reply
-from koalign.serving.bodies import Body, ChatBody, CompletionBody, SolveBody, read_body
+from koalign.serving.bodies import Body, ChatBody, CompletionBody, SolveBody
 from koalign.serving.errors import FAULTS, ApiError, api_error, unknown_model
 from koalign.serving.guards import Guard
 from koalign.serving.load import MOST, Load, Place
@@ -23,7 +24,7 @@ from koalign.serving.metrics import Metrics
 from koalign.serving.problems import problem_in, problem_of
 from koalign.serving.queue import Backend
 from koalign.serving.served import CHAIN, VOTE, ServedModel, ServedRun
-from koalign.serving.streams import EventStream, Shape, events, until_closed
+from koalign.serving.streams import EventStream, Shape
 
 CLIENT_GONE = 499
 """nginx's status for a client that closed the connection."""
@@ -101,7 +102,7 @@ def make_app(service: Service, backend: Backend, token: str | None = None) -> Fa
 
     @app.post("/v1/chat/completions")
     async def chat(request: Request) -> Response:
-        body = await read_body(request, ChatBody)
+        body = await bodies.read_body(request, ChatBody)
         turns = tuple(message.turn for message in body.messages)
         served = service.model(body.model)
         problem = problem_in(turns[-1].text) if turns[-1].role == "user" else None
@@ -112,7 +113,7 @@ def make_app(service: Service, backend: Backend, token: str | None = None) -> Fa
 
     @app.post("/v1/completions")
     async def completions(request: Request) -> Response:
-        body = await read_body(request, CompletionBody)
+        body = await bodies.read_body(request, CompletionBody)
         served = service.model(body.model)
         if served.fixed:
             raise ApiError(
@@ -127,13 +128,13 @@ def make_app(service: Service, backend: Backend, token: str | None = None) -> Fa
 
     @app.post("/v1/solve")
     async def solve(request: Request) -> Response:
-        body = await read_body(request, SolveBody)
+        body = await bodies.read_body(request, SolveBody)
         served = service.model(body.model)
         if served.purpose == "abstraction":
             raise ApiError(400, f"{served.name}: writes hints and answers nothing", param="model")
         ask = Ask(served, problem_of(body.problem), seed=body.seed)
         call = Call(service, "/v1/solve", served.name, service.load.enter())
-        return await _counted(call, lambda: until_closed(request, _solved(ask)))
+        return await _counted(call, lambda: streams.until_closed(request, _solved(ask)))
 
     async def _solved(ask: Ask) -> Response:
         reply = await _reply(await asker.prepare(ask))
@@ -171,11 +172,11 @@ def make_app(service: Service, backend: Backend, token: str | None = None) -> Fa
 
         call = Call(service, route, ask.model.name, service.load.enter())
         if not body.stream:
-            return await _counted(call, lambda: until_closed(request, whole()))
+            return await _counted(call, lambda: streams.until_closed(request, whole()))
 
         async def stream() -> Response:
             parts = await asker.prepare(ask)
-            sent = events(shape, parts, notes, with_usage=body.with_usage)
+            sent = streams.events(shape, parts, notes, with_usage=body.with_usage)
             return EventStream(
                 sent, headers, lambda ended: call.over(200 if ended else CLIENT_GONE)
             )

@@ -14,8 +14,8 @@ import uvicorn
 
 from koalign.engines.opening import backend_of, open_engine
 from koalign.records import KoalignError
+from koalign.serving import check
 from koalign.serving.api import Service, make_app
-from koalign.serving.check import check_stored
 from koalign.serving.queue import Backend, EngineQueue
 from koalign.serving.served import ServedRun
 from koalign.text.visible import say
@@ -72,7 +72,7 @@ async def _serve(
 
 
 async def _check(run: ServedRun, backend: Backend) -> None:
-    count = await check_stored(run, backend)
+    count = await check.check_stored(run, backend)
     say(
         f"serve: {count} stored completions of the run came out as stored"
         if count

@@ -59,7 +59,7 @@ class VllmChild(AbstractAsyncContextManager["VllmChild"]):
         settings = await asyncio.to_thread(self.engine.arguments, self.engine.base.context)
         names = {self.engine.adapter_id(folder): folder for folder in self._run.adapters}
         command = [
-            *(sys.executable, "-m", "vllm.entrypoints.cli.main", "serve"),
+            *(sys.executable, "-m", "koalign.serving.vllm_main", "serve"),
             *(settings.pop("model"), "--host", "127.0.0.1", "--port", str(port)),
             *("--served-model-name", BASE_NAME, "--generation-config", "vllm"),
             "--disable-uvicorn-access-log",

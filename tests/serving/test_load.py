@@ -17,7 +17,6 @@ from support.serving import chat_body, message_of, served
 
 from koalign.serving import streams
 from koalign.serving.queue import EngineQueue
-from koalign.serving.streams import with_comments
 
 CHAT = "/v1/chat/completions"
 
@@ -105,7 +104,7 @@ def test_a_stream_that_is_closed_ends_the_work_on_its_next_part():
             ended.append(True)
 
     async def read_one() -> None:
-        stream = with_comments(parts())
+        stream = streams.with_comments(parts())
         assert await anext(stream) == 1
         await asyncio.sleep(0)
         await stream.aclose()
