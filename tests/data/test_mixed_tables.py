@@ -77,3 +77,78 @@ def test_a_list_of_choices_may_end_in_empty_ones(empty, tmp_path):
     first, second = read_source(str(path), "dev").problems
     assert (first.choices, first.answers) == (tuple(FOUR), ("4",))
     assert (second.kind, second.answers) == ("short", ("세종",))
+
+
+def of_csv(folder: Path, *lines: str) -> Reading:
+    path = folder / "문제.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return read_source(str(path), "dev")
+
+
+HEADER = "번호,문제,보기1,보기2,보기3,보기4,정답"
+NUMBERED = [f"{n},{n}번은?,가,나,다,라{n},{n % 4 + 1}" for n in range(4)]
+
+
+@pytest.mark.parametrize("row", ["2+2=?,3,4,5,6,4", "1+1=?,2,3,4,1,2", "'3'?,1,2,4,3,3"])
+def test_a_number_among_answers_that_are_texts_is_no_label(row, tmp_path):
+    texts = [f"{n},{n}번은?,가{n},나,다,라,가{n}" for n in range(4)]
+    (drop,) = of_csv(tmp_path, HEADER, *texts, f"9,{row}").drops
+    assert drop.reason == "answer_is_ambiguous"
+    assert of_csv(tmp_path, HEADER, *NUMBERED, f"9,{row}").problems[-1].answers == (row[-1],)
+
+
+def test_answers_beyond_the_choices_are_the_texts_that_they_are(tmp_path):
+    rows = [f"{n},{n}+9=?,9,{n + 9},{n + 8},{n + 40},{n + 9}" for n in range(2, 6)]
+    assert {one.answers for one in of_csv(tmp_path, HEADER, *rows).problems} == {("2",)}
+
+
+@pytest.mark.parametrize("answer", ["1(2)", "③(3)", "3번 (2)", "2 [3]", "B(2)"])
+def test_points_in_brackets_are_no_second_answer(answer, tmp_path):
+    reading = of_csv(tmp_path, HEADER, *NUMBERED, f"9,무엇?,가,나,다,라,{answer}")
+    assert [drop.reason for drop in reading.drops] == ["answer_is_no_number"]
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        ["번호,문제,보기1,보기2,보기3,보기4,배점", "3,산은?,백두,한라,지리,설악,3"],
+        ["번호,문제,정답,,,,", "3,산은?,백두산,,,,"],
+        ["문제,정답,보기1,보기2,보기3,보기4,번호", "산은?,1,백두,한라,지리,설악,3"],
+    ],
+)
+def test_below_the_header_of_another_table_nothing_is_read(below, tmp_path):
+    reading = of_csv(tmp_path, HEADER, *NUMBERED, *below)
+    assert len(reading.problems) == len(NUMBERED)
+    assert [drop.detail.split(";")[0] for drop in reading.drops] == [
+        "another header",
+        "below the other header on line 6",
+    ]
+
+
+def test_a_problem_about_words_of_a_header_is_none(tmp_path):
+    row = "9,알맞은 낱말은?,문제,정답,답안,질문,2"
+    assert of_csv(tmp_path, HEADER, *NUMBERED, row).problems[-1].answers == ("2",)
+
+
+def test_rows_without_the_passage_or_the_choices_of_others_are_said(tmp_path):
+    rows = ["지문,문제,보기1,보기2,정답", "긴 글,가?,ㄱ,ㄴ,1", ",나?,ㄱ,ㄴ,2", "글,그림?,,,2"]
+    notes = " ".join(of_csv(tmp_path, *rows).notes)
+    assert "no passage in 1 of 3 rows" in notes and "no choices in 1 of 3 rows" in notes
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+def test_a_csv_file_may_have_another_separator(mark, tmp_path):
+    lines = [line.replace(",", mark) for line in (HEADER, *NUMBERED)]
+    reading = of_csv(tmp_path, *lines, lines[-1].replace("3번은?", "쉼표, 또는?"))
+    assert [one.answers for one in reading.problems] == [("1",), ("2",), ("3",), ("4",), ("4",)]
+    assert any("separated by" in note for note in reading.notes)
+
+
+def test_the_split_of_a_native_row_is_known_by_any_of_its_names(tmp_path):
+    row = {"question": "q", "choices": ["a", "b"], "answer": 1}
+    path = tmp_path / "a.jsonl"
+    splits = ("val", "validation", "검증", "dev")
+    path.write_text(
+        "".join(json.dumps({**row, "split": split}) + "\n" for split in splits), "utf-8"
+    )
+    assert {one.split for one in read_source(str(path), "dev").problems} == {"dev"}

@@ -18,7 +18,7 @@ from typing import Any
 from koalign.data.formats.files import SUFFIXES, TOO_LARGE, contents, most_unpacked
 from koalign.data.formats.split_names import split_in_name
 from koalign.data.formats.spreadsheets import read_sheet
-from koalign.data.formats.tables import Grid, Table
+from koalign.data.formats.tables import Grid, Table, delimiter
 from koalign.records import Drop, KoalignError
 from koalign.text.visible import shown
 
@@ -36,6 +36,8 @@ class Row:
     """train, dev or test, where the name of the file or folder says it; else empty."""
     answer_from: int = 1
     """The number of the first choice in the answers."""
+    number_is_label: bool = True
+    """Whether an answer that is a number is that of a choice, also where a choice says just that."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,9 @@ def open_document(
         return _json(name, split, text, encoding)
     if suffix == ".jsonl":
         return Document(name, split, lambda: _json_lines(name, text), encoding=encoding)
-    return _of_grid(name, split, Table(name, text, "," if suffix == ".csv" else "\t"), encoding)
+    mark = delimiter(text) if suffix == ".csv" else "\t"
+    notes = (f"columns are separated by {mark!r}",) if suffix == ".csv" and mark != "," else ()
+    return _of_grid(name, split, Table(name, text, mark), encoding, notes)
 
 
 def _of_grid(

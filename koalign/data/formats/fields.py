@@ -29,6 +29,8 @@ _LABEL = re.compile(
 """A label in a folded text; its group is the symbol."""
 _BETWEEN = re.compile(r"[\s,/·、;&]|및|와|과|또는|and|or|\(?복수 ?정답\)?")
 """What may stand between labels and after them."""
+_BESIDE = re.compile(r"[^\W가-힣] ?번? ?[(\[] ?[^\W가-힣]")
+"""A label and, in brackets, points or the answer of another form: `3(2)`."""
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -147,20 +149,22 @@ def gold(
     first: int = 1,
     *,
     may_be_text: bool = True,
+    number_is_label: bool = True,
 ) -> tuple[str, ...]:
     """The 1-based answers from a key that counts from `first`; none if missing.
 
     A number; a label as Korean keys have it (③, 3번, (3), 3., 제3번, ３, C); several of them, each of them
     right (`1,3`, ①③); the text of a choice; or both (③ 조선). Marks and letters show their own number,
     whatever `first` is. Raises Refused for anything else, for a number outside the choices, and for a
-    text that is one choice while the label that it looks like is another.
+    text that is one choice and the label of another, a number alone only if not `number_is_label`.
     """
     if is_missing(value):
         return ()
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     written = str(value).strip() if isinstance(value, int | str) else ""
-    if re.fullmatch(r"[0-9]{1,2}(\.0)?", written):
+    is_number = re.fullmatch(r"[0-9]{1,2}(\.0)?", written)
+    if is_number and (number_is_label or not isinstance(value, str)):
         return _among([int(written.removesuffix(".0")) - first + 1], value, len(choices), name)
     if not isinstance(value, str):  # `True` is no number
         raise Refused("answer_is_no_number", f"{name}: {value!r}")
@@ -182,7 +186,8 @@ def gold(
 def labels(value: str) -> list[str]:
     """The symbols of the labels that a text consists of, such as 1 and 3; none where it says more."""
     folded = fold(value)
-    return [] if _BETWEEN.sub("", _LABEL.sub("", folded)) else _LABEL.findall(folded)
+    more = _BESIDE.search(folded) or _BETWEEN.sub("", _LABEL.sub("", folded))
+    return [] if more else _LABEL.findall(folded)
 
 
 def _number(symbol: str, first: int) -> int:

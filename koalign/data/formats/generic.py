@@ -14,30 +14,38 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from koalign.data.formats import column_names
 from koalign.data.formats import fields as cells
-from koalign.data.formats.documents import Document, Row
+from koalign.data.formats.documents import Document, Row, first_rows
 from koalign.data.formats.format import Columns, Format
 from koalign.data.formats.split_names import split_in_name
-from koalign.records import KoalignError, Problem
+from koalign.records import Drop, KoalignError, Problem
 from koalign.text.choices import unnumbered
 
+LOOKED_AT = 1000
+"""Rows whose values are looked at."""
 TEXTS = ("passage", "box", "group", "split", "source", "key", "subject", "rationale")
 OPTIONS = ("answer_is", "answer_from")
 KEYS = ("question", "choices", "answer", "points", "text", *OPTIONS, *TEXTS)
 POINTS = re.compile(r"[\[(]?\s*([0-9]+(?:\.[0-9]+)?)\s*점?\s*[\])]?")
 
-ANSWERS: dict[str, Callable[[Any, Sequence[str], int], tuple[str, ...]]] = {
-    "any": lambda value, choices, first: cells.gold(value, choices, first=first),
-    "number": lambda value, choices, first: cells.gold(
-        value, choices, first=first, may_be_text=False
+ANSWERS: dict[str, Callable[[Any, Sequence[str], Row], tuple[str, ...]]] = {
+    "any": lambda value, choices, row: cells.gold(
+        value, choices, first=row.answer_from, number_is_label=row.number_is_label
+    ),
+    "number": lambda value, choices, row: cells.gold(
+        value, choices, first=row.answer_from, may_be_text=False
     ),
     "letter": lambda value, choices, _: cells.letter(value, len(choices)),
     "text": lambda value, choices, _: cells.choice_text(value, choices),
 }
+MANY_TEXTS = 0.1
+"""Answers that are the text of a choice and no label, for each that is a label and no text: more, and
+a number may be either. A rule of thumb; a file of labels has none of them."""
 
 
 def mapped(columns: Columns) -> Format:
@@ -76,7 +84,7 @@ def mapped(columns: Columns) -> Format:
             bare = unnumbered(choices)
             choices, value = tuple(sorted(bare)), bare[right]
         if choices:
-            answers = ANSWERS[answer_is](value, choices, row.answer_from)
+            answers = ANSWERS[answer_is](value, choices, row)
         else:
             answers = () if cells.is_missing(value) else (cells.as_text(value, "answer"),)
         texts = {key: cells.optional(row, _one(columns, key)) for key in TEXTS if key in columns}
@@ -92,12 +100,18 @@ def mapped(columns: Columns) -> Format:
             **texts,
         )
 
+    def rows(document: Document) -> Iterator[Row | Drop]:
+        labels = answer_is != "any" or not _texts_answer(document, columns)
+        for row in document.rows():
+            yield row if isinstance(row, Drop) else replace(row, number_is_label=labels)
+
     about = "any table, its columns named by `columns`"
     return Format(
         "columns",
         about,
         fits,
         problem,
+        rows,
         needs=tuple(named),
         key=_one(columns, "key"),
         answer="" if right is not None else _one(columns, "answer"),
@@ -110,6 +124,31 @@ def mapped(columns: Columns) -> Format:
 def rights_text(columns: Columns) -> bool:
     """Whether the column of the answer is one of the choices, beside those of wrong answers."""
     return _one(columns, "answer") in _choice_columns(columns)
+
+
+def _texts_answer(document: Document, columns: Columns) -> bool:
+    """Whether answers of a table are texts of choices: `4` of 3, 4, 5, 6 may then be the second."""
+    labels = texts = 0
+    for fields in first_rows(document.rows(), LOOKED_AT):
+        row = Row("", fields, "", "")
+        value = fields.get(_one(columns, "answer"))
+        try:
+            choices = _choices(row, columns)
+        except cells.Refused:
+            continue
+        is_label, is_text = (
+            _reads(read, value, choices, row) for read in (ANSWERS["number"], ANSWERS["text"])
+        )
+        labels += is_label and not is_text
+        texts += is_text and not is_label
+    return texts > MANY_TEXTS * labels
+
+
+def _reads(read: Any, value: Any, choices: Sequence[str], row: Row) -> bool:
+    try:
+        return bool(choices and read(value, choices, row))
+    except cells.Refused:
+        return False
 
 
 def _one(columns: Columns, key: str) -> str:

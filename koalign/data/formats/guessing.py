@@ -24,12 +24,9 @@ from koalign.data.formats.fields import (
     offered,
 )
 from koalign.data.formats.format import Guess
-from koalign.data.formats.generic import POINTS
+from koalign.data.formats.generic import LOOKED_AT, POINTS
 from koalign.data.formats.split_names import split_in_name
 from koalign.data.formats.tables import UNNAMED
-
-LOOKED_AT = 1000
-"""Rows whose values are looked at."""
 
 
 class _Doubt(Exception):
@@ -271,11 +268,18 @@ class _Guessing:
                 if isinstance(columns, str)
                 else [row.get(column) for column in columns]
             )
-            if choices := [str(value) for value in offered(values)]:
-                gold(row.get(name), choices)
-        except Refused as refused:
-            return refused.reason == ZERO  # the whole file may count from 0
-        return True
+            choices = [str(value) for value in offered(values)]
+        except Refused:
+            return False
+        zero = False
+        for number_is_label in (True, False):
+            try:
+                if choices:
+                    gold(row.get(name), choices, number_is_label=number_is_label)
+                return True
+            except Refused as refused:
+                zero |= refused.reason == ZERO
+        return zero  # the whole file may count from 0
 
     def _named(self, field: str) -> list[str]:
         """The columns that are called so and hold anything, without those that are taken."""

@@ -23,6 +23,7 @@ from koalign.data.formats.fields import (
     texts,
 )
 from koalign.data.formats.format import Format
+from koalign.data.formats.split_names import split_in_name
 from koalign.records import Problem
 
 FIELDS = (*Problem.model_fields, "id", "answer")
@@ -40,6 +41,7 @@ def problem(row: Row) -> Problem:
     kind = optional(row, "kind") or ("choice" if choices else "short")
     points = row.fields.get("points")
     built = Problem(
+        split=split_in_name(split := optional(row, "split")) or split,
         question=text(row, "question"),
         choices=choices,
         answers=_answers(row, choices),
@@ -48,7 +50,7 @@ def problem(row: Row) -> Problem:
         rationales=row.fields.get("rationales") or (),
         **{
             name: optional(row, name)
-            for name in ("passage", "box", "source", "group", "split", "subject", "rationale")
+            for name in ("passage", "box", "source", "group", "subject", "rationale")
         },
         key=optional(row, "key"),
     )

@@ -229,6 +229,8 @@ def _read_rows(
     if other_splits:
         into.not_read[document.name] = f"{other_splits} {OTHER_ROWS}"
     read_now = into.records[before:]
+    if document.header and format.guesses_kind:
+        _note_empty(document.name, [one for one in read_now if isinstance(one, Problem)], into)
     last = sum(
         isinstance(record, Problem)
         and record.kind == "choice"
@@ -244,6 +246,18 @@ def _read_rows(
     odd = zeros + unclear * needs_answers
     if answer_from is None and odd > MANY_ZEROS * last:
         into.from_zero[document.name] = zeros, unclear
+
+
+def _note_empty(name: str, problems: Sequence[Problem], into: Reading) -> None:
+    """Say where only some rows of a table have a passage, or choices."""
+    for what, meaning in (
+        ("passage", "one that belongs to several rows must stand in each"),
+        ("choices", "these are questions without choices"),
+    ):
+        empty = sum(not getattr(problem, what) for problem in problems)
+        if 0 < empty < len(problems):
+            note = f"no {what} in {empty} of {len(problems)} rows: {meaning}"
+            into.notes.setdefault(note, []).append(name)
 
 
 def _without_answer(row: Row, dropped: Drop, format: Format) -> Row:

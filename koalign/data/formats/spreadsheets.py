@@ -43,7 +43,7 @@ class Sheet(Grid):
         self._width = max((len(row) for row in rows if isinstance(row, list)), default=0)
         super().__init__(name, len(rows))
 
-    def records(self) -> Iterator[tuple[int, list[str] | str]]:
+    def _below_header(self) -> Iterator[tuple[int, list[str] | str]]:
         """See Grid."""
         for place in range(self._below, self._size):
             cells, _ = self._record(place)

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Self
 
-from koalign.data.formats.column_names import is_choice
+from koalign.data.formats.column_names import is_choice, meaning
 from koalign.records import KoalignError
 
 TITLES = 10
@@ -42,8 +42,18 @@ class Grid(ABC):
         """The record that begins on a line, or what is wrong with it, and the place of the line below."""
 
     @abstractmethod
-    def records(self) -> Iterator[tuple[int, list[str] | str]]:
+    def _below_header(self) -> Iterator[tuple[int, list[str] | str]]:
         """(number of its first line, cells or what is wrong) of each record that is not blank."""
+
+    def records(self) -> Iterator[tuple[int, list[str] | str]]:
+        """The same; below a header of another table nothing can be read."""
+        other = 0
+        for line, cells in self._below_header():
+            if other:
+                cells = f"below the other header on line {other}"
+            elif isinstance(cells, list) and self._is_other_header(cells):
+                other, cells = line, "another header; put the table below it into a file of its own"
+            yield line, cells
 
     def headers(self) -> Iterator[Self]:
         """The same with its header on two lines and on one, here and on the next lines."""
@@ -103,6 +113,16 @@ class Grid(ABC):
         table._take(both, self._below, below)
         return table
 
+    def _is_other_header(self, cells: Sequence[str]) -> bool:
+        """Whether most cells are names of columns, two of them of this table, and none is a sentence."""
+        texts = [cell.strip() for cell in cells if cell.strip()]
+        names = [text for text in texts if meaning(text)[0]]
+        return (
+            sum(name in self._names for name in names) > 1
+            and 2 * (len(names) + sum(map(is_choice, texts))) > len(texts)
+            and not any(re.search(r"[.?!]\Z|.{20}", text) for text in texts)
+        )
+
     def _repeats_the_header(self, cells: Sequence[str]) -> bool:
         """As where one file was appended to another, perhaps with its byte order mark."""
         return [cells[0].lstrip("\ufeff"), *cells[1:]] == self._names
@@ -119,7 +139,7 @@ class Table(Grid):
             self._lines.pop()
         super().__init__(name, len(self._lines))
 
-    def records(self) -> Iterator[tuple[int, list[str] | str]]:
+    def _below_header(self) -> Iterator[tuple[int, list[str] | str]]:
         """See Grid.
 
         A record has as many cells as the header. A quotation mark that is never closed takes in the
@@ -173,6 +193,13 @@ class Table(Grid):
         if len(cells) != len(self._names):
             return f"{len(cells)} fields, and the header names {len(self._names)}{over}"
         return "the header again" if self._repeats_the_header(cells) else cells
+
+
+def delimiter(text: str) -> str:
+    """What separates the columns of a .csv file: a comma, unless its first line has none but others."""
+    first = text.lstrip().partition("\n")[0]
+    others = [mark for mark in (";", "\t", "|") if first.count(mark) > 1]
+    return "," if "," in first or len(others) != 1 else others[0]
 
 
 def _is_blank(line: str, delimiter: str) -> bool:
