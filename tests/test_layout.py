@@ -18,7 +18,7 @@ LAYERS = [
     {"records", "progress", "provenance", "faults"},
     {"jsonl", "yaml_text", "locking", "bounded"},
     {"config", "text"},
-    {"grading", "tracking"},
+    {"grading", "tracking", "nodes"},
     {"data"},
     {"evaluation"},
     {"mining"},

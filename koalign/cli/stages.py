@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from koalign.cli.nodes import first_node
 from koalign.cli.options import DEFAULT_RUN, Files, Force, RunDir, Settings, read_config
 from koalign.jsonl import read_json, read_record
 from koalign.text.visible import say
@@ -56,13 +57,21 @@ def run(
     force: Force = False,
 ) -> None:
     """All of it: every stage that is not done yet."""
+    config = read_config(files, settings)
+    with first_node(config) as first:
+        if first:
+            _run(config, seeds, anyway, dry_run, run_dir, force)
+
+
+def _run(
+    config: Config, seeds: int | None, anyway: bool, dry_run: bool, run_dir: Path, force: bool
+) -> None:
     from koalign.cli.plan import refuse_findings
     from koalign.locking import locked
     from koalign.reports.seeds import print_seeds
     from koalign.stages.pipeline import stages_of
     from koalign.stages.seeds import PAGE, of_seed, seed_folders, write_report
 
-    config = read_config(files, settings)
     _warn_without_hints(config)
     folders = seed_folders(run_dir, seeds)
     chain = [of_seed(stages_of("run", config), config, number) for number in range(len(folders))]
@@ -70,7 +79,7 @@ def run(
     if dry_run:
         return
     if len(folders) == 1:
-        run_stages("run", files, settings, run_dir, force)
+        _run_stages("run", config, run_dir, force)
         return
     with ExitStack() as locks:
         for folder in folders:
@@ -172,12 +181,21 @@ def run_stages(
     run_dir: Path,
     force: bool,
 ) -> None:
-    """Run what is not done of the stages of a command, and show what they found."""
+    """Run what is not done of the stages of a command, and show what they found.
+
+    Of several nodes the first does it, and the others join its trainings.
+    """
+    config = read_config(files, settings)
+    with first_node(config) as first:
+        if first:
+            _run_stages(command, config, run_dir, force)
+
+
+def _run_stages(command: str, config: Config, run_dir: Path, force: bool) -> None:
     from koalign.locking import locked
     from koalign.reports.views import print_results
     from koalign.stages.pipeline import stages_of, without_pairs
 
-    config = read_config(files, settings)
     stages = stages_of(command, config)
     if command == "evaluate":
         _warn_without_hints(config)

@@ -19,7 +19,9 @@ from koalign.config.inputs import Section
 class Training(Section):
     """How every training of the run computes a step."""
 
-    same_result: ClassVar[frozenset[str]] = frozenset({"row_tokens", "processes", "shard"})
+    same_result: ClassVar[frozenset[str]] = frozenset(
+        {"row_tokens", "processes", "nodes", "shard", "launcher"}
+    )
 
     packing: Literal["groups", "trl"] = "groups"
     """groups: a prompt is computed once for all of its completions; trl: TRL's own padded batches, which
@@ -30,22 +32,33 @@ class Training(Section):
     processes: int = Field(default=1, ge=1)
     """Processes on this machine that share the rows of every step, on GPUs one a GPU; the adapter is the
     same but for rounding."""
+    nodes: int = Field(default=1, ge=1)
+    """Machines with so many processes each. koalign is started on every one by srun, torchrun or with
+    NODE_RANK and MASTER_ADDR, with the same command and a shared run folder; the first leads."""
     shard: Literal["none", "fsdp", "fsdp-offload"] = "none"
     """none: each process holds the whole base; fsdp: a part of it (PyTorch FSDP2), gathered layer by layer;
     fsdp-offload: the parts wait in the machine's memory. Adapter and optimizer are whole in each."""
+    launcher: Literal["torchrun", "ray"] = "torchrun"
+    """ray: the processes, of all nodes, are workers on a Ray cluster (RAY_ADDRESS, else this machine) that
+    share the run folder; koalign is started once. Needs koalign[ray]."""
     too_long: Literal["stop", "drop"] = "stop"
     """An example that a hint or a trace makes longer than the context: stop, or drop and count it; prepare
     drops problems that are too long as they stand. Nothing is ever cut."""
 
     @property
+    def world(self) -> int:
+        """Processes on all machines."""
+        return self.nodes * self.processes
+
+    @property
     def parts(self) -> float:
         """Of so many parts of the base a card holds one; infinite: all wait in the machine's memory."""
-        held = {"none": 1.0, "fsdp": float(self.processes), "fsdp-offload": math.inf}
+        held = {"none": 1.0, "fsdp": float(self.world), "fsdp-offload": math.inf}
         return held[self.shard]
 
     @model_validator(mode="after")
     def _processes_share_rows(self) -> Training:
-        if self.packing == "trl" and self.processes > 1:
+        if self.packing == "trl" and self.world > 1:
             raise ValueError(
                 "processes share the rows of packing groups; packing trl has one process"
             )
@@ -53,7 +66,7 @@ class Training(Section):
             raise ValueError(
                 f"shard {self.shard} is for packing groups; packing trl takes shard none"
             )
-        if self.shard == "fsdp" and self.processes == 1:
+        if self.shard == "fsdp" and self.world == 1:
             raise ValueError(
                 "shard fsdp parts the base between processes, and processes is 1; raise it, or take "
                 "fsdp-offload"

@@ -58,7 +58,7 @@ def _changes(
         yield {"engine.batch_size": 8}
     if config.probe.batch_size > 8:
         yield {"probe.batch_size": 8}
-    if config.training.processes > 1 and config.training.shard == "none":
+    if config.training.world > 1 and config.training.shard == "none":
         yield {"training.shard": "fsdp"}
     sections = ("sft", "dpo", "abstraction", "answer")
     off = [name for name in sections if not getattr(config, name).gradient_checkpointing]

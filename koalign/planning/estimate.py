@@ -171,7 +171,7 @@ class _Costs:
         machine = Machine(card, shape, self.width, False)
         self.samples = machine
         self.trains = replace(
-            machine, nf4=config.model.load_in_4bit, processes=config.training.processes
+            machine, nf4=config.model.load_in_4bit, processes=config.training.world
         )
 
     def of(self, work: Work) -> StageEstimate:

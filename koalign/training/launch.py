@@ -1,7 +1,8 @@
 """launch: a function -> run in the processes of a training, by torch's elastic launcher (torchrun).
 
 Rendezvous, signals and the end of all where one fails are torch's affair. A training has its own
-checkpoints, so that nothing is restarted: the same command goes on.
+checkpoints, so that nothing is restarted: the same command goes on. Of several nodes the first leads: what
+it begins, the others join (`follow.py`), by a store at its address.
 """
 
 from __future__ import annotations
@@ -10,31 +11,62 @@ import logging
 import os
 import pickle
 import signal
+import socket
 import sys
 import tempfile
-import uuid
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+import torch.distributed as dist
 from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException, Std
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from koalign.config.training import Training
+from koalign.nodes import Node, refuse_without_ray
 from koalign.records import KoalignError
 from koalign.training.processes import HERE
 from koalign.training.worker import RESULT, TASK
 
 T = TypeVar("T")
 GRACE_S = 5
-"""Seconds for the processes to end after a signal, before they are killed."""
+"""Seconds for processes to end after a signal, before they are killed; and for nodes to say why."""
+ORDER, CAUSE, LEFT = "koalign/order/", "koalign/cause", "koalign/left"
+END, FAILED = "end", "failed"
+"""Keys of the store of several nodes, and orders that are no port of a training."""
 CAUSES = ("refused", "killed", "failed", "aborted", "stopped")
 """Ends of a process, the likelier cause first: a killed process makes others fail, NCCL abort, and torch
 stop the rest."""
 ENDS = {signal.SIGABRT: "aborted", signal.SIGTERM: "stopped"}
+
+
+class _Lead:
+    """What the first of several nodes begins."""
+
+    node: Node | None = None
+    store: dist.Store | None = None
+    orders = 0
+
+    @classmethod
+    def order(cls, what: str) -> None:
+        """The port of a training to be joined, or the end of all."""
+        if cls.store is not None:
+            cls.orders += 1
+            cls.store.set(f"{ORDER}{cls.orders}", what)
+
+    @classmethod
+    def cause(cls) -> str | None:
+        """What another node says of the end of a training."""
+        until = time.monotonic() + GRACE_S
+        while cls.store is not None and time.monotonic() < until:
+            if cls.store.check([CAUSE]):
+                return cls.store.get(CAUSE).decode()
+            time.sleep(0.1)
+        return None
 
 
 def launched(title: str, training: Training, work: Callable[..., T], *arguments: Any) -> T:
@@ -44,22 +76,28 @@ def launched(title: str, training: Training, work: Callable[..., T], *arguments:
     killed, or this process is, all end. Raises what a process refused as KoalignError, KoalignError
     for one that was killed, and RuntimeError with the traceback of any other error.
     """
-    if training.processes == 1 and training.shard == "none":
+    if training.launcher == "ray":
+        refuse_without_ray(training)
+        from koalign.training.cluster import on_cluster
+
+        return on_cluster(title, training, work, arguments)
+    if training.world == 1 and training.shard == "none":
         return work(*arguments)
     refuse_more_than_gpus(title, training.processes, torch.cuda.device_count())
-    with tempfile.TemporaryDirectory(prefix="koalign-") as name, _quiet(), _signals_restored():
-        folder = Path(name)
-        (folder / TASK).write_bytes(pickle.dumps((work, arguments)))
+    if training.nodes > 1 and _Lead.node is None:
+        raise KoalignError(f"{title}: this command trains on one node; set training.nodes to 1")
+    node = _Lead.node or Node(0, 1, HERE, 0, training.processes)
+    with tempfile.TemporaryDirectory(prefix="koalign-") as name:
+        folder, port = Path(name), _free_port()
+        task = (str(Path.cwd()), training.world, work, arguments)
+        (folder / TASK).write_bytes(pickle.dumps(task))
+        _Lead.order(str(port))
         try:
-            elastic_launch(_config(training.processes, folder), sys.executable)(
-                "-P", "-m", "koalign.training.worker", name, str(os.getpid())
-            )
-        except ChildFailedError as error:
-            raise _error(title, training.processes, error.failures) from None
-        except SignalException as error:
-            if error.sigval == signal.SIGINT:
-                raise KeyboardInterrupt from None
-            raise SystemExit(128 + error.sigval) from None
+            join(title, node, port, folder)
+        except RuntimeError:  # say of a connection that is gone, where another node knows why
+            if cause := _Lead.cause():
+                raise KoalignError(cause) from None
+            raise
         result: T = pickle.loads((folder / RESULT).read_bytes())
         return result
 
@@ -72,17 +110,61 @@ def refuse_more_than_gpus(title: str, wanted: int, gpus: int) -> None:
         )
 
 
-def _config(wanted: int, folder: Path) -> LaunchConfig:
-    silent = {number: Std.ALL if number else Std.NONE for number in range(wanted)}
+@contextmanager
+def leading(node: Node | None) -> Iterator[None]:
+    """Let the other nodes join the trainings of this block, and end with it; None: there are no others."""
+    if node is None:
+        yield
+        return
+    try:
+        store = dist.TCPStore(
+            node.address, node.port, is_master=not node.hosted, wait_for_workers=False
+        )
+    except dist.DistError as error:
+        raise KoalignError(
+            f"MASTER_ADDR {node.address}, MASTER_PORT {node.port}: the first node cannot listen there; "
+            f"take its own address and a free port ({str(error).partition(chr(10))[0]})"
+        ) from None
+    how = FAILED
+    _Lead.node, _Lead.store, _Lead.orders = node, store, 0
+    try:
+        yield
+        how = END
+    finally:
+        _Lead.order(how)
+        until = time.monotonic() + 2 * GRACE_S
+        while store.add(LEFT, 0) < node.count - 1 and time.monotonic() < until:
+            time.sleep(0.1)  # the store ends with this process
+        _Lead.node = _Lead.store = None
+
+
+def join(title: str, node: Node, port: int, folder: Path) -> None:
+    """Run the processes of this node; those of all nodes meet at the first's address and this port.
+
+    Raises as `launched` does.
+    """
+    arguments = ("-P", "-m", "koalign.training.worker", str(folder), str(os.getpid()))
+    with _environment(node), _signals_restored():
+        try:
+            elastic_launch(_config(node, port, folder), sys.executable)(*arguments)
+        except ChildFailedError as error:
+            raise _error(title, node.count * node.processes, error.failures) from None
+        except SignalException as error:
+            if error.sigval == signal.SIGINT:
+                raise KeyboardInterrupt from None
+            raise SystemExit(128 + error.sigval) from None
+
+
+def _config(node: Node, port: int, folder: Path) -> LaunchConfig:
+    silent = {n: Std.ALL if n or node.number else Std.NONE for n in range(node.processes)}
     return LaunchConfig(
-        min_nodes=1,
-        max_nodes=1,
-        nproc_per_node=wanted,
-        run_id=uuid.uuid4().hex,
-        rdzv_backend="c10d",
-        rdzv_endpoint=f"{HERE}:0",
-        rdzv_configs={"is_host": True},
-        local_addr=HERE,
+        min_nodes=node.count,
+        max_nodes=node.count,
+        nproc_per_node=node.processes,
+        run_id=f"koalign-{port}",
+        rdzv_backend="static",  # so that the first node has the first process
+        rdzv_endpoint=f"{node.address}:{port}",
+        rdzv_configs={"rank": node.number},
         max_restarts=0,
         logs_specs=DefaultLogsSpecs(
             str(folder / "logs"), redirects=silent
@@ -91,6 +173,13 @@ def _config(wanted: int, folder: Path) -> LaunchConfig:
         virtual_local_rank=torch.cuda.is_available(),
         shutdown_timeout=GRACE_S,
     )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def _error(title: str, wanted: int, failures: Mapping[int, ProcessFailure]) -> Exception:
@@ -123,18 +212,26 @@ def _end(failure: ProcessFailure) -> tuple[str, float, str]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Torch logs what becomes our error; and its processes find the modules that this one finds."""
-    path = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
+def _environment(node: Node) -> Iterator[None]:
+    """Processes find the modules that this one finds, and their GPU; what torch logs becomes our error."""
+    changes = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    if node.card is not None and torch.cuda.is_available():
+        cards = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(
+            map(str, range(torch.cuda.device_count()))
+        )
+        changes["CUDA_VISIBLE_DEVICES"] = cards.split(",")[node.card]
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
     logging.disable(logging.ERROR)
     try:
         yield
     finally:
         logging.disable(logging.NOTSET)
-        os.environ.pop("PYTHONPATH")
-        if path is not None:
-            os.environ["PYTHONPATH"] = path
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @contextmanager

@@ -88,7 +88,7 @@ def share_prompts_of(policy: PeftModel, groups: Sequence[Group], training: Train
 
     Verified on the longest group (`packing.inexactness`): a model may use positions or neighbours in a way
     of its own. Where groups are not exact TRL's batches take their place, and stderr says what that costs.
-    Raises KoalignError if several processes are to share the rows.
+    Raises KoalignError if several processes are to share the rows, or the base is sharded.
     """
     if training.packing == "trl":
         return False
@@ -96,8 +96,10 @@ def share_prompts_of(policy: PeftModel, groups: Sequence[Group], training: Train
     reason = gathered(_why_not_shared(policy, groups))[0]
     if reason is None:
         return True
-    if training.processes > 1:
+    if training.world > 1:
         raise KoalignError(f"training.processes: {reason}; set training.processes: 1")
+    if training.shard != "none":
+        raise KoalignError(f"training.shard: {reason}; set training.shard: none")
     shared = sum(group.tokens for group in groups)
     alone = shared + sum(len(group.prompt) * (len(group.completions) - 1) for group in groups)
     say_once(

@@ -35,9 +35,9 @@ def open_policy(start: Start, training: Training) -> PeftModel:
     """
     if training.shard == "none":
         return start()
-    if processes.count() != training.processes:
+    if processes.count() != training.world:
         raise KoalignError(
-            f"training.shard: {training.processes} processes were asked for, and {processes.count()} run"
+            f"training.shard: {training.world} processes were asked for, and {processes.count()} run"
         )
     mesh = init_device_mesh(device_here().type, (processes.count(),))
     policy: Any = None

@@ -54,7 +54,19 @@ def _do(folder: Path) -> None:
         int(os.environ[name]) for name in ("RANK", "GROUP_RANK", "LOCAL_WORLD_SIZE")
     )
     processes.enter(rank - group * local)
-    work, arguments = pickle.loads((folder / TASK).read_bytes())
+    home, wanted, work, arguments = processes.from_first(
+        lambda: pickle.loads((folder / TASK).read_bytes())
+    )
+    if processes.count() != wanted:
+        raise KoalignError(
+            f"training.processes: {wanted} processes were asked for, and {processes.count()} run; start "
+            "all nodes with the same config"
+        )
+    if not Path(home).is_dir():
+        raise KoalignError(
+            f"{home} is not on this node; nodes share the folder that koalign is started in"
+        )
+    os.chdir(home)
     returned: Any = work(*arguments)
     processes.leave()
     if rank == 0:

@@ -55,3 +55,22 @@ def gradients(
     whole = sum(p.numel() * p.element_size() for p in frozen)
     here = [p.to_local() for p in frozen] if is_sharded(policy) else frozen
     return found, whole, sum(p.numel() * p.element_size() for p in here)
+
+
+def sft_that_is_lost_once(*arguments: Any) -> Any:
+    """A trainer whose second process is killed after its second step; after a new start it goes on."""
+    from transformers import TrainerCallback
+
+    from koalign.training.sft import sft_trainer
+
+    mark = Path(arguments[5]).parent / "lost"
+
+    class Killed(TrainerCallback):
+        def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if state.global_step == 2 and processes.number() == 1 and not mark.exists():
+                mark.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    trainer = sft_trainer(*arguments)
+    trainer.add_callback(Killed())
+    return trainer

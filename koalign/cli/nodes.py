@@ -1,0 +1,34 @@
+"""nodes: a command that is started on several nodes: the first does it, the others join its trainings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from koalign.config.sections import Config
+
+
+@contextmanager
+def first_node(config: Config) -> Iterator[bool]:
+    """Whether this node does the work of the block; another has joined all trainings when it begins.
+
+    Raises KoalignError for a node that does not say which it is.
+    """
+    from koalign.nodes import node_here
+
+    node = node_here(config.training)
+    if node is None:  # the usual: without torch
+        yield True
+        return
+    if node.number:
+        from koalign.training.follow import follow
+
+        follow(node)
+        yield False
+        return
+    from koalign.training.launch import leading
+
+    with leading(node):
+        yield True
