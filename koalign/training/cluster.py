@@ -41,7 +41,7 @@ def on_cluster(
     """
     with (
         _cluster(training.world),
-        tempfile.TemporaryDirectory(prefix=".koalign-", dir=".") as notes,
+        tempfile.TemporaryDirectory(prefix=".koalign-", dir=Path.cwd()) as notes,
     ):
         gpus = ray.cluster_resources().get("GPU", 0)
         if 0 < gpus < training.world:
