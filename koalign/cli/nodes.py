@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ def first_node(config: Config) -> Iterator[bool]:
     if node is None:  # the usual: without torch
         yield True
         return
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # what it warns of becomes our error
     if node.number:
         from koalign.training.follow import follow
 

@@ -132,7 +132,7 @@ def leading(node: Node | None) -> Iterator[None]:
         how = END
     finally:
         _Lead.order(how)
-        until = time.monotonic() + 2 * GRACE_S
+        until = time.monotonic() + GRACE_S
         while store.add(LEFT, 0) < node.count - 1 and time.monotonic() < until:
             time.sleep(0.1)  # the store ends with this process
         _Lead.node = _Lead.store = None
@@ -214,7 +214,7 @@ def _end(failure: ProcessFailure) -> tuple[str, float, str]:
 @contextmanager
 def _environment(node: Node) -> Iterator[None]:
     """Processes find the modules that this one finds, and their GPU; what torch logs becomes our error."""
-    changes = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    changes = {"PYTHONPATH": os.pathsep.join(sys.path), "TORCH_CPP_LOG_LEVEL": "ERROR"}
     if node.card is not None and torch.cuda.is_available():
         cards = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(
             map(str, range(torch.cuda.device_count()))

@@ -3,15 +3,19 @@
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 from support.command import KOALIGN, RUN, koalign, koalign_process
 from support.kills import content, small_run
 
 from koalign.config.training import Training
+from koalign.hashing import WORK
 from koalign.nodes import first_host, node_here
 from koalign.records import KoalignError
+from koalign.training.checkpoints import WHOLE
 from koalign.training.launch import _free_port
 
 TWO = Training(nodes=2, processes=4)
@@ -108,16 +112,28 @@ def start(folder: Path, number: int, port: int) -> subprocess.Popen:
 
 @pytest.mark.slow
 def test_a_training_of_two_nodes_is_that_of_two_processes(tmp_path):
-    """Both on this machine; then the second is killed, the first says so, and the same commands go on."""
-    settings = {"batch_size": 8, "gradient_accumulation_steps": 1, "save_steps": 1, "epochs": 1}
+    """Both on this machine. The process of the second is killed, both say so, and the same commands go on."""
+    settings = {"batch_size": 8, "gradient_accumulation_steps": 1, "save_steps": 1, "epochs": 3}
     whole = small_run(
-        tmp_path / "whole", {"train": 32}, sft=settings,
+        tmp_path / "whole", {"train": 64}, sft=settings,
         training={"processes": 2, "shard": "fsdp", "row_tokens": 256},
     )  # fmt: skip
     shutil.copytree(whole, tmp_path / "nodes")
     done = koalign_process("sft", cwd=whole)
     assert done.returncode == 0, done.stderr
     port = _free_port()
+    nodes = [start(tmp_path / "nodes", number, port) for number in (1, 0)]
+    until = time.monotonic() + 400
+    while not list((tmp_path / "nodes" / RUN / "sft" / WORK).glob(f"checkpoint-*/{WHOLE}")):
+        assert time.monotonic() < until and all(node.poll() is None for node in nodes)
+        time.sleep(0.05)
+    psutil.Process(nodes[0].pid).children()[0].kill()
+    killed = time.monotonic()
+    said = [node.communicate(timeout=60)[0] for node in nodes]
+    assert time.monotonic() - killed < 20 and [node.returncode for node in nodes] == [2, 2], said
+    for lines in said:
+        assert lines.count("process 2 of 2 ended without an error (SIGKILL)") == 1
+        assert "Traceback" not in lines
     nodes = [start(tmp_path / "nodes", number, port) for number in (1, 0)]
     said = [node.communicate(timeout=400)[0] for node in nodes]
     assert [node.returncode for node in nodes] == [0, 0], said
