@@ -60,7 +60,7 @@ def main() -> None:
     ]
     results = {}
     loaded = load_base(MODEL, quantized=False).eval()
-    with HfEngine(loaded, tokenizer, identify(MODEL), ROWS) as engine:
+    with HfEngine(lambda: loaded, tokenizer, identify(MODEL), ROWS) as engine:
         for n in (1, 4, 16):
             some = [replace(request, n=n) for request in asked[: ROWS // n]]
             times: dict[str, list[float]] = {"koalign": [], "transformers": []}

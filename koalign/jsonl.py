@@ -63,6 +63,19 @@ def iter_json_lines(path: Path) -> Iterator[tuple[int, Any]]:
         raise KoalignError(
             f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8"
         ) from None
+    yield from _json_lines(path, text)
+
+
+def read_appended(path: Path, record: type[R]) -> list[R]:
+    """The records of a JSONL file that another process may be appending to: its whole lines."""
+    data = path.read_bytes()
+    text = data[: data.rfind(b"\n") + 1].decode(errors="replace")
+    return [
+        parse_record(record, value, f"{path}:{number}") for number, value in _json_lines(path, text)
+    ]
+
+
+def _json_lines(path: Path, text: str) -> Iterator[tuple[int, Any]]:
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:

@@ -16,8 +16,10 @@ BUSY = (errno.EWOULDBLOCK, errno.EACCES)
 
 
 @contextmanager
-def locked(run_dir: Path) -> Iterator[None]:
+def locked(run_dir: Path, *, shared: bool = False, wait: bool = False) -> Iterator[None]:
     """Hold the run folder; a second process is refused, a killed one leaves no trace.
+
+    `shared`: beside others that share it. `wait`: until it is free, and not refused.
 
     Raises KoalignError too for a folder that cannot be written or locked, and for a link in it that leads
     out of the run: a copied run must not make koalign write over other files.
@@ -32,7 +34,8 @@ def locked(run_dir: Path) -> Iterator[None]:
         raise KoalignError(f"{run_dir}: cannot be written ({error.strerror})") from None
     try:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+            fcntl.flock(lock, kind if wait else kind | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno in BUSY:
                 raise KoalignError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import os
 import re
@@ -94,6 +95,15 @@ def gpus() -> tuple[tuple[str, int], ...]:
     if visible is None or not re.fullmatch(r"(\d+(,\d+)*)?", visible):  # it may name them otherwise
         return tuple(found)
     return tuple(found[int(n)] for n in visible.split(",") if n and int(n) < len(found))
+
+
+@cache
+def source_hash() -> str:
+    """Hash of koalign's own code: two machines with the same one compute alike."""
+    package, digest = Path(__file__).parent, hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def git_commit(checkout: Path = Path(__file__).parents[1]) -> str | None:

@@ -13,6 +13,7 @@ from koalign.config.inputs import Section
 from koalign.config.sections import Config, resolve_path
 from koalign.hashing import MANIFEST, PLAN, WORK, hash_files, hash_path, hash_source
 from koalign.jsonl import write_json
+from koalign.locking import locked
 from koalign.manifests import (
     ROUND,
     Manifest,
@@ -21,6 +22,7 @@ from koalign.manifests import (
     read_manifest,
     refuse_changed,
 )
+from koalign.parts import PartDrawn, Shard, parts_of, refuse_other_total, shard_of
 from koalign.plans import Plan, other_plan, void_plan, write_plan
 from koalign.provenance import device, git_commit, measured, package_versions
 from koalign.records import KoalignError
@@ -69,6 +71,8 @@ class Stage:
     """Files below the run that it checks its inputs against: a change in one makes nothing stale."""
     version: int = 1
     """Raised when the same inputs give another result."""
+    draws: bool = False
+    """Whether its work is samples, which shards can draw."""
 
 
 def execute(
@@ -91,6 +95,7 @@ def execute(
     if done := _usable(stage, out, plan, inputs, force):
         shutil.rmtree(out / WORK, ignore_errors=True)
         return done, False
+    _refuse_other_parts(out, plan, inputs)
     out.mkdir(parents=True, exist_ok=True)
     (out / MANIFEST).unlink(missing_ok=True)
     write_plan(out, plan)
@@ -117,6 +122,48 @@ def execute(
     write_json(out / MANIFEST, manifest.sealed.model_dump(mode="json"))
     shutil.rmtree(out / WORK, ignore_errors=True)  # now: until it is whole it needs this
     return manifest, True
+
+
+def execute_part(
+    stage: Stage, config: Config, run_dir: Path, shard: Shard, announce: Callable[[], None]
+) -> tuple[Manifest, bool]:
+    """Draw the shard's part of a stage; where all parts are whole, the stage itself, as `execute` does.
+
+    Raises PartDrawn where other parts are not whole, and KoalignError for a part that was begun with other
+    settings, inputs or another number of parts.
+    """
+    inputs = find_inputs(stage, stage.inputs, config, run_dir)
+    looked_at = find_inputs(stage, stage.looks_at, config, run_dir)
+    plan = plan_of(stage, config, hashes_of(inputs))
+    whole = run_dir / stage.name
+    if read_manifest(whole) is None and stage.draws:
+        part = shard.folder(whole)
+        with locked(part):
+            _refuse_other_parts(whole, plan, inputs, shard)
+            write_plan(part, plan)
+            announce()
+            try:
+                stage.run(config.only({"tracking", *stage.sections}), {**inputs, **looked_at}, part)
+            except PartDrawn:
+                if (
+                    read_manifest(whole) is None
+                ):  # else another shard has merged the parts meanwhile
+                    raise
+    with locked(whole / WORK, wait=True):
+        return execute(stage, config, run_dir, announce=announce)
+
+
+def _refuse_other_parts(
+    whole: Path, plan: Plan, inputs: Inputs, shard: Shard | None = None
+) -> None:
+    """Raises KoalignError where a stage has parts by another plan, or another number of them."""
+    refuse_other_total(whole, shard)
+    parts = parts_of(whole)
+    for part in parts.values() if shard is None else filter(None, [parts.get(shard)]):
+        if other := other_plan(part, plan, inputs):
+            raise KoalignError(
+                f"{part} was made with {other}; take another --run-dir, or remove that folder"
+            )
 
 
 def outdated(stage: Stage, config: Config, run_dir: Path) -> str | None:
@@ -155,7 +202,14 @@ def _usable(stage: Stage, out: Path, plan: Plan, inputs: Inputs, force: bool) ->
 
     Raises KoalignError for what only `force` may clear. It also clears an unfinished or damaged stage.
     """
-    held = {path.name for path in out.rglob("*") if path.is_file() and path.stat().st_size}
+    if force:
+        for part in parts_of(out).values():
+            shutil.rmtree(part)
+    held = {
+        path.name
+        for path in out.rglob("*")
+        if path.is_file() and path.stat().st_size and not any(map(shard_of, path.parents))
+    }
     # Nothing, or what a stage holds that failed before its first output, or logs that outlive it.
     if held <= {PLAN, f"{PLAN}.part"} or held <= {f"{PLAN}.part", *stage.keeps}:
         return None
@@ -233,6 +287,7 @@ def in_round(name: str, number: int) -> str:
 def _plain(value: Any) -> Any:
     if not isinstance(value, Section):
         return value
+    value = value.result
     plain = value.model_dump(mode="json", exclude=set(value.same_result))
     inside = {key: _plain(inner) for key, inner in value if isinstance(inner, Section)}
     return {key: inside.get(key, entry) for key, entry in plain.items()}

@@ -23,7 +23,7 @@ LAYERS = [
     {"evaluation"},
     {"mining"},
     {"renderer", "guard", "hashing"},
-    {"plans", "manifests"},
+    {"plans", "manifests", "parts"},
     {"run"},
     {"adapters"},
     {"engines"},
@@ -155,11 +155,20 @@ def test_importing_every_stage_loads_no_heavy_module():
 def test_the_command_line_options_are_frozen():
     stage = {"-c", "-s", "--run-dir", "--force"}
     expected = dict.fromkeys(("prepare", "sft", "dpo-pairs", "dpo", "abstractions", "evaluate"), stage)  # fmt: skip
-    expected |= {
+    expected |= dict.fromkeys(("dpo-pairs", "abstractions"), stage | {"--shard"}) | {
         "run": stage | {"--seeds", "--anyway", "--dry-run"},
         "plan": {"--gpu", "--model", "--json", "-c", "-s", "--run-dir"},
         "solve": stage
-        | {"problems", "-o", "--adapters", "--budget", "--greedy", "--report", "--any-template"},
+        | {
+            "problems",
+            "-o",
+            "--adapters",
+            "--budget",
+            "--greedy",
+            "--report",
+            "--shard",
+            "--any-template",
+        },
         "benchmark": stage
         | {
             "protocol",
@@ -176,6 +185,7 @@ def test_the_command_line_options_are_frozen():
             "--samples",
             "--cyclic",
             "--diagnose",
+            "--shard",
             "--out",
         },
         "compare": {"folders", "--json", "--out", "--common", "--force"},

@@ -28,7 +28,7 @@ def measure(row: str, setting: Setting) -> dict[str, Any]:
     config = config_of("0.6B", setting)
     base = random_base(config, setting)
     identity = identify(Model(path="builtin:tiny-ko"))
-    engine = HfEngine(base, tokenizer(), identity, batch_size=number)
+    engine = HfEngine(lambda: base, tokenizer(), identity, batch_size=number)
     rng = random.Random(0)
 
     def ids(length: int) -> tuple[int, ...]:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
+from operator import attrgetter
 from pathlib import Path
 
 from koalign import progress
 from koalign.answering.system import Answers, System, prediction_of
 from koalign.data.prompting.orders import Order
 from koalign.data.prompting.tokens import candidate_ids, prompt_ids
-from koalign.engines.engine import Engine, Question
+from koalign.engines.engine import Engine, Question, scored_together
 from koalign.evaluation.benchmark import Benchmark
 from koalign.evaluation.item_scores import score_choice
 from koalign.evaluation.items import candidates_of
-from koalign.jsonl import JsonlAppender
+from koalign.parts import PartedFile
 from koalign.records import KoalignError, Record
-
-AT_ONCE = 64
-"""Items between two writes."""
 
 
 class ItemLogprobs(Record):
@@ -48,46 +47,53 @@ def _score(
     engine: Engine, benchmark: Benchmark, system: System, out: Path
 ) -> dict[tuple[str, Order], ItemLogprobs]:
     """The log-probabilities of every item in every order, by item and order."""
-    adapter = system.steps[-1]
-    with JsonlAppender(out / "scores.jsonl", ItemLogprobs) as file:
-        known = {(item.id, item.order): item for item in file.done}
-        missing = [
-            (number, order)
-            for number, orders in enumerate(benchmark.orders)
-            for order in orders
-            if (benchmark.ids[number], order) not in known
-        ]
-        prompts = [benchmark.prompt(number, order) for number, order in missing]
-        texts = [candidates_of(benchmark.protocol, benchmark.problems[n]) for n, _ in missing]
-        ids = prompt_ids(engine.tokenizer, prompts)
-        questions = [
-            Question(tuple(prompt), candidates, adapter)
-            for prompt, candidates in zip(
-                ids, candidate_ids(engine.tokenizer, prompts, texts), strict=True
-            )
-        ]
-        _refuse_long(engine, questions)
-        new: list[ItemLogprobs] = []
-        with progress.bar(f"evaluate: {system.adapters}", len(missing)) as advance:
-            for place, logprobs in engine.score(questions):
-                number, order = missing[place]
-                item = ItemLogprobs(
-                    id=benchmark.ids[number],
+    asked = [(number, order) for number, orders in enumerate(benchmark.orders) for order in orders]
+    prompts = [benchmark.prompt(number, order) for number, order in asked]
+    texts = [candidates_of(benchmark.protocol, benchmark.problems[n]) for n, _ in asked]
+    ids = prompt_ids(engine.tokenizer, prompts)
+    questions = [
+        Question(tuple(prompt), candidates, system.steps[-1])
+        for prompt, candidates in zip(
+            ids, candidate_ids(engine.tokenizer, prompts, texts), strict=True
+        )
+    ]
+    longest = _refuse_long(engine, questions)
+    parts = list(scored_together(questions))
+    units = [[(benchmark.ids[asked[n][0]], asked[n][1]) for n in part] for part in parts]
+
+    def draw(left: list[int]) -> Iterator[list[ItemLogprobs]]:
+        work = [[questions[n] for n in parts[unit]] for unit in left]
+        scores = engine.each(partial(_score_part, longest=longest), work)
+        for unit, scored in zip(left, scores, strict=True):
+            yield [
+                ItemLogprobs(
+                    id=name,
                     order=order,
                     logprobs=tuple(round(value, 6) for value in logprobs),
-                    prompt_tokens=len(questions[place].prompt_ids),
+                    prompt_tokens=len(questions[n].prompt_ids),
                 )
-                known[item.id, order] = item
-                new.append(item)
-                advance(1)
-                if len(new) == AT_ONCE:
-                    file.append(new)
-                    new = []
-        file.append(new)
-    return known
+                for (name, order), n, logprobs in zip(units[unit], parts[unit], scored, strict=True)
+            ]
+
+    with PartedFile(out / "scores.jsonl", ItemLogprobs, attrgetter("id", "order")) as file:
+        with progress.bar(f"evaluate: {system.adapters}", len(asked)) as advance:
+            for unit in file.fill(units, draw):
+                advance(len(units[unit]))
+        file.refuse_unfinished(units)
+        return {name: file.known[name] for unit in units for name in unit}
 
 
-def _refuse_long(engine: Engine, questions: Sequence[Question]) -> None:
+def _score_part(
+    engine: Engine, questions: Sequence[Question], *, longest: int
+) -> list[list[float]]:
+    """The scores of questions that are scored together, in their order."""
+    engine.expect(longest)
+    scores = dict(engine.score(questions))
+    return [scores[number] for number in range(len(questions))]
+
+
+def _refuse_long(engine: Engine, questions: Sequence[Question]) -> int:
+    """Tokens of the longest; raises KoalignError where the context is shorter."""
     lengths = [len(q.prompt_ids) + max(map(len, q.candidates)) for q in questions]
     if long := [length for length in lengths if length > engine.base.context]:
         raise KoalignError(
@@ -95,3 +101,4 @@ def _refuse_long(engine: Engine, questions: Sequence[Question]) -> None:
             f"{engine.base.context} tokens, the longest {max(long)}; lower --shots, or raise "
             "model.max_length"
         )
+    return max(lengths, default=0)

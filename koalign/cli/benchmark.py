@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -17,6 +18,7 @@ from koalign.cli.benchmark_options import (
     with_model,
 )
 from koalign.cli.options import DEFAULT_RUN, Files, Force, RunDir, Settings, read_config
+from koalign.cli.shards import ShardOption, drawing, read_shard
 from koalign.records import KoalignError
 from koalign.text.visible import say
 
@@ -97,6 +99,7 @@ def benchmark(
     files: Files = None,
     settings: Settings = None,
     run_dir: RunDir = DEFAULT_RUN,
+    shard: ShardOption = None,
     force: Force = False,
 ) -> None:
     """Evaluate any model, with or without adapters, under a protocol."""
@@ -106,7 +109,9 @@ def benchmark(
     from koalign.config.files import load_config
     from koalign.evaluation.protocols import in_mode, load_protocol
     from koalign.evaluation.results import read_evaluation
+    from koalign.hashing import WORK
     from koalign.locking import locked, refuse_links
+    from koalign.parts import parts_of, refuse_other_total
     from koalign.reports.evaluation import (
         print_evaluation,
         write_csv,
@@ -114,6 +119,7 @@ def benchmark(
         write_results_csv,
     )
 
+    draw = read_shard(shard, force)
     if model is not None:
         config = with_model(load_config(files or [], settings or []), model)
     else:
@@ -138,9 +144,21 @@ def benchmark(
     if out is None and run_dir.is_dir():
         refuse_links(run_dir)
     folder = out or default_folder(run_dir, items, system, split)
+    planned = plan_of(config, items, system)
+    if draw:
+        with drawing(folder, draw) as part:
+            if not is_made(part, planned, force):
+                evaluate(config, items, system, part)
+        return
     with locked(folder):
-        if not is_made(folder, plan_of(config, items, system), force):
+        if force:
+            shutil.rmtree(folder / WORK, ignore_errors=True)
+        refuse_other_total(folder)
+        for part in parts_of(folder).values():
+            is_made(part, planned, False)
+        if not is_made(folder, planned, force):
             evaluate(config, items, system, folder)
+            shutil.rmtree(folder / WORK, ignore_errors=True)
         evaluation, predictions = read_evaluation(folder)
         page = write_page(folder, evaluation, predictions)
         write_csv(folder / "predictions.csv", predictions)

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from koalign.cli.options import DEFAULT_RUN, Files, Force, RunDir, Settings, read_config
+from koalign.cli.shards import ShardOption, draw_part, drawing, read_shard
 from koalign.cli.stages import run_stages
-from koalign.jsonl import read_jsonl, read_record
+from koalign.jsonl import read_jsonl, read_record, write_json
 from koalign.records import Base, Drop, KoalignError, Problem
 from koalign.text.visible import say
 
 if TYPE_CHECKING:
     from koalign.evaluation.solving.solutions import Solution
+    from koalign.parts import Shard
     from koalign.stages.solve import SolveJob
 
 GREEDY = ("hints=1", "answers=1", "bare=0", "temperature=0", "hint_temperature=0")
@@ -58,6 +60,7 @@ def solve(
     files: Files = None,
     settings: Settings = None,
     run_dir: RunDir = DEFAULT_RUN,
+    shard: ShardOption = None,
     any_template: Annotated[
         bool, typer.Option("--any-template", help="Take adapters trained with other prompts.")
     ] = False,
@@ -70,13 +73,16 @@ def solve(
     if greedy and budget not in (None, 1):
         raise KoalignError(f"--greedy is a budget of 1, and not of {budget}; leave one of them out")
     settings = [*(settings or []), *_budget_settings(1 if greedy else budget)]
+    part = read_shard(shard, force)
+    if report and part:
+        raise KoalignError("--shard with --report: the report is made of all parts; leave one out")
     if problems is None and out is None:
-        _solve_test_split(adapters, files, settings, run_dir, report, force)
+        _solve_test_split(adapters, files, settings, run_dir, report, force, part)
         return
     if out is None:
         raise KoalignError(f"{problems}: say where the answers go with -o answers.jsonl")
     _solve_file(
-        problems, out, adapters, files or [], settings, run_dir, report, any_template, force
+        problems, out, adapters, files or [], settings, run_dir, report, any_template, force, part
     )
 
 
@@ -94,6 +100,7 @@ def _solve_test_split(
     run_dir: Path,
     report: bool,
     force: bool,
+    shard: Shard | None,
 ) -> None:
     from koalign.evaluation.solving.solutions import Solution
     from koalign.manifests import read_manifest
@@ -107,7 +114,11 @@ def _solve_test_split(
         raise KoalignError(
             "--report is for a file, or with -o; of the test split `koalign evaluate` makes it"
         )
-    run_stages("solve", files, [*settings, f"solve.adapters={ROLES}"], run_dir, force)
+    settings = [*settings, f"solve.adapters={ROLES}"]
+    if shard:
+        draw_part("solve", shard, files, settings, run_dir)
+        return
+    run_stages("solve", files, settings, run_dir, force)
     done = read_manifest(run_dir / "solve")
     assert done is not None  # run_stages has seen to it
     path = run_dir / "solve" / "answers.jsonl"
@@ -128,6 +139,7 @@ def _solve_file(
     report: bool,
     any_template: bool,
     force: bool,
+    shard: Shard | None,
 ) -> None:
     from koalign.adapters.cards import adapter_id, check_adapter
     from koalign.adapters.names import find_adapters
@@ -135,12 +147,14 @@ def _solve_file(
     from koalign.config.sections import resolve_path
     from koalign.data.formats.sources import read_rows
     from koalign.engines.opening import describe_base
+    from koalign.hashing import PLAN
     from koalign.locking import locked
     from koalign.manifests import output_of
+    from koalign.parts import refuse_other_total
     from koalign.records import content_hash
     from koalign.renderer import open_renderer
     from koalign.reports.solving import summary
-    from koalign.stages.solve import SolveJob, can_continue
+    from koalign.stages.solve import ANSWERS, SolveJob, can_continue
     from koalign.stages.solve import solve as solve_problems
 
     config = read_config(files, settings)
@@ -168,12 +182,19 @@ def _solve_file(
         [row.id if isinstance(row, Problem) else row.place for row in rows],
         [adapter_id(step) if step else "" for step in steps],
         config.solve.model_dump(exclude={"adapters"}),
-        config.engine.backend,
+        config.engine.result.backend,
         config.seed,
         renderer.hash,
         renderer.shots,
     )
-    job = SolveJob(config, base, renderer, rows, steps, run_dir / "solving" / name, out)
+    work = run_dir / "solving" / name
+    refuse_other_total(work, shard)
+    if shard:
+        with locked(run_dir, shared=True), drawing(work, shard) as part:
+            write_json(part / PLAN, {"solve": name})
+            solve_problems(SolveJob(config, base, renderer, rows, steps, part, part / ANSWERS))
+        return
+    job = SolveJob(config, base, renderer, rows, steps, work, out)
     started = time.monotonic()
     with locked(run_dir):
         if out.exists():

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
-from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +12,7 @@ import typer
 
 from koalign.cli.nodes import first_node
 from koalign.cli.options import DEFAULT_RUN, Files, Force, RunDir, Settings, read_config
+from koalign.cli.shards import SHARDED, ShardOption, draw_part, read_shard, tell_outdated
 from koalign.jsonl import read_json, read_record
 from koalign.text.visible import say
 
@@ -32,7 +32,19 @@ def stage_command(command: str) -> Callable[..., None]:
     ) -> None:
         run_stages(command, files, settings, run_dir, force)
 
-    return run
+    def run_or_draw(
+        files: Files = None,
+        settings: Settings = None,
+        run_dir: RunDir = DEFAULT_RUN,
+        shard: ShardOption = None,
+        force: Force = False,
+    ) -> None:
+        if part := read_shard(shard, force):
+            draw_part(command, part, files, settings, run_dir)
+        else:
+            run_stages(command, files, settings, run_dir, force)
+
+    return run_or_draw if command in SHARDED else run
 
 
 def run(
@@ -98,21 +110,6 @@ def _warn_without_hints(config: Config) -> None:
             "neither data.hints nor candidates.source gives hints, so the chain ends with DPO",
             err=True,
         )
-
-
-def _tell_outdated(stages: Sequence[Stage], config: Config, run_dir: Path) -> None:
-    """Say of the stages before these which were made with other settings or inputs than those of now."""
-    from koalign.run import outdated
-    from koalign.stages.pipeline import stages_of
-
-    chain = stages_of("run", config)
-    for stage in takewhile(lambda stage: stage.name != stages[0].name, chain):
-        if other := outdated(stage, config, run_dir):
-            say(
-                f"{run_dir / stage.name} was made with {other}; it is used as it is, and "
-                f"`koalign {stage.command} --force` makes it again",
-                err=True,
-            )
 
 
 def _ends_with_sft(stages: Sequence[Stage], config: Config, run_dir: Path) -> bool:
@@ -202,7 +199,7 @@ def _run_stages(command: str, config: Config, run_dir: Path, force: bool) -> Non
     with locked(run_dir):
         if command == "evaluate" and _ends_with_sft(stages, config, run_dir):
             stages = without_pairs(stages)
-        _tell_outdated(stages, config, run_dir)
+        tell_outdated(stages, config, run_dir)
         execute_each(stages, config, run_dir, force)
     if command == "prepare":
         from koalign.reports.data import print_dataset

@@ -53,16 +53,40 @@ _VLLM_OWN = frozenset(Vllm.model_fields) - {"extra", "weights"} | {
 }  # fmt: skip
 
 
-class Engine(Section):
-    same_result: ClassVar[frozenset[str]] = frozenset({"batch_size", "gpu_memory_utilization"})
+class Ray(Section):
+    """How a Ray cluster samples."""
 
-    backend: Literal["auto", "hf", "vllm", "scripted"] = "auto"
-    """auto: vLLM where it is installed, else hf; scripted replays `engine.script`."""
+    address: str | None = None
+    """Its head, such as `10.0.0.5:6379`; null: a cluster of this machine, for this command alone."""
+    engine: Literal["vllm", "hf"] = "vllm"
+    """What each actor holds. The samples are those of `engine.backend: vllm` or `hf`."""
+    actors: int | None = Field(default=None, ge=1)
+    """How many hold a copy of the base; null: as many as GPUs are free, or one for each four cores of a
+    cluster without. With vllm each takes `engine.vllm.tensor_parallel_size` GPUs, with hf one."""
+
+
+class Engine(Section):
+    same_result: ClassVar[frozenset[str]] = frozenset(
+        {"batch_size", "gpu_memory_utilization", "ray"}
+    )
+
+    backend: Literal["auto", "hf", "vllm", "ray", "scripted"] = "auto"
+    """auto: vLLM where it is installed, else hf; ray spreads either over GPUs and machines; scripted
+    replays `engine.script`."""
     batch_size: int = Field(default=64, ge=1)
     """Completions computed side by side by hf."""
     gpu_memory_utilization: float = Field(default=0.85, gt=0, le=1)
     """Share of the GPU that vLLM may take."""
     vllm: Vllm = Vllm()
     """How vLLM is started."""
+    ray: Ray = Ray()
+    """How a Ray cluster samples."""
     script: str | None = None
     """YAML of canned completions for the scripted backend."""
+
+    @property
+    def result(self) -> Engine:
+        """What computes: itself, or of `ray` the engine of each actor, which gives the same samples."""
+        return (
+            self.model_copy(update={"backend": self.ray.engine}) if self.backend == "ray" else self
+        )

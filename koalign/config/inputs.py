@@ -7,14 +7,7 @@ import re
 from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from koalign.records import FreeKind
 
@@ -26,6 +19,11 @@ class Section(BaseModel):
 
     same_result: ClassVar[frozenset[str]] = frozenset()
     """Keys that change how fast or how safely a result is made, and not what it is."""
+
+    @property
+    def result(self) -> Section:
+        """The section as the result depends on it."""
+        return self
 
 
 def refuse_secrets(url: str, place: str) -> None:

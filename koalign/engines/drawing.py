@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from koalign import progress
 from koalign.config.inputs import Sampling
 from koalign.data.prompting.tokens import prompt_ids
 from koalign.engines.engine import Engine, Request, batches
-from koalign.jsonl import JsonlAppender
+from koalign.parts import PartedFile
 from koalign.records import KoalignError, Prompt, Sample
 from koalign.text.visible import say_once
 
@@ -48,7 +48,8 @@ def draw(
 
     Samples already in the file are not drawn again. The requests go to the engine in the same
     batches on every call, and a batch that is not whole in the file is computed whole again, so that
-    a killed and continued run ends in the same bytes as an uninterrupted one.
+    a killed and continued run ends in the same bytes as an uninterrupted one. In the folder of a shard
+    only its batches are drawn; raises PartDrawn where the other parts are not whole.
     """
     if not requests:
         return []
@@ -61,29 +62,40 @@ def draw(
     refuse_no_room(engine, requests, sampling, title)
     say_limited(engine, requests, sampling)
     longest = min(engine.base.context, longest_of(requests) + sampling.most_tokens)
-    drawn: dict[tuple[str, str, str, tuple[int, ...]], dict[int, Sample]] = defaultdict(dict)
-    with JsonlAppender(path, Sample) as file:
-        for sample in file.done:
-            key = (sample.problem_id, sample.abstraction_id, sample.adapter, sample.permutation)
-            drawn[key][sample.index] = sample
-        left = [
-            batch
-            for batch in batches(engine, requests)
-            if not all(i in drawn[keys[id(r)]] for r in batch for i in r.indices)
-        ]
-        done = len(requests) - sum(map(len, left))
-        with progress.bar(title, len(requests), done) as advance:
-            for batch in left:
-                new = []
-                engine.expect(longest)
-                answers = engine.generate(batch, sampling, seed=seed, stop=stop)
-                for request, samples in zip(batch, answers, strict=True):
-                    own = drawn[keys[id(request)]]
-                    new += [s for s in samples if s.index not in own]
-                    own.update({s.index: s for s in samples})
-                file.append(new)
-                advance(len(batch))
-    return [[drawn[keys[id(r)]][i] for i in r.indices] for r in requests]
+    job = partial(_generate, sampling=sampling, longest=longest, seed=seed, stop=tuple(stop))
+    cut = list(batches(engine, requests))
+    names = [[(*keys[id(r)], i) for r in batch for i in r.indices] for batch in cut]
+    with PartedFile(path, Sample, _name) as file:
+        with progress.bar(title, len(requests)) as advance:
+            for number in file.fill(names, lambda left: engine.each(job, [cut[n] for n in left])):
+                advance(len(cut[number]))
+        file.refuse_unfinished(names)
+        return [[file.known[*keys[id(r)], i] for i in r.indices] for r in requests]
+
+
+def _generate(
+    engine: Engine,
+    batch: Sequence[Request],
+    *,
+    sampling: Sampling,
+    longest: int,
+    seed: int,
+    stop: Sequence[str],
+) -> list[Sample]:
+    """The samples of a batch, request after request."""
+    engine.expect(longest)
+    drawn = engine.generate(batch, sampling, seed=seed, stop=stop)
+    return [sample for samples in drawn for sample in samples]
+
+
+def _name(sample: Sample) -> tuple[str, str, str, tuple[int, ...], int]:
+    return (
+        sample.problem_id,
+        sample.abstraction_id,
+        sample.adapter,
+        sample.permutation,
+        sample.index,
+    )
 
 
 def longest_of(requests: Sequence[Request]) -> int:

@@ -94,7 +94,7 @@ class EndpointEngine(Engine):
         """Some rounds of what is under way together; samples are written batch by batch."""
         return 4 * AT_ONCE
 
-    def score(self, questions: Sequence[Question]) -> Iterator[tuple[int, list[float]]]:
+    def _score(self, questions: Sequence[Question]) -> Iterator[tuple[int, list[float]]]:
         """Refused: see the class."""
         raise KoalignError(
             f"{self._url}: log-probabilities of candidates need the weights; say --mode generate"

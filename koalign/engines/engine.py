@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -16,6 +16,10 @@ from koalign.records import Base, Prompt, Sample, content_hash
 
 ROOM_STEP = 64
 """Tokens that the room of a completion is a multiple of, where the context limits it and it has as many."""
+T = TypeVar("T")
+U = TypeVar("U")
+SCORED_TOGETHER = 128
+"""Most questions that are scored as one, so that shared beginnings are computed once."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,8 @@ class Engine(AbstractContextManager["Engine"]):
         self.tokenizer = tokenizer
         self._ids: dict[Path, str] = {}
         self._keeps_cache = False
+        self.folders: dict[Path, Path] = {}
+        """Adapters that stand at another place on this machine than where requests name them."""
         self.start_seconds = 0.0
         """Time spent on starting after this was made."""
 
@@ -115,12 +121,16 @@ class Engine(AbstractContextManager["Engine"]):
         """Empty what is cached of prompts: it changes the arithmetic by a rounding, and so, rarely, a
         sample; a continued run must not depend on what was sampled before."""
 
+    def folder(self, adapter: Path) -> Path:
+        """Where an adapter stands on this machine."""
+        return self.folders.get(adapter, adapter)
+
     def adapter_id(self, adapter: Path | None) -> str:
         """The id that samples of this adapter carry: its content hash, computed once."""
         if adapter is None:
             return ""
         if adapter not in self._ids:
-            self._ids[adapter] = adapter_id(adapter)
+            self._ids[adapter] = adapter_id(self.folder(adapter))
         return self._ids[adapter]
 
     @property
@@ -179,12 +189,27 @@ class Engine(AbstractContextManager["Engine"]):
     ) -> Sequence[Sample]:
         """The samples of the first request, then those of the next."""
 
-    @abstractmethod
     def score(self, questions: Sequence[Question]) -> Iterator[tuple[int, list[float]]]:
         """The number of each question and its candidates' log-probabilities, in any order.
 
         In nats, summed over the tokens of a candidate, under the untempered model.
         """
+        for numbers in scored_together(questions):
+            self._forget()
+            for place, logprobs in self._score([questions[number] for number in numbers]):
+                yield numbers[place], logprobs
+
+    @abstractmethod
+    def _score(self, questions: Sequence[Question]) -> Iterable[tuple[int, list[float]]]:
+        """As `score`, of questions that are scored together."""
+
+    def each(self, job: Callable[[Engine, T], U], items: Sequence[T]) -> Iterator[U]:
+        """What a job makes of each item on an engine that holds this base, in the order of the items.
+
+        The job is stated in full by itself and its item: it may run in another process.
+        """
+        for item in items:
+            yield job(self, item)
 
 
 Ask = TypeVar("Ask", Request, Question)
@@ -195,6 +220,18 @@ def grouped(asks: Sequence[Ask], key: Callable[[Ask], Any]) -> Iterator[list[int
     order = sorted(range(len(asks)), key=lambda number: key(asks[number]))
     for _, numbers in groupby(order, key=lambda number: key(asks[number])):
         yield list(numbers)
+
+
+def scored_together(questions: Sequence[Question]) -> Iterator[list[int]]:
+    """The numbers of the questions in parts that are each scored by themselves.
+
+    A part is of one adapter and depends on the questions alone; it holds neighbours, which share the
+    beginnings of their prompts.
+    """
+    for part in grouped(questions, lambda question: str(question.adapter)):
+        part.sort(key=lambda number: questions[number].prompt_ids)
+        for start in range(0, len(part), SCORED_TOGETHER):
+            yield sorted(part[start : start + SCORED_TOGETHER])
 
 
 def batches(engine: Engine, requests: Sequence[Request]) -> Iterator[list[Request]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from transformers import (
 from koalign.adapters.base import device_here
 from koalign.config.inputs import Sampling
 from koalign.data.prompting.tokens import stop_ids
-from koalign.engines.engine import Engine, Question, Request, before_stop, grouped, sample_seed
+from koalign.engines.engine import Engine, Question, Request, before_stop, sample_seed
 from koalign.engines.hf_cache import for_samples
 from koalign.engines.hf_scores import Scorer
 from koalign.records import Base, Sample
@@ -33,28 +35,40 @@ class HfEngine(Engine):
 
     name = "hf"
 
-    def __init__(self, model: Any, tokenizer: Any, base: Base, batch_size: int) -> None:
-        """Around a transformers model in eval mode, which requests without an adapter use as it is."""
+    def __init__(
+        self, load: Callable[[], Any], tokenizer: Any, base: Base, batch_size: int
+    ) -> None:
+        """`load`: gives the transformers model in eval mode when it is first needed.
+
+        Requests without an adapter use it as it is.
+        """
         super().__init__(base, tokenizer)
-        self._model = model
+        self._load = load
         self._rows = batch_size
         self._scorer = Scorer()
 
+    @cached_property
+    def _model(self) -> Any:
+        started = time.monotonic()
+        model = self._load()
+        self.start_seconds += time.monotonic() - started
+        return model
+
     def __exit__(self, *_: object) -> None:
-        del self._model
+        vars(self).pop("_model", None)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+    def expect(self, tokens: int) -> None:
+        """Load the model, of whatever many tokens."""
+        _ = self._model
 
     def requests_at_once(self, n: int) -> int:
         """As many as fill `engine.batch_size` rows."""
         return max(1, self._rows // n)
 
-    def score(self, questions: Sequence[Question]) -> Iterator[tuple[int, list[float]]]:
-        """See Engine.score."""
-        for numbers in grouped(questions, lambda question: str(question.adapter)):
-            group = [questions[number] for number in numbers]
-            for place, logprobs in self._scorer.scores(self._with_adapter(group[0].adapter), group):
-                yield numbers[place], logprobs
+    def _score(self, questions: Sequence[Question]) -> Iterator[tuple[int, list[float]]]:
+        return self._scorer.scores(self._with_adapter(questions[0].adapter), questions)
 
     def _with_adapter(self, adapter: Path | None) -> Any:
         if adapter is None:
@@ -63,9 +77,11 @@ class HfEngine(Engine):
             return self._model
         name = self.adapter_id(adapter)
         if not isinstance(self._model, PeftModel):
-            self._model = PeftModel.from_pretrained(self._model, adapter, adapter_name=name)
+            self._model = PeftModel.from_pretrained(
+                self._model, self.folder(adapter), adapter_name=name
+            )
         elif name not in self._model.peft_config:
-            self._model.load_adapter(adapter, adapter_name=name)
+            self._model.load_adapter(self.folder(adapter), adapter_name=name)
         self._model.base_model.enable_adapter_layers()
         self._model.set_adapter(name, inference_mode=True)
         return self._model.eval()

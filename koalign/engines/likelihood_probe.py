@@ -36,7 +36,7 @@ class LikelihoodProbe:
         is the mean length of a text.
         """
         with evaluating(model):
-            engine = HfEngine(model.get_base_model(), self.tokenizer, self.base, self.batch_size)
+            engine = HfEngine(model.get_base_model, self.tokenizer, self.base, self.batch_size)
             measures: dict[str, float] = {}
             for side, questions in self.sides.items():
                 sums = dict(engine.score(questions))

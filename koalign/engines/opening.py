@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from koalign.config.inputs import Model
 from koalign.engines.engine import Engine
 from koalign.records import Base, KoalignError
 from koalign.text.visible import say
+
+ANSWER_SECONDS = 10
+"""In which a cluster takes a connection."""
 
 
 def is_endpoint(model: str) -> bool:
@@ -36,12 +40,18 @@ def open_engine(
             from koalign.adapters.base import load_base, load_tokenizer
             from koalign.engines.hf import HfEngine
 
-            loaded = load_base(model, quantized=False).eval()
-            return HfEngine(loaded, load_tokenizer(model), base, engine.batch_size)
+            def load() -> Any:
+                return load_base(model, quantized=False).eval()
+
+            return HfEngine(load, load_tokenizer(model), base, engine.batch_size)
         case "vllm":
             from koalign.engines.vllm import VllmEngine
 
             return VllmEngine(engine, model, base, folders)
+        case "ray":
+            from koalign.engines.ray import RayEngine
+
+            return RayEngine(engine, model, base, folders, open_engine)
         case _:
             from koalign.engines.scripted import ScriptedEngine
 
@@ -49,8 +59,18 @@ def open_engine(
 
 
 def backend_of(engine: EngineConfig) -> str:
-    """hf, vllm or scripted: what stands for `auto` here. Raises KoalignError where it is not installed."""
+    """What stands for `auto` here, else the backend.
+
+    Raises KoalignError where it is not installed, and for a cluster that does not answer.
+    """
     installed = importlib.util.find_spec("vllm") is not None
+    if engine.backend == "ray":
+        if importlib.util.find_spec("ray") is None:
+            raise KoalignError("engine.backend: ray is not installed; pip install 'koalign[ray]'")
+        if engine.ray.address is None:
+            backend_of(engine.result)
+        else:
+            _refuse_silent(engine.ray.address)
     if engine.backend == "vllm" and not installed:
         raise KoalignError(
             "engine.backend: vllm is not installed; pip install 'koalign[vllm]', or take hf"
@@ -58,6 +78,18 @@ def backend_of(engine: EngineConfig) -> str:
     if engine.backend == "auto":
         return "vllm" if installed else "hf"
     return engine.backend
+
+
+def _refuse_silent(address: str) -> None:
+    """Raises KoalignError for the address of a cluster where nothing listens."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=ANSWER_SECONDS).close()
+    except (OSError, ValueError, OverflowError) as error:
+        raise KoalignError(
+            f"engine.ray.address: no cluster answers at {address} ({error}); `ray start --head` prints the "
+            "address of one, and null is a cluster of this machine"
+        ) from None
 
 
 def describe_base(engine: EngineConfig, model: Model) -> tuple[Base, Any]:
@@ -87,8 +119,8 @@ def tokenizer_of(model: Model, base: Base) -> Any:
 
 
 def precision_of(engine: EngineConfig, model: Model) -> str:
-    """The dtype that the base is held in; `unknown` where there are no weights here."""
-    if is_endpoint(model.path) or engine.backend == "scripted":
+    """The dtype that the base is held in; `unknown` where there are no weights, or elsewhere."""
+    if is_endpoint(model.path) or engine.backend == "scripted" or engine.ray.address:
         return "unknown"
     from koalign.adapters.base import precision_here
 

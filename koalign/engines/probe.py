@@ -57,7 +57,7 @@ class Probe:
     def _answer(self, model: Any) -> dict[str, tuple[Sample, Verdict]]:
         # The model below PEFT: the trainer has put its own autocast around the outer one, and what is
         # to be measured is what an engine will serve.
-        engine = HfEngine(model.get_base_model(), self.tokenizer, self.base, self.batch_size)
+        engine = HfEngine(model.get_base_model, self.tokenizer, self.base, self.batch_size)
         requests = [r for side in self.sides.values() for r in side]
         requests.sort(key=lambda r: (len(r.prompt_ids), r.problem_id))
         answered: dict[str, tuple[Sample, Verdict]] = {}

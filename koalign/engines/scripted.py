@@ -85,8 +85,8 @@ class ScriptedEngine(Engine):
         """A small number, so that the tests see several batches."""
         return 16
 
-    def score(self, questions: Sequence[Question]) -> Iterator[tuple[int, list[float]]]:
-        """See Engine.score; the candidate that the greedy completion begins with is far likelier."""
+    def _score(self, questions: Sequence[Question]) -> Iterator[tuple[int, list[float]]]:
+        """The candidate that the greedy completion begins with is far likelier."""
         for number, question in enumerate(questions):
             greedy = self._texts(question.prompt_ids, question.adapter)[0].strip()
             yield (

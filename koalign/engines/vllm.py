@@ -17,9 +17,10 @@ from koalign.adapters.external import refuse_for_vllm
 from koalign.config.engine import Engine as EngineConfig
 from koalign.config.inputs import Model, Sampling
 from koalign.data.prompting.tokens import stop_ids
-from koalign.engines.engine import Engine, Question, Request, before_stop, grouped, sample_seed
+from koalign.engines.engine import Engine, Question, Request, before_stop, sample_seed
 from koalign.engines.vllm_start import (
     CPU_CACHE,
+    REQUESTS_AT_ONCE,
     Situation,
     allowed_rank,
     arguments,
@@ -30,8 +31,6 @@ from koalign.engines.vllm_start import (
 from koalign.jsonl import read_json
 from koalign.records import Base, KoalignError, Sample
 from koalign.text.visible import say
-
-REQUESTS_AT_ONCE = 512
 
 SHUTDOWN_SECONDS = 30
 FREED = 0.05
@@ -149,14 +148,15 @@ class VllmEngine(Engine):
         the prefix cache serves what questions share, which `prompt_logprobs` would pass by.
         """
         self.expect(max((_longest(question) for question in questions), default=0))
-        for part in grouped(questions, _on_adapter):
-            # In the order of their beginnings, which stand in the cache one after the other.
-            part.sort(key=lambda number: questions[number].prompt_ids)
-            for start in range(0, len(part), REQUESTS_AT_ONCE):
-                numbers = part[start : start + REQUESTS_AT_ONCE]
-                yield from zip(numbers, self._score([questions[n] for n in numbers]), strict=True)
+        yield from super().score(questions)
 
-    def _score(self, questions: Sequence[Question]) -> list[list[float]]:
+    def _score(self, questions: Sequence[Question]) -> list[tuple[int, list[float]]]:
+        # In the order of their beginnings, which stand in the cache one after the other.
+        order = sorted(range(len(questions)), key=lambda number: questions[number].prompt_ids)
+        scores = self._in_order([questions[number] for number in order])
+        return list(zip(order, scores, strict=True))
+
+    def _in_order(self, questions: Sequence[Question]) -> list[list[float]]:
         from vllm import SamplingParams
 
         prefixes: list[tuple[int, tuple[int, ...]]] = []
@@ -197,10 +197,15 @@ class VllmEngine(Engine):
         if adapter is None:
             return None
         name = self.adapter_id(adapter)
-        return LoRARequest(name, lora_number(name), str(adapter))
+        return LoRARequest(name, lora_number(name), str(self.folder(adapter)))
 
     def _batch_key(self, request: Request) -> bool:
-        return _on_adapter(request)
+        """Whether it goes to an adapter and not to the bare base.
+
+        Beside LoRA requests, vLLM 0.32 on the CPU answers a request for the bare base with an adapter's
+        weights; apart it does not.
+        """
+        return request.adapter is not None
 
     def _generate(
         self, requests: Sequence[Request], sampling: Sampling, seed: int, stop: Sequence[str]
@@ -239,15 +244,6 @@ class VllmEngine(Engine):
             text = before_stop(text, stop)
             samples.append(request.sample(index, adapter, text, done.token_ids, logprob, ended))
         return samples
-
-
-def _on_adapter(ask: Request | Question) -> bool:
-    """Whether it goes to an adapter and not to the bare base.
-
-    Beside LoRA requests, vLLM 0.32 on the CPU answers a request for the bare base with an adapter's
-    weights; apart it does not.
-    """
-    return ask.adapter is not None
 
 
 def _steps(question: Question) -> dict[tuple[int, ...], list[int]]:

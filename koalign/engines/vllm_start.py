@@ -17,6 +17,8 @@ from koalign.config.inputs import Model
 from koalign.records import KoalignError
 from koalign.text.visible import say, say_once
 
+REQUESTS_AT_ONCE = 512
+"""Completions of one call: enough to keep the scheduler busy."""
 MAX_LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """vllm/config/lora.py; an adapter's own rank only has to be no greater."""
 STEP = 256

@@ -54,7 +54,7 @@ def _changes(
     least = max(256, 2 ** math.ceil(math.log2(max(1, counts.longest))))
     if least < config.training.row_tokens:
         yield {"training.row_tokens": least}
-    if config.engine.backend != "vllm" and config.engine.batch_size > 8:
+    if config.engine.result.backend != "vllm" and config.engine.batch_size > 8:
         yield {"engine.batch_size": 8}
     if config.probe.batch_size > 8:
         yield {"probe.batch_size": 8}

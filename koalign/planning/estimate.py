@@ -165,7 +165,7 @@ class _Costs:
         device = Device(card.name, card.capability)
         precision = choose_precision(config.model, device, shape.model_type)
         self.width = 4 if precision.base == "float32" else 2  # bytes of a number of the base
-        named = config.engine.backend  # vLLM of another machine need not be installed here
+        named = config.engine.result.backend  # vLLM of another machine need not be installed here
         self.backend = backend_of(config.engine) if named == "auto" else named
         self.rank = config.sft.rank + max(config.abstraction.rank, config.answer.rank)
         machine = Machine(card, shape, self.width, False)

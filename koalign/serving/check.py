@@ -96,7 +96,8 @@ def _of_solve(run: ServedRun) -> Iterator[Stored]:
         return
     plan, problems, section = read_record(folder / PLAN, Plan), _problems(run), config.solve
     exact = section.temperature == section.hint_temperature == 0 or (
-        plan.config["engine"]["backend"] == config.engine.backend and config.engine.backend in EXACT
+        plan.config["engine"]["backend"] == config.engine.result.backend
+        and config.engine.result.backend in EXACT
     )
     if not exact or plan.config["solve"] != section.model_dump(mode="json"):
         return

@@ -162,4 +162,5 @@ STAGE = Stage(
     looks_at=HELD_OUT,
     keeps=PAID,
     version=2,
+    draws=True,
 )

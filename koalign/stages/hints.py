@@ -197,4 +197,5 @@ STAGE = Stage(
     inputs=(*PREPARED, "candidates/hints.jsonl", "dpo/adapter", "engine.script"),
     looks_at=HELD_OUT,
     version=7,
+    draws=True,
 )

@@ -149,7 +149,9 @@ def _evaluation(config: Config) -> tuple[tuple[Stage, ...], tuple[Stage, ...]]:
 def _hint_stages(config: Config) -> tuple[Stage, ...]:
     """The stages on top of the policy; they depend on `teacher` only if it writes the hints."""
     first, *others = HINTS
-    if config.candidates.source != "teacher":
+    if config.candidates.source == "teacher":
+        first = replace(first, draws=False)  # its calls are paid for: one process makes them
+    else:
         first = replace(first, sections=tuple(s for s in first.sections if s != "teacher"))
     return (first, *others)
 

@@ -86,5 +86,6 @@ STAGE = Stage(
     inputs=(*PREPARED, "sft/adapter", "engine.script"),
     looks_at=HELD_OUT,
     version=3,
+    draws=True,
 )
 LONG = replace(STAGE, name="long_samples", run=partial(run, long=True), version=1)

@@ -171,4 +171,5 @@ STAGE = Stage(
         "engine.script",
     ),
     version=8,
+    draws=True,
 )

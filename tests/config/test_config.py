@@ -80,7 +80,7 @@ def test_a_number_in_scientific_notation_is_a_number(text):
         ("sft: {epochs: 0}\n", "k.yaml:1: sft.epochs: expected a number above 0, or auto, found 0"),
         ("dpo: {epochs: auto}\n", "k.yaml:1: dpo.epochs: Input should be a valid number"),
         ("sft:\n  rank: 0\n", "k.yaml:2: sft.rank: Input should be greater than or equal to 1, found 0"),
-        ("engine: {backend: tpu}\n", "k.yaml:1: engine.backend: Input should be 'auto', 'hf', 'vllm' or 'scripted', found 'tpu'"),
+        ("engine: {backend: tpu}\n", "k.yaml:1: engine.backend: Input should be 'auto', 'hf', 'vllm', 'ray' or 'scripted', found 'tpu'"),
         ("data:\n  train: {path: a, fromat: csat}\n", "k.yaml:2: unknown key 'data.train.0.fromat'; did you mean 'data.train.format'?"),
         ("data:\n  train:\n  - a\n  - path: b\n    splt: dev\n", "k.yaml:5: unknown key 'data.train.1.splt'; did you mean 'data.train.split'?"),
         ("sft: {rank: 1}\nsft: {rank: 2}\n", "k.yaml:2: not YAML: key 'sft' is given twice"),

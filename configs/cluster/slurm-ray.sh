@@ -1,0 +1,37 @@
+#!/bin/bash
+# A whole run on several nodes of SLURM: Ray samples on all cards, the first node trains.
+#
+#   sbatch configs/cluster/slurm-ray.sh
+#
+# The folder with koalign.yaml, the run and the base are on a file system that all nodes share. A job that ends
+# early is submitted again and goes on.
+#SBATCH --job-name=koalign-ray
+#SBATCH --nodes=2
+#SBATCH --ntasks-per-node=1
+#SBATCH --gpus-per-node=4
+#SBATCH --cpus-per-task=32
+#SBATCH --exclusive
+#SBATCH --time=24:00:00
+#SBATCH --output=logs/%x-%j.log
+set -euo pipefail
+
+cd "${SLURM_SUBMIT_DIR:-.}"
+source "${KOALIGN_VENV:-.venv}/bin/activate"
+export RAY_USAGE_STATS_ENABLED=0
+
+nodes=($(scontrol show hostnames "$SLURM_JOB_NODELIST"))
+head=$(srun --nodes=1 --ntasks=1 -w "${nodes[0]}" hostname --ip-address | awk '{print $1}')
+port=6379
+srun --overlap --nodes=1 --ntasks=1 -w "${nodes[0]}" \
+    ray start --head --block --node-ip-address="$head" --port=$port --include-dashboard=false &
+for node in "${nodes[@]:1}"; do
+    srun --overlap --nodes=1 --ntasks=1 -w "$node" bash -c "
+        until ray health-check --address $head:$port >/dev/null 2>&1; do sleep 2; done
+        exec ray start --block --address=$head:$port" &
+done
+until [ "$(ray status --address "$head:$port" 2>/dev/null | grep -c ' node_')" -ge "${#nodes[@]}" ]; do
+    sleep 2
+done
+
+koalign run --run-dir "${RUN_DIR:-runs/default}" \
+    -s engine.backend=ray -s engine.ray.address="$head:$port" -s engine.ray.engine=vllm

@@ -1,0 +1,105 @@
+"""shards: --shard: one process draws a part of what a command samples, beside others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from itertools import takewhile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from koalign.cli.options import read_config
+from koalign.records import KoalignError
+from koalign.text.visible import say
+
+if TYPE_CHECKING:
+    from koalign.config.sections import Config
+    from koalign.parts import Shard
+    from koalign.run import Stage
+
+SHARDED = ("dpo-pairs", "abstractions")
+"""Commands of stages that shards can draw; `solve` and `benchmark` have options of their own."""
+ShardOption = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        help="Draw this part alone, such as 3/8, beside others. When all are drawn, leave it out.",
+    ),
+]
+
+
+def read_shard(text: str | None, force: bool) -> Shard | None:
+    """The shard of `--shard`; raises KoalignError for one that is none, and with `--force`."""
+    from koalign.parts import Shard
+
+    if text is None:
+        return None
+    if force:
+        raise KoalignError(
+            "--shard with --force: other shards may be drawing; remove the folder of the stage instead, or "
+            "take another --run-dir"
+        )
+    return Shard.parse(text)
+
+
+def draw_part(
+    command: str,
+    shard: Shard,
+    files: list[Path] | None,
+    settings: list[str] | None,
+    run_dir: Path,
+) -> None:
+    """Draw a part of the stages of a command that sample, as far as the other parts let it."""
+    from koalign.locking import locked
+    from koalign.parts import PartDrawn
+    from koalign.reports.views import describe
+    from koalign.run import execute_part
+    from koalign.stages.pipeline import stages_of
+
+    config = read_config(files, settings)
+    stages = stages_of(command, config)
+    last = max(number for number, stage in enumerate(stages) if stage.draws)
+    with locked(run_dir, shared=True):
+        tell_outdated(stages, config, run_dir)
+        for stage in stages[: last + 1]:
+            title = f"shard {shard}: {stage.name}"
+            try:
+                say(describe(*execute_part(stage, config, run_dir, shard, partial(say, title))))
+            except PartDrawn as drawn:
+                say(f"{title}: {drawn}; the same command goes on when they are")
+                return
+    say(f"shard {shard}: all parts are drawn and merged; go on with `koalign {command}`")
+
+
+@contextmanager
+def drawing(whole: Path, shard: Shard) -> Iterator[Path]:
+    """The folder of a part of what is no stage of a run; says which other parts are not whole."""
+    from koalign.locking import locked
+    from koalign.parts import PartDrawn, refuse_other_total
+
+    part = shard.folder(whole)
+    with locked(whole, shared=True), locked(part):
+        refuse_other_total(whole, shard)
+        try:
+            yield part
+            say(f"shard {shard}: all parts are drawn; the same command without --shard merges them")
+        except PartDrawn as drawn:
+            say(f"shard {shard}: {drawn}")
+
+
+def tell_outdated(stages: Sequence[Stage], config: Config, run_dir: Path) -> None:
+    """Say of the stages before these which were made with other settings or inputs than those of now."""
+    from koalign.run import outdated
+    from koalign.stages.pipeline import stages_of
+
+    chain = stages_of("run", config)
+    for stage in takewhile(lambda stage: stage.name != stages[0].name, chain):
+        if other := outdated(stage, config, run_dir):
+            say(
+                f"{run_dir / stage.name} was made with {other}; it is used as it is, and "
+                f"`koalign {stage.command} --force` makes it again",
+                err=True,
+            )
