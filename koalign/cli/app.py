@@ -15,7 +15,11 @@ import koalign
 from koalign.cli import (
     adapters,
     benchmark,
+<<<<<<< HEAD
     chat,
+=======
+    board,
+>>>>>>> 9373189 (koalign board: all runs below a folder in a browser, or as files)
     compare,
     distill,
     export,
@@ -55,7 +59,7 @@ for _command, _help in {
     _function = OWN_OPTIONS.get(_command) or stage_command(_command)
     app.command(_command, help=_help, rich_help_panel=CHAIN)(_function)
 for _panel, _functions in {
-    "Look": (plan.plan, inspect.show, inspect.preview, init.init, inspect.doctor),
+    "Look": (plan.plan, inspect.show, board.board, inspect.preview, init.init, inspect.doctor),
     "Measure": (benchmark.benchmark, compare.compare, inspect.grade),
     "Make training data": (mine.mine, distill.distill, export.export),
     "Serve": (serve.serve, chat.chat, chat.ask),

@@ -112,11 +112,13 @@ class Source(Section):
     kind: FreeKind | None = None
     """What the problems without choices are, where a row says no `kind`: short (an exact answer), long (a
     text, measured by ROUGE-L) or span; null: long where the median answer of a file has over 40 letters."""
+    redistribute: bool | None = Field(default=None, exclude_if=lambda value: value is None)
+    """false: `koalign board --export` omits its texts; null: so for AI Hub, NIKL, ETRI, KMMLU, KICE."""
 
     @property
     def options(self) -> dict[str, Any]:
         """How it is read, as `read_source` takes it."""
-        return self.model_dump(exclude={"path"})
+        return self.model_dump(exclude={"path", "redistribute"})
 
     @model_validator(mode="before")
     @classmethod

@@ -16,6 +16,12 @@ from koalign.jsonl import on_disk
 from koalign.records import Drop, FreeKind, KoalignError, Problem, Ranking
 from koalign.text.visible import say_once
 
+WITHHELD = frozenset({
+    "aihub-sft", "aihub-rm", "aihub-qa", "etri", "kice", "kmmlu", "kmmlu-pro", "kmmlu-redux",
+    "nikl-culture", "nikl-rule", "nikl-inappropriate", "nikl-logic",
+})  # fmt: skip
+"""Formats of data sets whose texts may not be passed on without their owner, or not changed (CC BY-ND)."""
+
 
 def read_source(
     path: str,

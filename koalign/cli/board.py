@@ -1,0 +1,86 @@
+"""board: `koalign board`: all runs below a folder, in a browser or as files."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from koalign.records import KoalignError
+from koalign.text.visible import say
+
+if TYPE_CHECKING:
+    from koalign.serving.board.site import Site
+
+CACHE = Path(".cache/koalign/board")
+"""Below the home folder: indexes of files, and charts."""
+LEAST = 16
+"""Characters of a token: fewer can be guessed."""
+
+
+def board(
+    runs: Annotated[Path, typer.Argument(help="Folder that holds the runs.")] = Path("runs"),
+    host: Annotated[
+        str,
+        typer.Option(
+            "--host",
+            help="Address to listen on; another than this machine's own needs --token-env.",
+        ),
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="0: any that is free.")
+    ] = 8010,
+    token_env: Annotated[
+        str | None,
+        typer.Option(
+            "--token-env",
+            metavar="NAME",
+            help="Environment variable with the token that a reader must give.",
+        ),
+    ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            "--export",
+            metavar="DIR",
+            help="Write the pages as files instead, without texts that may not be passed on.",
+        ),
+    ] = None,
+) -> None:
+    """Runs, results, exam papers, comparisons and data, as pages to look at."""
+    token = _token(token_env)
+    site = _site(runs)
+    if export is not None:
+        from koalign.serving.board.export import export as write_site
+
+        say(f"{write_site(site, export):,} pages: {export / 'index.html'}")
+        return
+    from koalign.serving.board.server import serve
+
+    serve(site, host, port, token)
+
+
+def _site(runs: Path) -> Site:
+    try:
+        import_module("altair")
+        import_module("fastapi")
+    except ImportError as error:
+        raise KoalignError(
+            f"koalign board needs {error.name}; pip install 'koalign[web]'"
+        ) from None
+    from koalign.serving.board.site import Site
+
+    return Site(runs, Path.home() / CACHE)
+
+
+def _token(name: str | None) -> str:
+    if name is None:
+        return ""
+    token = os.environ.get(name, "")
+    if len(token) < LEAST:
+        state = f"has {len(token)} characters" if token else "is not set"
+        raise KoalignError(f"--token-env {name}: {state}; set it to {LEAST} characters or more")
+    return token

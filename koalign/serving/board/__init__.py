@@ -1,0 +1,1 @@
+"""board: one local site, read-only, for all runs below a folder."""

@@ -1,0 +1,67 @@
+"""export: the pages of the board -> a folder of files that opens without a server."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from html import unescape
+from os.path import relpath
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from koalign.jsonl import write_atomically
+from koalign.records import KoalignError, content_hash
+from koalign.serving.board.app import STATIC
+from koalign.serving.board.pages.routes import page_at
+from koalign.serving.board.site import LANGUAGES, Site, View
+
+_LINK = re.compile(r'(<[^<>]*\s(?:href|src)=")(/[^"]*)(")')
+START = """<!doctype html>
+<html lang="ko"><meta charset="utf-8"><meta http-equiv="refresh" content="0; url=ko/index.html">
+<title>koalign</title><a href="ko/index.html">한국어</a> <a href="en/index.html">English</a></html>
+"""
+
+
+def export(site: Site, folder: Path) -> int:
+    """Write every page that can be reached from the two start pages; returns how many there are.
+
+    Raises KoalignError for a folder that holds something.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise KoalignError(f"--export {folder}: is there and not empty; take another, or remove it")
+    waiting = [f"/{lang}/" for lang in LANGUAGES]
+    seen = set(map(_file, waiting))
+    while waiting:
+        address = waiting.pop()
+        html = _page(site, address)
+        for link in _LINK.finditer(html):
+            target = unescape(link[2])
+            if not target.startswith("/static/") and _file(target) not in seen:
+                seen.add(_file(target))
+                waiting.append(target)
+        file = _file(address)
+        write_atomically(folder / file, _LINK.sub(lambda m, file=file: _relative(m, file), html))  # type: ignore[misc]
+    shutil.copytree(STATIC, folder / "static")
+    write_atomically(folder / "index.html", START)
+    return len(seen)
+
+
+def _page(site: Site, address: str) -> str:
+    parts = urlsplit(address)
+    _, lang, path = unquote(parts.path).split("/", 2)
+    page, arguments = page_at(path)
+    view = View(site, lang, path, dict(parse_qsl(parts.query)), exporting=True)
+    return site.render(view, page, **arguments)[1]
+
+
+def _file(address: str) -> str:
+    """`/ko/run/x?page=2` -> `ko/run/x/` and a name for the query."""
+    parts = urlsplit(address)
+    name = content_hash(sorted(parse_qsl(parts.query))) if parts.query else "index"
+    return f"{unquote(parts.path).strip('/')}/{name}.html"
+
+
+def _relative(link: re.Match[str], file: str) -> str:
+    address = unescape(link[2])
+    target = address.lstrip("/") if address.startswith("/static/") else _file(address)
+    return f"{link[1]}{relpath(target, Path(file).parent)}{link[3]}"

@@ -1,0 +1,238 @@
+"""site: an address below /ko or /en -> a page; what the server and the export have in common."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlencode
+
+import jinja2
+import numpy as np
+
+from koalign.data.formats.sources import WITHHELD
+from koalign.hashing import PLAN
+from koalign.records import KoalignError
+from koalign.serving.board.charts import Charts
+from koalign.serving.board.lines import Lines, Row, open_lines
+from koalign.serving.board.runs import Found, Root, Run
+from koalign.serving.board.states import read_object
+from koalign.serving.board.words import translated
+from koalign.text.visible import visible
+
+LANGUAGES = ("ko", "en")
+PAGE = 50
+"""Items on a page."""
+EXPORTED_PAGES = 20
+"""Pages of one list that an export holds."""
+CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+class NotThere(KoalignError):
+    """An address without a page; the message says what is missing."""
+
+
+class Reply(NamedTuple):
+    """What a page function answers."""
+
+    template: str
+    context: dict[str, Any]
+
+
+class Pager(NamedTuple):
+    """Which of so many items a page shows; pages count from 1."""
+
+    total: int
+    page: int
+
+    @property
+    def pages(self) -> int:
+        return max(1, math.ceil(self.total / PAGE))
+
+    @property
+    def start(self) -> int:
+        return (self.page - 1) * PAGE
+
+    @property
+    def stop(self) -> int:
+        return min(self.total, self.page * PAGE)
+
+
+class Site:
+    """The runs' root with its caches and templates."""
+
+    def __init__(self, root: Path, cache: Path, solve_at: str = "") -> None:
+        self.root, self._cache, self.solve_at = Root(root), cache, solve_at
+        self.charts = Charts(cache / "charts")
+        self.jinja = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(TEMPLATES),
+            autoescape=True,
+            finalize=lambda value: visible(value) if type(value) is str else value,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self.jinja.globals |= {"circled": circled, "len": len, "zip": zip}
+        self.jinja.filters |= {
+            "share": share,
+            "points": signed,
+            "duration": duration,
+            "comma": comma,
+        }
+
+    def lines(self, path: Path) -> Lines:
+        """A JSONL file below the root. Raises NotThere where there is none."""
+        if not self.root.inside(path).is_file():
+            raise NotThere(f"{path.name}: not there yet")
+        return open_lines(path, self._cache / "lines")
+
+    def render(self, view: View, page: Callable[..., Reply], **arguments: str) -> tuple[int, str]:
+        """Status and HTML; what is missing or damaged is told on a page of its own."""
+        try:
+            reply, status = page(view, **arguments), 200
+        except KoalignError as error:
+            status = 404 if isinstance(error, NotThere) else 200
+            reply = Reply("notice.html", {"message": str(error), "run": None})
+        context = {"view": view, "t": view.t, "run": None, **reply.context}
+        return status, self.jinja.get_template(reply.template).render(context)
+
+
+@dataclass(frozen=True)
+class View:
+    """One request: the language, the address and its query."""
+
+    site: Site
+    lang: str
+    path: str
+    query: Mapping[str, str]
+    exporting: bool = False
+
+    def t(self, text: str, **values: object) -> str:
+        """The text in the language of the page, with the values put in."""
+        said = translated(text) if self.lang == "ko" else text
+        return said.format(**values) if values else said
+
+    def url(self, path: str = "", **query: object) -> str:
+        """The address of a page; empty values are left out."""
+        kept = {key: value for key, value in query.items() if value not in ("", None)}
+        end = f"?{urlencode(kept)}" if kept else ""
+        return f"/{self.lang}/{quote(path)}{end}"
+
+    def here(self, **changes: object) -> str:
+        """This page with other values in its query, from the first item on."""
+        kept = {key: value for key, value in self.query.items() if key != "page"}
+        return self.url(self.path, **{**kept, **changes})
+
+    @property
+    def other_language(self) -> str:
+        lang = "en" if self.lang == "ko" else "ko"
+        return replace(self, lang=lang).url(self.path, **self.query)
+
+    @cached_property
+    def found(self) -> Found:
+        return self.site.root.find()
+
+    def run(self, slug: str) -> Run:
+        """Raises NotThere for a run that is not below the root."""
+        if slug not in self.found.runs:
+            known = ", ".join(list(self.found.runs)[:5]) or self.t("no run")
+            raise NotThere(
+                self.t("There is no run {slug} here; there are: {known}", slug=slug, known=known)
+            )
+        return self.found.runs[slug]
+
+    def value(self, name: str, known: Sequence[str], default: str = "") -> str:
+        """A value of the query, if it is one of these."""
+        value = self.query.get(name, "")
+        return value if value in known else default
+
+    def pager(self, total: int) -> Pager:
+        """The page that the query asks for; beyond the last: the last."""
+        asked = self.query.get("page", "")
+        page = int(asked) if asked.isdecimal() and len(asked) < 10 else 1
+        return Pager(total, min(max(1, page), Pager(total, 1).pages))
+
+    def picked(self, lines: Lines, mask: np.ndarray | None) -> tuple[Pager, list[tuple[int, Row]]]:
+        """The page's lines with their numbers from 0: all, or those where the mask is true."""
+        if mask is None:
+            pager = self.pager(len(lines))
+            rows = lines.rows(pager.start, pager.stop)
+            return pager, list(enumerate(rows, start=pager.start))
+        numbers = np.flatnonzero(mask)
+        pager = self.pager(len(numbers))
+        wanted = numbers[pager.start : pager.stop].tolist()
+        return pager, list(zip(wanted, lines.at(wanted), strict=True))
+
+    @property
+    def charts(self) -> Charts:
+        return self.site.charts
+
+    def hides(self, run: Run, *splits: str) -> bool:
+        """Whether this is an export, and a source of these splits may not be passed on."""
+        return self.exporting and bool(withheld_splits(run.path) & {*splits})
+
+
+def withheld_splits(run: Path) -> set[str]:
+    """The splits of a run with a source that is marked, or whose format may not be passed on.
+
+    All where nothing says what the run was made of.
+    """
+    plan = read_object(run / "prepare" / PLAN)
+    report = read_object(run / "prepare" / "report.json")
+    data = plan.get("config", {}).get("data", {})
+    if not data or not report:
+        return {"train", "dev", "test"}
+    marked = set()
+    for source in report.get("sources", ()):
+        own = [s for s in data.get(source["split"]) or () if s.get("path") == source["path"]]
+        said = next((s["redistribute"] for s in own if s.get("redistribute") is not None), None)
+        built_in = str(source["path"]).startswith("builtin:")
+        formats = set() if built_in else {file["format"] for file in source.get("files", ())}
+        if said is False or (said is None and formats & WITHHELD):
+            marked.add(source["split"])
+    return marked | ({"dev"} if "train" in marked else set())
+
+
+def circled(number: object) -> str:
+    """`③` of 3 or "3"; anything else as it is."""
+    text = str(number)
+    known = text.isdecimal() and len(text) < 3 and 1 <= int(text) <= len(CIRCLED)
+    return CIRCLED[int(text) - 1] if known else text
+
+
+def share(value: float | None, digits: int = 1) -> str:
+    """`62.5 %` of 0.625; a dash for none."""
+    return "–" if value is None else f"{100 * value:.{digits}f} %"
+
+
+def percents(value: float | None, low: float | None, high: float | None) -> dict[str, float]:
+    """A share and its interval in per cent, for a chart; without an interval the value alone."""
+    middle = 100 * (value or 0.0)
+    ends = (middle if end is None else 100 * end for end in (low, high))
+    return {
+        "value": round(middle, 2),
+        **{k: round(e, 2) for k, e in zip(("low", "high"), ends, strict=True)},
+    }
+
+
+def signed(value: float | None) -> str:
+    """`+1.2` points of 0.012; a dash for none."""
+    return "–" if value is None else f"{round(100 * value, 1) + 0.0:+.1f}".replace("-", "−")
+
+
+def duration(seconds: float) -> str:
+    """`1:02:03`, `2:03`, `3.1 s`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def comma(value: float | None) -> str:
+    """`12,345`; a dash for none."""
+    return "–" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"

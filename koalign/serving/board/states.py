@@ -1,0 +1,135 @@
+"""states: the files of a run's stages -> what is done, running, unfinished, stale or damaged."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from koalign.hashing import MANIFEST, PLAN
+from koalign.manifests import command_of
+from koalign.records import content_hash
+
+LOCKS = Path("/proc/locks")
+RECENT = 120
+"""Seconds since the last write within which an unfinished stage counts as running, where the system
+does not say who holds a lock."""
+LARGEST = 1 << 26
+"""Bytes of a JSON file that is read whole."""
+
+
+@dataclass(frozen=True)
+class StageState:
+    """One stage of a run, as its files say."""
+
+    name: str
+    state: str
+    """done, running, unfinished, stale, or damaged."""
+    why: str = ""
+    seconds: float = 0
+    peak_mb: float = 0
+    gpu_mb: float = 0
+    cost: float = 0
+    counts: Mapping[str, int] = field(default_factory=dict)
+    koalign: str = ""
+    device: str = ""
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object of a file; empty where there is none that can be read."""
+    try:
+        if path.stat().st_size > LARGEST:
+            return {}
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def stages_of(folder: Path, names: list[str], locked: bool | None) -> Iterator[StageState]:
+    manifests = {name: read_object(folder / name / MANIFEST) for name in names}
+    made: dict[str, set[str]] = defaultdict(set)
+    for manifest in manifests.values():
+        for file, digest in _made(manifest).items():
+            made[file].add(digest)
+    started = False
+    for name in names:
+        manifest, command = manifests[name], command_of(folder / name)
+        if not manifest:
+            exists = (folder / name / MANIFEST).exists()
+            running = not exists and not started and _is_running(folder / name, locked)
+            started = started or running
+            state = "damaged" if exists else "running" if running else "unfinished"
+            yield StageState(name, state, f"koalign {command}")
+            continue
+        inputs = read_object(folder / name / PLAN).get("inputs", {})
+        changed = [
+            key for key, digest in (inputs.items() if isinstance(inputs, dict) else ())
+            if (known := made.get(key.partition("/")[2])) and digest not in known
+            and manifests.get(key.partition("/")[0])
+        ]  # fmt: skip
+        try:
+            yield StageState(
+                name,
+                "stale" if changed else "done",
+                f"{', '.join(changed)}: koalign {command} --force" if changed else "",
+                seconds=float(manifest["seconds"]),
+                peak_mb=float(manifest["peak_memory_mb"]),
+                gpu_mb=float(manifest.get("peak_gpu_memory_mb", 0)),
+                cost=sum(v for k, v in manifest["metrics"].items() if k.endswith("cost")),
+                counts={str(k): int(v) for k, v in manifest["counts"].items()},
+                koalign=str(manifest["koalign"]),
+                device=str(manifest.get("device", "")),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError):
+            yield StageState(name, "damaged", f"koalign {command} --force")
+
+
+def _made(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Each output of a stage and each folder at its top -> hash, as a plan names its inputs."""
+    outputs = manifest.get("outputs")
+    if not isinstance(outputs, dict):
+        return {}
+    folders: dict[str, dict[str, str]] = defaultdict(dict)
+    for path, digest in outputs.items():
+        top, _, rest = path.partition("/")
+        if rest:
+            folders[top][rest] = digest
+    return {**outputs, **{top: content_hash(files) for top, files in folders.items()}}
+
+
+def _is_running(stage: Path, locked: bool | None) -> bool:
+    if locked is not None:
+        return locked
+    newest = max((modified_at(path) for path in stage.rglob("*")), default=0.0)
+    return time.time() - newest < RECENT
+
+
+def held_inodes() -> set[int] | None:
+    """The inodes of files that some process has locked; none: the system does not say."""
+    try:
+        lines = LOCKS.read_text("utf-8").splitlines()
+    except OSError:
+        return None
+    fields = (line.split() for line in lines)
+    return {int(f[5].rpartition(":")[2]) for f in fields if len(f) > 5 and f[1] == "FLOCK"}
+
+
+def is_held(folder: Path, held: set[int] | None) -> bool | None:
+    if held is None:
+        return None
+    try:
+        return (folder / ".lock").stat().st_ino in held
+    except OSError:
+        return False
+
+
+def modified_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
