@@ -64,6 +64,18 @@ def test_facets_and_ids_find_their_lines(tmp_path):
     assert lines.number_of("nobody") is None
 
 
+@given(st.lists(st.text(), max_size=20), st.text())
+def test_a_field_is_found_in_the_bytes_as_in_the_json(tmp_path_factory, values, other):
+    folder = tmp_path_factory.mktemp("fields")
+    rows = [
+        {"text": f'"subject": "{other}" \\"subject\\": ', "subject": v, "more": other}
+        for v in values
+    ]
+    lines = open_lines(written(folder / "a.jsonl", [*rows, {"text": "none"}]), folder / "cache")
+    labels, codes = lines.field("subject")
+    assert [labels[code] for code in codes] == [*values, ""]
+
+
 def test_a_damaged_line_is_told_and_the_others_stay(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_bytes(b'{"id": "a"}\nnot json\n[1]\n{"id": "d"}\n')

@@ -52,16 +52,32 @@ class Lines:
         """The lines of these numbers, from 0."""
         return [row for number in numbers for row in self.rows(number, number + 1)]
 
+    def field(self, name: str) -> tuple[list[str], np.ndarray]:
+        """As `facet` by the text of a field, which no record inside of the record has too.
+
+        Found in the bytes, ten times as fast: inside of a JSON string no quote stands bare.
+        """
+        written = re.compile(b'"%s": ("(?:[^"\\\\]|\\\\.)*")' % name.encode())
+
+        def label(line: bytes) -> str:
+            found = written.search(line, max(0, line.rfind(b'"%s": "' % name.encode())))
+            return str(json.loads(found[1])) if found else ""
+
+        return self._labelled(name, label)
+
     def facet(self, name: str, label: Callable[[Row], str]) -> tuple[list[str], np.ndarray]:
         """The labels of all lines, and for each line the place of its own; kept beside the index."""
+        return self._labelled(name, lambda line: label(parsed(line, 0)))
+
+    def _labelled(self, name: str, label: Callable[[bytes], str]) -> tuple[list[str], np.ndarray]:
         kept = self._cache.with_name(f"{self._cache.stem}.{name}.npz")
         if (known := _load(kept, self._state)) is not None:
             return known["labels"].tolist(), known["codes"]
         places: dict[str, int] = {}
         codes = np.zeros(len(self), np.int32)
         for start in range(0, len(self), 10_000):
-            for n, row in enumerate(self.rows(start, start + 10_000), start=start):
-                codes[n] = places.setdefault(label(row), len(places))
+            for n, line in enumerate(self.raw(start, start + 10_000), start=start):
+                codes[n] = places.setdefault(label(line), len(places))
         labels = np.array(list(places), dtype=np.str_)
         _save(kept, self._state, labels=labels, codes=codes)
         return labels.tolist(), codes

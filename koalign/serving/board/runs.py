@@ -177,29 +177,29 @@ class Root:
             names = names_in(folder, None)
         except OSError:
             names = []
-        state = _signature(folder, names), is_held(folder, held)
+        times, locked = _modified(folder, names), is_held(folder, held)
+        state = (tuple(names), times, locked)
         known = self._known.get(folder)
-        if known is None or known[0] != state or is_held(folder, held) is None:
-            known = self._known[folder] = state, self._read(folder, names, is_held(folder, held))
+        if known is None or known[0] != state or locked is None:
+            run = self._read(folder, names, locked, max(times, default=0.0))
+            known = self._known[folder] = (state, run)
         return known[1]
 
-    def _read(self, folder: Path, names: list[str], locked: bool | None) -> Run:
+    def _read(self, folder: Path, names: list[str], locked: bool | None, modified: float) -> Run:
         name = self._name(folder)
         results = folder / "evaluate" / "results.json"
-        rows = {} if not self._is_inside(results) else read_object(results)
-        newest = max(
-            (modified_at(folder / n / f) for n in names for f in (MANIFEST, PLAN)), default=0.0
-        )
+        rows = read_object(results) if self._is_inside(results) else {}
         stages = tuple(stages_of(folder, names, locked))
-        return Run(_slug(name), name, folder, stages, rows, newest)
+        return Run(_slug(name), name, folder, stages, rows, modified)
 
     def _is_inside(self, path: Path) -> bool:
         return path.resolve().is_relative_to(self.path)
 
 
-def _signature(folder: Path, names: list[str]) -> tuple[Any, ...]:
-    files = [folder / name / file for name in names for file in (MANIFEST, PLAN)]
-    return tuple(map(modified_at, (*files, folder / "evaluate" / "results.json")))
+def _modified(folder: Path, names: list[str]) -> tuple[float, ...]:
+    """When each file was written that a run's page stands on; 0 for none."""
+    files = [f"{folder}/{name}/{file}" for name in names for file in (MANIFEST, PLAN)]
+    return tuple(map(modified_at, (*files, f"{folder}/evaluate/results.json")))
 
 
 def _is_run(children: Mapping[str, os.DirEntry[str]]) -> bool:

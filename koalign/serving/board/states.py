@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -128,8 +129,9 @@ def is_held(folder: Path, held: set[int] | None) -> bool | None:
         return False
 
 
-def modified_at(path: Path) -> float:
+def modified_at(path: Path | str) -> float:
+    """When a file was last written; 0 for none."""
     try:
-        return path.stat().st_mtime
+        return os.stat(path).st_mtime
     except OSError:
         return 0.0

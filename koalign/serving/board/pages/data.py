@@ -41,7 +41,7 @@ def dropped(view: View, slug: str) -> Reply:
         raise NotThere(view.t("No stage of this run has written down drops yet."))
     stage = view.value("stage", stages, stages[0])
     lines = view.site.lines(run.path / stage / "dropped.jsonl")
-    reasons, codes = lines.facet("reason", lambda row: str(row.get("reason", "")))
+    reasons, codes = lines.field("reason")
     reason = view.value("reason", reasons)
     pager, rows = view.picked(lines, codes == reasons.index(reason) if reason else None)
     counts = {name: int((codes == n).sum()) for n, name in enumerate(reasons)}

@@ -42,7 +42,7 @@ def exam(view: View, slug: str) -> Reply:
     systems = run.evaluations if split == "test" else []
     of = view.value("of", systems, run.last_step if systems else "")
     answers = view.site.lines(predictions_of(run, of)) if of else None
-    subjects, codes = lines.facet("subject", lambda row: str(row.get("subject", "")))
+    subjects, codes = lines.field("subject")
     subject = view.value("subject", subjects)
     only = view.value("only", OUTCOMES) if answers else ""
     mask = None

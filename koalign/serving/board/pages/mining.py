@@ -29,7 +29,7 @@ def pairs(view: View, slug: str) -> Reply:
     rounds = [s.name for s in run.stages if s.name.partition("-")[0] == "pairs"]
     stage = view.value("round", rounds, rounds[0] if rounds else "pairs")
     lines = view.site.lines(run.path / stage / "pairs.jsonl")
-    reasons, codes = lines.facet("reason", lambda row: str(row.get("reason", "")))
+    reasons, codes = lines.field("reason")
     reason = view.value("reason", reasons)
     pager, rows = view.picked(lines, codes == reasons.index(reason) if reason else None)
     reference = run.path / stage.replace("pairs", "reference") / "logps.safetensors"
