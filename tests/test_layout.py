@@ -129,7 +129,7 @@ def test_no_file_tells_two_stories():
     "arguments",
     [
         ["--help"],
-        *([name, "--help"] for name in ("sft", "run", "solve", "show", "serve", "chat")),
+        *([name, "--help"] for name in ("sft", "run", "solve", "show", "serve", "chat", "board")),
         ["plan", "--gpu", "24GB", "--model", "Qwen/Qwen3-8B"],
     ],
 )

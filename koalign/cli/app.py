@@ -15,11 +15,8 @@ import koalign
 from koalign.cli import (
     adapters,
     benchmark,
-<<<<<<< HEAD
-    chat,
-=======
     board,
->>>>>>> 9373189 (koalign board: all runs below a folder in a browser, or as files)
+    chat,
     compare,
     distill,
     export,
