@@ -218,7 +218,7 @@ def test_the_command_line_options_are_frozen():
         "ask": {"question", "--model", "--url", "--token-env", "-c", "-s", "--run-dir"},
         "adapters": set(),
         "show": {"run", "--json", "-c", "-s"},
-        "board": {"runs", "--host", "--port", "--token-env", "--export"},
+        "board": {"runs", "--host", "--port", "--token-env", "--server", "--export"},
         "preview": {"number", "-c", "-s"},
         "init": {"path", "--data"},
         "doctor": set(),

@@ -41,6 +41,10 @@ def board(
             help="Environment variable with the token that a reader must give.",
         ),
     ] = None,
+    server: Annotated[
+        str | None,
+        typer.Option("--server", metavar="URL", help="A `koalign serve` to try problems on."),
+    ] = None,
     export: Annotated[
         Path | None,
         typer.Option(
@@ -52,7 +56,7 @@ def board(
 ) -> None:
     """Runs, results, exam papers, comparisons and data, as pages to look at."""
     token = _token(token_env)
-    site = _site(runs)
+    site = _site(runs, server)
     if export is not None:
         from koalign.serving.board.export import export as write_site
 
@@ -63,7 +67,7 @@ def board(
     serve(site, host, port, token)
 
 
-def _site(runs: Path) -> Site:
+def _site(runs: Path, server: str | None) -> Site:
     try:
         import_module("altair")
         import_module("fastapi")
@@ -71,9 +75,15 @@ def _site(runs: Path) -> Site:
         raise KoalignError(
             f"koalign board needs {error.name}; pip install 'koalign[web]'"
         ) from None
+    from koalign.config.inputs import refuse_secrets
     from koalign.serving.board.site import Site
 
-    return Site(runs, Path.home() / CACHE)
+    if server is not None:
+        try:
+            refuse_secrets(server, "no address")
+        except ValueError as error:
+            raise KoalignError(f"--server {server}: {error}") from None
+    return Site(runs, Path.home() / CACHE, (server or "").rstrip("/").removesuffix("/v1"))
 
 
 def _token(name: str | None) -> str:

@@ -6,8 +6,10 @@ import base64
 import json
 import re
 import shutil
+import threading
 from html import escape
 from html.parser import HTMLParser
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -372,6 +374,43 @@ def test_an_export_opens_without_a_server_and_keeps_marked_texts_back(
     assert closed
     assert not [f for f in closed if texts.search(f.read_text("utf-8"))]
     assert [f for f in files if "/open" in str(f) and texts.search(f.read_text("utf-8"))]
+
+
+class Solver(BaseHTTPRequestHandler):
+    """Answers `/v1/solve` as `koalign serve`, and refuses a question of `no`."""
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        refused = body["question"] == "no"
+        answer = {
+            "answer": "2", "probabilities": {"1": 0.25, "2": 0.75}, "abstraction": f"{SCRIPT} 실마리", "votes": {"2": 3},
+            "why": None, "text": "정답: 2", "tokens": {},
+        }  # fmt: skip
+        reply = json.dumps(
+            {"error": {"message": "too long: 9 tokens"}} if refused else answer
+        ).encode()
+        self.send_response(400 if refused else 200)
+        self.send_header("Content-Length", str(len(reply)))
+        self.end_headers()
+        self.wfile.write(reply)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_problem_goes_to_the_server_and_its_faults_are_told(tmp_path, drawn):
+    with HTTPServer(("127.0.0.1", 0), Solver) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        at = f"http://127.0.0.1:{server.server_port}"
+        site = TestClient(board_app(Site(tmp_path, drawn, at)), base_url=LOCAL)
+        shown = site.get(
+            "/ko/try", params={"question": "사는 곳은?", "choices": "서울\r\n부산"}
+        ).text
+        assert "실마리" in shown and "75.0 %" in shown and "②" in shown
+        assert "<script>alert" not in shown
+        assert "too long: 9 tokens" in site.get("/ko/try", params={"question": "no"}).text
+        server.shutdown()
+    assert "no answer" in site.get("/ko/try", params={"question": "q"}).text
 
 
 def test_every_text_of_the_board_has_its_korean():

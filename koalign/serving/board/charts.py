@@ -17,8 +17,8 @@ from markupsafe import Markup
 from koalign.records import content_hash
 from koalign.text.visible import visible
 
-WIDTH = 460
-ROW = 24
+WIDTH = 400
+ROW = 26
 """Height of a row with a name, in pixels."""
 STEP, CONTROL = "#0072b2", "#c25a00"
 """Told apart by the colour-blind (after Okabe and Ito), and at 3:1 on white and on the dark page."""
@@ -27,7 +27,7 @@ SPOTS = (*SERIES, "#8a7a00", "#7f7fd0", "#a0643c", "#6d8f9b")
 """Of clusters; the ninth begins again, and the shape tells them apart."""
 LONGEST = 40
 """Letters of a name beside a chart."""
-VERSION = 2
+VERSION = 3
 """Raised when the same rows are to be drawn otherwise."""
 _MARK = re.compile(
     r'<(path|line|rect|circle)( aria-label="([^"]*)" role="graphics-symbol"[^>]*?)/>'
@@ -147,10 +147,10 @@ def _configured(chart: Any, kind: str) -> Any:
         chart.properties(background="transparent")
         .configure(font="system-ui, sans-serif")
         .configure_axis(
-            **ink, gridColor="#8885", domainColor="#888", tickColor="#888", labelFontSize=12,
-            titleFontSize=12, titleFontWeight="normal", labelLimit=300,
+            **ink, gridColor="#8885", domainColor="#888", tickColor="#888", labelFontSize=13,
+            titleFontSize=13, titleFontWeight="normal", labelLimit=300,
         )
-        .configure_legend(**ink, labelFontSize=12, titleFontSize=12, symbolOpacity=1, columnPadding=24)
+        .configure_legend(**ink, labelFontSize=13, titleFontSize=13, symbolOpacity=1, columnPadding=24)
         .configure_view(stroke="#8885" if kind == "scatter" else None)
     )  # fmt: skip
 
@@ -205,7 +205,7 @@ def _bars(rows: Rows, axis: str) -> Any:
     drawn = base.mark_bar(height={"band": 0.7}).encode(
         color=alt.Color("series:N", title=None, scale=colours, legend=legend)
     )
-    label = base.mark_text(align="left", dx=4, color="currentColor", fontSize=12)
+    label = base.mark_text(align="left", dx=4, color="currentColor", fontSize=13)
     return _in_rows(drawn + label.encode(text=alt.Text("value:Q", format=",.4~g")), rows)
 
 
@@ -213,7 +213,7 @@ def _histogram(rows: Rows, axes: tuple[str, str], line: float | None) -> Any:
     alt = _altair()
     drawn = (
         alt.Chart(_data(rows))
-        .mark_bar(color=STEP, stroke="#8888", strokeWidth=0.5)
+        .mark_bar(color=STEP, binSpacing=0)
         .encode(
             x=alt.X("start:Q", bin="binned", title=axes[0]), x2="end:Q",
             y=alt.Y("value:Q", title=axes[1], axis=alt.Axis(tickMinStep=1)),

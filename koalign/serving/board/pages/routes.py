@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from koalign.serving.board.pages.attempt import attempt
 from koalign.serving.board.pages.bias import bias
 from koalign.serving.board.pages.compare import compare
 from koalign.serving.board.pages.data import data, dropped, leaks
@@ -16,6 +17,7 @@ from koalign.serving.board.site import NotThere, Reply, View
 ROUTES: dict[str, Callable[..., Reply]] = {
     "": runs,
     "compare": compare,
+    "try": attempt,
     "bench/{bench}": bias,
     "run/{slug}": run,
     "run/{slug}/results": results,
