@@ -27,7 +27,7 @@ SPOTS = (*SERIES, "#8a7a00", "#7f7fd0", "#a0643c", "#6d8f9b")
 """Of clusters; the ninth begins again, and the shape tells them apart."""
 LONGEST = 40
 """Letters of a name beside a chart."""
-VERSION = 3
+VERSION = 4
 """Raised when the same rows are to be drawn otherwise."""
 _MARK = re.compile(
     r'<(path|line|rect|circle)( aria-label="([^"]*)" role="graphics-symbol"[^>]*?)/>'
@@ -171,7 +171,7 @@ def _intervals(rows: Rows, axis: str, zero: bool) -> Any:
     scale = alt.Scale(zero=zero, nice=True)
     layers = [
         base.mark_rule(strokeWidth=3).encode(
-            x=alt.X("low:Q", title=axis, scale=scale), x2="high:Q"
+            x=alt.X("low:Q", title=axis, scale=scale, axis=alt.Axis(tickCount=6)), x2="high:Q"
         ),
         base.mark_point(filled=True, size=90, opacity=1).encode(
             x="value:Q",

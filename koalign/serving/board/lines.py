@@ -72,15 +72,15 @@ class Lines:
     def _labelled(self, name: str, label: Callable[[bytes], str]) -> tuple[list[str], np.ndarray]:
         kept = self._cache.with_name(f"{self._cache.stem}.{name}.npz")
         if (known := _load(kept, self._state)) is not None:
-            return known["labels"].tolist(), known["codes"]
+            return json.loads(str(known["labels"])), known["codes"]
         places: dict[str, int] = {}
         codes = np.zeros(len(self), np.int32)
         for start in range(0, len(self), 10_000):
             for n, line in enumerate(self.raw(start, start + 10_000), start=start):
                 codes[n] = places.setdefault(label(line), len(places))
-        labels = np.array(list(places), dtype=np.str_)
+        labels = np.array(json.dumps(list(places)))  # NumPy would cut a NUL off the end of a text
         _save(kept, self._state, labels=labels, codes=codes)
-        return labels.tolist(), codes
+        return list(places), codes
 
     def number_of(self, name: str) -> int | None:
         """The first line whose `id` or `problem_id` this is."""
