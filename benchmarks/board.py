@@ -19,10 +19,10 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
+from koalign.manifests import PRODUCERS
 from koalign.records import Problem
 from koalign.serving.board.pages.routes import page_at
 from koalign.serving.board.site import Site, View
-from koalign.stages.pipeline import PRODUCERS
 
 LIMITS = {"first page, s": 0.3, "index of 300 MB, s": 1.0, "page of a large file, s": 0.05}
 
