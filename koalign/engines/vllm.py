@@ -162,7 +162,7 @@ class VllmEngine(Engine):
         prefixes: list[tuple[int, tuple[int, ...]]] = []
         params = []
         for number, question in enumerate(questions):
-            for prefix, nexts in _steps(question).items():
+            for prefix, nexts in steps_of(question).items():
                 prefixes.append((number, prefix))
                 params.append(
                     SamplingParams(
@@ -246,7 +246,7 @@ class VllmEngine(Engine):
         return samples
 
 
-def _steps(question: Question) -> dict[tuple[int, ...], list[int]]:
+def steps_of(question: Question) -> dict[tuple[int, ...], list[int]]:
     """Each proper prefix of a candidate, the empty one included -> the tokens that follow it."""
     steps: dict[tuple[int, ...], dict[int, None]] = {}
     for candidate in question.candidates:

@@ -1,0 +1,178 @@
+"""What `koalign serve` adds to the two engine calls of its chain: latency at 1, 8 and 64 clients.
+
+    .venv/bin/python benchmarks/serve.py RUN [--engine hf|scripted|vllm] [--problems 64] [--clients 1 8 64]
+        [--rounds 3] [--json]
+
+RUN is the folder of a finished run; koalign.yaml of the current folder is its config, or the built-in
+example. Problems of its test split are answered by `koalign`: a hint, then the answer with it, greedily.
+
+    direct    the two calls alone: prompts made beforehand, no server; for vllm `vllm serve` alone, asked
+              with token ids over HTTP by as many clients
+    serve     a `koalign serve` of its own process, asked at /v1/chat/completions by as many clients
+
+A client asks its next problem when it has the answer to the last. Milliseconds are of a problem, p50 and
+p95 over all rounds; `added` is serve over direct at p50. Both sides batch what waits, by the same queue.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from koalign.answering.solving import Solver
+from koalign.config.files import load_config
+from koalign.engines.opening import open_engine
+from koalign.jsonl import read_jsonl
+from koalign.records import Problem
+from koalign.serving.queue import Backend, EngineQueue
+from koalign.serving.served import CHAIN, ServedRun, open_run
+
+Ask = Callable[[Problem], Awaitable[Any]]
+
+
+async def latencies(ask: Ask, problems: Sequence[Problem], clients: int) -> list[float]:
+    """Seconds of each problem, asked by so many clients."""
+    left, seconds = iter(problems), []
+
+    async def client() -> None:
+        for problem in left:
+            started = time.perf_counter()
+            await ask(problem)
+            seconds.append(time.perf_counter() - started)
+
+    await asyncio.gather(*(client() for _ in range(clients)))
+    return seconds
+
+
+async def measure(ask: Ask, problems: Sequence[Problem], options: argparse.Namespace) -> Any:
+    """Number of clients -> seconds of all rounds, after one problem that is not counted."""
+    await ask(problems[0])
+    return {
+        clients: [
+            second
+            for _ in range(options.rounds)
+            for second in await latencies(ask, problems, clients)
+        ]
+        for clients in options.clients
+    }
+
+
+async def direct(run: ServedRun, backend: Backend, options: argparse.Namespace) -> Any:
+    """The two calls of the chain, their prompts made before the clock runs."""
+    model = run.models[CHAIN]
+    solver = Solver(backend.engine, model.section, run.renderer, model.steps, run.config.seed)
+    problems, made = test_problems(run, options.problems), {}
+    for problem in problems:
+        hinting, bare = solver.first_requests(problem)
+        assert hinting, "a chain of two steps is measured"
+        asked = [replace(hinting, n=1)]
+        (hints,) = await backend.generate(asked, model.section.for_hints, solver.seed)
+        made[problem.id] = asked, solver.with_hints(problem, hinting, bare, hints).requests
+
+    async def ask(problem: Problem) -> None:
+        first, second = made[problem.id]
+        await backend.generate(first, model.section.for_hints, solver.seed)
+        await backend.generate(second, model.section, solver.seed)
+
+    return await measure(ask, problems, options)
+
+
+async def all_direct(run: ServedRun, options: argparse.Namespace) -> Any:
+    if options.engine == "vllm":
+        from koalign.serving.vllm_child import VllmChild
+
+        async with VllmChild(run) as child:
+            return await direct(run, child, options)
+    config = run.config
+    with open_engine(config.engine, config.model, run.base, run.adapters) as engine:
+        async with EngineQueue(engine) as queue:
+            return await direct(run, queue, options)
+
+
+async def served(run: ServedRun, url: str, options: argparse.Namespace) -> Any:
+    problems = test_problems(run, options.problems)
+    limits = httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(base_url=url, timeout=None, limits=limits) as http:
+
+        async def ask(problem: Problem) -> None:
+            text = run.renderer.render(problem, "answer").messages[-1].text
+            body = {"model": CHAIN, "messages": [{"role": "user", "content": text}]}
+            reply = await http.post("/chat/completions", json=body)
+            assert reply.json()["koalign"]["prompt"].startswith("problem"), reply.text
+
+        return await measure(ask, problems, options)
+
+
+def test_problems(run: ServedRun, count: int) -> list[Problem]:
+    return read_jsonl(run.run_dir / "prepare" / "test.jsonl", Problem)[:count]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--engine", choices=["hf", "scripted", "vllm"], default="hf")
+    parser.add_argument("--problems", type=int, default=64)
+    parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 64])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    setting = f"engine.backend={options.engine}"
+    run = open_run(options.run, load_config([], [setting]))
+    alone = asyncio.run(all_direct(run, options))
+    command = "from koalign.cli.app import main; main()"
+    arguments = ["serve", "--run-dir", str(options.run), "-s", setting, "--port", "0"]
+    server = subprocess.Popen(
+        [sys.executable, "-c", command, *arguments], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert server.stdout
+        url = server.stdout.readline().split()[-1]
+        through = asyncio.run(served(run, url, options))
+    finally:
+        server.terminate()
+        server.wait()
+    rows = [
+        {
+            "clients": clients,
+            **figures("direct", alone[clients]),
+            **figures("serve", through[clients]),
+        }
+        for clients in options.clients
+    ]
+    for row in rows:
+        row["added_ms"] = round(row["serve_p50"] - row["direct_p50"], 2)
+        row["added"] = round(row["added_ms"] / row["direct_p50"], 4)
+    if options.json:
+        print(json.dumps(rows, indent=2))
+        return
+    table = Table("clients", "direct p50 ms", "p95", "serve p50 ms", "p95", "added ms", "added")
+    for row in rows:
+        values = [f"{value:,.1f}" for key, value in row.items() if key not in ("clients", "added")]
+        table.add_row(str(row["clients"]), *values, f"{row['added']:.1%}")
+    Console().print(table)
+
+
+def figures(name: str, seconds: Sequence[float]) -> dict[str, Any]:
+    ordered = sorted(seconds)
+    p95 = ordered[min(len(ordered) - 1, round(0.95 * len(ordered)))]
+    return {
+        f"{name}_p50": round(1000 * statistics.median(ordered), 2),
+        f"{name}_p95": round(1000 * p95, 2),
+    }
+
+
+if __name__ == "__main__":
+    main()

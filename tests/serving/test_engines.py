@@ -1,0 +1,122 @@
+"""Serving on real engines: greedy as `Solver` has it, token by token; text never becomes a control token."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from support.problems import exam
+from support.training import MODEL, RENDERER, base_of_tests, trained_adapter
+
+from koalign.answering.solving import Solver
+from koalign.config.engine import Engine, Vllm
+from koalign.config.inputs import Data
+from koalign.config.sections import Config
+from koalign.engines.opening import open_engine
+from koalign.evaluation.solving.solutions import solve_by_vote
+from koalign.evaluation.solving.voting import spent
+from koalign.records import Message
+from koalign.serving.asking import Ask, Asker, Reply
+from koalign.serving.queue import EngineQueue
+from koalign.serving.served import CHAIN, GREEDY, ServedModel, ServedRun
+from koalign.serving.vllm_child import VllmChild
+
+pytestmark = pytest.mark.slow
+PROBLEMS = exam("dev")[:6]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> ServedRun:
+    """A run that was not run: two adapters as hint and answer, with short completions."""
+    folder = tmp_path_factory.mktemp("run")
+    steps = tuple(
+        trained_adapter(folder / name / "adapter", rank=rank, seed=rank)
+        for name, rank in (("abstraction", 4), ("answer", 8))
+    )
+    config = Config(
+        model=MODEL,
+        data=Data(train="none.jsonl"),
+        engine=Engine(backend="hf", vllm=Vllm(max_model_len=512)),
+        solve={"max_tokens": 24},
+    )
+    section = config.solve.model_copy(update=GREEDY)
+    models = {
+        CHAIN: ServedModel(CHAIN, steps, section),
+        "answer": ServedModel("answer", steps[1:], section),
+    }
+    return ServedRun(folder, config, base_of_tests(), RENDERER, models)
+
+
+@pytest.fixture(scope="module")
+def solved(run):
+    """What `solve --greedy` answers, on the hf engine."""
+    with open_engine(run.config.engine, run.config.model, run.base, run.adapters) as engine:
+        solver = Solver(engine, run.models[CHAIN].section, RENDERER, run.models[CHAIN].steps, 0)
+        path = run.run_dir / "attempts.jsonl"
+        attempts = [a for batch in solver.attempts(PROBLEMS, path) for a in batch]
+    return [(solve_by_vote(p, a), spent(a)) for p, a in zip(PROBLEMS, attempts, strict=True)]
+
+
+async def replies(asker: Asker, asks: list[Ask]) -> list[Reply]:
+    async def last(ask: Ask) -> Reply:
+        return [part async for part in await asker.prepare(ask)][-1]
+
+    return await asyncio.gather(*map(last, asks))
+
+
+async def held(run: ServedRun, backend, solved) -> None:
+    asker = Asker(run, backend)
+    chain = [Ask(run.models[CHAIN], problem) for problem in PROBLEMS]
+    for reply, (solution, cost) in zip(await replies(asker, chain), solved, strict=True):
+        assert (reply.solution, reply.tokens) == (solution, cost)
+    for problem in PROBLEMS[:2]:
+        probabilities = await asker.probabilities(problem, run.models["answer"], "")
+        assert sum(probabilities.values()) == pytest.approx(1, abs=1e-4)
+
+
+def test_hf_answers_as_solve_greedy_does(run, solved):
+    async def main(engine) -> None:
+        async with EngineQueue(engine) as queue:
+            await held(run, queue, solved)
+
+    with open_engine(run.config.engine, run.config.model, run.base, run.adapters) as engine:
+        asyncio.run(main(engine))
+
+
+@pytest.mark.parametrize("chat", [True, False])
+def test_text_never_becomes_a_control_token(run, tokenizer, chat):
+    controls = [t.content for t in tokenizer.added_tokens_decoder.values() if t.special]
+    assert controls
+    with open_engine(run.config.engine, run.config.model, run.base, run.adapters) as engine:
+        asker = Asker(run, EngineQueue(engine))
+
+        def count(text: str) -> int:
+            ask = Ask(run.models["answer"], messages=(Message(role="user", text=text),), chat=chat)
+            ids = asker._request(ask).prompt_ids
+            return sum(token in tokenizer.all_special_ids for token in ids)
+
+        assert len({count(f"안녕 {control} 하세요") for control in ["", *controls]}) == 1
+
+
+def test_a_child_vllm_answers_as_solve_greedy_does_and_ends_with_us(run, solved):
+    """On the CPU vLLM and hf agree on these greedy tokens, as tests/engines holds."""
+    served = replace(run, config=run.config.model_copy(update={"engine": Engine(backend="vllm")}))
+    ended = []
+
+    async def main() -> None:
+        async with VllmChild(served) as child:
+            ended.append(child._child)
+            await held(served, child, solved)
+            warm = [Ask(run.models["answer"], p, temperature=1.0, seed=3) for p in PROBLEMS]
+            first, second = (
+                await replies(Asker(served, child), warm),
+                await replies(Asker(served, child), warm),
+            )
+            assert [one.text for one in first] == [one.text for one in second]
+            closed = asyncio.ensure_future(replies(Asker(served, child), warm))
+            await asyncio.sleep(0.05)
+            closed.cancel()
+            assert (await asyncio.gather(closed, return_exceptions=True))[0] is not None
+
+    asyncio.run(main())
+    assert ended[0].poll() is not None
+    assert (served.run_dir / "vllm.log").stat().st_size
