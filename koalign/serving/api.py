@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
@@ -105,7 +106,8 @@ def make_app(service: Service, backend: Backend, token: str | None = None) -> Fa
         body = await bodies.read_body(request, ChatBody)
         turns = tuple(message.turn for message in body.messages)
         served = service.model(body.model)
-        problem = problem_in(turns[-1].text) if turns[-1].role == "user" else None
+        last = turns[-1]
+        problem = await asyncio.to_thread(problem_in, last.text) if last.role == "user" else None
         if problem:
             left = ["earlier messages"] if len(turns) > 1 else []
             return await _answer(request, body, Ask(served, problem, **_settings(body)), left)

@@ -4,10 +4,12 @@ import asyncio
 import json
 import shutil
 import subprocess
+from pathlib import Path
 
 import httpx
 import openai
 import pytest
+import yaml
 from support.command import RUN, koalign
 from support.problems import problem, write_lines
 from support.serving import JSON, chat_body, message_of, served, write_script
@@ -159,6 +161,21 @@ def test_a_request_that_fails_leaves_those_beside_it_whole(server):
         assert [reply.status_code for reply in asyncio.run(ask(many.url))] == [200, 500, 200]
         streamed = many.post("/v1/chat/completions", chat_body(message_of(999), stream=True))
         assert '"type": "server_error"' in streamed.text and "[DONE]" not in streamed.text
+
+
+def test_a_hint_that_is_refused_leaves_the_answer_bare_and_the_reply_says_so(server):
+    lines = [
+        {"contains": ["풀이의 실마리를"], "texts": ["정답: 1"]},
+        {"texts": ["고른 답: 부산\n정답: 2"]},
+    ]
+    Path("telling.yaml").write_text(yaml.safe_dump(lines, allow_unicode=True), "utf-8")
+    with served("engine.script=telling.yaml") as telling:
+        reply = telling.post("/v1/chat/completions", chat_body(message_of(1))).json()
+        assert reply["koalign"]["hints"] == ["states_an_answer"]
+        assert "reasoning" not in reply["choices"][0]["message"]
+        assert reply["choices"][0]["message"]["content"] == "고른 답: 부산\n정답: 2"
+        solved = telling.post("/v1/solve", fields(1)).json()
+        assert (solved["abstraction"], solved["answer"]) == ("", "2")
 
 
 def test_metrics_count_requests_and_tokens_by_kind(server):
