@@ -10,9 +10,10 @@ example. Problems of its test split are answered by `koalign`: a hint, then the 
               with token ids over HTTP by as many clients
     serve     a `koalign serve` of its own process, asked at /v1/chat/completions by as many clients
 
-A client asks its next problem when it has the answer to the last. Milliseconds are of a problem, p50 and
-p95 over all rounds. Both sides batch what waits, by the same queue. CPU is of the process that computes and
-its children, over a problem: it says the same on a busy machine, and `added` is serve over direct by it.
+The sides take turns. A client asks its next problem when it has the answer to the last. Milliseconds are of a
+problem, p50 and p95 over all rounds. Both sides batch what waits, by the same queue. CPU is of the process that
+computes and its children, over a problem: it says the same on a busy machine, and `added` is serve over direct
+by it.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,21 +61,47 @@ async def latencies(ask: Ask, problems: Sequence[Problem], clients: int) -> list
     return seconds
 
 
-async def measure(
-    ask: Ask, problems: Sequence[Problem], options: argparse.Namespace, process: psutil.Process
-) -> dict[int, tuple[list[float], float]]:
-    """Number of clients -> seconds of all rounds, and CPU seconds of a problem.
+@dataclass
+class Side:
+    """One of the two sides: how it is asked, the process that computes, and what was measured."""
 
-    After one problem that is not counted.
-    """
-    await ask(problems[0])
-    measured = {}
+    ask: Ask
+    process: psutil.Process
+    seconds: list[float] = field(default_factory=list)
+    cpu_seconds: float = 0
+
+    async def round(self, problems: Sequence[Problem], clients: int) -> None:
+        before = cpu(self.process)
+        self.seconds += await latencies(self.ask, problems, clients)
+        self.cpu_seconds += cpu(self.process) - before
+
+    def figures(self, name: str) -> dict[str, float]:
+        """Milliseconds of a problem; what was measured is forgotten."""
+        ordered = sorted(self.seconds)
+        p95 = ordered[min(len(ordered) - 1, round(0.95 * len(ordered)))]
+        values = {
+            "p50": statistics.median(ordered),
+            "p95": p95,
+            "cpu": self.cpu_seconds / len(ordered),
+        }
+        self.seconds, self.cpu_seconds = [], 0
+        return {f"{name}_{key}": round(1000 * value, 2) for key, value in values.items()}
+
+
+async def measure(
+    sides: Mapping[str, Side], problems: Sequence[Problem], options: argparse.Namespace
+) -> list[dict[str, Any]]:
+    """A row for each number of clients; the sides take turns, after one problem that is not counted."""
+    rows = []
+    for side in sides.values():
+        await side.ask(problems[0])
     for clients in options.clients:
-        before, seconds = cpu(process), []
         for _ in range(options.rounds):
-            seconds += await latencies(ask, problems, clients)
-        measured[clients] = seconds, (cpu(process) - before) / len(seconds)
-    return measured
+            for side in sides.values():
+                await side.round(problems, clients)
+        figures = [side.figures(name) for name, side in sides.items()]
+        rows.append({"clients": clients} | figures[0] | figures[1])
+    return rows
 
 
 def cpu(process: psutil.Process) -> float:
@@ -82,11 +110,11 @@ def cpu(process: psutil.Process) -> float:
     return sum(one.user + one.system for one in times)
 
 
-async def direct(run: ServedRun, backend: Backend, options: argparse.Namespace) -> Any:
+async def direct(run: ServedRun, backend: Backend, problems: Sequence[Problem]) -> Ask:
     """The two calls of the chain, their prompts made before the clock runs."""
     model = run.models[CHAIN]
     solver = Solver(backend.engine, model.section, run.renderer, model.steps, run.config.seed)
-    problems, made = test_problems(run, options.problems), {}
+    made = {}
     for problem in problems:
         hinting, bare = solver.first_requests(problem)
         assert hinting, "a chain of two steps is measured"
@@ -99,39 +127,51 @@ async def direct(run: ServedRun, backend: Backend, options: argparse.Namespace) 
         await backend.generate(first, model.section.for_hints, solver.seed)
         await backend.generate(second, model.section, solver.seed)
 
-    return await measure(ask, problems, options, psutil.Process())
+    return ask
 
 
-async def all_direct(run: ServedRun, options: argparse.Namespace) -> Any:
-    if options.engine == "vllm":
+def through_server(run: ServedRun, http: httpx.AsyncClient) -> Ask:
+    """A problem as a message to `koalign`."""
+
+    async def ask(problem: Problem) -> None:
+        text = run.renderer.render(problem, "answer").messages[-1].text
+        body = {"model": CHAIN, "messages": [{"role": "user", "content": text}]}
+        reply = await http.post("/chat/completions", json=body)
+        assert reply.json()["koalign"]["prompt"].startswith("problem"), reply.text
+
+    return ask
+
+
+@contextmanager
+def backend_of(run: ServedRun, engine: str) -> Iterator[Any]:
+    """What computes for `direct`."""
+    if engine == "vllm":
         from koalign.serving.vllm_child import VllmChild
 
-        async with VllmChild(run) as child:
-            return await direct(run, child, options)
+        yield VllmChild(run)
+        return
     config = run.config
-    with open_engine(config.engine, config.model, run.base, run.adapters) as engine:
-        async with EngineQueue(engine) as queue:
-            return await direct(run, queue, options)
+    with open_engine(config.engine, config.model, run.base, run.adapters) as opened:
+        yield EngineQueue(opened)
 
 
-async def served(
-    run: ServedRun, url: str, options: argparse.Namespace, process: psutil.Process
-) -> Any:
-    problems = test_problems(run, options.problems)
+async def compare(
+    run: ServedRun, backend: Any, server: subprocess.Popen[str], options: argparse.Namespace
+) -> list[dict[str, Any]]:
+    assert server.stdout
+    url = server.stdout.readline().split()[-1]
+    problems = read_jsonl(run.run_dir / "prepare" / "test.jsonl", Problem)[: options.problems]
     limits = httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(base_url=url, timeout=None, limits=limits) as http:
-
-        async def ask(problem: Problem) -> None:
-            text = run.renderer.render(problem, "answer").messages[-1].text
-            body = {"model": CHAIN, "messages": [{"role": "user", "content": text}]}
-            reply = await http.post("/chat/completions", json=body)
-            assert reply.json()["koalign"]["prompt"].startswith("problem"), reply.text
-
-        return await measure(ask, problems, options, process)
-
-
-def test_problems(run: ServedRun, count: int) -> list[Problem]:
-    return read_jsonl(run.run_dir / "prepare" / "test.jsonl", Problem)[:count]
+    async with (
+        backend as alone,
+        httpx.AsyncClient(base_url=url, timeout=None, limits=limits) as http,
+    ):
+        ask = await direct(run, alone, problems)
+        sides = {
+            "direct": Side(ask, psutil.Process()),
+            "serve": Side(through_server(run, http), psutil.Process(server.pid)),
+        }
+        return await measure(sides, problems, options)
 
 
 def main() -> None:
@@ -145,27 +185,26 @@ def main() -> None:
     options = parser.parse_args()
     setting = f"engine.backend={options.engine}"
     run = open_run(options.run, load_config([], [setting]))
-    alone = asyncio.run(all_direct(run, options))
     command = "from koalign.cli.app import main; main()"
-    arguments = ["serve", "--run-dir", str(options.run), "-s", setting, "--port", "0"]
+    arguments = [
+        "serve",
+        "--run-dir",
+        str(options.run),
+        "-s",
+        setting,
+        "--port",
+        "0",
+        "--unchecked",
+    ]
     server = subprocess.Popen(
         [sys.executable, "-c", command, *arguments], stdout=subprocess.PIPE, text=True
     )
     try:
-        assert server.stdout
-        url = server.stdout.readline().split()[-1]
-        through = asyncio.run(served(run, url, options, psutil.Process(server.pid)))
+        with backend_of(run, options.engine) as backend:
+            rows = asyncio.run(compare(run, backend, server, options))
     finally:
         server.terminate()
         server.wait()
-    rows = [
-        {
-            "clients": clients,
-            **figures("direct", *alone[clients]),
-            **figures("serve", *through[clients]),
-        }
-        for clients in options.clients
-    ]
     for row in rows:
         row["added"] = round(row["serve_cpu"] / row["direct_cpu"] - 1, 4)
     if options.json:
@@ -179,16 +218,6 @@ def main() -> None:
         values = [f"{value:,.1f}" for key, value in row.items() if key not in ("clients", "added")]
         table.add_row(str(row["clients"]), *values, f"{row['added']:.1%}")
     Console().print(table)
-
-
-def figures(name: str, seconds: Sequence[float], cpu_seconds: float) -> dict[str, Any]:
-    ordered = sorted(seconds)
-    p95 = ordered[min(len(ordered) - 1, round(0.95 * len(ordered)))]
-    return {
-        f"{name}_p50": round(1000 * statistics.median(ordered), 2),
-        f"{name}_p95": round(1000 * p95, 2),
-        f"{name}_cpu": round(1000 * cpu_seconds, 2),
-    }
 
 
 if __name__ == "__main__":
