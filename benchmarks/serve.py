@@ -10,10 +10,10 @@ example. Problems of its test split are answered by `koalign`: a hint, then the 
               with token ids over HTTP by as many clients
     serve     a `koalign serve` of its own process, asked at /v1/chat/completions by as many clients
 
-The sides take turns. A client asks its next problem when it has the answer to the last. Milliseconds are of a
-problem, p50 and p95 over all rounds. Both sides batch what waits, by the same queue. CPU is of the process that
-computes and its children, over a problem: it says the same on a busy machine, and `added` is serve over direct
-by it.
+The sides take turns. A client asks its next problem when it has the answer to the last. Milliseconds
+are of a problem, p50 and p95 over all rounds. Both sides batch what waits, by the same queue. CPU is of
+the process that computes and its children, over a problem: it says the same on a busy machine, and
+`added` is serve over direct by it.
 """
 
 from __future__ import annotations
