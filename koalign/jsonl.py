@@ -54,38 +54,49 @@ def read_jsonl(path: Path, record: type[R]) -> list[R]:
 def iter_json_lines(path: Path) -> Iterator[tuple[int, Any]]:
     """(line number, JSON value) of each non-empty line; raises KoalignError with file:line."""
     try:
-        text = on_disk(path).read_bytes().decode("utf-8-sig")
+        file = on_disk(path).open("rb")
     except FileNotFoundError:
         raise KoalignError(f"{path}: no such file") from None
     except IsADirectoryError:
         raise KoalignError(f"{path}: is a folder, not a JSONL file") from None
-    except UnicodeDecodeError as error:
-        raise KoalignError(
-            f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8"
-        ) from None
-    yield from _json_lines(path, text)
+    with file:
+        yield from _json_lines(path, _decoded(path, file))
 
 
 def read_appended(path: Path, record: type[R]) -> list[R]:
     """The records of a JSONL file that another process may be appending to: its whole lines."""
     data = path.read_bytes()
-    text = data[: data.rfind(b"\n") + 1].decode(errors="replace")
-    return [
-        parse_record(record, value, f"{path}:{number}") for number, value in _json_lines(path, text)
-    ]
+    lines = data[: data.rfind(b"\n") + 1].decode(errors="replace").split("\n")
+    return [parse_record(record, value, f"{path}:{n}") for n, value in _json_lines(path, lines)]
 
 
-def _json_lines(path: Path, text: str) -> Iterator[tuple[int, Any]]:
-    for number, line in enumerate(text.split("\n"), start=1):
+def _decoded(path: Path, lines: Iterable[bytes]) -> Iterator[str]:
+    start = 0
+    for number, line in enumerate(lines):
+        try:
+            yield line.decode("utf-8" if number else "utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise KoalignError(
+                f"{path}: byte {start + error.start} is not UTF-8; save the file as UTF-8"
+            ) from None
+        start += len(line)
+
+
+def _json_lines(path: Path, lines: Iterable[str]) -> Iterator[tuple[int, Any]]:
+    for number, line in enumerate(lines, start=1):
         if line.strip():
-            try:
-                yield number, json.loads(line)
-            except json.JSONDecodeError as error:
-                raise KoalignError(
-                    f"{path}:{number}: not a line of JSON (column {error.colno}: {error.msg})"
-                ) from None
-            except (ValueError, RecursionError) as error:  # a number or a nesting without end
-                raise KoalignError(f"{path}:{number}: not a line of JSON ({error})") from None
+            yield number, _json_value(line.removesuffix("\n"), f"{path}:{number}")
+
+
+def _json_value(line: str, place: str) -> Any:
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError as error:
+        raise KoalignError(
+            f"{place}: not a line of JSON (column {error.colno}: {error.msg})"
+        ) from None
+    except (ValueError, RecursionError) as error:  # a number or a nesting without end
+        raise KoalignError(f"{place}: not a line of JSON ({error})") from None
 
 
 def parse_record(record: type[R], value: Any, place: str) -> R:
@@ -109,9 +120,16 @@ def to_json_line(record: Record) -> str:
 
 def write_jsonl(path: Path, records: Iterable[Record]) -> int:
     """Write the records atomically and return how many there were."""
-    lines = [to_json_line(record) + "\n" for record in records]
-    write_atomically(path, "".join(lines))
-    return len(lines)
+    count = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal count
+        for record in records:
+            count += 1
+            yield to_json_line(record) + "\n"
+
+    write_atomically(path, lines())
+    return count
 
 
 def read_small(path: Path) -> str:
@@ -147,13 +165,13 @@ def write_json(path: Path, value: Any) -> None:
     write_atomically(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write UTF-8 text so that the file is either the old one or the whole new one."""
+def write_atomically(path: Path, text: str | Iterable[str]) -> None:
+    """Write UTF-8 text, whole or in parts, so that the file is either the old one or the whole new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     part.unlink(missing_ok=True)  # of a killed process, or a link that would be written through
     with part.open("x", encoding="utf-8", newline="\n") as file:
-        file.write(text)
+        file.writelines([text] if isinstance(text, str) else text)
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)

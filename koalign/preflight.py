@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from koalign.config.inputs import Source, Teacher
 from koalign.config.sections import Config, resolve_path
-from koalign.data.formats.read import Reading
+from koalign.data.formats.reading import Reading
 from koalign.data.formats.sources import read_source
 from koalign.data.preparing.preparation import SPLITS, Preparation
 from koalign.data.prompting.examples import teachable
@@ -253,7 +253,8 @@ class _Preflight:
             return None
         for name in SPLITS:
             path = folder / f"{name}.jsonl"
-            prepared.splits[name] = self.catch(partial(read_jsonl, path, Problem)) or []
+            problems = self.catch(partial(read_jsonl, path, Problem)) or []
+            prepared.add_problems(name, ((problem, "") for problem in problems))
         rankings = partial(read_jsonl, folder / "rankings.jsonl", Ranking)
         prepared.rankings = self.catch(rankings) or []
         return prepared

@@ -34,7 +34,7 @@ from koalign.mining.distilling.explaining import says_it_was_told
 from koalign.mining.distilling.verify import hangul_share, reasoning_of
 from koalign.mining.hints.static_screen import static_refusal
 from koalign.records import Problem
-from koalign.reports.data import describe_problems
+from koalign.reports.problems import describe_problems
 from koalign.text.choices import unnumbered
 from koalign.text.korean import clean, fold, fold_words, han_leak, oddities, unescape_literals
 from koalign.text.tex import restored

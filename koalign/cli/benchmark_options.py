@@ -154,7 +154,7 @@ def _read(data: str | None, split: str, run_dir: Path) -> tuple[list[Problem], d
     if reading.rankings:
         raise KoalignError(f"{path}: holds rankings, and not problems to answer")
     hashed = {} if path.startswith(HUB) else {path: hash_source(Path(path))}
-    return reading.problems, hashed
+    return [*reading.problems], hashed
 
 
 def default_folder(run_dir: Path, benchmark: Benchmark, system: System, split: str) -> Path:

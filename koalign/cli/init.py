@@ -13,7 +13,7 @@ from koalign.text.visible import say
 
 if TYPE_CHECKING:
     from koalign.config.inputs import Source
-    from koalign.data.formats.read import Reading
+    from koalign.data.formats.reading import Reading
 
 MODEL = "builtin:tiny-ko"
 SMALL = 200
@@ -87,7 +87,7 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
 
 def _filled_in(source: Source, readings: dict[str, Reading]) -> tuple[str, list[str]]:
     """The text of koalign.yaml, and what the whole chain lacks."""
-    from koalign.reports.data import describe_kinds
+    from koalign.reports.problems import describe_kinds
     from koalign.yaml_text import in_yaml
 
     train = readings["train"]

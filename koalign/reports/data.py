@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
 from koalign.data.formats.files import SUFFIXES
 from koalign.data.preparing.preparation import FoundLeak
-from koalign.data.prompting.choices import gold_positions
-from koalign.evaluation.stats.tables import frequencies, quantiles
-from koalign.evaluation.stats.tables import histogram as counted_lengths
 from koalign.evaluation.stats.wording import hundredths, in_words, listed, percent
 from koalign.mining.pairs.pairing import PlacedPair
 from koalign.naming import counted
 from koalign.records import Problem
 from koalign.reports.charts import bars, histogram
 from koalign.reports.page import Part, page, question_of, title_of
+from koalign.reports.problems import kinds_in_words
 from koalign.reports.views import print_lines, print_table
-from koalign.text.korean import han_leak, oddities
 
 EXAMPLES = 3
 """Problems of each split shown on the page."""
@@ -29,58 +23,8 @@ LEAKS = 50
 """Leaks shown side by side; leaks.json has all of them."""
 PAIRS = 20
 """Pairs shown side by side, one of each problem."""
-LENGTH_RANKS = {"min": 0.0, "median": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
-_HAN = re.compile("[\u3400-\u9fff\uf900-\ufaff]")
 PER_CENT = ("yield", "pass@1", "pass@n", "balancing_cost")
 SOURCE_HEAD = ("split", "source", "read as", "rows", "problems", "rankings")
-
-
-def describe_problems(problems: Sequence[Problem], lengths: Sequence[int]) -> dict[str, Any]:
-    """Counts, choices, gold positions, lengths in tokens and oddities of text, as one JSON value.
-
-    `lengths` are tokens of prompt and gold completion together, one for each problem.
-    """
-    oddities_of = lru_cache(4096)(oddities)  # many problems share a passage
-    marks, han, leaks = Counter[str](), 0, 0
-    for problem in problems:
-        question = "\n".join((problem.passage, problem.box, problem.question, *problem.choices))
-        own = "\n".join(("", problem.box, problem.question, *problem.choices))
-        marks.update(oddities_of(problem.passage).keys() | oddities(own).keys())
-        target = "\n".join((problem.rationale, *(() if problem.choices else problem.answers)))
-        han += _HAN.search(question) is not None
-        leaks += _HAN.search(target) is not None and han_leak(target, question).leaks
-    return {
-        "problems": len(problems),
-        "with_answer": sum(bool(problem.answers) for problem in problems),
-        "with_passage": sum(bool(problem.passage) for problem in problems),
-        "with_rationale": sum(bool(p.rationale or p.rationales) for p in problems),
-        "groups": len({(problem.source, problem.group or problem.id) for problem in problems}),
-        "sources": frequencies(problem.source for problem in problems),
-        "subjects": frequencies(problem.subject for problem in problems if problem.subject),
-        "kinds": frequencies(problem.kind for problem in problems),
-        "choices": frequencies(str(len(p.choices)) for p in problems if p.choices),
-        "gold_positions": {
-            str(size): {str(place): count for place, count in places.items()}
-            for size, places in sorted(gold_positions(problems).items())
-        },
-        "tokens": quantiles(lengths, LENGTH_RANKS),
-        "tokens_histogram": counted_lengths(lengths, start=min(lengths, default=0)),
-        "with_han": han,
-        "answers_leaking_han": leaks,
-        "oddities": dict(sorted(marks.items())),
-    }
-
-
-def describe_kinds(problems: Sequence[Problem]) -> str:
-    """`40 of 4 choices, 1 short without choices`."""
-    choices = frequencies(str(len(problem.choices)) for problem in problems if problem.choices)
-    return _kinds(choices, frequencies(problem.kind for problem in problems))
-
-
-def _kinds(choices: Mapping[str, int], kinds: Mapping[str, int]) -> str:
-    offered = [f"{choices[size]:,} of {size} choices" for size in sorted(choices, key=int)]
-    free = [f"{kinds[kind]:,} {kind} without choices" for kind in sorted({*kinds} - {"choice"})]
-    return ", ".join([*offered, *free])
 
 
 def print_dataset(report: Mapping[str, Any]) -> None:
@@ -93,7 +37,7 @@ def print_dataset(report: Mapping[str, Any]) -> None:
         places = (
             " ".join(map("{:,}".format, p.values())) for p in split["gold_positions"].values()
         )
-        kinds = _kinds(split["choices"], split["kinds"])
+        kinds = kinds_in_words(split["choices"], split["kinds"])
         counts = split["problems"], split["groups"], kinds, "; ".join(places)
         rows.append((name, *counts, _lengths(split["tokens"], "median", "p99", "max")))
     print_table(head, rows, "splits")

@@ -12,9 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from koalign.config.inputs import Source
 from koalign.config.sections import Config, resolve_path
-from koalign.data.formats.read import OTHER_SPLIT, Reading
+from koalign.data.formats.read import OTHER_SPLIT
+from koalign.data.formats.reading import Reading
 from koalign.data.formats.sources import read_source
 from koalign.data.preparing.preparation import SPLITS, FoundLeak, Preparation
 from koalign.data.prompting.lengths import lengths as token_lengths
@@ -25,7 +28,8 @@ from koalign.jsonl import iter_json_lines, parse_record, write_atomically, write
 from koalign.naming import counted
 from koalign.records import Hint, KoalignError, Problem, count_reasons
 from koalign.renderer import open_renderer
-from koalign.reports.data import dataset_page, describe_kinds, describe_problems, leaks_page
+from koalign.reports.data import dataset_page, leaks_page
+from koalign.reports.problems import describe_kinds, describe_problems
 from koalign.run import Inputs, Stage, StageResult
 from koalign.text.korean import CONTROL
 from koalign.text.visible import say
@@ -85,7 +89,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     }
     write_json(out / "report.json", report)
     write_atomically(out / "report.html", dataset_page(report, splits))
-    long = sum(problem.kind == "long" for problem in splits["train"])
+    long = report["splits"]["train"]["kinds"].get("long", 0)
     return StageResult(
         counts={
             **{name: len(problems) for name, problems in splits.items()},
@@ -154,9 +158,9 @@ def _say_what_was_read(source: str, reading: Reading, not_read: Mapping[str, str
     if several := _with_several_answers(reading):
         problems = counted(several, "problem")
         say(f"{source}: {problems} with several right answers, each counts", err=True)
-    if odd := [one for one in reading.problems if CONTROL.search(_text(one))]:
+    if odd := [one.name for one in reading.problems if CONTROL.search(_text(one))]:
         say(
-            f"{source}: {counted(len(odd), 'problem')} with control characters, the first {odd[0].name}: "
+            f"{source}: {counted(len(odd), 'problem')} with control characters, the first {odd[0]}: "
             "a backslash may be lost (`\\f`), or a page break left in",
             err=True,
         )
@@ -195,15 +199,15 @@ def _measure(
     for name in SPLITS:
         problems = prepared.splits[name]
         counted = _lengths(renderer, tokenizer, problems)
-        fits = [length <= context for length in counted]
-        if name != "train" and not all(fits):
-            number = fits.index(False)
+        fits = counted <= context
+        if name != "train" and not fits.all():
+            number = int(np.argmin(fits))
             raise KoalignError(
                 f"data.{name}: {_shown(problems[number])} needs {counted[number]} tokens, and the "
                 f"context is {context}; raise model.max_length or remove the problem"
             )
         prepared.keep(name, "longer_than_context", fits)
-        lengths[name] = [n for n, fit in zip(counted, fits, strict=True) if fit]
+        lengths[name] = counted[fits].tolist()
     return lengths
 
 
@@ -219,18 +223,17 @@ def refuse_unreadable_targets(renderer: Renderer, problems: Sequence[Problem]) -
         )
 
 
-def _lengths(renderer: Renderer, tokenizer: Any, problems: Sequence[Problem]) -> list[int]:
-    lengths = [0] * len(problems)
+def _lengths(renderer: Renderer, tokenizer: Any, problems: Sequence[Problem]) -> np.ndarray:
+    lengths = np.zeros(len(problems), np.int64)
     # Those of one passage together: it is tokenized once.
-    order = sorted(range(len(problems)), key=lambda number: problems[number].passage)
+    of_passage = np.fromiter((hash(p.passage) for p in problems), np.int64, len(problems))
+    order = np.argsort(of_passage, kind="stable")
     for start in range(0, len(problems), BATCH):  # the ids of all at once would take gigabytes
         numbers = order[start : start + BATCH]
-        batch = [problems[number] for number in numbers]
+        batch = [problems[number] for number in numbers.tolist()]
         prompts = [renderer.render(problem, "answer") for problem in batch]
         targets = [renderer.targets(p) if renderer.can_teach(p) else [] for p in batch]
-        counted = token_lengths(tokenizer, prompts, targets)
-        for number, length in zip(numbers, counted, strict=True):
-            lengths[number] = length
+        lengths[numbers] = token_lengths(tokenizer, prompts, targets)
     return lengths
 
 

@@ -8,7 +8,7 @@ from support.exam_files import FILES, FIVE, FOUR, ExamFile, asked
 
 from koalign.config.inputs import Source
 from koalign.data.formats.format import Columns
-from koalign.data.formats.read import Reading
+from koalign.data.formats.reading import Reading
 from koalign.data.formats.sources import read_source
 from koalign.records import KoalignError, Problem
 

@@ -12,7 +12,7 @@ import pytest
 from support.exam_files import FILES, FIVE, ROWS, as_json, parquet, zipped
 
 from koalign.data.formats.documents import Row, open_document, open_documents
-from koalign.data.formats.read import Reading
+from koalign.data.formats.reading import Reading
 from koalign.data.formats.sources import read_source
 from koalign.records import Drop, KoalignError
 

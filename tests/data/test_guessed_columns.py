@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from support.exam_files import FIVE, FOUR
 
 from koalign.data.formats.documents import open_document
-from koalign.data.formats.read import Reading
 from koalign.data.formats.read import read as read_documents
+from koalign.data.formats.reading import Reading
 from koalign.data.formats.sources import read_source
 from koalign.records import KoalignError
 

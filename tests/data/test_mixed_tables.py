@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from support.exam_files import FIVE, FOUR
 
-from koalign.data.formats.read import Reading
+from koalign.data.formats.reading import Reading
 from koalign.data.formats.sources import read_source
 
 NAMES = [f"보기{n}" for n in range(1, 6)]

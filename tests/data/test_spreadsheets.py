@@ -13,7 +13,7 @@ import pytest
 import yaml
 from support.exam_files import FIVE, FOUR, zipped
 
-from koalign.data.formats.read import Reading
+from koalign.data.formats.reading import Reading
 from koalign.data.formats.sources import read_source
 from koalign.data.formats.spreadsheets import MOST_BYTES
 from koalign.records import KoalignError

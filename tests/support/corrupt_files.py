@@ -6,7 +6,8 @@ from functools import cache
 from pathlib import Path
 
 from koalign.data.formats.documents import open_documents
-from koalign.data.formats.read import Reading, read
+from koalign.data.formats.read import read
+from koalign.data.formats.reading import Reading
 from koalign.data.formats.sources import read_source
 from koalign.jsonl import parse_record, to_json_line
 from koalign.records import KoalignError, Problem, Ranking, Record

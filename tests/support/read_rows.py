@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 from koalign.data.formats.documents import open_document
-from koalign.data.formats.read import Reading, read
+from koalign.data.formats.read import read
+from koalign.data.formats.reading import Reading
 from koalign.records import Drop, Problem, Ranking
 
 

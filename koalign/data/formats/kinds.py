@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from statistics import median
 
 from koalign.records import FreeKind, Problem
@@ -16,7 +16,7 @@ _MEANS: dict[FreeKind, str] = {
 }
 
 
-def guess_kind(problems: Sequence[Problem]) -> tuple[FreeKind, str] | None:
+def guess_kind(problems: Iterable[Problem]) -> tuple[FreeKind, str] | None:
     """The kind, and what people should know of it; none where no problem has an answer."""
     lengths = [len(problem.answers[0]) for problem in problems if problem.answers]
     if not lengths:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -15,6 +17,7 @@ from koalign.data.formats.format import Columns, Format, Guess, source_in_yaml
 from koalign.data.formats.generic import mapped, rights_text
 from koalign.data.formats.guessing import guess, most_likely
 from koalign.data.formats.kinds import guess_kind
+from koalign.data.formats.reading import Reading
 from koalign.data.formats.tidy import tidy
 from koalign.jsonl import field_errors
 from koalign.records import Drop, FreeKind, KoalignError, Problem, Ranking, content_hash
@@ -29,52 +32,6 @@ OTHER_SPLIT = "its name says"
 """How the reason begins for which a file of another split was left out."""
 OTHER_ROWS = "rows say another split"
 """How the reason ends for which rows were."""
-
-
-@dataclass
-class Reading:
-    """What came out of some documents."""
-
-    records: list[Problem | Ranking | Drop] = field(default_factory=list)
-    """What became of each row, in the order of the files; rows of another split aside."""
-    places: list[str] = field(default_factory=list)
-    """The place of each record, for people."""
-    texts: list[str] = field(default_factory=list)
-    """The completion beside each record, where a column is named or guessed to hold them."""
-    files: dict[str, str] = field(default_factory=dict)
-    """Document -> the format that it was read as."""
-    encodings: dict[str, str] = field(default_factory=dict)
-    """Document -> how its text was written."""
-    not_read: dict[str, str] = field(default_factory=dict)
-    """Document -> why it was left out."""
-    splits: dict[str, str] = field(default_factory=dict)
-    """Document -> the split that its name says, of those left out too."""
-    columns: dict[str, dict[str, str | list[str]]] = field(default_factory=dict)
-    """Document -> its columns, where they were guessed."""
-    notes: dict[str, list[str]] = field(default_factory=dict)
-    """What people should know of how documents were read -> these documents."""
-    from_zero: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """Document whose answers may count from 0 -> rows with the answer 0, and rows whose choices do."""
-
-    @property
-    def problems(self) -> list[Problem]:
-        """The rows that are problems."""
-        return [record for record in self.records if isinstance(record, Problem)]
-
-    @property
-    def rankings(self) -> list[Ranking]:
-        """The rows that rank completions."""
-        return [record for record in self.records if isinstance(record, Ranking)]
-
-    @property
-    def drops(self) -> list[Drop]:
-        """The rows that cannot be read."""
-        return [record for record in self.records if isinstance(record, Drop)]
-
-    @property
-    def rows(self) -> int:
-        """Rows of the documents, but for those that say another split."""
-        return len(self.records)
 
 
 def read(
@@ -200,8 +157,8 @@ def _read_rows(
     needs_answers: bool,
 ) -> None:
     other_splits = zeros = unclear = 0
-    before = len(into.records)
-    open_kind: list[int] = []
+    counts = Counter[str]()
+    open_kind = array("q")
     for row in format.rows(document):
         if answer_from == 0 and isinstance(row, Row):
             row = replace(row, answer_from=0)
@@ -218,6 +175,7 @@ def _read_rows(
             said = isinstance(row, Row) and not is_missing(row.fields.get("kind"))
             if format.guesses_kind and isinstance(record, Problem) and not (record.choices or said):
                 open_kind.append(len(into.records))
+            counts.update(_counted(record))
             into.records.append(record)
             into.places.append(row.place)
             if format.text:
@@ -228,15 +186,8 @@ def _read_rows(
     _set_kind(document.name, open_kind, kind, into)
     if other_splits:
         into.not_read[document.name] = f"{other_splits} {OTHER_ROWS}"
-    read_now = into.records[before:]
     if document.header and format.guesses_kind:
-        _note_empty(document.name, [one for one in read_now if isinstance(one, Problem)], into)
-    last = sum(
-        isinstance(record, Problem)
-        and record.kind == "choice"
-        and str(len(record.choices)) in record.answers
-        for record in read_now
-    )
+        _note_empty(document.name, counts, into)
     if unclear and not needs_answers:
         note = (
             "gold answers may count from 0 or 1 and are left aside; answer_from: 0 or 1 reads them"
@@ -244,19 +195,30 @@ def _read_rows(
         into.notes.setdefault(note, []).append(document.name)
     # Where no answers are needed, unclear ones were left aside.
     odd = zeros + unclear * needs_answers
-    if answer_from is None and odd > MANY_ZEROS * last:
+    if answer_from is None and odd > MANY_ZEROS * counts["last"]:
         into.from_zero[document.name] = zeros, unclear
 
 
-def _note_empty(name: str, problems: Sequence[Problem], into: Reading) -> None:
+def _counted(record: Problem | Ranking | Drop) -> dict[str, int]:
+    """Of a problem, 1 for each of these that is true of it: what a document is judged by."""
+    if not isinstance(record, Problem):
+        return {}
+    return {
+        "problems": 1,
+        "passage": not record.passage,
+        "choices": not record.choices,
+        "last": record.kind == "choice" and str(len(record.choices)) in record.answers,
+    }
+
+
+def _note_empty(name: str, counts: Mapping[str, int], into: Reading) -> None:
     """Say where only some rows of a table have a passage, or choices."""
     for what, meaning in (
         ("passage", "one that belongs to several rows must stand in each"),
         ("choices", "these are questions without choices"),
     ):
-        empty = sum(not getattr(problem, what) for problem in problems)
-        if 0 < empty < len(problems):
-            note = f"no {what} in {empty} of {len(problems)} rows: {meaning}"
+        if 0 < counts[what] < counts["problems"]:
+            note = f"no {what} in {counts[what]} of {counts['problems']} rows: {meaning}"
             into.notes.setdefault(note, []).append(name)
 
 
@@ -269,13 +231,16 @@ def _without_answer(row: Row, dropped: Drop, format: Format) -> Row:
 
 def _set_kind(name: str, numbers: Sequence[int], kind: FreeKind | None, into: Reading) -> None:
     """Make these records of a document of this kind, or of the one that their answers show."""
-    problems = [record for n in numbers if isinstance(record := into.records[n], Problem)]
-    if kind is None and (guessed := guess_kind(problems)):
+    if kind is None and (guessed := guess_kind(_problems_at(numbers, into))):
         kind, note = guessed
         into.notes.setdefault(note, []).append(name)
     if kind is not None:
-        for number, problem in zip(numbers, problems, strict=True):
+        for number, problem in zip(numbers, _problems_at(numbers, into), strict=True):
             into.records[number] = problem.model_copy(update={"kind": kind})
+
+
+def _problems_at(numbers: Sequence[int], reading: Reading) -> Iterator[Problem]:
+    return (record for n in numbers if isinstance(record := reading.records[n], Problem))
 
 
 def _read_row(row: Row, format: Format, answer_from: int | None) -> Problem | Ranking | Drop:

@@ -11,7 +11,8 @@ from koalign.data.formats.files import of_other_kinds
 from koalign.data.formats.format import Columns, Guess, source_in_yaml
 from koalign.data.formats.guessing import guess, most_likely
 from koalign.data.formats.hub import PREFIX, open_hub
-from koalign.data.formats.read import OTHER_SPLIT, Reading, read
+from koalign.data.formats.read import OTHER_SPLIT, read
+from koalign.data.formats.reading import Reading
 from koalign.jsonl import on_disk
 from koalign.records import Drop, FreeKind, KoalignError, Problem, Ranking
 from koalign.text.visible import say_once

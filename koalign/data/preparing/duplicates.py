@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from koalign.data.spool import View, firsts
 from koalign.records import Problem, content_hash
 from koalign.text.korean import fold_width, fold_words
 from koalign.text.ngrams import (
@@ -88,45 +89,40 @@ def find_duplicates(problems: Sequence[Problem], threshold: float) -> list[Dupli
     in the question. And numbers, marks, negations and golds must agree: `옳은 것은?` and `옳지 않은 것은?`
     are two problems. Rows are compared with rows that stay: of a chain of small changes the far end does.
     """
-    firsts: dict[str, int] = {}
-    first_of = [firsts.setdefault(unordered_content(p), n) for n, p in enumerate(problems)]
-    near = _near(problems, list(firsts.values()), threshold)
+    keys = (int(unordered_content(problem), 16) for problem in problems)
+    first_of = firsts(np.fromiter(keys, np.uint64, len(problems)))
+    near = _near(problems, np.unique(first_of), threshold)
+    unlike = first_of != np.arange(len(problems))
     duplicates = []
-    for index, first in enumerate(first_of):
-        problem = problems[index]
+    for index in np.flatnonzero(unlike | np.isin(first_of, [*near])).tolist():
+        problem, first = problems[index], int(first_of[index])
         kind: Literal["exact", "reordered", "near"]
         if first in near:  # whatever equals a near duplicate is near the same row
             kind, (kept, similarity) = "near", near[first]
-        elif first != index:
+        else:
             kind = "exact" if content(problem) == content(problems[first]) else "reordered"
             kept, similarity = first, 1.0
-        else:
-            continue
         conflict = _conflict(problem, problems[kept])
         duplicates.append(Duplicate(index, kept, kind, similarity, conflict))
     return duplicates
 
 
 def _near(
-    problems: Sequence[Problem], rows: Sequence[int], threshold: float
+    problems: Sequence[Problem], rows: np.ndarray, threshold: float
 ) -> dict[int, tuple[int, float]]:
     """Those of the rows, no two of them equal, that are near an earlier one -> that one, similarity."""
-    first_with: dict[str, int] = {}
-    passage_of = np.array(
-        [first_with.setdefault(problems[row].passage, len(first_with)) for row in rows], np.int64
-    )
-    distinct = list(first_with)
-    contents = Texts(
-        len(rows), lambda number: question_text(problems[rows[number]]), _N, fold_words
-    )
-    passages = Texts(len(distinct), distinct.__getitem__, _N, fold_words)
-    own = [problems[row] for row in rows]
+    own = View(problems.__getitem__, rows)
+    first_with = firsts(np.fromiter((hash(p.passage) for p in own), np.int64, len(own)))
+    distinct = np.unique(first_with)
+    passage_of = np.searchsorted(distinct, first_with)
+    contents = Texts(len(own), lambda number: question_text(own[number]), _N, fold_words)
+    passages = Texts(len(distinct), lambda n: own[int(distinct[n])].passage, _N, fold_words)
     end = lru_cache(BATCH)(lambda row: _end(problems[row]))
     decisive = lru_cache(BATCH)(lambda row: _decisive(problems[row]))
     near: dict[int, tuple[int, float]] = {}
     for one, other in _candidates(own, contents, passages, passage_of, threshold):
         if other < one:
-            row, kept = rows[one], rows[other]
+            row, kept = int(rows[one]), int(rows[other])
             if row in near or kept in near:
                 continue
             similarity = jaccard(contents[one], contents[other])  # the cheapest first

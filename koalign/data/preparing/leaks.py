@@ -17,6 +17,7 @@ from koalign.data.preparing.duplicates import (
 )
 from koalign.data.preparing.wholes import MINIMUM, N, Wholes, short, whole
 from koalign.data.prompting.choices import split_choices
+from koalign.data.spool import View
 from koalign.records import Problem
 from koalign.text.korean import fold_words
 from koalign.text.ngrams import (
@@ -67,14 +68,31 @@ def find_leaks(
     A problem without choices may hold one with choices in its text, as instruction data does: it is
     looked at as what its text holds, too. For the rest see `_find`.
     """
-    readings = [(n, reading) for n, problem in enumerate(trained) for reading in _readings(problem)]
-    readings.sort(key=lambda row: row[1].passage)  # those of one passage together: it is read once
-    found = _find([reading for _, reading in readings], evaluated, overlap)
-    texts = [(n, problem.question) for n, problem in enumerate(trained) if not problem.choices]
-    leaks = [replace(leak, trained=readings[leak.trained][0]) for leak in found]
-    for leak in texts_leak([text for _, text in texts], evaluated, overlap):
-        leaks.append(replace(leak, trained=texts[leak.trained][0]))
-    return _worst(leaks, overlap, 0)
+    of_passage = np.fromiter((hash(p.passage) for p in trained), np.int64, len(trained))
+    order = np.argsort(of_passage, kind="stable")  # those of one passage together: it is read once
+    leaks = (
+        _find(_batches(View(trained.__getitem__, order)), evaluated, overlap) if evaluated else []
+    )
+    free = np.flatnonzero([not problem.choices for problem in trained])
+    texts = View(lambda number: trained[number].question, free)
+    for leak in texts_leak(texts, evaluated, overlap):
+        leaks.append(replace(leak, trained=int(free[leak.trained])))
+    return _worst(leaks, overlap)
+
+
+def _batches(trained: View[Problem]) -> Iterator[tuple[list[int], list[Problem]]]:
+    """BATCH readings at a time, with the number of the problem of each."""
+    numbers: list[int] = []
+    readings: list[Problem] = []
+    for number, problem in zip(trained.numbers, trained, strict=True):
+        for reading in _readings(problem):
+            numbers.append(int(number))
+            readings.append(reading)
+            if len(readings) == BATCH:
+                yield numbers, readings
+                numbers, readings = [], []
+    if readings:
+        yield numbers, readings
 
 
 def _readings(problem: Problem) -> Iterator[Problem]:
@@ -91,16 +109,20 @@ def _readings(problem: Problem) -> Iterator[Problem]:
                 yield problem.model_copy(update=change)
 
 
-def _find(trained: Sequence[Problem], evaluated: Sequence[Problem], overlap: float) -> list[Leak]:
-    """The worst leak of each problem trained on, where it has one; ascending. Answers play no part.
+def _find(
+    batches: Iterable[tuple[Sequence[int], Sequence[Problem]]],
+    evaluated: Sequence[Problem],
+    overlap: float,
+) -> list[Leak]:
+    """The worst leak of each problem trained on, where it has one. Answers play no part.
+
+    `batches`: numbers and problems.
 
     A text is found in a problem if at least `overlap` of its character 13-grams are. Looked for, in
     both directions (hence |A ∩ B| / min(|A|, |B|)), are box, question and choices, and the passage:
     a question leaks without its passage too, and with the passage inside the question. A text below
     MINIMUM is not; then problem and passage must be equal, if only in their letters.
     """
-    if not (trained and evaluated):
-        return []
     wholes = Texts(len(evaluated), lambda number: whole(evaluated[number]), N, fold_words)
     template = _template(lambda: (ngrams for _, ngrams in wholes.batches()))
     sought = _sought(evaluated, template, overlap)
@@ -119,8 +141,7 @@ def _find(trained: Sequence[Problem], evaluated: Sequence[Problem], overlap: flo
     shared = {k for k, numbers in equal.items() if k[0] == "passage" and len(numbers) > COMMON}
     passed_over: set[tuple[Kind, object]] = set()
     leaks: list[Leak] = []
-    for start in range(0, len(trained), BATCH):
-        batch = trained[start : start + BATCH]
+    for rows, batch in batches:
         parts = _sought(batch, template, overlap)
         batch_wholes = Wholes(batch)
         keys = [
@@ -137,7 +158,7 @@ def _find(trained: Sequence[Problem], evaluated: Sequence[Problem], overlap: flo
         for number, part in batch_wholes.meet(sought_index):
             share = sought.share(part, batch_wholes[number])
             found.append(Leak(number, sought.owners[part][0], sought.kinds[part], share))
-        leaks += _worst(found, overlap, start)
+        leaks += [replace(leak, trained=rows[leak.trained]) for leak in _worst(found, overlap)]
     if passed_over:
         say(
             f"leaks: {len(passed_over):,} passages of training stand under more than {COMMON} "
@@ -167,7 +188,7 @@ def texts_leak(
         for number, part in ngrams.postings.meet(index):
             share = sought.share(part, ngrams[number])
             found.append(Leak(number, sought.owners[part][0], sought.kinds[part], share))
-        leaks += _worst(found, overlap, start)
+        leaks += [replace(leak, trained=start + leak.trained) for leak in _worst(found, overlap)]
     return leaks
 
 
@@ -283,12 +304,12 @@ def _keys(problem: Problem, letters: bytes) -> Iterator[tuple[Kind, object]]:
         yield "group", (problem.source, problem.group)
 
 
-def _worst(leaks: Sequence[Leak], overlap: float, start: int) -> list[Leak]:
-    """Of each row's leaks the worst, ascending; rows are numbered from `start`."""
+def _worst(leaks: Sequence[Leak], overlap: float) -> list[Leak]:
+    """Of each row's leaks the worst, ascending."""
     worst: dict[int, Leak] = {}
     for leak in sorted(leaks, key=_badness):
         if leak.share >= overlap:
-            worst.setdefault(leak.trained, replace(leak, trained=start + leak.trained))
+            worst.setdefault(leak.trained, leak)
     return [worst[number] for number in sorted(worst)]
 
 

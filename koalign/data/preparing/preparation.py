@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
-from koalign.data.formats.read import Reading
+import numpy as np
+
+from koalign.data.formats.reading import Reading
 from koalign.data.preparing.duplicates import find_duplicates
 from koalign.data.preparing.leaks import find_leaks, taught_text, texts_leak
-from koalign.data.preparing.splits import split_by_group
+from koalign.data.preparing.splits import draw
+from koalign.data.spool import Spool, View, chained, firsts
 from koalign.naming import counted
 from koalign.records import Drop, Hint, KoalignError, Problem, Ranking, Record, content_hash
 
@@ -30,26 +33,42 @@ class Preparation:
     """The splits on their way, and everything that was set aside."""
 
     def __init__(self) -> None:
-        self.splits: dict[str, list[Problem]] = {name: [] for name in SPLITS}
+        self._rows, self._places = Spool[Problem](), Spool[str]()
+        """All problems as they were read, and the place of each."""
+        self.splits: dict[str, View[Problem]] = {
+            name: View(self._rows.__getitem__, np.arange(0)) for name in SPLITS
+        }
         self.rankings: list[Ranking] = []
-        self.dropped: list[Drop] = []
+        self.dropped = Spool[Drop]()
         self._held_out: set[str] = set()
-        self._places: dict[Problem, list[str]] = {}
-        """Problem as it was read -> the places of its rows."""
+        self._ranked_at: dict[tuple[str, str], str] = {}
+        """Split and id of a ranked problem -> the place of its last ranking."""
 
     def add(self, name: str, reading: Reading) -> None:
         """Take over what was read for a split."""
+        self.add_problems(name, self._read_problems(name, reading))
+
+    def _read_problems(self, name: str, reading: Reading) -> Iterator[tuple[Problem, str]]:
         for record, place in zip(reading.records, reading.places, strict=True):
             if isinstance(record, Drop):
                 self.dropped.append(record)
                 continue
             asked = record.problem if isinstance(record, Ranking) else record
             problem = asked.model_copy(update={"split": name})
-            self._places.setdefault(problem, []).append(place)
             if isinstance(record, Ranking):
                 self.rankings.append(record.model_copy(update={"problem": problem}))
+                self._ranked_at[name, problem.id] = place
             else:
-                self.splits[name].append(problem)
+                yield problem, place
+
+    def add_problems(self, name: str, problems: Iterable[tuple[Problem, str]]) -> None:
+        """Put problems, each with its place, behind those of a split."""
+        before = len(self._rows)
+        for problem, place in problems:
+            self._rows.append(problem)
+            self._places.append(place)
+        numbers = self.splits[name].numbers, np.arange(before, len(self._rows))
+        self.splits[name] = View(self._rows.__getitem__, np.concatenate(numbers))
 
     def set_aside(self, kinds: Sequence[str], labels: int) -> None:
         """Drop what a template of some kinds and so many labels cannot ask.
@@ -74,39 +93,50 @@ class Preparation:
     def remove_duplicates(self, threshold: float) -> None:
         """In dev and test only what is the same to the letter: a published test set stays what it is."""
         for name in ("dev", "test"):
-            first: dict[str, int] = {}
-            for number, problem in enumerate(self.splits[name]):
-                first.setdefault(problem.id, number)
-            unique = [first[p.id] == n for n, p in enumerate(self.splits[name])]
-            self.keep(name, "duplicate", unique)
+            ids = (int(problem.id, 16) for problem in self.splits[name])
+            first = firsts(np.fromiter(ids, np.uint64, len(self.splits[name])))
+            self.keep(name, "duplicate", first == np.arange(len(first)))
         train = self.splits["train"]
-        found = {duplicate.index: duplicate for duplicate in find_duplicates(train, threshold)}
-        for duplicate in found.values():
-            kept = train[duplicate.kept]
+        stays = np.ones(len(train), bool)
+        for duplicate in find_duplicates(train, threshold):
+            stays[duplicate.index] = False
             other = ", and has another answer" if duplicate.conflict else ""
             self._drop(
                 train[duplicate.index],
+                self._places[int(train.numbers[duplicate.index])],
                 "duplicate" if duplicate.kind == "exact" else f"{duplicate.kind}_duplicate",
-                f"{kept.name} is kept ({duplicate.similarity:.0%} alike{other})",
+                f"{train[duplicate.kept].name} is kept ({duplicate.similarity:.0%} alike{other})",
             )
-        self.splits["train"] = [p for n, p in enumerate(train) if n not in found]
+        self.splits["train"] = train.take(stays)
 
     def hold_out_dev(self, share: float, seed: int) -> None:
-        """Take a share of the training problems as dev, whole passages at a time."""
-        self.splits["train"], held_out = split_by_group(self.splits["train"], share, seed)
-        self.splits["dev"] += [p.model_copy(update={"split": "dev"}) for p in held_out]
-        self._held_out = {problem.id for problem in held_out}
+        """Take a share of the training problems as dev, whole passages at a time; dev is empty before."""
+        train = self.splits["train"]
+        held_out = np.fromiter((draw(p, seed) < share for p in train), bool, len(train))
+
+        def as_dev(number: int) -> Problem:
+            return self._rows[number].model_copy(update={"split": "dev"})
+
+        self.splits["dev"] = View(as_dev, train.numbers[held_out])
+        self.splits["train"] = train.take(~held_out)
+        self._held_out = {problem.id for problem in self.splits["dev"]}
 
     def mix_train(self, seed: int) -> None:
         """So that the first so many, which a `limit` takes, are a fair sample of all sources."""
-        self.splits["train"].sort(key=lambda problem: content_hash(seed, problem.id))
+        train = self.splits["train"]
+        keys = (int(content_hash(seed, problem.id), 16) for problem in train)
+        order = np.argsort(np.fromiter(keys, np.uint64, len(train)), kind="stable")
+        self.splits["train"] = train.take(order)
 
     def find_leaks(self, overlap: float) -> list[FoundLeak]:
         """What is learned from and stands in dev or test, and what of dev stands in test."""
         train, dev, test = (self.splits[name] for name in SPLITS)
-        learned = [*train, *(ranking.problem for ranking in self.rankings)]
-        texts = [*map(taught_text, train), *("\n".join(r.texts) for r in self.rankings)]
-        evaluated = [*dev, *test]
+        learned = chained(train, [ranking.problem for ranking in self.rankings])
+        texts = chained(
+            View(lambda number: taught_text(train[number]), np.arange(len(train))),
+            ["\n".join(ranking.texts) for ranking in self.rankings],
+        )
+        evaluated = chained(dev, test)
         found = [
             FoundLeak(
                 kind=leak.kind,
@@ -128,12 +158,20 @@ class Preparation:
 
     def remove_leaks(self, found: Sequence[FoundLeak]) -> None:
         """Drop the learned side of the leaks."""
+        leaking = {(leak.learned.split, leak.learned.id) for leak in found}
+        places = dict(self._ranked_at)
+        for name in ("train", "dev"):
+            problems = self.splits[name]
+            stays = np.ones(len(problems), bool)
+            for row, problem in enumerate(problems):
+                if (name, problem.id) in leaking:
+                    stays[row] = False
+                    places[name, problem.id] = self._places[int(problems.numbers[row])]
+            self.splits[name] = problems.take(stays)
         for leak in found:
             detail = f"{leak.kind}: {leak.evaluated.name} of {leak.evaluated.split}"
-            self._drop(leak.learned, "leak", detail)
-        leaking = {(leak.learned.split, leak.learned.id) for leak in found}
-        for name in ("train", "dev"):
-            self.splits[name] = [p for p in self.splits[name] if (name, p.id) not in leaking]
+            place = places[leak.learned.split, leak.learned.id]
+            self._drop(leak.learned, place, "leak", detail)
         self.rankings = [r for r in self.rankings if ("train", r.problem.id) not in leaking]
 
     def hints(self, given: Iterable[tuple[str, Hint]], overlap: float, *, stop: bool) -> list[Hint]:
@@ -143,7 +181,7 @@ class Preparation:
         hint for a problem that never was one to learn from.
         """
         given = list(given)
-        evaluated = [*self.splits["dev"], *self.splits["test"]]
+        evaluated = chained(self.splits["dev"], self.splits["test"])
         leaks = texts_leak([hint.text for _, hint in given], evaluated, overlap)
         leaking = {leak.trained for leak in leaks}
         if leaks and stop:
@@ -173,24 +211,22 @@ class Preparation:
                 )
         return list(hints.values())
 
-    def keep(self, name: str, reason: str, keep: Sequence[bool]) -> None:
+    def keep(self, name: str, reason: str, keep: Sequence[bool] | np.ndarray) -> None:
         """Keep the marked problems of a split, and drop the others for a reason."""
-        pairs = list(zip(self.splits[name], keep, strict=True))
-        for problem, kept in pairs:
-            if not kept:
-                detail = f"{problem.source} {problem.key}".strip()
-                self._drop(problem, reason, f"{detail}: {problem.question[:100]}")
-        self.splits[name] = [problem for problem, kept in pairs if kept]
+        problems, kept = self.splits[name], np.array(keep, bool)
+        for row in np.flatnonzero(~kept).tolist():
+            problem, place = problems[row], self._places[int(problems.numbers[row])]
+            detail = f"{problem.source} {problem.key}".strip()
+            self._drop(problem, place, reason, f"{detail}: {problem.question[:100]}")
+        self.splits[name] = problems.take(kept)
 
-    def _drop(self, problem: Problem, reason: str, detail: str) -> None:
-        held_out_of = problem.model_copy(update={"split": "train"})
-        places = self._places.get(problem) or self._places.get(held_out_of) or [""]
+    def _drop(self, problem: Problem, place: str, reason: str, detail: str) -> None:
         drop = Drop(
             stage="prepare",
             reason=reason,
             problem_id=problem.id,
             key=problem.key,
-            place=places.pop(),  # of rows that are the same to the letter, one each
+            place=place,
             detail=detail,
         )
         self.dropped.append(drop)

@@ -22,12 +22,12 @@ def split_by_group(
     rest: list[Problem] = []
     held_out: list[Problem] = []
     for problem in problems:
-        (held_out if _draw(problem, seed) < share else rest).append(problem)
+        (held_out if draw(problem, seed) < share else rest).append(problem)
     return rest, held_out
 
 
-def _draw(problem: Problem, seed: int) -> float:
-    """A number in [0, 1), the same for all of a group."""
+def draw(problem: Problem, seed: int) -> float:
+    """A number in [0, 1), the same for all of a group; see `split_by_group`."""
     group: tuple[str, ...]
     if problem.group:
         group = ("group", problem.source, problem.group)
