@@ -79,7 +79,7 @@ def parse_nodes(text: str, place: str) -> tuple[Any, yaml.Node | None]:
         LookupError,
         ArithmeticError,
     ) as error:  # a tag such as !!timestamp before what is none
-        raise KoalignError(f"{place}: not YAML: {error}") from None  # fmt: skip
+        raise KoalignError(f"{place}: not YAML: {' '.join(str(error).split())}") from None  # fmt: skip
 
 
 def _refuse_bomb(node: yaml.Node, known: dict[int, tuple[int, int]], place: str) -> tuple[int, int]:

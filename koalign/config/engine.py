@@ -35,7 +35,7 @@ class Vllm(Section):
     enforce_eager: bool = False
     """Skip compilation and CUDA graphs: starts sooner, takes less memory, generates slower. Always so
     on a CPU."""
-    cpu_offload_gb: float = Field(default=0, ge=0, allow_inf_nan=False)
+    cpu_offload_gb: float = Field(default=0, ge=0)
     """GiB of weights a GPU that stay in CPU memory and are read from there; slow."""
     extra: dict[str, Any] = Field(default={})
     """More arguments of `vllm.LLM`, passed on as they are."""

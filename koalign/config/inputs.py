@@ -15,7 +15,9 @@ from koalign.records import FreeKind
 class Section(BaseModel):
     """A frozen group of keys; an unknown key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
     same_result: ClassVar[frozenset[str]] = frozenset()
     """Keys that change how fast or how safely a result is made, and not what it is."""
@@ -265,17 +267,17 @@ class Teacher(Section):
     """Most requests sent in a minute, evenly spaced; null: no limit."""
     tokens_per_minute: int | None = Field(default=None, ge=1)
     """Most tokens in a minute, each request counted at the most that it can be; null: no limit."""
-    timeout: float = Field(default=120, gt=0, allow_inf_nan=False)
+    timeout: float = Field(default=120, gt=0)
     """Seconds in which one reply must be there whole."""
     tries: int = Field(default=5, ge=1)
     """How often one call is sent at most; only what may pass is tried again."""
     max_failures: int = Field(default=20, ge=1)
     """Stop when so many calls fail one after the other."""
-    price_in: float = Field(default=0, ge=0, allow_inf_nan=False)
+    price_in: float = Field(default=0, ge=0)
     """What a million prompt tokens cost, in your currency."""
-    price_out: float = Field(default=0, ge=0, allow_inf_nan=False)
+    price_out: float = Field(default=0, ge=0)
     """What a million tokens of replies cost."""
-    max_cost: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    max_cost: float | None = Field(default=None, gt=0)
     """The most that one stage may spend, with what its log has spent; null: no limit. A call goes out only
     if its most still fits; of calls under way at a kill nobody knows the cost."""
 

@@ -47,6 +47,8 @@ BOMBS = {
     "many documents": "--- 1\n" * 100,
     "large": "a: '" + "x" * 3_000_000 + "'",
     "set": "teacher: {extra: !!set {a, b}}",
+    "infinite rate": "sft: {learning_rate: .inf}",
+    "bell": "model: {path: \"a\x07b\"}",
     "infinite": "teacher: {extra: {a: .inf}}",
     "date in extra": "teacher: {extra: {a: 2001-01-01}}",
     "bytes in extra": "teacher: {extra: {a: !!binary aGk=}}",
