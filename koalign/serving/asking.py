@@ -20,6 +20,7 @@ from koalign.records import KoalignError, Message, Problem, Prompt, content_hash
 from koalign.serving.errors import ApiError, too_long
 from koalign.serving.queue import Backend
 from koalign.serving.served import ServedModel, ServedRun
+from koalign.text.visible import shown
 
 
 @dataclass(frozen=True)
@@ -186,6 +187,6 @@ def _refuse_other_turns(messages: Sequence[Message]) -> None:
     turns = roles[1:] if roles and roles[0] == "system" else roles
     if turns != ["user", "assistant"] * (len(turns) // 2) + ["user"]:
         raise KoalignError(
-            f"messages: {', '.join(roles)}; send an optional system text, then user and assistant in "
-            "turns, the user's last"
+            f"messages: {shown(', '.join(roles))}; send an optional system text, then user and assistant "
+            "in turns, the user's last"
         )

@@ -10,10 +10,15 @@ from starlette.requests import Request
 from koalign.jsonl import field_errors
 from koalign.records import Message
 from koalign.serving.errors import ApiError
-from koalign.text.visible import shown
+from koalign.text.visible import shown, visible
 
 MOST_BYTES = 2**20
 """Of a body: a passage of an exam has some ten thousand characters."""
+LEAST_TEMPERATURE = 0.01
+"""vLLM's; logits over less are more than a float holds."""
+MOST_STOPS = 16
+MOST_LISTED = 20
+"""Unknown fields that an answer lists."""
 NEUTRAL: dict[str, Any] = {
     "tools": (None, []),
     "tool_choice": (None, "none", "auto"),
@@ -68,18 +73,28 @@ class Body(BaseModel):
     model: str
     stream: bool = False
     stream_options: StreamOptions | None = None
-    temperature: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, gt=0, le=1)
     max_tokens: int | None = Field(default=None, ge=1)
     max_completion_tokens: int | None = Field(default=None, ge=1)
     seed: int | None = None
     stop: str | list[str] | None = None
 
+    @field_validator("temperature")
+    @classmethod
+    def _warm_or_greedy(cls, temperature: float | None) -> float | None:
+        if temperature and temperature < LEAST_TEMPERATURE:
+            raise ValueError(f"0 is greedy, and {LEAST_TEMPERATURE} the least above it")
+        return temperature
+
     @field_validator("stop")
     @classmethod
-    def _no_empty_stop(cls, stop: str | list[str] | None) -> str | list[str] | None:
-        if stop is not None and not all([stop] if isinstance(stop, str) else stop):
+    def _few_stops(cls, stop: str | list[str] | None) -> str | list[str] | None:
+        stops = [stop] if isinstance(stop, str) else stop or []
+        if not all(stops):
             raise ValueError("an empty text would stop everything")
+        if len(stops) > MOST_STOPS:
+            raise ValueError(f"{len(stops):,} texts, and {MOST_STOPS} are the most")
         return stop
 
     @property
@@ -101,7 +116,8 @@ class Body(BaseModel):
         """Fields that have no effect; `fixed`: the model has its own sampling."""
         given = [name for name in self.sampling if fixed and getattr(self, name) is not None]
         others = {name: value for name, value in (self.model_extra or {}).items() if value}
-        return [*given, *(shown(name)[:40] for name in sorted(others) if name not in NEUTRAL)]
+        unknown = [name for name in sorted(others) if name not in NEUTRAL]
+        return [*given, *(shown(visible(name))[:40] for name in unknown[:MOST_LISTED])]
 
 
 class ChatBody(Body):

@@ -100,6 +100,15 @@ def test_what_the_chain_samples_is_its_own_and_what_it_ignored_is_said(client):
     assert raw.headers["x-koalign-ignored"] == "temperature, user, earlier messages"
 
 
+@pytest.mark.parametrize(
+    "name", ["a\r\nSet-Cookie: x", "\x00", "\x1b[31m", "한글", "a" * 9000, "\u202e"]
+)
+def test_a_field_with_any_name_is_listed_in_a_header_of_one_line(server, name):
+    reply = server.post("/v1/chat/completions", chat_body("가?", "dpo", **{name: 1}))
+    assert reply.status_code == 200 and "set-cookie" not in reply.headers
+    assert reply.headers["x-koalign-ignored"].isprintable()
+
+
 def test_greedy_through_the_api_is_solve_greedy_to_the_token(server, tmp_path):
     asked = write_lines(tmp_path / "asked.jsonl", [problem(n) for n in range(100, 116)])
     koalign("solve", str(asked), "-o", str(tmp_path / "out.jsonl"), "--greedy", code=0)
@@ -207,6 +216,15 @@ BODIES = [
     ("/v1/chat/completions", chat_body("가" * 40_000), 400, "120,"),
     ("/v1/chat/completions", chat_body(message_of(1).replace("사람", "사람" * 20_000)), 400, "context of 100,000"),
     ("/v1/chat/completions", chat_body("가", "dpo", max_tokens=10**6), 400, "1,000,000"),
+    ("/v1/chat/completions", chat_body("가", temperature=1e-30), 400, "0.01 the least"),
+    ("/v1/chat/completions", chat_body("가", temperature=1e30), 400, "temperature"),
+    ("/v1/chat/completions", b'{"model": "dpo", "messages": [], "temperature": NaN}', 400, "temperature"),
+    ("/v1/chat/completions", chat_body("가", stop=["가"] * 17), 400, "16 are the most"),
+    ("/v1/chat/completions", chat_body("가", max_tokens=10**30), 400, "context"),
+    ("/v1/chat/completions", chat_body("가", seed=1.5), 400, "seed"),
+    ("/v1/chat/completions", chat_body("가", stream="차츰"), 400, "stream"),
+    ("/v1/chat/completions", {"model": "dpo", "messages": [{"role": "user", "content": "가"}] * 5000}, 400, "in turns"),
+    ("/v1/chat/completions", {"model": "dpo", "messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}]}, 400, "messages"),
     ("/v1/completions", {"model": "koalign", "prompt": "가"}, 400, "name an adapter"),
     ("/v1/completions", {"model": "dpo", "prompt": ["가", "나"]}, 400, "one a request"),
     ("/v1/completions", {"model": "dpo", "prompt": [1, 2]}, 400, "prompt"),
@@ -214,6 +232,12 @@ BODIES = [
     ("/v1/solve", {"question": "?", "choices": ["가"]}, 400, "2 choices"),
     ("/v1/solve", {"question": "?", "chioces": ["가", "나"]}, 400, "did you mean 'choices'"),
     ("/v1/solve", {"model": "abstraction", "question": "?"}, 400, "writes hints"),
+    ("/v1/solve", {"question": "?", "choices": [str(n) for n in range(11)]}, 400, "choices"),
+    ("/v1/solve", {"question": "?", "choices": "가"}, 400, "choices"),
+    ("/v1/solve", {"question": "?", "kind": "essay"}, 400, "kind"),
+    ("/v1/solve", {"question": "?", "choices": ["가", "나"], "answer": 9}, 400, "9"),
+    ("/v1/solve", {"question": " \n"}, 400, "question"),
+    ("/v1/solve", {"model": {}, "question": "?"}, 400, "model"),
     ("/v1/solve", {"model": "없음", "question": "?"}, 404, "koalign-vote"),
     ("/v1/solve", {"question": {"path": "/etc/passwd"}}, 400, "question"),
 ]  # fmt: skip
