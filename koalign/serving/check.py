@@ -19,8 +19,10 @@ from koalign.jsonl import read_jsonl, read_record
 from koalign.manifests import output_of, read_manifest
 from koalign.plans import Plan
 from koalign.records import KoalignError, Problem, Sample
+from koalign.run import Stage
 from koalign.serving.queue import Backend
 from koalign.serving.served import ServedRun
+from koalign.stages import evaluate, solve
 from koalign.text.visible import shown
 
 COUNT = 3
@@ -71,9 +73,9 @@ async def check_stored(run: ServedRun, backend: Backend) -> int:
 def _of_evaluate(run: ServedRun) -> Iterator[Stored]:
     """What each adapter answered greedily and without a hint."""
     folder = run.run_dir / "evaluate"
-    if read_manifest(folder) is None:
+    plan, problems = _plan(folder, evaluate.STAGE), _problems(run)
+    if plan is None:
         return
-    plan, problems = read_record(folder / PLAN, Plan), _problems(run)
     served = {adapter_id(adapter): adapter for adapter in run.adapters}
     sampling = Sampling(temperature=0, top_p=1, max_tokens=plan.config["solve"]["max_tokens"])
     stop = load_protocol(run.config.prompt.template).stop
@@ -92,9 +94,9 @@ def _of_solve(run: ServedRun) -> Iterator[Stored]:
     """The hints and hinted answers of `solve`, where it was greedy or the engine is EXACT."""
     folder, config = run.run_dir / "solve", run.config
     made = [run.run_dir / name / "adapter" for name in ("abstraction", "answer")]
-    if read_manifest(folder) is None or not set(made) <= set(run.adapters):
+    plan, problems, section = _plan(folder, solve.STAGE), _problems(run), config.solve
+    if plan is None or not set(made) <= set(run.adapters):
         return
-    plan, problems, section = read_record(folder / PLAN, Plan), _problems(run), config.solve
     exact = section.temperature == section.hint_temperature == 0 or (
         plan.config["engine"]["backend"] == config.engine.result.backend
         and config.engine.result.backend in EXACT
@@ -110,6 +112,14 @@ def _of_solve(run: ServedRun) -> Iterator[Stored]:
             if hint.answers:
                 texts = tuple(answer.text for answer in hint.answers)
                 yield Stored(made[1], problem, texts, section, seed, hint=hint.text)
+
+
+def _plan(folder: Path, stage: Stage) -> Plan | None:
+    """The plan of a finished stage; none where it is not, and where another version made it."""
+    if read_manifest(folder) is None:
+        return None
+    plan = read_record(folder / PLAN, Plan)
+    return plan if plan.version == stage.version else None
 
 
 def _problems(run: ServedRun) -> Mapping[str, Problem]:

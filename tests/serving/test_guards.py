@@ -1,5 +1,6 @@
 """serve is for this machine, or for who has the token; what it cannot serve it refuses at the start."""
 
+import json
 import shutil
 
 import httpx
@@ -7,6 +8,10 @@ import pytest
 import yaml
 from support.command import RUN, koalign
 from support.serving import chat_body, message_of, served
+
+from koalign.config.files import load_config
+from koalign.serving import check
+from koalign.serving.served import open_run
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 CHAT = "/v1/chat/completions"
@@ -98,3 +103,17 @@ def test_stored_answers_that_come_out_otherwise_end_the_start(ran):
     done = koalign("serve", "--port", "0", "-s", "engine.script=other.yaml", code=2)
     assert "answer: writes otherwise than the run has stored" in done.stderr
     assert "--unchecked" in done.stderr
+
+
+def test_what_another_version_has_stored_is_not_held(ran):
+    config = load_config([])
+    assert len(stored_of(config)) == 12 + 3 * 2
+    for stage in ("evaluate", "solve"):
+        plan = json.loads((RUN / stage / "plan.json").read_text("utf-8"))
+        (RUN / stage / "plan.json").write_text(json.dumps({**plan, "version": 1}), "utf-8")
+    assert stored_of(config) == []
+
+
+def stored_of(config):
+    run = open_run(RUN, config)
+    return [*check._of_evaluate(run), *check._of_solve(run)]
