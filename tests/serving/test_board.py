@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 import threading
-from html import escape
+from html import escape, unescape
 from html.parser import HTMLParser
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -24,8 +24,9 @@ from fastapi.testclient import TestClient
 from koalign.serving.board import charts
 from koalign.serving.board.app import board_app
 from koalign.serving.board.export import export
+from koalign.serving.board.pages.compare import compare
 from koalign.serving.board.pages.routes import ROUTES
-from koalign.serving.board.site import Site
+from koalign.serving.board.site import Site, View
 from koalign.serving.board.words import KO
 
 SCRIPT = "<script>alert('x')</script>\"' onload=\"alert(1)"
@@ -139,6 +140,7 @@ def test_every_page_of_a_whole_run_is_there_in_both_languages(scripted_run, draw
                 assert answer.status_code == 404
                 continue
             assert answer.status_code == 200, (address, answer.text)
+            assert "not as this version" not in answer.text and "형식과 다릅니다" not in answer.text
             assert f'<html lang="{lang}">' in answer.text
             assert "alert" not in answer.text
 
@@ -272,18 +274,19 @@ def test_a_half_written_run_shows_what_there_is(scripted_run, drawn, tmp_path):
         (run / name / "manifest.json").unlink()
     shutil.rmtree(run / "evaluate")
     pairs = run / "pairs" / "pairs.jsonl"
-    whole = pairs.read_bytes()
-    pairs.write_bytes(whole + b'{"problem_id": "half')
+    lines = pairs.read_bytes().count(b"\n")
+    pairs.write_bytes(pairs.read_bytes() + b'{"problem_id": "half')
     (run / "pairs" / "manifest.json").unlink()
-    (run / "sft" / "metrics.jsonl").write_text('{"step": 1, "loss": 2.5}\n{"step": 2, "lo', "utf-8")
+    whole = '{"step": 1, "loss": 2.5}\n{"step": [], "loss": NaN}\n{"step": 2, "loss": NaN}\n'
+    (run / "sft" / "metrics.jsonl").write_text(whole + '{"step": 3, "lo', "utf-8")
     site = client(tmp_path, drawn)
     for address in addresses("half"):
         assert site.get(address).status_code in (200, 404), address
     shown = site.get("/ko/run/half/pairs").text
-    assert shown.count("data-item") == min(50, whole.count(b"\n"))
+    assert shown.count("data-item") == min(50, lines)
     assert "미완료" in site.get("/ko/run/half").text
     live = site.get("/ko/run/half/live/sft").json()
-    assert live["from"] == len('{"step": 1, "loss": 2.5}\n')
+    assert live["from"] == len(whole)
     assert "2.5" in live["html"]
     assert site.get(f"/ko/run/half/live/sft?from={live['from']}").json()["html"] == ""
 
@@ -304,6 +307,39 @@ def test_a_run_of_another_version_is_named_and_breaks_no_page(
     for address in addresses("old"):
         assert site.get(address).status_code in (200, 404), address
     assert "손상됨" in site.get("/ko/run/old").text
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {},
+        {"id": 1},
+        {"id": None, "choices": 3, "answers": 7},
+        {"chosen": "x", "verdicts": []},
+        {"reason": None, "counts": 1},
+    ],
+)
+def test_rows_of_another_shape_break_no_page(scripted_run, drawn, tmp_path, row):
+    run = tmp_path / "shapes"
+    shutil.copytree(scripted_run / "runs" / "default", run)
+    for file in ("prepare/test.jsonl", "prepare/train.jsonl", "prepare/dropped.jsonl", "pairs/pairs.jsonl",
+                 "hints/abstractions.jsonl", "evaluate/dpo/predictions.jsonl", "sft/metrics.jsonl"):  # fmt: skip
+        write_lines(run / file, [row, row])
+    site = client(tmp_path, drawn)
+    for address in addresses("shapes"):
+        assert site.get(address).status_code in (200, 404), address
+
+
+@pytest.mark.parametrize("name", ["실행 1", "a#b?c&d=e", "50%", "<b>&amp;", "a~b", "x/y~z/w"])
+def test_a_run_may_have_any_name(scripted_run, drawn, tmp_path, name):
+    shutil.copytree(scripted_run / "runs" / "default", tmp_path / "runs" / name)
+    site = client(tmp_path / "runs", drawn)
+    (link,) = re.findall(r'<h2><a href="([^"]+)"', site.get("/ko/").text)
+    for page in ("", "/exam?only=right", "/pairs"):
+        answer = site.get(f"{unescape(link)}{page}")
+        assert answer.status_code == 200
+        for other in re.findall(r'<nav class="(?:tabs|chips)".*?href="([^"]+)"', answer.text, re.S):
+            assert site.get(unescape(other)).status_code == 200, other
 
 
 def test_a_stage_whose_input_was_made_again_is_stale(scripted_run, drawn, tmp_path):
@@ -347,6 +383,36 @@ def test_a_blank_paper_tells_no_answer(scripted_run, drawn):
     assert "keytag" not in paper
     assert 'class="key"' not in paper
     assert 'class="said"' not in paper
+
+
+@pytest.fixture
+def benchmarks(scripted_run, tmp_path) -> Path:
+    """Two folders as `koalign benchmark` leaves them, without a run."""
+    root = tmp_path / "results"
+    for name in ("base", "sft"):
+        shutil.copytree(scripted_run / "runs" / "default" / "evaluate" / name, root / name)
+    return root
+
+
+def test_benchmarks_without_a_run_are_listed_shown_and_compared(benchmarks, drawn):
+    site = client(benchmarks, drawn)
+    assert site.get("/ko/").text.count('href="/ko/bench/') == 2
+    assert site.get("/ko/bench/base").status_code == 200
+    shown = site.get("/ko/compare?a=sft&b=base&kind=both_wrong")
+    assert shown.status_code == 200
+    assert "사는 곳은?" in shown.text
+    assert "McNemar" in shown.text
+    assert "base" in site.get("/ko/compare?a=base&b=base").text
+
+
+def test_items_of_a_benchmark_stay_out_of_an_export(benchmarks, drawn):
+    site = Site(benchmarks, drawn)
+    view = View(
+        site, "ko", "compare", {"a": "sft", "b": "base", "kind": "both_wrong"}, exporting=True
+    )
+    _, html = site.render(view, compare)
+    assert "article" in html
+    assert "사는 곳은?" not in html
 
 
 def test_an_export_opens_without_a_server_and_keeps_marked_texts_back(

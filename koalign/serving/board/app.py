@@ -77,7 +77,7 @@ def preferred(accepted: str) -> str:
 
 
 def _view(site: Site, request: Request, lang: str) -> View:
-    path = request.url.path.removeprefix(f"/{lang}/")
+    path = request.scope["path"].removeprefix(f"/{lang}/")
     query = dict(list(request.query_params.items())[:20])
     return View(site, lang if lang in LANGUAGES else "ko", path, query)
 

@@ -7,7 +7,7 @@ import shutil
 from html import unescape
 from os.path import relpath
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from koalign.jsonl import write_atomically
 from koalign.records import KoalignError, content_hash
@@ -64,4 +64,4 @@ def _file(address: str) -> str:
 def _relative(link: re.Match[str], file: str) -> str:
     address = unescape(link[2])
     target = address.lstrip("/") if address.startswith("/static/") else _file(address)
-    return f"{link[1]}{relpath(target, Path(file).parent)}{link[3]}"
+    return f"{link[1]}{quote(relpath(target, Path(file).parent))}{link[3]}"

@@ -174,7 +174,7 @@ class Root:
 
     def _run(self, folder: Path, held: set[int] | None) -> Run:
         try:
-            names = names_in(folder, None)
+            names = [n for n in names_in(folder, None) if not os.path.islink(folder / n)]
         except OSError:
             names = []
         times, locked = _modified(folder, names), is_held(folder, held)

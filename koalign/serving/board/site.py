@@ -28,6 +28,8 @@ PAGE = 50
 """Items on a page."""
 EXPORTED_PAGES = 20
 """Pages of one list that an export holds."""
+FOREIGN = (jinja2.UndefinedError, KeyError, TypeError, ValueError, AttributeError)
+"""What a page meets in files that another version of koalign, or somebody else, has written."""
 CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -93,12 +95,17 @@ class Site:
     def render(self, view: View, page: Callable[..., Reply], **arguments: str) -> tuple[int, str]:
         """Status and HTML; what is missing or damaged is told on a page of its own."""
         try:
-            reply, status = page(view, **arguments), 200
+            return 200, self._rendered(view, page(view, **arguments))
         except KoalignError as error:
-            status = 404 if isinstance(error, NotThere) else 200
-            reply = Reply("notice.html", {"message": str(error), "run": None})
+            status, message = 404 if isinstance(error, NotThere) else 200, str(error)
+        except FOREIGN as error:
+            status = 200
+            message = view.t("The files are not as this version writes them: {error}", error=error)
+        return status, self._rendered(view, Reply("notice.html", {"message": message}))
+
+    def _rendered(self, view: View, reply: Reply) -> str:
         context = {"view": view, "t": view.t, "run": None, **reply.context}
-        return status, self.jinja.get_template(reply.template).render(context)
+        return self.jinja.get_template(reply.template).render(context)
 
 
 @dataclass(frozen=True)

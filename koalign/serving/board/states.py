@@ -40,44 +40,49 @@ class StageState:
     device: str = ""
 
 
-def read_object(path: Path) -> dict[str, Any]:
-    """The JSON object of a file; empty where there is none that can be read."""
+def read_object(path: Path | str) -> dict[str, Any]:
+    """The JSON object of a file; empty where there is none that can be read, and for a link or a pipe."""
     try:
-        if path.stat().st_size > LARGEST:
-            return {}
-        value = json.loads(path.read_bytes())
+        with open(path, "rb", opener=_open_file) as file:
+            value = json.loads(file.read(min(LARGEST, os.fstat(file.fileno()).st_size)))
     except (OSError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 
 
+def _open_file(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+
 def stages_of(folder: Path, names: list[str], locked: bool | None) -> Iterator[StageState]:
-    manifests = {name: read_object(folder / name / MANIFEST) for name in names}
+    """The state of each of these stages."""
+    manifests = {name: read_object(f"{folder}/{name}/{MANIFEST}") for name in names}
     made: dict[str, set[str]] = defaultdict(set)
     for manifest in manifests.values():
         for file, digest in _made(manifest).items():
             made[file].add(digest)
     started = False
     for name in names:
-        manifest, command = manifests[name], command_of(folder / name)
+        manifest = manifests[name]
         if not manifest:
             exists = (folder / name / MANIFEST).exists()
             running = not exists and not started and _is_running(folder / name, locked)
             started = started or running
             state = "damaged" if exists else "running" if running else "unfinished"
-            yield StageState(name, state, f"koalign {command}")
+            yield StageState(name, state, f"koalign {command_of(folder / name)}")
             continue
-        inputs = read_object(folder / name / PLAN).get("inputs", {})
+        inputs = read_object(f"{folder}/{name}/{PLAN}").get("inputs", {})
         changed = [
             key for key, digest in (inputs.items() if isinstance(inputs, dict) else ())
             if (known := made.get(key.partition("/")[2])) and digest not in known
             and manifests.get(key.partition("/")[0])
         ]  # fmt: skip
+        remedy = f"koalign {command_of(folder / name)} --force" if changed else ""
         try:
             yield StageState(
                 name,
                 "stale" if changed else "done",
-                f"{', '.join(changed)}: koalign {command} --force" if changed else "",
+                f"{', '.join(changed)}: {remedy}" if changed else "",
                 seconds=float(manifest["seconds"]),
                 peak_mb=float(manifest["peak_memory_mb"]),
                 gpu_mb=float(manifest.get("peak_gpu_memory_mb", 0)),
@@ -87,7 +92,7 @@ def stages_of(folder: Path, names: list[str], locked: bool | None) -> Iterator[S
                 device=str(manifest.get("device", "")),
             )
         except (KeyError, TypeError, ValueError, AttributeError):
-            yield StageState(name, "damaged", f"koalign {command} --force")
+            yield StageState(name, "damaged", f"koalign {command_of(folder / name)} --force")
 
 
 def _made(manifest: Mapping[str, Any]) -> dict[str, str]:

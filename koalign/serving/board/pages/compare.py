@@ -64,7 +64,7 @@ def compare(view: View) -> Reply:
     try:
         if a == b:
             raise KoalignError(view.t("Choose two different evaluations."))
-        compared, first, second = _compared(*(_key(systems[k].path) for k in (a, b)))
+        compared, first, second = _compared(*(_key(view, systems[k].path) for k in (a, b)))
     except KoalignError as error:
         return Reply("compare.html", context | {"problem": str(error)})
     (pair,) = compared.comparisons
@@ -111,10 +111,11 @@ def _of_run(run: Run, keys: Sequence[str]) -> tuple[str, str]:
     return (there[0], there[1]) if len(there) > 1 else ("", "")
 
 
-def _key(folder: Path) -> tuple[Path, int, int]:
+def _key(view: View, folder: Path) -> tuple[Path, int, int]:
     """A folder and the state of its files, so that what was computed of it is not computed again."""
     try:
-        stats = [(folder / name).stat() for name in ("results.json", "predictions.jsonl")]
+        files = ("results.json", "predictions.jsonl")
+        stats = [view.site.root.inside(folder / name).stat() for name in files]
     except OSError:
         raise KoalignError(f"{folder.name}: unfinished; the same command goes on") from None
     return folder, sum(s.st_mtime_ns for s in stats), sum(s.st_size for s in stats)

@@ -33,7 +33,8 @@ def pairs(view: View, slug: str) -> Reply:
     reason = view.value("reason", reasons)
     pager, rows = view.picked(lines, codes == reasons.index(reason) if reason else None)
     reference = run.path / stage.replace("pairs", "reference") / "logps.safetensors"
-    logps = _logps(reference, len(lines)) if reference.is_file() else None
+    inside = view.site.root.inside(reference)
+    logps = _logps(inside, len(lines)) if inside.is_file() else None
     hidden = view.hides(run, "train")
     shown = [
         (n + 1, _without_completions(row) if hidden else row, logps[n] if logps else None)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
+from math import isfinite
 from typing import Any
 
 from koalign.serving.board.charts import Chart
@@ -83,12 +85,11 @@ def live_curves(view: View, slug: str, stage: str) -> dict[str, Any]:
 
 def curves_of(view: View, stage: str, rows: Iterable[Row]) -> list[Chart]:
     """Loss by step, and what the probe measured; of a step that was repeated the later line holds."""
-    steps: dict[float, dict[str, float]] = {
-        row["step"]: {} for row in rows if isinstance(row.get("step"), int | float)
-    }
+    steps: dict[float, dict[str, float]] = defaultdict(dict)
     for row in rows:
-        if row.get("step") in steps:
-            steps[row["step"]] |= {k: v for k, v in row.items() if isinstance(v, int | float)}
+        finite = {k: v for k, v in row.items() if isinstance(v, int | float) and isfinite(v)}
+        if "step" in finite:
+            steps[finite["step"]] |= finite
     ordered = sorted(steps.items())
     loss = [
         _point(view.t("loss"), n, row["loss"], f"{row['loss']:.4g}")
