@@ -21,6 +21,7 @@ pytest.importorskip("fastapi")
 pytest.importorskip("altair")
 from fastapi.testclient import TestClient
 
+from koalign.records import Problem
 from koalign.serving.board import charts
 from koalign.serving.board.app import board_app
 from koalign.serving.board.export import export
@@ -376,6 +377,40 @@ def test_filters_stand_in_the_address(scripted_run, drawn):
         site.get("/ko/run/default/exam?of=nobody&only=%3Cx&page=99999999999&subject=x").status_code
         == 200
     )
+
+
+def test_a_passage_group_shows_key_answer_hint_and_verdict(scripted_run, drawn):
+    paper = client(scripted_run / "runs", drawn).get("/ko/run/default/exam?of=solve").text
+    assert paper.count('<article class="question') == 16
+    assert paper.count('class="passage"') == 16
+    for part in (
+        'class="hint"',
+        "keytag",
+        'class="said"',
+        'class="mark right"',
+        "①",
+        "다음 글을 읽고",
+    ):
+        assert part in paper, part
+
+
+def test_questions_on_one_passage_stand_beneath_it_once(scripted_run, drawn, tmp_path):
+    run = tmp_path / "r"
+    shutil.copytree(scripted_run / "runs" / "default", run)
+    shared = {
+        "passage": "한 지문",
+        "box": "ㄱ. 나. ㄴ. 다",
+        "choices": ["가", "나"],
+        "answers": [1],
+        "points": 3,
+    }
+    rows = [Problem(question=f"{n}번?", **shared).model_dump(mode="json") for n in range(3)]
+    write_lines(run / "prepare" / "test.jsonl", rows)
+    paper = client(tmp_path, drawn).get("/ko/run/r/exam").text
+    assert paper.count("한 지문") == 1
+    assert "[1～3]" in paper
+    assert paper.count("&lt;보기&gt;") == 3
+    assert paper.count("[3점]") == 3
 
 
 def test_a_blank_paper_tells_no_answer(scripted_run, drawn):
