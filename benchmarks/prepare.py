@@ -10,6 +10,10 @@ which also counts the tokens of every row and writes everything down.
     .venv/bin/python benchmarks/prepare.py --sizes 100000 --passages 2000 [--letters 1000]
 
 So many rows on so many passages, a tenth of the passages evaluated: `koalign prepare` alone.
+
+    .venv/bin/python benchmarks/prepare.py --duplicates --sizes 25000 50000 100000
+
+Reading and duplicates alone, in files of 50,000 rows: CPU seconds and peak memory (docs/en/scale.md).
 """
 
 import argparse
@@ -31,7 +35,9 @@ from koalign.config.sections import ASSETS
 from koalign.data.formats.sources import read_source
 from koalign.data.preparing.duplicates import find_duplicates
 from koalign.data.preparing.leaks import find_leaks
+from koalign.data.preparing.preparation import Preparation
 
+ROWS_OF_A_FILE = 50_000
 SIZES = (12_500, 25_000, 50_000, 100_000, 200_000)
 STEMS = (
     "다음 중 {}에 대한 설명으로 옳은 것은?",
@@ -148,7 +154,7 @@ def measure(folder: Path) -> dict[str, float]:
 
     def done(step: str, started: float) -> None:
         result[f"{step}_s"] = time.perf_counter() - started
-        result[f"{step}_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        result[f"{step}_mb"] = peak_mb()
 
     started = time.perf_counter()
     train, evaluated = (
@@ -168,6 +174,29 @@ def measure(folder: Path) -> dict[str, float]:
         result[f"{step}_found"] = len(found & expected) / len(expected)
         result[f"{step}_wrong"] = len(found - expected)
     return result
+
+
+def read_and_compare(size: int) -> dict[str, float]:
+    """CPU seconds and peak memory (MB) of reading rows and finding their duplicates, in this process."""
+    with tempfile.TemporaryDirectory() as folder:
+        writer = Writer(seed=1)
+        for start in range(0, size, ROWS_OF_A_FILE):
+            rows = range(min(ROWS_OF_A_FILE, size - start))
+            path = Path(folder) / f"Part{start}-train.csv"
+            with path.open("w", encoding="utf-8", newline="") as file:
+                csv.writer(file).writerow(COLUMNS)
+                csv.writer(file).writerows([*writer.row(), "Accounting", "0.0"] for _ in rows)
+        started = time.process_time()
+        prepared = Preparation()
+        prepared.add("train", read_source(folder, "train"))
+        result = {"rows": size, "read_s": time.process_time() - started, "read_mb": peak_mb()}
+        started = time.process_time()
+        prepared.remove_duplicates(0.9)
+        return result | {"duplicates_s": time.process_time() - started, "peak_mb": peak_mb()}
+
+
+def peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def prepare(folder: Path, files: dict[str, str]) -> dict[str, float]:
@@ -195,7 +224,16 @@ def main() -> None:
     parser.add_argument("--measure", type=Path, help="only this folder, in this process")
     parser.add_argument("--passages", type=int, help="rows on so many shared passages instead")
     parser.add_argument("--letters", type=int, default=1000, help="of a shared passage")
+    parser.add_argument("--duplicates", action="store_true", help="reading and duplicates alone")
     args = parser.parse_args()
+    if args.duplicates and len(args.sizes) == 1:
+        print(json.dumps(read_and_compare(*args.sizes)), flush=True)
+        return
+    if args.duplicates:
+        for size in args.sizes:  # a peak is one of a process
+            command = [sys.executable, __file__, "--duplicates", "--sizes", str(size)]
+            subprocess.run(command, check=True)
+        return
     if args.passages:
         for size in args.sizes:
             with tempfile.TemporaryDirectory() as folder:

@@ -92,7 +92,7 @@ def test_problems_that_cannot_be_found_are_refused(prepared):
 def test_problems_of_the_runs_other_splits_are_mined_and_the_user_is_told(prepared):
     write_lines(prepared / "dev.jsonl", [problem(n) for n in range(300, 310)])
     koalign("prepare", "--force", "-s", "data.dev=dev.jsonl", "-s", "data.hints=null", code=0)
-    asked = rows("both.jsonl", range(20)) + rows("dev.jsonl", range(300, 310))
+    asked = [*rows("both.jsonl", range(20)), *rows("dev.jsonl", range(300, 310))]
     write_lines(prepared / "both.jsonl", [problem(n) for n in (*range(20), *range(300, 310))])
     folder = str(evaluated(prepared / "a", asked, adapters="sft"))
     done = run(folder, "--problems", "both.jsonl", "-o", "o.jsonl")
