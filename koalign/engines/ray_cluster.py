@@ -48,9 +48,16 @@ def files_of(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
-def connect(address: str | None, actors: int) -> None:
-    """Join the cluster, or start one of this machine. Raises KoalignError where it refuses."""
-    quiet = {"log_to_driver": False, "logging_level": "error"}
+def connect(
+    address: str | None, actors: int, key: str = "engine.ray.address", **variables: str
+) -> None:
+    """Join the cluster, or start one of this machine. Raises KoalignError where it refuses.
+
+    `key`: what the error names. `variables`: environment of all that is started.
+    """
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
+    if variables:
+        quiet["runtime_env"] = {"env_vars": variables}
     try:
         if address:
             ray.init(address=address, **quiet)
@@ -58,9 +65,7 @@ def connect(address: str | None, actors: int) -> None:
             _start_local(max(actors, len(os.sched_getaffinity(0))), quiet)
     except (ConnectionError, RuntimeError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0]
-        raise KoalignError(
-            f"engine.ray.address: {address or 'a local cluster'}: {reason}"
-        ) from None
+        raise KoalignError(f"{key}: {address or 'a local cluster'}: {reason}") from None
 
 
 def _start_local(cores: int, quiet: dict[str, Any]) -> None:

@@ -6,30 +6,30 @@ machines share.
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, redirect_stderr
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import Any, TypeVar
 
-os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 import ray
 from ray.train import FailureConfig, RunConfig, ScalingConfig, WorkerGroupError
 from ray.train.torch import TorchConfig, TorchTrainer
 
 from koalign.config.training import Training
+from koalign.engines.ray_cluster import connect
 from koalign.faults import machine_fault
 from koalign.records import KoalignError
 from koalign.training import processes
 
 T = TypeVar("T")
+LOOK_S = 0.5
+"""Seconds between looks at what the first process writes."""
 RESTARTS = 2
 """New starts after lost workers; more is no accident."""
-STORE_BYTES = 2**28
-"""Of a local cluster's object store: the rows of a training."""
 
 
 def on_cluster(
@@ -43,17 +43,22 @@ def on_cluster(
         _cluster(training.world),
         tempfile.TemporaryDirectory(prefix=".koalign-", dir=Path.cwd()) as notes,
     ):
-        gpus = ray.cluster_resources().get("GPU", 0)
-        if 0 < gpus < training.world:
+        held = ray.cluster_resources()
+        gpus = held.get("GPU", 0)
+        unit, room = ("GPU", gpus) if gpus else ("core", held.get("CPU", 0))
+        if room < training.world:  # Ray would wait for more
             raise KoalignError(
-                f"{title}: {training.world} processes, one a GPU, and Ray has {gpus:.0f} GPUs; lower "
+                f"{title}: {training.world} processes, one a {unit}, and Ray has {room:.0f}; lower "
                 "training.processes or training.nodes"
             )
+        told = Path(notes) / "stderr"
+        told.touch()
         refusals: Any = ray.remote(num_cpus=0)(_Refusals).remote()
         trainer = TorchTrainer(
             _worker,
             train_loop_config={
                 "home": str(Path.cwd()), "work": work, "arguments": arguments, "refusals": refusals,
+                "told": str(told),
             },
             torch_config=TorchConfig(
                 "cpu:gloo,cuda:nccl" if gpus else "gloo",
@@ -65,7 +70,8 @@ def on_cluster(
             ),
         )  # fmt: skip
         try:
-            result: Any = trainer.fit()
+            with _shown(told):
+                result: Any = trainer.fit()
         except WorkerGroupError as error:
             if refusal := ray.get(refusals.first.remote()):
                 raise KoalignError(refusal) from None
@@ -76,29 +82,35 @@ def on_cluster(
 
 @contextmanager
 def _cluster(processes_here: int) -> Iterator[None]:
-    """Workers find the modules that this process finds, and see one GPU each."""
-    variables = {
-        "PYTHONPATH": os.pathsep.join(sys.path), "TRAIN_ENABLE_SHARE_CUDA_VISIBLE_DEVICES": "0",
-    }  # fmt: skip
-    address = os.environ.get("RAY_ADDRESS")
-    local: dict[str, Any] = {
-        "num_cpus": max(processes_here, len(os.sched_getaffinity(0))), "include_dashboard": False,
-        "object_store_memory": STORE_BYTES, "_node_ip_address": processes.HERE,
-    }  # fmt: skip
-    try:
-        ray.init(
-            address=address or "local", runtime_env={"env_vars": variables}, logging_level=logging.ERROR,
-            **({} if address else local),
-        )  # fmt: skip
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise KoalignError(
-            f"training.launcher: ray at {address or 'a local cluster'}: {reason}"
-        ) from None
+    connect(
+        os.environ.get("RAY_ADDRESS"), processes_here, "training.launcher: ray: RAY_ADDRESS",
+        TRAIN_ENABLE_SHARE_CUDA_VISIBLE_DEVICES="0",  # each process sees one GPU
+        RAY_TRAIN_ENABLE_PRINT_PATCH="0",
+    )  # fmt: skip
     try:
         yield
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _shown(told: Path) -> Iterator[None]:
+    """Show what the first process writes into this file; Ray would show its own affairs too."""
+    over = threading.Event()
+
+    def show() -> None:
+        with told.open(encoding="utf-8") as lines:
+            while not over.wait(LOOK_S):
+                sys.stderr.write(lines.read())
+            sys.stderr.write(lines.read())
+
+    shows = threading.Thread(target=show)
+    shows.start()
+    try:
+        yield
+    finally:
+        over.set()
+        shows.join()
 
 
 class _Refusals:
@@ -120,10 +132,8 @@ def _worker(task: Mapping[str, Any]) -> Any:
         raise KoalignError(refusal)
     processes.enter()
     os.chdir(task["home"])
-    with ExitStack() as quiet:
-        if processes.number():  # only the first prints
-            nowhere = quiet.enter_context(open(os.devnull, "w", encoding="utf-8"))
-            quiet.enter_context(redirect_stderr(nowhere))
+    told = os.devnull if processes.number() else task["told"]  # only the first prints
+    with open(told, "a", buffering=1, encoding="utf-8") as file, redirect_stderr(file):
         try:
             return task["work"](*task["arguments"])
         except (KoalignError, OSError, MemoryError, RuntimeError) as error:

@@ -55,7 +55,10 @@ def enter(local_number: int | None = None) -> None:
         int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
     )
     if not dist.is_initialized():
-        if os.environ["MASTER_ADDR"] == HERE:  # or gloo resolves the machine's own name
+        if os.environ["MASTER_ADDR"] in (
+            HERE,
+            "localhost",
+        ):  # or gloo resolves the machine's own name
             os.environ["GLOO_SOCKET_IFNAME"] = next(
                 name for _, name in socket.if_nameindex() if name.startswith("lo")
             )
