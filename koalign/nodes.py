@@ -40,6 +40,7 @@ class Node:
 def node_here(training: Training, variables: Mapping[str, str] = os.environ) -> Node | None:
     """This node; None: koalign runs once. Raises KoalignError where that cannot be."""
     if training.launcher == "ray":
+        refuse_without_ray(training)
         return None
     world = _number(variables, "WORLD_SIZE", 1) if "RANK" in variables else 1
     if world > 1:
@@ -51,7 +52,7 @@ def node_here(training: Training, variables: Mapping[str, str] = os.environ) -> 
     missing = [name for name in NODE if not variables.get(name)]
     if missing:
         raise KoalignError(
-            f"training.nodes is {training.nodes}, and {' and '.join(missing)} of this node is not set; "
+            f"training.nodes is {training.nodes}, and this node lacks {' and '.join(missing)}; "
             "start koalign on every node by srun or torchrun, or set NODE_RANK (from 0) and MASTER_ADDR"
         )
     return _node(training, variables, _number(variables, "NODE_RANK", 0), variables["MASTER_ADDR"])

@@ -31,7 +31,6 @@ from koalign.guard import context_of, needs_probe
 from koalign.hashing import PLAN
 from koalign.jsonl import read_jsonl, read_record
 from koalign.manifests import ROUND, read_manifest
-from koalign.nodes import refuse_without_ray
 from koalign.planning.changes import refuse_offload_without_room
 from koalign.planning.shape import Shape
 from koalign.plans import Plan, other_plan
@@ -127,7 +126,6 @@ class _Preflight:
             self.catch(lambda: refuse_other_adapters(config.solve.adapters))
         if shape is None:
             return
-        self.catch(lambda: refuse_without_ray(config.training))
         self.catch(lambda: refuse_offload_without_room(config, shape))
         context = self.catch(lambda: context_of(config.model, shape.context))
         sections = {"sample": config.sample, "solve": config.solve}

@@ -29,12 +29,15 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from koalign.config.training import Training
 from koalign.nodes import Node, refuse_without_ray
 from koalign.records import KoalignError
+from koalign.text.visible import say
 from koalign.training.processes import HERE
 from koalign.training.worker import RESULT, TASK
 
 T = TypeVar("T")
 GRACE_S = 5
 """Seconds for processes to end after a signal, before they are killed; and for nodes to say why."""
+MEET_S = 600
+"""Seconds for all nodes to come to a training."""
 ORDER, CAUSE, LEFT = "koalign/order/", "koalign/cause", "koalign/left"
 END, FAILED = "end", "failed"
 """Keys of the store of several nodes, and orders that are no port of a training."""
@@ -125,6 +128,7 @@ def leading(node: Node | None) -> Iterator[None]:
             f"MASTER_ADDR {node.address}, MASTER_PORT {node.port}: the first node cannot listen there; "
             f"take its own address and a free port ({str(error).partition(chr(10))[0]})"
         ) from None
+    say(f"node 1 of {node.count}: the others join at {node.address}:{node.port}", err=True)
     how = FAILED
     _Lead.node, _Lead.store, _Lead.orders = node, store, 0
     try:
@@ -149,6 +153,11 @@ def join(title: str, node: Node, port: int, folder: Path) -> None:
             elastic_launch(_config(node, port, folder), sys.executable)(*arguments)
         except ChildFailedError as error:
             raise _error(title, node.count * node.processes, error.failures) from None
+        except dist.DistError:
+            raise KoalignError(
+                f"{title}: not all of {node.count} nodes came to {node.address} in {MEET_S} seconds; start "
+                "the same command on each"
+            ) from None
         except SignalException as error:
             if error.sigval == signal.SIGINT:
                 raise KeyboardInterrupt from None
@@ -164,7 +173,7 @@ def _config(node: Node, port: int, folder: Path) -> LaunchConfig:
         run_id=f"koalign-{port}",
         rdzv_backend="static",  # so that the first node has the first process
         rdzv_endpoint=f"{node.address}:{port}",
-        rdzv_configs={"rank": node.number},
+        rdzv_configs={"rank": node.number, "timeout": MEET_S},
         max_restarts=0,
         logs_specs=DefaultLogsSpecs(
             str(folder / "logs"), redirects=silent

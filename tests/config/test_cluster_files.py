@@ -30,6 +30,7 @@ SCRIPTS = [
 def test_there_is_one_for_each_way():
     assert [path.name for path in FILES] == [
         "ray-cluster.yaml", "ray-start.sh", "skypilot.yaml", "slurm-ray.sh", "slurm-shards.sh",
+        "slurm-train.sh",
     ]  # fmt: skip
 
 
@@ -43,8 +44,12 @@ def test_bash_reads_each_script(script):
 def test_each_names_commands_options_and_keys_that_exist(path):
     text = path.read_text("utf-8").replace("\\\n", " ")
     commands = typer.main.get_command(app).commands
-    for key, value in re.findall(r"-s ([a-z._]+)=(\S+)", text):
-        load_config([], [f"{key}={'10.0.0.5:6379' if '$' in value else value}"])
+    settings = re.findall(r"-s ([a-z._]+)=(\S+)", text)
+    filled = {"engine": "10.0.0.5:6379", "training": "4"}
+    load_config(
+        [],
+        [f"{k}={filled[k.partition('.')[0]] if '$' in value else value}" for k, value in settings],
+    )
     for name, rest in re.findall(r"koalign ([a-z][a-z-]+)([^\n]*)", text):
         assert name in commands, name
         known = {option for p in commands[name].params for option in p.opts}

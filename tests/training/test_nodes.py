@@ -61,8 +61,8 @@ def test_a_node_is_known_by_the_usual_variables(variables, expected):
 @pytest.mark.parametrize(
     "training, variables, words",
     [
-        (TWO, {}, "NODE_RANK and MASTER_ADDR of this node is not set; start koalign on every node"),
-        (TWO, {"NODE_RANK": "1"}, "and MASTER_ADDR of this node is not set"),
+        (TWO, {}, "this node lacks NODE_RANK and MASTER_ADDR; start koalign on every node"),
+        (TWO, {"NODE_RANK": "1"}, "this node lacks MASTER_ADDR; start"),
         (
             TWO,
             {"NODE_RANK": "2", "MASTER_ADDR": "a"},
