@@ -84,6 +84,7 @@ def on_cluster(
 def _cluster(processes_here: int) -> Iterator[None]:
     connect(
         os.environ.get("RAY_ADDRESS"), processes_here, "training.launcher: ray: RAY_ADDRESS",
+        PYTHONPATH=os.pathsep.join(sys.path),  # they find the modules that this process finds
         TRAIN_ENABLE_SHARE_CUDA_VISIBLE_DEVICES="0",  # each process sees one GPU
         RAY_TRAIN_ENABLE_PRINT_PATCH="0",
     )  # fmt: skip
