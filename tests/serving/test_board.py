@@ -499,7 +499,8 @@ class Solver(BaseHTTPRequestHandler):
         pass
 
 
-def test_a_problem_goes_to_the_server_and_its_faults_are_told(tmp_path, drawn):
+def test_a_problem_goes_to_the_server_and_its_faults_are_told(tmp_path, drawn, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     with HTTPServer(("127.0.0.1", 0), Solver) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         at = f"http://127.0.0.1:{server.server_port}"
