@@ -139,6 +139,8 @@ def _commits(text: str, group: Labels, folded: Sequence[str]) -> bool:
     return bool(
         len(group.numbers) > 1
         or patterns.COMMITS.match(text, group.end)
+        or patterns.AFTERWARDS.match(text, group.end)
+        or patterns.GOES_ON.match(text, group.end)
         or has_own_text(text, group.end, group.numbers[0], folded)
     )
 

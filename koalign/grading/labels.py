@@ -80,6 +80,6 @@ def has_own_text(text: str, end: int, number: int, folded: Sequence[str]) -> boo
     if not 1 <= number <= len(folded) or not folded[number - 1]:
         return False
     own = folded[number - 1]
-    rest = comparable_choice(text[end : end + 2 * len(own) + 8].lstrip(" .:-("))
+    rest = comparable_choice(text[end : end + 2 * len(own) + 8].lstrip(" .…:-=>→/|('\""))
     of_others = any(rest.startswith(text) for text in folded if text and text != own)
     return rest.startswith(own) or (rest.casefold().startswith(own.casefold()) and not of_others)
