@@ -167,10 +167,6 @@ class RayEngine(Engine):
         for _ in range(self._count):
             self._add_actor()
         say(f"engine: ray starts {self._count} actors with {self.name}", err=True)
-        self._idle_after_start(started)
-
-    def _idle_after_start(self, started: float) -> None:
-        """Wait for the first actor: before it nothing is sampled."""
         while not self._idle:
             self._next({})
         self.start_seconds += time.monotonic() - started

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from contextlib import suppress
@@ -9,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from ray._private.authentication.authentication_token_setup import (
+    maybe_enable_token_auth_if_token_available,
+)
 from ray.exceptions import RayActorError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -48,6 +52,12 @@ def files_of(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
+def _take_token() -> None:
+    """Show a cluster the token of this machine: `ray start` wants it, and `ray.init` does not show it."""
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+
+
 def connect(
     address: str | None, actors: int, key: str = "engine.ray.address", **variables: str
 ) -> None:
@@ -60,6 +70,7 @@ def connect(
         quiet["runtime_env"] = {"env_vars": variables}
     try:
         if address:
+            _take_token()
             ray.init(address=address, **quiet)
         else:
             _start_local(max(actors, len(os.sched_getaffinity(0))), quiet)
