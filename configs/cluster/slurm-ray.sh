@@ -1,5 +1,6 @@
 #!/bin/bash
-# A whole run on several nodes of SLURM: Ray samples on all cards, the first node trains.
+# A whole run on several nodes of SLURM: Ray samples on all cards, the first node trains. To train on all too, add
+# -s training.launcher=ray -s training.nodes=2 -s training.processes=4 at the end.
 #
 #   sbatch configs/cluster/slurm-ray.sh
 #
@@ -33,5 +34,6 @@ until [ "$(ray status --address "$head:$port" 2>/dev/null | grep -c ' node_')" -
     sleep 2
 done
 
+export RAY_ADDRESS="$head:$port"
 koalign run --run-dir "${RUN_DIR:-runs/default}" \
-    -s engine.backend=ray -s engine.ray.address="$head:$port" -s engine.ray.engine=vllm
+    -s engine.backend=ray -s engine.ray.address="$RAY_ADDRESS" -s engine.ray.engine=vllm

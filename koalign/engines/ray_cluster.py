@@ -115,26 +115,22 @@ def refuse_other_nodes(model: Model, base: Base) -> bool:
         except KoalignError as error:
             return f"lacks the base: {error}", ""
 
-    here = ray.get_runtime_context().get_node_id()
-    others = {
-        node["NodeID"]: node["NodeManagerAddress"]
-        for node in ray.nodes()
-        if node["Alive"] and node["NodeID"] != here
-    }
+    nodes = [node for node in ray.nodes() if node["Alive"]]
+    if len(nodes) == 1:  # this machine
+        return False
     task = ray.remote(num_cpus=0)(probe)
-    probes = {
-        place: task.options(
-            scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)
-        ).remote()
-        for node, place in others.items()
-    }
-    for place, reference in probes.items():
+    probes = []
+    for node in nodes:
+        there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+        reference = task.options(scheduling_strategy=there).remote()
+        probes.append((node["NodeManagerAddress"], reference))
+    for place, reference in probes:
         fault, weights = result_of(reference)
         if not fault and weights != base.weight_hash:
             fault = f"has other weights at {model.path}"
         if fault:
             raise KoalignError(f"engine.backend: ray: the machine {place} {fault}")
-    return bool(others)
+    return True
 
 
 def result_of(reference: Any) -> Any:

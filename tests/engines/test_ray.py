@@ -66,6 +66,8 @@ def node(*options: str, hidden: tuple[Path, Path] | None = None) -> Iterator[Non
         if any("Ray runtime started" in line for line in iter(process.stdout.readline, "")):
             break
         process.wait()
+    else:
+        pytest.fail("Ray did not start")
     yield
     process.send_signal(signal.SIGTERM)
     process.wait()
