@@ -18,7 +18,8 @@ set -euo pipefail
 
 cd "${SLURM_SUBMIT_DIR:-.}"
 source "${KOALIGN_VENV:-.venv}/bin/activate"
-export RAY_USAGE_STATS_ENABLED=0
+export RAY_USAGE_STATS_ENABLED=0 RAY_AUTH_MODE=token
+ray get-auth-token --generate > /dev/null    # in ~/.ray, which the nodes share
 
 nodes=($(scontrol show hostnames "$SLURM_JOB_NODELIST"))
 head=$(srun --nodes=1 --ntasks=1 -w "${nodes[0]}" hostname --ip-address | awk '{print $1}')
