@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from koalign.cli.options import DEFAULT_RUN, Files, RunDir, Settings, read_config
+from koalign.cli.shards import tell_outdated
 from koalign.text.visible import say
 
 
@@ -21,9 +22,11 @@ def export(
 ) -> None:
     """The SFT and preference sets of a run, for training with TRL elsewhere."""
     from koalign.naming import counted
+    from koalign.stages.pipeline import stages_of
     from koalign.training.trl_export import ROWS, export_trl
 
     config = read_config(files, settings)
+    tell_outdated(stages_of("dpo", config), config, run_dir)
     sets, sources = export_trl(config, run_dir, trl)
     say(f"{trl}: for TRL 1.16; the commands are in {trl / 'README.md'}")
     for name, one in sets.items():
