@@ -7,6 +7,7 @@ machines share.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -69,13 +70,18 @@ def on_cluster(
                 name=title, storage_path=notes, failure_config=FailureConfig(max_failures=RESTARTS)
             ),
         )  # fmt: skip
+        interrupt = signal.getsignal(signal.SIGINT)
         try:
             with _shown(told):
                 result: Any = trainer.fit()
+        except SystemExit:  # Ray's answer to Ctrl-C
+            raise KeyboardInterrupt from None
         except WorkerGroupError as error:
             if refusal := ray.get(refusals.first.remote()):
                 raise KoalignError(refusal) from None
             raise RuntimeError(f"{title}: {error}") from None
+        finally:
+            signal.signal(signal.SIGINT, interrupt)  # Ray leaves its own
         returned: T = result.return_value
         return returned
 
