@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from ray._private import ray_constants
 from ray._private.authentication.authentication_token_setup import (
     maybe_enable_token_auth_if_token_available,
 )
@@ -82,19 +83,23 @@ def connect(
 def _start_local(cores: int, quiet: dict[str, Any]) -> None:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.setdefault("RAY_worker_niceness", "0")  # as this process; Ray's default is 15
-    for tries in range(1, STARTS + 1):
-        try:
-            ray.init(
-                address="local", num_cpus=cores, include_dashboard=False,
-                object_store_memory=STORE_BYTES, _node_ip_address="127.0.0.1", **quiet,
-            )  # fmt: skip
-            return
-        except Exception as error:  # Ray raises no narrower one for a start that took too long
-            ray.shutdown()
-            if type(error) is not Exception:
-                raise
-            if tries == STARTS:
-                raise RuntimeError(f"did not start in {STARTS} tries; {error}") from None
+    ray_constants.ENABLE_RAY_CLUSTER = False  # so all that starts listens on 127.0.0.1 alone
+    try:
+        for tries in range(1, STARTS + 1):
+            try:
+                ray.init(
+                    address="local", num_cpus=cores, include_dashboard=False,
+                    object_store_memory=STORE_BYTES, _node_ip_address="127.0.0.1", **quiet,
+                )  # fmt: skip
+                return
+            except Exception as error:  # Ray raises no narrower one for a start that took too long
+                ray.shutdown()
+                if type(error) is not Exception:
+                    raise
+                if tries == STARTS:
+                    raise RuntimeError(f"did not start in {STARTS} tries; {error}") from None
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = True
 
 
 def refuse_other_nodes(model: Model, base: Base) -> bool:

@@ -2,6 +2,8 @@
 
 import importlib.util
 import os
+import re
+import shlex
 import shutil
 import signal
 import socket
@@ -16,7 +18,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from support.command import RUN, koalign
+from support.command import ROOT, RUN, koalign
 from support.kills import content, kill_when, lines_in, small_run
 from support.problems import exam
 from support.training import MODEL, RENDERER, base_of_tests, trained_adapter
@@ -45,17 +47,25 @@ def adapters(tmp_path_factory) -> list[Path]:
     return [trained_adapter(folder / str(rank), rank=rank, seed=rank) for rank in (4, 12)]
 
 
+def ray_command() -> str:
+    """Ray's own command."""
+    return str(Path(sys.executable).with_name("ray"))
+
+
 @contextmanager
-def node(*options: str) -> Iterator[None]:
-    """A machine of a cluster."""
+def node(*options: str, hidden: tuple[Path, Path] | None = None) -> Iterator[None]:
+    """A machine of a cluster; where it stands, one path shows another (in a mount namespace of its own)."""
     line = [
-        str(Path(sys.executable).with_name("ray")), "start", "--block", "--num-cpus=4",
+        ray_command(), "start", "--block", "--num-cpus=4",
         "--node-ip-address=127.0.0.1", "--object-store-memory=100000000", *options,
     ]  # fmt: skip
+    if hidden:
+        script = f"mount --bind '{hidden[1]}' '{hidden[0]}' && exec {shlex.join(line)}"
+        line = ["unshare", "--map-root-user", "--mount", "bash", "-c", script]
     for _ in range(3):  # Ray gives its processes thirty seconds, which is little on a busy machine
         process = subprocess.Popen(
             line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            env=os.environ | {"RAY_worker_niceness": "0"},
+            env=os.environ | {"RAY_worker_niceness": "0", "RAY_AUTH_MODE": "token"},
         )  # fmt: skip
         if any("Ray runtime started" in line for line in iter(process.stdout.readline, "")):
             break
@@ -73,6 +83,7 @@ def cluster() -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     head = ["--head", f"--port={port}", "--include-dashboard=false", "--disable-usage-stats"]
+    subprocess.run([ray_command(), "get-auth-token", "--generate"], capture_output=True, check=True)
     with node(*head):
         yield f"127.0.0.1:{port}"
 
@@ -183,6 +194,32 @@ def test_more_actors_than_the_cluster_has_room_for_are_refused(cluster):
     ):
         engine.generate(requests_for(engine, [], None), WARM, seed=0)
         list(engine.each(lambda *_: None, [1]))
+
+
+@pytest.mark.parametrize(
+    ("hidden", "says"),
+    [
+        ("koalign/records.py", "has another koalign"),
+        ("koalign/assets/tiny-ko", "lacks the base: "),
+    ],
+)
+def test_a_machine_with_another_koalign_or_without_the_base_is_named(
+    cluster, tmp_path, hidden, says
+):
+    place, other = ROOT / hidden, tmp_path / "other"
+    if place.is_dir():
+        other.mkdir()
+    else:
+        other.write_text(place.read_text("utf-8") + "# another\n", "utf-8")
+    section = Engine(backend="ray", ray=Ray(engine="hf", address=cluster, actors=1))
+    with (
+        node(f"--address={cluster}", hidden=(place, other)),
+        open_engine(section, MODEL, base_of_tests(), []) as engine,
+        pytest.raises(KoalignError) as refused,
+    ):
+        list(engine.each(lambda *_: None, [1]))
+    assert re.match(rf"engine.backend: ray: the machine [\d.]+ {says}", str(refused.value))
+    assert "\n" not in str(refused.value)
 
 
 def test_an_adapter_stands_where_it_is_or_is_made_of_its_files(adapters, tmp_path, monkeypatch):
