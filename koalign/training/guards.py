@@ -26,7 +26,7 @@ from koalign.tracking import Log
 from koalign.training.history import PREFIX, Entry, evaluations, fell_each_time, measured
 from koalign.training.plateau import ROUNDS, rate, start_of_fall
 from koalign.training.processes import from_first, gathered
-from koalign.training.shard import is_sharded
+from koalign.training.shard import is_sharded, reshard
 
 SETTINGS = {"rft": "dpo", "reasoning": "answer", "plateau": "sft"}
 """Controls -> the section of the config that they are trained with; other trainings are named as theirs."""
@@ -236,7 +236,11 @@ class Guard(TrainerCallback):
             return
         # The numbers of the first process: rounding must not make the processes decide differently.
         measure = partial(self._watch.measure, model)
-        found = gathered(measure())[0] if is_sharded(model) else from_first(measure)
+        if is_sharded(model):
+            found = gathered(measure())[0]
+            reshard(model)
+        else:
+            found = from_first(measure)
         measures = {PREFIX + name: value for name, value in found.items()}
         state.log_history.append({**measures, "step": state.global_step})
         # transformers does not delete this step when it rotates checkpoints.

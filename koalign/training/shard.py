@@ -62,6 +62,16 @@ def is_sharded(model: Any) -> bool:
     return isinstance(model, PeftModel) and isinstance(model.get_base_model(), FSDPModule)
 
 
+def reshard(policy: Any) -> None:
+    """Drop what passes without a backward pass left whole; every process must, before a training goes on.
+
+    Saving a checkpoint drops it too, but in the first process alone: then it would gather more than others.
+    """
+    for module in policy.modules():
+        if isinstance(module, FSDPModule):
+            module.reshard()
+
+
 def base_bytes(policy: PeftModel) -> tuple[int, int]:
     """Bytes of the base, and of its part in this process. Raises KoalignError for one that is whole."""
     whole = here = 0

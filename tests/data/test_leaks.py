@@ -154,7 +154,7 @@ def exam(split: str) -> list[Problem]:
 def test_nothing_of_the_built_in_exam_leaks():
     train, dev, test = exam("train"), exam("dev"), exam("test")
     assert (len(train), len(dev), len(test)) == (4000, 500, 1000)
-    assert find_leaks(train, test + dev) == []
+    assert find_leaks(train, [*test, *dev]) == []
     assert find_leaks(dev, test) == []
 
 
