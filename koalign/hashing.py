@@ -10,6 +10,7 @@ from pathlib import Path
 from koalign.data.formats.files import contents
 from koalign.jsonl import read_json, write_json
 from koalign.records import KoalignError, content_hash
+from koalign.retrieval.documents import corpus_files
 
 PLAN = "plan.json"
 MANIFEST = "manifest.json"
@@ -42,6 +43,15 @@ def hash_source(path: Path) -> str:
         return hash_path(path)
     return content_hash(
         [(name, hashlib.sha256(data).hexdigest()) for _, name, data in contents(path)]
+    )
+
+
+def hash_corpus(path: Path) -> str:
+    """SHA-256 (16 hex digits) of a file's bytes, or of the names and bytes of a corpus' files."""
+    if not path.is_dir():
+        return hash_path(path)
+    return content_hash(
+        [(file.relative_to(path).as_posix(), hash_path(file)) for file in corpus_files(path)]
     )
 
 

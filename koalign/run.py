@@ -11,7 +11,7 @@ from typing import Any
 import koalign
 from koalign.config.inputs import Section
 from koalign.config.sections import Config, resolve_path
-from koalign.hashing import MANIFEST, PLAN, WORK, hash_files, hash_path, hash_source
+from koalign.hashing import MANIFEST, PLAN, WORK, hash_corpus, hash_files, hash_path, hash_source
 from koalign.jsonl import write_json
 from koalign.locking import locked
 from koalign.manifests import (
@@ -73,6 +73,8 @@ class Stage:
     """Raised when the same inputs give another result."""
     draws: bool = False
     """Whether its work is samples, which shards can draw."""
+    prompts: bool = True
+    """Whether a prompt template may play a part in its result."""
 
 
 def execute(
@@ -186,7 +188,7 @@ def plan_of(stage: Stage, config: Config, hashes: dict[str, str]) -> Plan:
     return Plan(
         stage=stage.name,
         version=stage.version,
-        template=open_renderer(config.prompt).hash,
+        template=open_renderer(config.prompt).hash if stage.prompts else "",
         config={name: _plain(getattr(config, name)) for name in stage.sections},
         inputs=hashes,
     )
@@ -194,7 +196,11 @@ def plan_of(stage: Stage, config: Config, hashes: dict[str, str]) -> Plan:
 
 def hashes_of(inputs: Inputs) -> dict[str, str]:
     """The hash of each input."""
-    return {n: hash_path(p) if "/" in n else hash_source(p) for n, p in inputs.items()}
+    hashes: dict[str, str] = {}
+    for name, path in inputs.items():
+        outside = hash_corpus if name.startswith("corpus.") else hash_source
+        hashes[name] = hash_path(path) if "/" in name else outside(path)
+    return hashes
 
 
 def _usable(stage: Stage, out: Path, plan: Plan, inputs: Inputs, force: bool) -> Manifest | None:

@@ -22,6 +22,7 @@ LAYERS = [
     {"data"},
     {"evaluation"},
     {"mining"},
+    {"retrieval"},
     {"renderer", "guard", "hashing"},
     {"plans", "manifests", "parts"},
     {"run"},
@@ -34,11 +35,11 @@ LAYERS = [
     {"serving"},
     {"cli"},
 ]
-PURE = ("text", "grading", "data", "evaluation", "mining")
+PURE = ("text", "grading", "data", "evaluation", "mining", "retrieval")
 """Rooms that take plain arguments and know no config, no run and no model."""
 HEAVY = {
     "torch", "transformers", "trl", "peft", "bitsandbytes", "datasets", "accelerate", "vllm", "ray",
-    "wandb", "fastapi", "uvicorn", "altair", "vl_convert",
+    "wandb", "fastapi", "uvicorn", "altair", "vl_convert", "tantivy",
 }  # fmt: skip
 
 
@@ -155,6 +156,7 @@ def test_importing_every_stage_loads_no_heavy_module():
 def test_the_command_line_options_are_frozen():
     stage = {"-c", "-s", "--run-dir", "--force"}
     expected = dict.fromkeys(("prepare", "sft", "dpo-pairs", "dpo", "abstractions", "evaluate"), stage)  # fmt: skip
+    expected |= dict.fromkeys(("index", "retrieve"), stage)
     expected |= dict.fromkeys(("dpo-pairs", "abstractions"), stage | {"--shard"}) | {
         "run": stage | {"--seeds", "--anyway", "--dry-run"},
         "plan": {"--gpu", "--model", "--json", "-c", "-s", "--run-dir"},

@@ -41,7 +41,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-CHAIN = "The chain"
+CHAIN, RETRIEVAL = "The chain", "Retrieval"
 OWN_OPTIONS: dict[str, Callable[..., None]] = {"run": stages.run, "solve": solve.solve}
 for _command, _help in {
     "run": "All of it: every stage that is not done yet.",
@@ -55,6 +55,11 @@ for _command, _help in {
 }.items():
     _function = OWN_OPTIONS.get(_command) or stage_command(_command)
     app.command(_command, help=_help, rich_help_panel=CHAIN)(_function)
+for _command, _help in {
+    "index": "Cut documents into passages and index them (corpus.sources).",
+    "retrieve": "Find passages for every problem of the run, and freeze them in a file.",
+}.items():
+    app.command(_command, help=_help, rich_help_panel=RETRIEVAL)(stage_command(_command))
 for _panel, _functions in {
     "Look": (plan.plan, inspect.show, board.board, inspect.preview, init.init, inspect.doctor),
     "Measure": (benchmark.benchmark, compare.compare, inspect.grade),

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from koalign.config.engine import Engine
 from koalign.config.inputs import Candidates, Data, Model, Prompt, Sampling, Section, Teacher
 from koalign.config.judge import Judge
+from koalign.config.retrieval import Corpus, Retrieve
 from koalign.config.training import Dpo, Optimization, Probing, Sft, Training
 from koalign.jsonl import on_disk
 
@@ -177,6 +178,8 @@ class Config(Section):
 
     model: Model
     data: Data
+    corpus: Corpus = Corpus()
+    retrieve: Retrieve = Retrieve()
     prompt: Prompt = Prompt()
     engine: Engine = Engine()
     training: Training = Training()

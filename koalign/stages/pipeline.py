@@ -17,8 +17,10 @@ from koalign.stages import (
     dpo,
     evaluate,
     hints,
+    index,
     pairs,
     prepare,
+    retrieve,
     roles,
     samples,
     sft,
@@ -30,6 +32,7 @@ SFT = (prepare.STAGE, sft.STAGE)
 PAIRS = (samples.STAGE, pairs.STAGE)
 JUDGED_PAIRS = (samples.STAGE, samples.LONG, pairs.WITH_JUDGE)
 OPTIONAL = (distill.STAGE,)
+RETRIEVAL = (index.STAGE, retrieve.STAGE)
 DPO = (dpo.REFERENCE, dpo.STAGE)
 HINTS = (candidates.STAGE, hints.STAGE, roles.ABSTRACTION, roles.ANSWER)
 CONTROLS = (dpo.RFT, traces.STAGE, roles.REASONING, sft.PLATEAU)
@@ -40,7 +43,7 @@ WITH_HINTS = frozenset(stage.name for stage in (*HINTS, solve.STAGE, traces.STAG
 PRODUCERS.update(
     {
         stage.name: stage.command
-        for stages in (SFT, JUDGED_PAIRS, OPTIONAL, DPO, HINTS, SOLVING)
+        for stages in (SFT, JUDGED_PAIRS, OPTIONAL, RETRIEVAL, DPO, HINTS, SOLVING)
         for stage in stages
     }
 )
@@ -73,6 +76,8 @@ def stages_of(command: str, config: Config) -> tuple[Stage, ...]:
     made = {
         "prepare": SFT[:1],
         "sft": SFT,
+        "index": (index.STAGE,),
+        "retrieve": (*SFT[:1], retrieve.STAGE),
         "dpo-pairs": pairing,
         "dpo": (*training, *later),
         "abstractions": hinting,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from koalign.data.formats.documents import Document, document_of_rows
 from koalign.data.formats.split_names import split_in_name
@@ -25,6 +26,19 @@ def open_hub(path: str) -> Iterator[Document]:
     Code that comes with a data set is never run: `datasets` has no way to since version 4. It reads
     CSV with pandas, to which a choice that says NA or None is nothing; such a row is a drop.
     """
+    for where, name, table in _tables(path):
+        yield document_of_rows(where, split_in_name(name), table.to_list())
+
+
+def hub_rows(path: str) -> Iterator[tuple[str, Any]]:
+    """(place for people, row) of every split, read from disk row by row; raises as `open_hub` does."""
+    for where, _, table in _tables(path):
+        for number, row in enumerate(table, start=1):
+            yield f"{where}:{number}", row
+
+
+def _tables(path: str) -> Iterator[tuple[str, str, Any]]:
+    """(place for people, name of the split, its table) of each split that is asked for."""
     address = _NAME.fullmatch(path.removeprefix(PREFIX))
     if not address:
         raise KoalignError(f"{path}: expected hf://owner/name[@revision][:config][/split]")
@@ -43,5 +57,4 @@ def open_hub(path: str) -> Iterator[Document]:
         raise KoalignError(f"{path}: no split {wanted!r}; there are {', '.join(splits)}")
     for name, table in splits.items():
         if wanted in (None, name):
-            where = f"{PREFIX}{address[0]}" if wanted else f"{PREFIX}{address[0]}/{name}"
-            yield document_of_rows(where, split_in_name(name), table.to_list())
+            yield f"{PREFIX}{address[0]}" + ("" if wanted else f"/{name}"), name, table

@@ -1,0 +1,135 @@
+"""documents: the sources of a corpus -> their texts, each with its title, source and licence.
+
+Text, Markdown, HTML, JSON lines and dumps of Wikipedia, alone or in folders, and data sets on the hub. Text
+comes as the other readers give it, in NFC with LF; nothing else of it is changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from koalign.data.formats.documents import decode
+from koalign.data.formats.hub import PREFIX, hub_rows
+from koalign.jsonl import iter_json_lines, on_disk
+from koalign.records import Drop, KoalignError
+from koalign.retrieval.html import text_of_html
+from koalign.retrieval.records import Document
+from koalign.retrieval.wikipedia import articles
+from koalign.text.korean import clean
+from koalign.text.visible import shown
+
+SUFFIXES = (".txt", ".md", ".html", ".htm", ".jsonl", ".xml", ".bz2")
+"""Of the files of a folder that are read; `.bz2` is a dump of Wikipedia."""
+
+
+class CorpusSource(Protocol):
+    """Where texts come from, as the config says it."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def licence(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+
+
+def corpus_files(path: Path) -> list[Path]:
+    """The files that are read of a folder, in order, hidden ones aside; a file is the one itself.
+
+    Raises KoalignError for a path that is not there and a file of another kind.
+    """
+    path = on_disk(path)
+    if path.is_dir():
+        below = sorted(p for p in path.rglob("*") if not _is_hidden(p.relative_to(path)))
+        return [p for p in below if p.suffix.lower() in SUFFIXES and p.is_file()]
+    if not path.exists():
+        raise KoalignError(f"{path}: no such file")
+    if path.suffix.lower() not in SUFFIXES:
+        raise KoalignError(
+            f"{path}: a corpus is read from {', '.join(SUFFIXES)} and folders of them"
+        )
+    return [path]
+
+
+def unread_files(path: Path) -> list[Path]:
+    """The files of a folder that are not read, hidden ones aside."""
+    return [
+        p
+        for p in sorted(path.rglob("*"))
+        if p.is_file() and not _is_hidden(p.relative_to(path)) and p.suffix.lower() not in SUFFIXES
+    ]
+
+
+def documents(sources: Iterable[CorpusSource]) -> Iterator[Document | Drop]:
+    """Every text of the sources in order, and a drop for what holds none.
+
+    Raises KoalignError for what cannot be read, with its file.
+    """
+    for source in sources:
+        if source.path.startswith(PREFIX):
+            yield from _of_rows(hub_rows(source.path), source)
+            continue
+        for file in corpus_files(Path(source.path)):
+            suffix = file.suffix.lower()
+            if suffix == ".jsonl":
+                rows = ((f"{file}:{number}", row) for number, row in iter_json_lines(file))
+                yield from _of_rows(rows, source)
+            elif suffix in (".xml", ".bz2"):
+                for number, title, text in articles(file):
+                    yield _document(f"{file}:{number}", title, text, source)
+            else:
+                yield _of_file(file, source)
+
+
+def _of_file(file: Path, source: CorpusSource) -> Document | Drop:
+    text, _ = decode(file.read_bytes(), str(file))
+    title = file.stem
+    if file.suffix.lower() in (".html", ".htm"):
+        heading, text = text_of_html(text)
+        title = heading or title
+    elif file.suffix.lower() == ".md":
+        first = next((line for line in text.splitlines() if line.startswith("# ")), "")
+        title = first.removeprefix("# ").strip() or title
+    return _document(str(file), title, text, source)
+
+
+def _of_rows(rows: Iterable[tuple[str, Any]], source: CorpusSource) -> Iterator[Document | Drop]:
+    """A document a row; a row may name its own licence."""
+    seen = False
+    for place, row in rows:
+        if not isinstance(row, Mapping):
+            yield Drop(stage="index", reason="no_object", place=place, detail=shown(str(row))[:60])
+            continue
+        if source.text in row:
+            seen = True
+        elif not seen:
+            raise KoalignError(
+                f"{place}: no {source.text!r} in it; there are {', '.join(map(repr, row))}. Say which "
+                f"holds the text: {{path: {source.path}, text: …, title: …}}"
+            )
+        text, title = row.get(source.text), row.get(source.title)
+        licence = row.get("licence") or row.get("license") or source.licence
+        if not isinstance(text, str):
+            yield Drop(stage="index", reason="no_text", place=place)
+            continue
+        title = title if isinstance(title, str) else ""
+        yield _document(place, title, text, source, str(licence))
+
+
+def _document(
+    name: str, title: str, text: str, source: CorpusSource, licence: str | None = None
+) -> Document | Drop:
+    text = clean(text)
+    if not text.strip():
+        return Drop(stage="index", reason="no_text", place=name)
+    return Document(
+        name, clean(title), text, source.path, source.licence if licence is None else licence
+    )
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith((".", "~$", "__MACOSX")) for part in path.parts)

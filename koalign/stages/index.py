@@ -1,0 +1,103 @@
+"""index: documents -> chunks of whole sentences, and an index of them that finds passages."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from koalign.config.sections import Config
+from koalign.hashing import WORK, hash_path
+from koalign.jsonl import write_json, write_jsonl
+from koalign.records import Drop, KoalignError, count_reasons
+from koalign.retrieval.chunk_file import ChunkFile, write_chunks
+from koalign.retrieval.documents import SUFFIXES, documents, unread_files
+from koalign.retrieval.lexical import analyser_hash, build_index, require_tantivy
+from koalign.retrieval.records import Document
+from koalign.run import HUB, Inputs, Stage, StageResult
+from koalign.text.visible import say
+
+
+def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
+    """chunks.jsonl, the folder lexical, and index.json with the hashes of corpus and analyser.
+
+    A killed process goes on after the last whole document; an index that is not whole is built anew.
+    """
+    section = config.corpus
+    if not section.sources:
+        raise KoalignError(
+            "index needs corpus.sources: a folder of documents, such as -s 'corpus.sources=[docs]'"
+        )
+    require_tantivy()
+    drops: list[Drop] = []
+    found: Counter[str] = Counter()
+
+    def texts() -> Iterator[Document]:
+        for document in documents(section.sources):
+            if isinstance(document, Drop):
+                drops.append(document)
+            else:
+                found[document.source] += 1
+                yield document
+
+    path = out / "chunks.jsonl"
+    write_chunks(path, texts(), section.characters, section.overlap)
+    write_jsonl(out / "dropped.jsonl", drops)
+    licences: Counter[tuple[str, str]] = Counter()
+    with ChunkFile(path) as chunks:
+        if not chunks:
+            paths = ", ".join(source.path for source in section.sources)
+            raise KoalignError(
+                f"corpus.sources: no text in {paths}; {', '.join(SUFFIXES)} are read"
+            )
+
+        def folded_in() -> Iterator[str]:
+            for chunk in chunks:
+                licences[chunk.source, chunk.licence] += 1
+                yield f"{chunk.title}\n{chunk.text}"
+
+        part, made = out / WORK / "lexical", out / "lexical"
+        for unfinished in (part, made):
+            shutil.rmtree(unfinished, ignore_errors=True)
+        build_index(part, folded_in())
+        part.rename(made)
+        number = len(chunks)
+    sources = []
+    for source in section.sources:
+        folder = Path(source.path)
+        unread = [] if source.path.startswith(HUB) else [str(p) for p in unread_files(folder)]
+        own = {licence: n for (path_, licence), n in licences.items() if path_ == source.path}
+        sources.append({
+            "path": source.path, "documents": found[source.path], "chunks": sum(own.values()),
+            "licences": own, "not_read": unread,
+        })  # fmt: skip
+        _tell(source.path, own, unread)
+    identity: dict[str, Any] = {
+        "analyser": analyser_hash(), "corpus": hash_path(path), "chunks": number, "sources": sources,
+    }  # fmt: skip
+    write_json(out / "index.json", identity)
+    counts = {"documents": found.total(), "chunks": number}
+    return StageResult(counts | count_reasons(drops, "dropped_"))
+
+
+def _tell(path: str, licences: dict[str, int], unread: list[str]) -> None:
+    if "" in licences:
+        say(
+            f"{path}: no licence is known of {licences['']:,} chunks; write {{path: {path}, licence: …}} "
+            "so that it goes with the passages",
+            err=True,
+        )
+    if unread:
+        say(f"{path}: {len(unread):,} files are not read, the first {unread[0]}", err=True)
+
+
+STAGE = Stage(
+    name="index",
+    command="index",
+    run=run,
+    sections=("corpus",),
+    inputs=("corpus.sources",),
+    prompts=False,
+)
