@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 
 from koalign.grading import patterns
-from koalign.grading.labels import Labels, union
+from koalign.grading.labels import Labels, after_own_text, union
+from koalign.grading.supposed import is_supposed
 
 
 def is_open(text: str, group: Labels) -> bool:
@@ -15,16 +16,27 @@ def is_open(text: str, group: Labels) -> bool:
 
 
 def asserted(
-    text: str, groups: Sequence[Labels], keys: set[int], claim: re.Pattern[str]
+    text: str,
+    groups: Sequence[Labels],
+    keys: set[int],
+    claim: re.Pattern[str],
+    folded: Sequence[str] = (),
 ) -> list[tuple[int, tuple[int, ...]]]:
-    """(position, numbers) of the labels after one of the keys or before the claim, not denied."""
+    """(position, numbers) of the labels after one of the keys or before the claim, not denied.
+
+    A choice's own text may stand between its label and the claim.
+    """
     found: list[tuple[int, tuple[int, ...]]] = []
     for group in groups:
         if is_open(text, group):
             continue
         numbers = group.numbers
         if not (group.asked or group.start in keys):
-            claimed = claim.match(text, group.end) if group.begins else None
+            claimed = None
+            if group.begins and not is_supposed(text, group.start):
+                claimed = claim.match(text, group.end) or claim.match(
+                    text, after_own_text(text, group, folded)
+                )
             if (
                 not claimed
                 or patterns.DENIED.match(text, claimed.end())

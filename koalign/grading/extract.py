@@ -18,6 +18,7 @@ from itertools import zip_longest
 from koalign.grading import patterns
 from koalign.grading.claims import asserted, is_open, listed, weakly_stated
 from koalign.grading.labels import Labels, has_own_text, label_groups, union
+from koalign.grading.supposed import is_supposed
 from koalign.grading.visible import comparable_choice, forms, visible_text
 
 _LINE, _SHORT_LINE, _OBJECT = 300, 100, 20_000
@@ -47,9 +48,7 @@ def extract_numbers(
     found += quoted.items()
     all_keys = _keys(seen)
     keys = {
-        key.end()
-        for key in all_keys
-        if not (key["quote"] or (key["lead"] and patterns.LIST.match(seen, key.end("lead"))))
+        key.end() for key in all_keys if not (key["quote"] or _lists_choices(seen, key))
     } - quoted.keys()
     reasons = _spans_of_objects(seen)
     labels = [
@@ -65,7 +64,7 @@ def extract_numbers(
     }
     labels = [replace(g, asked=False) if g.start in spoken_of else g for g in labels]
     keys -= spoken_of
-    found += asserted(seen, labels, keys, patterns.SUBJECT)
+    found += asserted(seen, labels, keys, patterns.SUBJECT, folded)
     found += _concluded(seen, labels, folded) + _after_text(seen, all_keys, labels, folded)
     if found:
         found.sort()
@@ -123,11 +122,14 @@ def without_key(phrase: str) -> str:
 
 def _keys(text: str) -> list[re.Match[str]]:
     """What announces answers, where the sentence means it."""
-    return [
-        key
-        for key in patterns.KEY.finditer(text)
-        if not patterns.UNSAID.search(text, max(0, key.start() - _SHORT_LINE), key.start())
-    ]
+    return [key for key in patterns.KEY.finditer(text) if not is_supposed(text, key.start())]
+
+
+def _lists_choices(text: str, key: re.Match[str]) -> bool:
+    """Whether a key is followed by lines for several choices: none of them is the answer."""
+    if key["lead"]:
+        return patterns.LIST.match(text, key.end("lead")) is not None
+    return "\n" in key[0] and patterns.FROM_THE_FIRST.match(text, key.end()) is not None
 
 
 def _has_colon(key: re.Match[str]) -> bool:

@@ -48,8 +48,13 @@ def label_groups(text: str, keys: set[int], folded: Sequence[str]) -> list[Label
 
 
 def _are_together(text: str, end: int, gap: str, label: re.Match[str]) -> bool:
+    if gap == "\n":  # 정답:\n1\n2\n3
+        bare = not (label["mark"] or label["ordinal"] or label["counter"])
+        return (
+            bare and text[end - 1].isdigit() and text[label.end() : label.end() + 1] in ("", "\n")
+        )
     if not gap.strip():  # ①③
-        return gap != "\n" and bool(label["mark"]) and text[end - 1 : end] in CHOICE_MARKS
+        return bool(label["mark"]) and text[end - 1 : end] in CHOICE_MARKS
     if gap.lstrip().startswith(",") and patterns.TOPIC.match(text, label.end()):
         return False  # 정답은 ③, ①은 …
     return patterns.TOGETHER.fullmatch(gap) is not None
@@ -83,3 +88,14 @@ def has_own_text(text: str, end: int, number: int, folded: Sequence[str]) -> boo
     rest = comparable_choice(text[end : end + 2 * len(own) + 8].lstrip(" .…:-=>→/|('\""))
     of_others = any(rest.startswith(text) for text in folded if text and text != own)
     return rest.startswith(own) or (rest.casefold().startswith(own.casefold()) and not of_others)
+
+
+def after_own_text(text: str, group: Labels, folded: Sequence[str]) -> int:
+    """Where a label ends with its choice's text, if that follows it as written: `4번 '세종'`."""
+    number = group.numbers[-1]
+    own = folded[number - 1] if 1 <= number <= len(folded) else ""
+    before = patterns.BEFORE_OWN_TEXT.match(text, group.end)
+    if not (own and before and text.startswith(own, before.end())):
+        return group.end
+    closing = patterns.CLOSING.match(text, before.end() + len(own))
+    return closing.end() if closing else group.end

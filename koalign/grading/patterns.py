@@ -27,9 +27,10 @@ KEY = re.compile(
             (?:최종\ ?)?(?:해답|답(?:안|변)(?!\ ?[0-9]{{1,2}}\ ?:)|답))
            (?:\ ?번호|\ 선택지)?)
          {CLOSE}
-         (?:(?P<sep>(?:(?:은|는|이|을)?\ ?(?:[:→⇒▶☞]|={{1,2}}>?)|은|는)(?P<lead>{LEAD})?)|이|을|\ -)?
+         (?:(?P<sep>(?:(?:은|는|이|을)?\ ?(?:[:→⇒▶☞»|–—]|={{1,2}}>?|>{{2,3}})|은|는)(?P<lead>{LEAD})?)
+           |이|을|\ ?-)?
          (?(sep)(?:,|\?|\ ?\.{{2,3}}|\ ?…)?\s?|(?(opens)\s?|\ ?))
-         (?:(?:바로|확실히|당연히|역시|분명히|물론)\ )?{CHOICE_WORD}{OPEN}
+         (?:(?:바로|확실히|당연히|역시|분명히|물론|명백히|단연|의심할\ 여지\ 없이)\ )?{CHOICE_WORD}{OPEN}
        |(?<![A-Za-z])(?i:answer|(?:correct|right)\ (?:option|choice)){CLOSE}
          (?P<is>\ ?[:=]|\ -|\ is\b:?)\s?(?i:the\ )?{CHOICE_WORD}{OPEN}""",
     re.VERBOSE,
@@ -39,12 +40,6 @@ KEY = re.compile(
 A key that neither opens its line nor has a colon says something of what stands before it: of
 `③ 정조 - 정답` the next line is another choice.
 """
-
-UNSAID = re.compile(
-    r"(?:만약|만일)[^.!\n]{1,100}면,? \Z"
-    r"|(?:n't|not) (?:think|believe|say) (?:that )?(?:the )?(?:correct )?\Z"
-)
-"""Before a key: what follows is only supposed, or is not thought."""
 
 NEXT_PROBLEM = re.compile(
     r"\n(?:#{1,4} ?|\[|\()?(?:다음 |다른 )?(?:문제|질문|문항|Question|Problem)"
@@ -103,17 +98,26 @@ DENIED = re.compile(
     r"(?:아니|아닌|아닐|아님|아닙|없|않|어렵|틀렸|틀리|오답)"
     r"| not(?=[.\n]|\Z)"
     r"| ?[(\[:–—-]? ?(?:[❌✖✗✘🚫👎]|오답|틀림|[XxＸ×](?=[)\] .,\n]|\Z)|(?:은 |는 )?아님)"
+    r"|(?: ?(?:입니다|이?다|임))[.\"'」』]{0,2} ?[(\[:–—→=-] ?"
+    r"(?:[❌✖✗✘🚫👎]|거짓|틀림|(?:틀린|잘못된) (?:진술|설명|문장|말|명제|주장)|[XxＸ×F](?=[)\] .,\n]|\Z))"
     r"| ?(?:을|를) ?(?:제외|뺀|빼)"
 )
 THINKS = (
-    r"(?:(?:생각|판단|추론|예상|확신)(?:합니다|한다|해요|하겠습니다|됩니다|된다|함)"
+    r"(?:(?:생각|판단|추론|예상|확신)(?:합니다|한다|해요|하겠습니다|됩니다|된다|함)|판단(?:했|하였|됐|되었)(?:습니다|다)"
     r"|봅니다|본다|봐요|보입니다|보인다|하겠습니다|결론(?: ?내립니다|짓는다)"
-    r"|(?:결론|말|판단|추론)?(?:할|볼|지을|내릴| 내릴|을 내릴) 수 있(?:습니다|다|음|어요|겠습니다))"
-    f"{END}"
+    r"|(?:결론|말|판단|추론)?(?:할|볼|지을|내릴| 내릴|을 내릴) 수 있(?:겠)?(?:습니다|다|음|어요|네요)"
+    r"|보는 (?:것이|게) (?:타당|적절|맞|옳|합리적)[가-힣]{1,4}"
+    rf"|(?:봐|보아)야 (?:한다|합니다|할 것(?:이|입니)다)){END}"
 )
 SAID = rf" ?(?:번)?(?:이?라고?|으?로|인 것으로) {THINKS}"
+CONCLUDES = (
+    r"이?라는 (?:결론|판단)(?:에|을|이) [^.!?\n]{0,20}(?:도달|이르|내[리린립렸]|나[온옵왔]|얻)"
+    r"(?![^.!?\n]{0,10}(?:않|못|없))"
+)
 HEDGED = re.compile(
-    rf"(?!{SAID})(?:[가-힣 ]{{0,12}}\?"
+    rf"(?!{SAID}|{CONCLUDES})(?:[가-힣 ]{{0,12}}\?"
+    r"|(?: ?(?:입니다|이?다|임))?\.?[\"'」』]{1,2} ?(?:이?라)?(?:는|고) ?"
+    rf"(?!{THINKS})| ?(?:입니다|이?다),? ?(?:이?라는|하는) "
     r"| ?(?:일 ?수|일지|일까|일 ?가능|일 ?확률|인지|인가|인 ?줄|이?라면|이면(?!서)|의(?![가-힣]))"
     r"| ?(?:~ ?[0-9①-⑩]|외에|뿐만|이?지 않|일 리|이?라(?:기|더|네)|이 유력하(?:지만|나))"
     r"| ?(?:에(?! ?해당)|처럼|보다|이?[었였](?!(?:다|습니다)(?:[.!\n]|\Z))|이려면|이 ?되(?:려|기))"
@@ -130,7 +134,8 @@ HEDGED = re.compile(
 
 SUBJECT = re.compile(
     r"(?: ?(?:선택지|선지|보기))?(?: ?(?:이|가|은|는|(?P<also>도)))? ?(?:모두 |둘 다 |다 )?(?:최종 )?"
-    r"(?:정답|답)(?=이(?!어야)|입니다|임|인 것|인 이유|일 것|으로 |예요|[.!,;)\n]|\Z)"
+    r"(?:정답|답)(?=이(?!어야|어서는)|입니다|임|인 것|인 이유|일 것|예요|[.!,;)\n]|\Z"
+    r"|으로 (?![^.!?\n]{0,40}(?:않|못|없|어렵|부적|부족|오해|착각|지만|으나)))"
     r"|(?:을|를) (?:정답|답)(?:으로 (?:선택|택|고르|고릅|고른다)|이라)(?!하?면|[가-힣]* 학생)"
     r"| (?:is|are) (?:the )?(?:(?:correct|right|best) )?(?:answer|option|choice)s?\b"
     r"|(?: ?(?:선택지|선지|보기))?(?:을|를) (?:최종(?:적으로)? )?"
@@ -145,6 +150,7 @@ CLAUSE_START = re.compile(
 )
 """Where a bare digit or letter is a label and not the end of `비타민 C` or `x = 3`."""
 
+COPULAS = "이?(?:입니다|다|에요|예요|야|네요|요|죠|지요|랍니다|었다|었습니다)|임"
 NOUN = "(?: ?(?:선택지|선지|보기))?"
 CONCLUSION = re.compile(
     rf"""(?<![가-힣])
@@ -157,25 +163,25 @@ CONCLUSION = re.compile(
     re.VERBOSE,
 )
 """After what a label is the answer if the sentence ends with it; a text is none."""
-BARE_END = re.compile(
-    rf"{NOUN}(?: ?(?:입니다|이다|이에요|예요|이야|야|임|다|이?네요|이었다|였다))?{END}|{SAID}"
-)
+BARE_END = re.compile(rf"{NOUN}(?: ?(?:{COPULAS}|였다))?{END}|{SAID}")
 """After such a label: the sentence ends, with or without `이다`."""
 SENTENCE = re.compile(
-    rf"{NOUN}(?: ?(?:입니다|이다|이에요|예요)| ?이?라고 {THINKS}"
-    rf"|(?:을|를) (?:(?:선택|택)한다|고른다)){END}"
+    rf"{NOUN}(?: ?(?:입니다|이다|이에요|예요)| ?이?라고 {THINKS}|에 해당(?:합니다|한다|함)"
+    r"|(?:을|를) (?:최종(?:적으로)? |정답으로 |답으로 )?"
+    r"(?:(?:선택|택)(?:한다|하겠다|했(?:습니)?다|하였(?:습니)?다|할 것이다|할 것입니다)"
+    rf"|고(?:른다|르겠다|를 것이다|를 것입니다|랐다|랐습니다))){END}"
 )
 COMMITS = re.compile(
     rf"{NOUN}(?:(?![.,]{{2}}){END}|[;:(\[」』]|,(?! ?[은는] )| ?[–—-] | (?:이유|해설|풀이|설명|근거)"
     r"| ?(?:입니다|이다|임(?!을 가정)|이에요|예요|이야|야|다(?![가-힣])|이네|이었[다습]|였[다습]|이고|이며"
-    r"|이므로|이니|이라서|이기 때문|인데|이지[만요.!]|이죠|이겠|이어야|인 이유"
+    r"|이요|이랍니다|이지 말|이지, |이므로|이니|이라서|이기 때문|인데|이지[만요.!]|이죠|이겠|이어야|인 이유"
     r"|이?라고|이라 (?:생각|봅|본|판단|할 수)|[인일] ?(?:것|듯|거))"
     r"|[이가] ?(?:가장 )?(?:확실|분명|적절|타당|알맞|올바|유력|정답|답|된다|됩니다|되겠|돼)"
     rf"|[이가] ?(?:가장 )?(?:맞|옳)(?:[고으음아네]|다(?![고는])|습니다|다고 {THINKS}"
     r"|는 것 같(?!지|으나|은데))"
     r"|[을를] (?:최종(?:적으로)? )?(?:(?:선택|택)(?:한다|합|하[여고겠])|고(?:른다|릅|르겠))"
     r"| ?으?로 (?:최종(?:적으로)? )?(?:볼 수|봐야|보아야|보입|보인|판단|생각|사료|간주|이해|해석|추론|정리"
-    r"|귀결|확정|결정|선택|정하|정했|하겠|하려|합니다|한다|할게|답|결론|나타|도출|확인|파악|분석|예상|마무리)"
+    r"|귀결|확정|결정|선택|정하|정했|정해|하겠|하려(?!면)|합니다|한다|할게|답|결론|나타|도출|확인|파악|분석|예상|마무리)"
     r"(?![가-힣]{0,5}지 )|만(?:이 | )(?:정답|답|가능|맞|옳|해당)|뿐|밖에|에 (?:해당|가깝))"
 )
 """After `정답은` and a label, for the label to be the answer."""
@@ -194,11 +200,12 @@ AFTERWARDS = re.compile(
 )
 """What may end such a sentence beside END: signs, and special tokens written out."""
 SENTENCE_START = re.compile(
-    rf"(?:^|[\n.!] ?)(?:(?:저는|나는|제 생각에는),? ?)?{CHOICE_WORD}{OPEN}\Z"
+    rf"(?:^|[\n.!] ?)(?:(?:저는|나는|저라면|나라면|제 생각에는),? ?)?{CHOICE_WORD}{OPEN}\Z"
+    rf"|(?<![가-힣])(?:이는|이것은) {CHOICE_WORD}{OPEN}\Z"
 )
 TURN = re.compile(
     r"(?:지만|으나|이나|는데|정정:|수정:|므로|기 때문에|그러나|하지만"
-    r"|실제로는|사실은?|실은|아니[요오]?|(?:보|하|따지|풀)(?:면|니))[,.]? ?"
+    r"|실제로는|사실은?|실은|아니[요오]?|(?:보|하|따지|풀|말씀드리)면|니까?|자면|고르라면)[,.]? ?"
     rf"(?:실제로는 |사실은? |다시 [가-힣]{{1,4}}(?:면|니) )?{CHOICE_WORD}{OPEN}\Z"
 )
 """Before a label in a sentence of its own, and before one that takes the place of what was said."""
@@ -207,7 +214,10 @@ TAKES_BACK = re.compile(
     r"(?:^|[.!\n] ?)(?:아,? |앗,? )?(?:(?P<void>"
     r"아니[요오]?[,.]|아니다[,.]|아닙니다[,.]|죄송(?:합니다|해요)[.,!]|(?:정정|수정)(?:합|하|:)"
     r"|실수(?:했|입니|네)|잘못 (?:봤|보았|계산|생각|판단|읽)|틀렸(?:습니다|네)|취소합"
-    r"|[Ss]orry|No,|Correction|Wait, no)|잠깐|(?:그러나 |하지만 |그런데 )?다시 |[Ww]ait\b|[Aa]ctually\b)"
+    r"|[Ss]orry|No,|Correction|Wait, no)|잠깐|(?:그러나 |하지만 |그런데 )?다시 "
+    r"|(?:그러나|하지만|그런데|그렇지만),? "
+    rf"(?=[^.!?\n]{{1,80}}(?:니까?|므로),? {CHOICE_WORD}{OPEN}[0-9①-⑩])"
+    r"|[Ww]ait\b|[Aa]ctually\b)"
 )
 """A sentence that takes back, or looks again at, what was stated before it."""
 
@@ -217,23 +227,33 @@ REASON = re.compile(
 )
 JOINS_LABEL = re.compile(rf"{CLOSE}(?:인|이며|이고|으?로)?,? ?[-–:]?{OPEN}{CHOICE_WORD}{OPEN}\Z")
 """Between a key and a label: a reason (`답은 ㄴ, ㄷ이므로 ④`); what joins a choice's text to its label."""
+BEFORE_OWN_TEXT, CLOSING = re.compile(rf"(?:인| ?[:.=-])? ?{OPEN}"), re.compile(CLOSE)
 BULLET = re.compile(rf"[-*•· ]{{0,3}}{OPEN}")
 ITEM_END = re.compile(r"(?<=\n)|(?<= / )")
 LIST = re.compile(
     rf"\n[^\n]{{0,200}}\n[-*• ]{{0,3}}{OPEN}(?:[{''.join(CHOICE_MARKS)}]|[1-9A-J](?:[).:]|번))"
 )
 """After a key: several lines that begin with a label."""
+_LINE = rf"(?:번|[).:])?[^\n]{{0,200}}\n[-*• ]{{0,3}}{OPEN}"
+FROM_THE_FIRST = re.compile(
+    rf"(?:①{_LINE}②{_LINE}③|1(?![0-9]){_LINE}2(?![0-9]){_LINE}3(?![0-9])|A\b{_LINE}B\b{_LINE}C\b)"
+)
+"""After the line of a key: a line for each of the first three choices."""
 LISTED_RIGHT = re.compile(
     r"(?:[-–—:→=]|[(\[]) ?정답(?:입니다|이다|임)?[)\]]?[.!]?[ /\n]{0,3}\Z|✅\ufe0f?[ /\n]{0,3}\Z"
 )
 """At the end of a choice's line: it is the answer."""
 
-SORT = r"(?:것|설명|선택지|보기|문장|진술)(?:은|는)"
-RIGHT_KEY = re.compile(rf"(?:옳은|적절한|알맞은|맞는|올바른|타당한) {SORT} ?{CHOICE_WORD}{OPEN}")
+SORT = r"(?:것|설명|선택지|선지|보기|번호|답|문장|진술|내용)(?:은|는)"
+RIGHT_KEY = re.compile(
+    r"(?:옳은|적절한|적합한|알맞은|맞는|올바른|타당한|(?:해당|부합|일치)하는"
+    r"|가장 (?!잘못|[^ ]{0,3}거리)(?:[가-힣]{1,8} ){0,2}[가-힣]{0,6}(?<![않없])[한낸은는])"
+    rf" {SORT} ?{CHOICE_WORD}{OPEN}"
+)
 WRONG_KEY = re.compile(rf"(?:않은|않는|틀린|아닌|잘못된|없는|먼) {SORT} ?{CHOICE_WORD}{OPEN}")
 DOUBT = "(?:지|는지|은지|는 것|은 것처|을 수|을지|을까|다고|다는|다면|아 보|으면)"
 RIGHT = re.compile(
-    rf"(?:이|가) ?(?:가장 )?(?:(?:옳|맞)(?!{DOUBT})|적절하?(?![하지치])|알맞(?!지)|올바르(?!지))"
+    rf"(?:이|가) ?(?:가장 |더 )?(?:(?:옳|맞)(?!{DOUBT})|적[절합]하?(?![하지치])|알맞(?!지)|올바르(?!지))"
     r"| is correct\b"
 )
 WRONG = re.compile(
@@ -253,7 +273,5 @@ REPLACED = re.compile(r"^.{1,100}?(?:이|가|은|는)? 아니(?:라|고),? ")
 DIGITS = re.compile(r"[0-9]{1,2}")
 NUMBER_ONLY = re.compile(r"[(\[]?[0-9]{1,2}[)\].]?번?")
 BEFORE_LABEL = re.compile(CHOICE_WORD + OPEN)
-NOTHING_MORE = re.compile(
-    rf" ?(?:입니다|이다|이에요|예요|이야|야|임)?[.!]?(?: ?{CHEERS}\ufe0f?){{0,4}} ?"
-)
+NOTHING_MORE = re.compile(rf" ?(?:{COPULAS})?[.!]?(?: ?{CHEERS}\ufe0f?){{0,4}} ?")
 """Of a phrase that is an answer and nothing else: a bare number; what may stand around a label."""

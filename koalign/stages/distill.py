@@ -295,5 +295,5 @@ STAGE = Stage(
     inputs=PREPARED,
     looks_at=HELD_OUT,
     keeps=PAID,
-    version=4,
+    version=5,
 )

@@ -316,5 +316,5 @@ STAGE = Stage(
         "engine.script",
     ),
     keeps=PAID,
-    version=12,
+    version=13,
 )

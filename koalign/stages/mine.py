@@ -128,7 +128,7 @@ def cross_fit(
             *(f"sft-{number}/adapter" for number in numbers),
             "engine.script",
         ),
-        version=3,
+        version=4,
     )
     yield execute(answers, config, home, force)
 

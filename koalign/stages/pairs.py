@@ -240,6 +240,6 @@ STAGE = Stage(
     looks_at=HELD_OUT,
     continues=False,
     keeps=PAID,
-    version=7,
+    version=8,
 )
 WITH_JUDGE = replace(STAGE, sections=(*STAGE.sections, "judge"), inputs=(*STAGE.inputs, *LONG))

@@ -170,6 +170,6 @@ STAGE = Stage(
         "answer/adapter",
         "engine.script",
     ),
-    version=8,
+    version=9,
     draws=True,
 )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support import grading_vectors as vectors
-from support import statement_vectors
+from support import phrasing_vectors, statement_vectors
 from support.grading_vectors import (
     ESSAY,
     FIVE,
@@ -38,7 +38,9 @@ def test_an_answer_is_read_as_it_is_stated_and_none_where_none_is(problem, text,
     assert grade(problem, text).answer == answer
 
 
-@pytest.mark.parametrize(("problem", "text", "answer"), statement_vectors.VECTORS)
+@pytest.mark.parametrize(
+    ("problem", "text", "answer"), [*statement_vectors.VECTORS, *phrasing_vectors.VECTORS]
+)
 def test_a_commitment_is_read_and_a_hedge_is_not(problem, text, answer):
     verdict = grade(problem, text)
     assert ("ambiguous" if verdict.why == "ambiguous" else verdict.answer) == answer
@@ -137,7 +139,7 @@ def test_shuffling_the_choices_keeps_the_verdict(order, answered):
     assert quotes_its_choice(moved, moved_text)
 
 
-HOSTILE = ["정답:", "정답은 ", "①,", "1 ", "A와 B또는 ", "*가 ", '"정답":"', "<answer>", "\\boxed{{a", " ", "\n", "(", "정답(((((", "아니라 ①", "고른 답: ", "3. ", "<think", "따라서 ①", "정답은 ①이라고 생각", "정답은 다음과 같습니다:\n1. ", "아니요. ", "지만 ③이다", "1. 가 - 정답 / ", "정답은 ㄴ이므로 ", "결론: 3번이라고 ", "정답은 가(", '{"답": 3} 정정: ', '"답": 3 ', "3번인 것 같지만 "]  # fmt: skip
+HOSTILE = ["정답:", "정답은 ", "①,", "1 ", "A와 B또는 ", "*가 ", '"정답":"', "<answer>", "\\boxed{{a", " ", "\n", "(", "정답(((((", "아니라 ①", "고른 답: ", "3. ", "<think", "따라서 ①", "정답은 ①이라고 생각", "정답은 다음과 같습니다:\n1. ", "아니요. ", "지만 ③이다", "1. 가 - 정답 / ", "정답은 ㄴ이므로 ", "결론: 3번이라고 ", "정답은 가(", '{"답": 3} 정정: ', '"답": 3 ', "3번인 것 같지만 ", "가장 가나 다라 ", "조건이 바뀌면 ①이 정답", "정답:\n1\n2\n", "그러나 ", "2번이다. (거짓"]  # fmt: skip
 
 
 @pytest.mark.slow
