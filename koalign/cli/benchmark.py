@@ -18,6 +18,7 @@ from koalign.cli.benchmark_options import (
     with_model,
 )
 from koalign.cli.options import DEFAULT_RUN, Files, Force, RunDir, Settings, read_config
+from koalign.cli.retrieval import PROTOCOL, benchmark_retrieval
 from koalign.cli.shards import ShardOption, drawing, read_shard
 from koalign.records import KoalignError
 from koalign.text.visible import say
@@ -32,7 +33,7 @@ def benchmark(
     protocol: Annotated[
         str,
         typer.Argument(
-            help="kmmlu@lm-eval, click, csat, klue-mrc, …, a template, or a YAML file of your own."
+            help="kmmlu@lm-eval, click, csat, klue-mrc, …, a template, a YAML file; or retrieval."
         ),
     ],
     data: Annotated[
@@ -119,6 +120,18 @@ def benchmark(
         write_results_csv,
     )
 
+    if protocol == PROTOCOL:
+        asks = {
+            "--model": model, "--adapters": adapters, "--shots": shots, "--shots-data": shots_data,
+            "--shot-order": shot_order, "--subset": subset, "--mode": mode, "--samples": samples > 1,
+            "--cyclic": cyclic, "--diagnose": diagnose, "--shard": shard,
+        }  # fmt: skip
+        if said := [name for name, value in asks.items() if value]:
+            raise KoalignError(
+                f"benchmark retrieval asks no model, so {said[0]} says nothing to it"
+            )
+        benchmark_retrieval(read_config(files, settings), data, split, limit, out, force)
+        return
     draw = read_shard(shard, force)
     if model is not None:
         config = with_model(load_config(files or [], settings or []), model)
