@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import set_up
 from support.command import ROOT, koalign
 from support.pages import ENGLISH, blocks, run_block
 from support.problems import exam, write_lines
+from support.project import set_up
 
 from koalign.jsonl import write_jsonl
 

@@ -17,7 +17,15 @@ from koalign.cli.benchmark_options import (
     refuse_contradictions,
     with_model,
 )
-from koalign.cli.options import DEFAULT_RUN, Files, Force, RunDir, Settings, read_config
+from koalign.cli.options import (
+    DEFAULT_RUN,
+    Files,
+    Force,
+    RunDir,
+    Settings,
+    name_board,
+    read_config,
+)
 from koalign.cli.retrieval import PROTOCOL, benchmark_retrieval
 from koalign.cli.shards import ShardOption, drawing, read_shard
 from koalign.records import KoalignError
@@ -116,7 +124,6 @@ def benchmark(
     from koalign.reports.evaluation import (
         print_evaluation,
         write_csv,
-        write_page,
         write_results_csv,
     )
 
@@ -173,11 +180,11 @@ def benchmark(
             evaluate(config, items, system, folder)
             shutil.rmtree(folder / WORK, ignore_errors=True)
         evaluation, predictions = read_evaluation(folder)
-        page = write_page(folder, evaluation, predictions)
         write_csv(folder / "predictions.csv", predictions)
         write_results_csv(folder / "results.csv", evaluation)
     print_evaluation(evaluation, predictions)
-    say(f"{folder}: results.json predictions.jsonl and as CSV; with plots: {page}")
+    say(f"{folder}: results.json predictions.jsonl and as CSV")
+    name_board(folder)
     if diagnose:
         with locked(folder):
             _diagnose(config, items, system, run_dir, folder / "diagnosis")
@@ -210,4 +217,4 @@ def _diagnose(
             stop=() if template.chat else (template.separator,),
         )
     print_diagnosis(report)
-    say(f"{folder}: diagnosis.json, and with examples: {folder / 'diagnosis.html'}")
+    say(f"{folder}: diagnosis.json; its page on the board has examples")

@@ -21,7 +21,7 @@ PLAN = "plan.json"
 RESULTS = "results.json"
 FILES = (
     RESULTS, "predictions.jsonl", "scores.jsonl", "samples.jsonl", "hint_samples.jsonl",
-    "predictions.csv", "results.csv", "evaluation.html",
+    "predictions.csv", "results.csv",
 )  # fmt: skip
 """What an evaluation writes; nothing else in its folder is ever touched."""
 

@@ -38,13 +38,13 @@ def board(
         typer.Option(
             "--token-env",
             metavar="NAME",
-            help="Environment variable with the token that a reader must give.",
+            help="Environment variable with the token that a reader must give; --server gets it too.",
         ),
     ] = None,
     server: Annotated[
-        str | None,
-        typer.Option("--server", metavar="URL", help="A `koalign serve` to try problems on."),
-    ] = None,
+        str,
+        typer.Option("--server", metavar="URL", help="The `koalign serve` to try problems on."),
+    ] = "http://127.0.0.1:8000",
     export: Annotated[
         Path | None,
         typer.Option(
@@ -56,7 +56,7 @@ def board(
 ) -> None:
     """Runs, results, exam papers, comparisons and data, as pages to look at."""
     token = _token(token_env)
-    site = _site(runs, server)
+    site = _site(runs, server, token)
     if export is not None:
         from koalign.serving.board.export import export as write_site
 
@@ -67,7 +67,7 @@ def board(
     serve(site, host, port, token)
 
 
-def _site(runs: Path, server: str | None) -> Site:
+def _site(runs: Path, server: str, token: str) -> Site:
     try:
         import_module("altair")
         import_module("fastapi")
@@ -78,12 +78,12 @@ def _site(runs: Path, server: str | None) -> Site:
     from koalign.config.inputs import refuse_secrets
     from koalign.serving.board.site import Site
 
-    if server is not None:
-        try:
-            refuse_secrets(server, "no address")
-        except ValueError as error:
-            raise KoalignError(f"--server {server}: {error}") from None
-    return Site(runs, Path.home() / CACHE, (server or "").rstrip("/").removesuffix("/v1"))
+    try:
+        refuse_secrets(server, "no address")
+    except ValueError as error:
+        raise KoalignError(f"--server {server}: {error}") from None
+    address = server.rstrip("/").removesuffix("/v1")
+    return Site(runs, Path.home() / CACHE, address, token)
 
 
 def _token(name: str | None) -> str:

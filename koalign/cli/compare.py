@@ -23,7 +23,7 @@ def compare(
     ],
     as_json: AsJson = False,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for a page, JSON and CSV files.")
+        Path | None, typer.Option("--out", help="Folder for JSON and CSV files.")
     ] = None,
     common: Annotated[
         bool, typer.Option("--common", help="Compare on the items that all have.")
@@ -33,7 +33,7 @@ def compare(
     """Differences of evaluations on the same items, with intervals, tests and what flipped."""
     from koalign.evaluation.comparability import read_evaluations
     from koalign.evaluation.comparison import compare_evaluations
-    from koalign.reports.comparison import JSON, PAGE, print_comparison, write_comparison
+    from koalign.reports.comparison import JSON, print_comparison, write_comparison
 
     if out is not None and (out / JSON).exists() and not force:
         raise KoalignError(f"{out / JSON} is there already; take another --out, or --force")
@@ -45,7 +45,7 @@ def compare(
         print_comparison(comparison)
     if out is not None:
         write_comparison(out, comparison)
-        say(f"the same with plots and every flip: {out / PAGE}", err=as_json)
+        say(f"{out}: {JSON}, subjects.csv and flips.csv with every flip", err=as_json)
 
 
 def _steps(folder: Path) -> list[Path]:

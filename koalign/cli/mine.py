@@ -14,6 +14,7 @@ from koalign.cli.options import (
     Force,
     RunDir,
     Settings,
+    name_board,
     read_config,
     refuse_existing,
     refuse_other_suffix,
@@ -39,7 +40,7 @@ def mine(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("-o", help="Problems, JSONL; beside it .clusters.json and .html."),
+        typer.Option("-o", help="Problems, JSONL; beside it .clusters.json."),
     ] = None,
     clusters: Annotated[
         int | None,
@@ -81,10 +82,10 @@ def mine(
         raise KoalignError(f"{predictions}: name the file that was evaluated with --problems")
 
     from koalign.config.files import load_config
-    from koalign.jsonl import write_atomically, write_json, write_jsonl
+    from koalign.jsonl import write_json, write_jsonl
     from koalign.locking import locked
     from koalign.mining.mistakes.mistakes import select_mistakes
-    from koalign.reports.mistakes import mined_page, print_mined
+    from koalign.reports.mistakes import print_mined
     from koalign.reports.views import describe
     from koalign.stages import sft
     from koalign.stages.mine import cross_fit, judged, open_embedding, read_folds
@@ -110,8 +111,8 @@ def mine(
     print_mined(mined)
     if not mining.problems:
         return
-    listed, shown = out.with_suffix(".clusters.json"), out.with_suffix(".html")
+    listed = out.with_suffix(".clusters.json")
     write_json(listed, mined.model_dump(mode="json"))
-    write_atomically(shown, mined_page(mining))
     write_jsonl(out, mining.problems)
-    say(f"{out}: {len(mining.problems):,} problems for data.train; {listed}; {shown}")
+    say(f"{out}: {len(mining.problems):,} problems for data.train; {listed}")
+    name_board(out)

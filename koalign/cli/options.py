@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from koalign.records import KoalignError
-from koalign.text.visible import say_once
+from koalign.text.visible import say, say_once
 
 if TYPE_CHECKING:
     from koalign.config.sections import Config
@@ -46,6 +47,11 @@ def read_config(files: list[Path] | None, settings: list[str] | None) -> Config:
             "your data"
         )
     return config
+
+
+def name_board(folder: Path, err: bool = False) -> None:
+    """Say how to look at what was found, of the run or evaluation in a folder, with charts."""
+    say(f"with charts, in a browser: koalign board {shlex.quote(str(folder.parent))}", err=err)
 
 
 def refuse_existing(out: Path | None, force: bool) -> None:

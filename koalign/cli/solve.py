@@ -246,11 +246,12 @@ def _refuse_report(rows: Sequence[Problem | Drop], steps: list[Path | None]) -> 
 
 
 def _report(job: SolveJob, policy: Path | None) -> None:
-    from koalign.reports.solving import print_report, write_report
+    from koalign.jsonl import write_json
+    from koalign.reports.solving import print_report
     from koalign.stages.solve import report_on
 
     report = report_on(job, policy)
-    page = job.answers.with_suffix(".report.html")
-    write_report(report, job.answers.with_suffix(".report.json"), page)
+    written = job.answers.with_suffix(".report.json")
+    write_json(written, report.model_dump(mode="json"))
     print_report(report)
-    say(f"the same as a page: {page}")
+    say(f"the same as JSON: {written}")

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from koalign.cli.nodes import first_node
-from koalign.cli.options import DEFAULT_RUN, Files, Force, RunDir, Settings, read_config
+from koalign.cli.options import (
+    DEFAULT_RUN,
+    Files,
+    Force,
+    RunDir,
+    Settings,
+    name_board,
+    read_config,
+)
 from koalign.cli.shards import SHARDED, ShardOption, draw_part, read_shard, tell_outdated
 from koalign.jsonl import read_json, read_record
 from koalign.text.visible import say
@@ -82,7 +90,7 @@ def _run(
     from koalign.locking import locked
     from koalign.reports.seeds import print_seeds
     from koalign.stages.pipeline import stages_of
-    from koalign.stages.seeds import PAGE, of_seed, seed_folders, write_report
+    from koalign.stages.seeds import of_seed, seed_folders, write_report
 
     _warn_without_hints(config)
     folders = seed_folders(run_dir, seeds)
@@ -100,7 +108,7 @@ def _run(
             execute_each(stages, seeded, folder, force, f"seed {number + 1} of {len(folders)}, ")
         report = write_report(folders, config)
     print_seeds(report)
-    say(f"the same as a page: {run_dir / PAGE}")
+    name_board(run_dir)
     say(f"each seed by itself: {', '.join(f'koalign show {folder}' for folder in folders)}")
 
 
@@ -206,13 +214,13 @@ def _run_stages(command: str, config: Config, run_dir: Path, force: bool) -> Non
 
         report = read_json(run_dir / "prepare" / "report.json")
         print_dataset(report)
-        say(f"the same with plots: {run_dir / 'prepare' / 'report.html'}")
+        name_board(run_dir)
         _tell_empty_splits(config, report["splits"])
     if command == "dpo-pairs":
         from koalign.reports.data import print_pairs
 
         print_pairs(read_json(run_dir / "pairs" / "report.json"))
-        say(f"the same with plots and pairs: {run_dir / 'pairs' / 'report.html'}")
+        name_board(run_dir)
     if command in ("run", "evaluate"):
         from koalign.evaluation.solving.report import SolvingReport
         from koalign.reports.solving import print_report
@@ -222,5 +230,5 @@ def _run_stages(command: str, config: Config, run_dir: Path, force: bool) -> Non
         solving = evaluated / "solving.json"
         if solving.exists():
             print_report(read_record(solving, SolvingReport))
-            say(f"the same as a page: {evaluated / 'solving.html'}")
         say(f"the run is in {run_dir}")
+        name_board(run_dir)

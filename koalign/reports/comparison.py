@@ -1,4 +1,4 @@
-"""comparison: a comparison of evaluations -> tables in a terminal, one HTML page, and CSV files."""
+"""comparison: a comparison of evaluations -> tables in a terminal, JSON and CSV files."""
 
 from __future__ import annotations
 
@@ -9,25 +9,20 @@ from rich.cells import cell_len, chop_cells
 
 from koalign.evaluation.compared import Compared, Comparison, Flip, Row, Subject
 from koalign.evaluation.stats.wording import hundredths, interval, p_value, percent, points
-from koalign.jsonl import write_atomically, write_json
+from koalign.jsonl import write_json
 from koalign.naming import named
-from koalign.reports.charts import Mark, differences
-from koalign.reports.page import Part, page
 from koalign.reports.spreadsheet import write_sheet
 from koalign.reports.views import print_lines, print_table
 
 JSON = "comparison.json"
-PAGE = "comparison.html"
 SUBJECTS = 12
 """Subjects shown in the terminal, half of them the greatest losses; subjects.csv has all."""
 FLIPS = 3
 """Flips of each way shown in the terminal; flips.csv has all."""
-FLIPS_ON_PAGE = 30
 LONGEST = 60
 """Cells of an answer that are shown."""
 NO_SUBJECT = "(none)"
 SUBJECT_HEAD = ("subject", "items", "points", "won", "lost", "p", "Holm")
-PLOTTED = "In points, with 95 % intervals; the mark is filled where the interval leaves out 0."
 
 
 def print_comparison(compared: Compared) -> None:
@@ -46,7 +41,7 @@ def print_comparison(compared: Compared) -> None:
 
 
 def write_comparison(folder: Path, compared: Compared) -> None:
-    """comparison.json, comparison.html, subjects.csv and flips.csv."""
+    """comparison.json, subjects.csv and flips.csv."""
     subjects = [
         [pair.a, pair.b, *part.model_dump().values()]
         for pair in compared.comparisons
@@ -55,45 +50,7 @@ def write_comparison(folder: Path, compared: Compared) -> None:
     flips = [{**flip.model_dump(), "gold": " / ".join(flip.gold)} for flip in compared.flips]
     write_sheet(folder / "subjects.csv", [["a", "b", *Subject.model_fields], *subjects])
     write_sheet(folder / "flips.csv", [list(Flip.model_fields), *(list(f.values()) for f in flips)])
-    write_atomically(folder / PAGE, comparison_page(compared))
     write_json(folder / JSON, compared.model_dump(mode="json"))
-
-
-def comparison_page(compared: Compared) -> str:
-    """The same with plots of the differences and more of the flips, as HTML."""
-    head, rows = _evaluations(compared, "; ")
-    whole = [(_versus(pair), pair) for pair in compared.comparisons]
-    parts = [
-        Part("Warnings", [(warning,) for warning in compared.warnings]),
-        Part("Evaluations", rows, head, "Differences are in points, with 95 % intervals."),
-        Part("Differences", chart=differences(_marks(whole)), note=PLOTTED),
-    ]
-    for name, pair in whole:
-        flips = [flip for flip in compared.flips if (flip.a, flip.b) == (pair.a, pair.b)]
-        subjects = [(part.subject or NO_SUBJECT, part) for part in pair.subjects]
-        shown = [(f.flip, *_flip_row(f)) for f in flips[:FLIPS_ON_PAGE]]
-        parts += [
-            Part(
-                f"{name}, by subject",
-                chart=differences(_marks(subjects)) if subjects else "",
-                note=PLOTTED,
-            ),
-            Part(
-                f"{name}: subjects",
-                [
-                    (*_subject_row(part), hundredths(part.value_b), hundredths(part.value_a))
-                    for part in pair.subjects
-                ],
-                (*SUBJECT_HEAD, f"{pair.b}, %", f"{pair.a}, %"),
-            ),
-            Part(
-                f"{name}: items that flipped",
-                shown,
-                ("", "item", "subject", pair.b, pair.a, "gold"),
-                f"{len(shown):,} of {len(flips):,}; flips.csv has all.",
-            ),
-        ]
-    return page(_title(compared), [*parts, Part("Notes", [(note,) for note in compared.notes])])
 
 
 def _title(compared: Compared) -> str:
@@ -183,10 +140,3 @@ def _cut(text: str, longest: int) -> str:
     """One line of no more cells of a terminal, of which a Hangul syllable takes two."""
     line = " ".join(text.split())
     return line if cell_len(line) <= longest else f"{chop_cells(line, longest - 1)[0]}…"
-
-
-def _marks(named: Sequence[tuple[str, Comparison | Subject]]) -> list[Mark]:
-    return [
-        Mark(_cut(name, 34), f"{name}: {_gain(part)}", part.difference, part.low, part.high)
-        for name, part in named
-    ]

@@ -1,8 +1,8 @@
-"""evaluation: one evaluation -> lines to paste into a report, an HTML page, CSV for spreadsheets."""
+"""evaluation: one evaluation -> lines to paste into a report, and CSV for spreadsheets."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +10,11 @@ from koalign.evaluation.calibration import confidence
 from koalign.evaluation.report import findings
 from koalign.evaluation.results import RESULTS, Evaluation, Prediction
 from koalign.evaluation.stats.wording import interval, listed, percent
-from koalign.jsonl import write_atomically
-from koalign.reports.charts import bars, curve
-from koalign.reports.page import Part, page
 from koalign.reports.spreadsheet import write_sheet
 from koalign.reports.views import print_lines, print_table
 
-PAGE = "evaluation.html"
 SUBJECTS = 15
-SUREST = {"line": 3, "page": 20}
+SUREST = 3
 """Surest wrong answers: where a model is sure and wrong, the gold answer is worth a look."""
 
 Entry = Mapping[str, Any]
@@ -36,42 +32,11 @@ def print_evaluation(evaluation: Evaluation, predictions: Sequence[Prediction]) 
     print_lines(findings(evaluation.report))
     surest = (
         f"{p.name} (answered {p.answer}, gold {' / '.join(p.gold)}, sure {sure:.0%})"
-        for sure, p in _surest(predictions)[: SUREST["line"]]
+        for sure, p in _surest(predictions)[:SUREST]
     )
     if line := ", ".join(surest):
         print_lines([f"surest wrong answers: {line}"])
     print_lines(f"note: {note}" for note in evaluation.notes)
-
-
-def write_page(folder: Path, evaluation: Evaluation, predictions: Sequence[Prediction]) -> Path:
-    """The same and more, with tables, bars and the reliability curve, as evaluation.html."""
-    report = evaluation.report
-    parts = [
-        Part("Result", [(_headline(evaluation),), *((n,) for n in evaluation.notes)]),
-        Part("Model, prompt and data", _facts(evaluation)),
-        Part("Findings", [(line,) for line in findings(report)]),
-        *_calibration_parts(report["calibration"]),
-        *(part for size, figures in report["positions"].items() for part in _places(size, figures)),
-        *(part for size, figures in report["orders"].items() for part in _orders(size, figures)),
-        *_length_parts(report["lengths"]),
-        bars("Why items are right or wrong", report["answers"]["why"]),
-        Part(
-            "The surest wrong answers",
-            [
-                (p.name, p.subject, p.answer or "", " / ".join(p.gold), percent(sure))
-                for sure, p in _surest(predictions)[: SUREST["page"]]
-            ],
-            ("item", "subject", "answered", "gold", "confidence"),
-            "Where a model is sure and wrong, the gold answer itself is worth a look.",
-        ),
-        Part(
-            "Results, worst first",
-            _ranked_rows(evaluation, _worst_first(evaluation)),
-            ("", "items", evaluation.metric, "95 % interval"),
-        ),
-    ]
-    write_atomically(folder / PAGE, page(f"{evaluation.protocol}: {evaluation.model}", parts))
-    return folder / PAGE
 
 
 def write_csv(path: Path, predictions: Sequence[Prediction]) -> None:
@@ -160,75 +125,3 @@ def _surest(predictions: Sequence[Prediction]) -> list[tuple[float, Prediction]]
     wrong = ((confidence(p), p) for p in predictions if not p.correct)
     known = [(sure, p) for sure, p in wrong if sure is not None]
     return sorted(known, key=lambda pair: (-pair[0], pair[1].id))
-
-
-def _calibration_parts(figures: Entry) -> Iterator[Part]:
-    if not figures:
-        return
-    keys = ("from", "to", "n", "confidence", "accuracy")
-    yield Part(
-        "Reliability",
-        [[b[key] if key == "n" else percent(b[key]) for key in keys] for b in figures["bins"]],
-        ("confidence from", "to", "items", "mean confidence", "right"),
-        "Below the diagonal it is too sure. Bins of equal mass; equal confidences stay together. "
-        f"{figures['without']:,} items without an answer or a confidence stand in no bin.",
-        chart=curve(
-            [(b["confidence"], b["accuracy"]) for b in figures["bins"]], ("confidence", "right")
-        ),
-    )
-    yield Part(
-        "Right where it is surest",
-        [(percent(c["coverage"]), percent(c["at_least"]), *_row(c)) for c in figures["coverage"]],
-        ("share of the items", "sure at least", "items", "right", "95 % interval"),
-    )
-
-
-def _places(size: str, figures: Entry) -> Iterator[Part]:
-    shown = zip(*(figures[k] for k in ("gold", "expected", "answered", "recall")), strict=True)
-    yield Part(
-        f"Places of {size} choices",
-        [
-            (str(place), gold, f"{expected:,.1f}", answered, percent(r))
-            for place, (gold, expected, answered, r) in enumerate(shown, start=1)
-        ],
-        ("place", "gold", "answers expected", "answered", "recall"),
-        "Expected are the answers of a model as often right whose answers do not see places. "
-        f"{figures['unanswered']:,} of {figures['n']:,} items have no answer; {figures['several_gold']:,} "
-        "more have several gold answers and are not counted.",
-    )
-
-
-def _orders(size: str, figures: Entry) -> Iterator[Part]:
-    if not figures["turned"]:
-        return
-    names = {
-        "consistency": "one answer in all orders",
-        "plain": "right, choices as they stand",
-        "over_orders": "right, mean over the orders",
-        "averaged": "right by the mean probability over the orders",
-    }
-    yield Part(
-        f"{size} choices, turned",
-        [
-            *((name, *_row(figures[key])) for key, name in names.items()),
-            ("all items, right as they stand", *_row(figures["pride"]["plain"])),
-            ("all items, right by PriDe", *_row(figures["pride"]["debiased"])),
-        ],
-        ("", "items", "share", "95 % interval"),
-        f"PriDe's prior of the places: {', '.join(map(percent, figures['prior']))}, of "
-        f"{figures['prior_items']:,} items, which it answers by their mean probability; "
-        f"{figures['order_dependent']:,} whose choices must stay keep their answer.",
-    )
-
-
-def _length_parts(lengths: Mapping[str, Sequence[Entry]]) -> Iterator[Part]:
-    for name, rows in lengths.items():
-        yield Part(
-            f"By {name.replace('_', ' ')}",
-            [(" to ".join(f"{n:,}" for n in sorted({r["from"], r["to"]})), *_row(r)) for r in rows],
-            (name.replace("_", " "), "items", "score", "95 % interval"),
-        )
-
-
-def _row(entry: Entry) -> tuple[int, str, str]:
-    return entry["n"], percent(entry["value"]), interval(entry["low"], entry["high"])

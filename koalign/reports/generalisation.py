@@ -1,4 +1,4 @@
-"""generalisation: a diagnosis as a table in a terminal and as one HTML page."""
+"""generalisation: a diagnosis as a table in a terminal."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from koalign.evaluation.stats.wording import interval, listed, percent, points
-from koalign.naming import named
-from koalign.reports.charts import bars
-from koalign.reports.page import Part, page
+from koalign.evaluation.stats.wording import interval, percent, points
 from koalign.reports.views import console, plain, print_lines
 
 _COLOURS = {"worse": "bold red", "better": "green"}
@@ -31,52 +28,6 @@ def print_diagnosis(report: Mapping[str, Any]) -> None:
     console().print(table)
     print_lines(f"- {line}" for line in report["summary"])
     print_lines([_rules(report)], "dim")
-
-
-def diagnosis_page(report: Mapping[str, Any]) -> str:
-    """The same and more, with what each sign is, its counts, and texts to look at, as HTML."""
-    signs = {sign["key"]: sign for sign in report["signs"]}
-    system = report["examples"]["system"]
-    return page(
-        f"Diagnosis: {_title(report)}",
-        [
-            Part("What stands out", [(line,) for line in report["summary"]]),
-            Part("Signs", [_row(sign) for sign in signs.values()], _HEAD, _rules(report)),
-            Part(
-                "What each sign is",
-                [(sign["title"], sign["about"]) for sign in signs.values()],
-                note=f"{listed(report['problems'])} prompts, each to the base and to the system, greedily.",
-            ),
-            *(
-                Part(
-                    f"Counts: {sign['title']}",
-                    [
-                        (model, *(sign["counts"][model].get(name, 0) for name in names))
-                        for model in ("base", "system")
-                    ],
-                    ("", *names),
-                )
-                for sign in signs.values()
-                if (names := list(sign["counts"]["base"] | sign["counts"]["system"]))
-            ),
-            *(
-                bars(f"How the reasoning of the {model} begins", examples["openings"])
-                for model, examples in report["examples"].items()
-            ),
-            bars(
-                "Phrases of what was taught in the system's reasoning, in how many texts",
-                system["phrases"],
-            ),
-            Part(
-                "Texts of the system whose reasoning contradicts the answer",
-                [
-                    (named(e["id"], e["question"], e["key"]), e["text"])
-                    for e in system["contradictions"]
-                ],
-                texts=True,
-            ),
-        ],
-    )
 
 
 def _title(report: Mapping[str, Any]) -> str:

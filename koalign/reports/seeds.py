@@ -1,11 +1,10 @@
-"""seeds: the results over seeds -> a table and a sentence for each step, in a terminal and as a page."""
+"""seeds: the results over seeds -> a table and a sentence for each step, in a terminal."""
 
 from __future__ import annotations
 
 from koalign.evaluation.seeds import SeedDifference, SeedReport, SeedRow
 from koalign.evaluation.stats.wording import hundredths, interval, points
 from koalign.naming import counted
-from koalign.reports.page import Part, page
 from koalign.reports.views import (
     METRIC_TITLES,
     ROW_TITLES,
@@ -24,22 +23,6 @@ def print_seeds(report: SeedReport) -> None:
     print_table(_head(report), _rows(report), _title(report), NOTE, whole_names=True)
     print_lines(_left_out(report))
     print_lines(_gains(report))
-
-
-def seeds_page(report: SeedReport) -> str:
-    """The same as HTML, with bars of the accuracies."""
-    bars = [
-        (ROW_TITLES[name], round(100 * row.accuracy.mean, 1)) for name, row in report.rows.items()
-    ]
-    return page(
-        "Results over seeds",
-        [
-            Part("Steps and controls", _rows(report), _head(report), f"{_title(report)}; {NOTE}"),
-            Part("Left out", [(line,) for line in _left_out(report)]),
-            Part("Gains", [(line,) for line in _gains(report)]),
-            Part(f"Mean {_metric(report)}", bars, bars=True, note="Over seeds, in per cent."),
-        ],
-    )
 
 
 def _metric(report: SeedReport) -> str:

@@ -1,15 +1,13 @@
-"""solving: the solutions and the report of solving -> a line, a table in a terminal, one HTML page."""
+"""solving: the solutions and the report of solving -> a line, and a table in a terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from statistics import fmean
 from typing import get_args
 
 from rich.text import Text
 
-from koalign.evaluation.rows import Row
 from koalign.evaluation.solving.report import Column, Name, SolvingReport
 from koalign.evaluation.solving.solutions import (
     NoAnswer,
@@ -21,16 +19,10 @@ from koalign.evaluation.solving.solutions import (
 )
 from koalign.evaluation.stats.wording import in_words, interval, listed, p_value, percent, points
 from koalign.grading.grade import NotAsked
-from koalign.jsonl import write_atomically, write_json
 from koalign.naming import counted
-from koalign.reports.page import Part, page
 from koalign.reports.views import (
-    ROW_NOTE,
-    conclusions,
     print_lines,
     print_table,
-    row_cells,
-    row_head,
 )
 
 TITLES: dict[Name, str] = {
@@ -41,15 +33,6 @@ TITLES: dict[Name, str] = {
     "oracle": "oracle best (not attainable)",
     "mismatched_average": "control: mismatched hints, average",
     "mismatched_vote": "control: mismatched hints, vote",
-}
-MEANINGS: dict[Name, str] = {
-    "bare_average": "mean over single answers of the policy, no hint",
-    "bare": "majority of answers of the policy alone, as many as cost the same tokens",
-    "hint_average": "mean over single answers with a hint",
-    "vote": "majority of all answers, hinted and bare",
-    "oracle": "any of these answers is right; to pick it one must know the answer",
-    "mismatched_average": "the same answer adapter with hints of problems on other passages",
-    "mismatched_vote": "their majority, with the same bare answers",
 }
 HEAD = (
     "answered by", "accuracy", "95 % interval", "against bare", "p", "answers", "tokens generated",
@@ -66,44 +49,6 @@ def print_report(report: SolvingReport) -> None:
     print_table(HEAD, rows, counted(report.problems, "problem"))
     print_lines(report.notes)
     print_lines([report.sentence], "bold")
-
-
-def write_report(
-    report: SolvingReport, data: Path, html: Path, rows: Mapping[str, Row] | None = None
-) -> None:
-    """The report as JSON and as a page, which shows the rows of a run too."""
-    write_json(data, report.model_dump(mode="json"))
-    write_atomically(html, report_page(report, rows))
-
-
-def report_page(report: SolvingReport, rows: Mapping[str, Row] | None = None) -> str:
-    """The same as HTML, with the meaning of each row."""
-    columns = report.columns
-    bars = [
-        (TITLES[column.name], percent(column.accuracy), round(100 * column.accuracy, 1))
-        for column in columns
-    ]
-    steps = []
-    if rows:
-        cells = [row_cells(name, row) for name, row in rows.items()]
-        steps = [Part("Steps and controls", cells, row_head(rows), ROW_NOTE)]
-        steps.append(Part("Gains", [(sentence,) for sentence in conclusions(rows)]))
-    return page(
-        "Do abstractions pay for themselves?",
-        [
-            *steps,
-            Part("Verdict", [(report.sentence,)]),
-            Part(
-                "Ways to answer",
-                [(*_row(column), MEANINGS[column.name]) for column in columns],
-                (*HEAD, "meaning"),
-                f"{counted(report.problems, 'problem')}; {report.without_hint:,} had no usable hint. "
-                "Tokens are per problem, hints included; a prompt counts once.",
-            ),
-            Part("Accuracy", bars, bars=True, note="In per cent."),
-            Part("Notes", [(note,) for note in report.notes]),
-        ],
-    )
 
 
 def _row(column: Column) -> tuple[str, ...]:

@@ -18,10 +18,9 @@ from koalign.engines.drawing import draw, refuse_no_room, requests_for
 from koalign.engines.engine import Engine, Request
 from koalign.evaluation.diagnosis.generalisation import Answers, Item, Reply, generalisation
 from koalign.hashing import PLAN, hash_path
-from koalign.jsonl import read_json, read_jsonl, read_record, write_atomically, write_json
+from koalign.jsonl import read_json, read_jsonl, read_record, write_json
 from koalign.plans import Plan
 from koalign.records import KoalignError, Problem, Prompt, content_hash
-from koalign.reports.generalisation import diagnosis_page
 
 DIAGNOSIS = "diagnosis.json"
 TITLE = "diagnose"
@@ -65,7 +64,7 @@ def diagnose(
     """Answers to at most `problems` of either side in two orders of the choices, and their signs.
 
     Both models answer greedily, within `max_tokens` of `sampling`, two prompts of each problem. Writes
-    diagnosis.json and diagnosis.html below `out`; samples are appended there as they come, so that a
+    diagnosis.json below `out`; samples are appended there as they come, so that a
     killed diagnosis goes on. Raises KoalignError where a side has no problem that a rule can verify,
     where one is on both sides, where a prompt leaves no room for an answer, and where `out` holds
     another diagnosis.
@@ -124,7 +123,6 @@ def diagnose(
         **generalisation(items, base, system, targets, seed),
     }
     write_json(out / DIAGNOSIS, report)
-    write_atomically(out / "diagnosis.html", diagnosis_page(report))
     return report
 
 

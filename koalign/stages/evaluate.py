@@ -39,7 +39,6 @@ from koalign.plans import Plan
 from koalign.provenance import measured
 from koalign.records import Base, KoalignError, Problem
 from koalign.renderer import open_renderer, reasoning_prompt
-from koalign.reports.solving import write_report
 from koalign.run import PROMPTED, Inputs, Stage, StageResult
 
 TEST = "prepare/test.jsonl"
@@ -84,7 +83,7 @@ def run(config: Config, inputs: Inputs, out: Path, *, has_judge: bool = False) -
             rows, problems, evaluation.predictions, config.judge, out / REPLIES
         )
     if report:
-        write_report(report, out / "solving.json", out / "solving.html", rows)
+        write_json(out / "solving.json", report.model_dump(mode="json"))
     hidden = None if has_judge else {"win_rate"}
     results = {name: row.model_dump(exclude=hidden) for name, row in rows.items()}
     write_json(out / "results.json", results)

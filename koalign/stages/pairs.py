@@ -13,7 +13,7 @@ from koalign.engines.judge import Judgement, judge
 from koalign.engines.opening import tokenizer_of
 from koalign.evaluation.stats.wording import in_words
 from koalign.guard import HELD_OUT, refuse_leaks, write_drops
-from koalign.jsonl import read_jsonl, read_record, write_atomically, write_json, write_jsonl
+from koalign.jsonl import read_jsonl, read_record, write_json, write_jsonl
 from koalign.mining.distilling.teacher_calls import PAID, REPLIES
 from koalign.mining.pairs.judged import SamplePair, judged_pairs, sample_pairs
 from koalign.mining.pairs.mining import Item, SampledPrompt, mine_candidates
@@ -37,7 +37,6 @@ from koalign.records import (
     count_reasons,
 )
 from koalign.renderer import open_renderer
-from koalign.reports.data import pairs_page
 from koalign.run import PREPARED, Inputs, Stage, StageResult
 
 PROMPTS, SAMPLES = "samples/prompts.jsonl", "samples/samples.jsonl"
@@ -137,7 +136,6 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
         )
     pairs.sort(key=_file_order)
     write_jsonl(out / "pairs.jsonl", [placed.pair for placed in pairs])
-    write_atomically(out / "report.html", pairs_page(report, pairs, named))
     return StageResult(
         counts={
             "pairs": len(pairs),

@@ -24,11 +24,10 @@ from koalign.data.prompting.lengths import lengths as token_lengths
 from koalign.data.prompting.prompts import Renderer
 from koalign.engines.opening import describe_base
 from koalign.grading.grade import grade
-from koalign.jsonl import iter_json_lines, parse_record, write_atomically, write_json, write_jsonl
+from koalign.jsonl import iter_json_lines, parse_record, write_json, write_jsonl
 from koalign.naming import counted
 from koalign.records import Hint, KoalignError, Problem, count_reasons
 from koalign.renderer import open_renderer
-from koalign.reports.data import dataset_page, leaks_page
 from koalign.reports.problems import describe_kinds, describe_problems
 from koalign.run import Inputs, Stage, StageResult
 from koalign.text.korean import CONTROL
@@ -88,7 +87,6 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
         "model": {"path": base.path, "context": base.context},
     }
     write_json(out / "report.json", report)
-    write_atomically(out / "report.html", dataset_page(report, splits))
     long = report["splits"]["train"]["kinds"].get("long", 0)
     return StageResult(
         counts={
@@ -178,13 +176,12 @@ def _guard(prepared: Preparation, overlap: float, stop: bool, out: Path) -> list
     listed = [leak.model_dump(mode="json") for leak in leaks]
     write_json(out / "leaks.json", {"overlap": overlap, "found": listed})
     if leaks:
-        write_atomically(out / "leaks.html", leaks_page(leaks))
         if stop:
             first, kinds = leaks[0], Counter(leak.kind for leak in leaks)
             counts = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
             raise KoalignError(
                 f"{counted(len(leaks), 'leak')} ({counts}), the first: {_shown(first.learned)} and "
-                f"{_shown(first.evaluated)}; side by side in {out / 'leaks.html'}; "
+                f"{_shown(first.evaluated)}; all in {out / 'leaks.json'}, side by side on the board; "
                 "data.leaks: drop takes them out of training"
             )
         prepared.remove_leaks(leaks)

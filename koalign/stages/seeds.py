@@ -16,16 +16,13 @@ from koalign.jsonl import (
     read_json,
     read_jsonl,
     read_record,
-    write_atomically,
     write_json,
 )
 from koalign.manifests import SEED, read_manifest
 from koalign.records import KoalignError
-from koalign.reports.seeds import seeds_page
 from koalign.run import Inputs, Stage, StageResult
 
 REPORT = "seeds.json"
-PAGE = "seeds.html"
 MOST = 100
 """Seeds of a run; more are a slip of the keyboard."""
 
@@ -69,8 +66,9 @@ def _copy(config: Config, inputs: Inputs, out: Path) -> StageResult:
 
 
 def write_report(folders: Sequence[Path], config: Config) -> SeedReport:
-    """Read what every seed answered to the test split; write a report into the first folder, as JSON and
-    as a page. Their evaluations are whole: stages of a run that were made or found made.
+    """Read what every seed answered to the test split; write a report into the first folder.
+
+    Their evaluations are whole: stages of a run that were made or found made.
     """
     results = [_rows(folder / "evaluate") for folder in folders]
     shared = set.intersection(*map(set, results))
@@ -87,7 +85,6 @@ def write_report(folders: Sequence[Path], config: Config) -> SeedReport:
         evaluations=_fingerprints(folders),
     )
     write_json(folders[0] / REPORT, report.model_dump(mode="json"))
-    write_atomically(folders[0] / PAGE, seeds_page(report))
     return report
 
 

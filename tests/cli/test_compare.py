@@ -162,7 +162,7 @@ def test_json_is_one_object_with_the_keys_that_are_documented(run, three):
 def test_json_on_stdout_stays_json_when_files_are_written_too(run, three):
     _, out, err = run(*three, "--json", "--out", "cmp")
     assert json.loads(out) == json.loads(Path("cmp/comparison.json").read_text("utf-8"))
-    assert "cmp/comparison.html" in err
+    assert "cmp: comparison.json" in err
 
 
 # --out
@@ -170,7 +170,7 @@ def test_json_on_stdout_stays_json_when_files_are_written_too(run, three):
 
 def test_out_holds_every_flip_and_every_subject(run, three):
     code, out, _ = run(*three, "--out", "cmp")
-    assert code == 0 and "cmp/comparison.html" in out
+    assert code == 0 and "cmp: comparison.json" in out
     found = json.loads(Path("cmp/comparison.json").read_text("utf-8"))
     flips, subjects = (
         list(csv.DictReader(io.StringIO(Path(f"cmp/{name}.csv").read_text("utf-8-sig"))))
@@ -208,38 +208,6 @@ def test_a_spreadsheet_reads_korean_and_calculates_no_cell(run):
 
 def data_of(path: str) -> str:
     return Path(path).read_bytes().decode("utf-8-sig")
-
-
-def test_the_page_stands_alone_and_shows_every_subject_as_text(run, three):
-    run(*three, "--out", "cmp")
-    text = Path("cmp/comparison.html").read_text("utf-8")
-    assert "<script" not in text and not re.search(r'(?:src|href)="', text)
-    assert "<b>Math" not in text and "&lt;b&gt;Math" in text and "형법" in text
-    # One plot of the three differences, and one of three subjects for each of them.
-    assert text.count("<svg") == 4 and text.count("<circle") == 3 + 3 * 3
-    assert "dtype differs" in text
-
-
-def test_a_mark_stands_on_its_interval_and_is_filled_where_that_leaves_out_0(run, three):
-    near = written("near", marked("--+" * 8), shots=3)
-    run(*three, near, "--out", "cmp")
-    plot = Path("cmp/comparison.html").read_text("utf-8").split("</svg>")[0]
-    zero = float(re.search(r'<line x1="([\d.]+)"[^>]*\s+stroke="#888"', plot)[1])
-    lines = re.findall(r'<line x1="([\d.]+)" x2="([\d.]+)"[^>]*stroke="#4472a8"', plot)
-    marks = re.findall(r'<circle cx="([\d.]+)"[^>]*\s+fill="([^"]+)"', plot)
-    assert len(lines) == len(marks) == 6
-    for (low, high), (at, fill) in zip(lines, marks, strict=True):
-        assert float(low) <= float(at) <= float(high)
-        assert (fill == "#4472a8") == (float(low) > zero or float(high) < zero)
-    assert {fill for _, fill in marks} == {"#4472a8", "#fff"}
-    assert 5 <= plot.count('text-anchor="middle"') <= 12 and ">+20<" in plot
-
-
-def test_the_page_shows_the_first_flips_and_says_how_many_there_are(run):
-    run(written("a", marked("-" * 40)), written("b", marked("+" * 40)), "--out", "cmp")
-    text = Path("cmp/comparison.html").read_text("utf-8")
-    assert "30 of 40; flips.csv has all." in text
-    assert "i0029" in text and "i0030" not in text
 
 
 def test_a_comparison_is_not_written_over_without_being_told_to(run, three):
@@ -287,7 +255,6 @@ def test_common_says_in_every_output_that_items_were_left_out(run, three):
     assert code == 0 and "3 items that all have" in out.splitlines()[0] and f"note: {said}" in out
     found = json.loads(Path("cmp/comparison.json").read_text("utf-8"))
     assert found["common"] is True and said in found["notes"]
-    assert said in Path("cmp/comparison.html").read_text("utf-8")
 
 
 @pytest.mark.parametrize("text", ['{"protocol": ', "\udce9", '{"protocol": "x"}'])

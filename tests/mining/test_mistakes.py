@@ -1,7 +1,6 @@
 """What is picked of the mistakes: of every kind, the middle first, even over subjects, never of a test."""
 
 import random
-from collections import Counter
 
 import numpy as np
 import pytest
@@ -178,7 +177,7 @@ def test_another_seed_picks_others_but_keeps_the_medoids():
 def test_fewer_than_ten_mistakes_are_not_clustered_and_all_are_taken(wrong, clustered):
     mining = select(exam({"생물": wrong}, right=9), replay=0.25)
     assert mining.mined.picked == wrong
-    assert bool(mining.mined.clusters) == clustered == bool(mining.spots)
+    assert bool(mining.mined.clusters) == clustered
     assert (mining.mined.notes == ()) == clustered
     if not clustered:
         assert mining.mined.notes == ("9 mistakes, fewer than 10: no clusters are made",)
@@ -231,11 +230,15 @@ def test_vectors_of_ones_own_decide_the_clusters():
     assert len(mining.mined.clusters) == 2
 
 
-def test_every_mistake_has_its_spot():
-    mining = select(exam({"생물": 20, "역사": 14}, right=5), take=9)
-    assert Counter(s.cluster for s in mining.spots) == {1: 20, 2: 14}
-    assert sum(s.picked for s in mining.spots) == 9 and sum(s.medoid for s in mining.spots) == 2
-    assert all(s.picked for s in mining.spots if s.medoid)
+def test_every_mistake_has_its_place_on_the_map():
+    clusters = select(exam({"생물": 20, "역사": 14}, right=5), take=9).mined.clusters
+    assert [len(one.mistakes) for one in clusters] == [20, 14]
+    picked = {m.id for one in clusters for m in one.mistakes if m.picked}
+    assert len(picked) == 9 and {one.medoid.id for one in clusters} <= picked
+    # Unlike subjects lie apart: their middles differ by more than each is wide.
+    middles = [np.mean([(m.x, m.y) for m in one.mistakes], axis=0) for one in clusters]
+    widths = [np.std([(m.x, m.y) for m in one.mistakes], axis=0).max() for one in clusters]
+    assert np.linalg.norm(middles[0] - middles[1]) > max(widths)
 
 
 def test_predictions_find_their_problems_and_one_without_is_refused():

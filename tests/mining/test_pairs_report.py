@@ -1,4 +1,4 @@
-"""The report of the pairs counts every item, sample, pair and drop once, and its page stands alone."""
+"""The report of the pairs counts every item, sample, pair and drop once."""
 
 from collections import Counter
 from dataclasses import replace
@@ -7,13 +7,13 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.completions import OPTIONS, answering, placed, says
+from support.completions import OPTIONS, answering, placed
 
 from koalign.evaluation.stats.tables import histogram, quantiles
 from koalign.mining.pairs.mining import Item, mine_candidates
 from koalign.mining.pairs.report import describe_pairs
-from koalign.records import Drop, Problem
-from koalign.reports.data import pairs_page, print_pairs
+from koalign.records import Drop
+from koalign.reports.data import print_pairs
 
 
 def item(letters: str) -> Item:
@@ -71,23 +71,6 @@ def test_lengths_places_and_reasons_are_counted_side_by_side():
     assert report["dropped"] == {"all_wrong": 2, "length_bias": 1}
     assert report["balancing_cost"] == 0.25
     assert (report["ches"]["min"], report["ches"]["max"]) == (-1.25, 0.5)
-
-
-def test_the_page_shows_twenty_pairs_side_by_side_and_needs_nothing_from_elsewhere():
-    pairs = [placed(n // 2) for n in range(60)]
-    for number, one in enumerate(pairs):
-        side = one.pair.chosen.model_copy(update={"text": f"<b>{says('다')}</b> {number}번"})
-        pairs[number] = replace(one, pair=one.pair.model_copy(update={"chosen": side}))
-    problems = {
-        one.pair.problem_id: Problem(question="?", kind="short", key=f"q-{n}")
-        for n, one in enumerate(pairs)
-    }
-    text = pairs_page(describe_pairs(ITEMS, pairs, [], []), pairs, problems)
-    assert "1. q-" in text
-    assert text.count("&lt;b&gt;고른 답: 다") == 20 and "<b>" not in text
-    assert all(f" {number}번" in text for number in range(0, 40, 2)), "one of each problem"
-    for outside in ("http", "src=", "<script", "@import", "url("):
-        assert outside not in text
 
 
 def test_the_table_says_what_no_rule_has_verified(capsys):

@@ -16,8 +16,6 @@ from koalign.adapters.base import base_folder
 from koalign.adapters.card import AdapterBase, AdapterCard
 from koalign.adapters.model_card import model_card
 from koalign.config.inputs import Model
-from koalign.reports.charts import Mark, differences
-from koalign.reports.page import Part, page
 from koalign.reports.spreadsheet import write_sheet
 from koalign.reports.views import print_lines, print_table
 from koalign.text.visible import escaped_json, visible
@@ -55,25 +53,18 @@ def test_a_table_and_lines_show_marks_and_brackets(capsys):
     assert not HIDES & set(shown)
 
 
-def test_a_page_shows_marks_and_keeps_its_pictures():
-    made = page(NASTY, [Part(title=NASTY, head=(NASTY,), rows=((NASTY,),))])
-    assert MARKED in made and "<svg" not in made
-    assert not HIDES & set(made)
-
-
 def test_an_error_shows_marks(tmp_path):
     done = koalign("prepare", "-s", NASTY, cwd=tmp_path, code=2)
     assert MARKED in done.stderr and "\x1b" not in done.stderr
 
 
-def test_a_chart_and_the_readme_of_an_adapter_show_marks():
+def test_the_readme_of_an_adapter_shows_marks():
     card = AdapterCard(
         name=NASTY, role="policy", origin="trained", parents=(), rank=8, template_hash=None, data={},
         base=AdapterBase(path=NASTY, weight_hash=None, tokenizer_hash=None), koalign=None,
     )  # fmt: skip
-    for made in (differences([Mark(NASTY, NASTY, 0.1, 0.0, 0.2)]), model_card(card)):
-        assert made.count(MARKED) == 2
-        assert not HIDES & set(made)
+    assert model_card(card).count(MARKED) == 2
+    assert not HIDES & set(model_card(card))
 
 
 @given(st.text(max_size=40) | st.sampled_from(["가\x7f\u2028\U000e0041\u202e\x9b", NASTY]))

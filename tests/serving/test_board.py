@@ -1,135 +1,27 @@
-"""The board: every page of whole, half-written, foreign and hostile runs, and who may read it."""
+"""The pages of the board: of whole, half-written and foreign runs, and what stands on them."""
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import shutil
-import threading
-from html import escape, unescape
-from html.parser import HTMLParser
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from html import unescape
 from pathlib import Path
 
 import pytest
-import yaml
-from support.command import koalign
-from support.problems import problem, write_lines
+from support.board import addresses, client
+from support.problems import write_lines
 
 pytest.importorskip("fastapi")
 pytest.importorskip("altair")
-from fastapi.testclient import TestClient
 
 from koalign.records import Problem
-from koalign.serving.board import charts
-from koalign.serving.board.app import board_app
-from koalign.serving.board.export import export
-from koalign.serving.board.pages.compare import compare
-from koalign.serving.board.pages.routes import ROUTES
-from koalign.serving.board.site import Site, View
-from koalign.serving.board.words import KO
+from koalign.serving.board.words import KO, told
 
-SCRIPT = "<script>alert('x')</script>\"' onload=\"alert(1)"
-TEMPLATES = Path(KO and __file__).parents[2] / "koalign" / "serving" / "board"
-LOCAL = "http://127.0.0.1"
+pytestmark = pytest.mark.usefixtures("quick_charts")
 
 
-class Tags(HTMLParser):
-    """The sources of the scripts of a page, and the names of all attributes."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.scripts: list[str | None] = []
-        self.attributes: set[str] = set()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.attributes |= {name for name, _ in attrs}
-        if tag == "script":
-            self.scripts.append(dict(attrs).get("src"))
-
-
-def addresses(slug: str, lang: str = "ko") -> list[str]:
-    """Every page of a run, and those of the site."""
-    pages = [path.format(slug=slug, bench="bench") for path in ROUTES]
-    return [f"/{lang}/{page}" for page in pages] + [f"/{lang}/compare?run={slug}"]
-
-
-def client(root: Path, cache: Path, **options) -> TestClient:
-    return TestClient(board_app(Site(root, cache), **options), base_url=LOCAL)
-
-
-@pytest.fixture(scope="session")
-def drawn(tmp_path_factory) -> Path:
-    """Indexes and charts, drawn once for all tests."""
-    return tmp_path_factory.mktemp("board")
-
-
-@pytest.fixture(autouse=True)
-def quick_charts(monkeypatch) -> None:
-    """A chart of this file is the words of its marks; `test_board_browser` draws real ones."""
-
-    def draw(kind, rows, options) -> str:
-        marks = (
-            f'<path aria-label="{escape(str(row["words"]))}" role="graphics-symbol"/>'
-            for row in rows
-        )
-        return f"<svg>{''.join(marks)}</svg>"
-
-    monkeypatch.setattr(charts, "_draw", draw)
-
-
-@pytest.fixture(scope="session")
-def hostile_run(tmp_path_factory) -> Path:
-    """The scripted run with a script in each question, passage, choice, key, source and answer."""
-    from conftest import set_up
-
-    folder = set_up(tmp_path_factory.mktemp("hostile"))
-
-    def hostile(number: int) -> dict:
-        given = problem(number)
-        return given | {
-            "question": f"{SCRIPT} {given['question']}",
-            "passage": f"{SCRIPT} {given['passage']}",
-            "choices": [f"{choice} {SCRIPT}" for choice in given["choices"]],
-            "key": f"{SCRIPT}{number}",
-            "subject": SCRIPT,
-        }
-
-    write_lines(folder / "train.jsonl", [hostile(n) for n in range(24)])
-    write_lines(folder / "test.jsonl", [hostile(n) for n in range(100, 116)])
-    write_lines(folder / "hints.jsonl", [])
-    text = (folder / "koalign.yaml").read_text("utf-8")
-    text = text.replace("  hints: hints.jsonl\n", "  leak_overlap: 1\n  near_duplicates: 1\n")
-    (folder / "koalign.yaml").write_text(text, "utf-8")
-    script = yaml.safe_load((folder / "script.yaml").read_text("utf-8"))
-    for line in script:
-        line["texts"] = [re.sub("(고른 답: .+)", rf"\1 {SCRIPT}", text) for text in line["texts"]]
-    (folder / "script.yaml").write_text(yaml.safe_dump(script, allow_unicode=True), "utf-8")
-    done = koalign("run", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    run = folder / "runs" / "default"
-    abstraction = {
-        "problem_id": "0" * 16, "text": SCRIPT, "counts": {"bare": {"right": 1, "n": 2}}, "score": None,
-        "verdicts": {"static": SCRIPT}, "kept": False,
-    }  # fmt: skip
-    (run / "hints").mkdir(exist_ok=True)
-    write_lines(run / "hints" / "abstractions.jsonl", [abstraction])
-    first = json.loads((run / "prepare" / "test.jsonl").read_text("utf-8").splitlines()[0])
-    leak = {"kind": SCRIPT, "share": 1.0, "learned": first, "evaluated": first}
-    (run / "prepare" / "leaks.json").write_text(
-        json.dumps({"overlap": 0.8, "found": [leak]}), "utf-8"
-    )
-    drop = {
-        "stage": "prepare",
-        "reason": SCRIPT,
-        "problem_id": "",
-        "key": SCRIPT,
-        "place": SCRIPT,
-        "detail": SCRIPT,
-    }
-    write_lines(run / "prepare" / "dropped.jsonl", [drop])
-    return folder / "runs"
+TEMPLATES = Path(__file__).parents[2] / "koalign" / "serving" / "board"
 
 
 def test_every_page_of_a_whole_run_is_there_in_both_languages(scripted_run, drawn):
@@ -137,129 +29,13 @@ def test_every_page_of_a_whole_run_is_there_in_both_languages(scripted_run, draw
     for lang in ("ko", "en"):
         for address in addresses("default", lang):
             answer = site.get(address)
-            if "bench" in address:
+            if "/bench/" in address or "/file/" in address:
                 assert answer.status_code == 404
                 continue
             assert answer.status_code == 200, (address, answer.text)
             assert "not as this version" not in answer.text and "형식과 다릅니다" not in answer.text
             assert f'<html lang="{lang}">' in answer.text
             assert "alert" not in answer.text
-
-
-def test_what_data_say_is_never_markup(hostile_run, drawn):
-    site = client(hostile_run, drawn)
-    seen = 0
-    for address in addresses("default"):
-        html = site.get(address).text
-        tags = Tags()
-        tags.feed(html)
-        assert tags.scripts == ["/static/board.js"], address
-        assert not [name for name in tags.attributes if name.startswith("on")], address
-        seen += "&lt;script&gt;" in html or "&lt;script&gt" in html
-    assert seen >= 7  # exam, compare, leaks, dropped, pairs, hints, mistakes
-
-
-def test_pages_carry_headers_that_let_nothing_foreign_in(scripted_run, drawn):
-    answer = client(scripted_run / "runs", drawn).get("/ko/")
-    assert answer.headers["content-security-policy"].startswith("default-src 'self';")
-    assert answer.headers["x-content-type-options"] == "nosniff"
-    assert "access-control-allow-origin" not in answer.headers
-    assert not re.search(r'\s(style|on\w+)="', answer.text)
-
-
-def test_it_is_read_only(scripted_run, drawn):
-    site = client(scripted_run / "runs", drawn)
-    for method in ("POST", "PUT", "DELETE", "PATCH"):
-        assert site.request(method, "/ko/").status_code == 405
-
-
-@pytest.mark.parametrize(
-    "slug",
-    [
-        "..",
-        "%2e%2e",
-        "..%2f..%2fetc",
-        "default/../..",
-        "~",
-        "..~..",
-        "C:",
-        "%00",
-        "default%00",
-        "/etc/passwd",
-    ],
-)
-def test_no_address_leads_out_of_the_root(scripted_run, drawn, slug):
-    site = client(scripted_run / "runs", drawn)
-    for page in ("", "/exam", "/data", "/live/sft", "/live/..%2f..%2f"):
-        answer = site.get(f"/ko/run/{slug}{page}")
-        assert answer.status_code in (307, 404) or "default" in str(answer.url)
-        assert "root:" not in answer.text
-
-
-def test_a_link_out_of_the_root_is_not_followed(scripted_run, drawn, tmp_path):
-    root, outside = tmp_path / "root", tmp_path / "outside"
-    shutil.copytree(scripted_run / "runs" / "default", outside)
-    shutil.copytree(scripted_run / "runs" / "default", root / "inner")
-    (root / "linked").symlink_to(outside)
-    secret = tmp_path / "secret.jsonl"
-    secret.write_text('{"id": "secret", "question": "hidden"}\n', "utf-8")
-    (root / "inner" / "prepare" / "test.jsonl").unlink()
-    (root / "inner" / "prepare" / "test.jsonl").symlink_to(secret)
-    site = client(root, drawn)
-    assert "linked" not in site.get("/ko/").text
-    assert site.get("/ko/run/linked").status_code == 404
-    assert "hidden" not in site.get("/ko/run/inner/exam").text
-    shutil.rmtree(root / "inner" / "evaluate" / "base")
-    (root / "inner" / "evaluate" / "base").symlink_to(outside / "evaluate" / "base")
-    assert 'inner/base"' not in site.get("/ko/compare").text
-
-
-def test_another_name_for_this_machine_is_refused(scripted_run, drawn):
-    site = client(scripted_run / "runs", drawn)
-    assert site.get("/ko/", headers={"Host": "evil.example"}).status_code == 403
-    assert site.get("/ko/", headers={"Host": "localhost:8010"}).status_code == 200
-    assert site.get("/ko/", headers={"Host": "[::1]:8010"}).status_code == 200
-
-
-def test_with_a_token_only_who_gives_it_reads(scripted_run, drawn):
-    site = client(scripted_run / "runs", drawn, token="0123456789abcdef")
-    basic = base64.b64encode(b"any:0123456789abcdef").decode()
-    for address in ("/", "/ko/", "/static/board.css"):
-        assert site.get(address).status_code == 401
-        assert site.get(address, headers={"Authorization": "Bearer wrong"}).status_code == 401
-        assert site.get(address, headers={"Authorization": "Basic !"}).status_code == 401
-    for given in (f"Basic {basic}", "Bearer 0123456789abcdef"):
-        answer = site.get("/ko/", headers={"Authorization": given, "Host": "gpu.lab"})
-        assert answer.status_code == 200
-        assert "0123456789abcdef" not in answer.text
-
-
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        (("none-here",), "none-here: no such folder"),
-        ((".", "--host", "0.0.0.0"), "--token-env"),
-        ((".", "--host", "0.0.0.0", "--token-env", "UNSET"), "UNSET: is not set"),
-        ((".", "--token-env", "SHORT"), "SHORT: has 5 characters"),
-        ((".", "--export", "full"), "not empty"),
-    ],
-)
-def test_what_cannot_be_is_refused_in_one_line(folder, arguments, told):
-    (folder / "full").mkdir()
-    (folder / "full" / "file").touch()
-    done = koalign("board", *arguments, code=2, SHORT="12345")
-    assert told in done.stderr
-    assert done.stderr.count("\n") == 1
-
-
-def test_a_port_in_use_is_refused_in_one_line(folder):
-    import socket
-
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
-        done = koalign("board", ".", "--port", str(other.getsockname()[1]), code=2)
-    assert "in use; take another --port" in done.stderr
 
 
 def test_an_empty_folder_says_how_to_start_a_run(tmp_path, drawn):
@@ -420,15 +196,6 @@ def test_a_blank_paper_tells_no_answer(scripted_run, drawn):
     assert 'class="said"' not in paper
 
 
-@pytest.fixture
-def benchmarks(scripted_run, tmp_path) -> Path:
-    """Two folders as `koalign benchmark` leaves them, without a run."""
-    root = tmp_path / "results"
-    for name in ("base", "sft"):
-        shutil.copytree(scripted_run / "runs" / "default" / "evaluate" / name, root / name)
-    return root
-
-
 def test_benchmarks_without_a_run_are_listed_shown_and_compared(benchmarks, drawn):
     site = client(benchmarks, drawn)
     assert site.get("/ko/").text.count('href="/ko/bench/') == 2
@@ -440,79 +207,74 @@ def test_benchmarks_without_a_run_are_listed_shown_and_compared(benchmarks, draw
     assert "base" in site.get("/ko/compare?a=base&b=base").text
 
 
-def test_items_of_a_benchmark_stay_out_of_an_export(benchmarks, drawn):
-    site = Site(benchmarks, drawn)
-    view = View(
-        site, "ko", "compare", {"a": "sft", "b": "base", "kind": "both_wrong"}, exporting=True
-    )
-    _, html = site.render(view, compare)
-    assert "article" in html
-    assert "사는 곳은?" not in html
+ENGLISH = re.compile(r"(?:[A-Za-z][a-z']+[,:]? ){4}[a-z]+")
 
 
-def test_an_export_opens_without_a_server_and_keeps_marked_texts_back(
-    hostile_run, scripted_run, drawn, tmp_path
-):
-    root = tmp_path / "runs"
-    shutil.copytree(scripted_run / "runs" / "default", root / "open")
-    shutil.copytree(scripted_run / "runs" / "default", root / "closed")
-    plan = json.loads((root / "closed" / "prepare" / "plan.json").read_text("utf-8"))
-    for split in ("train", "test"):
-        plan["config"]["data"][split][0]["redistribute"] = False
-    (root / "closed" / "prepare" / "plan.json").write_text(json.dumps(plan), "utf-8")
-    out = tmp_path / "site"
-    pages = export(Site(root, drawn), out)
-    files = list(out.rglob("*.html"))
-    assert len(files) == pages + 1
-    for file in files:
-        html = file.read_text("utf-8")
-        assert not re.search(r'(?:href|src|action)="/', html), file
-        for link in re.findall(r'<[^>]*\s(?:href|src)="([^"#]+)"', html):
-            if not link.startswith("data:"):
-                assert (file.parent / link).resolve().is_file(), (file, link)
-    texts = re.compile("사는 곳은|마을의 기록|기록의 .째 고을")
-    closed = [f for f in files if "/closed" in str(f)]
-    assert closed
-    assert not [f for f in closed if texts.search(f.read_text("utf-8"))]
-    assert [f for f in files if "/open" in str(f) and texts.search(f.read_text("utf-8"))]
+def english_in(html: str) -> list[str]:
+    """Runs of five English words that a reader sees; commands are in English on every page."""
+    bare = re.sub(r"(?s)<(style|script|code|svg)\b.*?</\1>|`[^`]*`|<[^>]*>", " ", html)
+    return ENGLISH.findall(unescape(bare))
 
 
-class Solver(BaseHTTPRequestHandler):
-    """Answers `/v1/solve` as `koalign serve`, and refuses a question of `no`."""
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        refused = body["question"] == "no"
-        answer = {
-            "answer": "2", "probabilities": {"1": 0.25, "2": 0.75}, "abstraction": f"{SCRIPT} 실마리", "votes": {"2": 3},
-            "why": None, "text": "정답: 2", "tokens": {},
-        }  # fmt: skip
-        reply = json.dumps(
-            {"error": {"message": "too long: 9 tokens"}} if refused else answer
-        ).encode()
-        self.send_response(400 if refused else 200)
-        self.send_header("Content-Length", str(len(reply)))
-        self.end_headers()
-        self.wfile.write(reply)
-
-    def log_message(self, *_: object) -> None:
-        pass
+def test_a_korean_page_has_no_english_sentence(scripted_run, benchmarks, written, drawn):
+    assert english_in("<p>abstractions do not pay for themselves</p>")
+    runs, others = client(scripted_run / "runs", drawn), client(benchmarks, drawn)
+    pages = [runs.get(address).text for address in addresses("default")]
+    pages += [others.get(f"/ko/{page}").text for page in ("bench/base", "compare?a=sft&b=base")]
+    pages += [client(written, drawn).get(f"/ko/file/{name}").text for name in WRITTEN]
+    for html in pages:
+        assert '<html lang="ko">' in html
+        assert english_in(html) == []
 
 
-def test_a_problem_goes_to_the_server_and_its_faults_are_told(tmp_path, drawn, monkeypatch):
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-    with HTTPServer(("127.0.0.1", 0), Solver) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        at = f"http://127.0.0.1:{server.server_port}"
-        site = TestClient(board_app(Site(tmp_path, drawn, at)), base_url=LOCAL)
-        shown = site.get(
-            "/ko/try", params={"question": "사는 곳은?", "choices": "서울\r\n부산"}
-        ).text
-        assert "실마리" in shown and "75.0 %" in shown and "②" in shown
-        assert "<script>alert" not in shown
-        assert "too long: 9 tokens" in site.get("/ko/try", params={"question": "no"}).text
-        server.shutdown()
-    assert "no answer" in site.get("/ko/try", params={"question": "q"}).text
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "dpo: no answer could be read of 12.5 % of its items; what another gains on it may be the form of "
+        "an answer only",
+        "dtype differs: bfloat16 (a), float32 (b)",
+        "a against b: 3 of 16 items flipped, 2 won and 1 lost; p < 0.05 needs 6 flips, all one way (37.5 points)",
+        "no baseline of builtin:tiny-ko here; evaluate it alone, with 0 shots and with some",
+        "8 of 40 problems: the figures are of a part",
+    ],
+)
+def test_a_sentence_of_a_report_is_korean_with_its_figures(sentence):
+    korean = told(sentence)
+    assert korean != sentence and not ENGLISH.search(korean)
+    assert set(re.findall(r"[\d.]*\d", sentence)) <= set(re.findall(r"[\d.]*\d", korean))
+
+
+WRITTEN = ("eval~diagnosis~diagnosis.json", "answers.report.json", "hard.clusters.json")
+
+
+def test_reports_that_commands_left_are_pages(written, drawn):
+    site = client(written, drawn)
+    assert site.get("/en/").text.count('href="/en/file/') == 3
+    diagnosis, solving, mined = (site.get(f"/en/file/{name}") for name in WRITTEN)
+    for answer in (diagnosis, solving, mined):
+        assert answer.status_code == 200 and "not as this version" not in answer.text
+    assert "training minus held-out accuracy" in diagnosis.text
+    assert "oracle best (not attainable)" in solving.text and "at equal tokens" in solving.text
+    assert "mistakes taken" in mined.text and mined.text.count("data-item") >= 1
+
+
+@pytest.mark.parametrize("damage", ["", "{}", "[]", '{"signs": 1}', "null"])
+def test_a_report_of_another_version_is_named(written, drawn, damage):
+    for name in WRITTEN:
+        path = written / name.replace("~", "/")
+        path.write_text(damage, "utf-8")
+        answer = client(written, drawn).get(f"/en/file/{name}")
+        assert answer.status_code in (200, 404)
+        assert "version" in answer.text
+
+
+def test_one_page_has_all_that_a_run_found(scripted_run, drawn):
+    html = client(scripted_run / "runs", drawn).get("/en/run/default/report.html").text
+    assert re.findall("<h1>(.*?)</h1>", html) == [
+        "Overview", "Results", "Bias and calibration", "Mistakes", "Data", "Leaks", "Pairs", "Hints",
+    ]  # fmt: skip
+    assert "<a " not in html and "<nav" not in html
+    assert "Do abstractions pay for themselves?" in html
 
 
 def test_every_text_of_the_board_has_its_korean():

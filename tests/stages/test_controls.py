@@ -53,8 +53,7 @@ def test_the_rows_are_those_of_the_setting_and_changing_it_is_refused_in_one_lin
     results = read_json(EVALUATED / "results.json")
     assert list(results) == CHEAP
     assert all(results[name]["gain"] in (True, False) for name in ("sft", "dpo", "solve"))
-    page = (EVALUATED / "solving.html").read_text("utf-8")
-    assert "no gain over" in done.stdout and "no gain over" in page and "mismatched hints" in page
+    assert "no gain over" in done.stdout and "mismatched hints" in done.stdout
     for name in CHEAP:
         assert len(predictions(name)) == results[name]["n"] == 16
     refused = koalign("evaluate", "-s", "controls=off", code=2)

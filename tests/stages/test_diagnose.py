@@ -37,8 +37,6 @@ def test_a_memorising_parrot_is_found_out_end_to_end(folder):
     worse = {s["key"] for s in report["signs"] if s["verdict"] == "worse"}
     assert {"gap", "shuffled_train", "stays", "teacher_phrases"} <= worse
     assert read_json(folder / "out" / "diagnosis.json") == report
-    page = (folder / "out" / "diagnosis.html").read_text(encoding="utf-8")
-    assert "memorised" in page and "차근차근 살펴보면 글의 흐름에서" in page
 
 
 def test_base_and_system_read_the_same_prompts_greedily(folder):

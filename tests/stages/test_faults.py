@@ -57,7 +57,7 @@ def a_link_out(path: Path, chance: random.Random) -> None:
 
 def a_link_inside(path: Path, chance: random.Random) -> None:
     path.unlink()
-    path.symlink_to(os.path.relpath(RUN / "prepare" / "report.html", path.parent))
+    path.symlink_to(os.path.relpath(RUN / ".lock", path.parent))
 
 
 DAMAGES = [cut, cut_lines, emptied, flipped, braces, deleted, a_folder, a_link_out, a_link_inside]
@@ -68,7 +68,7 @@ COMMANDS = [
     ["solve", "test.jsonl", "-o", "answers.jsonl"], ["compare", str(RUN), "--out", "compared"],
 ]  # fmt: skip
 COPY = Path("copy")
-UNREAD = re.compile(r"README\.md$|\.html$|\.lock$")
+UNREAD = re.compile(r"README\.md$|\.lock$")
 """Pages for people, which no command reads."""
 PASSING = re.compile(r"\(nothing to do\)|\(?\d+\.\d s\)?|; \d+ s$", re.M)
 """What differs from one call to the next: times."""

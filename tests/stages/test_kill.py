@@ -41,7 +41,7 @@ CASES = {
     "samples": (
         ["dpo-pairs"], ["samples", "pairs"], lines_in(f"{RUN}/samples/samples.jsonl"), 40,
         ["samples/prompts.jsonl", "samples/samples.jsonl", "pairs/pairs.jsonl", "pairs/dropped.jsonl",
-         "pairs/items.jsonl", "pairs/report.json", "pairs/report.html"],
+         "pairs/items.jsonl", "pairs/report.json"],
     ),
     "dpo": (["dpo"], ["dpo"], checkpoints("dpo"), 1, ["dpo/adapter", "dpo/probe.json"]),
 }  # fmt: skip

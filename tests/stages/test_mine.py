@@ -12,11 +12,10 @@ from koalign.data.formats.sources import read_source
 from koalign.evaluation.results import PREDICTIONS, Prediction
 from koalign.jsonl import read_json, read_jsonl
 from koalign.records import KoalignError
-from koalign.reports.mistakes import SPOTS, mined_page
 from koalign.stages.mine import open_embedding
 
 
-def test_predictions_become_a_file_that_data_train_reads_with_a_table_and_a_page_beside(folder):
+def test_predictions_become_a_file_that_data_train_reads_with_a_table_beside(folder):
     asked = rows("dev.jsonl", range(60), subject="지리", source="마을", split="dev")
     done = mined(folder, asked, "--take", "20")
     assert done.returncode == 0, done.stderr
@@ -32,20 +31,8 @@ def test_predictions_become_a_file_that_data_train_reads_with_a_table_and_a_page
     assert {m["id"] for one in listed["clusters"] for m in one["mistakes"]} == wrong
     assert "15 mistakes taken, 5 replayed (25% of the set)" in done.stdout
     assert "no run in runs/default" in done.stdout and not Path("runs").exists()
-    page = Path("hard.html").read_text(encoding="utf-8")
-    assert page.count("<title>") == 1 + listed["wrong"]
-    assert page.count('r="9"') == len(listed["clusters"])
-    assert "<script" not in page and "&lt;svg" not in page
     again = refused("eval", "--problems", "dev.jsonl", "-o", "hard.jsonl")
     assert "hard.jsonl is there already" in again
-
-
-def test_what_a_problem_says_cannot_break_the_page(folder):
-    asked = rows("dev.jsonl", range(30), question="<script>alert('가')</script> & ]]>")
-    done = mined(folder, asked)
-    assert done.returncode == 0, done.stderr
-    page = Path("hard.html").read_text(encoding="utf-8")
-    assert "<script" not in page and "&lt;script&gt;" in page
 
 
 def test_everything_right_says_so_and_writes_nothing(folder):
@@ -130,26 +117,6 @@ def test_the_answers_of_another_runs_policy_are_mined_where_its_test_says_that_i
 )  # fmt: skip
 def test_what_does_not_go_together_is_refused_in_one_line(folder, arguments, said):
     assert said in refused(*arguments)
-
-
-def test_the_page_draws_no_more_than_it_can_hold_and_every_picked_one(monkeypatch, folder):
-    from koalign.mining.mistakes import mistakes
-
-    asked = rows("dev.jsonl", range(60))
-    known = [
-        Prediction(id=p.id, answer="2", gold=p.answers, correct=False, why="mismatch", scores={})
-        for p in asked
-    ]
-    mining = mistakes.select_mistakes(
-        mistakes.matched(known, asked, ""), take=20, clusters=3, replay=0.0, seed=0
-    )
-    monkeypatch.setattr("koalign.reports.mistakes.SPOTS", 25)
-    page = mined_page(mining)
-    assert SPOTS > 25 and "25 of 60 mistakes" in page
-    assert len(re.findall(r'<circle[^>]*r="[34]"', page)) == 25 and page.count('r="9"') == 3
-    assert len(re.findall(r'<circle[^>]*r="4"[^>]*fill="#', page)) == 20
-    places = [float(v) for v in re.findall(r'c[xy]="([-\d.]+)"', page)]
-    assert min(places) > 0 and max(places) < 760
 
 
 def test_a_sentence_model_is_asked_for_by_name_only():

@@ -7,7 +7,7 @@ its size; then problems that were answered right are replayed against forgetting
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -29,13 +29,17 @@ _PASSAGE = 300
 """Characters of a passage in a mistake's text: the whole of it would outweigh the question."""
 
 
-class ProblemName(Record):
-    """How a person finds a problem again."""
+class Mistake(Record):
+    """How a person finds a problem again, and its place on a map of the mistakes."""
 
     id: str
     key: str
     """What its source calls it."""
     question: str
+    x: float
+    y: float
+    """In the two directions in which the mistakes differ most; unlike ones lie apart."""
+    picked: bool
 
     def __str__(self) -> str:
         return named(self.id, self.question, self.key)
@@ -52,9 +56,9 @@ class MinedCluster(Record):
     """Of its mistakes, the most frequent first."""
     terms: tuple[str, ...]
     """Distinctive beginnings of words, by weight."""
-    medoid: ProblemName
+    medoid: Mistake
     """The mistake in its middle, the first to be picked."""
-    mistakes: tuple[ProblemName, ...]
+    mistakes: tuple[Mistake, ...]
 
 
 class Mined(Record):
@@ -89,26 +93,11 @@ class AnsweredProblem:
 
 
 @dataclass(frozen=True)
-class Spot:
-    """A mistake in the picture."""
-
-    x: float
-    y: float
-    cluster: int
-    """From 1."""
-    picked: bool
-    medoid: bool
-    answered: AnsweredProblem
-
-
-@dataclass(frozen=True)
 class Mining:
     """The training set and its report."""
 
     problems: tuple[Problem, ...]
     mined: Mined
-    spots: tuple[Spot, ...]
-    """One for each mistake; none where no clusters were made."""
 
 
 def matched(
@@ -173,7 +162,7 @@ def select_mistakes(
         if wrong:
             notes.append(f"{len(wrong)} mistakes, fewer than {FEWEST}: no clusters are made")
         picked = _balanced(mistaken, count, Counter(), seed)
-        silhouette, described, spots = None, list[MinedCluster](), list[Spot]()
+        silhouette, described = None, list[MinedCluster]()
     else:
         if clusters is not None and clusters > len(wrong):
             raise KoalignError(f"--clusters {clusters}: there are {len(wrong)} mistakes; lower it")
@@ -185,7 +174,7 @@ def select_mistakes(
             notes.append(f"--clusters {clusters}: {len(groups.members)} made, no more texts differ")
         picked = _pick(mistaken, groups, count, seed)
         silhouette = groups.silhouette
-        described, spots = _described(wrong, groups, picked, weights, rows)
+        described = _described(wrong, groups, picked, weights, rows)
     replayed = _balanced(right, replays, Counter(), seed)
     mined = Mined(
         answered=len(answered),
@@ -202,7 +191,7 @@ def select_mistakes(
     )
     chosen = sorted([*picked, *replayed], key=lambda problem: content_hash(seed, problem.id))
     trained = tuple(problem.model_copy(update={"split": "train"}) for problem in chosen)
-    return Mining(trained, mined, tuple(spots))
+    return Mining(trained, mined)
 
 
 def mistake_text(answer: AnsweredProblem) -> str:
@@ -266,13 +255,16 @@ def _described(
     picked: Sequence[Problem],
     weights: Weights,
     rows: np.ndarray,
-) -> tuple[list[MinedCluster], list[Spot]]:
-    """The clusters, and a spot of the picture for each mistake."""
+) -> list[MinedCluster]:
+    """The clusters, each mistake with its place on the map."""
     chosen = {problem.id for problem in picked}
     flat = plane(rows)
-    clusters, spots = [], []
+    clusters = []
     for number, members in enumerate(groups.members, start=1):
-        medoid, problems = groups.medoids[number - 1], [wrong[row].problem for row in members]
+        problems = [wrong[row].problem for row in members]
+        placed = {
+            row: _placed(wrong[row].problem, flat[row][0], flat[row][1], chosen) for row in members
+        }
         clusters.append(
             MinedCluster(
                 cluster=number,
@@ -280,18 +272,18 @@ def _described(
                 picked=sum(problem.id in chosen for problem in problems),
                 subjects=frequencies(problem.subject for problem in problems),
                 terms=distinctive_terms(weights, members, TERMS),
-                medoid=_name(wrong[medoid].problem),
-                mistakes=tuple(map(_name, problems)),
+                medoid=placed[groups.medoids[number - 1]],
+                mistakes=tuple(placed.values()),
             )
         )
-        for row, problem in zip(members, problems, strict=True):
-            x, y = map(float, flat[row])
-            spots.append(Spot(x, y, number, problem.id in chosen, row == medoid, wrong[row]))
-    return clusters, spots
+    return clusters
 
 
-def _name(problem: Problem) -> ProblemName:
-    return ProblemName(id=problem.id, key=problem.key, question=problem.question)
+def _placed(problem: Problem, x: float, y: float, chosen: Container[str]) -> Mistake:
+    return Mistake(
+        id=problem.id, key=problem.key, question=problem.question,
+        x=round(float(x), 4), y=round(float(y), 4), picked=problem.id in chosen,
+    )  # fmt: skip
 
 
 def _subjects(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hmac
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -14,9 +13,8 @@ from fastapi.staticfiles import StaticFiles
 
 from koalign.serving.board.pages.routes import ROUTES, missing
 from koalign.serving.board.pages.start import live_curves
-from koalign.serving.board.site import LANGUAGES, NotThere, Reply, Site, View
+from koalign.serving.board.site import LANGUAGES, STATIC, NotThere, Reply, Site, View
 
-STATIC = Path(__file__).parent / "static"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; "

@@ -11,9 +11,8 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from koalign.jsonl import write_atomically
 from koalign.records import KoalignError, content_hash
-from koalign.serving.board.app import STATIC
 from koalign.serving.board.pages.routes import page_at
-from koalign.serving.board.site import LANGUAGES, Site, View
+from koalign.serving.board.site import LANGUAGES, STATIC, Site, View
 
 _LINK = re.compile(r'(<[^<>]*\s(?:href|src)=")(/[^"]*)(")')
 START = """<!doctype html>
@@ -55,8 +54,10 @@ def _page(site: Site, address: str) -> str:
 
 
 def _file(address: str) -> str:
-    """`/ko/run/x?page=2` -> `ko/run/x/` and a name for the query."""
+    """`/ko/run/x?page=2` -> `ko/run/x/` and a name for the query; one that names a file is it."""
     parts = urlsplit(address)
+    if parts.path.endswith(".html"):
+        return unquote(parts.path).strip("/")
     name = content_hash(sorted(parse_qsl(parts.query))) if parts.query else "index"
     return f"{unquote(parts.path).strip('/')}/{name}.html"
 

@@ -27,6 +27,12 @@ DEPTH = 4
 MOST = 5000
 """Folders that are looked into; what lies behind them is named on the page, and not shown."""
 STEPS = ("base", "sft", "dpo", "solve")
+WRITTEN = {
+    "diagnosis.json": "diagnosis",
+    ".report.json": "solving",
+    ".clusters.json": "mistakes",
+}
+"""End of the name of a report of `benchmark --diagnose`, `solve --report` or `mine` -> its kind."""
 
 
 @dataclass(frozen=True)
@@ -102,11 +108,23 @@ class Benchmark:
 
 
 @dataclass(frozen=True)
+class Written:
+    """A report that a command wrote beside its output."""
+
+    slug: str
+    name: str
+    path: Path
+    kind: str
+    """A value of WRITTEN."""
+
+
+@dataclass(frozen=True)
 class Found:
     """What is below the root."""
 
     runs: dict[str, Run]
     benchmarks: dict[str, Benchmark]
+    written: dict[str, Written]
     cut: bool
     """Whether there are more folders than were looked into."""
 
@@ -130,19 +148,32 @@ class Root:
         """All runs and benchmarks, the last written first."""
         runs: list[Run] = []
         benchmarks: list[Benchmark] = []
+        written: list[Written] = []
         seen, held = 0, held_inodes()
         for folder, children in self._walk():
             seen += 1
             if _is_run(children):
                 runs.append(self._run(folder, held))
-            elif {"results.json", "predictions.jsonl"} <= children.keys():
+                continue
+            for name in children:
+                kind = next((kind for end, kind in WRITTEN.items() if name.endswith(end)), None)
+                if kind and self._is_inside(folder / name):
+                    title = (folder / name).relative_to(self.path).as_posix()
+                    written.append(Written(_slug(title), title, folder / name, kind))
+            if {"results.json", "predictions.jsonl"} <= children.keys():
                 report = read_object(folder / "results.json")
                 if "protocol" in report:
                     name = self._name(folder)
                     benchmarks.append(Benchmark(_slug(name), name, folder, report))
         runs.sort(key=lambda run: (-run.modified, run.name))
         benchmarks.sort(key=lambda b: b.name)
-        return Found({r.slug: r for r in runs}, {b.slug: b for b in benchmarks}, seen >= MOST)
+        written.sort(key=lambda w: w.name)
+        return Found(
+            {r.slug: r for r in runs},
+            {b.slug: b for b in benchmarks},
+            {w.slug: w for w in written},
+            seen >= MOST,
+        )
 
     def _walk(self) -> Iterator[tuple[Path, dict[str, os.DirEntry[str]]]]:
         waiting, seen = [(self.path, 0)], 0

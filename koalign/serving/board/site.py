@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 
 import jinja2
 import numpy as np
+from markupsafe import Markup
 
 from koalign.data.formats.sources import WITHHELD
 from koalign.hashing import PLAN
@@ -20,18 +21,23 @@ from koalign.serving.board.charts import Charts
 from koalign.serving.board.lines import Lines, Row, open_lines
 from koalign.serving.board.runs import Found, Root, Run
 from koalign.serving.board.states import read_object
-from koalign.serving.board.words import translated
+from koalign.serving.board.words import told, translated
 from koalign.text.visible import visible
 
 LANGUAGES = ("ko", "en")
 PAGE = 50
 """Items on a page."""
+ALONE = 10
+"""Items of a list on a page that stands alone."""
 EXPORTED_PAGES = 20
 """Pages of one list that an export holds."""
+SOLVE_AT = "http://127.0.0.1:8000"
+"""Where `koalign serve` listens if nothing is said."""
 FOREIGN = (jinja2.UndefinedError, KeyError, TypeError, ValueError, AttributeError)
 """What a page meets in files that another version of koalign, or somebody else, has written."""
 CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"
 TEMPLATES = Path(__file__).parent / "templates"
+STATIC = Path(__file__).parent / "static"
 
 
 class NotThere(KoalignError):
@@ -50,25 +56,29 @@ class Pager(NamedTuple):
 
     total: int
     page: int
+    size: int = PAGE
 
     @property
     def pages(self) -> int:
-        return max(1, math.ceil(self.total / PAGE))
+        return max(1, math.ceil(self.total / self.size))
 
     @property
     def start(self) -> int:
-        return (self.page - 1) * PAGE
+        return (self.page - 1) * self.size
 
     @property
     def stop(self) -> int:
-        return min(self.total, self.page * PAGE)
+        return min(self.total, self.page * self.size)
 
 
 class Site:
     """The runs' root with its caches and templates."""
 
-    def __init__(self, root: Path, cache: Path, solve_at: str = "") -> None:
-        self.root, self._cache, self.solve_at = Root(root), cache, solve_at
+    def __init__(
+        self, root: Path, cache: Path, solve_at: str = SOLVE_AT, solve_token: str = ""
+    ) -> None:
+        self.root, self._cache = Root(root), cache
+        self.solve_at, self.solve_token = solve_at, solve_token
         self.charts = Charts(cache / "charts")
         self.jinja = jinja2.Environment(
             loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -103,8 +113,13 @@ class Site:
             message = view.t("The files are not as this version writes them: {error}", error=error)
         return status, self._rendered(view, Reply("notice.html", {"message": message}))
 
+    def section(self, view: View, reply: Reply) -> Markup:
+        """What a page shows, without the frame of the site."""
+        return Markup(self._rendered(view, reply))
+
     def _rendered(self, view: View, reply: Reply) -> str:
-        context = {"view": view, "t": view.t, "run": None, **reply.context}
+        layout = "section.html" if view.alone else "base.html"
+        context = {"view": view, "t": view.t, "run": None, "layout": layout, **reply.context}
         return self.jinja.get_template(reply.template).render(context)
 
 
@@ -117,11 +132,17 @@ class View:
     path: str
     query: Mapping[str, str]
     exporting: bool = False
+    alone: bool = False
+    """Whether it is a part of one page that stands alone: short lists, no links."""
 
     def t(self, text: str, **values: object) -> str:
         """The text in the language of the page, with the values put in."""
         said = translated(text) if self.lang == "ko" else text
         return said.format(**values) if values else said
+
+    def told(self, sentence: str) -> str:
+        """A sentence of a report in the language of the page."""
+        return told(sentence) if self.lang == "ko" else sentence
 
     def url(self, path: str = "", **query: object) -> str:
         """The address of a page; empty values are left out."""
@@ -161,7 +182,8 @@ class View:
         """The page that the query asks for; beyond the last: the last."""
         asked = self.query.get("page", "")
         page = int(asked) if asked.isdecimal() and len(asked) < 10 else 1
-        return Pager(total, min(max(1, page), Pager(total, 1).pages))
+        size = ALONE if self.alone else PAGE
+        return Pager(total, min(max(1, page), Pager(total, 1, size).pages), size)
 
     def picked(self, lines: Lines, mask: np.ndarray | None) -> tuple[Pager, list[tuple[int, Row]]]:
         """The page's lines with their numbers from 0: all, or those where the mask is true."""
@@ -224,6 +246,17 @@ def percents(value: float | None, low: float | None, high: float | None) -> dict
         "value": round(middle, 2),
         **{k: round(e, 2) for k, e in zip(("low", "high"), ends, strict=True)},
     }
+
+
+def histogram_rows(bins: Sequence[Mapping[str, int]]) -> list[dict[str, Any]]:
+    """Bins from (inclusive), to (exclusive) and count, for a histogram."""
+    return [
+        {
+            "start": b["from"], "end": b["to"], "value": b["count"],
+            "words": f"{b['from']:,}–{b['to'] - 1:,}: {b['count']:,}",
+        }
+        for b in bins
+    ]  # fmt: skip
 
 
 def signed(value: float | None) -> str:

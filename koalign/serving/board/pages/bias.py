@@ -1,18 +1,27 @@
-"""bias: positions, calibration and lengths of one evaluation, of a run or of a benchmark."""
+"""bias: one evaluation of a run or a benchmark: its result, positions, calibration, lengths, subjects."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
+from koalign.evaluation.calibration import confidence
+from koalign.evaluation.results import Prediction
+from koalign.evaluation.stats.wording import p_value
+from koalign.jsonl import read_jsonl
 from koalign.serving.board.charts import Chart
 from koalign.serving.board.runs import Run
 from koalign.serving.board.site import NotThere, Reply, View, circled, percents, share
 from koalign.serving.board.states import read_object
 
+SUREST = 20
+"""Wrong answers that are listed."""
+
 
 def bias(view: View, slug: str = "", bench: str = "") -> Reply:
-    """What evaluation.html says, as charts: of a step of a run (`of`), or of a benchmark."""
+    """Positions, calibration and lengths as charts: of a step of a run (`of`), or of a benchmark."""
     run: Run | None = view.run(slug) if slug else None
     systems, of = [], ""
     if run:
@@ -20,12 +29,12 @@ def bias(view: View, slug: str = "", bench: str = "") -> Reply:
         if not systems:
             raise NotThere(view.t("No evaluation here yet; `koalign evaluate` makes it"))
         of = view.value("of", systems, run.last_step)
-        evaluation: Mapping[str, Any] = read_object(
-            view.site.root.inside(run.path / "evaluate" / of / "results.json")
-        )
+        folder = run.path / "evaluate" / of
+        evaluation: Mapping[str, Any] = read_object(view.site.root.inside(folder / "results.json"))
     else:
         if bench not in view.found.benchmarks:
             raise NotThere(view.t("There is no evaluation {name} here.", name=bench))
+        folder = view.found.benchmarks[bench].path
         evaluation = view.found.benchmarks[bench].report
     report = evaluation.get("report")
     if (
@@ -42,8 +51,40 @@ def bias(view: View, slug: str = "", bench: str = "") -> Reply:
         "of": of,
         "bench": bench,
     }
+    whole, *parts = _figures(evaluation)
     context |= {"evaluation": evaluation, "report": report, "charts": _charts(view, report)}
-    return Reply("bias.html", context)
+    context |= {"headline": whole, "ranked": sorted(parts, key=lambda row: row["order"])}
+    context |= {"bench_name": view.found.benchmarks[bench].name if bench else ""}
+    context |= {"hidden": view.hides(run, "test") if run else view.exporting}
+    return Reply("bias.html", context | {"surest": _surest(view, folder / "predictions.jsonl")})
+
+
+def _figures(evaluation: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The whole, then each group and subject, as text; the worst has the lowest order."""
+    metric, rows = evaluation["metric"], []
+    show = "{:.1f}".format if metric == "points" else share
+    for name, row in evaluation["results"].items():
+        value, low, high = (row.get(metric + end) for end in ("", "_low", "_high"))
+        rows.append({
+            "name": name, "n": row["n"], "value": "–" if value is None else show(value),
+            "interval": "" if low is None or high is None else f"{show(low)} – {show(high)}",
+            "order": (value is None, value or 0.0),
+        })  # fmt: skip
+    return rows or [{}]
+
+
+def _surest(view: View, path: Path) -> list[tuple[float, Prediction]]:
+    """Wrong answers with their confidence, the surest first."""
+    if not path.is_file():
+        return []
+    return _surest_of(view.site.root.inside(path), path.stat().st_mtime_ns)
+
+
+@lru_cache(16)
+def _surest_of(path: Path, modified: int) -> list[tuple[float, Prediction]]:
+    wrong = ((confidence(p), p) for p in read_jsonl(path, Prediction) if not p.correct)
+    known = [(sure, p) for sure, p in wrong if sure is not None]
+    return sorted(known, key=lambda pair: (-pair[0], pair[1].id))[:SUREST]
 
 
 def _charts(view: View, report: Mapping[str, Any]) -> list[Chart]:
@@ -63,9 +104,7 @@ def _charts(view: View, report: Mapping[str, Any]) -> list[Chart]:
                     }
                 )
         p = figures.get("p")
-        text = view.t(
-            "Do the answers depend on the place? p {p}.", p="–" if p is None else f"{p:.3f}"
-        )
+        text = view.t("Do the answers depend on the place? p {p}.", p=p_value(p) or "–")
         charts.append(
             view.charts.bars(view.t("Places of {n} choices", n=size), rows, view.t("answers"), text)
         )

@@ -8,7 +8,7 @@ from typing import Any
 from koalign.data.preparing.preparation import SPLITS
 from koalign.serving.board.charts import Chart
 from koalign.serving.board.pages.exam import without_texts
-from koalign.serving.board.site import NotThere, Reply, View, circled, comma
+from koalign.serving.board.site import NotThere, Reply, View, circled, comma, histogram_rows
 from koalign.serving.board.states import read_object
 
 DROPS = {"prepare": "prepare", "pairs": "pairs", "hints": "hints", "sft": "sft"}
@@ -83,13 +83,7 @@ def _charts(view: View, name: str, split: Mapping[str, Any], context: int) -> li
     problems = view.t("problems")
     charts = []
     if bins := split["tokens_histogram"]:
-        rows = [
-            {
-                "start": b["from"], "end": b["to"], "value": b["count"],
-                "words": f"{b['from']:,}–{b['to'] - 1:,}: {b['count']:,}",
-            }
-            for b in bins
-        ]  # fmt: skip
+        rows = histogram_rows(bins)
         longest = split["tokens"].get("max", 0)
         # A line far to the right would press the bars into one.
         line = context if 0 < context <= 4 * longest else None

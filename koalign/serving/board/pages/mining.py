@@ -9,12 +9,12 @@ from typing import Any
 from koalign.evaluation.results import Prediction
 from koalign.jsonl import read_jsonl
 from koalign.mining.hints.uplift_screens import SCREENS
-from koalign.mining.mistakes.mistakes import AnsweredProblem, Mining, select_mistakes
+from koalign.mining.mistakes.mistakes import AnsweredProblem, Mined, select_mistakes
 from koalign.records import KoalignError, Problem
 from koalign.serving.board.charts import Chart
 from koalign.serving.board.lines import Row
 from koalign.serving.board.pages.exam import predictions_of
-from koalign.serving.board.site import NotThere, Reply, View
+from koalign.serving.board.site import NotThere, Reply, View, histogram_rows
 from koalign.serving.board.states import read_object
 from koalign.stages.dpo import read_logps
 
@@ -77,39 +77,42 @@ def mistakes(view: View, slug: str) -> Reply:
     paths = run.path / "prepare" / "test.jsonl", predictions_of(run, of)
     for path in paths:
         view.site.lines(path)
-    mining = _mined(*((path, path.stat().st_mtime_ns) for path in paths))
+    mined = _mined(*((path, path.stat().st_mtime_ns) for path in paths))
     hidden = view.hides(run, "test")
-    context = {"run": run, "tab": "mistakes", "systems": systems, "of": of, "mined": mining.mined}
-    return Reply("mistakes.html", context | {"hidden": hidden, "chart": _map(view, mining, hidden)})
+    context = {"run": run, "tab": "mistakes", "systems": systems, "of": of, "mined": mined}
+    return Reply(
+        "mistakes.html", context | {"hidden": hidden, "chart": mistakes_map(view, mined, hidden)}
+    )
 
 
 @lru_cache(8)
-def _mined(problems: tuple[Path, int], predictions: tuple[Path, int]) -> Mining:
+def _mined(problems: tuple[Path, int], predictions: tuple[Path, int]) -> Mined:
     known = {p.id: p for p in read_jsonl(problems[0], Problem)}
     answered = [
         AnsweredProblem(known[p.problem_id], p)
         for p in read_jsonl(predictions[0], Prediction)
         if p.problem_id in known
     ]
-    return select_mistakes(answered, take=None, clusters=None, replay=0, seed=0)
+    return select_mistakes(answered, take=None, clusters=None, replay=0, seed=0).mined
 
 
-def _map(view: View, mining: Mining, hidden: bool) -> Chart | None:
-    spots = sorted(mining.spots, key=lambda spot: (not spot.medoid, not spot.picked))[:SPOTS]
+def mistakes_map(view: View, mined: Mined, hidden: bool) -> Chart | None:
+    """Each mistake at its place, the middles of the clusters large; none where there are no clusters."""
+    spots = [(c, m) for c in mined.clusters for m in c.mistakes]
+    spots.sort(key=lambda spot: (spot[1] != spot[0].medoid, not spot[1].picked))
     if not spots:
         return None
     rows = [
         {
-            "x": round(s.x, 4), "y": round(s.y, 4), "picked": s.medoid, "series": str(s.cluster),
-            "words": f"{s.cluster}: "
-            + (s.answered.problem.id if hidden else s.answered.problem.question[:120]),
+            "x": m.x, "y": m.y, "picked": m == c.medoid, "series": str(c.cluster),
+            "words": f"{c.cluster}: {m.id if hidden else m.question[:120]}",
         }
-        for s in spots[::-1]
+        for c, m in spots[:SPOTS][::-1]
     ]  # fmt: skip
     text = view.t(
         "{n} mistakes in {k} clusters; the large marks are their middles.",
-        n=len(spots),
-        k=len(mining.mined.clusters),
+        n=len(rows),
+        k=len(mined.clusters),
     )
     return view.charts.scatter(view.t("Map of the mistakes"), rows, text)
 
@@ -136,15 +139,27 @@ def _without_completions(row: Row) -> Row:
 
 
 def _pair_charts(view: View, report: Row) -> list[Chart]:
+    counted = {
+        "pass_rates": ("Pass rates of the problems", "problems"),
+        "uses": ("What the problems gave", "problems"),
+        "verdicts": ("What the grader said of the samples", "samples"),
+        "outcomes": ("Comparisons by the judge", "comparisons"),
+        "dropped": ("No pair, or one fewer, because", "times"),
+    }
+    counts = report | {"outcomes": (report.get("judge") or {}).get("outcomes")}
     charts = []
-    for key, title in (
-        ("pass_rates", "Pass rates of the problems"),
-        ("uses", "What the problems gave"),
-    ):
-        if counts := report.get(key):
-            rows = [_stage(view.t(name.replace("_", " ")), n) for name, n in counts.items()]
+    for key, (title, axis) in counted.items():
+        if counts.get(key):
+            names = {name: name.replace(" to ", "–").replace("_", " ") for name in counts[key]}
+            rows = [_stage(view.t(names[name]), n) for name, n in counts[key].items()]
             text = ", ".join(row["words"] for row in rows if row["value"])
-            charts.append(view.charts.bars(view.t(title), rows, view.t("problems"), text))
+            charts.append(view.charts.bars(view.t(title), rows, view.t(axis), text))
+    for side, bins in report.get("histograms", {}).items():
+        if len(bins) < 2:  # all alike: the table has it
+            continue
+        title = view.t("Tokens, {side}", side=view.t(side))
+        axes = (view.t("tokens"), view.t("pairs"))
+        charts.append(view.charts.histogram(title, histogram_rows(bins), axes))
     return charts
 
 

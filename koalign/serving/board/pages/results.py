@@ -12,6 +12,7 @@ from koalign.jsonl import parse_record
 from koalign.records import KoalignError
 from koalign.reports.views import METRIC_TITLES, ROW_TITLES
 from koalign.serving.board.charts import Chart
+from koalign.serving.board.pages.solving import solving_parts
 from koalign.serving.board.runs import Run
 from koalign.serving.board.site import Reply, View, percents, share, signed
 from koalign.serving.board.states import read_object
@@ -22,11 +23,11 @@ def results(view: View, slug: str) -> Reply:
     run = view.run(slug)
     rows, problem = _rows(run)
     charts = [] if not rows else [_accuracies(view, rows), *_differences(view, rows)]
-    solving = read_object(run.path / "evaluate" / "solving.json")
+    solving = solving_parts(view, read_object(run.path / "evaluate" / "solving.json"))
     seeds = _seeds(run)
     context = {"run": run, "tab": "results", "rows": rows, "problem": problem, "charts": charts}
     context |= {"titles": ROW_TITLES, "verdicts": _verdicts(view, rows), "p_value": p_value}
-    context |= {"metric": _metric(view, rows), "solving": solving}
+    context |= {"metric": _metric(view, rows), **solving}
     context |= {"seeds": seeds, "seed_charts": _seed_charts(view, seeds) if seeds else []}
     return Reply("results.html", context)
 

@@ -10,8 +10,10 @@ from koalign.serving.board.pages.compare import compare
 from koalign.serving.board.pages.data import data, dropped, leaks
 from koalign.serving.board.pages.exam import exam
 from koalign.serving.board.pages.mining import hints, mistakes, pairs
+from koalign.serving.board.pages.report import report
 from koalign.serving.board.pages.results import results
 from koalign.serving.board.pages.start import run, runs
+from koalign.serving.board.pages.written import written
 from koalign.serving.board.site import NotThere, Reply, View
 
 ROUTES: dict[str, Callable[..., Reply]] = {
@@ -19,6 +21,7 @@ ROUTES: dict[str, Callable[..., Reply]] = {
     "compare": compare,
     "try": attempt,
     "bench/{bench}": bias,
+    "file/{report}": written,
     "run/{slug}": run,
     "run/{slug}/results": results,
     "run/{slug}/exam": exam,
@@ -29,6 +32,7 @@ ROUTES: dict[str, Callable[..., Reply]] = {
     "run/{slug}/hints": hints,
     "run/{slug}/mistakes": mistakes,
     "run/{slug}/bias": bias,
+    "run/{slug}/report.html": report,
 }
 
 

@@ -1,4 +1,4 @@
-"""Terminal, page and CSV say of an evaluation what its predictions hold, and no more."""
+"""Terminal and CSV say of an evaluation what its predictions hold, and no more."""
 
 import csv
 import re
@@ -8,9 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.scored_items import evaluation, predicted, problem, scored
 
-from koalign.evaluation.results import Prediction
-from koalign.records import Problem
-from koalign.reports.evaluation import print_evaluation, write_csv, write_page, write_results_csv
+from koalign.reports.evaluation import print_evaluation, write_csv, write_results_csv
 from koalign.text.visible import HIDDEN
 
 
@@ -67,37 +65,6 @@ def test_samples_points_and_missing_figures_are_named(capsys):
     gone = {"kice": {"points": None, "points_low": None, "points_high": None, "n": 8}}
     print_evaluation(whole.model_copy(update={"results": gone}), predictions)
     assert "points none" in said(capsys)
-
-
-def test_the_page_stands_alone_and_draws_the_reliability_curve(tmp_path):
-    problems, predictions = scored(400)
-    predictions = [p.model_copy(update={"subject": "<b>법</b>"}) for p in predictions]
-    rows = {
-        f"과목 {n}": {"acc": n / 100, "acc_low": 0.0, "acc_high": 0.5, "n": 3} for n in range(40)
-    }
-    found = evaluation(problems, predictions, results=rows)
-    path = write_page(tmp_path / "out", found, predictions)
-    text = path.read_text(encoding="utf-8")
-    for outside in ("http", "src=", "<script", "@import", "url(", "<b>"):
-        assert outside not in text
-    assert text.count("<circle") == len(found.report["calibration"]["bins"]) == 10
-    first = found.report["calibration"]["bins"][0]
-    x, y = 200 * first["confidence"], 200 - 200 * first["accuracy"]
-    assert f'<circle cx="{x:.1f}" cy="{y:.1f}"' in text
-    assert all(f"과목 {n}<" in text for n in range(40)), "the page has every subject"
-
-
-def test_the_page_of_a_text_benchmark_has_no_empty_parts(tmp_path):
-    short = [Problem(question=f"{n}?", kind="short", answers=("세종",)) for n in range(6)]
-    answers = [
-        Prediction(
-            id=p.id, answer="세종", gold=p.answers, correct=True, why="match", scores={"acc": 1.0}
-        )
-        for p in short
-    ]
-    text = write_page(tmp_path, evaluation(short, answers), answers).read_text(encoding="utf-8")
-    for absent in ("Reliability", "<circle", "Places of", "turned", "surest wrong"):
-        assert absent not in text
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
