@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from koalign.adapters.cards import adapter_id
 from koalign.records import Message
 from koalign.serving import bodies, streams
-from koalign.serving.asking import Ask, Asker, Reply
+from koalign.serving.asking import Ask, Asker, Part, Reply
 from koalign.serving.bodies import Body, ChatBody, CompletionBody, SolveBody
 from koalign.serving.errors import FAULTS, ApiError, api_error, unknown_model
 from koalign.serving.guards import Guard
@@ -207,7 +207,7 @@ async def _counted(call: Call, work: Callable[[], Any], *, last: bool = True) ->
     return response
 
 
-async def _reply(parts: AsyncIterator[str | Reply]) -> Reply:
+async def _reply(parts: AsyncIterator[Part]) -> Reply:
     """The last part."""
     async for part in parts:
         if isinstance(part, Reply):
@@ -223,6 +223,7 @@ def _settings(body: Body) -> dict[str, Any]:
         "top_p": body.top_p,
         "max_tokens": body.most_tokens,
         "seed": body.seed,
+        "stream": body.stream,
         "stop": () if fixed else body.stops,
     }
 

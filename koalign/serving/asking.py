@@ -16,7 +16,7 @@ from koalign.engines.engine import Question, Request
 from koalign.evaluation.solving.solutions import Solution, solve_by_vote
 from koalign.evaluation.solving.voting import Spent, answers_of, spent
 from koalign.grading.grade import FinishReason
-from koalign.records import KoalignError, Message, Problem, Prompt, content_hash
+from koalign.records import KoalignError, Message, Problem, Prompt, Sample, content_hash
 from koalign.serving.errors import ApiError, too_long
 from koalign.serving.queue import Backend
 from koalign.serving.served import ServedModel, ServedRun
@@ -38,6 +38,8 @@ class Ask:
     max_tokens: int | None = None
     seed: int | None = None
     stop: tuple[str, ...] = ()
+    stream: bool = False
+    """Whether the answer is wanted in pieces."""
 
     @property
     def section(self) -> Solve:
@@ -47,6 +49,13 @@ class Ask:
             changes |= {"temperature": self.temperature, "top_p": self.top_p}
         given = {name: value for name, value in changes.items() if value is not None}
         return self.model.section.model_copy(update=given)
+
+
+@dataclass(frozen=True)
+class Hint:
+    """A hint that is used, before the answer to it."""
+
+    text: str
 
 
 @dataclass(frozen=True)
@@ -62,14 +71,18 @@ class Reply:
     """Of the models with hints or votes."""
 
 
+Part = Hint | str | Reply
+"""The hint, pieces of the answer, and at last the reply."""
+
+
 class Asker:
     """The models of a run on what computes for them."""
 
     def __init__(self, run: ServedRun, backend: Backend) -> None:
         self.run, self._backend = run, backend
 
-    async def prepare(self, ask: Ask) -> AsyncIterator[str | Reply]:
-        """An iterator over the hint, if it is used, and the reply, with which it ends.
+    async def prepare(self, ask: Ask) -> AsyncIterator[Part]:
+        """An iterator over the hint, if it is used, the answer's pieces and the reply, with which it ends.
 
         Raises ApiError at once for a prompt that is too long, and for what the template cannot ask.
         """
@@ -126,7 +139,7 @@ class Asker:
 
     async def _solve(
         self, ask: Ask, solver: Solver, hinting: Request | None, bare: Request
-    ) -> AsyncIterator[str | Reply]:
+    ) -> AsyncIterator[Part]:
         problem, backend = ask.problem, self._backend
         assert problem is not None  # see prepare
         hints = []
@@ -136,9 +149,14 @@ class Asker:
             (hints,) = await backend.generate(wanted, own, solver.seed)
         hinted = await asyncio.to_thread(solver.with_hints, problem, hinting, bare, hints)
         if list(hinted.uses) == ["used"]:
-            yield hints[0].text.strip()
+            yield Hint(hints[0].text.strip())
         requests = sorted(hinted.requests, key=lambda request: request.n)
-        drawn = await backend.generate(requests, solver.section, solver.seed, ask.stop)
+        drawn: list[Sequence[Sample]] = []
+        async for part in self._written(ask, solver, requests):
+            if isinstance(part, str):
+                yield part
+            else:
+                drawn = part
         answers = {
             (request.problem_id, request.abstraction_id): tuple(map(answer_of, samples))
             for request, samples in zip(requests, drawn, strict=True)
@@ -152,14 +170,26 @@ class Asker:
         )
         yield Reply(solution.text, finish, spent(attempt), solution.abstraction, solution)
 
-    async def _complete(
-        self, ask: Ask, solver: Solver, request: Request
-    ) -> AsyncIterator[str | Reply]:
-        ((sample,),) = await self._backend.generate(
-            [request], solver.section, solver.seed, ask.stop
-        )
-        cost = Spent(prompt=len(request.prompt_ids), hints=0, answers=0, bare=len(sample.token_ids))
-        yield Reply(sample.text, sample.finish_reason, cost)
+    async def _complete(self, ask: Ask, solver: Solver, request: Request) -> AsyncIterator[Part]:
+        async for part in self._written(ask, solver, [request]):
+            if isinstance(part, str):
+                yield part
+                continue
+            ((sample,),) = part
+            tokens = len(sample.token_ids)
+            cost = Spent(prompt=len(request.prompt_ids), hints=0, answers=0, bare=tokens)
+            yield Reply(sample.text, sample.finish_reason, cost)
+
+    async def _written(
+        self, ask: Ask, solver: Solver, requests: Sequence[Request]
+    ) -> AsyncIterator[str | list[Sequence[Sample]]]:
+        """The samples of each request; before them pieces of the text, of one that is wanted so."""
+        settings = solver.section, solver.seed, ask.stop
+        if not ask.stream or [request.n for request in requests] != [1]:
+            yield [*await self._backend.generate(requests, *settings)]
+            return
+        async for part in self._backend.write(requests[0], *settings):
+            yield part if isinstance(part, str) else [[part]]
 
     def _request(self, ask: Ask) -> Request:
         """The one prompt of what is not solved: other messages, and problems to write a hint for."""

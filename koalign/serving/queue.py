@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
@@ -14,7 +14,10 @@ from koalign.engines.engine import Engine, Question, Request
 from koalign.records import Sample
 
 WINDOW = 0.010
-"""Seconds that the first request waits for others."""
+"""Seconds that the first request waits for others, at least."""
+SHARE = 0.1
+"""Of the time of the last call: so long it waits after a long one. A user who has an answer sends the next
+problem, and the users of one call then share the next."""
 
 
 class Backend(Protocol):
@@ -27,6 +30,11 @@ class Backend(Protocol):
         self, requests: Sequence[Request], sampling: Sampling, seed: int, stop: Sequence[str] = ()
     ) -> list[list[Sample]]:
         """As Engine.generate; cancelled, what has not begun is not computed."""
+
+    def write(
+        self, request: Request, sampling: Sampling, seed: int, stop: Sequence[str] = ()
+    ) -> AsyncIterator[str | Sample]:
+        """The text of a request for one sample in pieces as they come, where it can; then the sample."""
 
     async def score(self, questions: Sequence[Question]) -> list[list[float]]:
         """As Engine.score, in the order of the questions."""
@@ -49,7 +57,8 @@ class EngineQueue(AbstractAsyncContextManager["EngineQueue"]):
     """An engine in this process as a Backend: one thread calls it, with what waits in one call.
 
     Jobs with the same adapter, sampling, seed and stop texts share a call. A job alone goes at once;
-    one that others are on the way beside waits for them, WINDOW at most.
+    one that others are on the way beside waits for them, the longer of WINDOW and SHARE at most. The key
+    of the oldest job goes first, and what follows from its call may join the next.
     """
 
     def __init__(
@@ -85,6 +94,13 @@ class EngineQueue(AbstractAsyncContextManager["EngineQueue"]):
         key = ("generate", requests[0].adapter, sampling, seed, tuple(stop))
         return await self._put(requests, key, call, max(request.n for request in requests))
 
+    async def write(
+        self, request: Request, sampling: Sampling, seed: int, stop: Sequence[str] = ()
+    ) -> AsyncIterator[str | Sample]:
+        """See Backend; the engine gives a sample when it is whole."""
+        ((sample,),) = await self.generate([request], sampling, seed, stop)
+        yield sample
+
     async def score(self, questions: Sequence[Question]) -> list[list[float]]:
         """See Backend."""
 
@@ -100,16 +116,23 @@ class EngineQueue(AbstractAsyncContextManager["EngineQueue"]):
         return await job.done
 
     async def _run(self) -> None:
-        while True:
-            jobs = [await self._jobs.get()]
-            await self._collect(jobs)
-            for batch in self._batches([job for job in jobs if not job.done.done()]):
-                await self._compute([job for job in batch if not job.done.done()])
-
-    async def _collect(self, jobs: list[_Job]) -> None:
-        """Add what waits, and what comes within the WINDOW while requests of users are on the way."""
         clock = asyncio.get_running_loop().time
-        end = clock() + WINDOW
+        jobs: list[_Job] = []
+        window = WINDOW
+        while True:
+            jobs = jobs or [await self._jobs.get()]
+            await self._collect(jobs, window)
+            jobs = [job for job in jobs if not job.done.done()]
+            if batch := self._first_batch(jobs):
+                jobs = [job for job in jobs if job not in batch]
+                started = clock()
+                await self._compute(batch)
+                window = max(WINDOW, SHARE * (clock() - started))
+
+    async def _collect(self, jobs: list[_Job], window: float) -> None:
+        """Add what waits, and what comes within the window while requests of users are on the way."""
+        clock = asyncio.get_running_loop().time
+        end = clock() + window
         while True:
             while not self._jobs.empty():
                 jobs.append(self._jobs.get_nowait())
@@ -118,26 +141,21 @@ class EngineQueue(AbstractAsyncContextManager["EngineQueue"]):
             with suppress(TimeoutError):
                 jobs.append(await asyncio.wait_for(self._jobs.get(), end - clock()))
 
-    def _batches(self, jobs: Sequence[_Job]) -> Iterator[list[_Job]]:
-        """The jobs of one key together, as many as fill one call of the engine."""
-        by_key: dict[Hashable, list[_Job]] = {}
+    def _first_batch(self, jobs: Sequence[_Job]) -> list[_Job]:
+        """The oldest job and those with its key, as many as fill one call of the engine."""
+        batch: list[_Job] = []
         for job in jobs:
-            by_key.setdefault(job.key, []).append(job)
-        for group in by_key.values():
-            batch: list[_Job] = []
-            for job in group:
-                asked = sum(len(one.asks) for one in batch) + len(job.asks)
-                largest = max(one.size for one in [*batch, job])
-                if batch and asked > self.engine.requests_at_once(largest):
-                    yield batch
-                    batch = []
-                batch.append(job)
-            yield batch
+            if job.key != jobs[0].key:
+                continue
+            asked = sum(len(one.asks) for one in batch) + len(job.asks)
+            largest = max(one.size for one in [*batch, job])
+            if batch and asked > self.engine.requests_at_once(largest):
+                break
+            batch.append(job)
+        return batch
 
     async def _compute(self, batch: Sequence[_Job]) -> None:
         """One call for a batch; where it fails each of its jobs has a call of its own."""
-        if not batch:
-            return
         asks = [ask for job in batch for ask in job.asks]
         self._observe(len(asks))
         loop = asyncio.get_running_loop()

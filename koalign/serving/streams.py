@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from koalign.serving.asking import Reply
+from koalign.serving.asking import Hint, Part, Reply
 from koalign.serving.errors import FAULTS, api_error
 
 KEEP_ALIVE = 15.0
@@ -82,27 +82,31 @@ def _reasoning(hint: str) -> dict[str, str]:
 
 async def events(
     shape: Shape,
-    parts: AsyncIterator[str | Reply],
+    parts: AsyncIterator[Part],
     notes: Callable[[Reply], Mapping[str, Any]],
     *,
     with_usage: bool,
 ) -> AsyncGenerator[str]:
-    """The role, the hint, the text, the end, on wish the usage, and [DONE]; an error ends it."""
-    hinted = False
+    """The role, the hint, the text in pieces, the end, on wish the usage, [DONE]; an error ends it."""
+    hinted, sent = False, 0
+    key = "content" if shape.kind == "chat" else "text"
     if shape.kind == "chat":
         yield _event(shape.chunk({"role": "assistant", "content": ""}))
     try:
         async for part in with_comments(parts):
             if part is None:
                 yield ": still at work\n\n"
-            elif isinstance(part, str):
+            elif isinstance(part, Hint):
                 hinted = True
-                yield _event(shape.chunk(_reasoning(part)))
+                yield _event(shape.chunk(_reasoning(part.text)))
+            elif isinstance(part, str):
+                sent += len(part)
+                yield _event(shape.chunk({key: part}))
             else:
                 if part.hint and not hinted and shape.kind == "chat":
                     yield _event(shape.chunk(_reasoning(part.hint)))
-                key = "content" if shape.kind == "chat" else "text"
-                yield _event(shape.chunk({key: part.text}))
+                if rest := part.text[sent:]:
+                    yield _event(shape.chunk({key: rest}))
                 end = shape.chunk({} if shape.kind == "chat" else {"text": ""}, part.finish_reason)
                 yield _event({**end, "koalign": dict(notes(part))})
                 if with_usage:

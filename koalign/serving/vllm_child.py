@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 from typing import Any, Self
@@ -114,26 +114,51 @@ class VllmChild(AbstractAsyncContextManager["VllmChild"]):
     async def _sample(
         self, request: Request, index: int, sampling: Sampling, seed: int, stop: Sequence[str]
     ) -> Sample:
-        assert request.adapter is not None  # the base is not served
-        adapter = self.engine.adapter_id(request.adapter)
-        choice = await self._post(
-            {
-                "model": adapter,
-                "prompt": list(request.prompt_ids),
-                "max_tokens": self.engine.room(request, sampling),
-                "temperature": sampling.temperature,
-                "top_p": sampling.top_p if sampling.temperature else 1.0,
-                "seed": sample_seed(seed, request, adapter, index),
-                "stop_token_ids": stop_ids(self.engine.tokenizer),
-                "stop": list(stop),
-                "logprobs": 0,
-                "return_token_ids": True,
-            }
-        )
+        body = self._body(request, index, sampling, seed, stop)
+        choice = await self._post(body)
         ids = choice["token_ids"]
         text = before_stop(self.engine.tokenizer.decode(ids, skip_special_tokens=True), stop)
         logprob = round(sum(choice["logprobs"]["token_logprobs"]), 3)
-        return request.sample(index, adapter, text, ids, logprob, choice["finish_reason"] == "stop")
+        ended = choice["finish_reason"] == "stop"
+        return request.sample(index, body["model"], text, ids, logprob, ended)
+
+    async def write(
+        self, request: Request, sampling: Sampling, seed: int, stop: Sequence[str] = ()
+    ) -> AsyncIterator[str | Sample]:
+        """See Backend; vLLM holds back what may be the beginning of a stop text."""
+        (index,) = request.indices
+        body = self._body(request, index, sampling, seed, stop)
+        pieces: list[str] = []
+        ids: list[int] = []
+        logprob, finish = 0.0, None
+        async for choice in self._streamed(body):
+            ids += choice["token_ids"]
+            logprob += sum(choice["logprobs"]["token_logprobs"]) if choice["logprobs"] else 0.0
+            finish = choice["finish_reason"] or finish
+            if choice["text"]:
+                pieces.append(choice["text"])
+                yield choice["text"]
+        text, ended = "".join(pieces), finish == "stop"
+        yield request.sample(index, body["model"], text, ids, round(logprob, 3), ended)
+
+    def _body(
+        self, request: Request, index: int, sampling: Sampling, seed: int, stop: Sequence[str]
+    ) -> dict[str, Any]:
+        """What vLLM is asked for one sample."""
+        assert request.adapter is not None  # the base is not served
+        adapter = self.engine.adapter_id(request.adapter)
+        return {
+            "model": adapter,
+            "prompt": list(request.prompt_ids),
+            "max_tokens": self.engine.room(request, sampling),
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p if sampling.temperature else 1.0,
+            "seed": sample_seed(seed, request, adapter, index),
+            "stop_token_ids": stop_ids(self.engine.tokenizer),
+            "stop": list(stop),
+            "logprobs": 0,
+            "return_token_ids": True,
+        }
 
     async def score(self, questions: Sequence[Question]) -> list[list[float]]:
         """See Backend; one token is asked for after each beginning of a candidate, as VllmEngine does.
@@ -176,10 +201,32 @@ class VllmChild(AbstractAsyncContextManager["VllmChild"]):
         try:
             reply = await self._http.post("/v1/completions", json=body)
         except httpx.TransportError as error:
-            raise ApiError(503, f"vllm does not answer ({type(error).__name__})") from None
+            raise _gone(error) from None
         if reply.status_code != 200:
             raise ApiError(500, f"vllm: HTTP {reply.status_code}: {shown(reply.text)}")
         return reply.json()["choices"][0]
+
+    async def _streamed(self, body: Mapping[str, Any]) -> AsyncIterator[Any]:
+        """What `_post` gives, in the parts in which vLLM writes it."""
+        asked = self._http.stream("POST", "/v1/completions", json={**body, "stream": True})
+        try:
+            async with asked as reply:
+                if reply.status_code != 200:
+                    text = (await reply.aread()).decode("utf-8", "replace")
+                    raise ApiError(500, f"vllm: HTTP {reply.status_code}: {shown(text)}")
+                async for line in reply.aiter_lines():
+                    if not line.startswith("data: {"):
+                        continue
+                    event = json.loads(line.removeprefix("data: "))
+                    if "error" in event:
+                        raise ApiError(500, f"vllm: {shown(str(event['error']))}")
+                    yield event["choices"][0]
+        except httpx.TransportError as error:
+            raise _gone(error) from None
+
+
+def _gone(error: httpx.TransportError) -> ApiError:
+    return ApiError(503, f"vllm does not answer ({type(error).__name__})")
 
 
 def flags(settings: Mapping[str, Any]) -> list[str]:

@@ -15,7 +15,7 @@ from koalign.engines.opening import open_engine
 from koalign.evaluation.solving.solutions import solve_by_vote
 from koalign.evaluation.solving.voting import spent
 from koalign.records import Message
-from koalign.serving.asking import Ask, Asker, Reply
+from koalign.serving.asking import Ask, Asker, Hint, Reply
 from koalign.serving.queue import EngineQueue
 from koalign.serving.served import CHAIN, GREEDY, ServedModel, ServedRun
 from koalign.serving.vllm_child import VllmChild
@@ -73,6 +73,21 @@ async def held(run: ServedRun, backend, solved) -> None:
         assert sum(probabilities.values()) == pytest.approx(1, abs=1e-4)
 
 
+async def streamed(run: ServedRun, backend, solved) -> None:
+    """Of the chain: the hint whole, then the answer in several pieces, together the text of solve."""
+    asker = Asker(run, backend)
+    several = 0
+    for problem, (solution, cost) in zip(PROBLEMS, solved, strict=True):
+        ask = Ask(run.models[CHAIN], problem, stream=True)
+        *parts, reply = [part async for part in await asker.prepare(ask)]
+        pieces = [part for part in parts if isinstance(part, str)]
+        assert "".join(pieces) == reply.text == solution.text
+        assert (reply.solution, reply.tokens) == (solution, cost)
+        assert all(isinstance(part, Hint) for part in parts[: len(parts) - len(pieces)])
+        several += len(pieces) > 3
+    assert several
+
+
 def test_hf_answers_as_solve_greedy_does(run, solved):
     async def main(engine) -> None:
         async with EngineQueue(engine) as queue:
@@ -106,6 +121,7 @@ def test_a_child_vllm_answers_as_solve_greedy_does_and_ends_with_us(run, solved)
         async with VllmChild(served) as child:
             ended.append(child._child)
             await held(served, child, solved)
+            await streamed(served, child, solved)
             warm = [Ask(run.models["answer"], p, temperature=1.0, seed=3) for p in PROBLEMS]
             first, second = (
                 await replies(Asker(served, child), warm),
