@@ -36,6 +36,7 @@ from koalign.planning.shape import Shape
 from koalign.plans import Plan, other_plan
 from koalign.records import KoalignError, Problem, Ranking
 from koalign.renderer import open_renderer
+from koalign.retrieval.lexical import require_tantivy
 from koalign.run import HUB, Stage, find_inputs, plan_of
 from koalign.stages.evaluate import refuse_unanswered
 from koalign.stages.prepare import READ_BACK, refuse_unreadable_targets
@@ -133,6 +134,10 @@ class _Preflight:
             sections |= {"hints": config.hints}
             if config.candidates.source in ("policy", "base"):
                 sections |= {"candidates": config.candidates}
+        if "index" in self.names:
+            self.catch(require_tantivy)
+        if "passages" in self.names:
+            sections |= {"passages": config.passages}
         for name, section in sections.items():
             if context and section.least_room >= context:
                 self.found.append(

@@ -221,6 +221,11 @@ def _run_stages(command: str, config: Config, run_dir: Path, force: bool) -> Non
 
         print_pairs(read_json(run_dir / "pairs" / "report.json"))
         name_board(run_dir)
+    passages = run_dir / "passages" / "report.json"
+    if command == "passages" or (command == "run" and passages.exists()):
+        from koalign.reports.passages import print_passages
+
+        print_passages(read_json(passages))
     if command in ("run", "evaluate"):
         from koalign.evaluation.solving.report import SolvingReport
         from koalign.reports.solving import print_report

@@ -63,9 +63,11 @@ class Pairs(Section):
     policy that DPO lowers both (arXiv 2410.08847); 0: not computed."""
 
 
-class Hints(Sampling):
+class Screening(Sampling):
+    """What texts in the prompt do to the policy's answers, measured by samples with and without."""
+
     n: int = Field(default=16, ge=4)
-    """Answers sampled with each hint for the first screen, over all orders."""
+    """Answers sampled with each candidate for the first screen, over all orders."""
     bare_n: int = Field(default=32, ge=4)
     """Answers to each problem without any, at the same temperature, length and orders; and of each kind
     with the question hidden, where a hint that helps is a leak."""
@@ -74,13 +76,25 @@ class Hints(Sampling):
     z: float = Field(default=0.67, ge=0)
     """Standard errors of uplift that the first screen asks for. One useless hint in four passes it."""
     replication_n: int = Field(default=64, ge=4)
-    """New answers with each hint that passed, and as many new ones without, for the replication."""
+    """New answers with each candidate that passed, and as many new ones without, for the replication."""
     false_discovery_rate: float = Field(default=0.1, gt=0, lt=0.5)
-    """Largest expected share of useless hints among the kept (Benjamini & Hochberg 1995)."""
-    min_characters: int = Field(default=8, ge=1)
-    max_characters: int = Field(default=1200, ge=1)
+    """Largest expected share of useless ones among the kept (Benjamini & Hochberg 1995)."""
     limit: int | None = Field(default=None, ge=1)
     """Screen the first so many candidates only; null: all."""
+
+
+class Hints(Screening):
+    min_characters: int = Field(default=8, ge=1)
+    max_characters: int = Field(default=1200, ge=1)
+
+
+class Passages(Screening):
+    """What the passages of `retrieve` do to the policy's answers to training problems."""
+
+    per_problem: int = Field(default=3, ge=1)
+    """The first so many passages of a problem are tried."""
+    z: float = Field(default=1.0, ge=0)
+    """Standard errors up or down from which a passage is sampled again. One useless one in three is."""
 
 
 class Distill(Section):
@@ -192,6 +206,7 @@ class Config(Section):
     dpo: Dpo = Dpo()
     candidates: Candidates = Candidates()
     hints: Hints = Hints()
+    passages: Passages = Passages()
     distill: Distill = Distill()
     abstraction: Abstraction = Abstraction()
     answer: Answer = Answer()

@@ -22,10 +22,8 @@ from koalign.planning.memory import (
     training_memory,
 )
 from koalign.planning.shape import Shape
+from koalign.planning.work import Draw, Fit, Work
 from koalign.planning.workload import (
-    Draw,
-    Fit,
-    Work,
     epochs_to_plateau,
     takes_to_plateau,
     work_of,

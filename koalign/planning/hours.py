@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from koalign.planning.cards import Card
 from koalign.planning.shape import Shape
-from koalign.planning.workload import Draw, Fit
+from koalign.planning.work import Draw, Fit
 
 EFFICIENCY, EFFICIENCY_NF4 = 0.54, 0.3
 """Share of the peak that a training step reaches beside its launches: measured on one H200 with 8B in

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from koalign.config.inputs import Sampling
 from koalign.config.sections import Config
 from koalign.config.training import Dpo, Optimization
 from koalign.planning.calls import JUDGED, Calls, judge_calls
-from koalign.planning.counts import Counts
+from koalign.planning.counts import BYTES_A_TOKEN, Counts
+from koalign.planning.work import Draw, Fit, Work
 from koalign.run import in_round
 
 ROUNDS_TO_PLATEAU = 4
@@ -22,63 +22,10 @@ PASSED = (("static", 0.87), ("headroom", 0.57), ("uplift", 0.36), ("leak", 0.30)
 MOST_VOTES = 64
 """Of a control at equal total tokens: that of `evaluation.solving.controls`, which takes longer to import
 than a plan."""
+BYTES_A_LETTER = 3
+"""Of Hangul in UTF-8."""
 UNSOLVED = 0.68
 """Share of the sampled problems that the policy does not always solve."""
-
-
-@dataclass(frozen=True)
-class Draw:
-    """Completions that an engine samples: `n` of each of `prompts`."""
-
-    prompts: float
-    n: float
-    prompt_tokens: float
-    new_tokens: float
-    """Of a completion, on average."""
-    max_tokens: int
-
-
-@dataclass(frozen=True)
-class Fit:
-    """A training on groups: a prompt with all of its completions."""
-
-    section: Optimization
-    groups: float
-    prompt_tokens: float
-    completion_tokens: float
-    """Of a group together."""
-    epochs: float
-    rank: int
-    longest: float
-    """Tokens of the longest group."""
-
-    @property
-    def per_step(self) -> int:
-        return self.section.batch_size * self.section.gradient_accumulation_steps
-
-    @property
-    def steps(self) -> int:
-        return math.ceil(math.ceil(self.groups / self.per_step) * self.epochs)
-
-    @property
-    def tokens(self) -> float:
-        return self.groups * (self.prompt_tokens + self.completion_tokens) * self.epochs
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a stage computes."""
-
-    stage: str
-    fit: Fit | None = None
-    draws: tuple[Draw, ...] = field(default=())
-    probes: tuple[Draw, ...] = field(default=())
-    """Drawn by the model in training."""
-    scored_tokens: float = 0
-    """Read without a gradient by the model as it is trained."""
-    problems: int = 0
-    """Read, compared and counted in tokens on the CPU."""
-    calls: Calls | None = None
 
 
 def takes_to_plateau(config: Config) -> bool:
@@ -124,6 +71,8 @@ class _Chain:
     def stages(self) -> Iterator[Work]:
         config, counts = self.config, self.counts
         yield Work("prepare", problems=counts.train + counts.dev + counts.test)
+        if config.corpus.sources:
+            yield from (Work("index"), Work("retrieve"))
         yield self.sft("sft", config.sft.epochs)
         for number in range(1, config.dpo.rounds + 1):
             yield Work(
@@ -143,6 +92,8 @@ class _Chain:
             )
             yield Work(in_round("reference", number), scored_tokens=read)
             yield self.dpo(in_round("dpo", number), 1)
+        if config.corpus.sources:
+            yield self.passages()
         if config.has_hints:
             yield from self.hint_stages()
         if config.controls != "off":
@@ -209,6 +160,21 @@ class _Chain:
             asked = min(self.sampled * UNSOLVED, own.limit or math.inf)
             made = round(asked * own.per_problem * 0.9)
         return min(made, config.hints.limit or made)
+
+    def passages(self) -> Work:
+        """Every passage is sampled, and again as many as seem to do something by chance."""
+        section = self.config.passages
+        passage = BYTES_A_LETTER * self.config.corpus.characters / BYTES_A_TOKEN
+        tried = self.sampled * section.per_problem
+        tried = min(section.limit or tried, tried)
+        again = tried * math.erfc(section.z / math.sqrt(2))
+        draws = (
+            self.draw(self.sampled, section.bare_n, section),
+            self.draw(tried, section.n, section, hint=passage),
+            self.draw(min(again, self.sampled), section.replication_n, section),
+            self.draw(again, section.replication_n, section, hint=passage),
+        )
+        return Work("passages", draws=draws)
 
     def hint_stages(self) -> Iterator[Work]:
         config, counts = self.config, self.counts

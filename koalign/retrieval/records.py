@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
-from koalign.records import Record, content_hash
+from koalign.records import Count, Hint, Record, content_hash
+
+Verdict = Literal["gold", "distractor", "poison", "unclear"]
+"""What a passage does to the answers to its problem: a replicated gain, none, a replicated loss; a gain or
+loss that did not replicate."""
 
 
 @dataclass(frozen=True)
@@ -51,3 +56,18 @@ class Passage(Record):
     """The query that ranked it best: stem, choice 1, …, box."""
     chunk_id: str
     chunk: Chunk
+
+    @property
+    def hint(self) -> Hint:
+        """As it stands in a prompt, in the place of a hint: the title before the text."""
+        text = f"{self.chunk.title}: {self.chunk.text}" if self.chunk.title else self.chunk.text
+        return Hint(problem_id=self.problem_id, text=text)
+
+
+class ScreenedPassage(Record):
+    """A passage of a training problem, and what it did to the policy's answers."""
+
+    passage: Passage
+    verdict: Verdict
+    counts: dict[str, Count]
+    """bare, hinted; and replication_bare, replication where it was sampled again -> right answers."""

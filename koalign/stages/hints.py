@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from koalign.adapters.cards import check_adapter
+from koalign.answering.hinted import HintSampler
 from koalign.config.sections import Config
-from koalign.data.prompting.orders import (
-    choice_orders,
-    in_order,
-    render_in_order,
-    shared_out,
-)
 from koalign.data.prompting.prompts import Renderer
-from koalign.engines.drawing import draw, requests_for
 from koalign.engines.engine import Engine
 from koalign.engines.opening import open_engine
-from koalign.grading.grade import grade
 from koalign.guard import HELD_OUT, refuse_leaking_texts, write_drops
 from koalign.jsonl import read_jsonl, read_record, write_jsonl
 from koalign.mining.hints.static_screen import static_refusal
@@ -27,14 +19,10 @@ from koalign.mining.hints.uplift_screens import (
     SCREENS,
     hint_score,
     refusals,
-    samples_for,
 )
 from koalign.records import Abstraction, Base, Count, Drop, Hint, Problem, count_reasons
 from koalign.renderer import open_renderer
 from koalign.run import PREPARED, Inputs, Stage, StageResult
-
-HintedProblem = tuple[str, Hint | None]
-"""The id of a problem, and the hint in its prompt."""
 
 
 def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
@@ -84,13 +72,11 @@ class _Screening:
         hints: Sequence[Hint],
         out: Path,
     ) -> None:
-        self._section, self._seed, self._out = config.hints, config.seed, out
-        self._engine, self._adapter, self._renderer = engine, adapter, renderer
+        self._section = config.hints
+        self._sampler = HintSampler(
+            config.hints, engine, adapter, renderer, problems, out, config.seed, "hints"
+        )
         self._problems = {problem.id: problem for problem in problems}
-        section = self._section
-        most = min(section.permutations, section.n, section.bare_n, section.replication_n)
-        orders = choice_orders(problems, most, config.seed)
-        self._orders = {p.id: own for p, own in zip(problems, orders, strict=True)}
         self._passed = list(hints)
         self._counts: dict[str, dict[str, Count]] = {hint.id: {} for hint in hints}
         self._verdicts: dict[str, dict[str, str]] = {hint.id: {} for hint in hints}
@@ -115,7 +101,7 @@ class _Screening:
         for kind in SCREENS[name]:
             hinted = [(h.problem_id, None if kind in PER_PROBLEM else h) for h in self._passed]
             rows = list(dict.fromkeys(hinted))
-            counts = dict(zip(rows, self._count(kind, rows), strict=True))
+            counts = dict(zip(rows, self._sampler.count(kind, rows), strict=True))
             for hint, row in zip(self._passed, hinted, strict=True):
                 self._counts[hint.id][kind] = counts[row]
         reasons = refusals(
@@ -145,48 +131,6 @@ class _Screening:
             if reason:
                 self.refusals[hint.id] = reason
         self._passed = [hint for hint in self._passed if hint.id not in self.refusals]
-
-    def _count(self, kind: str, rows: Sequence[HintedProblem]) -> list[Count]:
-        """Right answers among the samples of each row, shared out among the orders of its choices.
-
-        The samples are appended to `kind`.jsonl. The replication goes on after the last index of the
-        first screen, so that its samples are new.
-        """
-        section = self._section
-        n = samples_for(kind, section.n, section.bare_n, section.replication_n)
-        first = {"replication": section.n, "replication_bare": section.bare_n}.get(kind, 0)
-        shares = [
-            (row, order, count, start)
-            for row, (problem_id, _) in enumerate(rows)
-            for (order, count), (_, start) in zip(
-                shared_out(n, self._orders[problem_id]),
-                shared_out(first, self._orders[problem_id]),
-                strict=True,
-            )
-        ]
-        shares.sort(key=lambda share: share[2:], reverse=True)
-        prompts, hint_ids = [], []
-        for row, order, _, _ in shares:
-            problem_id, hint = rows[row]
-            problem, text = self._problems[problem_id], hint.text if hint else ""
-            hidden = kind.startswith("hidden")
-            prompts.append(render_in_order(self._renderer, problem, order, text, hidden=hidden))
-            hint_ids.append(hint.id if hint else "")
-        requests = [
-            replace(request, permutation=order, n=count, first=start)
-            for request, (_, order, count, start) in zip(
-                requests_for(self._engine, prompts, self._adapter, hint_ids), shares, strict=True
-            )
-        ]
-        path, title = self._out / f"{kind}.jsonl", f"hints: {kind}"
-        drawn = draw(self._engine, requests, self._section, path, title=title, seed=self._seed)
-        right = [0] * len(rows)
-        for (row, order, _, _), samples in zip(shares, drawn, strict=True):
-            shown = in_order(self._problems[rows[row][0]], order)
-            right[row] += sum(
-                grade(shown, sample.text, sample.finish_reason).correct for sample in samples
-            )
-        return [Count(right=count, n=n) for count in right]
 
 
 STAGE = Stage(

@@ -19,6 +19,7 @@ from koalign.stages import (
     hints,
     index,
     pairs,
+    passages,
     prepare,
     retrieve,
     roles,
@@ -33,6 +34,7 @@ PAIRS = (samples.STAGE, pairs.STAGE)
 JUDGED_PAIRS = (samples.STAGE, samples.LONG, pairs.WITH_JUDGE)
 OPTIONAL = (distill.STAGE,)
 RETRIEVAL = (index.STAGE, retrieve.STAGE)
+PASSAGES = (passages.STAGE,)
 DPO = (dpo.REFERENCE, dpo.STAGE)
 HINTS = (candidates.STAGE, hints.STAGE, roles.ABSTRACTION, roles.ANSWER)
 CONTROLS = (dpo.RFT, traces.STAGE, roles.REASONING, sft.PLATEAU)
@@ -43,7 +45,17 @@ WITH_HINTS = frozenset(stage.name for stage in (*HINTS, solve.STAGE, traces.STAG
 PRODUCERS.update(
     {
         stage.name: stage.command
-        for stages in (SFT, JUDGED_PAIRS, OPTIONAL, RETRIEVAL, DPO, HINTS, SOLVING)
+        for stages in (
+            SFT[:1],
+            RETRIEVAL,
+            SFT[1:],
+            JUDGED_PAIRS,
+            OPTIONAL,
+            DPO,
+            PASSAGES,
+            HINTS,
+            SOLVING,
+        )
         for stage in stages
     }
 )
@@ -69,22 +81,27 @@ def stages_of(command: str, config: Config) -> tuple[Stage, ...]:
         "dpo/adapter": f"{in_round('dpo', rounds)}/adapter",
         "samples/samples.jsonl": f"{in_round('samples', rounds)}/samples.jsonl",
     }
-    hinting, solved, controls, evaluated = (
+    hinting, screening, solved, controls, evaluated = (
         tuple(replace(stage, at=last) for stage in stages)
-        for stages in (_hint_stages(config), (solve.STAGE,), *_evaluation(config))
-    )
+        for stages in (
+            _hint_stages(config), PASSAGES, (solve.STAGE,), *_evaluation(config)
+        )
+    )  # fmt: skip
+    has_corpus = bool(config.corpus.sources)
     made = {
         "prepare": SFT[:1],
         "sft": SFT,
-        "index": (index.STAGE,),
-        "retrieve": (*SFT[:1], retrieve.STAGE),
+        "index": RETRIEVAL[:1],
+        "retrieve": (*SFT[:1], *RETRIEVAL[1:]),
+        "passages": screening,
         "dpo-pairs": pairing,
         "dpo": (*training, *later),
         "abstractions": hinting,
         "solve": solved,
         "evaluate": (*controls, *evaluated),
         "run": (
-            *SFT, *pairing, *training, *later, *hinting, *solved, *controls, *evaluated
+            *SFT[:1], *(RETRIEVAL if has_corpus else ()), *SFT[1:], *pairing, *training, *later,
+            *(screening if has_corpus else ()), *hinting, *solved, *controls, *evaluated,
         ),
     }  # fmt: skip
     if command in ("run", "evaluate") and not config.has_hints:
@@ -106,7 +123,8 @@ def without_hints(stages: Sequence[Stage]) -> tuple[Stage, ...]:
 
 def without_pairs(stages: Sequence[Stage]) -> tuple[Stage, ...]:
     """The stages of a chain that ends with SFT, evaluated as far as it goes."""
-    gone = {*WITH_HINTS, *(stage.name for stage in (*JUDGED_PAIRS, *DPO, dpo.RFT))}
+    policy = (*JUDGED_PAIRS, *DPO, dpo.RFT, passages.STAGE)
+    gone = {*WITH_HINTS, *(stage.name for stage in policy)}
     return tuple(
         replace(stage, inputs=tuple(name for name in stage.inputs if _maker(name) not in gone))
         for stage in stages

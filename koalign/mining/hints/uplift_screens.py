@@ -66,7 +66,7 @@ def refusals(
         case "leak":
             passed = [_z(own["hidden_hinted"], own["hidden_bare"]) <= LEAK_Z for own in counts]
         case _:
-            passed = _discoveries(
+            passed = discoveries(
                 [_z(own["replication"], own["replication_bare"]) for own in counts],
                 false_discovery_rate,
             )
@@ -90,7 +90,7 @@ def best_hints(hints: Sequence[Abstraction], per_problem: int) -> list[Abstracti
     return [hint for hint in kept if hint.id in best]
 
 
-def _discoveries(zs: Sequence[float], rate: float) -> list[bool]:
+def discoveries(zs: Sequence[float], rate: float) -> list[bool]:
     """Which one-sided tests are significant at a false discovery rate (Benjamini & Hochberg 1995).
 
     It holds for tests that share a bare count, too: they are positively dependent.

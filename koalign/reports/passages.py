@@ -1,0 +1,56 @@
+"""passages: the report of what passages do -> a table a subject, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from koalign.evaluation.stats.wording import hundredths, in_words, points
+from koalign.reports.views import print_lines, print_table, with_interval
+
+HEAD = (
+    "subject", "problems", "bare, %", "first passage, points", "at most, points", "gold, %", "poison, %",
+)  # fmt: skip
+
+
+def print_passages(report: Mapping[str, Any]) -> None:
+    """Whether passages help the policy with training problems, for all of them and per subject."""
+    rows = [
+        (
+            name,
+            own["problems"],
+            hundredths(own["bare"]),
+            *(
+                with_interval(own[key]["value"], own[key]["low"], own[key]["high"], show)
+                for key, show in (
+                    ("first_gain", points), ("most_gain", points),
+                    ("gold", hundredths), ("poison", hundredths),
+                )
+            ),
+        )
+        for name, own in report["subjects"].items()
+    ]  # fmt: skip
+    print_table(HEAD, rows, "passages", "gold, poison: share of the problems with such a passage")
+    print_lines(f"{source}: {in_words(own)}" for source, own in report["sources"].items())
+    tokens = report["prompt_tokens"]
+    if tokens["bare"]:
+        print_lines(
+            [
+                f"tokens of a prompt: {tokens['bare']:,.0f} bare, {tokens['hinted']:,.0f} with a passage"
+            ]
+        )
+    print_lines([conclusion(report["subjects"]["all"])])
+
+
+def conclusion(all_: Mapping[str, Any]) -> str:
+    """What retrieval does to this policy as it is, in a sentence."""
+    first, most = all_["first_gain"], all_["most_gain"]
+    if first["low"] is not None and first["low"] > 0:
+        return "retrieval pays: the first passage alone helps this policy"
+    if first["high"] is not None and first["high"] < 0:
+        said = "the first passage harms this policy"
+    else:
+        said = "no gain of the first passage is proven"
+    if most["value"] > 0:
+        return f"{said}; choosing among passages could gain {points(most['value'])} points at most"
+    return f"{said}, and no passage that was tried is gold"

@@ -1,0 +1,85 @@
+"""What a passage does is judged by new samples; the report says what retrieval could gain, per subject."""
+
+import random
+
+import pytest
+
+from koalign.records import Count, Problem
+from koalign.retrieval.records import Chunk, Passage, ScreenedPassage
+from koalign.retrieval.uplift import describe_uplift, is_moved, verdicts
+
+
+def counts(bare: int, hinted: int, *again: int) -> dict[str, Count]:
+    """Of 32 and 16 answers; again of 64 each."""
+    found = {"bare": Count(right=bare, n=32), "hinted": Count(right=hinted, n=16)}
+    if again:
+        names = "replication_bare", "replication"
+        found |= {name: Count(right=right, n=64) for name, right in zip(names, again, strict=True)}
+    return found
+
+
+def screened(problem: Problem, rank: int, verdict: str, own: dict[str, Count]) -> ScreenedPassage:
+    chunk = Chunk(document="d", title="", source="s", licence="", start=0, end=1, text=f"{rank}")
+    passage = Passage(
+        problem_id=problem.id, rank=rank, score=1, query="stem", chunk_id=chunk.id, chunk=chunk
+    )
+    return ScreenedPassage(passage=passage, verdict=verdict, counts=own)
+
+
+def problem(number: int, subject: str) -> Problem:
+    return Problem(question=f"{number}?", choices=("가", "나"), answers=("1",), subject=subject)
+
+
+def test_gold_and_poison_are_what_new_samples_confirm():
+    found = verdicts(
+        [counts(8, 14, 16, 60), counts(24, 4, 50, 10), counts(8, 8), counts(8, 12, 20, 21)], 0.1
+    )
+    assert found == ["gold", "poison", "distractor", "unclear"]
+
+
+def test_a_gain_that_turns_into_a_loss_is_neither():
+    assert verdicts([counts(8, 14, 50, 10)], 0.1) == ["unclear"]
+
+
+def test_a_passage_is_sampled_again_when_it_moves_answers_either_way():
+    assert is_moved(counts(8, 14), 1)
+    assert is_moved(counts(24, 4), 1)
+    assert not is_moved(counts(16, 8), 1)
+
+
+def test_useless_passages_are_rarely_gold_or_poison():
+    draw = random.Random(0)
+
+    def sampled() -> dict[str, Count]:
+        def right(n: int) -> int:
+            return sum(draw.random() < 0.4 for _ in range(n))
+
+        first = counts(right(32), right(16))
+        again = counts(0, 0, right(64), right(64)) if is_moved(first, 1) else {}
+        return first | {name: own for name, own in again.items() if "replication" in name}
+
+    found = verdicts([sampled() for _ in range(600)], 0.1)
+    assert found.count("gold") + found.count("poison") <= 3
+    assert found.count("distractor") > 350
+
+
+def test_the_report_says_per_subject_what_passages_do():
+    history, law = [problem(n, "역사") for n in range(2)], [problem(n, "법") for n in range(2, 4)]
+    rows = [
+        screened(history[0], 1, "gold", counts(8, 14, 16, 48)),
+        screened(history[0], 2, "gold", counts(8, 12, 16, 32)),
+        screened(history[1], 1, "distractor", counts(8, 4)),
+        screened(law[0], 1, "poison", counts(16, 0, 32, 4)),
+        screened(law[1], 1, "unclear", counts(16, 12, 32, 33)),
+    ]
+    report = describe_uplift([*history, *law, problem(9, "법")], rows)
+    assert report["verdicts"] == {"distractor": 1, "gold": 2, "poison": 1, "unclear": 1}
+    own = report["subjects"]
+    assert list(own) == ["all", "법", "역사"]
+    assert (own["all"]["problems"], own["법"]["problems"]) == (4, 2)
+    assert own["역사"]["gold"]["value"] == 0.5
+    assert own["법"]["poison"]["value"] == 0.5
+    assert own["역사"]["bare"] == 0.25
+    assert own["역사"]["first_gain"]["value"] == pytest.approx((14 / 16 - 0.25 + 0) / 2)
+    assert own["역사"]["most_gain"]["value"] == pytest.approx((48 - 16) / 64 / 2)
+    assert own["법"]["most_gain"]["value"] == 0
