@@ -74,7 +74,11 @@ def browser():
         opened.close()
 
 
-PAGES = [path.format(slug="default", bench="") for path in ROUTES if "bench" not in path]
+PAGES = [
+    path.format(slug="default")
+    for path in ROUTES
+    if "{bench}" not in path and "{report}" not in path
+]
 PAGES += [
     "compare?run=default",
     "run/default/exam?split=train&paper=1",

@@ -156,6 +156,46 @@ def test_what_waits_goes_in_calls_that_fill_the_engine_and_what_was_cancelled_do
     assert engine.calls == [1, 16, 3, 1]
 
 
+class _SlowEngine:
+    """Takes a tenth of a second for a call, however many share it."""
+
+    def __init__(self) -> None:
+        self.calls: list[int] = []
+
+    def requests_at_once(self, n: int) -> int:
+        return 64
+
+    def generate(self, requests, sampling, *, seed, stop):
+        self.calls.append(len(requests))
+        time.sleep(0.1)
+        return [[request.problem_id] for request in requests]
+
+
+def test_users_who_came_one_by_one_come_to_share_calls_of_hints_and_of_answers():
+    from koalign.config.inputs import Sampling
+    from koalign.engines.engine import Request
+
+    engine, clients, problems = _SlowEngine(), 8, 32
+    left = iter(range(problems))
+
+    async def client(number: int, queue: EngineQueue) -> None:
+        await asyncio.sleep(0.03 * number)
+        for problem in left:
+            for adapter in ("abstraction", "answer"):
+                await asyncio.sleep(0.003)
+                request = Request(str(problem), (1,), adapter=Path(adapter))
+                assert await queue.generate([request], Sampling(), 0) == [[str(problem)]]
+
+    async def run() -> None:
+        async with EngineQueue(engine, lambda: clients) as queue:
+            await asyncio.gather(*(client(number, queue) for number in range(clients)))
+
+    asyncio.run(run())
+    in_step = 2 * problems // clients
+    assert sum(engine.calls) == 2 * problems
+    assert len(engine.calls) <= 1.6 * in_step, "18 for 8 where calls of hints and answers alternate"
+
+
 def test_a_port_in_use_is_refused_before_the_run_is_loaded(ran):
     from support.command import koalign
 
