@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from koalign.data.formats.documents import decode
+from koalign.data.formats.decoding import decode
 from koalign.data.formats.hub import PREFIX, hub_rows
 from koalign.jsonl import iter_json_lines, on_disk
 from koalign.records import Drop, KoalignError

@@ -249,5 +249,5 @@ STAGE = Stage(
     sections=("model", "data", "prompt", "engine"),
     inputs=("data.train", "data.dev", "data.test", "data.hints"),
     continues=False,
-    version=11,
+    version=12,
 )

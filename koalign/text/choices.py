@@ -31,6 +31,21 @@ _NUMBERED = re.compile(
     rf"|(?P<sign>[{''.join(_SIGNS)}])[.)]?)\s*"
 )
 
+_KOREAN = ["".join(chr(ord(first) + n) for n in range(10)) for first in "㉠㉮"] + [
+    "가나다라마바사아자차",
+    "ㄱㄴㄷㄹㅁㅂㅅㅇㅈㅊ",
+]
+_KOREAN_LABEL = re.compile(rf"[(\[<]?\s?([{''.join(_KOREAN)}])\s?[)\]>.]?")
+
+
+def korean_place(label: str) -> int:
+    """The place that `다`, `(다)` or `㉢` has in its series, from 1; 0 for what is no such label."""
+    match = _KOREAN_LABEL.fullmatch(label.strip())
+    if match is None:
+        return 0
+    return 1 + next(marks.index(match[1]) for marks in _KOREAN if match[1] in marks)
+
+
 _FROM_ZERO = re.compile(
     r"\s*제?[(\[<]?([0-9]{1,2})\s?"
     r"(?:(?:번\s?)?(?:[)\]>]|\.(?![0-9])|:(?!\s*[0-9]))|번(?=\s)|(?=\s\D*$)|\t)\s*"

@@ -220,6 +220,7 @@ FILES: dict[str, ExamFile] = {
     "kmmlu-pro": ExamFile("pro.parquet", lambda n: {"question": f"{n}번 법은?", "options": FIVE, "solution": str(n + 1), "license_name": "변호사", "subject": "민법"}),
     "kmmlu-redux": ExamFile("redux.csv", lambda n: {"question": f"{n}번 기계는?", "options": str(FOUR), "solution": n + 1, "license_name": "가스기사", "category": "기계"}),
     "kormedmcqa": ExamFile("doctor-dev.jsonl", lambda n: {"subject": "doctor", "year": 2022, "period": 1, "q_number": n, "question": f"{n}번 병은?", **ABCD, "E": None, "answer": n + 1, "cot": None}),
+    "arc": ExamFile("arc-train.jsonl", lambda n: {"id": f"a{n}", "question": f"{n}번 물질은?", "choices": {"text": FOUR, "label": [*"ABCD"]}, "answerKey": "ABCD"[n]}),
     "mmmlu": ExamFile("mmlu_KO-KR.csv", lambda n: {"Unnamed: 0": n, "Question": f"{n}번 마음은?", **ABCD, "Answer": "ABCD"[n], "Subject": "high_school_psychology"}),
     "click": ExamFile("Society_KIIP.json", lambda n: {"id": f"KIIP_society_{n}", "paragraph": "", "question": f"{n}번 수도는?", "choices": FOUR, "answer": FOUR[n]}),
     "haerae": ExamFile("HAERAE-Bench-v1-KGK.csv", haerae),

@@ -39,7 +39,11 @@ LONGEST = 1000
 SUBMITTED = "답안"
 """A completion beside the answer, and without one the answer."""
 _MEANING = {word: field for field, words in WORDS.items() for word in words.split()}
-_LETTERS = ("abcdefghij", "가나다라마바사아자차")
+_LETTERS = (
+    "abcdefghij",
+    "가나다라마바사아자차",
+    unicodedata.normalize("NFKC", "ㄱㄴㄷㄹㅁㅂㅅㅇㅈㅊ"),
+)
 _WRONG = re.compile(
     r"(.*오답(지|항|선택지|선지|보기)?|(틀린|그른|가짜)(답|답안|선택지|선지|보기)|(distractor|wrong|incorrect"
     r"|(wrong|incorrect|false)(answer|option|choice))s?)([0-9]{0,2}|[a-j])"

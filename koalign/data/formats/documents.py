@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from koalign.data.formats.decoding import decode
 from koalign.data.formats.files import SUFFIXES, TOO_LARGE, contents, most_unpacked
 from koalign.data.formats.split_names import split_in_name
 from koalign.data.formats.spreadsheets import read_sheet
@@ -133,7 +134,7 @@ def open_documents(path: Path, sheet: str | None = None) -> Iterator[Document]:
     """The documents of a file, of a zip, or of all files below a folder in order of their names.
 
     Raises KoalignError for a path that is not there, a file of another kind or that cannot be read, a
-    text that is neither UTF-8 nor cp949, and JSON, Parquet or .xlsx that is broken as a whole.
+    text that is neither UTF-8, UTF-16 nor cp949, and JSON, Parquet or .xlsx that is broken as a whole.
     """
     for name, known_as, data in contents(path):
         yield open_document(name, data, split_in_name(known_as), sheet)
@@ -158,7 +159,7 @@ def open_document(
     if suffix == ".parquet":
         return _parquet(name, split, data)
     text, encoding = decode(data, name)
-    if suffix == ".json":
+    if suffix == ".json" or (suffix == ".jsonl" and _is_one_value(text)):
         return _json(name, split, text, encoding)
     if suffix == ".jsonl":
         return Document(name, split, lambda: _json_lines(name, text), encoding=encoding)
@@ -187,31 +188,6 @@ def _of_grid(
 def document_of_rows(name: str, split: str, values: list[Any]) -> Document:
     """A document from values that are in memory already, as the hub gives them."""
     return Document(name, split, lambda: _numbered(f"{name}: row", values))
-
-
-def decode(data: bytes, name: str) -> tuple[str, str]:
-    """Text and encoding: UTF-8 with or without BOM, else strict cp949; raises KoalignError naming the byte.
-
-    A file whose beginning holds whole UTF-8 characters is broken UTF-8 and never tried as cp949:
-    Korean in UTF-8 decodes as cp949 too, to nonsense.
-    """
-    if data.startswith(b"version https://git-lfs"):
-        raise KoalignError(f"{name}: a Git LFS pointer and not the file; run `git lfs pull` there")
-    mark = b"\xef\xbb\xbf"
-    try:
-        return data.decode("utf-8-sig"), "utf-8-sig" if data.startswith(mark) else "utf-8"
-    except UnicodeDecodeError as error:
-        start = error.start + (len(mark) if data.startswith(mark) else 0)
-    problem = f"{name}: byte {start} (0x{data[start]:02x}) is not UTF-8"
-    if not data[:start].isascii():
-        raise KoalignError(f"{problem}, the text before it is; mend that place")
-    try:
-        return data.decode("cp949"), "cp949"
-    except UnicodeDecodeError as error:
-        raise KoalignError(
-            f"{problem}, and byte {error.start} (0x{data[error.start]:02x}) is not cp949 either; "
-            "save the file as UTF-8"
-        ) from None
 
 
 def _numbered(label: str, values: Iterable[Any]) -> Iterator[tuple[str, Any]]:
@@ -252,8 +228,38 @@ def _json(name: str, split: str, text: str, encoding: str) -> Document:
     except ValueError as error:
         raise KoalignError(f"{name}: not JSON ({error})") from None
 
-    items = value if isinstance(value, list) else []
-    return Document(name, split, lambda: _numbered(f"{name}: item", items), value, encoding)
+    label, items = f"{name}: item", value if isinstance(value, list) else []
+    notes: tuple[str, ...] = ()
+    if isinstance(value, dict):
+        lists = {key: rows for key, rows in value.items() if isinstance(rows, list) and rows}
+        if len(lists) == 1 and all(
+            isinstance(row, dict) for rows in lists.values() for row in rows
+        ):
+            ((key, items),) = lists.items()
+            label, notes = f"{name}: {shown(key)} item", (f"the rows are the list {shown(key)!r}",)
+    return Document(name, split, lambda: _numbered(label, items), value, encoding, notes=notes)
+
+
+def _is_one_value(text: str) -> bool:
+    """Whether JSON lines are none: a list of objects, an object of one such list, or one over many lines."""
+    text = text.strip("\ufeff \t\r\n")
+    first = text.partition("\n")[0].strip()
+    if not first.startswith("[") and first not in ("{", text):
+        return False
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    if first == "{":
+        return True
+    lists = [value]
+    if isinstance(value, dict):
+        lists = [rows for rows in value.values() if isinstance(rows, list)]
+    return len(lists) == 1 and bool(lists[0]) and _are_objects(lists[0])
+
+
+def _are_objects(rows: Any) -> bool:
+    return isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
 
 
 MOST_ROWS, BATCH_BYTES = 2_000_000, 2**26

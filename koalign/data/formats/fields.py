@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from koalign.data.formats.documents import Row
-from koalign.text.choices import unnumbered
+from koalign.text.choices import korean_place, unnumbered
 from koalign.text.korean import CHOICE_MARKS, clean, fold, fold_width
 from koalign.text.tex import restored
 
@@ -19,7 +19,6 @@ ZERO = "answer_is_zero"
 UNCLEAR = "answer_from_0_or_1"
 """Reason of a row whose choices are numbered from 0, and whose answer may be such a number or a place."""
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩"
 _DASHES = ("-", "–", "—", "－")
 _LABEL = re.compile(
     r"(?:정?답(?:은|:| :)? ?)?(?:제 ?)?[(\[]? ?(?<![0-9a-z])"
@@ -169,6 +168,9 @@ def gold(
     if not isinstance(value, str):  # `True` is no number
         raise Refused("answer_is_no_number", f"{name}: {value!r}")
     numbers = [_number(symbol, first) for symbol in labels(value)] or _with_text(value, choices)
+    place = korean_place(value)
+    if not numbers and 0 < place <= len(choices) and unnumbered(choices) != tuple(choices):
+        numbers = [place]  # of `(가) CO2`, `(나) NaCl`: the choices carry such labels
     same = _same_text(value, choices) if may_be_text else []
     if same and numbers != same and all(0 < n <= len(choices) for n in numbers) and numbers:
         raise Refused(
@@ -179,7 +181,8 @@ def gold(
     if same:
         return choice_text(value, choices, name)
     if not numbers:
-        raise Refused("answer_is_no_number", f"{name}: {value!r}")
+        hint = f"; write {place} if that is the choice" if place else ""
+        raise Refused("answer_is_no_number", f"{name}: {value!r}{hint}")
     return _among(numbers, value, len(choices), name)
 
 
@@ -269,28 +272,6 @@ def literal(value: Any, name: str) -> Any:
         raise Refused("broken_literal", f"{name}: no Python value ({error})") from None
 
 
-def listed(value: Any, name: str) -> Sequence[Any]:
-    """The choices that one cell holds: a list, the text of a list, `① … ② …`, one a line, or `… | …`.
-
-    Raises Refused for anything else.
-    """
-    if is_missing(value):
-        return ()
-    if not isinstance(value, str):
-        return as_list(value, name)
-    written = value.strip()
-    if written.startswith(("[", "('", '("')):
-        return as_list(literal(written, name), name)
-    parts = re.split(f"[{_CIRCLED}]", written)
-    marks = "".join(re.findall(f"[{_CIRCLED}]", written))
-    if len(marks) > 1 and not parts[0] and _CIRCLED.startswith(marks):
-        return [part.strip() for part in parts[1:]]
-    for between in ("\n", "|"):
-        if between in written:
-            return [part.strip() for part in written.split(between) if part.strip()]
-    raise wrong_type(name, "a list", value)
-
-
 def is_label(value: Any, most: float = math.inf) -> bool:
     """Whether a cell holds a number, as that of a row or a choice: `3`, `1-2`, `③`, `3번`, `C`."""
     written = str(value).strip()
@@ -301,14 +282,6 @@ def is_label(value: Any, most: float = math.inf) -> bool:
         int(symbol) <= most if symbol.isdecimal() else symbol in CHOICE_MARKS or symbol in "abcde"
         for symbol in symbols
     )
-
-
-def is_list(value: Any) -> bool:
-    """Whether a cell holds several choices, as `listed` reads them."""
-    try:
-        return len(listed(value, "")) > 1
-    except Refused:
-        return False
 
 
 def _is_null(value: Any) -> bool:

@@ -3,7 +3,7 @@
     columns: {question: 문제, choices: [보기1, 보기2, 보기3, 보기4], answer: 정답, answer_is: letter}
 
 Keys are fields of a Problem with `answer` for its answer; `choices` is a list of columns or one
-column that holds all of them (fields.listed). Where the column of the answer is one of them, as in
+column that holds all of them (choice_lists.listed). Where the column of the answer is one of them, as in
 `[정답, 오답1, 오답2]`, it holds the right text, and the choices stand in the order of their texts. Empty
 choices at the end of a row are none; without any it is a short problem. `text` is a completion to
 grade. `answer_is`: any (the default), number, letter, or text. `answer_from`: the number of the first
@@ -20,6 +20,7 @@ from typing import Any
 
 from koalign.data.formats import column_names
 from koalign.data.formats import fields as cells
+from koalign.data.formats.choice_lists import listed
 from koalign.data.formats.documents import Document, Row, first_rows
 from koalign.data.formats.format import Columns, Format
 from koalign.data.formats.split_names import split_in_name
@@ -177,7 +178,7 @@ def _choice_columns(columns: Columns) -> Sequence[str]:
 def _choices(row: Row, columns: Columns) -> tuple[str, ...]:
     names = _choice_columns(columns)
     if isinstance(columns.get("choices"), str):
-        values = cells.listed(row.fields.get(names[0]), names[0])
+        values = listed(row.fields.get(names[0]), names[0])
     else:
         values = [row.fields.get(name) for name in names]
     label = "/".join(names)

@@ -12,21 +12,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from koalign.data.formats import column_names as names_of
+from koalign.data.formats.choice_lists import is_list, listed
 from koalign.data.formats.documents import Document, first_rows
 from koalign.data.formats.fields import (
     ZERO,
     Refused,
     gold,
     is_label,
-    is_list,
     is_missing,
-    listed,
     offered,
 )
 from koalign.data.formats.format import Guess
 from koalign.data.formats.generic import LOOKED_AT, POINTS
 from koalign.data.formats.split_names import split_in_name
 from koalign.data.formats.tables import UNNAMED
+from koalign.text.choices import korean_place
 
 
 class _Doubt(Exception):
@@ -232,7 +232,11 @@ class _Guessing:
         wrong = [row for row in self._rows if not self._names_a_choice(row, name)]
         if 2 * len(wrong) > len(self._rows):
             value = str(wrong[0].get(name))
-            self._doubts.append(f"{name!r} holds {value[:40]!r}, which names none of the choices")
+            place = korean_place(value)
+            hint = f"; write {place} if that is the choice" if place else ""
+            self._doubts.append(
+                f"{name!r} holds {value[:40]!r}, which names none of the choices{hint}"
+            )
 
     def _parts_hold(self, answer: str) -> bool:
         """Whether the box lists the answer among others, as choices that nothing marks."""

@@ -1,4 +1,4 @@
-"""kmmlu: KMMLU, KMMLU-HARD, KMMLU-Redux, KMMLU-Pro, KorMedMCQA and MMMLU -> Problems.
+"""kmmlu: KMMLU, KMMLU-HARD, KMMLU-Redux, KMMLU-Pro, KorMedMCQA, MMMLU and ARC -> Problems.
 
 KMMLU and KMMLU-HARD: `question, answer, A, B, C, D, Category, Human Accuracy` in CSV or Parquet, read by
 name: in `math-test.csv` the last two columns are swapped. `answer` is 1 to 4. `Category` ("Criminal Law")
@@ -15,12 +15,16 @@ Empty choices at the end are none; `cot` is the rationale, null but in some exam
 
 MMMLU, the translation of MMLU by OpenAI (`mmlu_KO-KR.csv`, config `KO_KR`): a column without a name (number
 of the row, kept as key), `Question, A, B, C, D, Answer` (a letter) and `Subject`, one of 57.
+
+ARC and its translations: `id, question, choices, answerKey`; `choices` holds `text` and `label`, two lists,
+and the labels count up from A or 1.
 """
 
 from __future__ import annotations
 
 import re
 
+from koalign.data.formats.choice_lists import listed
 from koalign.data.formats.documents import Document, Row
 from koalign.data.formats.fields import (
     columns,
@@ -104,6 +108,17 @@ def mmmlu(row: Row) -> Problem:
     )
 
 
+def arc(row: Row) -> Problem:
+    """A row of ARC; raises Refused."""
+    choices = texts(listed(literal(row.fields.get("choices"), "choices"), "choices"), "choices")
+    return Problem(
+        question=text(row, "question"),
+        choices=choices,
+        answers=gold(row.fields.get("answerKey"), choices, "answerKey", row.answer_from),
+        key=optional(row, "id"),
+    )
+
+
 def _is_kormed(document: Document) -> bool:
     named = having("question", "answer", *LETTERS, "E")(document)
     return named and not document.columns.isdisjoint(("year", "q_number", "cot"))
@@ -124,6 +139,10 @@ FORMATS = (
     Format(
         "kormedmcqa", "KorMedMCQA: subject, year, question, A to E, answer, cot",
         _is_kormed, kormed,
+    ),
+    Format(
+        "arc", "ARC: question, choices (text and label), answerKey",
+        having("question", "choices", "answerKey"), arc,
     ),
     Format(
         "mmmlu", "MMMLU, the Korean file: Question, A to D, Answer, Subject",

@@ -10,13 +10,13 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
+from koalign.data.formats.choice_lists import listed
 from koalign.data.formats.documents import Document, Row
 from koalign.data.formats.fields import (
     Refused,
     as_text,
     gold,
     is_missing,
-    listed,
     offered,
     optional,
     text,

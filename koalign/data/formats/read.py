@@ -138,6 +138,9 @@ def _match(
 
 def _found(document: Document) -> str:
     names = [*document.header] or sorted(document.columns)
+    if not names and isinstance(document.value, dict):
+        keys = shown(", ".join(map(str, [*document.value][:20])))
+        return f"one object with {keys}, and not one list of rows"
     return shown(", ".join(names[:20])) or "no rows of named fields"
 
 

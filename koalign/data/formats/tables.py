@@ -20,6 +20,8 @@ TITLES = 10
 
 MOST_COLUMNS = 20_000
 """A spreadsheet has 16,384."""
+_SEP = re.compile(r'"?sep=([,;|\t])"?', re.IGNORECASE)
+"""What Excel may write on the first line."""
 UNNAMED = "Unnamed: "
 """How the name of a column without one begins."""
 
@@ -135,6 +137,8 @@ class Table(Grid):
         csv.field_size_limit(sys.maxsize)
         self._delimiter = delimiter
         self._lines = list(io.StringIO(text, newline=""))
+        if _SEP.fullmatch(self._lines[0].strip() if self._lines else ""):
+            self._lines[0] = "\n"
         while self._lines and _is_blank(self._lines[-1], delimiter):  # as Excel ends a file
             self._lines.pop()
         super().__init__(name, len(self._lines))
@@ -196,8 +200,13 @@ class Table(Grid):
 
 
 def delimiter(text: str) -> str:
-    """What separates the columns of a .csv file: a comma, unless its first line has none but others."""
+    """What separates the columns of a .csv file: what its first line says (`sep=;`), else a comma.
+
+    Unless that line has none but others.
+    """
     first = text.lstrip().partition("\n")[0]
+    if said := _SEP.fullmatch(first.strip()):
+        return said[1]
     others = [mark for mark in (";", "\t", "|") if first.count(mark) > 1]
     return "," if "," in first or len(others) != 1 else others[0]
 
