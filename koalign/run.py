@@ -208,6 +208,11 @@ def _usable(stage: Stage, out: Path, plan: Plan, inputs: Inputs, force: bool) ->
 
     Raises KoalignError for what only `force` may clear. It also clears an unfinished or damaged stage.
     """
+    for name in (PLAN, MANIFEST):
+        if (out / name).is_dir():
+            raise KoalignError(
+                f"{out / name}: a folder, and koalign writes a file there; remove it"
+            )
     if force:
         for part in parts_of(out).values():
             shutil.rmtree(part)

@@ -161,6 +161,8 @@ def benchmark(
             f"--diagnose compares one adapter with its base, and not {system.adapters}; name one with "
             "--adapters"
         )
+    if out == Path():
+        raise KoalignError("--out: the working folder; name a folder for the results")
     if out is None and run_dir.is_dir():
         refuse_links(run_dir)
     folder = out or default_folder(run_dir, items, system, split)

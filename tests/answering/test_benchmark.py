@@ -105,6 +105,13 @@ def test_another_evaluation_does_not_land_in_the_same_folder(questions):
     assert read_evaluation(Path("out"))[0].n == 3
 
 
+def test_results_never_land_in_the_working_folder(questions):
+    before = sorted(path.name for path in Path().iterdir())
+    for out in ("", "."):
+        assert "--out" in refused("direct", "--data", str(questions), "--out", out)
+    assert sorted(path.name for path in Path().iterdir()) == before
+
+
 def test_a_folder_with_files_of_its_own_keeps_them(questions):
     Path("out").mkdir()
     Path("out/thesis.txt").write_text("mine", "utf-8")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from koalign.data.formats import files
 from koalign.data.formats.decoding import decode
 from koalign.data.formats.sources import read_source
 from koalign.records import KoalignError
@@ -115,3 +116,13 @@ def test_a_text_with_a_zero_byte_is_not_taken_for_cp949():
 def test_a_merge_key_of_yaml_is_refused_by_its_name():
     with pytest.raises(KoalignError, match=r"a:2: not YAML: `<<` is not read; write its keys out"):
         parse_yaml("x: &x {a: 1}\ny: {<<: *x}", "a")
+
+
+def test_a_folder_of_too_many_files_is_refused_before_any_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "MOST_FILES", 5)
+    for number in range(6):
+        (tmp_path / f"{number}.txt").touch()
+    with pytest.raises(
+        KoalignError, match="more than 5 files and folders; name the folder of the data"
+    ):
+        read_source(str(tmp_path), "train")

@@ -29,6 +29,18 @@ def damage(path: Path, how: str) -> None:
     path.write_text(BROKEN[how](read_json(path)), "utf-8", errors="surrogateescape")
 
 
+@pytest.mark.parametrize("name", ["plan.json", "manifest.json"])
+def test_a_folder_in_place_of_a_plan_is_told_with_what_helps(scripted, name):
+    koalign("sft", code=0)
+    (SFT / name).unlink()
+    (SFT / name).mkdir()
+    for force in ((), ("--force",)):
+        line = koalign("sft", *force, code=2).stderr
+        assert f"{name}: a folder" in line and "remove it" in line and line.count("\n") == 1
+    (SFT / name).rmdir()
+    koalign("sft", "--force", code=0)
+
+
 @pytest.mark.parametrize("how", BROKEN)
 @pytest.mark.parametrize("name", ["plan.json", "manifest.json"])
 def test_a_damaged_plan_or_manifest_is_one_line_and_force_replaces_it(scripted, name, how):

@@ -241,7 +241,7 @@ def _json(name: str, split: str, text: str, encoding: str) -> Document:
 
 
 def _is_one_value(text: str) -> bool:
-    """Whether JSON lines are none: a list of objects, an object of one such list, or one over many lines."""
+    """Whether JSON lines are none: a list of objects, an object of one, or one value over many lines."""
     text = text.strip("\ufeff \t\r\n")
     first = text.partition("\n")[0].strip()
     if not first.startswith("[") and first not in ("{", text):
@@ -250,12 +250,10 @@ def _is_one_value(text: str) -> bool:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return False
-    if first == "{":
-        return True
     lists = [value]
     if isinstance(value, dict):
         lists = [rows for rows in value.values() if isinstance(rows, list)]
-    return len(lists) == 1 and bool(lists[0]) and _are_objects(lists[0])
+    return first == "{" or (len(lists) == 1 and bool(lists[0]) and _are_objects(lists[0]))
 
 
 def _are_objects(rows: Any) -> bool:

@@ -21,6 +21,8 @@ _UTF8_NAME = 0x800
 """The bit of a zip's member that says that its name is in UTF-8."""
 MOST_BYTES = 2**32
 """Of one file, and of all that a zip holds."""
+MOST_FILES = 50_000
+"""Files and folders below one: more is a disk, and not data. A data set in shards has some thousands."""
 UNPACKED, RATIO, LEVELS = 2**26, 100, 3
 """A zip or a Parquet file holds at most so many bytes, or so many times its own size; zips within zips."""
 TOO_LARGE = "what it holds is too large for its size"
@@ -68,13 +70,18 @@ def _below(folder: Path) -> list[Path]:
 
     Links to folders are followed, once each.
     """
-    paths, seen = [], set()
+    paths: list[Path] = []
+    seen: set[str] = set()
     for here, folders, files in os.walk(folder, followlinks=True):
         real = os.path.realpath(here)
         folders[:] = [] if real in seen else [name for name in folders if name[0] != "."]
         if real not in seen:
             paths += [Path(here, name) for name in files if not name.startswith((".", "~$"))]
         seen.add(real)
+        if len(paths) + len(seen) > MOST_FILES:
+            raise KoalignError(
+                f"{folder}: more than {MOST_FILES:,} files and folders; name the folder of the data"
+            )
     return sorted(paths)
 
 
