@@ -11,14 +11,19 @@ which also counts the tokens of every row and writes everything down.
 
 So many rows on so many passages, a tenth of the passages evaluated: `koalign prepare` alone.
 
-    .venv/bin/python benchmarks/prepare.py --duplicates --sizes 25000 50000 100000
+    .venv/bin/python benchmarks/prepare.py --linear --sizes 100000 200000 [--memory 2048]
 
-Reading and duplicates alone, in files of 50,000 rows: CPU seconds and peak memory (docs/en/scale.md).
+`koalign prepare` alone: CPU seconds, peak memory, temporary files, its folder (docs/en/scale.md).
+
+    .venv/bin/python benchmarks/prepare.py --duplicates --sizes 100000 200000 [--memory 2048]
+
+Reading and duplicates alone: CPU seconds and peak memory.
 """
 
 import argparse
 import csv
 import json
+import os
 import random
 import resource
 import shutil
@@ -37,7 +42,6 @@ from koalign.data.preparing.duplicates import find_duplicates
 from koalign.data.preparing.leaks import find_leaks
 from koalign.data.preparing.preparation import Preparation
 
-ROWS_OF_A_FILE = 50_000
 SIZES = (12_500, 25_000, 50_000, 100_000, 200_000)
 STEMS = (
     "다음 중 {}에 대한 설명으로 옳은 것은?",
@@ -176,18 +180,15 @@ def measure(folder: Path) -> dict[str, float]:
     return result
 
 
-def read_and_compare(size: int) -> dict[str, float]:
+def read_and_compare(size: int, memory: int) -> dict[str, float]:
     """CPU seconds and peak memory (MB) of reading rows and finding their duplicates, in this process."""
     with tempfile.TemporaryDirectory() as folder:
         writer = Writer(seed=1)
-        for start in range(0, size, ROWS_OF_A_FILE):
-            rows = range(min(ROWS_OF_A_FILE, size - start))
-            path = Path(folder) / f"Part{start}-train.csv"
-            with path.open("w", encoding="utf-8", newline="") as file:
-                csv.writer(file).writerow(COLUMNS)
-                csv.writer(file).writerows([*writer.row(), "Accounting", "0.0"] for _ in rows)
+        with (Path(folder) / FILES["train"]).open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerow(COLUMNS)
+            csv.writer(file).writerows([*writer.row(), "Accounting", "0.0"] for _ in range(size))
         started = time.process_time()
-        prepared = Preparation()
+        prepared = Preparation(memory << 20)
         prepared.add("train", read_source(folder, "train"))
         result = {"rows": size, "read_s": time.process_time() - started, "read_mb": peak_mb()}
         started = time.process_time()
@@ -199,21 +200,48 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def prepare(folder: Path, files: dict[str, str]) -> dict[str, float]:
-    """Seconds and peak memory (MB) of `koalign prepare`, as its manifest has them."""
+def prepare(folder: Path, files: dict[str, str], memory: int) -> dict[str, float]:
+    """What `koalign prepare` takes: seconds, CPU seconds, and MB of memory, temporary files, its folder."""
     shutil.copytree(ASSETS / "tiny-ko", folder / "model")  # its own context is 512 tokens
     config = json.loads((folder / "model" / "config.json").read_text(encoding="utf-8"))
     config["max_position_embeddings"] = 4096
     (folder / "model" / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    settings = {"model.path": "./model", "data.leaks": "drop"}
+    settings = {"model.path": "./model", "data.leaks": "drop", "data.memory_mb": memory}
     settings |= {"data.train": files["train"], "data.dev": "[]", "data.test": files["evaluated"]}
     settings |= {"data.hints": "null"}
     program = "from koalign.cli.app import main; main()"
     options = [word for key, value in settings.items() for word in ("-s", f"{key}={value}")]
     command = [sys.executable, "-c", program, "prepare", "--run-dir", "run", *options]
-    subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL, check=True)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    temporary = 0
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            temporary = max(temporary, removed_files(process.pid))
+            time.sleep(0.5)
+    if process.returncode:
+        raise SystemExit(process.returncode)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     manifest = json.loads((folder / "run" / "prepare" / "manifest.json").read_text("utf-8"))
-    return {"prepare_s": manifest["seconds"], "prepare_mb": manifest["peak_memory_mb"]}
+    made = sum(path.stat().st_size for path in (folder / "run" / "prepare").iterdir())
+    return {
+        "prepare_s": manifest["seconds"],
+        "cpu_s": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
+        "prepare_mb": manifest["peak_memory_mb"],
+        "temporary_mb": temporary / 1e6,
+        "folder_mb": made / 1e6,
+    }
+
+
+def removed_files(process: int) -> int:
+    """Bytes of the open files of a process that have no name any more (Linux)."""
+    size = 0
+    for link in Path(f"/proc/{process}/fd").glob("*"):
+        try:
+            if os.readlink(link).endswith(" (deleted)"):
+                size += link.stat().st_size
+        except OSError:  # closed meanwhile
+            continue
+    return size
 
 
 def main() -> None:
@@ -224,21 +252,30 @@ def main() -> None:
     parser.add_argument("--measure", type=Path, help="only this folder, in this process")
     parser.add_argument("--passages", type=int, help="rows on so many shared passages instead")
     parser.add_argument("--letters", type=int, default=1000, help="of a shared passage")
+    parser.add_argument("--linear", action="store_true", help="koalign prepare alone")
     parser.add_argument("--duplicates", action="store_true", help="reading and duplicates alone")
+    parser.add_argument("--memory", type=int, default=2048, help="data.memory_mb")
     args = parser.parse_args()
     if args.duplicates and len(args.sizes) == 1:
-        print(json.dumps(read_and_compare(*args.sizes)), flush=True)
+        print(json.dumps(read_and_compare(*args.sizes, args.memory)), flush=True)
         return
     if args.duplicates:
         for size in args.sizes:  # a peak is one of a process
             command = [sys.executable, __file__, "--duplicates", "--sizes", str(size)]
-            subprocess.run(command, check=True)
+            subprocess.run([*command, "--memory", str(args.memory)], check=True)
+        return
+    if args.linear:
+        for size in args.sizes:
+            with tempfile.TemporaryDirectory() as folder:
+                write(Path(folder), size, args.evaluated)
+                row = prepare(Path(folder), FILES, args.memory)
+                print(json.dumps({"rows": size, **row}), flush=True)
         return
     if args.passages:
         for size in args.sizes:
             with tempfile.TemporaryDirectory() as folder:
                 files = write_shared(Path(folder), size, args.passages, args.letters)
-                print(json.dumps({"rows": size, **prepare(Path(folder), files)}))
+                print(json.dumps({"rows": size, **prepare(Path(folder), files, args.memory)}))
         return
     if args.measure:
         print(json.dumps(measure(args.measure)))
@@ -249,7 +286,7 @@ def main() -> None:
             write(Path(folder), size, args.evaluated)
             command = [sys.executable, __file__, "--measure", folder]
             done = subprocess.run(command, stdout=subprocess.PIPE, check=True, encoding="utf-8")
-            results[size] = json.loads(done.stdout) | prepare(Path(folder), FILES)
+            results[size] = json.loads(done.stdout) | prepare(Path(folder), FILES, args.memory)
     if args.json:
         print(json.dumps(results))
         return

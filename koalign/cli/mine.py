@@ -81,6 +81,7 @@ def mine(
     if predictions is not None and problems is None:
         raise KoalignError(f"{predictions}: name the file that was evaluated with --problems")
 
+    from koalign.cli.plan import refuse_without_room
     from koalign.config.files import load_config
     from koalign.jsonl import write_json, write_jsonl
     from koalign.locking import locked
@@ -88,7 +89,13 @@ def mine(
     from koalign.reports.mistakes import print_mined
     from koalign.reports.views import describe
     from koalign.stages import sft
-    from koalign.stages.mine import cross_fit, judged, open_embedding, read_folds
+    from koalign.stages.mine import (
+        cross_fit,
+        folds_folder,
+        judged,
+        open_embedding,
+        read_folds,
+    )
     from koalign.stages.pipeline import stages_of
 
     vectors = open_embedding(embedding)
@@ -99,6 +106,8 @@ def mine(
     else:
         config = read_config(files, settings)
         with locked(run_dir):
+            home = folds_folder(run_dir, folds or FOLDS)
+            refuse_without_room([sft.STAGE], config, home, force)
             execute_each(stages_of("prepare", config), config, run_dir, force)
             for made, ran in cross_fit(config, run_dir, folds or FOLDS, sft.STAGE, force):
                 say(describe(made, ran))

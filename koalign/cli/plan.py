@@ -147,6 +147,32 @@ def refuse_findings(
         say(f"nothing stops this run; to do: {', '.join(to_do) or 'nothing'}")
 
 
+def refuse_without_room(
+    stages: Sequence[Stage], config: Config, run_dir: Path, force: bool
+) -> None:
+    """Raises KoalignError where one of the stages trains, and the memory here cannot take its base.
+
+    On a Ray cluster the bases wait in other machines.
+    """
+    from koalign.manifests import read_manifest
+
+    training = config.training
+    to_do = any(
+        "training" in stage.sections and (force or read_manifest(run_dir / stage.name) is None)
+        for stage in stages
+    )
+    if (
+        training.shard == "fsdp-offload"
+        and training.launcher != "ray"
+        and config.engine.backend != "scripted"
+        and to_do
+    ):
+        from koalign.planning.changes import refuse_offload_without_room
+        from koalign.planning.shape import read_shape
+
+        refuse_offload_without_room(config, read_shape(config.model))
+
+
 def refuse(found: Sequence[str]) -> None:
     """Raises KoalignError for findings, which are listed where there are several."""
     found = list(dict.fromkeys(found))

@@ -141,12 +141,13 @@ def execute_each(
 
     Where no hint passes its screens, an evaluation at the end is of the steps before.
     """
-    from koalign.cli.plan import refuse
+    from koalign.cli.plan import refuse, refuse_without_room
     from koalign.preflight import data_findings
     from koalign.reports.views import describe
     from koalign.run import execute
     from koalign.stages.pipeline import without_hints, without_pairs
 
+    refuse_without_room(stages, config, run_dir, force)
     for number, stage in enumerate(stages, start=1):
         title = f"{seed}stage {number} of {len(stages)}: {stage.name}"
         made, ran = execute(stage, config, run_dir, force, partial(say, title))

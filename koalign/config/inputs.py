@@ -129,15 +129,15 @@ class Source(Section):
 
 
 def _listed(value: Any) -> Any:
-    if value is None:
-        return ()
-    return [value] if isinstance(value, str | dict) else value
+    return () if value is None else [value] if isinstance(value, str | dict) else value
 
 
 Sources = Annotated[tuple[Source, ...], BeforeValidator(_listed)]
 
 
 class Data(Section):
+    same_result: ClassVar[frozenset[str]] = frozenset({"memory_mb"})
+
     train: Sources = Field(min_length=1)
     """Problems with answers, and rankings: a path, or a list of `{path, format, split}`."""
     dev: Sources = ()
@@ -156,6 +156,8 @@ class Data(Section):
     """What to do where something trained on stands in dev or test: stop, or drop it from training."""
     leak_overlap: float = Field(default=0.8, gt=0, le=1)
     """Share of common character 13-grams from which on two problems are one."""
+    memory_mb: int = Field(default=2048, ge=64)
+    """Megabytes that `prepare` holds to find duplicates and leaks; more waits in temporary files."""
 
 
 class Prompt(Section):

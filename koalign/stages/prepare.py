@@ -6,6 +6,7 @@ tokens: in this order. Every dropped row is a line of dropped.jsonl.
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -44,7 +45,7 @@ READ_BACK = 200
 def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     renderer = open_renderer(config.prompt)
     base, tokenizer = describe_base(config.engine, config.model)
-    prepared = Preparation()
+    prepared = Preparation(config.data.memory_mb << 20)
     sources = [
         _read(prepared, name, source) for name in SPLITS for source in getattr(config.data, name)
     ]
@@ -190,9 +191,9 @@ def _guard(prepared: Preparation, overlap: float, stop: bool, out: Path) -> list
 
 def _measure(
     prepared: Preparation, renderer: Renderer, tokenizer: Any, context: int
-) -> dict[str, list[int]]:
+) -> dict[str, Sequence[int]]:
     """Tokens of every problem's prompt and longest target; drops training problems over the context."""
-    lengths = {}
+    lengths: dict[str, Sequence[int]] = {}
     for name in SPLITS:
         problems = prepared.splits[name]
         counted = _lengths(renderer, tokenizer, problems)
@@ -204,7 +205,7 @@ def _measure(
                 f"context is {context}; raise model.max_length or remove the problem"
             )
         prepared.keep(name, "longer_than_context", fits)
-        lengths[name] = counted[fits].tolist()
+        lengths[name] = array("q", counted[fits].tobytes())  # 8 bytes a row
     return lengths
 
 

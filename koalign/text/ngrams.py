@@ -14,9 +14,7 @@ from koalign.text.korean import fold
 
 BATCH = 4096
 """Texts that are worked on at once: what bounds the memory."""
-HELD = 1 << 26
-"""Letters whose n-grams, 8 bytes each, are held in memory; those of more are computed when asked for."""
-PAIRS = 1 << 22
+PAIRS = 1 << 20
 """Pairs of texts that are listed at once."""
 COMMON = 20
 """An n-gram that more texts hold is of a template, not of one text. A passage has six questions."""
@@ -69,6 +67,11 @@ class Postings:
 
         The rows here are ascending by text.
         """
+        for here, there in self.blocks_of_pairs(others):
+            yield from zip(here.tolist(), there.tolist(), strict=True)
+
+    def blocks_of_pairs(self, others: Postings) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The same as two columns, about PAIRS at a time."""
         span = int(others.texts.max(initial=0)) + 1
         for rows in _blocks(self.texts, np.ones(len(self.texts), np.int64)):
             texts, order = self.texts[rows], np.argsort(self.hashes[rows])
@@ -80,22 +83,17 @@ class Postings:
             for block in _blocks(texts, counts):
                 met = others.texts[_ranges(first[block], counts[block])]
                 pairs = np.unique(np.repeat(texts[block], counts[block]) * span + met)
-                here, there = np.divmod(pairs, span)
-                yield from zip(here.tolist(), there.tolist(), strict=True)
-
-    def by_text(self) -> Postings:
-        """The same rows, ascending by text."""
-        return self.where(np.argsort(self.texts, kind="stable"))
+                yield np.divmod(pairs, span)
 
     def of(self, numbers: np.ndarray) -> Postings:
         """The same rows with these numbers in the place of 0, 1, …"""
         return Postings(self.hashes, numbers[self.texts])
 
-    def first_of_each(self) -> tuple[Postings, Postings]:
-        """Of each n-gram the first COMMON rows, and the others; both by hash."""
+    def first_of_each(self, most: int = COMMON) -> tuple[Postings, Postings]:
+        """Of each n-gram the first rows, at most so many, and the others; both by hash."""
         rows = self.by_hash()
         rank = np.arange(len(rows.hashes)) - np.searchsorted(rows.hashes, rows.hashes, "left")
-        return rows.where(rank < COMMON), rows.where(rank >= COMMON)
+        return rows.where(rank < most), rows.where(rank >= most)
 
     def where(self, rows: np.ndarray) -> Postings:
         """These rows, by number or by mark."""
@@ -103,14 +101,20 @@ class Postings:
 
 
 class Texts:
-    """The n-grams of many texts: held in memory up to HELD letters, else computed when asked for."""
+    """The n-grams of many texts: held if that takes at most `held` bytes, else computed when asked for."""
 
     def __init__(
-        self, size: int, text: Callable[[int], str], n: int, fold: Callable[[str], str] = fold
+        self,
+        size: int,
+        text: Callable[[int], str],
+        n: int,
+        held: int,
+        fold: Callable[[str], str] = fold,
     ) -> None:
         self.size, self._text, self._n, self._fold = size, text, n, fold
         letters = sum(len(text(number)) for number in range(size))
-        self._held = self._compute(range(size)) if letters <= HELD else None
+        # 8 bytes a letter, and twice that while they are made.
+        self._held = self._compute(range(size)) if 16 * letters <= held else None
         self._get = lru_cache(COMMON)(lambda number: self._compute([number])[0])
 
     def __getitem__(self, number: int) -> np.ndarray:
@@ -118,12 +122,18 @@ class Texts:
 
     def select(self, numbers: np.ndarray) -> NGrams:
         """The n-grams of these texts, in this order."""
-        return self._compute(numbers.tolist()) if self._held is None else self._held.select(numbers)
+        if self._held is not None:
+            return self._held.select(numbers)
+        each, places = np.unique(numbers, return_inverse=True)
+        return self._compute(each.tolist()).select(places)
 
-    def batches(self) -> Iterator[tuple[np.ndarray, NGrams]]:
-        """The numbers and the n-grams of BATCH texts at a time."""
-        for start in range(0, self.size, BATCH):
-            numbers = np.arange(start, min(start + BATCH, self.size))
+    def batches(
+        self, first: int = 0, end: int | None = None
+    ) -> Iterator[tuple[np.ndarray, NGrams]]:
+        """The numbers and the n-grams of BATCH texts at a time, from the first on."""
+        end = self.size if end is None else end
+        for start in range(first, end, BATCH):
+            numbers = np.arange(start, min(start + BATCH, end))
             yield numbers, self.select(numbers)
 
     def _compute(self, numbers: Sequence[int]) -> NGrams:

@@ -19,6 +19,7 @@ from koalign.data.preparing.duplicates import (
     question_text,
     unordered_content,
 )
+from koalign.data.preparing.joins import MEMORY
 from koalign.records import Problem
 from koalign.text import ngrams as similarity
 from koalign.text.korean import fold
@@ -211,8 +212,12 @@ SHORT_PROBLEMS = st.builds(
 )
 
 
-@given(st.lists(SHORT_PROBLEMS, max_size=12), st.sampled_from((0.5, 0.8, 1.0)))
-def test_near_duplicates_are_those_that_comparing_every_pair_finds(rows, threshold):
+@given(
+    st.lists(SHORT_PROBLEMS, max_size=12),
+    st.sampled_from((0.5, 0.8, 1.0)),
+    st.sampled_from((MEMORY, 1 << 10)),
+)
+def test_near_duplicates_are_those_that_comparing_every_pair_finds(rows, threshold, memory):
     def grams(problem: Problem) -> set[str]:
         return ngram_set(question_text(problem), 5)
 
@@ -247,7 +252,7 @@ def test_near_duplicates_are_those_that_comparing_every_pair_finds(rows, thresho
             kept.append(index)
         else:
             expected.append((index, like))
-    assert [(one.index, one.kept) for one in find_duplicates(rows, threshold)] == expected
+    assert [(one.index, one.kept) for one in find_duplicates(rows, threshold, memory)] == expected
 
 
 def test_the_size_of_a_batch_changes_nothing(monkeypatch):
@@ -274,10 +279,9 @@ def test_texts_have_the_ngrams_of_their_letters(texts, n):
             assert len(shared) == len(one & other)
 
 
-@pytest.mark.parametrize("held", [duplicates.BATCH, 0])
-def test_pairs_that_are_compared_grow_with_the_rows_whatever_text_they_share(monkeypatch, held):
+@pytest.mark.parametrize("memory", [MEMORY, 1 << 16])
+def test_pairs_that_are_compared_grow_with_the_rows_whatever_text_they_share(monkeypatch, memory):
     """A ratio of work, not of seconds."""
-    monkeypatch.setattr(similarity, "HELD", held and similarity.HELD)
     compared = []
     real = duplicates.contained
     monkeypatch.setattr(duplicates, "contained", lambda *texts: compared.append(1) or real(*texts))
@@ -287,7 +291,7 @@ def test_pairs_that_are_compared_grow_with_the_rows_whatever_text_they_share(mon
         rows = [
             problem(question=f"{PASSAGE * 6} {chr(0xAC00 + 13 * n) * 9} 글") for n in range(size)
         ]
-        find_duplicates(rows, 0.9)
+        find_duplicates(rows, 0.9, memory)
         work.append(len(compared) + size)
     assert work[1] <= 2.5 * work[0]
 

@@ -12,6 +12,7 @@ from koalign.data.formats.documents import open_documents
 from koalign.data.formats.read import read
 from koalign.data.preparing import leaks
 from koalign.data.preparing.duplicates import content, question_text, unordered_content
+from koalign.data.preparing.joins import MEMORY
 from koalign.data.preparing.leaks import Leak, find_leaks, texts_leak
 from koalign.data.preparing.wholes import MINIMUM
 from koalign.records import Problem
@@ -217,10 +218,11 @@ def test_leaks_are_those_that_comparing_every_pair_finds(trained, evaluated, ove
         if found:
             kind, amount, other = min(found)
             expected.append(Leak(number, other, order[kind], -amount))
-    assert find_leaks(trained, evaluated, overlap) == expected
+    for memory in (MEMORY, 1 << 10):
+        assert find_leaks(trained, evaluated, overlap, memory) == expected
 
 
-def test_the_size_of_a_batch_changes_nothing(monkeypatch):
+def test_the_sizes_of_batches_and_parts_change_nothing(monkeypatch):
     evaluated = [
         problem(),
         problem(passage=PASSAGE),
@@ -235,7 +237,9 @@ def test_the_size_of_a_batch_changes_nothing(monkeypatch):
     assert len(whole[1]) == 2
     monkeypatch.setattr(leaks, "BATCH", 2)
     monkeypatch.setattr(similarity, "BATCH", 3)
-    assert (find_leaks(trained, evaluated), texts_leak(texts, evaluated)) == whole
+    for memory in (MEMORY, 1 << 10):  # the second: a part for each evaluated problem
+        assert find_leaks(trained, evaluated, memory=memory) == whole[0]
+        assert texts_leak(texts, evaluated, memory=memory) == whole[1]
 
 
 @pytest.mark.parametrize("line", ["{} {}", "({}) {}", "{}번 - {}", "*{}* {}\n"])

@@ -4,7 +4,6 @@ import importlib.util
 import os
 import re
 import shlex
-import shutil
 import signal
 import socket
 import subprocess
@@ -19,7 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 from support.command import ROOT, RUN, koalign
-from support.kills import content, kill_when, lines_in, small_run
+from support.kills import content, kill_when, lines_in, run_and_its_samples
 from support.problems import exam
 from support.training import MODEL, RENDERER, base_of_tests, trained_adapter
 
@@ -124,14 +123,7 @@ def test_two_actors_with_vllm_give_its_bytes(adapters, tmp_path):
 
 
 def test_a_killed_driver_and_a_killed_actor_lose_nothing(cluster, tmp_path):
-    folder = small_run(
-        tmp_path / "run", {"train": 48, "dev": 8, "test": 4},
-        engine={"backend": "hf", "batch_size": 8}, sft={"epochs": 1, "batch_size": 8},
-        sample={"n": 4, "temperature": 1.0, "top_p": 1.0, "max_tokens": 24},
-    )  # fmt: skip
-    koalign("sft", cwd=folder, code=0)
-    shutil.copytree(folder, tmp_path / "whole")
-    koalign("dpo-pairs", cwd=tmp_path / "whole", code=0)
+    folder, whole = run_and_its_samples(tmp_path)
     spread = {"backend": "ray", "ray.engine": "hf", "ray.address": cluster, "ray.actors": 2}
     command = ["dpo-pairs", *(x for k, v in spread.items() for x in ("-s", f"engine.{k}={v}"))]
     written = lines_in(f"{RUN}/samples/samples.jsonl")
@@ -144,7 +136,7 @@ def test_a_killed_driver_and_a_killed_actor_lose_nothing(cluster, tmp_path):
     killed.join()
     assert "ray lost an actor; another does its work again" in done.stderr
     for name in ("samples", "pairs"):
-        ours, theirs = (content(place / RUN / name) for place in (folder, tmp_path / "whole"))
+        ours, theirs = (content(place / RUN / name) for place in (folder, whole))
         assert ours | {"manifest.json": b""} == theirs | {"manifest.json": b""}
 
 

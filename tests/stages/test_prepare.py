@@ -51,9 +51,10 @@ def test_the_first_so_many_training_problems_are_a_fair_sample_of_all_sources(sc
 
 def test_the_same_sources_give_the_same_bytes(scripted):
     prepare()
-    prepare("--run-dir", "again")
+    prepare("--run-dir", "again", "-s", "data.memory_mb=64")
     for name in ("train.jsonl", "test.jsonl", "report.json", "leaks.json"):
         assert (OUT / name).read_bytes() == (Path("again/prepare") / name).read_bytes()
+    assert "nothing to do" in prepare("-s", "data.memory_mb=64").stdout
 
 
 def test_a_source_is_found_by_its_name_in_nfc_and_odd_characters_are_told(scripted):

@@ -142,3 +142,22 @@ def test_rankings_cannot_be_solved(scripted):
     write_lines(Path("pref.jsonl"), [{"prompt": "답은?", "chosen": "2", "rejected": "4"}])
     done = koalign("solve", "--adapters", "sft", "pref.jsonl", "-o", "o.jsonl", code=2)
     assert "holds rankings" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command", ["sft", "dpo-pairs", "dpo", "abstractions", "mine -o out.jsonl"]
+)
+def test_an_offload_without_room_is_refused_by_every_command_that_trains(scripted, command):
+    sizes = {"hidden_size": 2**17, "intermediate_size": 2**19, "num_hidden_layers": 1000}
+    sizes |= {"num_attention_heads": 1024, "vocab_size": 1000, "max_position_embeddings": 4096}
+    Path("huge").mkdir()
+    Path("huge/config.json").write_text(json.dumps({"model_type": "llama", **sizes}), "utf-8")
+    settings = (
+        "model.path=huge",
+        "engine.backend=hf",
+        "engine.script=null",
+        "training.shard=fsdp-offload",
+    )
+    done = koalign(*command.split(), *(word for key in settings for word in ("-s", key)), code=2)
+    assert "fsdp-offload loads" in done.stderr and "take fsdp on more GPUs" in done.stderr
+    assert not (RUN / "prepare").exists()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 from support.command import KOALIGN, RUN, koalign
-from support.kills import content, kill_when, lines_in, small_run
+from support.kills import content, kill_when, lines_in, run_and_its_samples
 
 from koalign.parts import Shard
 from koalign.records import KoalignError
@@ -198,18 +198,11 @@ def test_the_test_split_is_solved_in_parts(ran):
 @pytest.mark.slow
 def test_eight_shards_of_a_model_one_of_them_killed_are_the_bytes_of_none(tmp_path):
     """Floats too: a shard draws whole batches, cut as without shards."""
-    folder = small_run(
-        tmp_path / "run", {"train": 48, "dev": 8, "test": 4},
-        engine={"backend": "hf", "batch_size": 8}, sft={"epochs": 1, "batch_size": 8},
-        sample={"n": 4, "temperature": 1.0, "top_p": 1.0, "max_tokens": 24},
-    )  # fmt: skip
-    koalign("sft", cwd=folder, code=0)
-    shutil.copytree(folder, tmp_path / "whole")
-    koalign("dpo-pairs", cwd=tmp_path / "whole", code=0)
+    folder, whole = run_and_its_samples(tmp_path)
     own = f"{PARTS}/3-of-8/samples.jsonl"
     kill_when(["dpo-pairs", "--shard", "3/8"], folder, lambda: lines_in(own)(folder) >= 8)
     assert 0 < lines_in(own)(folder) < 24
     drawn(["dpo-pairs"], 8, cwd=folder)
     koalign("dpo-pairs", cwd=folder, code=0)
     for name in ("samples/samples.jsonl", "samples/prompts.jsonl", "pairs/pairs.jsonl"):
-        assert content(folder / RUN / name) == content(tmp_path / "whole" / RUN / name)
+        assert content(folder / RUN / name) == content(whole / RUN / name)

@@ -1,5 +1,6 @@
 """A small real run; kill a koalign command at a chosen moment, and compare what is left byte by byte."""
 
+import shutil
 import signal
 import subprocess
 import time
@@ -9,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from koalign.jsonl import write_jsonl
-from support.command import KOALIGN
+from support.command import KOALIGN, koalign
 from support.problems import exam
 
 
@@ -22,6 +23,20 @@ def small_run(folder: Path, problems: dict[str, int], **sections: object) -> Pat
     config = {"model": {"path": "builtin:tiny-ko"}, "data": data, "engine": {"backend": "hf"}}
     (folder / "koalign.yaml").write_text(yaml.safe_dump(config | sections), encoding="utf-8")
     return folder
+
+
+def run_and_its_samples(folder: Path) -> tuple[Path, Path]:
+    """A run of the built-in model after `koalign sft`, and a copy of it after `koalign dpo-pairs`."""
+    run, whole = folder / "run", folder / "whole"
+    small_run(
+        run, {"train": 48, "dev": 8, "test": 4},
+        engine={"backend": "hf", "batch_size": 8}, sft={"epochs": 1, "batch_size": 8},
+        sample={"n": 4, "temperature": 1.0, "top_p": 1.0, "max_tokens": 24},
+    )  # fmt: skip
+    koalign("sft", cwd=run, code=0)
+    shutil.copytree(run, whole)
+    koalign("dpo-pairs", cwd=whole, code=0)
+    return run, whole
 
 
 def lines_in(pattern: str) -> Callable[[Path], int]:

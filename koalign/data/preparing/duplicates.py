@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 
+from koalign.data.preparing.joins import MEMORY, WORKED, Runs, Shelves
 from koalign.data.spool import View, firsts
 from koalign.records import Problem, content_hash
 from koalign.text.korean import fold_width, fold_words
@@ -24,7 +25,6 @@ from koalign.text.ngrams import (
     contained,
     enough,
     holds,
-    in_a_row,
     jaccard,
     joined,
     rarest,
@@ -79,8 +79,10 @@ def question_text(problem: Problem) -> str:
     return " ".join((problem.box, problem.question, *_in_any_order(problem.choices)))
 
 
-def find_duplicates(problems: Sequence[Problem], threshold: float) -> list[Duplicate]:
-    """The rows that an earlier row makes superfluous, ascending.
+def find_duplicates(
+    problems: Sequence[Problem], threshold: float, memory: int = MEMORY
+) -> list[Duplicate]:
+    """The rows that an earlier row makes superfluous, ascending; the same whatever the memory (bytes).
 
     Problems are near duplicates if box, question and choices are alike and the passages are alike: of
     both the Jaccard similarity of the character 5-grams is at least `threshold`; 0.9 keeps apart what
@@ -91,7 +93,7 @@ def find_duplicates(problems: Sequence[Problem], threshold: float) -> list[Dupli
     """
     keys = (int(unordered_content(problem), 16) for problem in problems)
     first_of = firsts(np.fromiter(keys, np.uint64, len(problems)))
-    near = _near(problems, np.unique(first_of), threshold)
+    near = _near(problems, np.unique(first_of), threshold, memory)
     unlike = first_of != np.arange(len(problems))
     duplicates = []
     for index in np.flatnonzero(unlike | np.isin(first_of, [*near])).tolist():
@@ -108,34 +110,53 @@ def find_duplicates(problems: Sequence[Problem], threshold: float) -> list[Dupli
 
 
 def _near(
-    problems: Sequence[Problem], rows: np.ndarray, threshold: float
+    problems: Sequence[Problem], rows: np.ndarray, threshold: float, memory: int
 ) -> dict[int, tuple[int, float]]:
     """Those of the rows, no two of them equal, that are near an earlier one -> that one, similarity."""
     own = View(problems.__getitem__, rows)
     first_with = firsts(np.fromiter((hash(p.passage) for p in own), np.int64, len(own)))
     distinct = np.unique(first_with)
     passage_of = np.searchsorted(distinct, first_with)
-    contents = Texts(len(own), lambda number: question_text(own[number]), _N, fold_words)
-    passages = Texts(len(distinct), lambda n: own[int(distinct[n])].passage, _N, fold_words)
+    contents = Texts(
+        len(own), lambda number: question_text(own[number]), _N, memory // 4, fold_words
+    )
+    passages = Texts(
+        len(distinct), lambda n: own[int(distinct[n])].passage, _N, memory // 4, fold_words
+    )
     end = lru_cache(BATCH)(lambda row: _end(problems[row]))
     decisive = lru_cache(BATCH)(lambda row: _decisive(problems[row]))
     near: dict[int, tuple[int, float]] = {}
-    for one, other in _candidates(own, contents, passages, passage_of, threshold):
-        if other < one:
-            row, kept = int(rows[one]), int(rows[other])
-            if row in near or kept in near:
-                continue
-            similarity = jaccard(contents[one], contents[other])  # the cheapest first
-            if (
-                similarity >= threshold
-                and contained(end(row), contents[other]) >= threshold
-                and jaccard(passages[passage_of[one]], passages[passage_of[other]]) >= threshold
-                and contained(end(kept), contents[one]) >= threshold
-                and decisive(row) == decisive(kept)
-                and not _conflict(problems[row], problems[kept])  # two golds, two problems
-            ):
-                near[row] = kept, similarity
+    for one, text, other, earlier in _compared(
+        _candidates(own, contents, passages, passage_of, threshold, memory), contents
+    ):
+        row, kept = int(rows[one]), int(rows[other])
+        if row in near or kept in near:
+            continue
+        similarity = jaccard(text, earlier)  # the cheapest first
+        if (
+            similarity >= threshold
+            and contained(end(row), earlier) >= threshold
+            and jaccard(passages[passage_of[one]], passages[passage_of[other]]) >= threshold
+            and contained(end(kept), text) >= threshold
+            and decisive(row) == decisive(kept)
+            and not _conflict(problems[row], problems[kept])  # two golds, two problems
+        ):
+            near[row] = kept, similarity
     return near
+
+
+def _compared(
+    pairs: Iterable[tuple[np.ndarray, np.ndarray]], contents: Texts
+) -> Iterator[tuple[int, np.ndarray, int, np.ndarray]]:
+    """Both rows of each pair, each with its n-grams; those of a batch of pairs are computed together."""
+    for all_ones, all_others in pairs:
+        for start in range(0, len(all_ones), BATCH):
+            both = np.stack((all_ones, all_others))[:, start : start + BATCH]
+            texts, places = np.unique(both, return_inverse=True)
+            ngrams = contents.select(texts)
+            columns = *both.tolist(), *places.reshape(both.shape).tolist()
+            for one, other, place, other_place in zip(*columns, strict=True):
+                yield one, ngrams[place], other, ngrams[other_place]
 
 
 def _candidates(
@@ -144,8 +165,9 @@ def _candidates(
     passages: Texts,
     passage_of: np.ndarray,
     threshold: float,
-) -> Iterator[tuple[int, int]]:
-    """The pairs of rows that may be near, ascending; few, whatever text many rows share.
+    memory: int,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The pairs of a row and an earlier one that may be near, ascending; few, whatever text rows share.
 
     What is alike in both parts is alike in both together, so their rarest n-grams meet. Where more
     than COMMON rows hold one of these, the end of a row looks for its rarest n-grams in the contents
@@ -156,49 +178,70 @@ def _candidates(
         for numbers, ngrams in contents.batches():
             yield numbers, joined(ngrams, passages.select(passage_of[numbers]))
 
-    counts = rarity(ngrams for _, ngrams in together())
-    met = np.zeros_like(counts)
-    prefixes, crowded = [], []
-    for numbers, ngrams in together():
-        prefix = rarest(ngrams, counts, enough(ngrams.sizes, threshold)).of(numbers)
-        places = bucket(prefix.hashes)
-        light = met[places] < COMMON
-        met += np.bincount(places, minlength=len(met))
-        prefixes.append(prefix.where(light))
-        crowded.append(prefix.texts[~light])
-    queries = in_a_row(prefixes)
-    index, more = queries.first_of_each()
-    crowded.append(more.texts)
-    rows = np.unique(np.concatenate(crowded))
+    size = prefix_size = 0
 
-    ends = []
-    for start in range(0, len(rows), BATCH):
-        numbers = rows[start : start + BATCH]
+    def counted() -> Iterator[NGrams]:
+        nonlocal size, prefix_size
+        for _, ngrams in together():
+            size += len(ngrams.hashes)
+            prefix_size += int(enough(ngrams.sizes, threshold).sum())
+            yield ngrams
+
+    counts = rarity(counted())
+    prefixes = _shelves(prefix_size, memory)
+    for numbers, ngrams in together():
+        prefixes.add(rarest(ngrams, counts, enough(ngrams.sizes, threshold)).of(numbers))
+    crowded = np.zeros(len(problems), bool)
+    for rows in prefixes:
+        crowded[rows.first_of_each()[1].texts] = True
+
+    asking = np.flatnonzero(crowded)
+    asked, holders = (_shelves(size if len(asking) else 0, memory) for _ in range(2))
+    wanted = np.zeros_like(counts, bool)
+    for start in range(0, len(asking), BATCH):
+        numbers = asking[start : start + BATCH]
         ngrams = character_ngrams(
             [_end_text(problems[row]) for row in numbers.tolist()], _N, fold_words
         )
-        ends.append(rarest(ngrams, counts, enough(ngrams.sizes, threshold)).of(numbers))
-    asked = in_a_row(ends)
-    wanted = np.unique(asked.hashes)
-    holders = [
-        here.where(holds(here.hashes, wanted))
-        for here in (ngrams.postings.of(numbers) for numbers, ngrams in contents.batches())
-    ]
-    found, more = in_a_row(holders).first_of_each()
-    bounded = np.unique(asked.texts[holds(asked.hashes, np.unique(more.hashes))])
-    if len(bounded):
+        ends = rarest(ngrams, counts, enough(ngrams.sizes, threshold)).of(numbers)
+        wanted[bucket(ends.hashes)] = True
+        asked.add(ends)
+    for numbers, ngrams in contents.batches() if len(asking) else ():
+        here = ngrams.postings.of(numbers)
+        # Of a batch no more than are looked at; one more says that there are others.
+        holders.add(here.where(wanted[bucket(here.hashes)]).first_of_each(COMMON + 1)[0])
+    asks, bounded = np.zeros((2, len(problems)), bool)
+    runs = Runs(memory // 8)
+    for queries, rows in zip(asked, holders, strict=True):
+        found, more = rows.where(holds(rows.hashes, np.unique(queries.hashes))).first_of_each()
+        asks[queries.texts] = True
+        bounded[queries.texts[holds(queries.hashes, more.hashes)]] = True
+        runs.add(_earlier(queries, found, len(problems)))
+    if bounded.any():
         say(
-            f"{len(bounded)} rows end like more than {COMMON} others: compared with the first {COMMON} "
+            f"{bounded.sum()} rows end like more than {COMMON} others: compared with the first {COMMON} "
             "and with those that share text of their own",
             err=True,
         )
     # What the ends find whole needs no other search.
-    settled = np.setdiff1d(asked.texts, bounded)
-    queries = queries.where(~holds(queries.texts, settled))
-    # The two searches are one, in which no n-gram of one meets those of the other.
-    queries = in_a_row([queries, Postings(~asked.hashes, asked.texts)])
-    index = in_a_row([index, Postings(~found.hashes, found.texts)])
-    return queries.by_text().meet(index.by_hash())
+    searched = ~asks | bounded
+    for rows in prefixes:
+        queries = rows.where(searched[rows.texts])
+        runs.add(_earlier(queries, rows.first_of_each()[0], len(problems)))
+    for keys in runs:
+        yield np.divmod(keys, len(problems))
+
+
+def _shelves(postings: int, memory: int) -> Shelves:
+    """Shelves for so many postings, of which one can be worked on in a fourth of the memory."""
+    return Shelves(1 + postings * WORKED // (memory // 4), memory // 16)
+
+
+def _earlier(queries: Postings, index: Postings, rows: int) -> Iterator[np.ndarray]:
+    """The pairs that meet, of a row and an earlier one, ascending, each as one number."""
+    for ones, others in queries.blocks_of_pairs(index):
+        before = others < ones
+        yield ones[before] * rows + others[before]
 
 
 def _content(problem: Problem, choices: Sequence[str], fold: Callable[[str], str]) -> str:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from functools import lru_cache
 
 import numpy as np
 
 from koalign.data.preparing.duplicates import (
     content,
     fold_passage,
-    question_text,
     unordered_content,
 )
-from koalign.data.preparing.wholes import MINIMUM, N, Wholes, short, whole
+from koalign.data.preparing.joins import MEMORY
+from koalign.data.preparing.sought import Kind, Quotable, make_template, seek
+from koalign.data.preparing.wholes import N, Wholes, short, whole
 from koalign.data.prompting.choices import split_choices
 from koalign.data.spool import View
 from koalign.records import Problem
@@ -23,27 +24,19 @@ from koalign.text.korean import fold_words
 from koalign.text.ngrams import (
     BATCH,
     COMMON,
-    NGrams,
-    Postings,
     Texts,
     character_ngrams,
-    common,
-    contained,
-    enough,
     holds,
     in_a_row,
     kept,
-    rarest,
-    rarity,
-    united,
 )
 from koalign.text.visible import say
-
-Kind = Literal["same", "reordered", "overlap", "passage", "group"]
 
 _LEAD = 100
 """Characters at the end of a text that may lead to its answer: blanks in a row take quadratic time."""
 _ASKED_LAST = re.compile(r"\s*(?:#+\s*)?(?:정답|답|Answer)\s*[:：]?\s*\Z")
+OF_A_LETTER = 64
+"""Bytes that a letter of what is evaluated takes while it is looked for."""
 _WORST_FIRST: tuple[Kind, ...] = ("same", "reordered", "overlap", "passage", "group")
 
 
@@ -61,21 +54,24 @@ class Leak:
 
 
 def find_leaks(
-    trained: Sequence[Problem], evaluated: Sequence[Problem], overlap: float = 0.8
+    trained: Sequence[Problem],
+    evaluated: Sequence[Problem],
+    overlap: float = 0.8,
+    memory: int = MEMORY,
 ) -> list[Leak]:
     """The worst leak of each problem trained on, where it has one; ascending. Answers play no part.
 
     A problem without choices may hold one with choices in its text, as instruction data does: it is
-    looked at as what its text holds, too. For the rest see `_find`.
+    looked at as what its text holds, too. The same whatever the memory (bytes): where it does not do for
+    all that is evaluated, that is looked for in parts. For the rest see `_find`.
     """
     of_passage = np.fromiter((hash(p.passage) for p in trained), np.int64, len(trained))
     order = np.argsort(of_passage, kind="stable")  # those of one passage together: it is read once
-    leaks = (
-        _find(_batches(View(trained.__getitem__, order)), evaluated, overlap) if evaluated else []
-    )
-    free = np.flatnonzero([not problem.choices for problem in trained])
+    by_passage = View(trained.__getitem__, order)
+    leaks = _find(lambda: _batches(by_passage), evaluated, overlap, memory) if evaluated else []
+    free = np.flatnonzero(np.fromiter((not p.choices for p in trained), bool, len(trained)))
     texts = View(lambda number: trained[number].question, free)
-    for leak in texts_leak(texts, evaluated, overlap):
+    for leak in texts_leak(texts, evaluated, overlap, memory):
         leaks.append(replace(leak, trained=int(free[leak.trained])))
     return _worst(leaks, overlap)
 
@@ -110,11 +106,12 @@ def _readings(problem: Problem) -> Iterator[Problem]:
 
 
 def _find(
-    batches: Iterable[tuple[Sequence[int], Sequence[Problem]]],
+    batches: Callable[[], Iterable[tuple[Sequence[int], Sequence[Problem]]]],
     evaluated: Sequence[Problem],
     overlap: float,
+    memory: int,
 ) -> list[Leak]:
-    """The worst leak of each problem trained on, where it has one. Answers play no part.
+    """The leaks of each problem trained on, the worst of each among them. Answers play no part.
 
     `batches`: numbers and problems.
 
@@ -123,42 +120,44 @@ def _find(
     a question leaks without its passage too, and with the passage inside the question. A text below
     MINIMUM is not; then problem and passage must be equal, if only in their letters.
     """
-    wholes = Texts(len(evaluated), lambda number: whole(evaluated[number]), N, fold_words)
-    template = _template(lambda: (ngrams for _, ngrams in wholes.batches()))
-    sought = _sought(evaluated, template, overlap)
-    sought_index = sought.queries.by_hash()
-    own = [
-        kept(ngrams, ~holds(ngrams.hashes, template.common)).postings.of(numbers)
-        for numbers, ngrams in wholes.batches()
-    ]
-    wholes_index = in_a_row(own).by_hash()
-    equal: dict[tuple[Kind, object], list[int]] = {}
-    for numbers, ngrams in wholes.batches():
-        for place, number in enumerate(numbers.tolist()):
-            for key in _keys(evaluated[number], short(ngrams[place])):
-                equal.setdefault(key, []).append(number)
-
-    shared = {k for k, numbers in equal.items() if k[0] == "passage" and len(numbers) > COMMON}
-    passed_over: set[tuple[Kind, object]] = set()
+    wholes = Texts(
+        len(evaluated), lambda number: whole(evaluated[number]), N, memory // 4, fold_words
+    )
+    template = make_template(lambda: (ngrams for _, ngrams in wholes.batches()))
+    shared = _shared_passages(evaluated)
+    passed_over: set[int] = set()
     leaks: list[Leak] = []
-    for rows, batch in batches:
-        parts = _sought(batch, template, overlap)
-        batch_wholes = Wholes(batch)
-        keys = [
-            (number, key)
-            for number, problem in enumerate(batch)
-            for key in _keys(problem, batch_wholes.short(number))
-            if key in equal
-        ]
-        passed_over |= shared.intersection(key for _, key in keys)
-        found = [Leak(n, equal[key][0], key[0], 1.0) for n, key in keys if key not in shared]
-        for part, number in parts.queries.meet(wholes_index):
-            share = parts.share(part, wholes[number])
-            found += [Leak(owner, number, parts.kinds[part], share) for owner in parts.owners[part]]
-        for number, part in batch_wholes.meet(sought_index):
-            share = sought.share(part, batch_wholes[number])
-            found.append(Leak(number, sought.owners[part][0], sought.kinds[part], share))
-        leaks += [replace(leak, trained=rows[leak.trained]) for leak in _worst(found, overlap)]
+    for part in _parts(evaluated, memory):
+        start = part.start
+        sought = seek(evaluated[part], template, overlap)
+        sought_index = sought.queries.by_hash()
+        own = []
+        equal: dict[tuple[Kind, object], int] = {}
+        for numbers, ngrams in wholes.batches(part.start, part.stop):
+            outside = ~holds(ngrams.hashes, template.common)
+            own.append(kept(ngrams, outside).postings.of(numbers))
+            for place, number in enumerate(numbers.tolist()):
+                for key in _keys(evaluated[number], short(ngrams[place])):
+                    equal.setdefault(key, number)
+        wholes_index = in_a_row(own).by_hash()
+        for rows, batch in batches():
+            parts = seek(batch, template, overlap)
+            batch_wholes = Wholes(batch)
+            found = []
+            for n, problem in enumerate(batch):
+                for key in _keys(problem, batch_wholes.short(n)):
+                    if key in equal and key[0] == "passage" and hash(key[1]) in shared:
+                        passed_over.add(hash(key[1]))
+                    elif key in equal:
+                        found.append(Leak(n, equal[key], key[0], 1.0))
+            for text, number in parts.queries.meet(wholes_index):
+                share = parts.share(text, wholes[number])
+                kind = parts.kinds[text]
+                found += [Leak(owner, number, kind, share) for owner in parts.owners[text]]
+            for n, text in batch_wholes.meet(sought_index):
+                share = sought.share(text, batch_wholes[n])
+                found.append(Leak(n, start + sought.owners[text][0], sought.kinds[text], share))
+            leaks += [replace(leak, trained=rows[leak.trained]) for leak in _worst(found, overlap)]
     if passed_over:
         say(
             f"leaks: {len(passed_over):,} passages of training stand under more than {COMMON} "
@@ -168,8 +167,30 @@ def _find(
     return leaks
 
 
+def _parts(evaluated: Sequence[Problem], memory: int) -> Iterator[slice]:
+    """Problems in a row, so many as can be looked for in half of the memory."""
+    start = letters = 0
+    for number, problem in enumerate(evaluated):
+        size = len(whole(problem))
+        if letters and (letters + size) * OF_A_LETTER > memory // 2:
+            yield slice(start, number)
+            start, letters = number, 0
+        letters += size
+    yield slice(start, len(evaluated))
+
+
+def _shared_passages(problems: Sequence[Problem]) -> set[int]:
+    """Of the folded passages that more than COMMON problems have, the hashes of this process."""
+    hashes = (hash(fold_passage(problem.passage)) for problem in problems)
+    each, counts = np.unique(np.fromiter(hashes, np.int64, len(problems)), return_counts=True)
+    return set(each[counts > COMMON].tolist())
+
+
 def texts_leak(
-    texts: Sequence[str], evaluated: Sequence[Problem], overlap: float = 0.8
+    texts: Sequence[str],
+    evaluated: Sequence[Problem],
+    overlap: float = 0.8,
+    memory: int = MEMORY,
 ) -> list[Leak]:
     """The worst leak of each free text (`trained` is its number), where it has one; ascending.
 
@@ -179,117 +200,30 @@ def texts_leak(
     """
     if not any(texts):
         return []
-    sought = _quotable(evaluated, overlap)
-    index = sought.queries.by_hash()
+    parts = [*_parts(evaluated, memory)]
+    quotable = lru_cache(1)(lambda part: Quotable(evaluated[parts[part]]))
+    template = make_template(
+        lambda: (g for part in range(len(parts)) for g in quotable(part).each())
+    )
     leaks: list[Leak] = []
-    for start in range(0, len(texts), BATCH):
-        ngrams = character_ngrams(texts[start : start + BATCH], N, fold_words)
-        found = []
-        for number, part in ngrams.postings.meet(index):
-            share = sought.share(part, ngrams[number])
-            found.append(Leak(number, sought.owners[part][0], sought.kinds[part], share))
-        leaks += [replace(leak, trained=start + leak.trained) for leak in _worst(found, overlap)]
-    return leaks
+    for part, place in enumerate(parts):
+        sought = quotable(part).sought(template, overlap)
+        index = sought.queries.by_hash()
+        for start in range(0, len(texts), BATCH):
+            ngrams = character_ngrams(texts[start : start + BATCH], N, fold_words)
+            found = []
+            for number, text in ngrams.postings.meet(index):
+                share, first = sought.share(text, ngrams[number]), sought.owners[text][0]
+                found.append(Leak(number, place.start + first, sought.kinds[text], share))
+            worst = _worst(found, overlap)
+            leaks += [replace(leak, trained=start + leak.trained) for leak in worst]
+    return _worst(leaks, overlap)
 
 
 def taught_text(problem: Problem) -> str:
     """What a problem teaches to write, beside the number of a choice."""
     texts = (problem.rationale, *(rationale.text for rationale in problem.rationales))
     return "\n".join((*texts, *(() if problem.choices else problem.answers))).strip()
-
-
-@dataclass(frozen=True)
-class _Template:
-    """What many evaluated texts share."""
-
-    counts: np.ndarray
-    """The `rarity` of their n-grams."""
-    common: np.ndarray
-    """The n-grams that more than COMMON of them hold."""
-
-
-def _template(batches: Callable[[], Iterable[NGrams]]) -> _Template:
-    counts = rarity(batches())
-    return _Template(counts, common(batches(), counts))
-
-
-@dataclass(frozen=True)
-class _Sought:
-    """Texts of problems that are looked for elsewhere, none below MINIMUM."""
-
-    ngrams: NGrams
-    own: NGrams
-    """Without those of the template, where these alone would make the text found; else all."""
-    queries: Postings
-    """Of n-grams outside the template so many that what holds the text holds one of them."""
-    owners: list[list[int]]
-    """The problems of each text, ascending."""
-    kinds: list[Kind]
-    """What it means to find the text."""
-
-    def share(self, text: int, other: np.ndarray) -> float:
-        """The share of a text's n-grams that another text has; of its own ones if that is less."""
-        return min(contained(grams[text], other) for grams in (self.ngrams, self.own))
-
-
-def _sought(problems: Sequence[Problem], template: _Template, overlap: float) -> _Sought:
-    """Each problem as asked, and each passage; one too short or too common with what is asked."""
-    passages = list(dict.fromkeys(problem.passage for problem in problems))
-    grams = character_ngrams(passages, N, fold_words)
-    alone = {
-        passage: len(grams[n]) >= MINIMUM and contained(grams[n], template.common) < overlap
-        for n, passage in enumerate(passages)
-    }
-    owners: dict[tuple[Kind, str], list[int]] = {}
-    for number, problem in enumerate(problems):
-        owners.setdefault(("overlap", question_text(problem)), []).append(number)
-        if alone[problem.passage]:
-            owners.setdefault(("passage", problem.passage), []).append(number)
-        elif problem.passage:
-            owners.setdefault(("overlap", whole(problem)), []).append(number)
-    ngrams = character_ngrams([text for _, text in owners], N, fold_words)
-    return _chosen(ngrams, [kind for kind, _ in owners], list(owners.values()), template, overlap)
-
-
-def _quotable(problems: Sequence[Problem], overlap: float) -> _Sought:
-    """Each passage, and what is asked, whatever the order of its parts."""
-    owners: dict[tuple[Kind, tuple[str, ...]], list[int]] = {}
-    for number, problem in enumerate(problems):
-        owners.setdefault(("passage", (problem.passage,)), []).append(number)
-        asked = (problem.box, problem.question, *problem.choices)
-        owners.setdefault(("overlap", asked), []).append(number)
-    parts = [part for _, texts in owners for part in texts]
-    bounds = np.cumsum([0, *(len(texts) for _, texts in owners)])
-    ngrams = united(character_ngrams(parts, N, fold_words), bounds)
-    every = np.repeat(np.arange(len(owners)), [len(numbers) for numbers in owners.values()])
-    template = _template(
-        lambda: (ngrams.select(every[at : at + BATCH]) for at in range(0, len(every), BATCH))
-    )
-    return _chosen(ngrams, [kind for kind, _ in owners], list(owners.values()), template, overlap)
-
-
-def _chosen(
-    ngrams: NGrams,
-    kinds: Sequence[Kind],
-    owners: Sequence[list[int]],
-    template: _Template,
-    overlap: float,
-) -> _Sought:
-    """Those of the texts that are not below MINIMUM, ready to be looked for."""
-    long = np.flatnonzero(ngrams.sizes >= MINIMUM)
-    ngrams = ngrams.select(long)
-    own = ~holds(ngrams.hashes, template.common)
-    rest = kept(ngrams, own)
-    # Whether the n-grams of the template alone would make the text found.
-    of_template = ngrams.sizes - rest.sizes >= overlap * ngrams.sizes - 1e-9
-    judged = kept(ngrams, own | np.repeat(~of_template, ngrams.sizes))
-    return _Sought(
-        ngrams,
-        judged,
-        rarest(rest, template.counts, enough(judged.sizes, overlap)),
-        [owners[text] for text in long.tolist()],
-        [kinds[text] for text in long.tolist()],
-    )
 
 
 def _keys(problem: Problem, letters: bytes) -> Iterator[tuple[Kind, object]]:

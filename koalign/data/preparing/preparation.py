@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal
 
 import numpy as np
 
 from koalign.data.formats.reading import Reading
 from koalign.data.preparing.duplicates import find_duplicates
+from koalign.data.preparing.joins import MEMORY
 from koalign.data.preparing.leaks import find_leaks, taught_text, texts_leak
 from koalign.data.preparing.splits import draw
 from koalign.data.spool import Spool, View, chained, firsts
@@ -32,7 +33,9 @@ class FoundLeak(Record):
 class Preparation:
     """The splits on their way, and everything that was set aside."""
 
-    def __init__(self) -> None:
+    def __init__(self, memory: int = MEMORY) -> None:
+        """`memory`: bytes that finding duplicates and leaks may hold."""
+        self._memory = memory
         self._rows, self._places = Spool[Problem](), Spool[str]()
         """All problems as they were read, and the place of each."""
         self.splits: dict[str, View[Problem]] = {
@@ -76,11 +79,10 @@ class Preparation:
         Raises KoalignError if no training problem is left.
         """
         for name in SPLITS:
-            self.keep(name, "kind_not_in_template", [p.kind in kinds for p in self.splits[name]])
-            fits = [len(problem.choices) <= labels for problem in self.splits[name]]
-            self.keep(name, "more_choices_than_labels", fits)
+            self._keep_if(name, "kind_not_in_template", lambda p: p.kind in kinds)
+            self._keep_if(name, "more_choices_than_labels", lambda p: len(p.choices) <= labels)
         for name in ("train", "dev"):
-            self.keep(name, "no_answer", [bool(p.answers) for p in self.splits[name]])
+            self._keep_if(name, "no_answer", lambda p: bool(p.answers))
         self.refuse_nothing_to_learn_from()
 
     def refuse_nothing_to_learn_from(self) -> None:
@@ -98,7 +100,7 @@ class Preparation:
             self.keep(name, "duplicate", first == np.arange(len(first)))
         train = self.splits["train"]
         stays = np.ones(len(train), bool)
-        for duplicate in find_duplicates(train, threshold):
+        for duplicate in find_duplicates(train, threshold, self._memory):
             stays[duplicate.index] = False
             other = ", and has another answer" if duplicate.conflict else ""
             self._drop(
@@ -145,9 +147,9 @@ class Preparation:
                 evaluated=evaluated_side[leak.evaluated],
             )
             for learned_side, evaluated_side, leaks in (
-                (learned, evaluated, find_leaks(learned, evaluated, overlap)),
-                (learned, evaluated, texts_leak(texts, evaluated, overlap)),
-                (dev, test, find_leaks(dev, test, overlap)),
+                (learned, evaluated, find_leaks(learned, evaluated, overlap, self._memory)),
+                (learned, evaluated, texts_leak(texts, evaluated, overlap, self._memory)),
+                (dev, test, find_leaks(dev, test, overlap, self._memory)),
             )
             for leak in leaks
         ]
@@ -182,7 +184,7 @@ class Preparation:
         """
         given = list(given)
         evaluated = chained(self.splits["dev"], self.splits["test"])
-        leaks = texts_leak([hint.text for _, hint in given], evaluated, overlap)
+        leaks = texts_leak([hint.text for _, hint in given], evaluated, overlap, self._memory)
         leaking = {leak.trained for leak in leaks}
         if leaks and stop:
             shown = evaluated[leaks[0].evaluated]
@@ -211,9 +213,13 @@ class Preparation:
                 )
         return list(hints.values())
 
-    def keep(self, name: str, reason: str, keep: Sequence[bool] | np.ndarray) -> None:
+    def _keep_if(self, name: str, reason: str, fits: Callable[[Problem], bool]) -> None:
+        problems = self.splits[name]
+        self.keep(name, reason, np.fromiter(map(fits, problems), bool, len(problems)))
+
+    def keep(self, name: str, reason: str, kept: np.ndarray) -> None:
         """Keep the marked problems of a split, and drop the others for a reason."""
-        problems, kept = self.splits[name], np.array(keep, bool)
+        problems = self.splits[name]
         for row in np.flatnonzero(~kept).tolist():
             problem, place = problems[row], self._places[int(problems.numbers[row])]
             detail = f"{problem.source} {problem.key}".strip()

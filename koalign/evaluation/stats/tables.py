@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
+
 RANKS = {"min": 0.0, "p10": 0.1, "median": 0.5, "p90": 0.9, "max": 1.0}
 
 
@@ -12,8 +14,10 @@ def quantiles(values: Sequence[float], ranks: Mapping[str, float] = RANKS) -> di
     """A value that occurs for each rank from 0 to 1, the nearest; empty for no values."""
     if not values:
         return {}
-    ordered = sorted(values)
-    return {name: ordered[round(share * (len(ordered) - 1))] for name, share in ranks.items()}
+    ordered = np.sort(values)
+    return {
+        name: ordered[round(share * (len(ordered) - 1))].item() for name, share in ranks.items()
+    }
 
 
 def frequencies(values: Iterable[str]) -> dict[str, int]:
