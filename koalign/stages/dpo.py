@@ -157,6 +157,7 @@ def _job(
         card,
         section,
         config.training,
+        config.tracking,
         config.seed,
         out,
         watch,

@@ -83,6 +83,7 @@ def _train(
         card,
         section,
         config.training,
+        config.tracking,
         config.seed,
         out,
         watch,

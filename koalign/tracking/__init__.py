@@ -1,1 +1,0 @@
-"""What happened in a run, and how trackers get to know it."""
