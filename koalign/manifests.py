@@ -66,6 +66,8 @@ def read_manifest(folder: Path) -> Manifest | None:
     Raises KoalignError for one that is not as koalign wrote it.
     """
     path = folder / MANIFEST
+    if path.is_dir():
+        raise KoalignError(f"{path}: a folder, and koalign writes a file there; remove it")
     try:
         done = read_record(path, Manifest) if path.exists() else None
         if done and done.seal not in ("", done.sealed.seal):

@@ -116,7 +116,7 @@ def test_hanja_and_punctuation_stay(folder):
         ("other.xml", b"<rss></rss>", "other.xml: no dump of a MediaWiki"),
         ("no.xml.bz2", b"text", "no.xml.bz2: the dump cannot be read"),
         ("rows.jsonl", b'{"a": "b"}\n', "rows.jsonl:1: no 'text' in it; there are 'a'"),
-        ("bad.txt", b"\xff\xfe\xff", "bad.txt: byte 0 (0xff) is not UTF-8"),
+        ("bad.txt", b"\xff\xfd\xff", "bad.txt: byte 0 (0xff) is not UTF-8"),
         ("a.pdf", b"", "a.pdf: a corpus is read from .txt"),
         (None, b"", "none.txt: no such file"),
     ],
