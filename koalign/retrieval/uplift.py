@@ -31,7 +31,8 @@ def verdicts(counts: Sequence[Counts], rate: float) -> list[Verdict]:
     `rate`: the false discovery rate, among gains and among losses.
     """
     found: list[Verdict] = ["unclear" if "replication" in own else "distractor" for own in counts]
-    for sign, verdict in ((1, "gold"), (-1, "poison")):
+    signs: dict[Verdict, int] = {"gold": 1, "poison": -1}
+    for verdict, sign in signs.items():
         moved = [
             number
             for number, own in enumerate(counts)
@@ -40,7 +41,7 @@ def verdicts(counts: Sequence[Counts], rate: float) -> list[Verdict]:
         again = [sign * _z(counts[n], "replication", "replication_bare") for n in moved]
         for number, passes in zip(moved, discoveries(again, rate), strict=True):
             if passes:
-                found[number] = "gold" if verdict == "gold" else "poison"
+                found[number] = verdict
     return found
 
 
