@@ -43,10 +43,16 @@ def print_passages(report: Mapping[str, Any]) -> None:
 
 
 def conclusion(all_: Mapping[str, Any]) -> str:
-    """What retrieval does to this policy as it is, in a sentence."""
+    """What retrieval does to this policy as it is, in a sentence.
+
+    No gain is claimed for it: the longer prompt has no control at equal tokens here.
+    """
     first, most = all_["first_gain"], all_["most_gain"]
     if first["low"] is not None and first["low"] > 0:
-        return "retrieval pays: the first passage alone helps this policy"
+        return (
+            "the first passage helps this policy with training problems; more votes for the same tokens, "
+            "or another problem's passage, may do as much"
+        )
     if first["high"] is not None and first["high"] < 0:
         said = "the first passage harms this policy"
     else:
