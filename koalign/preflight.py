@@ -8,11 +8,9 @@ from __future__ import annotations
 import importlib.util
 import json
 import math
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from functools import partial
-from netrc import NetrcParseError, netrc
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -41,6 +39,7 @@ from koalign.run import HUB, Stage, find_inputs, plan_of
 from koalign.stages.evaluate import refuse_unanswered
 from koalign.stages.prepare import READ_BACK, refuse_unreadable_targets
 from koalign.stages.solve import refuse_other_adapters
+from koalign.tracking.push import refuse_unready
 
 QUICK = 1 << 20
 """Bytes of data that are read before every run; of more `--dry-run` reads all, and else `prepare`."""
@@ -171,16 +170,8 @@ class _Preflight:
             self.found.append(f"{user} needs the openai client; pip install 'koalign[endpoint]'")
 
     def tracking(self) -> None:
-        wandb = self.config.tracking.wandb
-        if wandb != "off" and not importlib.util.find_spec("wandb"):
-            self.found.append(
-                f"tracking.wandb: {wandb}, and wandb is not installed; pip install wandb, or say off"
-            )
-        elif wandb == "online" and not (os.environ.get("WANDB_API_KEY") or _logged_in()):
-            self.found.append(
-                "tracking.wandb: online, and WANDB_API_KEY is not set; export it, run `wandb login`, or "
-                "say offline"
-            )
+        """Keys of trackers, and whether they answer."""
+        self.catch(lambda: refuse_unready(self.config.tracking))
 
     def made(self) -> None:
         """Stages made with other settings, and inputs that are neither there nor to be made."""
@@ -309,11 +300,3 @@ def _chat_template(folder: Path) -> str | None:
     except (OSError, ValueError, AttributeError):
         return None  # the loader of the tokenizer says what is wrong with it
     return template if isinstance(template, str) else None
-
-
-def _logged_in() -> bool:
-    """Whether `wandb login` has left a key."""
-    try:
-        return netrc().authenticators("api.wandb.ai") is not None
-    except (OSError, NetrcParseError):
-        return False

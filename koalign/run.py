@@ -27,6 +27,7 @@ from koalign.plans import Plan, other_plan, void_plan, write_plan
 from koalign.provenance import device, git_commit, measured, package_versions
 from koalign.records import KoalignError
 from koalign.renderer import open_renderer
+from koalign.tracking.events import EventLog
 
 HUB = "hf://"
 PROMPTED = ("prepare/shots.jsonl", "prepare/base.json")
@@ -94,17 +95,20 @@ def execute(
     looked_at = find_inputs(stage, stage.looks_at, config, run_dir)
     plan = plan_of(stage, config, hashes_of(inputs))
     out = run_dir / stage.name
+    events = EventLog(run_dir)
     if done := _usable(stage, out, plan, inputs, force):
         shutil.rmtree(out / WORK, ignore_errors=True)
+        events.end(done)  # it may have been killed behind its manifest
         return done, False
     _refuse_other_parts(out, plan, inputs)
     out.mkdir(parents=True, exist_ok=True)
     (out / MANIFEST).unlink(missing_ok=True)
     write_plan(out, plan)
     # The stage sees the sections it declared and no others, so that a plan cannot miss a setting.
-    visible = config.only({"tracking", *stage.sections})
+    visible = config.only(stage.sections)
     announce()
-    with measured() as cost:
+    events.append("begun", stage.name, plan.fingerprint)
+    with events.stopped(stage.name, plan.fingerprint), measured() as cost:
         result = stage.run(visible, {**inputs, **looked_at}, out)
     manifest = Manifest(
         stage=stage.name,
@@ -122,6 +126,7 @@ def execute(
         peak_gpu_memory_mb=cost["peak_gpu_memory_mb"],
     )
     write_json(out / MANIFEST, manifest.sealed.model_dump(mode="json"))
+    events.end(manifest)
     shutil.rmtree(out / WORK, ignore_errors=True)  # now: until it is whole it needs this
     return manifest, True
 
@@ -145,7 +150,7 @@ def execute_part(
             write_plan(part, plan)
             announce()
             try:
-                stage.run(config.only({"tracking", *stage.sections}), {**inputs, **looked_at}, part)
+                stage.run(config.only(stage.sections), {**inputs, **looked_at}, part)
             except PartDrawn:
                 if (
                     read_manifest(whole) is None

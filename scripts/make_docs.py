@@ -32,6 +32,7 @@ PANELS = {
     "Make training data": "학습 데이터 만들기",
     "Serve": "서빙",
     "Adapters": "어댑터",
+    "Track": "기록 보내기",
 }
 Say = Callable[[str, str], str]
 """The English or the Korean of two texts."""

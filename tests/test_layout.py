@@ -18,13 +18,14 @@ LAYERS = [
     {"records", "progress", "provenance", "faults"},
     {"jsonl", "yaml_text", "locking", "bounded"},
     {"config", "text"},
-    {"grading", "tracking", "nodes"},
+    {"grading", "nodes"},
     {"data"},
     {"evaluation"},
     {"mining"},
     {"retrieval"},
     {"renderer", "guard", "hashing"},
     {"plans", "manifests", "parts"},
+    {"tracking"},
     {"run"},
     {"adapters"},
     {"engines"},
@@ -220,6 +221,7 @@ def test_the_command_line_options_are_frozen():
         "ask": {"question", "--model", "--url", "--token-env", "-c", "-s", "--run-dir"},
         "adapters": set(),
         "show": {"run", "--json", "-c", "-s"},
+        "track": set(),
         "board": {"runs", "--host", "--port", "--token-env", "--server", "--export"},
         "preview": {"number", "-c", "-s"},
         "init": {"path", "--data"},
@@ -231,6 +233,12 @@ def test_the_command_line_options_are_frozen():
         for name, command in typer.main.get_command(app).commands.items()
     }
     assert found == expected
+
+
+def test_the_options_of_koalign_track_are_frozen():
+    commands = typer.main.get_command(app).commands["track"].commands
+    options = {name: {p.opts[0] for p in command.params} for name, command in commands.items()}
+    assert options == {"push": {"run", "--to", "-c", "-s"}}
 
 
 def test_the_options_of_koalign_adapters_are_frozen():

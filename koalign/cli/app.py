@@ -27,6 +27,7 @@ from koalign.cli import (
     serve,
     solve,
     stages,
+    track,
 )
 from koalign.cli.stages import stage_command
 from koalign.faults import machine_fault
@@ -70,6 +71,7 @@ for _panel, _functions in {
     for _function in _functions:
         app.command(rich_help_panel=_panel)(_function)
 app.add_typer(adapters.app, name="adapters", rich_help_panel="Adapters")
+app.add_typer(track.app, name="track", rich_help_panel="Track")
 
 
 def _print_version(wanted: bool) -> None:

@@ -91,6 +91,7 @@ def _run(
     from koalign.reports.seeds import print_seeds
     from koalign.stages.pipeline import stages_of
     from koalign.stages.seeds import of_seed, seed_folders, write_report
+    from koalign.tracking.follow import followed
 
     _warn_without_hints(config)
     folders = seed_folders(run_dir, seeds)
@@ -105,7 +106,9 @@ def _run(
         for folder in folders:
             locks.enter_context(locked(folder))
         for number, (folder, (stages, seeded)) in enumerate(zip(folders, chain, strict=True)):
-            execute_each(stages, seeded, folder, force, f"seed {number + 1} of {len(folders)}, ")
+            title = f"seed {number + 1} of {len(folders)}, "
+            with followed(config.tracking, folder):
+                execute_each(stages, seeded, folder, force, title)
         report = write_report(folders, config)
     print_seeds(report)
     name_board(run_dir)
@@ -201,6 +204,7 @@ def _run_stages(command: str, config: Config, run_dir: Path, force: bool) -> Non
     from koalign.locking import locked
     from koalign.reports.views import print_results
     from koalign.stages.pipeline import stages_of, without_pairs
+    from koalign.tracking.follow import followed
 
     stages = stages_of(command, config)
     if command == "evaluate":
@@ -209,7 +213,8 @@ def _run_stages(command: str, config: Config, run_dir: Path, force: bool) -> Non
         if command == "evaluate" and _ends_with_sft(stages, config, run_dir):
             stages = without_pairs(stages)
         tell_outdated(stages, config, run_dir)
-        execute_each(stages, config, run_dir, force)
+        with followed(config.tracking, run_dir):
+            execute_each(stages, config, run_dir, force)
     if command == "prepare":
         from koalign.reports.data import print_dataset
 

@@ -183,8 +183,18 @@ class Solve(Sampling):
 
 
 class Tracking(Section):
+    """Trackers that follow events.jsonl of a run while it is made; `koalign track push` sends it later."""
+
     wandb: Literal["off", "offline", "online"] = "off"
+    """W&B, with WANDB_API_KEY or `wandb login`; offline: files in the run folder, for `wandb sync`."""
+    trackio: bool = False
+    """The trackio server that TRACKIO_SERVER_URL names, as `trackio show` prints it with its token."""
+    langsmith: bool = False
+    """LangSmith, with LANGSMITH_API_KEY, at the end of a stage; LANGSMITH_ENDPOINT names an own server."""
     project: str = "koalign"
+    identity: Literal["unique", "timestamp"] = "unique"
+    """unique: equal stages (settings, data, code version) are one entry, whatever folder makes them;
+    timestamp: each run folder has entries of its own. A resumed stage goes on in its entry under both."""
 
 
 class Config(Section):

@@ -157,7 +157,6 @@ def _job(
         card,
         section,
         config.training,
-        config.tracking,
         config.seed,
         out,
         watch,

@@ -145,7 +145,7 @@ def _train(
     start = partial(
         masked_stack, config.model, inputs["dpo/adapter"], section.rank, config.seed, out / WORK
     )
-    job = Job(start, tokenizer, card, section, config.training, config.tracking, config.seed, out)
+    job = Job(start, tokenizer, card, section, config.training, config.seed, out)
     metrics = train_sft(job, [rows[number] for number in kept])
     return StageResult({**counts(kept), "dropped_too_long": len(rows) - len(kept)}, metrics)
 

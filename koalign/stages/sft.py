@@ -83,7 +83,6 @@ def _train(
         card,
         section,
         config.training,
-        config.tracking,
         config.seed,
         out,
         watch,

@@ -27,11 +27,10 @@ from transformers.trainer import TRAINER_STATE_NAME
 from koalign import progress
 from koalign.adapters.card import AdapterCard
 from koalign.adapters.cards import write_card
-from koalign.config.sections import Tracking
 from koalign.config.training import Optimization, Training
 from koalign.hashing import WORK
 from koalign.jsonl import read_json, write_json
-from koalign.tracking import Log, open_log
+from koalign.tracking.events import Log, training_log
 from koalign.training import processes
 from koalign.training.checkpoints import (
     Finite,
@@ -67,10 +66,10 @@ class Job:
     section: Optimization
     """Optimizer settings; of DPO a `Dpo`."""
     training: Training
-    tracking: Tracking
     seed: int
     out: Path
-    """The stage's folder: checkpoints, metrics.jsonl, and at the end adapter/."""
+    """The stage's folder: checkpoints, and at the end adapter/; its steps go to the run's events.jsonl,
+    beside it."""
     watch: Watch | None = None
     """Evaluates while training; None: the last checkpoint is kept."""
 
@@ -148,8 +147,7 @@ def _fit_and_save(
     trainer = trainer_of(policy, job.tokenizer, *data, job.section, job.training, work, job.seed)
     if processes.number():  # of several processes the first alone logs and saves
         return fit(trainer, job.card, lambda metrics, step: None, job.watch)
-    with open_log(job.tracking, job.card.name, job.section.model_dump(), job.out) as log:
-        metrics = fit(trainer, job.card, log, job.watch)
+    metrics = fit(trainer, job.card, training_log(job.out), job.watch)
     card = job.card.model_copy(update={"metrics": lasting(metrics)})
     save_adapter(trainer.model, job.out / "adapter", card)
     return metrics

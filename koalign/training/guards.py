@@ -22,7 +22,7 @@ from koalign.config.training import Dpo, Probing
 from koalign.evaluation.stats.intervals import Z_95, difference_interval
 from koalign.jsonl import write_json
 from koalign.text.visible import say
-from koalign.tracking import Log
+from koalign.tracking.events import Log
 from koalign.training.history import PREFIX, Entry, evaluations, fell_each_time, measured
 from koalign.training.plateau import ROUNDS, rate, start_of_fall
 from koalign.training.processes import from_first, gathered

@@ -1,11 +1,11 @@
 """Training on top of an adapter: its ranks stay bit for bit, whatever else is asked of the training."""
 
-import json
 from functools import partial
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from support.events import steps_of
 from support.problems import exam
 from support.stacks import halves, only_the_new_ranks_moved
 from support.training import (
@@ -99,8 +99,7 @@ def test_dpo_starts_at_ln_2_and_margin_0_against_the_parent_and_moves_the_new_ra
     section = QUICK_DPO.model_copy(update={"sft_weight": 0.0, "epochs": 4})
     policy = partial(masked_stack, model, parent, 4, 0, tmp_path / WORK)
     train_dpo(job(policy, tokenizer, STACK, section, tmp_path), pairs, reference)
-    lines = (tmp_path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    steps = [step for step in map(json.loads, lines) if "rewards/margins" in step]
+    steps = [step for step in steps_of(tmp_path) if "rewards/margins" in step]
     assert steps[0]["loss"] == pytest.approx(0.693147, abs=1e-4)
     assert steps[0]["rewards/margins"] == pytest.approx(0, abs=1e-4)
     assert steps[-1]["rewards/margins"] > 0.01

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import shutil
 from html import unescape
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.board import addresses, client
+from support.events import event
 from support.problems import write_lines
 
 pytest.importorskip("fastapi")
@@ -54,8 +56,9 @@ def test_a_half_written_run_shows_what_there_is(scripted_run, drawn, tmp_path):
     lines = pairs.read_bytes().count(b"\n")
     pairs.write_bytes(pairs.read_bytes() + b'{"problem_id": "half')
     (run / "pairs" / "manifest.json").unlink()
-    whole = '{"step": 1, "loss": 2.5}\n{"step": [], "loss": NaN}\n{"step": 2, "loss": NaN}\n'
-    (run / "sft" / "metrics.jsonl").write_text(whole + '{"step": 3, "lo', "utf-8")
+    steps = [(1, {"loss": 2.5}), ([], {"loss": math.nan}), (2, {"loss": math.nan}), (3, [])]
+    whole = "".join(json.dumps(event(1, step=n, values=v)) + "\n" for n, v in steps)
+    (run / "events.jsonl").write_text(whole + '{"sequence": 3, "st', "utf-8")
     site = client(tmp_path, drawn)
     for address in addresses("half"):
         assert site.get(address).status_code in (200, 404), address
@@ -100,7 +103,7 @@ def test_rows_of_another_shape_break_no_page(scripted_run, drawn, tmp_path, row)
     run = tmp_path / "shapes"
     shutil.copytree(scripted_run / "runs" / "default", run)
     for file in ("prepare/test.jsonl", "prepare/train.jsonl", "prepare/dropped.jsonl", "pairs/pairs.jsonl",
-                 "hints/abstractions.jsonl", "evaluate/dpo/predictions.jsonl", "sft/metrics.jsonl"):  # fmt: skip
+                 "hints/abstractions.jsonl", "evaluate/dpo/predictions.jsonl", "events.jsonl"):  # fmt: skip
         write_lines(run / file, [row, row])
     site = client(tmp_path, drawn)
     for address in addresses("shapes"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import threading
 import time
@@ -15,6 +16,7 @@ pytest.importorskip("uvicorn")
 pytest.importorskip("altair")
 import uvicorn
 from playwright.sync_api import sync_playwright
+from support.events import event
 
 from koalign.serving.board.app import board_app
 from koalign.serving.board.export import export
@@ -139,8 +141,8 @@ def test_a_running_training_draws_its_curve_on_by_itself(browser, scripted_run, 
     run = tmp_path / "runs" / "live"
     shutil.copytree(scripted_run / "runs" / "default", run)
     (run / "sft" / "manifest.json").unlink()
-    log = run / "sft" / "metrics.jsonl"
-    log.write_text('{"step": 1, "loss": 2.5}\n', "utf-8")
+    log = run / "events.jsonl"
+    log.write_text(json.dumps(event(1, values={"loss": 2.5})) + "\n", "utf-8")
     server = uvicorn.Server(
         uvicorn.Config(board_app(Site(run.parent, tmp_path / "c")), port=0, log_level="error")
     )
@@ -153,7 +155,7 @@ def test_a_running_training_draws_its_curve_on_by_itself(browser, scripted_run, 
     with locked(run):
         page.goto(f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/en/run/live")
         with log.open("a", encoding="utf-8") as file:
-            file.write('{"step": 2, "loss": 1.25}\n')
+            file.write(json.dumps(event(2, values={"loss": 1.25})) + "\n")
         page.get_by_text("to 1.25 at step 2").wait_for()
     page.close()
     server.should_exit = True

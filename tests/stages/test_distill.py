@@ -19,6 +19,7 @@ from support.distilling import (
     serving,
     solution,
 )
+from support.events import steps_of
 from support.kills import small_run
 from support.manifests import record_outputs
 from support.problems import CITIES, exam, problem, write_lines
@@ -293,9 +294,5 @@ def test_problems_without_rationales_get_some_and_a_real_model_trains_on_them(fo
     koalign("sft", *trained, "-s", "prompt.template=reasoning", cwd=folder, code=0)
     manifest = json.loads(Path("runs/second/sft/manifest.json").read_text("utf-8"))
     assert manifest["counts"]["examples"] == sum(len(one.rationales) for one in made)
-    losses = [
-        json.loads(line)["loss"]
-        for line in Path("runs/second/sft/metrics.jsonl").read_text("utf-8").splitlines()
-        if "loss" in json.loads(line)
-    ]
+    losses = [line["loss"] for line in steps_of(Path("runs/second/sft")) if "loss" in line]
     assert losses[-1] < losses[0] / 2

@@ -12,7 +12,6 @@ from koalign.adapters.base import identify
 from koalign.adapters.card import AdapterCard, AdapterPart
 from koalign.adapters.cards import base_of
 from koalign.config.inputs import Model
-from koalign.config.sections import Tracking
 from koalign.config.training import Dpo, Optimization, Probing, Sft, Training
 from koalign.data.prompting.prompts import DEFAULT, Renderer, load_template
 from koalign.data.prompting.tokens import completion_ids, prompt_ids
@@ -25,7 +24,6 @@ from support.tiny_models import stirred
 RENDERER = Renderer(load_template(DEFAULT))
 MODEL = Model(path="builtin:tiny-ko")
 TRAINING = Training()
-OFF = Tracking()
 QUICK = Sft(learning_rate=1e-2, epochs=1, batch_size=4, gradient_accumulation_steps=1, rank=8)
 QUICK_DPO = Dpo(learning_rate=1e-2, epochs=1, batch_size=4, gradient_accumulation_steps=1)
 
@@ -59,8 +57,8 @@ def job(
     training: Training = TRAINING,
     watch: Watch | None = None,
 ) -> Job:
-    """A training with seed 0 that no tracker follows."""
-    return Job(start, tokenizer, described, section, training, OFF, 0, out, watch)
+    """A training with seed 0."""
+    return Job(start, tokenizer, described, section, training, 0, out, watch)
 
 
 def watch(*, measure=None, report=Path("unused"), dpo=None, to_plateau=False, **settings) -> Watch:

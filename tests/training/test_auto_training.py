@@ -1,10 +1,10 @@
 """SFT with `epochs: auto` follows its schedule, keeps the best, and ends alike after it was cut off."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from support.events import steps_of
 from support.problems import exam
 from support.process_tasks import sft_with_short_rounds
 from support.training import MODEL, QUICK, TRAINING, card, job, rows_of, watch
@@ -64,8 +64,7 @@ def learn(tokenizer, rows, out: Path, measure, training: Training = TRAINING, **
 
 
 def rates(out: Path) -> list[float]:
-    lines = map(json.loads, (out / "metrics.jsonl").read_text("utf-8").splitlines())
-    return [line["learning_rate"] / AUTO.learning_rate for line in lines if "loss" in line]
+    return [line["learning_rate"] / AUTO.learning_rate for line in steps_of(out) if "loss" in line]
 
 
 @pytest.mark.parametrize("packing", ["groups", "trl"])

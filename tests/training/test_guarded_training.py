@@ -1,6 +1,5 @@
 """A training keeps the checkpoint it should and ends where it should, also when it is resumed."""
 
-import json
 import math
 import shutil
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from support.events import steps_of
 from support.problems import exam
 from support.stacks import halves
 from support.training import (
@@ -248,6 +248,6 @@ def test_what_is_not_finite_ends_a_training_and_is_in_no_checkpoint(
 
 def test_every_step_is_logged_and_the_probe_beside_them(tokenizer, rows, tmp_path):
     learn(tokenizer, rows, tmp_path, planned(0.2, 0.4, 0.6, 0.5, 0.5))
-    lines = list(map(json.loads, (tmp_path / "metrics.jsonl").read_text("utf-8").splitlines()))
+    lines = steps_of(tmp_path)
     assert [line["step"] for line in lines if "loss" in line] == list(range(1, 9))
     assert [line["step"] for line in evaluations(lines)] == [0, 2, 4, 6, 8]

@@ -8,13 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.training import watch
 
-from koalign.config.sections import Tracking
 from koalign.config.training import Dpo
 from koalign.training.guards import displacement, kept_step, reason_to_stop
 
 pytestmark = pytest.mark.slow
 
-OFF = Tracking()
 SHARES = st.floats(0, 1)
 
 

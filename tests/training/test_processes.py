@@ -1,6 +1,5 @@
 """Training in two processes is training in one: the same adapter, the same logs, through kills too."""
 
-import json
 import shutil
 from functools import partial
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from support.events import steps_of
 from support.problems import exam
 from support.stacks import only_the_new_ranks_moved
 from support.training import (
@@ -85,8 +85,7 @@ def apart(one: Path, other: Path) -> float:
 
 def logged(out: Path) -> list[dict]:
     """What was logged of every step, without what depends on the clock."""
-    lines = map(json.loads, (out / "metrics.jsonl").read_text(encoding="utf-8").splitlines())
-    return [line for line in lines if "train_runtime" not in line]
+    return [line for line in steps_of(out) if "train_runtime" not in line]
 
 
 def same_logs(one: Path, other: Path) -> bool:

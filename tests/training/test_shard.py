@@ -1,12 +1,12 @@
 """A base in parts on two processes is the base in one: gradients, losses, adapter, reference, CHES."""
 
-import json
 from functools import partial
 
 import pytest
 import torch
 from pydantic import ValidationError
 from safetensors.torch import load_file
+from support.events import steps_of
 from support.problems import exam
 from support.process_tasks import gradients
 from support.tiny_models import tiny_folder
@@ -71,8 +71,7 @@ def test_losses_and_the_adapter_after_five_steps(start, checkpointing, tokenizer
     logs, adapters = [], []
     for name, training in (("one", ONE), ("two", SHARDED)):
         train_sft(job(start, tokenizer, card("sft", 8), section, tmp_path / name, training), rows)
-        lines = (tmp_path / name / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-        logs.append([json.loads(line)["loss"] for line in lines if '"loss"' in line])
+        logs.append([line["loss"] for line in steps_of(tmp_path / name) if "loss" in line])
         adapters.append(load_file(tmp_path / name / "adapter" / "adapter_model.safetensors"))
     assert len(logs[0]) == 5 and logs[1] == pytest.approx(logs[0], abs=EXACT)
     one, two = adapters

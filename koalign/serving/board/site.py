@@ -14,15 +14,13 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
-from koalign.data.formats.sources import WITHHELD
-from koalign.hashing import PLAN
 from koalign.records import KoalignError
 from koalign.serving.board.charts import Charts
 from koalign.serving.board.lines import Lines, Row, open_lines
 from koalign.serving.board.runs import Found, Root, Run
-from koalign.serving.board.states import read_object
 from koalign.serving.board.words import told, translated
 from koalign.text.visible import visible
+from koalign.tracking.withheld import withheld_splits
 
 LANGUAGES = ("ko", "en")
 PAGE = 50
@@ -203,27 +201,6 @@ class View:
     def hides(self, run: Run, *splits: str) -> bool:
         """Whether this is an export, and a source of these splits may not be passed on."""
         return self.exporting and bool(withheld_splits(run.path) & {*splits})
-
-
-def withheld_splits(run: Path) -> set[str]:
-    """The splits of a run with a source that is marked, or whose format may not be passed on.
-
-    All where nothing says what the run was made of.
-    """
-    plan = read_object(run / "prepare" / PLAN)
-    report = read_object(run / "prepare" / "report.json")
-    data = plan.get("config", {}).get("data", {})
-    if not data or not report:
-        return {"train", "dev", "test"}
-    marked = set()
-    for source in report.get("sources", ()):
-        own = [s for s in data.get(source["split"]) or () if s.get("path") == source["path"]]
-        said = next((s["redistribute"] for s in own if s.get("redistribute") is not None), None)
-        built_in = str(source["path"]).startswith("builtin:")
-        formats = set() if built_in else {file["format"] for file in source.get("files", ())}
-        if said is False or (said is None and formats & WITHHELD):
-            marked.add(source["split"])
-    return marked | ({"dev"} if "train" in marked else set())
 
 
 def circled(number: object) -> str:

@@ -11,10 +11,12 @@ from koalign.serving.board.charts import Chart
 from koalign.serving.board.lines import Row, tail
 from koalign.serving.board.runs import Run
 from koalign.serving.board.site import NotThere, Reply, View, share
+from koalign.tracking.events import EVENTS
 
-METRICS = "metrics.jsonl"
 MOST = 600
 """Points of a curve; of more every n-th is drawn."""
+LARGEST = 1 << 28
+"""Bytes of events that are read."""
 SORTS = ("modified", "name", "accuracy", "seconds")
 STATES = ("running", "unfinished", "stale", "damaged", "done")
 
@@ -53,34 +55,44 @@ def run(view: View, slug: str) -> Reply:
     """The stages of a run, what they cost, and the curves of its trainings."""
     shown = view.run(slug)
     seeds = [r for r in view.found.runs.values() if r.is_seed and r.path.parent == shown.path]
-    curves = []
-    for stage in shown.stages:
-        path = shown.path / stage.name / METRICS
-        if path.is_file():
-            rows, end = tail(view.site.root.inside(path), 0)
-            if rows:
-                drawn = curves_of(view, stage.name, rows)
-                curves.append({"stage": stage, "charts": drawn, "end": end})
+    steps, end = _steps(view, shown)
+    curves = [
+        {"stage": stage, "charts": curves_of(view, stage.name, steps[stage.name]), "end": end}
+        for stage in shown.stages
+        if steps.get(stage.name)
+    ]
     return Reply("run.html", {"run": shown, "seeds": seeds, "curves": curves, "tab": ""})
 
 
 def live_curves(view: View, slug: str, stage: str) -> dict[str, Any]:
-    """The charts of a training as HTML where its log has grown beyond the byte `from`; else empty."""
+    """The charts of a training as HTML where the events have grown beyond the byte `from`; else empty."""
     shown: Run = view.run(slug)
     if stage not in shown.stage:
         raise NotThere(f"{stage}: no such stage")
-    path = view.site.root.inside(shown.path / stage / METRICS)
     asked = view.query.get("from", "0")
     start = int(asked) if asked.isdecimal() and len(asked) < 16 else 0
-    if not path.is_file():
-        return {"html": "", "from": 0, "running": shown.stage[stage].state == "running"}
-    fresh, end = tail(path, start)
+    steps, end = _steps(view, shown, start)
     html = ""
-    if fresh:
-        charts = curves_of(view, stage, tail(path, 0)[0])
-        context = {"charts": charts, "t": view.t, "view": view, "run": shown}
+    if steps.get(stage):
+        rows = _steps(view, shown)[0][stage]
+        context = {"charts": curves_of(view, stage, rows), "t": view.t, "view": view, "run": shown}
         html = view.site.jinja.get_template("curves.html").render(context)
     return {"html": html, "from": end, "running": shown.stage[stage].state == "running"}
+
+
+def _steps(view: View, run: Run, start: int = 0) -> tuple[dict[str, list[Row]], int]:
+    """Stage -> the steps of its last training in the events from a byte on; and the byte to go on from."""
+    path = view.site.root.inside(run.path / EVENTS)
+    if not path.is_file():
+        return {}, 0
+    events, end = tail(path, start, LARGEST)
+    steps: dict[str, list[Row]] = defaultdict(list)
+    last = {event.get("stage"): event.get("plan") for event in events}
+    for event in events:
+        values, stage = event.get("values"), event.get("stage")
+        if isinstance(values, dict) and event.get("plan") == last[stage] and "step" in event:
+            steps[str(stage)].append({**values, "step": event["step"]})
+    return steps, end
 
 
 def curves_of(view: View, stage: str, rows: Iterable[Row]) -> list[Chart]:

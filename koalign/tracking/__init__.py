@@ -1,0 +1,1 @@
+"""What happened in a run, and how trackers get to know it."""
