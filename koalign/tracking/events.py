@@ -39,8 +39,8 @@ class Event(Record):
     time: AwareDatetime
     """UTC, ISO 8601."""
     kind: Kind
-    stage: str = Field(pattern=r"^([^/\\.][^/\\]*)?$")
-    """The folder of the stage, in the run; empty: of no stage."""
+    stage: str = Field(pattern=r"^([^/\\.][^/\\]*(/[^/\\.][^/\\]*)*)?$")
+    """The folder of the stage, in the run (`mine/3-folds/sft`); empty: of no stage."""
     plan: str = ""
     """Fingerprint of the stage's plan."""
     step: int | None = None

@@ -35,7 +35,7 @@ def repeated(folder: Path, two_seeds: Path) -> Path:
 
 def outputs(run: Path) -> dict[str, bytes]:
     """All files of the stages but those that hold times."""
-    timed = {".lock", "manifest.json"}
+    timed = {".lock", "manifest.json", "events.jsonl"}
     timed |= {"results.json", "koalign.json", "README.md"}
     return {
         path.relative_to(run).as_posix(): path.read_bytes()
