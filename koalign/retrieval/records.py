@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -59,9 +60,18 @@ class Passage(Record):
 
     @property
     def hint(self) -> Hint:
-        """As it stands in a prompt, in the place of a hint: the title before the text."""
-        text = f"{self.chunk.title}: {self.chunk.text}" if self.chunk.title else self.chunk.text
-        return Hint(problem_id=self.problem_id, text=text)
+        """As it stands in a prompt alone."""
+        return Hint(problem_id=self.problem_id, text=passages_text([self]))
+
+
+def passages_text(passages: Sequence[Passage]) -> str:
+    """Passages as they stand in a prompt, in the place of a hint: the title before the text, a blank line
+    between two. None: the empty text, with which the prompt is the bare one."""
+    texts = (
+        f"{chunk.title}: {chunk.text}" if chunk.title else chunk.text
+        for chunk in (passage.chunk for passage in passages)
+    )
+    return "\n\n".join(texts)
 
 
 class ScreenedPassage(Record):
