@@ -74,6 +74,15 @@ def passages_text(passages: Sequence[Passage]) -> str:
     return "\n\n".join(texts)
 
 
+class Retrieved(Record):
+    """All that was found for a problem: what a killed process goes on from."""
+
+    problem_id: str
+    passages: tuple[Passage, ...]
+    refused: tuple[tuple[str, str], ...]
+    """Reason and id of the chunks that ranked among the kept and may not be shown."""
+
+
 class ScreenedPassage(Record):
     """A passage of a training problem, and what it did to the policy's answers."""
 

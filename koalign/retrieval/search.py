@@ -1,0 +1,88 @@
+"""search: a problem and an index -> the first passages that may be shown, and what may not be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from koalign.jsonl import read_json
+from koalign.records import KoalignError, Problem
+from koalign.retrieval.chunk_file import ChunkFile
+from koalign.retrieval.lexical import LexicalIndex, analyser_hash
+from koalign.retrieval.queries import fused, queries_of
+from koalign.retrieval.records import Chunk, Passage, Retrieved
+from koalign.retrieval.screens import EvaluatedText, states_an_answer
+
+LEAK = "holds_an_evaluated_question"
+ANSWER = "states_an_answer"
+
+
+class Search:
+    """An index, its chunks, and what may not be shown of them."""
+
+    def __init__(
+        self,
+        index: LexicalIndex,
+        chunks: ChunkFile,
+        evaluated: EvaluatedText,
+        *,
+        passages: int,
+        depth: int,
+    ) -> None:
+        """`passages` of a problem are kept; each of its queries finds `depth` chunks."""
+        self._index, self._chunks, self._evaluated = index, chunks, evaluated
+        self._most, self._depth = passages, depth
+        self._leaks: dict[int, bool] = {}
+
+    def passages(self, problem: Problem) -> Retrieved:
+        """The first chunks over all queries of the problem that may be shown, and those that may not."""
+        hits = {
+            name: self._index.search(query, self._depth)
+            for name, query in queries_of(problem).items()
+        }
+        kept: list[Passage] = []
+        refused: list[tuple[str, str]] = []
+        for found in fused(hits):
+            if len(kept) == self._most:
+                break
+            chunk = self._chunks[found.chunk]
+            if reason := self._refusal(problem, found.chunk, chunk):
+                refused.append((reason, chunk.id))
+                continue
+            kept.append(
+                Passage(
+                    problem_id=problem.id,
+                    rank=len(kept) + 1,
+                    score=found.score,
+                    query=found.query,
+                    chunk_id=chunk.id,
+                    chunk=chunk,
+                )
+            )
+        return Retrieved(problem_id=problem.id, passages=tuple(kept), refused=tuple(refused))
+
+    def _refusal(self, problem: Problem, number: int, chunk: Chunk) -> str | None:
+        if number not in self._leaks:
+            self._leaks[number] = self._evaluated.is_in(chunk.text)
+        if self._leaks[number]:
+            return LEAK
+        return ANSWER if states_an_answer(problem, chunk.text) else None
+
+
+def open_index(folder: Path, identity: Path, corpus: str) -> LexicalIndex:
+    """The index in a folder, with `identity` beside it, of chunks whose file has the hash `corpus`.
+
+    Raises KoalignError for one that another analyser, or of other chunks, made.
+    """
+    known = read_json(identity)
+    if known["analyser"] != analyser_hash():
+        raise KoalignError(
+            f"{folder}: made by another analyser (another version of koalign or Unicode); "
+            "`koalign index --force` makes it again"
+        )
+    index = LexicalIndex(folder)
+    if len(index) != known["chunks"] or corpus != known["corpus"]:
+        raise KoalignError(
+            f"{folder}: is not the index of {folder.parent / 'chunks.jsonl'}; `koalign index --force` "
+            "makes it again"
+        )
+    return index
