@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
@@ -39,6 +39,8 @@ class Request:
     """Samples to draw."""
     first: int = 0
     """Index of the first of them; a sample's seed depends on its index."""
+    heard: Callable[[int], None] | None = field(default=None, compare=False)
+    """Of a request for one sample: is told each token id when it is sampled; see Engine.tells."""
 
     @property
     def indices(self) -> range:
@@ -89,6 +91,8 @@ class Engine(AbstractContextManager["Engine"]):
 
     name: str
     """As `engine.backend` has it."""
+    tells = False
+    """Whether `Request.heard` is told the tokens."""
 
     def __init__(self, base: Base, tokenizer: Any) -> None:
         """`tokenizer`: None where prompts go out as text."""

@@ -17,6 +17,7 @@ from transformers import (
     StoppingCriteria,
     StoppingCriteriaList,
 )
+from transformers.generation.streamers import BaseStreamer
 
 from koalign.adapters.base import device_here
 from koalign.config.inputs import Sampling
@@ -34,6 +35,7 @@ class HfEngine(Engine):
     """transformers.generate on one prefill per prompt; adapters through PEFT."""
 
     name = "hf"
+    tells = True
 
     def __init__(
         self, load: Callable[[], Any], tokenizer: Any, base: Base, batch_size: int
@@ -134,6 +136,7 @@ class HfEngine(Engine):
             ),
             logits_processor=LogitsProcessorList([sampler]),
             stopping_criteria=StoppingCriteriaList([_StopTexts(self.tokenizer, stop, width)]),
+            streamer=_Listeners([request.heard for request, _ in draws]),
         )
         logprobs = torch.stack(sampler.logprobs, dim=1).cpu()
         generated = sequences[:, width:]
@@ -148,6 +151,23 @@ class HfEngine(Engine):
             ended = tokens[length - 1] in ends or shown != text
             samples.append(request.sample(index, adapter, shown, tokens[:length], logprob, ended))
         return samples
+
+
+class _Listeners(BaseStreamer):
+    """Tells the listener of each row its tokens, step by step."""
+
+    def __init__(self, heard: Sequence[Callable[[int], None] | None]) -> None:
+        self._heard = heard
+
+    def put(self, value: torch.Tensor) -> None:
+        """Tokens (rows,) of a step; the prompts (rows, W) come first and are nobody's news."""
+        if value.dim() == 1:
+            for tell, token in zip(self._heard, value.tolist(), strict=True):
+                if tell:
+                    tell(token)
+
+    def end(self) -> None:
+        """Each row ends with its own last token."""
 
 
 class _SeededSampler(LogitsProcessor):

@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self
 
 from koalign.config.inputs import Sampling
 from koalign.engines.engine import Engine, Question, Request
 from koalign.records import Sample
+from koalign.serving.pieces import Pieces
 
 WINDOW = 0.010
 """Seconds that the first request waits for others, at least."""
@@ -51,6 +52,12 @@ class _Job:
     done: asyncio.Future[list[Any]]
     size: int
     """Completions of its largest request."""
+
+    @property
+    def unheard(self) -> _Job:
+        """To be computed again: who has heard some tokens is not told them twice."""
+        asks = [replace(a, heard=None) if isinstance(a, Request) else a for a in self.asks]
+        return replace(self, asks=asks)
 
 
 class EngineQueue(AbstractAsyncContextManager["EngineQueue"]):
@@ -97,8 +104,28 @@ class EngineQueue(AbstractAsyncContextManager["EngineQueue"]):
     async def write(
         self, request: Request, sampling: Sampling, seed: int, stop: Sequence[str] = ()
     ) -> AsyncIterator[str | Sample]:
-        """See Backend; the engine gives a sample when it is whole."""
-        ((sample,),) = await self.generate([request], sampling, seed, stop)
+        """See Backend; an engine that does not tell its tokens gives the sample when it is whole."""
+        loop = asyncio.get_running_loop()
+        tokens: asyncio.Queue[int | None] = asyncio.Queue()
+
+        def hear(token: int | None) -> None:
+            loop.call_soon_threadsafe(tokens.put_nowait, token)
+
+        heard = hear if self.engine.tells else None
+        job = asyncio.ensure_future(
+            self.generate([replace(request, heard=heard)], sampling, seed, stop)
+        )
+        job.add_done_callback(lambda _: hear(None))
+        pieces = Pieces(self.engine.tokenizer, stop)
+        try:
+            while (token := await tokens.get()) is not None:
+                if piece := pieces.add(token):
+                    yield piece
+            ((sample,),) = await job
+        finally:
+            job.cancel()
+        if rest := sample.text[pieces.length :]:
+            yield rest
         yield sample
 
     async def score(self, questions: Sequence[Question]) -> list[list[float]]:
@@ -164,7 +191,7 @@ class EngineQueue(AbstractAsyncContextManager["EngineQueue"]):
         error = called.exception()
         if error and len(batch) > 1:
             for job in batch:
-                await self._compute([job])
+                await self._compute([job.unheard])
             return
         results = iter([] if error else called.result())
         for job in batch:

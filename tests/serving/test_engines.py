@@ -73,6 +73,14 @@ async def held(run: ServedRun, backend, solved) -> None:
         assert sum(probabilities.values()) == pytest.approx(1, abs=1e-4)
 
 
+async def pieces(run: ServedRun, backend, problem) -> list[str]:
+    """The pieces of one answer, checked against its text."""
+    ask = Ask(run.models["answer"], problem, stream=True)
+    *parts, reply = [part async for part in await Asker(run, backend).prepare(ask)]
+    assert "".join(parts) == reply.text
+    return parts
+
+
 async def streamed(run: ServedRun, backend, solved) -> None:
     """Of the chain: the hint whole, then the answer in several pieces, together the text of solve."""
     asker = Asker(run, backend)
@@ -92,6 +100,9 @@ def test_hf_answers_as_solve_greedy_does(run, solved):
     async def main(engine) -> None:
         async with EngineQueue(engine) as queue:
             await held(run, queue, solved)
+            await streamed(run, queue, solved)
+            beside = await asyncio.gather(*(pieces(run, queue, problem) for problem in PROBLEMS))
+            assert max(map(len, beside)) > 3  # in one call, each user hears the own tokens
 
     with open_engine(run.config.engine, run.config.model, run.base, run.adapters) as engine:
         asyncio.run(main(engine))
