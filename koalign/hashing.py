@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from koalign.data.formats.files import contents
+from koalign.data.formats.streams import BLOCK, Data, opened
 from koalign.jsonl import read_json, write_json
 from koalign.records import KoalignError, content_hash
 from koalign.retrieval.documents import corpus_files
@@ -31,7 +32,7 @@ def hash_path(path: Path) -> str:
     """
     if path.is_dir():
         return content_hash(hash_files(path))
-    return remembered(path, "sha256", lambda: _digest(path))
+    return remembered(path, "sha256", lambda: _sha256(path)[:16])
 
 
 def hash_source(path: Path) -> str:
@@ -41,9 +42,7 @@ def hash_source(path: Path) -> str:
     """
     if not path.is_dir():
         return hash_path(path)
-    return content_hash(
-        [(name, hashlib.sha256(data).hexdigest()) for _, name, data in contents(path)]
-    )
+    return content_hash([(name, _sha256(data)) for _, name, data in contents(path)])
 
 
 def hash_corpus(path: Path) -> str:
@@ -88,12 +87,12 @@ def remembered(path: Path, what: str, compute: Callable[[], str]) -> str:
     return known[key]
 
 
-def _digest(path: Path) -> str:
+def _sha256(data: Data) -> str:
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
+    with opened(data) as file:
+        while block := file.read(BLOCK):
             digest.update(block)
-    return digest.hexdigest()[:16]
+    return digest.hexdigest()
 
 
 @cache

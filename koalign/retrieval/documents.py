@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from koalign.data.formats.decoding import decode
+from koalign.data.formats.decoding import encoding_of
 from koalign.data.formats.hub import PREFIX, hub_rows
+from koalign.data.formats.streams import Text
 from koalign.jsonl import iter_json_lines, on_disk
 from koalign.records import Drop, KoalignError
 from koalign.retrieval.html import text_of_html
@@ -86,7 +87,7 @@ def documents(sources: Iterable[CorpusSource]) -> Iterator[Document | Drop]:
 
 
 def _of_file(file: Path, source: CorpusSource) -> Document | Drop:
-    text, _ = decode(file.read_bytes(), str(file))
+    text = Text(file, encoding_of(file, str(file))).whole()
     title = file.stem
     if file.suffix.lower() in (".html", ".htm"):
         heading, text = text_of_html(text)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from koalign.data.formats import files
-from koalign.data.formats.decoding import decode
+from koalign.data.formats.decoding import encoding_of
 from koalign.data.formats.sources import read_source
 from koalign.records import KoalignError
 from koalign.yaml_text import parse_yaml
@@ -110,7 +110,7 @@ def test_what_cannot_be_read_safely_is_named(tmp_path, name, data, remedy):
 
 def test_a_text_with_a_zero_byte_is_not_taken_for_cp949():
     with pytest.raises(KoalignError, match="zero bytes"):
-        decode("a\0b\0".encode("ascii"), "a.csv")
+        encoding_of("a\0b\0".encode("ascii"), "a.csv")
 
 
 def test_a_merge_key_of_yaml_is_refused_by_its_name():

@@ -1,48 +1,72 @@
-"""decoding: the bytes of a text file -> its text and how it was written, or the byte that is wrong."""
+"""decoding: a text file -> how it was written, or the byte that is wrong."""
 
 from __future__ import annotations
 
 import codecs
 
+from koalign.data.formats.streams import BLOCK, Data, opened
 from koalign.records import KoalignError
 
 _BEGINNING = 1000
 """Bytes in which zeros are counted."""
 
 
-def decode(data: bytes, name: str) -> tuple[str, str]:
-    """Text and encoding: UTF-8 with or without BOM, UTF-16 with one, else strict cp949.
+def encoding_of(data: Data, name: str) -> str:
+    """UTF-8 with or without BOM (utf-8-sig, utf-8), UTF-16 with one (utf-16), else strict cp949.
 
     Raises KoalignError naming the byte that is none of them.
 
     A file whose beginning holds whole UTF-8 characters is broken UTF-8 and never tried as cp949:
     Korean in UTF-8 decodes as cp949 too, to nonsense.
     """
-    if data.startswith(b"version https://git-lfs"):
+    with opened(data) as file:
+        beginning = file.read(_BEGINNING)
+    if beginning.startswith(b"version https://git-lfs"):
         raise KoalignError(f"{name}: a Git LFS pointer and not the file; run `git lfs pull` there")
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        try:
-            return data.decode("utf-16"), "utf-16"
-        except UnicodeDecodeError as error:
-            raise KoalignError(
-                f"{name}: byte {error.start} is not UTF-16, and the file says so"
-            ) from None
-    if 5 * data[:_BEGINNING].count(0) > len(data[:_BEGINNING]):
+    if beginning.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        if wrong := _first_error(data, "utf-16"):
+            raise KoalignError(f"{name}: byte {wrong[0]} is not UTF-16, and the file says so")
+        return "utf-16"
+    if 5 * beginning.count(0) > len(beginning):
         raise KoalignError(
             f"{name}: holds zero bytes, as UTF-16 without a byte order mark does; save the file as UTF-8"
         )
-    mark = b"\xef\xbb\xbf"
-    try:
-        return data.decode("utf-8-sig"), "utf-8-sig" if data.startswith(mark) else "utf-8"
-    except UnicodeDecodeError as error:
-        start = error.start + (len(mark) if data.startswith(mark) else 0)
-    problem = f"{name}: byte {start} (0x{data[start]:02x}) is not UTF-8"
-    if not data[:start].isascii():
+    wrong = _first_error(data, "utf-8")
+    if wrong is None:
+        return "utf-8-sig" if beginning.startswith(codecs.BOM_UTF8) else "utf-8"
+    problem = f"{name}: byte {wrong[0]} (0x{wrong[1]:02x}) is not UTF-8"
+    if not _is_ascii(data, wrong[0]):
         raise KoalignError(f"{problem}, the text before it is; mend that place")
-    try:
-        return data.decode("cp949"), "cp949"
-    except UnicodeDecodeError as error:
+    if other := _first_error(data, "cp949"):
         raise KoalignError(
-            f"{problem}, and byte {error.start} (0x{data[error.start]:02x}) is not cp949 either; "
+            f"{problem}, and byte {other[0]} (0x{other[1]:02x}) is not cp949 either; "
             "save the file as UTF-8"
-        ) from None
+        )
+    return "cp949"
+
+
+def _first_error(data: Data, encoding: str) -> tuple[int, int] | None:
+    """The place and the value of the first byte that is wrong in an encoding."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    read = 0
+    with opened(data) as file:
+        while True:
+            block = file.read(BLOCK)
+            begun = decoder.getstate()[0]  # of a character that the block before cuts
+            try:
+                decoder.decode(block, final=not block)
+            except UnicodeDecodeError as error:
+                return read - len(begun) + error.start, (begun + block)[error.start]
+            if not block:
+                return None
+            read += len(block)
+
+
+def _is_ascii(data: Data, size: int) -> bool:
+    """Whether so many bytes at the beginning are."""
+    with opened(data) as file:
+        while size and (block := file.read(min(size, BLOCK))):
+            if not block.isascii():
+                return False
+            size -= len(block)
+    return True

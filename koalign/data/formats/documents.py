@@ -5,7 +5,6 @@ CSV, TSV, JSON, JSON lines, Parquet and .xlsx, alone, in a folder or in a zip.
 
 from __future__ import annotations
 
-import io
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,10 +14,12 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from koalign.data.formats.decoding import decode
-from koalign.data.formats.files import SUFFIXES, TOO_LARGE, contents, most_unpacked
+from koalign.data.formats.decoding import encoding_of
+from koalign.data.formats.files import SUFFIXES, contents
+from koalign.data.formats.parquet import read_parquet
 from koalign.data.formats.split_names import split_in_name
 from koalign.data.formats.spreadsheets import read_sheet
+from koalign.data.formats.streams import Data, Lines, Text, whole
 from koalign.data.formats.tables import Grid, Table, delimiter
 from koalign.records import Drop, KoalignError
 from koalign.text.visible import shown
@@ -141,9 +142,9 @@ def open_documents(path: Path, sheet: str | None = None) -> Iterator[Document]:
 
 
 def open_document(
-    name: str, data: bytes, split: str | None = None, sheet: str | None = None
+    name: str, data: Data, split: str | None = None, sheet: str | None = None
 ) -> Document:
-    """A document from the bytes of a file; its name says of which kind, and of which split by default."""
+    """A document from what a file holds; its name says of which kind, and of which split by default."""
     split = split_in_name(name) if split is None else split
     suffix = PurePosixPath(name).suffix.lower()
     if suffix not in SUFFIXES:
@@ -152,20 +153,21 @@ def open_document(
             + ("; save it as .xlsx" if suffix == ".xls" else "")
         )
     if suffix == ".xlsx":
-        grid, notes = read_sheet(name, data, sheet)
+        grid, notes = read_sheet(name, whole(data), sheet)
         return _of_grid(name, split, grid, notes=notes)
     if sheet is not None:
         raise KoalignError(f"{name}: `sheet` is for .xlsx files")
     if suffix == ".parquet":
-        return _parquet(name, split, data)
-    text, encoding = decode(data, name)
-    if suffix == ".json" or (suffix == ".jsonl" and _is_one_value(text)):
-        return _json(name, split, text, encoding)
-    if suffix == ".jsonl":
-        return Document(name, split, lambda: _json_lines(name, text), encoding=encoding)
-    mark = delimiter(text) if suffix == ".csv" else "\t"
+        header, values = read_parquet(name, data)
+        return Document(name, split, lambda: _numbered(f"{name}: row", values()), header=header)
+    text = Text(data, encoding_of(data, name))
+    if suffix in (".json", ".jsonl"):
+        in_lines = _begins_with_a_row(text) if suffix == ".json" else not _is_one_value(text)
+        return _of_json_lines(name, split, text) if in_lines else _json(name, split, text)
+    lines = Lines(text)
+    mark = delimiter(lines) if suffix == ".csv" else "\t"
     notes = (f"columns are separated by {mark!r}",) if suffix == ".csv" and mark != "," else ()
-    return _of_grid(name, split, Table(name, text, mark), encoding, notes)
+    return _of_grid(name, split, Table(name, lines, mark), text.encoding, notes)
 
 
 def _of_grid(
@@ -185,8 +187,8 @@ def _of_grid(
     )
 
 
-def document_of_rows(name: str, split: str, values: list[Any]) -> Document:
-    """A document from values that are in memory already, as the hub gives them."""
+def document_of_rows(name: str, split: str, values: Iterable[Any]) -> Document:
+    """A document from values that can be gone through more than once, as the hub gives them."""
     return Document(name, split, lambda: _numbered(f"{name}: row", values))
 
 
@@ -204,8 +206,12 @@ def _records(name: str, table: Grid) -> Iterator[tuple[str, Any]]:
             yield place, dict(zip(table.header, cells, strict=True))
 
 
-def _json_lines(name: str, text: str) -> Iterator[tuple[str, Any]]:
-    for number, line in enumerate(text.split("\n"), start=1):
+def _of_json_lines(name: str, split: str, text: Text) -> Document:
+    return Document(name, split, lambda: _json_lines(name, text), encoding=text.encoding)
+
+
+def _json_lines(name: str, text: Text) -> Iterator[tuple[str, Any]]:
+    for number, line in enumerate(text.lines(), start=1):
         if line.strip():
             place = f"{name}:{number}"
             try:
@@ -215,15 +221,14 @@ def _json_lines(name: str, text: str) -> Iterator[tuple[str, Any]]:
             yield place, value
 
 
-def _json(name: str, split: str, text: str, encoding: str) -> Document:
+def _json(name: str, split: str, text: Text) -> Document:
     try:
-        value = json.loads(text)
+        value = json.loads(text.whole())
     except RecursionError:
         raise KoalignError(f"{name}: the JSON is nested too deeply") from None
     except json.JSONDecodeError as error:
-        first = text.split("\n", 1)[0]
-        if error.msg == "Extra data" and error.lineno > 1 and first.startswith("{"):
-            return Document(name, split, lambda: _json_lines(name, text), encoding=encoding)
+        if error.msg == "Extra data" and error.lineno > 1 and error.doc.startswith("{"):
+            return _of_json_lines(name, split, text)
         raise KoalignError(f"{name}:{error.lineno}: not JSON ({error.msg})") from None
     except ValueError as error:
         raise KoalignError(f"{name}: not JSON ({error})") from None
@@ -237,17 +242,30 @@ def _json(name: str, split: str, text: str, encoding: str) -> Document:
         ):
             ((key, items),) = lists.items()
             label, notes = f"{name}: {shown(key)} item", (f"the rows are the list {shown(key)!r}",)
-    return Document(name, split, lambda: _numbered(label, items), value, encoding, notes=notes)
+    return Document(name, split, lambda: _numbered(label, items), value, text.encoding, notes=notes)
 
 
-def _is_one_value(text: str) -> bool:
-    """Whether JSON lines are none: a list of objects, an object of one, or one value over many lines."""
-    text = text.strip("\ufeff \t\r\n")
-    first = text.partition("\n")[0].strip()
-    if not first.startswith("[") and first not in ("{", text):
+def _begins_with_a_row(text: Text) -> bool:
+    """Whether the first line is an object, with others below it."""
+    lines = text.lines()
+    first = next(lines, "")
+    if not first.startswith("{") or not any(map(str.strip, lines)):
         return False
     try:
-        value = json.loads(text)
+        json.loads(first)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _is_one_value(text: Text) -> bool:
+    """Whether JSON lines are none: a list of objects, an object of one, or one value over many lines."""
+    filled = filter(None, (line.strip("\ufeff \t\r\n") for line in text.lines()))
+    first = next(filled, "")
+    if not first.startswith("[") and first != "{" and next(filled, ""):
+        return False
+    try:
+        value = json.loads(text.whole().strip("\ufeff \t\r\n"))
     except (ValueError, RecursionError):
         return False
     lists = [value]
@@ -258,60 +276,6 @@ def _is_one_value(text: str) -> bool:
 
 def _are_objects(rows: Any) -> bool:
     return isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
-
-
-MOST_ROWS, BATCH_BYTES = 2_000_000, 2**26
-"""Of a Parquet file, and of so many rows as are unpacked together."""
-
-
-def _parquet(name: str, split: str, data: bytes) -> Document:
-    import pyarrow
-    import pyarrow.parquet
-
-    def refused(reason: object) -> KoalignError:
-        return KoalignError(f"{name}: not a Parquet file that can be read ({shown(str(reason))})")
-
-    faults = (pyarrow.ArrowException, OSError, ValueError, OverflowError)
-    """Beside broken files: texts that are no UTF-8, and a date that Python does not know."""
-    try:
-        file = pyarrow.parquet.ParquetFile(io.BytesIO(data))
-        groups = [file.metadata.row_group(n) for n in range(file.num_row_groups)]
-        chunks = [g.column(n).total_uncompressed_size for g in groups for n in range(g.num_columns)]
-        header = tuple(file.schema_arrow.names)
-        if len({*header}) < len(header):
-            raise ValueError("two columns have one name")
-    except faults as error:
-        raise refused(error) from None
-    if file.metadata.num_rows > MOST_ROWS:
-        raise refused(f"{file.metadata.num_rows:,} rows, and {MOST_ROWS:,} are the most")
-    # A row may hold a whole chunk, and each row the same one.
-    size = max(1, min(1000, BATCH_BYTES // max([1, *chunks])))
-
-    def values() -> Iterator[Any]:
-        left = most_unpacked(len(data))  # a value is stored once however many rows have it
-        try:
-            if sum(chunks) > left:
-                raise ValueError(TOO_LARGE)
-            for batch in file.iter_batches(batch_size=size, use_threads=False):
-                batch.validate(full=True)
-                for row in batch.to_pylist():
-                    left -= _length(row)
-                    if left < 0:
-                        raise ValueError(TOO_LARGE)
-                    yield row
-        except faults as error:
-            raise refused(error) from None
-
-    return Document(name, split, lambda: _numbered(f"{name}: row", values()), header=header)
-
-
-def _length(value: Any) -> int:
-    """About as many bytes as a value has."""
-    if isinstance(value, dict):
-        return sum(map(_length, value.values()))
-    if isinstance(value, list):
-        return 8 + sum(map(_length, value))
-    return len(value) if isinstance(value, str | bytes) else 8
 
 
 def first_rows(rows: Iterable[Row | Drop], count: int = 20) -> list[dict[str, Any]]:

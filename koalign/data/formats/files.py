@@ -1,4 +1,4 @@
-"""files: a path -> the bytes of every file below it that koalign reads, out of folders and zips."""
+"""files: a path -> every file below it that koalign reads, out of folders and zips."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path, PurePath, PurePosixPath
 
+from koalign.data.formats.streams import Data
 from koalign.jsonl import on_disk
 from koalign.records import KoalignError
 from koalign.text.korean import composed
@@ -29,13 +30,14 @@ TOO_LARGE = "what it holds is too large for its size"
 PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
-def contents(path: Path) -> Iterator[tuple[str, str, bytes]]:
-    """(path for people, the part of it that may name a split, bytes) of each file.
+def contents(path: Path) -> Iterator[tuple[str, str, Data]]:
+    """(path for people, the part of it that may name a split, what it holds) of each file.
 
-    A folder's files come in order of their names; hidden ones (`.ipynb_checkpoints`,
-    `__MACOSX/._a.json`) are left out. Of a path from the root only the last parts may name a split:
-    in `/home/kim/dev/exam`, dev says where things lie and not what they are. Raises KoalignError for
-    a path that is not there, and for a file or a zip that cannot be read. Names come in NFC.
+    What is in a zip is unpacked into memory; other files stay where they lie. A folder's files come in
+    order of their names; hidden ones (`.ipynb_checkpoints`, `__MACOSX/._a.json`) are left out. Of a path
+    from the root only the last parts may name a split: in `/home/kim/dev/exam`, dev says where things lie
+    and not what they are. Names come in NFC. Raises KoalignError for a path that is not there, and for a
+    file or a zip that cannot be read.
     """
     path = on_disk(path)
     if path.is_dir():
@@ -91,7 +93,7 @@ def _readable(path: Path) -> str:
     return composed(name)
 
 
-def _in_file(path: Path, known_as: PurePath) -> Iterator[tuple[str, str, bytes]]:
+def _in_file(path: Path, known_as: PurePath) -> Iterator[tuple[str, str, Data]]:
     name, known = _readable(path), composed(str(known_as))
     try:
         if _is_zip(path):
@@ -99,7 +101,7 @@ def _in_file(path: Path, known_as: PurePath) -> Iterator[tuple[str, str, bytes]]
             for inside, data in _in_zip(path, room, LEVELS):
                 yield f"{name}/{inside}", f"{known}/{inside}", data
         else:
-            yield name, known, _whole(path)
+            yield name, known, _readable_file(path)
     except OSError as error:
         raise KoalignError(f"{name}: cannot be read ({error.strerror or error})") from None
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
@@ -107,13 +109,14 @@ def _in_file(path: Path, known_as: PurePath) -> Iterator[tuple[str, str, bytes]]
         raise KoalignError(f"{name}: not a zip that can be read ({shown(str(error))})") from None
 
 
-def _whole(path: Path) -> bytes:
-    """The bytes of a file; raises OSError for a device or a pipe, which may have no end."""
+def _readable_file(path: Path) -> Path:
+    """The path; raises OSError for what cannot be read, and a device or a pipe, which may have no end."""
     if path.exists() and not path.is_file():
         raise OSError("no plain file")
     if path.stat().st_size > MOST_BYTES:
         raise OSError(f"larger than {MOST_BYTES / 2**30:g} GiB")
-    return path.read_bytes()
+    path.open("rb").close()
+    return path
 
 
 @dataclass

@@ -15,6 +15,8 @@ from koalign.data.formats.split_names import split_in_name
 from koalign.records import KoalignError
 
 PREFIX = "hf://"
+BATCH = 1000
+"""Rows of a data set on the hub that are read together."""
 _NAME = re.compile(
     r"(?P<name>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+?))?(:(?P<config>[\w.-]+))?(/(?P<split>[\w.-]+))?"
 )
@@ -27,7 +29,7 @@ def open_hub(path: str) -> Iterator[Document]:
     CSV with pandas, to which a choice that says NA or None is nothing; such a row is a drop.
     """
     for where, name, table in _tables(path):
-        yield document_of_rows(where, split_in_name(name), table.to_list())
+        yield document_of_rows(where, split_in_name(name), _Rows(table))
 
 
 def hub_rows(path: str) -> Iterator[tuple[str, Any]]:
@@ -35,6 +37,17 @@ def hub_rows(path: str) -> Iterator[tuple[str, Any]]:
     for where, _, table in _tables(path):
         for number, row in enumerate(table, start=1):
             yield f"{where}:{number}", row
+
+
+class _Rows:
+    """The values of a table, in batches from disk whenever they are gone through."""
+
+    def __init__(self, table: Any) -> None:
+        self._table = table.with_format("arrow")
+
+    def __iter__(self) -> Iterator[Any]:
+        for batch in self._table.iter(BATCH):
+            yield from batch.to_pylist()
 
 
 def _tables(path: str) -> Iterator[tuple[str, str, Any]]:

@@ -1,10 +1,9 @@
-"""tables: the text of a CSV or TSV file -> its header and its records; a broken one costs no other."""
+"""tables: the lines of a CSV or TSV file -> its header and its records; a broken one costs no other."""
 
 from __future__ import annotations
 
 import copy
 import csv
-import io
 import re
 import sys
 import unicodedata
@@ -13,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Self
 
 from koalign.data.formats.column_names import is_choice, meaning
+from koalign.data.formats.streams import Lines
 from koalign.records import KoalignError
 
 TITLES = 10
@@ -133,15 +133,14 @@ class Grid(ABC):
 class Table(Grid):
     """The lines of a CSV or TSV file."""
 
-    def __init__(self, name: str, text: str, delimiter: str) -> None:
+    def __init__(self, name: str, lines: Lines, delimiter: str) -> None:
         csv.field_size_limit(sys.maxsize)
-        self._delimiter = delimiter
-        self._lines = list(io.StringIO(text, newline=""))
-        if _SEP.fullmatch(self._lines[0].strip() if self._lines else ""):
-            self._lines[0] = "\n"
-        while self._lines and _is_blank(self._lines[-1], delimiter):  # as Excel ends a file
-            self._lines.pop()
-        super().__init__(name, len(self._lines))
+        self._delimiter, self._lines = delimiter, lines
+        if _SEP.fullmatch(lines[0].strip() if len(lines) else ""):
+            lines.empty_first()
+        while len(lines) and _is_blank(lines[len(lines) - 1], delimiter):  # as Excel ends a file
+            lines.drop_last()
+        super().__init__(name, len(lines))
 
     def _below_header(self) -> Iterator[tuple[int, list[str] | str]]:
         """See Grid.
@@ -164,7 +163,7 @@ class Table(Grid):
         Files with tabs are often written without quoting: there a line that is no record, but has as
         many cells between its tabs, is taken as it stands: `"국제시장"은 영화이다`.
         """
-        below = (self._lines[n] for n in range(place, len(self._lines)))
+        below = self._lines.between(place, len(self._lines))
         reader = csv.reader(below, delimiter=self._delimiter, strict=True)
         cells: list[str] | str
         try:
@@ -180,7 +179,7 @@ class Table(Grid):
     def _begins_a_record(self, place: int) -> bool:
         """Whether a line does, and is not the rest of a quoted cell: `…”고 하였다.",2`."""
         cells, end = self._record(place)
-        marks = sum(line.count('"') for line in self._lines[place:end])
+        marks = sum(line.count('"') for line in self._lines.between(place, end))
         return self._is_whole(cells) and (marks % 2 == 0 or self._delimiter == "\t")
 
     def _is_whole(self, cells: list[str] | str) -> bool:
@@ -199,12 +198,12 @@ class Table(Grid):
         return "the header again" if self._repeats_the_header(cells) else cells
 
 
-def delimiter(text: str) -> str:
+def delimiter(lines: Lines) -> str:
     """What separates the columns of a .csv file: what its first line says (`sep=;`), else a comma.
 
     Unless that line has none but others.
     """
-    first = text.lstrip().partition("\n")[0]
+    first = next((line.lstrip() for line in lines.between(0, len(lines)) if line.strip()), "")
     if said := _SEP.fullmatch(first.strip()):
         return said[1]
     others = [mark for mark in (";", "\t", "|") if first.count(mark) > 1]

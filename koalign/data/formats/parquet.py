@@ -1,0 +1,68 @@
+"""parquet: a Parquet file -> its columns and its rows, in batches; one that floods memory is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from koalign.data.formats.files import TOO_LARGE, most_unpacked
+from koalign.data.formats.streams import Data, opened, size_of
+from koalign.records import KoalignError
+from koalign.text.visible import shown
+
+MOST_ROWS, BATCH_BYTES = 2_000_000, 2**26
+"""Of a Parquet file, and of so many rows as are unpacked together."""
+
+
+def read_parquet(name: str, data: Data) -> tuple[tuple[str, ...], Callable[[], Iterator[Any]]]:
+    """The names of the columns, and the rows as often as they are asked for.
+
+    Raises KoalignError, also while rows are read, for a file that is broken or too large.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    def refused(reason: object) -> KoalignError:
+        return KoalignError(f"{name}: not a Parquet file that can be read ({shown(str(reason))})")
+
+    faults = (pyarrow.ArrowException, OSError, ValueError, OverflowError)
+    """Beside broken files: texts that are no UTF-8, and a date that Python does not know."""
+    try:
+        file = pyarrow.parquet.ParquetFile(opened(data))
+        groups = [file.metadata.row_group(n) for n in range(file.num_row_groups)]
+        chunks = [g.column(n).total_uncompressed_size for g in groups for n in range(g.num_columns)]
+        header = tuple(file.schema_arrow.names)
+        if len({*header}) < len(header):
+            raise ValueError("two columns have one name")
+    except faults as error:
+        raise refused(error) from None
+    if file.metadata.num_rows > MOST_ROWS:
+        raise refused(f"{file.metadata.num_rows:,} rows, and {MOST_ROWS:,} are the most")
+    # A row may hold a whole chunk, and each row the same one.
+    size = max(1, min(1000, BATCH_BYTES // max([1, *chunks])))
+
+    def values() -> Iterator[Any]:
+        left = most_unpacked(size_of(data))  # a value is stored once however many rows have it
+        try:
+            if sum(chunks) > left:
+                raise ValueError(TOO_LARGE)
+            for batch in file.iter_batches(batch_size=size, use_threads=False):
+                batch.validate(full=True)
+                for row in batch.to_pylist():
+                    left -= _length(row)
+                    if left < 0:
+                        raise ValueError(TOO_LARGE)
+                    yield row
+        except faults as error:
+            raise refused(error) from None
+
+    return header, values
+
+
+def _length(value: Any) -> int:
+    """About as many bytes as a value has."""
+    if isinstance(value, dict):
+        return sum(map(_length, value.values()))
+    if isinstance(value, list):
+        return 8 + sum(map(_length, value))
+    return len(value) if isinstance(value, str | bytes) else 8
