@@ -181,7 +181,7 @@ def refuse_foreign_files(folder: Path, inside: Path) -> None:
 def stacked_card(
     parent: Path,
     base: Base,
-    role: Literal["abstraction", "answer"],
+    role: Literal["abstraction", "answer", "reader"],
     rank: int,
     data: dict[str, str],
     template_hash: str,

@@ -14,6 +14,7 @@ _ROLES = {
     "policy": "It answers exam questions.",
     "abstraction": "It states an abstraction of a problem: a hint for whoever answers it.",
     "answer": "It answers exam questions, with a hint or without one.",
+    "reader": "It answers exam questions with passages that were found for them.",
     "stack": "It is several adapters in one.",
     "unknown": "What it is for is unknown.",
 }

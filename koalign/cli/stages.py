@@ -142,13 +142,14 @@ def execute_each(
 ) -> None:
     """Run the stages that are not done; each is announced, and what came out of it is a line.
 
-    Where no hint passes its screens, an evaluation at the end is of the steps before.
+    Where no hint passes its screens, an evaluation at the end is of the steps before. Where no passage is
+    gold, no reader is trained.
     """
     from koalign.cli.plan import refuse, refuse_without_room
     from koalign.preflight import data_findings
     from koalign.reports.views import describe
     from koalign.run import execute
-    from koalign.stages.pipeline import without_hints, without_pairs
+    from koalign.stages.pipeline import without_hints, without_pairs, without_reader
 
     refuse_without_room(stages, config, run_dir, force)
     for number, stage in enumerate(stages, start=1):
@@ -160,6 +161,10 @@ def execute_each(
             refuse(data_findings(config, stages, run_dir))
         if stage.name == "prepare" and _ends_with_sft(later, config, run_dir):
             execute_each(without_pairs(later), config, run_dir, force, seed)
+            return
+        if stage.name == "passages" and later and not made.counts.get("gold"):
+            say("none of the passages is gold, so no reader is trained")
+            execute_each(without_reader(later), config, run_dir, force, seed)
             return
         if stage.name == "hints" and not made.counts["kept"] and later[-1].name == "evaluate":
             say("none of the hints passed, so the chain ends with DPO")

@@ -140,6 +140,22 @@ class Answer(Optimization):
     """Share of the hinted rows that carry a mismatched hint (another problem's) and a bare answer."""
 
 
+class Reader(Optimization):
+    """The adapter that answers with passages in its prompt (RAFT, arXiv 2403.10131)."""
+
+    rank: int = Field(default=16, ge=1)
+    """Rank added on top of the DPO adapter."""
+    learning_rate: float = Field(default=1e-4, gt=0)
+    epochs: float = Field(default=2, gt=0)
+    traces: int = Field(default=2, ge=1)
+    """Verified own answers used for each gold passage, and at most so many bare ones of a problem."""
+    passages: int = Field(default=3, ge=1)
+    """Most passages in a prompt: a gold one and distractors, or distractors alone."""
+    gold_share: float = Field(default=0.8, gt=0, le=1)
+    """Share of the rows that show a gold passage. The others show distractors and carry a right bare
+    answer, so that the adapter learns to do without."""
+
+
 class Solve(Sampling):
     adapters: str = "abstraction,answer"
     """One step, or two: a hint, then the answer with it. A step is an adapter of the run, a folder, a hub
@@ -220,6 +236,7 @@ class Config(Section):
     distill: Distill = Distill()
     abstraction: Abstraction = Abstraction()
     answer: Answer = Answer()
+    reader: Reader = Reader()
     solve: Solve = Solve()
     tracking: Tracking = Tracking()
     controls: Controls = "cheap"

@@ -60,7 +60,8 @@ def _changes(
         yield {"probe.batch_size": 8}
     if config.training.world > 1 and config.training.shard == "none":
         yield {"training.shard": "fsdp"}
-    sections = ("sft", "dpo", "abstraction", "answer")
+    sections = ["sft", "dpo", "abstraction", "answer"]
+    sections += ["reader"] if config.corpus.sources else []
     off = [name for name in sections if not getattr(config, name).gradient_checkpointing]
     if off:
         yield {f"{name}.gradient_checkpointing": True for name in off}

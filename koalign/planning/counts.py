@@ -52,6 +52,8 @@ class Counts:
     paired_problems: int = 0
     kept_hints: int = 0
     """0: not screened yet."""
+    gold_passages: int = 0
+    """0: not screened yet."""
     long_train: int = 0
     """Training problems whose long answers a judge compares, and no rule verifies."""
     long_test: int = 0
@@ -116,6 +118,8 @@ def _with_results(counts: Counts, run_dir: Path, rounds: int, lines: list[str]) 
         )
     if hints := read_manifest(run_dir / "hints"):
         counts = replace(counts, kept_hints=hints.counts["kept"])
+    if passages := read_manifest(run_dir / "passages"):
+        counts = replace(counts, gold_passages=passages.counts.get("gold", 0))
     return counts
 
 

@@ -165,7 +165,9 @@ class _Costs:
         self.width = 4 if precision.base == "float32" else 2  # bytes of a number of the base
         named = config.engine.result.backend  # vLLM of another machine need not be installed here
         self.backend = backend_of(config.engine) if named == "auto" else named
-        self.rank = config.sft.rank + max(config.abstraction.rank, config.answer.rank)
+        self.rank = config.sft.rank + max(
+            config.abstraction.rank, config.answer.rank, config.reader.rank
+        )
         machine = Machine(card, shape, self.width, False)
         self.samples = machine
         self.trains = replace(

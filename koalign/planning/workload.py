@@ -67,6 +67,9 @@ class _Chain:
         candidates = self.candidates()
         self.candidate_count = candidates
         self.kept = counts.kept_hints or candidates * PASSED[-1][1]
+        tried = self.sampled * config.passages.per_problem
+        self.tried_passages = min(config.passages.limit or tried, tried)
+        self.passage_tokens = BYTES_A_LETTER * config.corpus.characters / BYTES_A_TOKEN
 
     def stages(self) -> Iterator[Work]:
         config, counts = self.config, self.counts
@@ -93,7 +96,7 @@ class _Chain:
             yield Work(in_round("reference", number), scored_tokens=read)
             yield self.dpo(in_round("dpo", number), 1)
         if config.corpus.sources:
-            yield self.passages()
+            yield from (self.passages(), self.reader())
         if config.has_hints:
             yield from self.hint_stages()
         if config.controls != "off":
@@ -126,12 +129,13 @@ class _Chain:
 
     def fit(
         self, section: Optimization, groups: float, completions: float, epochs: float, rank: int,
-        *, each: float = 0, most: float = 1,
+        *, each: float = 0, most: float = 1, shown: float = 0,
     ) -> Fit:  # fmt: skip
-        """`completions` of a group on average and at `most`, each of so many tokens."""
+        """`completions` of a group on average and at `most`, each of so many tokens; `shown`: those of the
+        passages in the prompt."""
         each = each or self.answer
-        longest = self.counts.longest + (most * each - self.answer)
-        return Fit(section, groups, self.prompt, completions * each, epochs, rank, longest)
+        longest = self.counts.longest + shown + (most * each - self.answer)
+        return Fit(section, groups, self.prompt + shown, completions * each, epochs, rank, longest)
 
     def sft(self, name: str, epochs: float | str) -> Work:
         section, evaluations = self.config.sft, self.config.probe.evaluations
@@ -164,9 +168,7 @@ class _Chain:
     def passages(self) -> Work:
         """Every passage is sampled, and again as many as seem to do something by chance."""
         section = self.config.passages
-        passage = BYTES_A_LETTER * self.config.corpus.characters / BYTES_A_TOKEN
-        tried = self.sampled * section.per_problem
-        tried = min(section.limit or tried, tried)
+        passage, tried = self.passage_tokens, self.tried_passages
         again = tried * math.erfc(section.z / math.sqrt(2))
         draws = (
             self.draw(self.sampled, section.bare_n, section),
@@ -175,6 +177,16 @@ class _Chain:
             self.draw(again, section.replication_n, section, hint=passage),
         )
         return Work("passages", draws=draws)
+
+    def reader(self) -> Work:
+        """Before the screens, as many passages are gold as hints are kept."""
+        section, config = self.config.reader, self.config
+        gold = self.counts.gold_passages or self.tried_passages * PASSED[-1][1]
+        fit = self.fit(
+            section, gold * section.traces / section.gold_share, 1, section.epochs,
+            config.sft.rank + section.rank, shown=section.passages * self.passage_tokens,
+        )  # fmt: skip
+        return Work("reader", fit=fit)
 
     def hint_stages(self) -> Iterator[Work]:
         config, counts = self.config, self.counts

@@ -67,6 +67,8 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
         sample(("bare", "hinted"), list(tried))
         moved = [key for key in tried if is_moved(counts[key], section.z)]
         sample(("replication_bare", "replication"), moved)
+    if not moved:
+        write_jsonl(out / "replication.jsonl", [])  # `reader` reads it
     judged = verdicts([counts[key] for key in tried], section.false_discovery_rate)
     screened = [
         ScreenedPassage(passage=passage, verdict=verdict, counts=counts[key])
@@ -92,4 +94,5 @@ STAGE = Stage(
     sections=("model", "prompt", "engine", "passages", "seed"),
     inputs=(*PREPARED, "retrieve/passages.jsonl", "dpo/adapter", "engine.script"),
     looks_at=HELD_OUT,
+    version=2,
 )

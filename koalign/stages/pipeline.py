@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -34,7 +34,7 @@ PAIRS = (samples.STAGE, pairs.STAGE)
 JUDGED_PAIRS = (samples.STAGE, samples.LONG, pairs.WITH_JUDGE)
 OPTIONAL = (distill.STAGE,)
 RETRIEVAL = (index.STAGE, retrieve.STAGE)
-PASSAGES = (passages.STAGE,)
+PASSAGES = (passages.STAGE, roles.READER)
 DPO = (dpo.REFERENCE, dpo.STAGE)
 HINTS = (candidates.STAGE, hints.STAGE, roles.ABSTRACTION, roles.ANSWER)
 CONTROLS = (dpo.RFT, traces.STAGE, roles.REASONING, sft.PLATEAU)
@@ -93,7 +93,8 @@ def stages_of(command: str, config: Config) -> tuple[Stage, ...]:
         "sft": SFT,
         "index": RETRIEVAL[:1],
         "retrieve": (*SFT[:1], *RETRIEVAL[1:]),
-        "passages": screening,
+        "passages": screening[:1],
+        "reader": screening[1:],
         "dpo-pairs": pairing,
         "dpo": (*training, *later),
         "abstractions": hinting,
@@ -111,20 +112,22 @@ def stages_of(command: str, config: Config) -> tuple[Stage, ...]:
 
 def without_hints(stages: Sequence[Stage]) -> tuple[Stage, ...]:
     """The stages of a chain that ends with DPO, evaluated as far as it goes."""
-    return tuple(
-        replace(
-            stage,
-            inputs=tuple(name for name in stage.inputs if name.partition("/")[0] not in WITH_HINTS),
-        )
-        for stage in stages
-        if stage.name not in WITH_HINTS
-    )
+    return _without(stages, WITH_HINTS)
+
+
+def without_reader(stages: Sequence[Stage]) -> tuple[Stage, ...]:
+    """The stages of a chain in which no passage is gold."""
+    return _without(stages, {roles.READER.name})
 
 
 def without_pairs(stages: Sequence[Stage]) -> tuple[Stage, ...]:
     """The stages of a chain that ends with SFT, evaluated as far as it goes."""
-    policy = (*JUDGED_PAIRS, *DPO, dpo.RFT, passages.STAGE)
-    gone = {*WITH_HINTS, *(stage.name for stage in policy)}
+    policy = (*JUDGED_PAIRS, *DPO, dpo.RFT, *PASSAGES)
+    return _without(stages, {*WITH_HINTS, *(stage.name for stage in policy)})
+
+
+def _without(stages: Sequence[Stage], gone: Collection[str]) -> tuple[Stage, ...]:
+    """The stages but for those of these names, in any round, and without the inputs that they make."""
     return tuple(
         replace(stage, inputs=tuple(name for name in stage.inputs if _maker(name) not in gone))
         for stage in stages
@@ -200,10 +203,13 @@ def _is_begun(folder: Path) -> bool:
 
 
 def _left_in(run_dir: Path, config: Config) -> tuple[Stage, ...]:
-    """The stages of `run` after what its first ones found: no pairs, or no hint that passed."""
+    """The stages of `run` after what its first ones found: no pairs, no gold passage, no kept hint."""
     stages = stages_of("run", config)
     if makes_no_pairs(run_dir, config):
         return without_pairs(stages)
+    tried = read_manifest(run_dir / passages.STAGE.name)
+    if tried and not tried.counts.get("gold"):
+        stages = without_reader(stages)
     screened = read_manifest(run_dir / hints.STAGE.name)
     return without_hints(stages) if screened and not screened.counts["kept"] else stages
 

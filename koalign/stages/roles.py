@@ -1,4 +1,4 @@
-"""roles: kept hints, and answers with and without them -> the abstraction and the answer adapter.
+"""roles: kept hints or passages, and answers with and without -> abstraction, answer and reader adapters.
 
 Each is trained on top of the DPO adapter, whose ranks stay frozen. So is `reasoning`, a control of solving:
 the policy's own right reasonings, with the settings of the answer adapter.
@@ -25,11 +25,15 @@ from koalign.mining.hints.traces import answer_traces, right_samples
 from koalign.mining.hints.uplift_screens import best_hints
 from koalign.records import Abstraction, Base, KoalignError, Problem, Prompt, Sample
 from koalign.renderer import open_renderer, reasoning_prompt
+from koalign.retrieval.raft import reader_rows
+from koalign.retrieval.records import ScreenedPassage, passages_text
 from koalign.run import PREPARED, Inputs, Stage, StageResult
 
 HINTS = "hints/abstractions.jsonl"
 TRACES = "traces/samples.jsonl"
 SAMPLES = ("hints/hinted.jsonl", "hints/replication.jsonl", "hints/bare.jsonl")
+PASSAGES = "passages/passages.jsonl"
+PASSAGE_SAMPLES = ("passages/hinted.jsonl", "passages/replication.jsonl", "passages/bare.jsonl")
 
 
 def train_abstraction(config: Config, inputs: Inputs, out: Path) -> StageResult:
@@ -84,6 +88,52 @@ def train_answer(config: Config, inputs: Inputs, out: Path) -> StageResult:
     )
 
 
+def train_reader(config: Config, inputs: Inputs, out: Path) -> StageResult:
+    """Examples: the policy's own right samples, with a gold passage among distractors and without."""
+    section, problems = config.reader, _problems(inputs)
+    screened = read_jsonl(inputs[PASSAGES], ScreenedPassage)
+    hinted, replication, bare = (read_jsonl(inputs[name], Sample) for name in PASSAGE_SAMPLES)
+    rows, missing = reader_rows(
+        problems,
+        screened,
+        hinted=hinted + replication,
+        bare=bare,
+        passages=section.passages,
+        gold_share=section.gold_share,
+        traces=section.traces,
+        seed=config.seed,
+    )
+    if not rows:
+        gold = sum(one.verdict == "gold" for one in screened)
+        raise KoalignError(
+            f"{inputs[PASSAGES]}: no right answer with a gold passage to learn from ({gold} of "
+            f"{len(screened)} passages are gold); raise passages.per_problem, or index other documents"
+        )
+    renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
+    prompts = [
+        render_in_order(
+            renderer, problems[row.problem_id], row.permutation, passages_text(row.passages)
+        )
+        for row in rows
+    ]
+
+    def counts(numbers: Sequence[int]) -> dict[str, int]:
+        used = [rows[number] for number in numbers]
+        gold = sum(row.has_gold for row in used)
+        return {
+            "examples": len(used),
+            "gold": gold,
+            "distractors_only": len(used) - gold,
+            "distractors_only_missing": missing,
+            "with_fewer_passages": sum(len(row.passages) < section.passages for row in used),
+        }
+
+    token_ids = [row.token_ids for row in rows]
+    return _train(
+        "reader", section, config, inputs, out, renderer, prompts, lambda _: token_ids, counts
+    )
+
+
 def train_reasoning(config: Config, inputs: Inputs, out: Path) -> StageResult:
     """Examples: of each problem the first `answer.traces` distinct right reasonings."""
     problems = _problems(inputs)
@@ -104,8 +154,8 @@ def _problems(inputs: Inputs) -> dict[str, Problem]:
 
 
 def _train(
-    name: Literal["abstraction", "answer", "reasoning"],
-    section: sections.Abstraction | sections.Answer,
+    name: Literal["abstraction", "answer", "reader", "reasoning"],
+    section: sections.Abstraction | sections.Answer | sections.Reader,
     config: Config,
     inputs: Inputs,
     out: Path,
@@ -122,9 +172,9 @@ def _train(
     data = {
         path.name: hash_path(path)
         for given, path in inputs.items()
-        if given.startswith(("hints/", "traces/"))
+        if given.startswith(("hints/", "passages/", "traces/"))
     }
-    role: Literal["abstraction", "answer"] = "abstraction" if name == "abstraction" else "answer"
+    role = "answer" if name == "reasoning" else name
     policy_template = open_renderer(config.prompt).hash
     card = stacked_card(inputs["dpo/adapter"], base, role, section.rank, data, policy_template)
     card = card.model_copy(update={"name": name, "template_hash": renderer.hash})
@@ -165,6 +215,13 @@ ANSWER = Stage(
     sections=("model", "prompt", "training", "answer", "seed"),
     inputs=(*PREPARED, HINTS, *SAMPLES, "dpo/adapter"),
     version=4,
+)
+READER = Stage(
+    name="reader",
+    command="reader",
+    run=train_reader,
+    sections=("model", "prompt", "training", "reader", "seed"),
+    inputs=(*PREPARED, PASSAGES, *PASSAGE_SAMPLES, "dpo/adapter"),
 )
 REASONING = Stage(
     name="reasoning",

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from support.corpora import with_a_corpus
 from support.distilling import with_a_policy_that_reasons
 
 
@@ -10,3 +11,9 @@ from support.distilling import with_a_policy_that_reasons
 def ready(scripted: Path) -> Path:
     """As `scripted`, with a policy that writes a reasoning before its answer."""
     return with_a_policy_that_reasons(scripted)
+
+
+@pytest.fixture
+def corpus(scripted: Path) -> Path:
+    """As `scripted`, with documents that answer, mislead or do neither."""
+    return with_a_corpus(scripted)

@@ -3,50 +3,14 @@
 from pathlib import Path
 
 import pytest
-import yaml
 from support.command import RUN, koalign
-from support.problems import CITIES, problem, write_lines
+from support.corpora import PEOPLE
 
 from koalign.jsonl import read_json, read_jsonl
 from koalign.reports.passages import conclusion
 from koalign.retrieval.records import ScreenedPassage
 
 pytest.importorskip("tantivy")
-PEOPLE = ("김가람", "이나래", "박다온", "최라온", "정마루", "한바다", "오사랑", "유아름")
-
-
-@pytest.fixture
-def corpus(scripted: Path) -> Path:
-    """A script that guesses; with the fact of a problem it is right, with its rumour wrong."""
-    names = [*PEOPLE, "조자람", "윤차돌"]
-    rows = [
-        problem(n, question=f"{name}이 사는 고을은?", passage="", group="", subject="인물" if n % 2 else "고을")
-        for n, name in enumerate(names)
-    ]  # fmt: skip
-    write_lines(scripted / "train.jsonl", rows[:8])
-    write_lines(scripted / "test.jsonl", rows[8:])
-    (scripted / "docs").mkdir()
-    answers = [f"고른 답: {city}\n정답: {n}" for n, city in enumerate(CITIES, start=1)]
-    script = []
-    for n, name in enumerate(PEOPLE):
-        right, wrong = n % 4, (n + 1) % 4
-        kinds = {"기록": right, "소문": wrong}
-        for kind, told in kinds.items():
-            text = f"{kind}에 {name}이 사는 고을은 {CITIES[told]}이라고 한다."
-            (scripted / "docs" / f"{name}-{kind}.txt").write_text(text, "utf-8")
-            seen = [f"{name}-{kind}: {text}", f"문제: {name}이"]
-            script.append(
-                {"contains": seen, "texts": [f"고른 답: {CITIES[told]}\n정답: {told + 1}"]}
-            )
-        (scripted / "docs" / f"{name}-여담.txt").write_text(f"{name}이 사는 고을은 멀다.", "utf-8")
-    script.append({"texts": answers})
-    (scripted / "script.yaml").write_text(yaml.safe_dump(script, allow_unicode=True), "utf-8")
-    config = yaml.safe_load((scripted / "koalign.yaml").read_text("utf-8"))
-    config["data"].pop("hints")
-    config |= {"corpus": {"sources": ["docs"]}, "passages": {"permutations": 1}}
-    config["sample"] |= {"permutations": 1}
-    (scripted / "koalign.yaml").write_text(yaml.safe_dump(config), "utf-8")
-    return scripted
 
 
 def test_exactly_the_passage_that_answers_is_gold_and_the_planted_one_poison(corpus):
