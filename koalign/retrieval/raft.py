@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from koalign.data.prompting.orders import Order
 from koalign.mining.hints.traces import right_samples
@@ -26,9 +26,16 @@ class ReaderRow:
     """The order of the choices that the answer was drawn under."""
     passages: tuple[Passage, ...]
     """In the order in which they stand in the prompt."""
-    has_gold: bool
+    gold: Passage | None
+    """The one of them that helps; None: distractors only."""
     token_ids: tuple[int, ...]
     """Of the answer."""
+
+    @property
+    def shorter(self) -> ReaderRow:
+        """The row without its distractor of the worst rank."""
+        worst = max((one for one in self.passages if one != self.gold), key=lambda one: one.rank)
+        return replace(self, passages=tuple(one for one in self.passages if one != worst))
 
 
 def reader_rows(
@@ -60,7 +67,7 @@ def reader_rows(
     for gold in (one.passage for one in screened if one.verdict == "gold"):
         others = distractors.get(gold.problem_id, [])[: passages - 1]
         for sample in right.get((gold.problem_id, gold.hint.id), [])[:traces]:
-            rows.append(_row(rng, sample, [gold, *others], has_gold=True))
+            rows.append(_row(rng, sample, [gold, *others], gold))
     wanted = round(len(rows) * (1 - gold_share) / gold_share)
     usable = [
         sample
@@ -70,14 +77,12 @@ def reader_rows(
     ]
     for sample in rng.sample(usable, min(wanted, len(usable))):
         shown = distractors[sample.problem_id][:passages]
-        rows.append(_row(rng, sample, shown, has_gold=False))
+        rows.append(_row(rng, sample, shown, None))
     return rows, max(0, wanted - len(usable))
 
 
 def _row(
-    rng: random.Random, sample: Sample, shown: Sequence[Passage], *, has_gold: bool
+    rng: random.Random, sample: Sample, shown: Sequence[Passage], gold: Passage | None
 ) -> ReaderRow:
     in_random_order = tuple(rng.sample(shown, len(shown)))
-    return ReaderRow(
-        sample.problem_id, sample.permutation, in_random_order, has_gold, sample.token_ids
-    )
+    return ReaderRow(sample.problem_id, sample.permutation, in_random_order, gold, sample.token_ids)

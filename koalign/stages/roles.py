@@ -25,7 +25,7 @@ from koalign.mining.hints.traces import answer_traces, right_samples
 from koalign.mining.hints.uplift_screens import best_hints
 from koalign.records import Abstraction, Base, KoalignError, Problem, Prompt, Sample
 from koalign.renderer import open_renderer, reasoning_prompt
-from koalign.retrieval.raft import reader_rows
+from koalign.retrieval.raft import ReaderRow, reader_rows
 from koalign.retrieval.records import ScreenedPassage, passages_text
 from koalign.run import PREPARED, Inputs, Stage, StageResult
 
@@ -110,16 +110,16 @@ def train_reader(config: Config, inputs: Inputs, out: Path) -> StageResult:
             f"{len(screened)} passages are gold); raise passages.per_problem, or index other documents"
         )
     renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
-    prompts = [
-        render_in_order(
-            renderer, problems[row.problem_id], row.permutation, passages_text(row.passages)
-        )
-        for row in rows
-    ]
+
+    def render(row: ReaderRow) -> Prompt:
+        text = passages_text(row.passages)
+        return render_in_order(renderer, problems[row.problem_id], row.permutation, text)
+
+    rows = _with_room(rows, render, config, read_record(inputs["prepare/base.json"], Base))
 
     def counts(numbers: Sequence[int]) -> dict[str, int]:
         used = [rows[number] for number in numbers]
-        gold = sum(row.has_gold for row in used)
+        gold = sum(row.gold is not None for row in used)
         return {
             "examples": len(used),
             "gold": gold,
@@ -130,8 +130,34 @@ def train_reader(config: Config, inputs: Inputs, out: Path) -> StageResult:
 
     token_ids = [row.token_ids for row in rows]
     return _train(
-        "reader", section, config, inputs, out, renderer, prompts, lambda _: token_ids, counts
-    )
+        "reader", section, config, inputs, out, renderer, [*map(render, rows)], lambda _: token_ids,
+        counts,
+    )  # fmt: skip
+
+
+def _with_room(
+    rows: Sequence[ReaderRow], render: Callable[[ReaderRow], Prompt], config: Config, base: Base
+) -> list[ReaderRow]:
+    """The rows, with fewer distractors where the context has no room for all."""
+    fitting = list(rows)
+    if base.scripted:
+        return fitting
+
+    from koalign.adapters.base import load_tokenizer
+
+    tokenizer = load_tokenizer(config.model)
+    left: Sequence[int] = range(len(fitting))
+    while left:
+        ids = prompt_ids(tokenizer, [render(fitting[number]) for number in left])
+        left = [
+            number
+            for number, prompt in zip(left, ids, strict=True)
+            if len(prompt) + len(fitting[number].token_ids) > base.context
+            and len(fitting[number].passages) > 1
+        ]
+        for number in left:
+            fitting[number] = fitting[number].shorter
+    return fitting
 
 
 def train_reasoning(config: Config, inputs: Inputs, out: Path) -> StageResult:

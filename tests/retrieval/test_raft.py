@@ -59,7 +59,7 @@ def rows(found: list[ScreenedPassage], **changes) -> tuple[list[ReaderRow], int]
 @pytest.mark.parametrize("problems", [3, 40])
 def test_the_share_with_gold_holds_within_one_row(share, problems):
     made, missing = rows(screened(*VERDICTS, problems=[*PROBLEMS][:problems]), gold_share=share)
-    with_gold = sum(row.has_gold for row in made)
+    with_gold = sum(row.gold is not None for row in made)
     assert with_gold == 2 * problems and not missing
     assert abs(with_gold - share * len(made)) <= 1
 
@@ -68,13 +68,13 @@ def test_only_gold_and_the_best_distractors_of_the_same_problem_are_shown():
     made, _ = rows(screened(*VERDICTS))
     for row in made:
         ranks = {one.rank for one in row.passages}
-        assert ranks == ({4, 2, 5} if row.has_gold else {2, 5, 6})
+        assert ranks == ({4, 2, 5} if row.gold else {2, 5, 6})
         assert {one.problem_id for one in row.passages} == {row.problem_id}
 
 
 def test_gold_stands_in_every_place():
     made, _ = rows(screened(*VERDICTS))
-    places = [[p.rank for p in row.passages].index(4) for row in made if row.has_gold]
+    places = [[p.rank for p in row.passages].index(4) for row in made if row.gold]
     assert {places.count(place) for place in range(3)} <= set(range(15, 40))
 
 
@@ -84,7 +84,7 @@ def test_targets_are_own_right_answers_drawn_under_the_gold_passage_or_without_a
     for row in made:
         index, answer, hint = row.token_ids
         assert answer == 1 and index in (0, 2, 4)
-        assert hint == (length if row.has_gold else 0)
+        assert hint == (length if row.gold else 0)
 
 
 def test_an_answer_under_another_passage_is_no_target():
@@ -94,7 +94,7 @@ def test_an_answer_under_another_passage_is_no_target():
 
 def test_rows_without_gold_that_cannot_be_filled_are_counted():
     made, missing = rows(screened(*VERDICTS), bare=BARE[:6])
-    assert (sum(not row.has_gold for row in made), missing) == (2, 18)
+    assert (sum(row.gold is None for row in made), missing) == (2, 18)
     made, missing = rows(screened("gold", "poison", "unclear"))
     assert all([one.rank for one in row.passages] == [1] for row in made)
     assert missing == 20
@@ -104,3 +104,12 @@ def test_equal_inputs_in_any_order_of_the_files_give_equal_rows():
     assert rows(screened(*VERDICTS)) == rows(
         screened(*VERDICTS), hinted=HINTED[::-1], bare=BARE[::-1]
     )
+
+
+def test_a_shorter_row_has_lost_the_worst_distractor_and_keeps_gold():
+    made, _ = rows(screened(*VERDICTS))
+    for row in made:
+        once = row.shorter
+        assert {one.rank for one in once.passages} == ({4, 2} if row.gold else {2, 5})
+        assert {one.rank for one in once.shorter.passages} == ({4} if row.gold else {2})
+        assert [one for one in row.passages if one in once.passages] == [*once.passages]

@@ -1,5 +1,7 @@
 """The reader is trained on top of the policy, whose ranks stay bit for bit."""
 
+from pathlib import Path
+
 import pytest
 from safetensors.torch import load_file
 from support.problems import exam
@@ -9,9 +11,11 @@ from support.training import RENDERER, base_of_tests, rows_of
 from koalign.adapters.cards import read_card
 from koalign.adapters.stack import widen
 from koalign.config.files import load_config
+from koalign.data.prompting.tokens import prompt_ids
 from koalign.jsonl import write_json, write_jsonl
 from koalign.records import Problem, Sample
 from koalign.retrieval.records import Chunk, Passage, ScreenedPassage
+from koalign.run import StageResult
 from koalign.stages.roles import READER
 
 pytestmark = pytest.mark.slow
@@ -26,10 +30,12 @@ def passage(problem: Problem, rank: int) -> Passage:
     )
 
 
-def test_training_the_reader_moves_its_new_ranks_alone(tokenizer, parent, tmp_path):
-    problems = exam("train")[:8]
+def written(
+    tokenizer, folder: Path, parent: Path, problems: list[Problem], context: int
+) -> dict[str, Path]:
+    """What the stage reads: a gold passage and a distractor for each problem, and the gold answers."""
     gold, other = ([passage(problem, rank) for problem in problems] for rank in (1, 2))
-    written = [ids for _, ids in rows_of(tokenizer, problems)]
+    rows = rows_of(tokenizer, problems)
 
     def samples(hints: list[str]) -> list[Sample]:
         return [
@@ -37,7 +43,7 @@ def test_training_the_reader_moves_its_new_ranks_alone(tokenizer, parent, tmp_pa
                 problem_id=problem.id, index=0, adapter="", text=RENDERER.target(problem),
                 token_ids=ids, logprob=-1, finish_reason="stop", abstraction_id=hint,
             )
-            for problem, ids, hint in zip(problems, written, hints, strict=True)
+            for problem, (_, ids), hint in zip(problems, rows, hints, strict=True)
         ]  # fmt: skip
 
     files = {
@@ -52,21 +58,44 @@ def test_training_the_reader_moves_its_new_ranks_alone(tokenizer, parent, tmp_pa
         "passages/replication.jsonl": [],
         "passages/bare.jsonl": samples([""] * len(problems)),
     }
-    inputs = {name: tmp_path / name for name in files} | {
-        "prepare/base.json": tmp_path / "base.json",
-        "dpo/adapter": parent,
-    }
     for name, records in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        write_jsonl(tmp_path / name, records)
-    write_json(tmp_path / "base.json", base_of_tests().model_dump(mode="json"))
-    quick = ("rank=4", "learning_rate=1e-2", "batch_size=4", "gradient_accumulation_steps=1")
+        (folder / name).parent.mkdir(exist_ok=True)
+        write_jsonl(folder / name, records)
+    base = base_of_tests().model_copy(update={"context": context})
+    write_json(folder / "prepare/base.json", base.model_dump(mode="json"))
+    inputs = {name: folder / name for name in (*files, "prepare/base.json")}
+    return inputs | {"dpo/adapter": parent}
+
+
+def read(inputs: dict[str, Path], out: Path) -> StageResult:
+    """The stage, quick and with two passages in a row."""
+    quick = (
+        "rank=4",
+        "learning_rate=1e-2",
+        "batch_size=4",
+        "gradient_accumulation_steps=1",
+        "passages=2",
+    )
     config = load_config([], [f"reader.{setting}" for setting in quick])
     assert set(inputs) == set(READER.inputs)
-    result = READER.run(config.only(READER.sections), inputs, tmp_path / "reader")
-    assert (result.counts["gold"], result.counts["distractors_only"]) == (8, 2)
+    return READER.run(config.only(READER.sections), inputs, out)
+
+
+def test_training_the_reader_moves_its_new_ranks_alone(tokenizer, parent, tmp_path):
+    inputs = written(tokenizer, tmp_path, parent, exam("train")[:8], 512)
+    counts = read(inputs, tmp_path / "reader").counts
+    assert (counts["gold"], counts["distractors_only"], counts["with_fewer_passages"]) == (8, 2, 2)
     widen(parent, tmp_path / "start", 4, 0)
     start = load_file(tmp_path / "start" / "adapter_model.safetensors")
     assert only_the_new_ranks_moved(start, tmp_path / "reader" / "adapter")
     card = read_card(tmp_path / "reader" / "adapter")
     assert (card.role, card.frozen_rank, card.rank) == ("reader", 8, 12)
+
+
+def test_a_row_without_room_for_its_distractors_shows_gold_alone(tokenizer, parent, tmp_path):
+    (problem,) = problems = exam("train")[:1]
+    prompt = RENDERER.render(problem, "answer", passage(problem, 1).hint.text)
+    ((ids,), ((_, answer),)) = prompt_ids(tokenizer, [prompt]), rows_of(tokenizer, problems)
+    inputs = written(tokenizer, tmp_path, parent, problems, len(ids) + len(answer))
+    counts = read(inputs, tmp_path / "reader").counts
+    assert (counts["gold"], counts["with_fewer_passages"], counts["dropped_too_long"]) == (1, 1, 0)
