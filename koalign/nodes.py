@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from koalign.config.training import Training
@@ -36,6 +36,17 @@ class Node:
     hosted: bool = False
     """Whether torchrun keeps the store at that address."""
 
+    def own_card(self, cards: Sequence[str]) -> str:
+        """Of the GPUs that can be seen, that of this koalign. Raises KoalignError where there are fewer."""
+        if len(cards) == 1:  # its launcher shows each koalign its own
+            return cards[0]
+        if self.card is None or self.card >= len(cards):
+            raise KoalignError(
+                f"LOCAL_RANK is {self.card}, and {len(cards)} GPUs can be seen; start one koalign a GPU at "
+                "most"
+            )
+        return cards[self.card]
+
 
 def node_here(training: Training, variables: Mapping[str, str] = os.environ) -> Node | None:
     """This node; None: koalign runs once. Raises KoalignError where that cannot be."""
@@ -61,7 +72,8 @@ def node_here(training: Training, variables: Mapping[str, str] = os.environ) -> 
 def _of_ranks(training: Training, variables: Mapping[str, str], world: int) -> Node:
     """RANK and WORLD_SIZE count nodes (Kubernetes) or processes (torchrun)."""
     wanted = training.nodes * training.processes
-    if world not in (training.nodes, wanted):
+    by_node = world == training.nodes and _number(variables, "LOCAL_WORLD_SIZE", 1) == 1
+    if world != wanted and not by_node:
         raise KoalignError(
             f"koalign was started {world} times (WORLD_SIZE), and training.nodes × training.processes is "
             f"{training.nodes} × {training.processes}; set them, or start it once a node"
@@ -72,7 +84,7 @@ def _of_ranks(training: Training, variables: Mapping[str, str], world: int) -> N
         )
     number = _number(variables, "RANK", 0)
     node = _node(training, variables, number, variables["MASTER_ADDR"], world)
-    if world == training.nodes:
+    if by_node:
         return node
     return Node(
         number,
@@ -98,13 +110,13 @@ def _of_slurm(training: Training, variables: Mapping[str, str]) -> Node:
 
 
 def first_host(nodes: str) -> str:
-    """The first of SLURM's list of hosts: `gpu[03-05,09],login` -> gpu03. Raises KoalignError for none."""
-    found = re.match(r"([^,\[\s]+)(?:\[(\w+))?", nodes)
+    """The first of SLURM's list of hosts: `r1-[03-05,09]-ib,login` -> r1-03-ib; KoalignError for none."""
+    found = re.match(r"(?:[^,\[\s]|\[[^\]]*\])+", nodes)
     if not found:
         raise KoalignError(
             f"SLURM_JOB_NODELIST: {nodes!r} names no host; set MASTER_ADDR on every node"
         )
-    return found[1] + (found[2] or "")
+    return re.sub(r"\[(\w+)[^\]]*\]", r"\1", found[0])
 
 
 def _node(

@@ -8,7 +8,11 @@
 # a copy. `ray stop` on each ends it. The machines know each other by a token in ~/.ray, which is copied.
 set -euo pipefail
 
-here=$(hostname --ip-address | awk '{print $1}')
+here=${HEAD:-$(hostname --ip-address | awk '{print $1}')}
+if [[ $here == 127.* ]]; then
+    echo "this machine calls itself $here; say which address the others reach: HEAD=10.0.0.5 $0 $*" >&2
+    exit 2
+fi
 port=${PORT:-6379}
 folder=$PWD
 venv=${KOALIGN_VENV:-$folder/.venv}

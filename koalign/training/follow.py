@@ -13,7 +13,7 @@ import torch.distributed as dist
 from koalign.nodes import Node
 from koalign.records import KoalignError
 from koalign.text.visible import say
-from koalign.training.launch import CAUSE, END, FAILED, LEFT, ORDER, join
+from koalign.training.launch import CAUSE, END, FAILED, LEFT, MEET_S, ORDER, join
 
 LOOK_S = 0.5
 """Seconds between looks for the next training."""
@@ -24,11 +24,11 @@ REACH = timedelta(seconds=10)
 def follow(node: Node) -> None:
     """Join every training of the first node until it ends.
 
-    Raises KoalignError where it stops or is gone, and what ends a process of this node.
+    Raises KoalignError where it does not come, stops or is gone, and what ends a process of this node.
     """
     title = f"node {node.number + 1} of {node.count}"
     say(f"{title}: joins the trainings of {node.address}:{node.port}", err=True)
-    store = _reach(node)
+    store = _reach(node, MEET_S)
     for number in count(1):
         what = _wait(store, f"{ORDER}{number}", node)
         if what in (END, FAILED):
@@ -48,11 +48,18 @@ def follow(node: Node) -> None:
                 raise
 
 
-def _reach(node: Node) -> dist.Store:
+def _reach(node: Node, seconds: float) -> dist.Store:
+    """The store of the first node, once that is there. Raises KoalignError after so many seconds."""
+    until = time.monotonic() + seconds
     while True:
         try:
             return dist.TCPStore(node.address, node.port, timeout=REACH)
         except dist.DistError:
+            if time.monotonic() > until:
+                raise KoalignError(
+                    f"node {node.number + 1} of {node.count}: no first node at {node.address}:{node.port} "
+                    f"in {seconds:.0f} seconds; start koalign there, or mend MASTER_ADDR and MASTER_PORT"
+                ) from None
             time.sleep(LOOK_S)  # the first is not there yet
 
 

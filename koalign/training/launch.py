@@ -228,7 +228,7 @@ def _environment(node: Node) -> Iterator[None]:
         cards = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(
             map(str, range(torch.cuda.device_count()))
         )
-        changes["CUDA_VISIBLE_DEVICES"] = cards.split(",")[node.card]
+        changes["CUDA_VISIBLE_DEVICES"] = node.own_card(cards.split(","))
     before = {name: os.environ.get(name) for name in changes}
     os.environ.update(changes)
     logging.disable(logging.ERROR)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +32,8 @@ Ids = Sequence[int]
 README = """# For TRL 1.16
 
 Run these in this folder. One of the files of accelerate/ says on how many GPUs and how; `--num_processes 4`
-behind a command changes the number.
+behind a command changes the number. A step then takes so many times the rows: lower
+`gradient_accumulation_steps` of trl.yaml to keep it.
 
 ## SFT
 
@@ -86,7 +88,7 @@ def export_trl(config: Config, run_dir: Path, out: Path) -> tuple[dict[str, Expo
         pairs = read_jsonl(output_of(run_dir, "pairs/pairs.jsonl", "export"), Pair)
         sides = [(p.prompt_ids, p.chosen.token_ids, p.rejected.token_ids) for p in pairs]
         sets["dpo"] = _write_set(new / "dpo", tokenizer, DPO_SIDES, sides, dpo_settings(config))
-        readme += README_DPO.format(sft=(run_dir / "sft" / "adapter").resolve())
+        readme += README_DPO.format(sft=shlex.quote(str((run_dir / "sft" / "adapter").resolve())))
     shutil.copytree(ASSETS / "accelerate", new / "accelerate")
     write_atomically(new / "README.md", readme)
     new.rename(out)

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import psutil
@@ -15,6 +16,7 @@ from koalign.config.training import Training
 from koalign.hashing import WORK
 from koalign.nodes import first_host, node_here
 from koalign.records import KoalignError
+from koalign.training import follow
 from koalign.training.checkpoints import WHOLE
 from koalign.training.launch import _free_port
 
@@ -40,9 +42,10 @@ def test_one_node_needs_no_variables():
         ({**SLURM, "MASTER_ADDR": "b", "MASTER_PORT": "77"}, (1, 2, "b", 77, 4, None, False)),
         ({"NODE_RANK": "0", "MASTER_ADDR": "c"}, (0, 2, "c", 29500, 4, None, False)),
         (TORCHRUN, (5, 8, "a", 1234, 1, 1, True)),
+        ({**TORCHRUN, "LOCAL_WORLD_SIZE": "4"}, (5, 8, "a", 1234, 1, 1, True)),
         ({"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "pod-0"}, (1, 2, "pod-0", 29500, 4, None, False)),
     ],
-    ids=["slurm", "slurm, own address", "by hand", "torchrun", "kubernetes"],
+    ids=["slurm", "slurm, own address", "by hand", "torchrun", "torchrun, all", "kubernetes"],
 )  # fmt: skip
 def test_a_node_is_known_by_the_usual_variables(variables, expected):
     node = node_here(TWO, variables)
@@ -75,6 +78,11 @@ def test_a_node_is_known_by_the_usual_variables(variables, expected):
         (TWO, {**SLURM, "SLURM_JOB_NODELIST": ""}, "names no host; set MASTER_ADDR"),
         (TWO, {**TORCHRUN, "WORLD_SIZE": "16"}, "koalign was started 16 times"),
         (TWO, {"RANK": "0", "WORLD_SIZE": "8"}, "MASTER_ADDR is not; set it"),
+        (
+            Training(nodes=8, processes=4),  # on one machine, and not on eight
+            {**TORCHRUN, "LOCAL_WORLD_SIZE": "8"},
+            "koalign was started 8 times",
+        ),
         (Training(), TORCHRUN, "training.nodes × training.processes is 1 × 1"),
     ],
 )
@@ -88,11 +96,35 @@ def test_a_node_that_cannot_be_is_refused_in_one_line(training, variables, words
     "nodes, host",
     [
         ("gpu[03-05,09],login", "gpu03"), ("node1,node2", "node1"), ("node7", "node7"), ("a-b[1,3]", "a-b1"),
-        ("c[001-128]", "c001"),
+        ("c[001-128]", "c001"), ("r[1-2]n[03,07]-ib,login", "r1n03-ib"), ("gpu[1-4].site,x", "gpu1.site"),
     ],
 )  # fmt: skip
 def test_the_first_host_of_slurms_list(nodes, host):
     assert first_host(nodes) == host
+
+
+def test_eight_processes_of_one_machine_are_no_eight_nodes():
+    node = node_here(Training(nodes=8), {**TORCHRUN, "LOCAL_WORLD_SIZE": "8"})
+    assert (node.processes, node.card) == (1, 1)
+
+
+def test_each_process_has_a_card_of_its_own_or_is_refused():
+    node = node_here(TWO, {**TORCHRUN, "LOCAL_RANK": "2"})
+    assert node.own_card(["4", "5", "6"]) == "6"
+    assert node.own_card(["GPU-3f"]) == "GPU-3f"  # SLURM's --gpus-per-task shows each its own
+    with pytest.raises(KoalignError, match="LOCAL_RANK is 2, and 2 GPUs can be seen"):
+        node.own_card(["0", "1"])
+
+
+def test_a_first_node_that_does_not_come_ends_the_others_in_one_line(monkeypatch):
+    monkeypatch.setattr(follow, "REACH", timedelta(seconds=1))
+    monkeypatch.setattr(follow, "MEET_S", 0)
+    node = node_here(
+        TWO, {"NODE_RANK": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())}
+    )
+    with pytest.raises(KoalignError, match="node 2 of 2: no first node at") as raised:
+        follow.follow(node)
+    assert "\n" not in str(raised.value)
 
 
 def test_a_command_on_a_node_without_variables_is_one_line(tmp_path):
