@@ -45,7 +45,7 @@ def asserted(
                 continue
             if found and claimed.groupdict().get("also"):  # 2번이 정답이고 3번도 정답이다
                 numbers = union(found[-1][1], numbers)
-        elif patterns.WRONG.match(text, group.end):  # 정답은 2번이 옳지 않으므로 3번
+        elif patterns.CALLED_WRONG.match(text, group.end):  # 정답은 2번이 옳지 않으므로 3번
             continue
         found.append((group.start, numbers))
     return found

@@ -32,7 +32,7 @@ KEY = re.compile(
          (?(sep)(?:,|\?|\ ?\.{{2,3}}|\ ?…)?\s?|(?(opens)\s?|\ ?))
          (?:(?:바로|확실히|당연히|역시|분명히|물론|명백히|단연|의심할\ 여지\ 없이)\ )?{CHOICE_WORD}{OPEN}
        |(?<![A-Za-z])(?i:answer|(?:correct|right)\ (?:option|choice)){CLOSE}
-         (?P<is>\ ?[:=]|\ -|\ is\b:?)\s?(?i:the\ )?{CHOICE_WORD}{OPEN}""",
+         (?P<is>\ ?[:=]|\ -|\ (?:is|(?:should|must|has\ to)\ be)\b:?)\s?(?i:the\ )?{CHOICE_WORD}{OPEN}""",
     re.VERBOSE,
 )
 """After what a label or a text is the answer. `고른 답:` of the default template quotes a text.
@@ -144,7 +144,7 @@ SUBJECT = re.compile(
 )
 """After a label: it is the answer."""
 
-HENCE = "(?:따라서|그러므로|그래서|결국|즉|요컨대|∴)"
+HENCE = "(?:따라서|그러므로|그래서|그러니까?|결국|즉|요컨대|∴)"
 CLAUSE_START = re.compile(
     rf"(?:^|[\n.,:;!?] ?|(?:{HENCE}|답은|저는|나는|제 생각에는),? )(?:the |The )?{CHOICE_WORD}{OPEN}\Z"
 )
@@ -171,9 +171,11 @@ SENTENCE = re.compile(
     r"(?:(?:선택|택)(?:한다|하겠다|했(?:습니)?다|하였(?:습니)?다|할 것이다|할 것입니다)"
     rf"|고(?:른다|르겠다|를 것이다|를 것입니다|랐다|랐습니다))){END}"
 )
+NOT_SHOWN = "을 (?:가정|증명|보이|보여|의심|부정|확인하[시라자])"
 COMMITS = re.compile(
     rf"{NOUN}(?:(?![.,]{{2}}){END}|[;:(\[」』]|,(?! ?[은는] )| ?[–—-] | (?:이유|해설|풀이|설명|근거)"
-    r"| ?(?:입니다|이다|임(?!을 가정)|이에요|예요|이야|야|다(?![가-힣])|이네|이었[다습]|였[다습]|이고|이며"
+    rf"| ?(?:임(?!{NOT_SHOWN})|입니다|이다"
+    r"|이에요|예요|이야|야|다(?![가-힣])|이네|이었[다습]|였[다습]|이고|이며"
     r"|이요|이랍니다|이지 말|이지, |이므로|이니|이라서|이기 때문|인데|이지[만요.!]|이죠|이겠|이어야|인 이유"
     r"|이?라고|이라 (?:생각|봅|본|판단|할 수)|[인일] ?(?:것|듯|거))"
     r"|[이가] ?(?:가장 )?(?:확실|분명|적절|타당|알맞|올바|유력|정답|답|된다|됩니다|되겠|돼)"
@@ -225,7 +227,10 @@ REASON = re.compile(
     rf"(?P<what>.{{0,200}}?)(?:이?므로|때문에|(?:이|으)니까?|이?기에|이?라서),? ?{OPEN}\Z",
     re.DOTALL,
 )
-JOINS_LABEL = re.compile(rf"{CLOSE}(?:인|이며|이고|으?로)?,? ?[-–:]?{OPEN}{CHOICE_WORD}{OPEN}\Z")
+JOINS_LABEL = re.compile(
+    rf"{CLOSE}(?:인|이며|이고|으?로)?,? ?[-–:]?(?:이는 |(?:보기|선택지|선지) ?번호(?:로|로는|는) )?"
+    rf"{OPEN}{CHOICE_WORD}{OPEN}\Z"
+)
 """Between a key and a label: a reason (`답은 ㄴ, ㄷ이므로 ④`); what joins a choice's text to its label."""
 BEFORE_OWN_TEXT, CLOSING = re.compile(rf"(?:인| ?[:.=-])? ?{OPEN}"), re.compile(CLOSE)
 BULLET = re.compile(rf"[-*•· ]{{0,3}}{OPEN}")
@@ -244,21 +249,28 @@ LISTED_RIGHT = re.compile(
 )
 """At the end of a choice's line: it is the answer."""
 
-SORT = r"(?:것|설명|선택지|선지|보기|번호|답|문장|진술|내용)(?:은|는)"
+SORT = r"(?:것|설명|선택지|선지|보기|번호|답|문장|진술|내용)(?:은|는| ?:)"
 RIGHT_KEY = re.compile(
     r"(?:옳은|적절한|적합한|알맞은|맞는|올바른|타당한|(?:해당|부합|일치)하는"
+    r"|이를 모두 (?:포함|만족|충족)하는"
     r"|가장 (?!잘못|[^ ]{0,3}거리)(?:[가-힣]{1,8} ){0,2}[가-힣]{0,6}(?<![않없])[한낸은는])"
     rf" {SORT} ?{CHOICE_WORD}{OPEN}"
 )
-WRONG_KEY = re.compile(rf"(?:않은|않는|틀린|아닌|잘못된|없는|먼) {SORT} ?{CHOICE_WORD}{OPEN}")
+WRONG_KEY = re.compile(
+    rf"(?:않은|않는|틀린|아닌|잘못된|없는|먼|어긋나는|배치되는) {SORT} ?{CHOICE_WORD}{OPEN}"
+)
 DOUBT = "(?:지|는지|은지|는 것|은 것처|을 수|을지|을까|다고|다는|다면|아 보|으면)"
 RIGHT = re.compile(
     rf"(?:이|가) ?(?:가장 |더 )?(?:(?:옳|맞)(?!{DOUBT})|적[절합]하?(?![하지치])|알맞(?!지)|올바르(?!지))"
     r"| is correct\b"
 )
-WRONG = re.compile(
+CALLED_WRONG = re.compile(
     r"(?:이|가) ?(?:가장 )?(?:(?:옳|맞|적절하|알맞|올바르)지 않(?!은 것[은이] 아니)|적절치 않"
     r"|틀[리렸린]|잘못)"
+)
+WRONG = re.compile(
+    rf"{CALLED_WRONG.pattern}"
+    rf"(?!은지|을지|을까|을 수|을 것|다고(?! {THINKS})|다는|다면|으면|은 것처|아 보|지[ ,]|면)"
 )
 """Weaker statements: which choice is right or wrong, for a question that asks for just that."""
 

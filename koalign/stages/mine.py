@@ -128,7 +128,7 @@ def cross_fit(
             *(f"sft-{number}/adapter" for number in numbers),
             "engine.script",
         ),
-        version=4,
+        version=5,
     )
     yield execute(answers, config, home, force)
 

@@ -170,6 +170,6 @@ STAGE = Stage(
         "answer/adapter",
         "engine.script",
     ),
-    version=9,
+    version=10,
     draws=True,
 )

@@ -47,6 +47,15 @@ STATED = [
     (CROSSINGS, "②라고 답하기 쉽지만 중근이 아니다. 답은 ③이다.", "3"),
     (CROSSINGS, "이로써 정답은 3번으로 정해진다.", "3"),
     (CROSSINGS, "정답은 의심할 여지 없이 3번이다.", "3"),
+    (CITIES, "답은 세종이며, 보기 번호로는 4번입니다.", "4"),
+    (CITIES, "정답은 세종으로, 이는 4번입니다.", "4"),
+    (CITIES, "The city is Sejong, so the answer should be option 4.", "4"),
+    (CITIES, "The answer must be (D).", "4"),
+    (CITIES, "그러니까 4번입니다.", "4"),
+    (READING, "옳은 보기는 ㄱ과 ㄷ이다. 이를 모두 포함하는 선택지는 3번이다.", "3"),
+    (CROSSINGS, "두 값이 같으면 정답은 2번이다. 그런데 다르므로 정답은 3번이다.", "3"),
+    (CROSSINGS, "한마디로 줄이면 정답은 ③이다.", "3"),
+    (CROSSINGS, "답을 찾으면 정답은 3번이다.", "3"),
 ]  # fmt: skip
 # Supposed, an example, of another problem, what others say, or called false.
 ONLY_SPOKEN_OF = [
@@ -82,9 +91,39 @@ ONLY_SPOKEN_OF = [
     (CROSSINGS, "다음 문제의 정답은 3번이다."),
     (CROSSINGS, "작년 기출의 정답은 3번이었다."),
     (CROSSINGS, "답의 형식은 '정답: 3'이다."),
+    (CITIES, "답은 세종이며, 보기 번호로는 3번입니다."),
+    (CITIES, "The answer should not be 2."),
+    (CITIES, "The answer should be in Korean."),
+    (CITIES, "그러니까 2번을 다시 보자."),
+    (CITIES, "보기 번호로는 2번을 보자."),
+    (CROSSINGS, "x가 15이면 정답은 2번이고, 18이면 정답은 3번이다."),
+    (CROSSINGS, "x가 짝수가 아니면 정답은 ②이다."),
+    (CROSSINGS, "판별식이 0보다 크면 3번이 정답이다."),
+    (CROSSINGS, "근이 없으면, 답은 1번이다."),
+    (CROSSINGS, "부호가 다르면 정답은 5번이다."),
+    (READING, "ㄴ이 옳으면 정답은 ③이고 틀리면 정답은 ②이다."),
+]  # fmt: skip
+WRONG = Problem(question="적절하지 않은 것은?", choices=("관세", "쿼터", "보조금", "환율", "세수"), answers=("3",))  # fmt: skip
+FOR_WRONG = [
+    *((WRONG, text, None) for text in (
+        "③이 적절하지 않다고 보기는 어렵다.", "③이 적절하지 않은지 판단하려면 근거가 더 필요하다.", "③이 옳지 않다는 주장이 있다.",
+        "③이 틀린지 확인해 보자.", "③이 틀렸다고 볼 수 없다.", "③이 틀렸다면 모순이다.", "③이 맞지 않을 수도 있다.",
+        "③이 적절하지 않은 것처럼 보이지만 근거가 있다.", "정답이 3번임을 증명하시오.", "정답은 3번임을 보이시오.",
+        "정답은 2번이 적절하지 않다고 보기는 어렵다.",
+    )),
+    *((WRONG, text, "3") for text in (
+        "③이 적절하지 않다.", "③이 적절하지 않다고 판단합니다.", "③이 옳지 않으므로 답이다.", "지문과 어긋나는 선택지는 ③입니다.", "틀린 것: ③",
+        "정답이 3번임을 확인할 수 있다.",
+    )),
 ]  # fmt: skip
 OFFERED_TOGETHER = [
     (CITIES, "정답:\n1\n2\n3\n4\n5", "ambiguous"),
     (READING, "답:\n1\n2\n3", "ambiguous"),
+    (READING, "이를 모두 포함하는 선택지는 2번과 4번이다.", "ambiguous"),
 ]
-VECTORS = [*STATED, *OFFERED_TOGETHER, *((problem, text, None) for problem, text in ONLY_SPOKEN_OF)]
+VECTORS = [
+    *STATED,
+    *FOR_WRONG,
+    *OFFERED_TOGETHER,
+    *((problem, text, None) for problem, text in ONLY_SPOKEN_OF),
+]
