@@ -137,6 +137,21 @@ def test_a_link_to_nowhere_in_a_folder_is_no_file_that_is_not_there(tmp_path):
         read_source(str(tmp_path), "train")
 
 
+def test_of_a_data_set_in_the_cache_of_the_hub_one_revision_is_read(tmp_path):
+    store = tmp_path / "datasets--owner--name"
+    (store / "blobs").mkdir(parents=True)
+    for number, revision in enumerate(("0a", "1b")):
+        (store / "blobs" / revision).write_text(f"문제,정답\n{number}은?,가\n", "utf-8")
+        (store / "snapshots" / revision).mkdir(parents=True)
+        (store / "snapshots" / revision / "train.csv").symlink_to(f"../../blobs/{revision}")
+    with pytest.raises(
+        KoalignError, match=r"holds 2 revisions of a data set; name one: .*/snapshots/1b"
+    ):
+        read_source(str(store), "train")
+    reading = read_source(str(store / "snapshots" / "1b"), "train")
+    assert [problem.question for problem in reading.problems] == ["1은?"]
+
+
 def test_a_name_in_another_encoding_can_be_written_down(tmp_path):
     folder = tmp_path / "unpacked"
     folder.mkdir()

@@ -9,6 +9,14 @@ from koalign.records import KoalignError
 
 _BEGINNING = 1000
 """Bytes in which zeros are counted."""
+_KINDS = {
+    b"PK\x03\x04": "an .xlsx or .zip file; name it so",
+    b"\xd0\xcf\x11\xe0": "an old or encrypted Excel file; save it as .xlsx without a password",
+    b"PAR1": "a .parquet file; name it so",
+    b"\x1f\x8b": "packed with gzip; unpack it",
+    b"%PDF": "a PDF; save its table as .xlsx or .csv",
+}
+"""How files begin that are no text, and what helps."""
 
 
 def encoding_of(data: Data, name: str) -> str:
@@ -27,6 +35,9 @@ def encoding_of(data: Data, name: str) -> str:
         if wrong := _first_error(data, "utf-16"):
             raise KoalignError(f"{name}: byte {wrong[0]} is not UTF-16, and the file says so")
         return "utf-16"
+    for start, kind in _KINDS.items():
+        if beginning.startswith(start):
+            raise KoalignError(f"{name}: no text; by its content it is {kind}")
     if 5 * beginning.count(0) > len(beginning):
         raise KoalignError(
             f"{name}: holds zero bytes, as UTF-16 without a byte order mark does; save the file as UTF-8"

@@ -41,6 +41,7 @@ def contents(path: Path) -> Iterator[tuple[str, str, Data]]:
     """
     path = on_disk(path)
     if path.is_dir():
+        _refuse_revisions(path)
         for file in _below(path):
             inside = file.relative_to(path)
             if _is_read(inside):
@@ -85,6 +86,16 @@ def _below(folder: Path) -> list[Path]:
                 f"{folder}: more than {MOST_FILES:,} files and folders; name the folder of the data"
             )
     return sorted(paths)
+
+
+def _refuse_revisions(folder: Path) -> None:
+    """Raises KoalignError for a data set in the hub's cache of which several revisions would be read."""
+    revisions = sorted(path.name for path in folder.glob("snapshots/*") if path.is_dir())
+    if len(revisions) > 1 and (folder / "blobs").is_dir():
+        raise KoalignError(
+            f"{folder}: holds {len(revisions)} revisions of a data set; name one: "
+            f"{folder / 'snapshots' / revisions[-1]}"
+        )
 
 
 def _readable(path: Path) -> str:

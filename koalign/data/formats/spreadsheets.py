@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
 from typing import Any
 
 from koalign.data.formats.tables import Grid
@@ -23,8 +24,27 @@ MOST_MERGED = 1_000_000
 """Cells below merged ones."""
 MOST_ROWS = 1_048_576
 """Of Excel itself."""
-_MERGED = re.compile(rb'<mergeCell ref="([A-Z]{1,3})([0-9]{1,7}):([A-Z]{1,3})([0-9]{1,7})"')
+_TAG = rb"<(?:[A-Za-z0-9]{1,20}:)?"
+"""A tag of a sheet's XML begins; other writers than Excel give it a prefix: `<x:row`."""
+_MERGED = re.compile(
+    _TAG
+    + rb"""mergeCell\s[^<>]{0,200}?ref=["']([A-Z]{1,3})([0-9]{1,7}):([A-Z]{1,3})([0-9]{1,7})["']"""
+)
+_FORMULA = re.compile(_TAG + rb"f[\s/>]")
+_HIDDEN = re.compile(
+    _TAG + rb"""(row|col)\s([^<>]{0,400}?hidden=["'](?:1|true)["'][^<>]{0,400})>"""
+)
+_PLACE = re.compile(rb"""(?:\A|\s)(?:r|min)=["']([0-9]{1,7})["']""")
 _NUMBER_FORMAT = re.compile(r"(#,##)?(0+)(?:\.(0+))?(%)?")
+_POWER_FORMAT = re.compile(r"0(?:\.(0+))?E\+00")
+_FRACTION_FORMAT = re.compile(r"#?\s?(\?{1,3})/\?{1,3}")
+_PADDING = re.compile(r"_.|\*.|\[(?!\$)[^\]]*\]")
+"""Of a number format: a gap as wide as a letter, a letter that fills the cell, a colour."""
+_LITERAL = r'"[^"]*"|\\.|\[\$[^\]]*\]|[₩$€£¥ ]'
+"""Of a number format: what stands in the cell as it is: `0"번"`, `[$₩-412]#,##0`."""
+_SECTION = re.compile(rf"((?:{_LITERAL})*)((?:#\s)?[#0,.%?/E+]+|General)((?:{_LITERAL})*)")
+_RAISED = str.maketrans("0123456789+-=()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿ")
+_LOWERED = str.maketrans("0123456789+-=()", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎")
 _BROKEN = (
     zipfile.BadZipFile, zlib.error, OSError, EOFError, SyntaxError, LookupError, ValueError, TypeError,
     AttributeError, ArithmeticError, RuntimeError, AssertionError,
@@ -80,12 +100,16 @@ def read_sheet(name: str, data: bytes, sheet: str | None = None) -> tuple[Sheet,
                     f"{name}: unpacked it has {size >> 20} MiB, {xml >> 20} of them XML, and koalign reads "
                     f"up to {MOST_BYTES >> 20}; save the sheet as CSV"
                 )
-            values = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-            titles = [one.title for one in values.worksheets]
+            values = openpyxl.load_workbook(
+                io.BytesIO(data), read_only=True, data_only=True, rich_text=True
+            )
+            sheets = sorted(values.worksheets, key=lambda one: one.sheet_state != "visible")
+            titles = [one.title for one in sheets]
+            hidden = {one.title for one in sheets if one.sheet_state != "visible"}
             for title in _candidates(name, titles, sheet):
                 source = archive.read(values[title]._worksheet_path)
                 formulas = None
-                if b"<f" in source:
+                if _FORMULA.search(source):
                     written = openpyxl.load_workbook(io.BytesIO(data), read_only=True)
                     formulas = written[title]
                 rows, notes = _rows(name, values[title], formulas)
@@ -93,21 +117,27 @@ def read_sheet(name: str, data: bytes, sheet: str | None = None) -> tuple[Sheet,
                     break
     except _BROKEN as error:
         raise KoalignError(
-            f"{name}: not an .xlsx file that can be read ({shown(str(error))}); one with a password cannot"
+            f"{name}: not an .xlsx file that can be read ({shown(str(error))}); one with a password "
+            "cannot, nor another kind of file under this name"
         ) from None
-    notes.append(_fill_merged(name, rows, source))
+    notes += [_fill_merged(name, rows, source), _hidden(rows, source)]
     place = titles.index(title)
     others = [*titles[place + 1 :], *titles[:place]]
     if sheet is not None and not rows:
         raise KoalignError(f"{name}: sheet {title!r} is empty; there are {', '.join(titles)}")
     if sheet is None and others:
-        notes.insert(0, f"sheet {title!r} is read, {', '.join(others)} not; `sheet` names another")
+        named = (f"{other} (hidden)" if other in hidden else other for other in others)
+        which = f"{title!r} (hidden)" if title in hidden else repr(title)
+        notes.insert(0, f"sheet {which} is read, {', '.join(named)} not; `sheet` names another")
     return Sheet(name, rows, title, others), tuple(note for note in notes if note)
 
 
 def _candidates(name: str, titles: list[str], sheet: str | None) -> list[str]:
     if not titles:
-        raise KoalignError(f"{name}: there is no sheet in it")
+        raise KoalignError(
+            f"{name}: there is no sheet in it; if Excel shows one, save the file as an ordinary workbook, "
+            "not as Strict Open XML"
+        )
     if sheet is not None and sheet not in titles:
         raise KoalignError(f"{name}: no sheet {sheet!r}; there are {', '.join(titles)}")
     return titles if sheet is None else [sheet]
@@ -121,23 +151,28 @@ def _rows(name: str, sheet: Any, formulas: Any) -> tuple[list[list[str] | str], 
     written = formulas.iter_rows() if formulas is not None else None
     rows: list[list[str] | str] = []
     dates: list[str] = []
-    unknown: list[str] = []
     cells = 0
     for row in sheet.iter_rows():
         cells += len(row) + 1
         if cells > MOST_CELLS or len(rows) >= MOST_ROWS:
             raise KoalignError(f"{name}: more cells than koalign reads; save the sheet as CSV")
-        wrong = [cell for cell in row if cell.data_type == "e"]
+        wrong = [
+            f"the error {cell.value} in {cell.coordinate}" for cell in row if cell.data_type == "e"
+        ]
         for cell, formula in zip(
             row, next(written, ()) if written is not None else (), strict=False
         ):
-            if formula.data_type == "f" and cell.value is None:
-                unknown.append(formula.coordinate)
+            # A formula whose value is the empty text has the type of texts.
+            if formula.data_type == "f" and cell.value is None and cell.data_type != "str":
+                wrong.append(
+                    f"the formula in {formula.coordinate} has no stored value; open the file in Excel and "
+                    "save it"
+                )
         dates += [f"{cell.coordinate} {_text(cell)}" for cell in row if _is_date(cell)]
         texts = [_text(cell) for cell in row]
         while texts and not texts[-1].strip():
             texts.pop()
-        rows.append(f"the error {wrong[0].value} in {wrong[0].coordinate}" if wrong else texts)
+        rows.append(wrong[0] if wrong else texts)
     while rows and not rows[-1]:
         rows.pop()
     notes = []
@@ -145,11 +180,6 @@ def _rows(name: str, sheet: Any, formulas: Any) -> tuple[list[list[str] | str], 
         notes.append(
             f"dates: {len(dates)}, the first {dates[0]}; Excel makes them of text such as 3-1, and cells "
             "formatted as text stay as written"
-        )
-    if unknown:
-        notes.append(
-            f"formulas without a stored value: {len(unknown)}, the first {unknown[0]}, read as empty; "
-            "unless they are, open the file in Excel and save it"
         )
     return rows, notes
 
@@ -179,6 +209,22 @@ def _fill_merged(name: str, rows: list[list[str] | str], source: bytes) -> str:
     return f"merged cells: {len(merged)}, the first {ref}; one over several rows is read in each of them"
 
 
+def _hidden(rows: Sequence[list[str] | str], source: bytes) -> str:
+    """What is said of hidden rows and columns: they are read, and nobody sees them in Excel."""
+    from openpyxl.utils import get_column_letter
+
+    found: dict[bytes, list[int]] = {b"row": [], b"col": []}
+    for kind, attributes in _HIDDEN.findall(source):
+        if place := _PLACE.search(attributes):
+            found[kind].append(int(place[1]))
+    width = max((len(row) for row in rows if isinstance(row, list)), default=0)
+    lines = [number for number in found[b"row"] if 0 < number <= len(rows) and rows[number - 1]]
+    columns = [number for number in found[b"col"] if 0 < number <= width]
+    told = [f"{len(lines)} rows, the first {lines[0]}"] if lines else []
+    told += [f"columns from {get_column_letter(columns[0])}"] if columns else []
+    return f"hidden in Excel, and read: {'; '.join(told)}" if told else ""
+
+
 def _is_date(cell: Any) -> bool:
     return isinstance(cell.value, date | time | timedelta)
 
@@ -198,15 +244,56 @@ def _text(cell: Any) -> str:
         return value.isoformat(*([" "] if isinstance(value, datetime) else []))
     if isinstance(value, int | float):
         return _number(value, cell.number_format)
+    if isinstance(value, list):  # of runs, each with a font of its own
+        value = "".join(part if isinstance(part, str) else _run(part) for part in value)
     return unescape(str(value))
 
 
+def _run(part: Any) -> str:
+    """A run of letters; raised ones stay so, since 10² is not 102 and log₂8 is not log28."""
+    for place, letters, sign in (("superscript", _RAISED, "^"), ("subscript", _LOWERED, "_")):
+        if part.font.vertAlign == place and part.text.strip():
+            if all(ord(letter) in letters for letter in part.text):
+                return str(part.text).translate(letters)
+            return f"{sign}{{{part.text}}}" if len(part.text) > 1 else f"{sign}{part.text}"
+    return str(part.text)
+
+
 def _number(value: float, form: str) -> str:
-    """A number as its format shows it: 3, 0.1, 007, 3.10, 1,200, 50%; others with up to 15 digits."""
+    """A number as its format shows it: 3, 0.1, 007, 3.10, 1,200, 50%, 1/3, 3번, ₩1,200.
+
+    In formats that are not known here with up to 15 digits.
+    """
     number = Decimal(f"{value:.15g}")
+    if not number.is_finite():
+        return str(value)
+    section = _SECTION.fullmatch(_PADDING.sub("", form.partition(";")[0]))
+    before, core, after = section.groups() if section else ("", "General", "")
+    sign = "-" if number < 0 and before else ""
+    number = abs(number) if sign else number
+    return f"{sign}{_literal(before)}{_formed(number, core)}{_literal(after)}"
+
+
+def _literal(form: str) -> str:
+    """What stands there: without quotes, backslashes, and the language of a currency."""
+    return re.sub(
+        r'\[\$([^\]-]*)[^\]]*\]|"([^"]*)"|\\(.)', lambda part: "".join(part.groups("")), form
+    )
+
+
+def _formed(number: Decimal, form: str) -> str:
+    if powers := _POWER_FORMAT.fullmatch(form):
+        mantissa, power = f"{number:.{len(powers[1] or '')}E}".split("E")
+        return f"{mantissa}E{int(power):+03d}"
+    if digits := _FRACTION_FORMAT.fullmatch(form):
+        near = Fraction(abs(number)).limit_denominator(10 ** len(digits[1]) - 1)
+        integer, rest = divmod(near, 1) if form.startswith("#") else (0, near)
+        parts = [str(integer)] if integer or not rest else []
+        parts += [f"{rest.numerator}/{rest.denominator}"] if rest else []
+        return ("-" if number < 0 and near else "") + " ".join(parts)
     shown = _NUMBER_FORMAT.fullmatch(form)
-    if shown is None or not number.is_finite():
-        return f"{number:f}" if number.is_finite() else str(value)
+    if shown is None:
+        return f"{number:f}"
     thousands, whole, decimals, percent = shown.groups()
     number = 100 * number if percent else number
     number = number.quantize(Decimal(1).scaleb(-len(decimals or "")), rounding=ROUND_HALF_UP)
