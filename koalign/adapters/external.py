@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from koalign.adapters.weights import ADAPTER_AGAIN, open_weights, refuse_infinit
 from koalign.config.inputs import Model
 from koalign.jsonl import read_small
 from koalign.records import KoalignError, Record
+from koalign.text.visible import shown
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
@@ -196,6 +199,17 @@ def modules_of(base: str) -> dict[str, tuple[int, int]] | None:
             turned = isinstance(module, Conv1D | torch.nn.Embedding)
             shapes[name] = shape[::-1] if turned else shape
     return shapes
+
+
+@contextmanager
+def loading(folder: Path) -> Iterator[None]:
+    """Raises KoalignError for what PEFT refuses of an adapter's configuration while it loads it."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError) as error:
+        raise KoalignError(
+            f"{folder}: PEFT cannot load it ({shown(str(error))[:300]}); mend {CONFIG}, or {ADAPTER_AGAIN}"
+        ) from None
 
 
 def refuse_for_vllm(folder: Path) -> None:

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import save_file
 
 from koalign.adapters.external import CONFIG, WEIGHTS, read_config, refuse_without_weights
-from koalign.adapters.patterns import pattern_value
+from koalign.adapters.patterns import check_numbers, pattern_value
 from koalign.adapters.weights import ADAPTER_AGAIN, open_weights
 from koalign.jsonl import write_json
 from koalign.records import KoalignError
@@ -98,7 +98,7 @@ def read_lora(folder: Path) -> Lora:
     """
     config = read_config(folder)
     _refuse_more(folder, config)
-    _check_numbers(folder, config)
+    check_numbers(folder, config)
     ranks, alphas = config.get("rank_pattern") or {}, config.get("alpha_pattern") or {}
     pairs: dict[str, dict[str, torch.Tensor]] = {}
     refuse_without_weights(folder)
@@ -168,21 +168,6 @@ def write_lora(
             "use_rslora": False,
         },
     )
-
-
-def _check_numbers(folder: Path, config: Mapping[str, Any]) -> None:
-    for key in ("rank_pattern", "alpha_pattern"):
-        if not isinstance(config.get(key) or {}, dict):
-            raise KoalignError(
-                f"{folder / CONFIG}: {key} maps modules to numbers, and here {config[key]!r}"
-            )
-    ranks = [config.get("r"), *(config.get("rank_pattern") or {}).values()]
-    alphas = [config.get("lora_alpha"), *(config.get("alpha_pattern") or {}).values()]
-    # By type: true is an int in Python, and no rank.
-    if not all(type(rank) is int and rank > 0 for rank in ranks):
-        raise KoalignError(f"{folder / CONFIG}: ranks are whole numbers from 1, and here {ranks}")
-    if not all(type(alpha) in (int, float) and math.isfinite(alpha) for alpha in alphas):
-        raise KoalignError(f"{folder / CONFIG}: lora_alpha is a number, and here {alphas}")
 
 
 def _refuse_more(folder: Path, config: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,6 +28,7 @@ def refuse_bad_config(folder: Path, base: str) -> None:
         return  # the scripted engine's
     config = read_config(folder)
     matrices = matrices_of(folder)
+    check_numbers(folder, config)
     for name, shapes in matrices.items():
         rank = pattern_value(folder, config.get("rank_pattern") or {}, name, config.get("r"))
         pattern_value(folder, config.get("alpha_pattern") or {}, name, 0)
@@ -48,6 +50,47 @@ def refuse_bad_config(folder: Path, base: str) -> None:
         for pattern in patterns:
             if isinstance(pattern, str):
                 _try_on(folder, pattern, sorted(names))
+    _refuse_left_out(folder, config, sorted(matrices))
+
+
+def check_numbers(folder: Path, config: Mapping[str, Any]) -> None:
+    """Raises KoalignError for ranks and alphas that are no numbers, or not finite: all would be NaN."""
+    for key in ("rank_pattern", "alpha_pattern"):
+        if not isinstance(config.get(key) or {}, dict):
+            raise KoalignError(
+                f"{folder / CONFIG}: {key} maps modules to numbers, and here {config[key]!r}"
+            )
+    ranks = [config.get("r"), *(config.get("rank_pattern") or {}).values()]
+    alphas = [config.get("lora_alpha"), *(config.get("alpha_pattern") or {}).values()]
+    # By type: true is an int in Python, and no rank.
+    if not all(type(rank) is int and rank > 0 for rank in ranks):
+        raise KoalignError(f"{folder / CONFIG}: ranks are whole numbers from 1, and here {ranks}")
+    if not all(type(alpha) in (int, float) and math.isfinite(alpha) for alpha in alphas):
+        raise KoalignError(f"{folder / CONFIG}: lora_alpha is a number, and here {alphas}")
+
+
+def _refuse_left_out(folder: Path, config: Mapping[str, Any], names: list[str]) -> None:
+    """Raises KoalignError for weights of a module that PEFT would pass over without a word."""
+    targets, excluded = config.get("target_modules"), config.get("exclude_modules")
+    if config.get("target_parameters") or targets in (None, "all-linear"):
+        return
+    for name in names:
+        if not _fits(folder, targets, name) or (excluded and _fits(folder, excluded, name)):
+            raise KoalignError(
+                f"{folder}: holds weights for {name}, and by target_modules and exclude_modules of "
+                f"{CONFIG} PEFT would leave them out; take weights and configuration from one save"
+            )
+
+
+def _fits(folder: Path, targets: Any, name: str) -> bool:
+    """Whether a pattern, or a list of ends of names, means a module, as PEFT decides it."""
+    if isinstance(targets, str):
+        return _try_on(folder, rf"(?:{targets})\Z", [name])
+    if not isinstance(targets, list):
+        raise KoalignError(
+            f"{folder / CONFIG}: target_modules and exclude_modules are lists of names"
+        )
+    return any(name == target or name.endswith(f".{target}") for target in targets)
 
 
 def pattern_value(folder: Path, pattern: Mapping[str, Any], name: str, default: Any) -> Any:

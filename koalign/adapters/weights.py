@@ -79,7 +79,12 @@ def _shards(folder: Path) -> list[Path]:
     names = index.get("weight_map") if isinstance(index, dict) else None
     if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
         raise KoalignError(f"{folder / INDEX}: has no weight_map; {BASE_AGAIN}")
-    return [folder / name for name in sorted(set(names.values()))]
+    shards = sorted(set(names.values()))
+    if elsewhere := [name for name in shards if Path(name).name != name]:
+        raise KoalignError(
+            f"{folder / INDEX}: names {elsewhere[0]!r}, outside its folder; {BASE_AGAIN}"
+        )
+    return [folder / name for name in shards]
 
 
 def _refuse_pointer(path: Path) -> None:

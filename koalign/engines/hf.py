@@ -20,6 +20,7 @@ from transformers import (
 from transformers.generation.streamers import BaseStreamer
 
 from koalign.adapters.base import device_here
+from koalign.adapters.external import loading
 from koalign.config.inputs import Sampling
 from koalign.data.prompting.tokens import stop_ids
 from koalign.engines.engine import Engine, Question, Request, before_stop, sample_seed
@@ -79,11 +80,13 @@ class HfEngine(Engine):
             return self._model
         name = self.adapter_id(adapter)
         if not isinstance(self._model, PeftModel):
-            self._model = PeftModel.from_pretrained(
-                self._model, self.folder(adapter), adapter_name=name
-            )
+            with loading(adapter):
+                self._model = PeftModel.from_pretrained(
+                    self._model, self.folder(adapter), adapter_name=name
+                )
         elif name not in self._model.peft_config:
-            self._model.load_adapter(self.folder(adapter), adapter_name=name)
+            with loading(adapter):
+                self._model.load_adapter(self.folder(adapter), adapter_name=name)
         self._model.base_model.enable_adapter_layers()
         self._model.set_adapter(name, inference_mode=True)
         return self._model.eval()

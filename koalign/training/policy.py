@@ -15,6 +15,7 @@ from transformers import set_seed
 
 from koalign.adapters.base import base_folder, device_here, load_base
 from koalign.adapters.card import AdapterCard
+from koalign.adapters.external import loading
 from koalign.adapters.stack import widen
 from koalign.config.inputs import Model
 from koalign.text.visible import say_once
@@ -49,7 +50,9 @@ def fresh_policy(
 
 def continued_policy(model: Model, adapter: Path, *, on_host: bool = False) -> PeftModel:
     """The base with a trained adapter that goes on learning."""
-    policy = PeftModel.from_pretrained(_trainable_base(model, on_host), adapter, is_trainable=True)
+    base = _trainable_base(model, on_host)
+    with loading(adapter):
+        policy = PeftModel.from_pretrained(base, adapter, is_trainable=True)
     # An adapter names its base as the config does; PEFT looks there for a vocabulary when saving.
     policy.peft_config["default"].base_model_name_or_path = str(base_folder(model))
     return policy
