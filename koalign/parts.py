@@ -45,7 +45,20 @@ class Shard:
 
 
 class PartDrawn(Exception):
-    """A shard has drawn its part of a file, and other parts of it are not whole yet."""
+    """A shard has drawn its part of some files, and other parts of them are not whole yet."""
+
+    def __init__(self, files: Sequence[str], lacking: Iterable[Shard]) -> None:
+        """`lacking`: the shards whose parts are not whole."""
+        self.files, self.lacking = files, sorted(set(lacking))
+        super().__init__(
+            f"its part of {', '.join(files)} is drawn; not yet whole: {_listed(self.lacking)}"
+        )
+
+    @classmethod
+    def of_all(cls, several: Sequence[PartDrawn]) -> PartDrawn:
+        """The same of all their files."""
+        files = [file for drawn in several for file in drawn.files]
+        return cls(files, [shard for drawn in several for shard in drawn.lacking])
 
 
 def shard_of(folder: Path) -> Shard | None:
@@ -72,17 +85,26 @@ def refuse_other_total(whole: Path, shard: Shard | None = None) -> None:
 
 
 class PartedFile(JsonlAppender[R]):
-    """A JSONL file of records that are drawn in units: all of them, or those of one shard."""
+    """A JSONL file of records that are drawn in units: all of them, or those of one shard.
+
+    It stands in the folder that is drawn in parts, or in a folder of that.
+    """
 
     def __init__(self, path: Path, record: type[R], name: Callable[[R], Hashable]) -> None:
         """`name`: what tells one record from another."""
         super().__init__(path, record)
-        self.shard = shard_of(path.parent)
-        self._whole = path.parents[2] if self.shard else path.parent
+        home = next((p for p in path.parents[:2] if shard_of(p) or parts_of(p)), path.parent)
+        self.shard = shard_of(home)
+        self._whole = home.parents[1] if self.shard else home
+        self._inside = path.relative_to(home)
         self._path, self._record, self._name = path, record, name
         self._own = {name(record) for record in self.done}
         self.known = self._others() | {name(record): record for record in self.done}
         """Records by name; those of other parts too."""
+
+    def own(self, units: Sequence[object]) -> list[int]:
+        """The numbers of the units of this part."""
+        return [n for n in range(len(units)) if self.shard is None or self.shard.draws(n)]
 
     def fill(
         self,
@@ -95,7 +117,7 @@ class PartedFile(JsonlAppender[R]):
         order. A unit that is not whole is drawn whole again. Raises KoalignError, before anything is
         drawn, where the parts of a whole file are not whole, and names them.
         """
-        own = [n for n in range(len(units)) if self.shard is None or self.shard.draws(n)]
+        own = self.own(units)
         missing = [n for n in own if not self._own.issuperset(units[n])]
         drawn: Iterator[Iterable[R]] = iter(())
         if self.shard is None and (parts := parts_of(self._whole)):
@@ -114,9 +136,7 @@ class PartedFile(JsonlAppender[R]):
         if self.shard is not None:
             self.known |= self._others()
             if lacking := self._lacking(units, self.shard.total):
-                raise PartDrawn(
-                    f"its part of {self._path.name} is drawn; not yet whole: {_listed(lacking)}"
-                )
+                raise PartDrawn([self._inside.as_posix()], lacking)
 
     def _add(self, records: Iterable[R]) -> None:
         new = {self._name(record): record for record in records}
@@ -126,7 +146,7 @@ class PartedFile(JsonlAppender[R]):
 
     def _others(self) -> dict[Hashable, R]:
         """The records of the other parts, by name."""
-        files = [folder / self._path.name for folder in parts_of(self._whole).values()]
+        files = [folder / self._inside for folder in parts_of(self._whole).values()]
         return {
             self._name(record): record
             for path in files
@@ -142,7 +162,7 @@ class PartedFile(JsonlAppender[R]):
     def _refuse_missing(self, units: Sequence[Sequence[Hashable]], total: int) -> None:
         if lacking := self._lacking(units, total):
             raise KoalignError(
-                f"{self._whole}: of {self._path.name} these parts are missing or cut: "
+                f"{self._whole}: of {self._inside} these parts are missing or cut: "
                 f"{_listed(lacking)}; draw each with the same command and --shard"
             )
 

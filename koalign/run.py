@@ -165,8 +165,7 @@ def _refuse_other_parts(
 ) -> None:
     """Raises KoalignError where a stage has parts by another plan, or another number of them."""
     refuse_other_total(whole, shard)
-    parts = parts_of(whole)
-    for part in parts.values() if shard is None else filter(None, [parts.get(shard)]):
+    for part in parts_of(whole).values():
         if other := other_plan(part, plan, inputs):
             raise KoalignError(
                 f"{part} was made with {other}; take another --run-dir, or remove that folder"

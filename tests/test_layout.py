@@ -156,9 +156,10 @@ def test_importing_every_stage_loads_no_heavy_module():
 
 def test_the_command_line_options_are_frozen():
     stage = {"-c", "-s", "--run-dir", "--force"}
-    expected = dict.fromkeys(("prepare", "sft", "dpo-pairs", "dpo", "abstractions", "evaluate"), stage)  # fmt: skip
-    expected |= dict.fromkeys(("index", "retrieve", "passages", "reader"), stage)
-    expected |= dict.fromkeys(("dpo-pairs", "abstractions"), stage | {"--shard"}) | {
+    expected = dict.fromkeys(("prepare", "sft", "dpo"), stage)
+    expected |= dict.fromkeys(("index", "retrieve", "reader"), stage)
+    drawn = ("dpo-pairs", "abstractions", "passages", "evaluate")
+    expected |= dict.fromkeys(drawn, stage | {"--shard"}) | {
         "run": stage | {"--seeds", "--anyway", "--dry-run"},
         "plan": {"--gpu", "--model", "--json", "-c", "-s", "--run-dir"},
         "solve": stage

@@ -5,8 +5,9 @@
 #   SHARDS=8 sbatch --array=3,5 configs/cluster/slurm-shards.sh dpo-pairs -s sample.n=16   # two of them again
 #
 # The run folder is on a file system that all nodes share. A job that is killed or preempted goes on where it
-# was. When all have ended, `koalign dpo-pairs` merges what is left to merge and makes the pairs. `abstractions`
-# takes several passes: submit the array again until its logs say "all parts are drawn and merged".
+# was. When all have ended, `koalign dpo-pairs` merges what is left to merge and makes the pairs. `abstractions`,
+# `passages` and `evaluate` take several passes: submit the array again until its logs say "all parts are drawn
+# and merged".
 #SBATCH --job-name=koalign-shards
 #SBATCH --array=1-8
 #SBATCH --gres=gpu:1

@@ -76,7 +76,8 @@ def _score(
             ]
 
     with PartedFile(out / "scores.jsonl", ItemLogprobs, attrgetter("id", "order")) as file:
-        with progress.bar(f"evaluate: {system.adapters}", len(asked)) as advance:
+        own = sum(len(units[n]) for n in file.own(units))
+        with progress.bar(f"evaluate: {system.adapters}", own) as advance:
             for unit in file.fill(units, draw):
                 advance(len(units[unit]))
         file.refuse_unfinished(units)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from operator import attrgetter
 from pathlib import Path
 
 from koalign import progress
@@ -25,7 +27,7 @@ from koalign.evaluation.solving.voting import (
     times_drawn,
     uses_of,
 )
-from koalign.jsonl import JsonlAppender
+from koalign.parts import PartedFile
 from koalign.records import KoalignError, Problem, Sample, content_hash
 
 
@@ -44,8 +46,9 @@ class Solver:
         """The attempts at the problems, batch by batch; those in the file `path` are not made again.
 
         The batches are the same on every call, and one that is not whole in the file is computed whole
-        again, so that a killed and continued run ends in the same bytes as an uninterrupted one. Raises
-        KoalignError where a prompt leaves no room for a completion.
+        again, so that a killed and continued run ends in the same bytes as an uninterrupted one. In the
+        folder of a shard only its batches are made; raises PartDrawn where the other parts are not whole.
+        Raises KoalignError where a prompt leaves no room for a completion.
         """
         if not 1 <= len(self.steps) <= 2:
             raise KoalignError(
@@ -59,22 +62,33 @@ class Solver:
         shown = 2 if self.hints else 1  # a hint is shown with a problem
         written = shown * self.section.most_tokens
         longest = min(self.engine.base.context, longest_of([*bare, *hinting]) + written)
-        with JsonlAppender(path, Attempt) as file:
-            done = {attempt.id: attempt for attempt in file.done}
-            before = sum(problem.id in done for problem in problems)
-            with progress.bar("solve", len(problems), before) as advance:
-                for start in range(0, len(problems), size):
-                    batch = slice(start, start + size)
-                    new: list[Attempt] = []
-                    if not all(problem.id in done for problem in problems[batch]):
-                        self.engine.expect(longest)
-                        with self.engine.one_unit():
-                            made = self._batch(problems[batch], hinting[batch], bare[batch])
-                        new = [attempt for attempt in made if attempt.id not in done]
-                        file.append(new)
-                        done |= {attempt.id: attempt for attempt in new}
-                    yield [done[problem.id] for problem in problems[batch]]
-                    advance(len(new))
+        cut = [slice(start, start + size) for start in range(0, len(problems), size)]
+        names = [[problem.id for problem in problems[batch]] for batch in cut]
+        solver = partial(
+            Solver,
+            section=self.section,
+            renderer=self.renderer,
+            steps=self.steps,
+            seed=self.seed,
+        )
+        job = partial(_attempt, solver=solver, longest=longest)
+
+        def draw(left: list[int]) -> Iterator[list[Attempt]]:
+            batches = [cut[number] for number in left]
+            work = [(problems[batch], hinting[batch], bare[batch]) for batch in batches]
+            return self.engine.each(job, work)
+
+        with PartedFile(path, Attempt, attrgetter("id")) as file:
+            own = [name for number in file.own(names) for name in names[number]]
+            before = file.known.keys() & own
+            with progress.bar("solve", len(own), len(before)) as advance:
+                for number in file.fill(names, draw):
+                    if file.shard is None:
+                        yield [file.known[name] for name in names[number]]
+                    advance(sum(name not in before for name in names[number]))
+            file.refuse_unfinished(names)
+            if file.shard is not None:
+                yield from ([file.known[name] for name in unit] for unit in names)
 
     def refusals(self, problems: Sequence[Problem]) -> dict[str, str]:
         """Problem id -> why it cannot be asked: the template or the context has no place for it.
@@ -121,9 +135,10 @@ class Solver:
         refuse_no_room(self.engine, requests, self.section, f"solve: {purpose}")
         return requests
 
-    def _batch(
+    def attempt(
         self, problems: Sequence[Problem], hinting: Sequence[Request], bare: Sequence[Request]
     ) -> list[Attempt]:
+        """The attempts at problems, by their prompts for hints and those without a hint."""
         hints: list[list[Sample]] = [[] for _ in problems]
         if hinting:
             hints = self.engine.generate(
@@ -157,6 +172,19 @@ class Solver:
                 key = request.problem_id, request.abstraction_id
                 answers[key] = tuple(answer_of(sample) for sample in samples)
         return answers
+
+
+def _attempt(
+    engine: Engine,
+    work: tuple[Sequence[Problem], Sequence[Request], Sequence[Request]],
+    *,
+    solver: Callable[[Engine], Solver],
+    longest: int,
+) -> list[Attempt]:
+    """The attempts at a batch: its problems, their prompts for hints, and those without a hint."""
+    engine.expect(longest)
+    with engine.one_unit():
+        return solver(engine).attempt(*work)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from koalign.cli.options import read_config
 from koalign.records import KoalignError
 from koalign.text.visible import say
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from koalign.parts import Shard
     from koalign.run import Stage
 
-SHARDED = ("dpo-pairs", "abstractions")
+SHARDED = ("dpo-pairs", "abstractions", "passages", "evaluate")
 """Commands of stages that shards can draw; `solve` and `benchmark` have options of their own."""
 ShardOption = Annotated[
     str | None,
@@ -46,21 +45,14 @@ def read_shard(text: str | None, force: bool) -> Shard | None:
 
 
 def draw_part(
-    command: str,
-    shard: Shard,
-    files: list[Path] | None,
-    settings: list[str] | None,
-    run_dir: Path,
+    command: str, shard: Shard, stages: Sequence[Stage], config: Config, run_dir: Path
 ) -> None:
     """Draw a part of the stages of a command that sample, as far as the other parts let it."""
     from koalign.locking import locked
     from koalign.parts import PartDrawn
     from koalign.reports.views import describe
     from koalign.run import execute_part
-    from koalign.stages.pipeline import stages_of
 
-    config = read_config(files, settings)
-    stages = stages_of(command, config)
     last = max(number for number, stage in enumerate(stages) if stage.draws)
     with locked(run_dir, shared=True):
         tell_outdated(stages, config, run_dir)

@@ -105,6 +105,7 @@ def _solve_test_split(
     from koalign.evaluation.solving.solutions import Solution
     from koalign.manifests import read_manifest
     from koalign.reports.solving import summary
+    from koalign.stages.pipeline import stages_of
     from koalign.stages.solve import ROLES
 
     names = adapters or read_config(files, settings).solve.adapters
@@ -116,7 +117,8 @@ def _solve_test_split(
         )
     settings = [*settings, f"solve.adapters={ROLES}"]
     if shard:
-        draw_part("solve", shard, files, settings, run_dir)
+        config = read_config(files, settings)
+        draw_part("solve", shard, stages_of("solve", config), config, run_dir)
         return
     run_stages("solve", files, settings, run_dir, force)
     done = read_manifest(run_dir / "solve")

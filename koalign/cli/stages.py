@@ -48,7 +48,8 @@ def stage_command(command: str) -> Callable[..., None]:
         force: Force = False,
     ) -> None:
         if part := read_shard(shard, force):
-            draw_part(command, part, files, settings, run_dir)
+            config = read_config(files, settings)
+            draw_part(command, part, _chosen_stages(command, config, run_dir), config, run_dir)
         else:
             run_stages(command, files, settings, run_dir, force)
 
@@ -121,6 +122,16 @@ def _warn_without_hints(config: Config) -> None:
             "neither data.hints nor candidates.source gives hints, so the chain ends with DPO",
             err=True,
         )
+
+
+def _chosen_stages(command: str, config: Config, run_dir: Path) -> Sequence[Stage]:
+    """The stages of a command, those of an evaluation without pairs where the run has none."""
+    from koalign.stages.pipeline import stages_of, without_pairs
+
+    stages = stages_of(command, config)
+    if command == "evaluate" and _ends_with_sft(stages, config, run_dir):
+        return without_pairs(stages)
+    return stages
 
 
 def _ends_with_sft(stages: Sequence[Stage], config: Config, run_dir: Path) -> bool:
@@ -208,15 +219,12 @@ def run_stages(
 def _run_stages(command: str, config: Config, run_dir: Path, force: bool) -> None:
     from koalign.locking import locked
     from koalign.reports.views import print_results
-    from koalign.stages.pipeline import stages_of, without_pairs
     from koalign.tracking.follow import followed
 
-    stages = stages_of(command, config)
     if command == "evaluate":
         _warn_without_hints(config)
     with locked(run_dir):
-        if command == "evaluate" and _ends_with_sft(stages, config, run_dir):
-            stages = without_pairs(stages)
+        stages = _chosen_stages(command, config, run_dir)
         tell_outdated(stages, config, run_dir)
         with followed(config.tracking, run_dir):
             execute_each(stages, config, run_dir, force)

@@ -66,7 +66,7 @@ def draw(
     cut = list(batches(engine, requests))
     names = [[(*keys[id(r)], i) for r in batch for i in r.indices] for batch in cut]
     with PartedFile(path, Sample, _name) as file:
-        with progress.bar(title, len(requests)) as advance:
+        with progress.bar(title, sum(len(cut[n]) for n in file.own(cut))) as advance:
             for number in file.fill(names, lambda left: engine.each(job, [cut[n] for n in left])):
                 advance(len(cut[number]))
         file.refuse_unfinished(names)

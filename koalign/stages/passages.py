@@ -95,4 +95,5 @@ STAGE = Stage(
     inputs=(*PREPARED, "retrieve/passages.jsonl", "dpo/adapter", "engine.script"),
     looks_at=HELD_OUT,
     version=2,
+    draws=True,
 )

@@ -1,5 +1,6 @@
 """koalign passages: with a script in which only one passage answers, exactly it is gold."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,17 @@ def test_without_a_policy_or_passages_the_command_names_what_makes_them(corpus):
     koalign("dpo-pairs", code=0)
     koalign("dpo", code=0)
     assert "run `koalign retrieve` first" in koalign("passages", code=2).stderr
+
+
+def test_passages_are_screened_in_parts_as_without(corpus):
+    for command in ("sft", "dpo-pairs", "dpo", "index", "retrieve", "passages"):
+        koalign(command, code=0)
+    made = corpus / RUN / "passages"
+    whole = {path.name: path.read_bytes() for path in made.glob("*.jsonl")}
+    shutil.rmtree(made)
+    said, passes = "", 0
+    while "all parts are drawn and merged" not in said:
+        said = "".join(koalign("passages", "--shard", f"{n}/2", code=0).stdout for n in (1, 2))
+        passes += 1
+        assert passes < 6
+    assert passes > 1 and {path.name: path.read_bytes() for path in made.glob("*.jsonl")} == whole
