@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from make_exam import SEED, Item, make_exam
+from make_exam import SEED, make_exam
 from world import HINT_FORMS
 
 from koalign.config.files import load_config
@@ -26,6 +26,7 @@ from koalign.engines.engine import Engine, batches
 from koalign.engines.opening import describe_base, open_engine
 from koalign.evaluation.stats.intervals import wilson_interval
 from koalign.grading.grade import grade
+from koalign.records import Problem
 from koalign.renderer import open_renderer
 
 GREEDY = Sampling(temperature=0, top_p=1, max_tokens=24)
@@ -35,13 +36,13 @@ def verdicts(
     engine: Engine,
     renderer: Renderer,
     adapter: Path | None,
-    items: Sequence[Item],
+    problems: Sequence[Problem],
     hints: Sequence[str],
 ) -> list[bool]:
-    """Whether the answer to each item is right; an empty hint is none."""
+    """Whether the answer to each problem is right; an empty hint is none."""
     prompts = [
-        renderer.render(item.problem, "answer", hint=hint)
-        for item, hint in zip(items, hints, strict=True)
+        renderer.render(problem, "answer", hint=hint)
+        for problem, hint in zip(problems, hints, strict=True)
     ]
     drawn = [
         samples
@@ -49,8 +50,8 @@ def verdicts(
         for samples in engine.generate(batch, GREEDY, seed=0)
     ]
     return [
-        grade(item.problem, sample.text, sample.finish_reason).correct
-        for item, (sample,) in zip(items, drawn, strict=True)
+        grade(problem, sample.text, sample.finish_reason).correct
+        for problem, (sample,) in zip(problems, drawn, strict=True)
     ]
 
 
@@ -61,13 +62,14 @@ def main() -> None:
     args = parser.parse_args()
     items = next(items for split, items, _ in make_exam(SEED) if split == "test")
     rng = random.Random(0)
+    problems = [item.problem for item in items]
     correct = [item.world.hint(item.path, HINT_FORMS, rng) for item in items]
     config = load_config([ASSETS / "example.yaml"])
     base, _ = describe_base(config.engine, config.model)
     renderer = open_renderer(config.prompt)
     with open_engine(config.engine, config.model, base, [args.adapter]) as engine:
         for name, hints in (("no hint", [""] * len(items)), ("correct hints", correct)):
-            right = verdicts(engine, renderer, args.adapter, items, hints)
+            right = verdicts(engine, renderer, args.adapter, problems, hints)
             by_hops = defaultdict(list)
             for item, verdict in zip(items, right, strict=True):
                 by_hops[len(item.path) - 1].append(verdict)

@@ -147,14 +147,14 @@ def write_csat(path: Path, problems: Sequence[Problem]) -> None:
     write_csv(path, rows)
 
 
-def write_kmmlu(path: Path, problems: Sequence[Problem]) -> None:
+def write_kmmlu(path: Path, problems: Sequence[Problem], subject: str) -> None:
     """A CSV file in the shape of KMMLU; 0.0 is its word for an unknown human accuracy."""
     rows = [
         {
             "question": problem.question,
             "answer": problem.answers[0],
             **dict(zip("ABCD", problem.choices, strict=True)),
-            "Category": "Reading",
+            "Category": subject,
             "Human Accuracy": 0.0,
         }
         for problem in problems
@@ -219,7 +219,7 @@ def main() -> None:
         tables = [problem for problem in problems if not problem.passage]
         others = [problem for problem in problems if problem.passage]
         write_csat(args.out / "csat" / f"{split}.csv", others)
-        write_kmmlu(args.out / "kmmlu" / f"Reading-{split}.csv", tables)
+        write_kmmlu(args.out / "kmmlu" / f"Reading-{split}.csv", tables, "Reading")
         print(f"{split}: {len(others)} problems as csat, {len(tables)} as kmmlu")
         hints += of_split
     print(f"hints: {write_jsonl(args.out / 'hints.jsonl', hints)}")

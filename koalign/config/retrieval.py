@@ -14,7 +14,7 @@ class CorpusSource(Section):
 
     path: str
     """File or folder of .txt, .md, .html, .jsonl and Wikipedia dumps (.xml.bz2), or
-    `hf://owner/name[@revision][:config][/split]`."""
+    `hf://owner/name[@revision][:config][/split]`; `builtin:` ships with koalign."""
     licence: str = ""
     """Goes with every passage, such as `CC BY-SA 4.0`; a row of JSON lines may have its own `licence`.
     Empty: unknown."""

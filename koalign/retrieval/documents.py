@@ -6,7 +6,7 @@ comes as the other readers give it, in NFC with LF; nothing else of it is change
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -65,29 +65,34 @@ def unread_files(path: Path) -> list[Path]:
     ]
 
 
-def documents(sources: Iterable[CorpusSource]) -> Iterator[Document | Drop]:
+def documents(
+    sources: Iterable[CorpusSource], located: Callable[[str], str]
+) -> Iterator[Document | Drop]:
     """Every text of the sources in order, and a drop for what holds none.
 
-    Raises KoalignError for what cannot be read, with its file.
+    `located`: the path of a source -> where it lies on disk. A document is named as its source is, so
+    that names are the same wherever koalign is installed. Raises KoalignError for what cannot be read,
+    with its file.
     """
     for source in sources:
         if source.path.startswith(PREFIX):
             yield from _of_rows(hub_rows(source.path), source)
             continue
-        for file in corpus_files(Path(source.path)):
-            suffix = file.suffix.lower()
+        top = on_disk(Path(located(source.path)))
+        for file in corpus_files(top):
+            name, suffix = str(Path(source.path) / file.relative_to(top)), file.suffix.lower()
             if suffix == ".jsonl":
-                rows = ((f"{file}:{number}", row) for number, row in iter_json_lines(file))
+                rows = ((f"{name}:{number}", row) for number, row in iter_json_lines(file))
                 yield from _of_rows(rows, source)
             elif suffix in (".xml", ".bz2"):
                 for number, title, text in articles(file):
-                    yield _document(f"{file}:{number}", title, text, source)
+                    yield _document(f"{name}:{number}", title, text, source)
             else:
-                yield _of_file(file, source)
+                yield _of_file(file, name, source)
 
 
-def _of_file(file: Path, source: CorpusSource) -> Document | Drop:
-    text = Text(file, encoding_of(file, str(file))).whole()
+def _of_file(file: Path, name: str, source: CorpusSource) -> Document | Drop:
+    text = Text(file, encoding_of(file, name)).whole()
     title = file.stem
     if file.suffix.lower() in (".html", ".htm"):
         heading, text = text_of_html(text)
@@ -95,7 +100,7 @@ def _of_file(file: Path, source: CorpusSource) -> Document | Drop:
     elif file.suffix.lower() == ".md":
         first = next((line for line in text.splitlines() if line.startswith("# ")), "")
         title = first.removeprefix("# ").strip() or title
-    return _document(str(file), title, text, source)
+    return _document(name, title, text, source)
 
 
 def _of_rows(rows: Iterable[tuple[str, Any]], source: CorpusSource) -> Iterator[Document | Drop]:

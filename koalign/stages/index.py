@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from koalign.config.sections import Config
+from koalign.config.sections import Config, resolve_path
 from koalign.hashing import WORK, hash_path
 from koalign.jsonl import write_json, write_jsonl
 from koalign.records import Drop, KoalignError, count_reasons
@@ -35,7 +35,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     found: Counter[str] = Counter()
 
     def texts() -> Iterator[Document]:
-        for document in documents(section.sources):
+        for document in documents(section.sources, resolve_path):
             if isinstance(document, Drop):
                 drops.append(document)
             else:
@@ -66,7 +66,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
         number = len(chunks)
     sources = []
     for source in section.sources:
-        folder = Path(source.path)
+        folder = Path(resolve_path(source.path))
         unread = [] if source.path.startswith(HUB) else [str(p) for p in unread_files(folder)]
         own = {licence: n for (path_, licence), n in licences.items() if path_ == source.path}
         sources.append({

@@ -40,7 +40,7 @@ def page(number: int, text: str, ns: int = 0, more: str = "") -> str:
 
 
 def read(path: Path | str, **options: str) -> list:
-    return [*documents([CorpusSource(path=str(path), **options)])]
+    return [*documents([CorpusSource(path=str(path), **options)], str)]
 
 
 def test_a_web_page_is_its_visible_text_a_line_a_block():
