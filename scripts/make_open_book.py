@@ -118,7 +118,7 @@ def in_words(problem: Problem) -> str:
 def make_commentary(
     rng: random.Random, villages: dict[str, list[Village]]
 ) -> Iterator[Row]:
-    """Documents that no problem may be shown: they quote a held-out question, or give an answer's number."""
+    """Documents that no problem may be shown: they quote a held-out question, or say an answer's number."""
     for split in ("dev", "test"):
         for village in rng.sample(villages[split], QUOTED):
             problem = village.problems[0]
