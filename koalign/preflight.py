@@ -23,6 +23,7 @@ from koalign.data.prompting.examples import teachable
 from koalign.data.prompting.prompts import Renderer
 from koalign.data.prompting.tokens import refuse_other_model
 from koalign.engines.chat import key_in_environment, read_key
+from koalign.engines.embedding import refuse_no_embedding
 from koalign.engines.opening import backend_of
 from koalign.engines.teacher import refuse_no_address
 from koalign.guard import context_of, needs_probe
@@ -135,6 +136,8 @@ class _Preflight:
                 sections |= {"candidates": config.candidates}
         if "index" in self.names:
             self.catch(require_tantivy)
+            if name := config.corpus.embedding:
+                self.catch(partial(refuse_no_embedding, name, "corpus.embedding"))
         if "passages" in self.names:
             sections |= {"passages": config.passages}
         for name, section in sections.items():

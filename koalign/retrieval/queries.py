@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from koalign.records import Problem
@@ -32,16 +32,17 @@ def queries_of(problem: Problem) -> dict[str, str]:
     return queries
 
 
-def fused(hits: Mapping[str, Sequence[Hit]]) -> list[Found]:
-    """Chunks by reciprocal rank fusion over the queries; of equal ones the first in the corpus.
+def fused(rankings: Iterable[tuple[str, float, Sequence[Hit]]]) -> list[Found]:
+    """Chunks by weighted reciprocal rank fusion; of equal ones the first in the corpus.
 
-    Ranks and not scores are added: BM25 of a long query is larger for its length alone.
+    Each ranking has the name of its query and its weight. Ranks and not scores are added: BM25 of a long
+    query is larger for its length alone, and a cosine is no BM25.
     """
     scores: dict[int, float] = {}
     best: dict[int, tuple[int, str]] = {}
-    for name, found in hits.items():
+    for name, weight, found in rankings:
         for rank, hit in enumerate(found, start=1):
-            scores[hit.chunk] = scores.get(hit.chunk, 0.0) + 1 / (_RRF + rank)
+            scores[hit.chunk] = scores.get(hit.chunk, 0.0) + weight / (_RRF + rank)
             if hit.chunk not in best or rank < best[hit.chunk][0]:
                 best[hit.chunk] = rank, name
     order = sorted(scores, key=lambda chunk: (-round(scores[chunk], 9), chunk))

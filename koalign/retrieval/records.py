@@ -44,6 +44,11 @@ class Chunk(Record):
         """Sixteen hex digits: the hash of the document's name, the place and the text."""
         return content_hash(self.document, self.start, self.text)
 
+    @property
+    def indexed(self) -> str:
+        """What an index holds of it: the title counts as text."""
+        return f"{self.title}\n{self.text}"
+
 
 class Passage(Record):
     """A chunk that was found for a problem."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from koalign.jsonl import read_json
 from koalign.records import KoalignError, Problem
 from koalign.retrieval.chunk_file import ChunkFile
-from koalign.retrieval.lexical import LexicalIndex, analyser_hash
-from koalign.retrieval.queries import fused, queries_of
+from koalign.retrieval.dense import Dense
+from koalign.retrieval.lexical import Hit, LexicalIndex, analyser_hash
+from koalign.retrieval.queries import Found, fused, queries_of
 from koalign.retrieval.records import Chunk, Passage, Retrieved
 from koalign.retrieval.screens import EvaluatedText, states_an_answer
 
+GROUP = 64
+"""Problems whose queries are embedded and compared at once: the vectors are read once for them."""
 LEAK = "holds_an_evaluated_question"
 ANSWER = "states_an_answer"
 
@@ -27,21 +31,48 @@ class Search:
         *,
         passages: int,
         depth: int,
+        dense: Dense | None = None,
     ) -> None:
-        """`passages` of a problem are kept; each of its queries finds `depth` chunks."""
+        """`passages` of a problem are kept; each of its queries finds `depth` chunks in each index."""
         self._index, self._chunks, self._evaluated = index, chunks, evaluated
-        self._most, self._depth = passages, depth
+        self._most, self._depth, self._dense = passages, depth, dense
         self._leaks: dict[int, bool] = {}
 
     def passages(self, problem: Problem) -> Retrieved:
-        """The first chunks over all queries of the problem that may be shown, and those that may not."""
-        hits = {
-            name: self._index.search(query, self._depth)
-            for name, query in queries_of(problem).items()
-        }
+        """The first chunks over all queries of a problem that may be shown, and those that may not."""
+        return self.of_group([problem])[0]
+
+    def of_group(self, problems: Sequence[Problem]) -> list[Retrieved]:
+        """Of each problem the first chunks over all its queries that may be shown, and those that may not.
+
+        The last bits of a vector depend on the texts beside it: what is to be repeated to the byte is
+        asked in the same groups again.
+        """
+        asked = [
+            (number, name, text)
+            for number, problem in enumerate(problems)
+            for name, text in queries_of(problem).items()
+        ]
+        rankings: list[list[tuple[str, float, Sequence[Hit]]]] = [[] for _ in problems]
+        weight = self._dense.weight if self._dense else 0.0
+        if weight < 1:
+            for number, name, text in asked:
+                hits = self._index.search(text, self._depth)
+                rankings[number].append((name, 1 - weight, hits))
+        if self._dense:
+            vectors = self._dense.encode([text for _, _, text in asked])
+            found = self._dense.index.search(vectors, self._depth)
+            for (number, name, _), hits in zip(asked, found, strict=True):
+                rankings[number].append((name, weight, hits))
+        return [
+            self._shown(problem, fused(own))
+            for problem, own in zip(problems, rankings, strict=True)
+        ]
+
+    def _shown(self, problem: Problem, order: Sequence[Found]) -> Retrieved:
         kept: list[Passage] = []
         refused: list[tuple[str, str]] = []
-        for found in fused(hits):
+        for found in order:
             if len(kept) == self._most:
                 break
             chunk = self._chunks[found.chunk]

@@ -1,18 +1,23 @@
-"""index: documents -> chunks of whole sentences, and an index of them that finds passages."""
+"""index: documents -> chunks of whole sentences, and indexes of them, by letters and by meaning."""
 
 from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from koalign.config.sections import Config, resolve_path
+from koalign.engines.embedding import VECTORS, Embedding, open_embedding
 from koalign.hashing import WORK, hash_path
 from koalign.jsonl import write_json, write_jsonl
+from koalign.progress import bar
 from koalign.records import Drop, KoalignError, count_reasons
 from koalign.retrieval.chunk_file import ChunkFile, write_chunks
+from koalign.retrieval.dense import VectorFile
 from koalign.retrieval.documents import SUFFIXES, documents, unread_files
 from koalign.retrieval.lexical import analyser_hash, build_index, require_tantivy
 from koalign.retrieval.records import Document
@@ -21,9 +26,10 @@ from koalign.text.visible import say
 
 
 def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
-    """chunks.jsonl, the folder lexical, and index.json with the hashes of corpus and analyser.
+    """chunks.jsonl, the folder lexical, vectors.npy, and index.json with what they were made of.
 
-    A killed process goes on after the last whole document; an index that is not whole is built anew.
+    A killed process goes on after the last whole document, and after the last whole batch of vectors; a
+    lexical index that is not whole is built anew.
     """
     section = config.corpus
     if not section.sources:
@@ -31,6 +37,8 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
             "index needs corpus.sources: a folder of documents, such as -s 'corpus.sources=[docs]'"
         )
     require_tantivy()
+    name = section.embedding
+    embedding = open_embedding(name, "corpus.embedding") if name else None
     drops: list[Drop] = []
     found: Counter[str] = Counter()
 
@@ -56,7 +64,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
         def folded_in() -> Iterator[str]:
             for chunk in chunks:
                 licences[chunk.source, chunk.licence] += 1
-                yield f"{chunk.title}\n{chunk.text}"
+                yield chunk.indexed
 
         part, made = out / WORK / "lexical", out / "lexical"
         for unfinished in (part, made):
@@ -64,6 +72,8 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
         build_index(part, folded_in())
         part.rename(made)
         number = len(chunks)
+        if embedding:
+            _embed(embedding, chunks, out)
     sources = []
     for source in section.sources:
         folder = Path(resolve_path(source.path))
@@ -77,9 +87,27 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     identity: dict[str, Any] = {
         "analyser": analyser_hash(), "corpus": hash_path(path), "chunks": number, "sources": sources,
     }  # fmt: skip
+    if embedding:
+        made_by = {"model": name, "hash": embedding.hash, "vectors": hash_path(out / VECTORS)}
+        identity["embedding"] = made_by
     write_json(out / "index.json", identity)
     counts = {"documents": found.total(), "chunks": number}
     return StageResult(counts | count_reasons(drops, "dropped_"))
+
+
+def _embed(embedding: Embedding, chunks: ChunkFile, out: Path) -> None:
+    """vectors.npy; what a killed process left has the name of its model."""
+    part = out / WORK / f"vectors-{embedding.hash}.npy"
+    file = VectorFile(part, len(chunks))
+    with bar("embed", len(chunks), file.done) as advance:
+
+        def encode(texts: Sequence[str]) -> np.ndarray:
+            vectors = embedding.encode(texts, "passage")
+            advance(len(texts))
+            return vectors
+
+        file.write(lambda number: chunks[number].indexed, encode)
+    part.replace(out / VECTORS)
 
 
 def _tell(path: str, licences: dict[str, int], unread: list[str]) -> None:

@@ -22,6 +22,7 @@ from koalign.data.formats.read import read
 from koalign.data.preparing.leaks import find_leaks, taught_text, texts_leak
 from koalign.data.preparing.splits import split_by_group
 from koalign.engines.drawing import draw, requests_for
+from koalign.engines.embedding import open_embedding
 from koalign.engines.opening import open_engine
 from koalign.evaluation.results import Prediction, read_evaluation
 from koalign.evaluation.stats.resampling import clusters_of
@@ -159,32 +160,15 @@ def folds_of(problems: Sequence[Problem], folds: int, seed: int) -> list[list[Pr
     return [part for part in parts if part]
 
 
-def open_embedding(name: str) -> Callable[[Sequence[str]], np.ndarray] | None:
-    """Texts -> vectors by a sentence-transformers model; None for `tfidf`.
+def open_vectors(name: str) -> Callable[[Sequence[str]], np.ndarray] | None:
+    """Texts -> vectors by an embedding model; None for `tfidf`, which needs none.
 
     Raises KoalignError where the library is not installed, and where the model cannot be loaded.
     """
     if name == "tfidf":
         return None
-    try:
-        from sentence_transformers import SentenceTransformer
-    except ImportError:
-        raise KoalignError(
-            f"--embedding {name}: sentence-transformers is not installed; "
-            "pip install sentence-transformers, or take tfidf"
-        ) from None
-    try:
-        model = SentenceTransformer(
-            name, trust_remote_code=False, model_kwargs={"use_safetensors": True}
-        )
-    except (OSError, ValueError) as error:
-        raise KoalignError(
-            f"--embedding {name}: cannot be loaded ({str(error).splitlines()[0][:200]}); give the "
-            "folder or hub id of a sentence-transformers model in safetensors, or take tfidf"
-        ) from None
-    return lambda texts: model.encode(
-        list(texts), normalize_embeddings=True, show_progress_bar=False
-    ).astype(float)
+    embedding = open_embedding(name, "--embedding")
+    return lambda texts: embedding.encode(texts, "text").astype(float)
 
 
 def _cut(config: Config, inputs: Inputs, out: Path, *, folds: int) -> StageResult:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from koalign.config.sections import Config
+from koalign.engines.embedding import open_dense
 from koalign.guard import write_drops
 from koalign.hashing import WORK, hash_path
 from koalign.jsonl import JsonlAppender, read_jsonl, write_json, write_jsonl
@@ -16,7 +17,7 @@ from koalign.records import Drop, Problem, count_reasons
 from koalign.retrieval.chunk_file import ChunkFile
 from koalign.retrieval.records import Retrieved
 from koalign.retrieval.screens import EvaluatedText
-from koalign.retrieval.search import LEAK, Search, open_index
+from koalign.retrieval.search import GROUP, LEAK, Search, open_index
 from koalign.run import Inputs, Stage, StageResult
 
 SPLITS = ("train", "dev", "test")
@@ -27,17 +28,25 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     problems = [problem for split in SPLITS for problem in splits[split]]
     section, corpus = config.retrieve, inputs["index/chunks.jsonl"]
     index = open_index(inputs["index/lexical"], inputs["index/index.json"], hash_path(corpus))
+    name, dense = config.corpus.embedding, None
+    if name and section.dense_weight:
+        dense = open_dense(name, section.dense_weight, corpus.parent)
     evaluated = EvaluatedText(splits["dev"] + splits["test"], section.leak_overlap)
     path = out / WORK / "retrieved.jsonl"
     with ChunkFile(corpus) as chunks, JsonlAppender(path, Retrieved) as file:
-        search = Search(index, chunks, evaluated, passages=section.passages, depth=section.depth)
+        search = Search(
+            index, chunks, evaluated, passages=section.passages, depth=section.depth, dense=dense
+        )
         retrieved = {done.problem_id: done for done in file.done}
-        missing = [problem for problem in problems if problem.id not in retrieved]
-        with bar("retrieve", len(problems), len(problems) - len(missing)) as advance:
-            for problem in missing:
-                retrieved[problem.id] = search.passages(problem)
-                file.append([retrieved[problem.id]])
-                advance()
+        with bar("retrieve", len(problems), len(retrieved)) as advance:
+            for start in range(0, len(problems), GROUP):
+                group = problems[start : start + GROUP]
+                if all(problem.id in retrieved for problem in group):
+                    continue
+                missing = [one for one in search.of_group(group) if one.problem_id not in retrieved]
+                file.append(missing)
+                retrieved |= {one.problem_id: one for one in missing}
+                advance(len(missing))
     found = [retrieved[problem.id] for problem in problems]
     drops = [
         Drop(stage="retrieve", reason=reason, problem_id=one.problem_id, detail=f"chunk {chunk}")
@@ -73,7 +82,7 @@ STAGE = Stage(
     name="retrieve",
     command="retrieve",
     run=run,
-    sections=("retrieve",),
+    sections=("corpus", "retrieve"),
     inputs=(
         "prepare/train.jsonl", "prepare/dev.jsonl", "prepare/test.jsonl", "index/chunks.jsonl",
         "index/index.json",

@@ -1,14 +1,17 @@
 """koalign benchmark retrieval: recall and MRR on known passages, and what it does not take."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support.command import koalign
 
 from koalign.jsonl import read_json
-from koalign.records import Problem
-from koalign.retrieval.measures import find_ranks, retrieval_figures
+from koalign.records import KoalignError, Problem, content_hash
+from koalign.retrieval.lexical import Hit
+from koalign.retrieval.measures import Model, Searched, retrieval_figures, search_passages, weigh
 
 pytest.importorskip("tantivy")
 PASSAGES = [
@@ -47,9 +50,55 @@ def test_recall_and_mrr_of_known_passages_are_printed_and_written(squad):
 
 def test_the_rank_of_a_passage_is_that_of_its_best_chunk():
     problems = [reading("거북선이 앞장선 싸움은?", PASSAGES[1]), reading("xyz", PASSAGES[0])]
-    ranks, chunks = find_ranks([*problems, reading("?", PASSAGES[2])], 20, 0)
-    assert ranks[:2] == [1, 0]
-    assert chunks == 6
+    searched = search_passages([*problems, reading("?", PASSAGES[2])], 20, 0)
+    assert searched.ranks(0)[:2] == [1, 0]
+    assert len(searched.passage_of) == 6
+
+
+def letters(texts: Sequence[str]) -> np.ndarray:
+    """Unit vectors of how often a text has each of a few letters."""
+    counts = np.array([[text.count(letter) + 0.01 for letter in "왕북거"] for text in texts])
+    return (counts / np.linalg.norm(counts, axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_weight_1_ranks_by_meaning_alone_and_0_by_letters_alone():
+    problems = [reading("왕왕왕 거북선이 앞장섰다", PASSAGES[0]), reading("?", PASSAGES[1])]
+    searched = search_passages(problems, 400, 0, Model(letters, letters))
+    assert searched.ranks(0)[0] == 2
+    assert searched.ranks(1)[0] == 1
+
+
+def halves() -> tuple[list[Problem], list[bool]]:
+    """Twenty problems on a passage each, and which of them a weight is chosen on."""
+    problems = [reading(f"{n}?", f"{n}번 글이다.") for n in range(20)]
+    return problems, [int(content_hash(p.passage), 16) % 2 == 0 for p in problems]
+
+
+def test_a_weight_is_chosen_on_one_half_and_measured_on_the_other():
+    problems, first = halves()
+    right = [[Hit(n, 1.0)] for n in range(20)]
+    wrong = [[Hit((n + 1) % 20, 1.0)] for n in range(20)]
+    lexical = [w if is_first else r for r, w, is_first in zip(right, wrong, first, strict=True)]
+    dense = [r if is_first else w for r, w, is_first in zip(right, wrong, first, strict=True)]
+    searched = Searched(lexical, dense, list(range(20)), list(range(20)))
+    weighing = weigh(problems, searched, [0.0, 1.0])
+    assert (weighing.chosen, weighing.chosen_on) == (1.0, sum(first))
+    assert weighing.figures[1.0].mrr.value == 0
+    assert weighing.figures[0.0].questions == 20 - sum(first)
+    assert weighing.gain.value == -1
+
+
+def test_of_equal_weights_the_smallest_is_chosen():
+    problems, _ = halves()
+    found = [[Hit(n, 1.0)] for n in range(20)]
+    searched = Searched(found, found, list(range(20)), list(range(20)))
+    assert weigh(problems, searched, [0.0, 0.3, 1.0]).chosen == 0
+
+
+def test_one_passage_is_too_few_to_choose_by():
+    searched = Searched([[]], [[]], [0], [0])
+    with pytest.raises(KoalignError, match="too few passages to choose"):
+        weigh([reading("?", "글")], searched, [0.0])
 
 
 def test_figures_count_each_question_once():

@@ -41,7 +41,9 @@ def test_the_record_of_the_village_answers_every_question():
 
 def test_a_fact_stands_in_the_record_alone():
     for problem in held_out():
-        told = [kind for kind in ("notices", "rumours") if look_up(problem, document_of(problem, kind))]
+        told = [
+            kind for kind in ("notices", "rumours") if look_up(problem, document_of(problem, kind))
+        ]
         assert told == ["rumours"] * bool(document_of(problem, "rumours"))
 
 

@@ -70,7 +70,15 @@ def test_a_problem_asks_with_its_stem_each_choice_and_its_box():
 
 
 def test_ranks_of_several_queries_are_added_and_scores_are_not():
-    hits = {"stem": [Hit(7, 1.0), Hit(3, 0.5)], "choice 1": [Hit(3, 99.0)], "box": [Hit(9, 50.0)]}
-    found = fused(hits)
+    stem = ("stem", 1, [Hit(7, 1.0), Hit(3, 0.5)])
+    found = fused([stem, ("choice 1", 1, [Hit(3, 99.0)]), ("box", 1, [Hit(9, 50.0)])])
     assert [(one.chunk, one.query) for one in found] == [(3, "choice 1"), (7, "stem"), (9, "box")]
     assert found[0].score == pytest.approx(1 / 61 + 1 / 62)
+
+
+def test_a_ranking_counts_by_its_weight():
+    found = fused([("letters", 0.25, [Hit(1, 9.0)]), ("meaning", 0.75, [Hit(2, 0.1)])])
+    assert [(one.chunk, one.score) for one in found] == [
+        (2, pytest.approx(0.75 / 61)),
+        (1, pytest.approx(0.25 / 61)),
+    ]

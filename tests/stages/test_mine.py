@@ -12,7 +12,7 @@ from koalign.data.formats.sources import read_source
 from koalign.evaluation.results import PREDICTIONS, Prediction
 from koalign.jsonl import read_json, read_jsonl
 from koalign.records import KoalignError
-from koalign.stages.mine import open_embedding
+from koalign.stages.mine import open_vectors
 
 
 def test_predictions_become_a_file_that_data_train_reads_with_a_table_beside(folder):
@@ -120,6 +120,6 @@ def test_what_does_not_go_together_is_refused_in_one_line(folder, arguments, sai
 
 
 def test_a_sentence_model_is_asked_for_by_name_only():
-    assert open_embedding("tfidf") is None
+    assert open_vectors("tfidf") is None
     with pytest.raises(KoalignError, match="--embedding no/such: "):
-        open_embedding("no/such")
+        open_vectors("no/such")
