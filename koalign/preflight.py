@@ -39,7 +39,7 @@ from koalign.retrieval.lexical import require_tantivy
 from koalign.run import HUB, Stage, find_inputs, plan_of
 from koalign.stages.evaluate import refuse_unanswered
 from koalign.stages.prepare import READ_BACK, refuse_unreadable_targets
-from koalign.stages.solve import refuse_other_adapters
+from koalign.stages.solve import refuse_other_solving
 from koalign.tracking.push import refuse_unready
 
 QUICK = 1 << 20
@@ -124,7 +124,7 @@ class _Preflight:
         """Keys that do not go together."""
         config, shape = self.config, self.shape
         if "solve" in self.names:
-            self.catch(lambda: refuse_other_adapters(config.solve.adapters))
+            self.catch(lambda: refuse_other_solving(config.solve))
         if shape is None:
             return
         self.catch(lambda: refuse_offload_without_room(config, shape))

@@ -14,6 +14,7 @@ from koalign.evaluation.solving.controls import (
     MOST_VOTES,
     Controls,
     mismatched_hints,
+    own_hints,
     samples_at_equal_tokens,
     total_tokens_beside,
     under_hints,
@@ -21,6 +22,8 @@ from koalign.evaluation.solving.controls import (
 from koalign.evaluation.solving.voting import Answer, Attempt, spent
 from koalign.grading.grade import grade
 from koalign.records import Problem
+from koalign.retrieval.mismatched import mismatched_passages
+from koalign.retrieval.records import passages_text
 
 
 def draw_controls(
@@ -30,11 +33,17 @@ def draw_controls(
     policy: Path | None,
     out: Path,
 ) -> Controls:
-    """The controls of these attempts, appended sample by sample below `out`."""
-    return Controls(
-        bare=votes_at_equal_written(solver, problems, attempts, policy, out / "bare_samples.jsonl"),
-        mismatched=under_mismatched(solver, problems, attempts, out / "mismatched_samples.jsonl"),
-    )
+    """The controls of these attempts, appended sample by sample below `out`.
+
+    Those at equal total tokens belong to passages, which cost prompt tokens and none that are written.
+    """
+    task = solver, problems, attempts
+    bare = votes_at_equal_written(*task, policy, out / "bare_samples.jsonl")
+    total: list[Attempt] = []
+    if solver.passages:
+        total = votes_at_equal_total(*task, bare, policy, out / "total_samples.jsonl")
+    mismatched = under_mismatched(*task, out / "mismatched_samples.jsonl")
+    return Controls(bare, mismatched, total)
 
 
 def votes_at_equal_written(
@@ -69,8 +78,15 @@ def votes_at_equal_total(
 def under_mismatched(
     solver: Solver, problems: Sequence[Problem], attempts: Sequence[Attempt], path: Path
 ) -> list[Attempt]:
-    """The attempts with hints of other problems."""
-    hints = mismatched_hints(problems, attempts, solver.seed)
+    """The attempts with hints, or passages, of other problems."""
+    if not solver.passages:
+        hints = mismatched_hints(problems, attempts, solver.seed)
+        return attempts_under(solver, problems, attempts, hints, path)
+    others = mismatched_passages(problems, solver.passages, solver.seed)
+    hints = [
+        [(passages_text(of_others), n) for hint, n in own if hint and of_others]
+        for of_others, own in zip(others, own_hints(attempts), strict=True)
+    ]
     return attempts_under(solver, problems, attempts, hints, path)
 
 

@@ -1,9 +1,12 @@
-"""solving: problems -> attempts: the hints of a batch, then its answers, appended batch by batch."""
+"""solving: problems -> attempts: the hints of a batch, then its answers, appended batch by batch.
+
+Passages stand in the place of hints, and are known before the first batch.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from operator import attrgetter
 from pathlib import Path
@@ -23,12 +26,13 @@ from koalign.evaluation.solving.voting import (
     Answer,
     Attempt,
     SampledHint,
-    Use,
+    ShownPassage,
     times_drawn,
     uses_of,
 )
 from koalign.parts import PartedFile
 from koalign.records import KoalignError, Problem, Sample, content_hash
+from koalign.retrieval.records import Passage, passages_text
 
 
 @dataclass(frozen=True)
@@ -39,8 +43,10 @@ class Solver:
     section: Solve
     renderer: Renderer
     steps: Sequence[Path | None]
-    """Of two the first generates hints; with one alone all answers are bare."""
+    """Of two the first generates hints; with one alone all answers are bare, or with passages."""
     seed: int
+    passages: Mapping[str, Sequence[Passage]] = field(default_factory=dict)
+    """Problem id -> what stands in its prompt in the place of a hint; without any, its answers are bare."""
 
     def attempts(self, problems: Sequence[Problem], path: Path) -> Iterator[list[Attempt]]:
         """The attempts at the problems, batch by batch; those in the file `path` are not made again.
@@ -56,12 +62,14 @@ class Solver:
             )
         bare = self._requests(problems, "answer", self.steps[-1])
         hinting = self._requests(problems, "abstraction", self.steps[0]) if self.hints else []
-        say_limited(self.engine, [*bare, *hinting], self.section)
-        hinted = self.hints * self.section.answers
+        reading = list(map(self.with_passages, problems, bare)) if self.passages else []
+        prompts = [*bare, *hinting, *(request for one in reading for request in one.requests)]
+        say_limited(self.engine, prompts, self.section)
+        hinted = self.section.hints * self.section.answers if self.hints or reading else 0
         size = self.engine.requests_at_once(max(hinted, self.section.budget - hinted))
         shown = 2 if self.hints else 1  # a hint is shown with a problem
         written = shown * self.section.most_tokens
-        longest = min(self.engine.base.context, longest_of([*bare, *hinting]) + written)
+        longest = min(self.engine.base.context, longest_of(prompts) + written)
         cut = [slice(start, start + size) for start in range(0, len(problems), size)]
         names = [[problem.id for problem in problems[batch]] for batch in cut]
         solver = partial(
@@ -75,7 +83,7 @@ class Solver:
 
         def draw(left: list[int]) -> Iterator[list[Attempt]]:
             batches = [cut[number] for number in left]
-            work = [(problems[batch], hinting[batch], bare[batch]) for batch in batches]
+            work = [(problems[b], hinting[b], bare[b], reading[b]) for b in batches]
             return self.engine.each(job, work)
 
         with PartedFile(path, Attempt, attrgetter("id")) as file:
@@ -136,9 +144,20 @@ class Solver:
         return requests
 
     def attempt(
-        self, problems: Sequence[Problem], hinting: Sequence[Request], bare: Sequence[Request]
+        self,
+        problems: Sequence[Problem],
+        hinting: Sequence[Request],
+        bare: Sequence[Request],
+        reading: Sequence[HintedProblem],
     ) -> list[Attempt]:
-        """The attempts at problems, by their prompts for hints and those without a hint."""
+        """The attempts at problems, by their prompts for hints and those without, or with passages."""
+        hinted = reading or self._hinted(problems, hinting, bare)
+        answers = self._answers([request for one in hinted for request in one.requests])
+        return [one.attempt(answers) for one in hinted]
+
+    def _hinted(
+        self, problems: Sequence[Problem], hinting: Sequence[Request], bare: Sequence[Request]
+    ) -> list[HintedProblem]:
         hints: list[list[Sample]] = [[] for _ in problems]
         if hinting:
             hints = self.engine.generate(
@@ -146,12 +165,10 @@ class Solver:
                 self.section.for_hints,
                 seed=self.seed,
             )
-        hinted = [
+        return [
             self.with_hints(problem, hinting[n] if hinting else None, bare[n], hints[n])
             for n, problem in enumerate(problems)
         ]
-        answers = self._answers([request for one in hinted for request in one.requests])
-        return [one.attempt(answers) for one in hinted]
 
     def with_hints(
         self, problem: Problem, hinting: Request | None, bare: Request, hints: Sequence[Sample]
@@ -161,7 +178,32 @@ class Solver:
         hinted = hinted_requests(self.engine, self.renderer, pairs, self.steps[-1])
         room = [fits(self.engine, request, self.section) for request in hinted]
         uses = uses_of(problem, hints, room)
-        return HintedProblem(self.section, problem, hinting, bare, hints, hinted, uses)
+        shown = [
+            SampledHint(text=text, use=use, tokens=len(hint.token_ids))
+            for (_, text), use, hint in zip(pairs, uses, hints, strict=True)
+        ]
+        times = times_drawn(hints, uses)
+        return HintedProblem(self.section, problem, hinting, bare, shown, hinted, times)
+
+    def with_passages(self, problem: Problem, bare: Request) -> HintedProblem:
+        """The problem with its passages in the place of all of its hints.
+
+        All answers are bare where it has none, and where they leave no room for an answer.
+        """
+        passages = self.passages.get(problem.id, ())
+        if not passages:
+            return HintedProblem(self.section, problem, None, bare)
+        pairs = [(problem, passages_text(passages))]
+        hinted = hinted_requests(self.engine, self.renderer, pairs, self.steps[-1])
+        has_room = fits(self.engine, hinted[0], self.section)
+        shown = SampledHint(
+            text=pairs[0][1],
+            use="used" if has_room else "too_long",
+            passages=tuple(map(_shown, passages)),
+            tokens=0,
+        )
+        times = {0: self.section.hints} if has_room else {}
+        return HintedProblem(self.section, problem, None, bare, [shown], hinted, times)
 
     def _answers(self, requests: Sequence[Request]) -> dict[tuple[str, str], tuple[Answer, ...]]:
         """(problem id, hint id) -> its answers."""
@@ -176,12 +218,12 @@ class Solver:
 
 def _attempt(
     engine: Engine,
-    work: tuple[Sequence[Problem], Sequence[Request], Sequence[Request]],
+    work: tuple[Sequence[Problem], Sequence[Request], Sequence[Request], Sequence[HintedProblem]],
     *,
     solver: Callable[[Engine], Solver],
     longest: int,
 ) -> list[Attempt]:
-    """The attempts at a batch: its problems, their prompts for hints, and those without a hint."""
+    """The attempts at a batch: its problems, their prompts for hints, without a hint, with passages."""
     engine.expect(longest)
     with engine.one_unit():
         return solver(engine).attempt(*work)
@@ -189,18 +231,20 @@ def _attempt(
 
 @dataclass(frozen=True)
 class HintedProblem:
-    """A problem whose hints are sampled, and whose answers are not."""
+    """A problem whose hints or passages are known, and whose answers are not."""
 
     section: Solve
     problem: Problem
     hinting: Request | None
-    """The prompt that asked for the hints; none: no hints."""
+    """The prompt that asked for the hints; none: no hints, or passages."""
     bare: Request
     """The prompt without a hint."""
-    hints: Sequence[Sample]
-    hinted: Sequence[Request]
+    hints: Sequence[SampledHint] = ()
+    """Without answers."""
+    hinted: Sequence[Request] = ()
     """The prompt with each hint."""
-    uses: Sequence[Use]
+    times: Mapping[int, int] = field(default_factory=dict)
+    """Number of each used hint -> for how many hints it stands."""
 
     @property
     def requests(self) -> list[Request]:
@@ -208,24 +252,23 @@ class HintedProblem:
         has the same budget."""
         with_hint = [
             replace(self.hinted[number], n=times * self.section.answers)
-            for number, times in times_drawn(self.hints, self.uses).items()
+            for number, times in self.times.items()
         ]
         left = self.section.budget - sum(request.n for request in with_hint)
         return [*with_hint, *([replace(self.bare, n=left)] if left else [])]
 
     def attempt(self, answers: Mapping[tuple[str, str], tuple[Answer, ...]]) -> Attempt:
         """The attempt with its answers, by problem id and hint id."""
-        sampled = []
-        for sample, use, request in zip(self.hints, self.uses, self.hinted, strict=True):
-            hint = SampledHint(text=sample.text.strip(), use=use, tokens=len(sample.token_ids))
-            if use == "used":
+        answered = []
+        for hint, request in zip(self.hints, self.hinted, strict=True):
+            if hint.use == "used":
                 own = answers[request.problem_id, request.abstraction_id]
                 update = {"prompt_tokens": len(request.prompt_ids), "answers": own}
                 hint = hint.model_copy(update=update)
-            sampled.append(hint)
+            answered.append(hint)
         return Attempt(
             id=self.problem.id,
-            hints=tuple(sampled),
+            hints=tuple(answered),
             bare=answers.get((self.problem.id, ""), ()),
             hint_prompt_tokens=len(self.hinting.prompt_ids) if self.hinting else 0,
             bare_prompt_tokens=len(self.bare.prompt_ids),
@@ -241,6 +284,17 @@ def hinted_requests(
     """One request for each (problem, hint)."""
     prompts = [renderer.render(problem, "answer", hint=hint) for problem, hint in pairs]
     return requests_for(engine, prompts, adapter, [hint_id(hint) for _, hint in pairs])
+
+
+def _shown(passage: Passage) -> ShownPassage:
+    chunk = passage.chunk
+    return ShownPassage(
+        document=chunk.document,
+        title=chunk.title,
+        source=chunk.source,
+        licence=chunk.licence,
+        chunk_id=passage.chunk_id,
+    )
 
 
 def hint_id(text: str) -> str:

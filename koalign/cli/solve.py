@@ -18,8 +18,10 @@ from koalign.records import Base, Drop, KoalignError, Problem
 from koalign.text.visible import say
 
 if TYPE_CHECKING:
+    from koalign.config.sections import Config
     from koalign.evaluation.solving.solutions import Solution
     from koalign.parts import Shard
+    from koalign.retrieval.records import Passage
     from koalign.stages.solve import SolveJob
 
 GREEDY = ("hints=1", "answers=1", "bare=0", "temperature=0", "hint_temperature=0")
@@ -41,9 +43,9 @@ def solve(
         typer.Option(
             "--budget",
             min=1,
-            help="Answers of a problem that vote: half of them each with a hint of its own (of an odd "
-            "number the greater half), the others bare; 1 is --greedy. Without: solve.hints, "
-            "solve.answers and solve.bare.",
+            help="Answers of a problem that vote: half of them each with a hint of its own, or all with "
+            "the passages (of an odd number the greater half), the others bare; 1 is --greedy. Without: "
+            "solve.hints, solve.answers and solve.bare.",
         ),
     ] = None,
     greedy: Annotated[
@@ -53,8 +55,8 @@ def solve(
         bool,
         typer.Option(
             "--report",
-            help="Say whether abstractions pay on these problems, beside -o; they need answers, and it "
-            "costs twice as much again.",
+            help="Say whether abstractions, or passages, pay on these problems, beside -o; they need "
+            "answers, and it costs twice as much again.",
         ),
     ] = False,
     files: Files = None,
@@ -108,9 +110,11 @@ def _solve_test_split(
     from koalign.stages.pipeline import stages_of
     from koalign.stages.solve import ROLES
 
-    names = adapters or read_config(files, settings).solve.adapters
-    if names != ROLES:
-        raise KoalignError(f"--adapters {names} on the test split: name the answers with -o")
+    section = read_config(files, settings).solve
+    names = adapters or section.adapters
+    if names != ROLES or section.passages:
+        given = "solve.passages" if section.passages else f"--adapters {names}"
+        raise KoalignError(f"{given} on the test split: name the answers with -o")
     if report:
         raise KoalignError(
             "--report is for a file, or with -o; of the test split `koalign evaluate` makes it"
@@ -145,6 +149,7 @@ def _solve_file(
 ) -> None:
     from koalign.adapters.cards import adapter_id, check_adapter
     from koalign.adapters.names import find_adapters
+    from koalign.answering.passages import refuse_hints_and_passages
     from koalign.config.files import parse_source
     from koalign.config.sections import resolve_path
     from koalign.data.formats.sources import read_rows
@@ -166,8 +171,9 @@ def _solve_file(
     source = parse_source(problems or str(output_of(run_dir, "prepare/test.jsonl", "solve")))
     rows = read_rows(resolve_path(source.path), **source.options)
     steps = find_adapters(adapters or config.solve.adapters, run_dir, config.dpo.rounds)
+    refuse_hints_and_passages(config.solve, steps)
     if report:
-        _refuse_report(rows, steps)
+        _refuse_report(rows, steps, config.solve.passages)
     policy = find_adapters("dpo", run_dir, config.dpo.rounds)[0] if report else None
     now, _ = describe_base(config.engine, config.model)
     if now.weight_hash != base.weight_hash:
@@ -179,6 +185,8 @@ def _solve_file(
     for step in steps:
         if step is not None:
             check_adapter(step, base, None if any_template else renderer.hash)
+    passages = _passages(config, run_dir, rows)
+    shown = [[p.chunk_id for p in own] for own in passages.values()]
     # The same question continues in the same folder; another one never meets its samples.
     name = content_hash(
         [row.id if isinstance(row, Problem) else row.place for row in rows],
@@ -188,15 +196,18 @@ def _solve_file(
         config.seed,
         renderer.hash,
         renderer.shots,
+        *([shown] if shown else []),
     )
     work = run_dir / "solving" / name
     refuse_other_total(work, shard)
     if shard:
         with locked(run_dir, shared=True), drawing(work, shard) as part:
             write_json(part / PLAN, {"solve": name})
-            solve_problems(SolveJob(config, base, renderer, rows, steps, part, part / ANSWERS))
+            solve_problems(
+                SolveJob(config, base, renderer, rows, steps, part, part / ANSWERS, passages)
+            )
         return
-    job = SolveJob(config, base, renderer, rows, steps, work, out)
+    job = SolveJob(config, base, renderer, rows, steps, work, out, passages)
     started = time.monotonic()
     with locked(run_dir):
         if out.exists():
@@ -213,6 +224,33 @@ def _solve_file(
     say(f"{out}: {summary(solutions, time.monotonic() - started)}")
     _warn_of_cut_hints(solutions)
     _exit_for_rows_not_asked(solutions)
+
+
+def _passages(
+    config: Config, run_dir: Path, rows: Sequence[Problem | Drop]
+) -> dict[str, tuple[Passage, ...]]:
+    """Problem id -> what is shown with it, with `solve.passages`."""
+    from koalign.answering.passages import PassageFinder
+    from koalign.progress import bar
+    from koalign.run import outdated
+    from koalign.stages.pipeline import stages_of
+
+    if not config.solve.passages:
+        return {}
+    if other := outdated(stages_of("retrieve", config)[-1], config, run_dir):
+        raise KoalignError(
+            f"{run_dir / 'retrieve'} was made with {other}; or run `koalign retrieve --force`"
+        )
+    problems = {row.id: row for row in rows if isinstance(row, Problem)}
+    found = {}
+    with (
+        PassageFinder(config, run_dir, [*problems.values()]) as finder,
+        bar("passages", len(problems)) as advance,
+    ):
+        for problem in problems.values():
+            found[problem.id] = finder.passages(problem)
+            advance()
+    return found
 
 
 def _warn_of_cut_hints(solutions: Sequence[Solution]) -> None:
@@ -234,10 +272,11 @@ def _exit_for_rows_not_asked(solutions: Sequence[Solution]) -> None:
         raise typer.Exit(1)
 
 
-def _refuse_report(rows: Sequence[Problem | Drop], steps: list[Path | None]) -> None:
-    if len(steps) != 2:
+def _refuse_report(rows: Sequence[Problem | Drop], steps: list[Path | None], passages: int) -> None:
+    if len(steps) != 2 and not passages:
         raise KoalignError(
-            "--report: without hints there is nothing to compare; name two --adapters"
+            "--report: without hints or passages there is nothing to compare; name two --adapters, or set "
+            "solve.passages"
         )
     problems = [row for row in rows if isinstance(row, Problem)]
     if without := sum(not problem.answers for problem in problems):

@@ -167,6 +167,9 @@ class Solve(Sampling):
     """Answers drawn with each hint; more hints win more than more answers (RLAD, arXiv 2510.02263)."""
     bare: int = Field(default=4, ge=0)
     """Answers drawn without any, since a hint can mislead; and as many more as unusable hints leave."""
+    passages: int = Field(default=0, ge=0, exclude_if=lambda value: value == 0)
+    """The first so many passages of `koalign retrieve` stand in one prompt in the place of all hints, with
+    hints times answers answers; for one step, such as `--adapters dpo`. 0: none."""
     hint_temperature: float = Field(default=0.7, ge=0)
     """0: greedy."""
     hint_top_p: float = Field(default=0.95, gt=0, le=1)
@@ -187,7 +190,10 @@ class Solve(Sampling):
     def _draws_differ(self) -> Solve:
         if not self.budget:
             raise ValueError("hints and bare are 0: nothing would answer")
-        if self.temperature == 0 and (self.answers > 1 or self.bare > 1):
+        if self.passages and not self.hints:
+            raise ValueError("hints is 0: nothing would answer with the passages; raise it")
+        on_one_prompt = self.answers * (self.hints if self.passages else 1)
+        if self.temperature == 0 and (on_one_prompt > 1 or self.bare > 1):
             raise ValueError(
                 "temperature 0 gives one answer again and again; raise it, or --greedy"
             )
@@ -270,6 +276,15 @@ class Config(Section):
             raise ValueError(
                 "retrieve.dense_weight is for corpus.embedding: set that to usem3, or to a "
                 "sentence-transformers model"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _shown_passages_are_kept(self) -> Config:
+        if self.solve.passages > self.retrieve.passages:
+            raise ValueError(
+                f"solve.passages is {self.solve.passages}, and `koalign retrieve` keeps "
+                f"{self.retrieve.passages} of each problem; raise retrieve.passages"
             )
         return self
 

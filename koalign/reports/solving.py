@@ -8,7 +8,8 @@ from typing import get_args
 
 from rich.text import Text
 
-from koalign.evaluation.solving.report import Column, Name, SolvingReport
+from koalign.evaluation.solving.columns import Column, Name, Shown
+from koalign.evaluation.solving.report import SolvingReport
 from koalign.evaluation.solving.solutions import (
     NoAnswer,
     Solution,
@@ -25,7 +26,7 @@ from koalign.reports.views import (
     print_table,
 )
 
-TITLES: dict[Name, str] = {
+HINT_TITLES: dict[Name, str] = {
     "bare_average": "bare, one answer",
     "bare": "bare at equal tokens",
     "hint_average": "hint average",
@@ -34,6 +35,18 @@ TITLES: dict[Name, str] = {
     "mismatched_average": "control: mismatched hints, average",
     "mismatched_vote": "control: mismatched hints, vote",
 }
+PASSAGE_TITLES: dict[Name, str] = {
+    "bare_average": "bare, one answer",
+    "bare": "bare at equal written tokens",
+    "bare_total": "bare at equal total tokens",
+    "hint_average": "with passages, one answer",
+    "hint_vote": "with passages, vote",
+    "vote": "vote of both: what solve answers",
+    "oracle": "right with or without (not attainable)",
+    "mismatched_average": "control: another's passages, average",
+    "mismatched_vote": "control: another's passages, vote",
+}
+TITLES: dict[Shown, dict[Name, str]] = {"hints": HINT_TITLES, "passages": PASSAGE_TITLES}
 HEAD = (
     "answered by", "accuracy", "95 % interval", "against bare", "p", "answers", "tokens generated",
     "tokens in prompts",
@@ -44,19 +57,19 @@ def print_report(report: SolvingReport) -> None:
     """The ways to answer side by side, notes, and the verdict last."""
     rows = []
     for column in report.columns:
-        row = _row(column)
+        row = _row(TITLES[report.shown][column.name], column)
         rows.append(row if column.attainable else [Text(cell, "dim") for cell in row])
     print_table(HEAD, rows, counted(report.problems, "problem"))
     print_lines(report.notes)
     print_lines([report.sentence], "bold")
 
 
-def _row(column: Column) -> tuple[str, ...]:
+def _row(title: str, column: Column) -> tuple[str, ...]:
     against = "" if column.difference is None else points(column.difference)
     if span := interval(column.difference_low, column.difference_high, points, unknown=""):
         against += f" ({span})"
     return (
-        TITLES[column.name],
+        title,
         percent(column.accuracy),
         interval(column.low, column.high, unknown=""),
         against,
@@ -68,7 +81,10 @@ def _row(column: Column) -> tuple[str, ...]:
 
 
 def summary(solutions: Sequence[Solution], seconds: float) -> str:
-    """One line: problems, answers, accuracy and hints, agreement of the votes, tokens and seconds."""
+    """One line: problems, answers, accuracy, hints or passages, agreement of the votes, tokens, seconds."""
+    passages = any(hint.passages for solution in solutions for hint in solution.hints)
+    shown, hints = ("passages", "") if passages else ("a hint", "hints {:,.0f}, ")
+    written = "answers with passages" if passages else "hinted answers"
     figures, counts = figures_of(solutions), count_solutions(solutions)
     reasons = [name for kind in (NoAnswer, NotAsked) for name in get_args(kind) if name in counts]
     why = listed({name.replace("_", " "): counts[name] for name in reasons})
@@ -82,9 +98,9 @@ def summary(solutions: Sequence[Solution], seconds: float) -> str:
         accuracy += f"ROUGE-L {percent(fmean(overlaps))} (long answers: {len(overlaps):,}); "
     return (
         f"{counted(counts['problems'], 'problem')}, {counts['answered']:,} answered"
-        f"{f' ({why})' if why else ''}, {counts['with_hint']:,} with a hint; {accuracy}"
+        f"{f' ({why})' if why else ''}, {counts['with_hint']:,} with {shown}; {accuracy}"
         f"agreement {figures['agreement']:.0%}; {figures['generated_tokens']:,.0f} tokens generated "
-        f"per problem (hints {figures['hints_tokens']:,.0f}, hinted answers "
+        f"per problem ({hints.format(figures['hints_tokens'])}{written} "
         f"{figures['answers_tokens']:,.0f}, bare answers {figures['bare_tokens']:,.0f}), "
         f"{figures['prompt_tokens']:,.0f} in prompts; {seconds:,.0f} s"
     )

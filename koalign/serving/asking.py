@@ -148,8 +148,8 @@ class Asker:
             own = ask.model.section.for_hints  # a request's max_tokens is for the answer
             (hints,) = await backend.generate(wanted, own, solver.seed)
         hinted = await asyncio.to_thread(solver.with_hints, problem, hinting, bare, hints)
-        if list(hinted.uses) == ["used"]:
-            yield Hint(hints[0].text.strip())
+        if [hint.use for hint in hinted.hints] == ["used"]:
+            yield Hint(hinted.hints[0].text)
         requests = sorted(hinted.requests, key=lambda request: request.n)
         drawn: list[Sequence[Sample]] = []
         async for part in self._written(ask, solver, requests):

@@ -1,18 +1,19 @@
-"""solve: problems -> hints and answers, both adapters in one engine -> majority answers, line by line."""
+"""solve: problems -> hints and answers, all adapters in one engine -> majority answers, line by line."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from koalign.adapters.cards import check_adapter
 from koalign.answering.controls import draw_controls, right_alone
 from koalign.answering.solving import Solver
-from koalign.config.sections import Config
+from koalign.config.sections import Config, Solve
 from koalign.data.prompting.prompts import Renderer
 from koalign.engines.engine import Engine
 from koalign.engines.opening import open_engine
+from koalign.evaluation.solving.columns import Shown
 from koalign.evaluation.solving.report import SolvingReport, solving_report
 from koalign.evaluation.solving.solutions import (
     Solution,
@@ -31,6 +32,7 @@ from koalign.jsonl import (
 )
 from koalign.records import Base, Drop, KoalignError, Problem
 from koalign.renderer import open_renderer
+from koalign.retrieval.records import Passage
 from koalign.run import PROMPTED, Inputs, Stage, StageResult
 
 ROLES = "abstraction,answer"
@@ -45,7 +47,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     problems = read_jsonl(inputs["prepare/test.jsonl"], Problem)
     if not problems:
         raise KoalignError("solve without a file solves the test split; set data.test, or give one")
-    refuse_other_adapters(config.solve.adapters)
+    refuse_other_solving(config.solve)
     base = read_record(inputs["prepare/base.json"], Base)
     steps = [inputs["abstraction/adapter"], inputs["answer/adapter"]]
     renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
@@ -55,12 +57,17 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     return StageResult(count_solutions(solutions), figures_of(solutions))
 
 
-def refuse_other_adapters(adapters: str) -> None:
-    """Raises KoalignError where `solve.adapters` are not those that the run solves its test split with."""
-    if adapters != ROLES:
+def refuse_other_solving(section: Solve) -> None:
+    """Raises KoalignError for other adapters than the run solves its test split with, and for passages."""
+    if section.adapters != ROLES:
         raise KoalignError(
             f"solve.adapters: the run solves its test split with {ROLES}, and not "
-            f"{adapters}; to compare others give `koalign solve` a file and -o"
+            f"{section.adapters}; to compare others give `koalign solve` a file and -o"
+        )
+    if section.passages:
+        raise KoalignError(
+            "solve.passages: the run solves its test split with hints; for passages leave it out of the "
+            "config, and give `koalign solve` -o, one step and -s solve.passages"
         )
 
 
@@ -74,11 +81,13 @@ class SolveJob:
     rows: Sequence[Problem | Drop]
     """Rows of a file: problems, repeated ones too, and what could not be read."""
     steps: Sequence[Path | None]
-    """Of two, the first generates hints; with one, all answers are bare."""
+    """Of two, the first generates hints; with one, all answers are bare, or with passages."""
     work: Path
     """Folder of the attempts and of the samples of the controls."""
     answers: Path
     """File of the solutions."""
+    passages: Mapping[str, Sequence[Passage]] = field(default_factory=dict)
+    """Problem id -> passages, with `solve.passages`."""
 
     @property
     def problems(self) -> list[Problem]:
@@ -96,7 +105,9 @@ class SolveJob:
 
     def solver(self, engine: Engine) -> Solver:
         """The solver of this job on an engine that holds its adapters."""
-        return Solver(engine, self.config.solve, self.renderer, self.steps, self.config.seed)
+        return Solver(
+            engine, self.config.solve, self.renderer, self.steps, self.config.seed, self.passages
+        )
 
 
 def solve(job: SolveJob) -> list[Solution]:
@@ -142,7 +153,7 @@ def can_continue(job: SolveJob) -> bool:
 
 
 def report_on(job: SolveJob, policy: Path | None) -> SolvingReport:
-    """Whether abstractions pay for their tokens on these problems, which have gold answers."""
+    """Whether abstractions or passages pay for their tokens on these problems, which have gold answers."""
     adapters = [*job.steps, policy]
     with open_engine(job.config.engine, job.config.model, job.base, adapters) as engine:
         solver = job.solver(engine)
@@ -151,11 +162,14 @@ def report_on(job: SolveJob, policy: Path | None) -> SolvingReport:
         batches = solver.attempts(problems, job.attempts)
         attempts = [attempt for batch in batches for attempt in batch]
         controls = draw_controls(solver, problems, attempts, policy, job.work)
-        alone, answer = (
-            right_alone(solver, problems, adapter, job.work / "greedy_samples.jsonl")
-            for adapter in (policy, job.steps[-1])
-        )
-    return solving_report(problems, attempts, controls, alone, answer)
+        policy_right: list[bool] = []
+        answer_right: list[bool] = []
+        if policy != job.steps[-1]:
+            path = job.work / "greedy_samples.jsonl"
+            policy_right = right_alone(solver, problems, policy, path)
+            answer_right = right_alone(solver, problems, job.steps[-1], path)
+    shown: Shown = "passages" if job.passages else "hints"
+    return solving_report(problems, attempts, controls, policy_right, answer_right, shown)
 
 
 STAGE = Stage(

@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from support.attempts import attempt, column, problem, said
 
 from koalign.evaluation.solving.controls import (
     MOST_VOTES,
@@ -14,33 +15,9 @@ from koalign.evaluation.solving.controls import (
     under_hints,
 )
 from koalign.evaluation.solving.report import SolvingReport, solving_report
-from koalign.evaluation.solving.voting import Answer, Attempt, SampledHint, answers_of, spent
+from koalign.evaluation.solving.voting import Attempt, answers_of, spent
 from koalign.records import Problem
-from koalign.reports.solving import TITLES, print_report
-
-RIGHT, WRONG = "정답: 2", "정답: 1"
-
-
-def problem(number: int, passage: str = "") -> Problem:
-    return Problem(
-        question=f"{number}번 사람이 사는 곳은?", choices=("서울", "부산", "대구"), answers=("2",), passage=passage
-    )  # fmt: skip
-
-
-def said(right: bool, tokens: int = 10, logprob: float = -1.0) -> Answer:
-    text = RIGHT if right else WRONG
-    return Answer(text=text, tokens=tokens, logprob=logprob, finish_reason="stop")
-
-
-def attempt(one: Problem, hinted: list[bool], bare: list[bool], hint: str = "") -> Attempt:
-    tried = SampledHint(
-        text=hint or f"{one.question} 실마리", use="used", tokens=20, prompt_tokens=50,
-        answers=tuple(map(said, hinted)),
-    )  # fmt: skip
-    return Attempt(
-        id=one.id, hints=(tried,) if hinted else (), bare=tuple(map(said, bare)),
-        hint_prompt_tokens=40, bare_prompt_tokens=30,
-    )  # fmt: skip
+from koalign.reports.solving import HINT_TITLES, print_report
 
 
 def bare_of(problems: list[Problem], bare: list[list[bool]]) -> list[Attempt]:
@@ -64,10 +41,6 @@ def report(
     controls = Controls(bare_of(problems, bare), others)
     policy = [some[0] for some in bare]
     return solving_report(problems, attempts, controls, policy, policy)
-
-
-def column(found: SolvingReport, name: str):
-    return next(one for one in found.columns if one.name == name)
 
 
 def test_hints_that_turn_wrong_into_right_pay_and_the_sentence_says_by_how_much():
@@ -120,7 +93,7 @@ def test_oracle_best_is_right_where_any_sample_is_and_is_called_not_attainable()
     assert column(found, "oracle").accuracy == 0.5 and column(found, "vote").accuracy == 0
     assert column(found, "hint_average").accuracy == pytest.approx(1 / 6)
     assert [one.name for one in found.columns if not one.attainable] == ["oracle"]
-    assert "not attainable" in TITLES["oracle"]
+    assert "not attainable" in HINT_TITLES["oracle"]
     assert any("not attainable" in note for note in found.notes)
 
 
@@ -234,6 +207,6 @@ def test_the_table_and_the_page_show_all_columns_and_the_sentence(capsys, monkey
     print_report(found)
     shown = capsys.readouterr().out
     for one in found.columns:
-        assert TITLES[one.name] in shown
+        assert HINT_TITLES[one.name] in shown
     assert found.sentence in shown
-    assert len(found.columns) == len(TITLES)
+    assert len(found.columns) == len(HINT_TITLES)

@@ -24,6 +24,8 @@ class Controls:
     total."""
     mismatched: Sequence[Attempt]
     """With mismatched hints, as many answers as with its own; none where no other problem had one."""
+    total: Sequence[Attempt] = ()
+    """By the policy alone, those of `bare` and more, until prompts are paid for too; empty: not drawn."""
 
 
 def own_hints(attempts: Sequence[Attempt]) -> list[list[tuple[str, int]]]:
@@ -47,7 +49,7 @@ def under_hints(attempt: Attempt, answered: Sequence[tuple[str, int, Sequence[An
         if hint.use == "used":
             text, prompt_tokens, answers = next(left, (hint.text, 0, ()))
             update = {"text": text, "prompt_tokens": prompt_tokens, "answers": tuple(answers)}
-            hint = hint.model_copy(update=update)
+            hint = hint.model_copy(update={**update, "passages": ()})
         hints.append(hint)
     bare = next((tuple(answers) for text, _, answers in answered if not text), attempt.bare)
     return attempt.model_copy(update={"hints": tuple(hints), "bare": bare})

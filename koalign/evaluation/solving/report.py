@@ -1,64 +1,46 @@
-"""report: the answers of solving and of its controls -> whether abstractions pay for their tokens."""
+"""report: the answers of solving and of its controls -> whether hints or passages pay for their tokens."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from statistics import fmean
-from typing import Literal, get_args
+from typing import Literal
 
-from koalign.evaluation.solving.controls import Controls
-from koalign.evaluation.solving.voting import CUT, Answer, Attempt, spent, vote_of
-from koalign.evaluation.stats.intervals import (
-    Figure,
-    figure,
-    mcnemar_p,
-    share_figure,
-    wilson_interval,
+from pydantic import Field
+
+from koalign.evaluation.solving.columns import (
+    Column,
+    Name,
+    Outcomes,
+    Shown,
+    column_of,
+    difference,
+    outcomes_of,
 )
+from koalign.evaluation.solving.controls import MOST_VOTES, Controls
+from koalign.evaluation.solving.voting import CUT, Attempt, spent
+from koalign.evaluation.stats.intervals import mcnemar_p
 from koalign.evaluation.stats.resampling import clusters_of
 from koalign.evaluation.stats.wording import interval, p_value, points
-from koalign.grading.grade import grade
 from koalign.records import Problem, Record
 
 SIGNIFICANT = 0.05
-"""The usual level: abstractions pay where p is below it and the interval lies above 0."""
-ROUNDING = 1e-12
-"""An interval narrower than this has only rounding in it: all resamples are equal."""
+"""The usual level: hints or passages pay where p is below it and the interval lies above 0."""
 RELEVANT = 0.01
-"""One percentage point. Abstractions do not pay where the interval lies below it."""
+"""One percentage point. Hints or passages do not pay where the interval lies below it."""
+RIVALS: dict[Name, str] = {
+    "bare": "more votes at equal written tokens",
+    "bare_total": "more votes at equal total tokens",
+    "mismatched_vote": "another problem's passages",
+}
+"""What a vote with passages must beat: they cost no written tokens, and many in prompts."""
 
-Name = Literal[
-    "bare_average", "bare", "hint_average", "vote", "oracle", "mismatched_average", "mismatched_vote"
-]  # fmt: skip
-NAMES: tuple[Name, ...] = get_args(Name)
 Conclusion = Literal["pays", "does not pay", "not decided"]
-
-
-class Column(Record):
-    """One way to answer, on all problems."""
-
-    name: Name
-    accuracy: float
-    low: float | None
-    """The 95 % interval over clusters (passages), as of all figures here."""
-    high: float | None
-    difference: float | None = None
-    """Against `bare` on the same problems; None for `bare`."""
-    difference_low: float | None = None
-    difference_high: float | None = None
-    p: float | None = None
-    """McNemar's exact test against `bare`; None for means over samples, which are right in part."""
-    n: int
-    """Problems; the columns of hints leave out problems without a usable one."""
-    samples: float
-    """Answers per problem."""
-    generated: float
-    """Generated tokens per problem, hints included."""
-    prompt: float
-    """Prompt tokens per problem, each prompt once."""
-    attainable: bool
-    """False where one must know the gold answer to answer so."""
+SENTENCES: dict[Conclusion, str] = {
+    "pays": "{} pay for themselves here",
+    "does not pay": "{} do not pay for themselves here",
+    "not decided": "not decided whether {} pay for themselves here",
+}
 
 
 class Regression(Record):
@@ -72,15 +54,34 @@ class Regression(Record):
     p: float
 
 
-class SolvingReport(Record):
-    """solving.json: whether abstractions pay for themselves on these problems."""
+class Rival(Record):
+    """The vote minus one of its controls, on the problems that have it."""
 
+    name: Name
+    difference: float
+    low: float | None
+    high: float | None
+    p: float
+
+    @property
+    def is_beaten(self) -> bool:
+        """Whether the interval lies above 0 and the test is significant."""
+        return self.low is not None and self.low > 0 and self.p < SIGNIFICANT
+
+
+class SolvingReport(Record):
+    """solving.json: whether abstractions, or passages, pay for themselves on these problems."""
+
+    shown: Shown = Field(default="hints", exclude_if=lambda value: value == "hints")
+    """What the columns of hints are of."""
     problems: int
     without_hint: int
     """Problems without a usable hint: solved bare, left out of `hint_average`."""
     columns: tuple[Column, ...]
     regression: Regression | None
     """None: not measured."""
+    rivals: tuple[Rival, ...] = Field(default=(), exclude_if=lambda value: not value)
+    """Of passages: what the vote must beat, all of it."""
     verdict: Conclusion
     sentence: str
     notes: tuple[str, ...]
@@ -92,151 +93,118 @@ def solving_report(
     controls: Controls,
     policy: Sequence[bool] = (),
     answer: Sequence[bool] = (),
+    shown: Shown = "hints",
 ) -> SolvingReport:
     """Every way to answer beside the others, on problems with gold answers.
 
     `policy` and `answer`: whether the policy and the answer adapter are right greedily and alone.
     """
-    outcomes: dict[Name, dict[int, _Outcome]] = {name: {} for name in NAMES}
-    for row, (problem, attempt) in enumerate(zip(problems, attempts, strict=True)):
-        of_problem = _outcomes(problem, attempt, controls.bare[row].bare, controls.mismatched[row])
-        for name, outcome in of_problem.items():
-            outcomes[name][row] = outcome
-    clusters = clusters_of(problems)
-    columns = {
-        name: _column(name, of_name, outcomes["bare"], clusters)
-        for name, of_name in outcomes.items()
-        if of_name
-    }
+    outcomes, clusters = outcomes_of(problems, attempts, controls, shown), clusters_of(problems)
+    columns = {name: column_of(name, outcomes, clusters) for name in outcomes if outcomes[name]}
     regression = None
     if policy:
-        gap = _difference(answer, policy, clusters)
+        gap = difference(answer, policy, clusters)
         regression = Regression(
             policy=fmean(policy), answer=fmean(answer), p=mcnemar_p(answer, policy),
             difference=gap.value, low=gap.low, high=gap.high,
         )  # fmt: skip
-    verdict, sentence = _conclusion(columns["vote"])
+    rivals: tuple[Rival, ...] = ()
+    if shown == "hints":
+        notes = _notes(columns, regression)
+        verdict, figures = _conclusion(columns["vote"])
+    else:
+        rivals = _rivals(outcomes, clusters)
+        notes = _notes_on_passages(columns, regression)
+        verdict, figures = _conclusion_on_passages(rivals)
+    what = "abstractions" if shown == "hints" else "passages"
     return SolvingReport(
+        shown=shown,
         problems=len(problems),
         without_hint=len(problems) - len(outcomes["hint_average"]),
         columns=tuple(columns.values()),
         regression=regression,
+        rivals=rivals,
         verdict=verdict,
-        sentence=sentence,
-        notes=(*_notes(columns, regression), *_cut_hints(attempts)),
+        sentence=f"{SENTENCES[verdict].format(what)}: {figures}",
+        notes=(*notes, *_cut_hints(attempts)),
     )
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    """One problem answered in one way, and its cost."""
-
-    right: float
-    """0 or 1, or the share of right samples."""
-    samples: int
-    generated: float
-    prompt: float
-
-
-def _outcomes(
-    problem: Problem, attempt: Attempt, bare: Sequence[Answer], control: Attempt
-) -> dict[Name, _Outcome]:
-    hints = [hint for hint in attempt.hints if hint.answers]
-    hinted = [answer for hint in hints for answer in hint.answers]
-    sampled = [*hinted, *attempt.bare]
-    mismatched = [answer for hint in control.hints for answer in hint.answers]
-    cost, bare_prompt = spent(attempt), attempt.bare_prompt_tokens
-    right = {
-        answer: grade(problem, answer.text, answer.finish_reason).correct
-        for answer in {*sampled, *bare, *mismatched}
-    }
-
-    def average(answers: Sequence[Answer], prompt: float, hint: float = 0) -> _Outcome:
-        tokens = fmean(answer.tokens for answer in answers)
-        return _Outcome(fmean(right[answer] for answer in answers), 1, hint + tokens, prompt)
-
-    def vote(answers: Sequence[Answer], prompt: float, hints: int = 0) -> _Outcome:
-        _, elected = vote_of(problem, answers)
-        tokens = sum(answer.tokens for answer in answers)
-        return _Outcome(right[answers[elected.place]], len(answers), hints + tokens, prompt)
-
-    outcomes: dict[Name, _Outcome] = {
-        "bare_average": average(bare, bare_prompt),
-        "bare": vote(bare, bare_prompt),
-        "vote": vote(sampled, cost.prompt, cost.hints),
-        "oracle": _Outcome(
-            any(right[answer] for answer in sampled), len(sampled), cost.generated, cost.prompt
-        ),
-    }
-    if hinted:
-        prompt, hint = attempt.hint_prompt_tokens, fmean(hint.tokens for hint in attempt.hints)
-        outcomes["hint_average"] = average(
-            hinted, prompt + fmean(hint.prompt_tokens for hint in hints), hint
-        )
-        if mismatched:
-            shown = sum(hint.prompt_tokens for hint in control.hints if hint.answers)
-            outcomes["mismatched_average"] = average(mismatched, prompt + shown / len(hints), hint)
-            outcomes["mismatched_vote"] = vote(
-                [*mismatched, *control.bare], spent(control).prompt, cost.hints
-            )
-    return outcomes
-
-
-def _column(
-    name: Name,
-    outcomes: Mapping[int, _Outcome],
-    bare: Mapping[int, _Outcome],
-    clusters_of_rows: Sequence[str],
-) -> Column:
-    clusters = [clusters_of_rows[row] for row in outcomes]
-    right = [outcome.right for outcome in outcomes.values()]
-    accuracy = share_figure(right, clusters)
-    against_bare = {}
-    if name != "bare":
-        bare_right = [bare[row].right for row in outcomes]
-        gap = _difference(right, bare_right, clusters)
-        against_bare = {
-            "difference": gap.value, "difference_low": gap.low, "difference_high": gap.high
-        }  # fmt: skip
-        if not name.endswith("_average"):
-            against_bare["p"] = mcnemar_p(*([r == 1 for r in side] for side in (right, bare_right)))
-    return Column(
-        name=name,
-        accuracy=accuracy.value,
-        low=accuracy.low,
-        high=accuracy.high,
-        **against_bare,
-        n=len(right),
-        samples=round(fmean(outcome.samples for outcome in outcomes.values()), 2),
-        generated=round(fmean(outcome.generated for outcome in outcomes.values()), 2),
-        prompt=round(fmean(outcome.prompt for outcome in outcomes.values()), 2),
-        attainable=name != "oracle",
-    )
-
-
-def _difference(first: Sequence[float], second: Sequence[float], clusters: Sequence[str]) -> Figure:
-    """The mean of first minus second with its bootstrap interval over clusters.
-
-    Where all items differ by the same, all resamples are equal. Then Wilson's bound on the share of
-    clusters that could still differ is the interval: three problems without a flip decide nothing.
-    """
-    mean = figure([a - b for a, b in zip(first, second, strict=True)], clusters=clusters)
-    if mean.low is None or mean.high is None or mean.high - mean.low > ROUNDING:
-        return mean
-    _, unseen = wilson_interval(0, len(set(clusters)))
-    return replace(mean, low=max(-1.0, mean.value - unseen), high=min(1.0, mean.value + unseen))
 
 
 def _conclusion(vote: Column) -> tuple[Conclusion, str]:
-    """Whether abstractions pay, and the sentence for people."""
+    """Whether abstractions pay, and by which figures."""
     low, high = vote.difference_low, vote.difference_high
     assert vote.difference is not None and vote.p is not None
     figures = f"{points(vote.difference)} points at equal tokens ({_tested(low, high, vote.p)})"
     if low is not None and low > 0 and vote.p < SIGNIFICANT:
-        return "pays", f"abstractions pay for themselves here: {figures}"
+        return "pays", figures
     if high is not None and high < RELEVANT:
-        return "does not pay", f"abstractions do not pay for themselves here: {figures}"
-    return "not decided", f"not decided whether abstractions pay for themselves here: {figures}"
+        return "does not pay", figures
+    return "not decided", figures
+
+
+def _rivals(outcomes: Outcomes, clusters: Sequence[str]) -> tuple[Rival, ...]:
+    """Those that were answered."""
+    rivals = []
+    for name in RIVALS:
+        rows = outcomes[name]
+        if not rows:
+            continue
+        vote, rival = ([outcomes[side][row].right == 1 for row in rows] for side in ("vote", name))
+        gap = difference(vote, rival, [clusters[row] for row in rows])
+        rivals.append(
+            Rival(
+                name=name,
+                difference=gap.value,
+                low=gap.low,
+                high=gap.high,
+                p=mcnemar_p(vote, rival),
+            )
+        )
+    return tuple(rivals)
+
+
+def _conclusion_on_passages(rivals: Sequence[Rival]) -> tuple[Conclusion, str]:
+    """Whether passages pay, and by which figures. They do where all rivals are there and beaten.
+
+    Each test alone is at 5 %, and so is the conclusion from all of them (intersection-union test).
+    """
+    figures = ", ".join(
+        f"{points(r.difference)} points against {RIVALS[r.name]} ({_tested(r.low, r.high, r.p)})"
+        for r in rivals
+    )
+    if len(rivals) == len(RIVALS) and all(rival.is_beaten for rival in rivals):
+        return "pays", figures
+    if any(rival.high is not None and rival.high < RELEVANT for rival in rivals):
+        return "does not pay", figures
+    return "not decided", figures
+
+
+def _notes_on_passages(columns: Mapping[Name, Column], regression: Regression | None) -> list[str]:
+    bare, vote, total = columns["bare"], columns["vote"], columns.get("bare_total")
+    notes = [
+        f"equal written tokens: solving generates {vote.generated:,.1f} tokens per problem; bare is the "
+        f"policy alone with {bare.samples:,.0f} answers and {bare.generated:,.1f} tokens. Prompt tokens, "
+        f"each prompt once: {vote.prompt:,.1f} against {bare.prompt:,.1f}",
+    ]
+    if total:
+        most = f"; {MOST_VOTES} are the most" if total.samples >= MOST_VOTES else ""
+        notes.append(
+            f"equal total tokens: {total.samples:,.0f} answers of the policy alone{most}; "
+            f"{total.generated + total.prompt:,.1f} tokens, against {vote.generated + vote.prompt:,.1f}"
+        )
+    notes.append(
+        f"right with or without passages, {columns['oracle'].accuracy:.1%}, is not attainable: one must "
+        "know when to show them"
+    )
+    if "mismatched_vote" not in columns:
+        notes.append("no control: no other problem has other passages to take")
+    if regression is not None:
+        notes.append(
+            f"greedily and without passages the policy is right on {regression.policy:.1%} and this "
+            f"adapter on {regression.answer:.1%}: {points(regression.difference)} points "
+            f"({_tested(regression.low, regression.high, regression.p)})"
+        )
+    return notes
 
 
 def _notes(columns: Mapping[Name, Column], regression: Regression | None) -> list[str]:

@@ -89,7 +89,10 @@ def solve_by_vote(problem: Problem, attempt: Attempt) -> Solution:
     return Solution(
         id=problem.id,
         key=problem.key,
-        hints=tuple(ShownHint(text=hint.text, use=hint.use) for hint in attempt.hints),
+        hints=tuple(
+            ShownHint(text=hint.text, use=hint.use, passages=hint.passages)
+            for hint in attempt.hints
+        ),
         votes=frequencies(votes.elements()),
         agreement=agreement,
         answer=elected.answer,

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from pydantic import Field
+
 from koalign.grading.grade import FinishReason, grade
 from koalign.grading.visible import comparable
 from koalign.records import Problem, Record, Sample, Verdict
@@ -32,13 +34,26 @@ class Answer(Record):
     finish_reason: FinishReason
 
 
+class ShownPassage(Record):
+    """Where a passage in a prompt comes from."""
+
+    document: str
+    title: str
+    source: str
+    licence: str
+    """Empty: unknown."""
+    chunk_id: str
+
+
 class ShownHint(Record):
-    """A hint, and whether it was used."""
+    """A hint, or passages in its place, and whether it was used."""
 
     text: str
     use: Use
     """used; repeated: like an earlier hint, which gets one more answer in its place; else why it has no
     answers, and as many bare answers are sampled instead."""
+    passages: tuple[ShownPassage, ...] = Field(default=(), exclude_if=lambda value: not value)
+    """Of which the text is made, best first; empty: a sampled hint."""
 
 
 class SampledHint(ShownHint):

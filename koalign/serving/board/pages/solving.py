@@ -5,18 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from koalign.evaluation.solving.report import SolvingReport
+from koalign.evaluation.solving.report import RIVALS, SENTENCES, SolvingReport
 from koalign.evaluation.stats.wording import p_value
 from koalign.jsonl import parse_record
 from koalign.records import KoalignError
 from koalign.reports.solving import TITLES
 from koalign.serving.board.site import View, percents, share
-
-VERDICTS = {
-    "pays": "abstractions pay for themselves here",
-    "does not pay": "abstractions do not pay for themselves here",
-    "not decided": "not decided whether abstractions pay for themselves here",
-}
 
 
 def solving_parts(view: View, value: Mapping[str, Any]) -> dict[str, Any]:
@@ -27,12 +21,14 @@ def solving_parts(view: View, value: Mapping[str, Any]) -> dict[str, Any]:
         report = None
     if report is None:
         return {"solving": None}
+    titles, what = TITLES[report.shown], "abstractions" if report.shown == "hints" else "passages"
+    conclusion = SENTENCES[report.verdict].format(what)
     rows = [
         {
-            "name": view.t(TITLES[column.name]),
+            "name": view.t(titles[column.name]),
             "control": column.name.startswith("mismatched") or not column.attainable,
             **percents(column.accuracy, column.low, column.high),
-            "words": f"{view.t(TITLES[column.name])}: {share(column.accuracy)} "
+            "words": f"{view.t(titles[column.name])}: {share(column.accuracy)} "
             f"({share(column.low)} – {share(column.high)})",
         }
         for column in report.columns
@@ -41,10 +37,10 @@ def solving_parts(view: View, value: Mapping[str, Any]) -> dict[str, Any]:
         view.t("Ways to answer"),
         rows,
         f"{view.t('accuracy')}, %",
-        text=view.t(VERDICTS[report.verdict]),
+        text=view.t(conclusion),
     )
     return {
-        "solving": report, "solving_chart": chart, "ways": TITLES, "p_value": p_value,
+        "solving": report, "solving_chart": chart, "ways": titles, "p_value": p_value,
         "vote": next(column for column in report.columns if column.name == "vote"),
-        "conclusion": VERDICTS[report.verdict],
+        "conclusion": conclusion, "against": RIVALS,
     }  # fmt: skip

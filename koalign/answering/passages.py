@@ -1,0 +1,97 @@
+"""passages: problems -> passages: frozen ones for those of a run, searched in its index for others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from koalign.config.sections import Config, Solve
+from koalign.engines.embedding import open_dense
+from koalign.hashing import hash_path
+from koalign.jsonl import read_jsonl
+from koalign.manifests import output_of
+from koalign.records import KoalignError, Problem
+from koalign.retrieval.chunk_file import ChunkFile
+from koalign.retrieval.records import Passage
+from koalign.retrieval.screens import EvaluatedText
+from koalign.retrieval.search import Search, open_index
+
+USER = "solve.passages"
+SPLITS = ("train", "dev", "test")
+
+
+class PassageFinder:
+    """The first `solve.passages` passages of any problem, by the run's `koalign retrieve` and its index."""
+
+    def __init__(self, config: Config, run_dir: Path, asked: Sequence[Problem] = ()) -> None:
+        """`asked`: problems whose questions no passage may hold, as those of the run's dev and test."""
+        self._section, self._run_dir, self._most = config.retrieve, run_dir, config.solve.passages
+        self._embedding = config.corpus.embedding
+        splits = {s: read_jsonl(self._output(f"prepare/{s}.jsonl"), Problem) for s in SPLITS}
+        self._own = {problem.id for split in splits.values() for problem in split}
+        held_out = {p.id: p for p in (*splits["dev"], *splits["test"], *asked)}
+        self._evaluated = [*held_out.values()]
+        self._open = ExitStack()
+
+    def passages(self, problem: Problem) -> tuple[Passage, ...]:
+        """Best first; none where nothing was found.
+
+        Raises KoalignError where the run has not retrieved, or for another problem has no index, and for an
+        index of another analyser.
+        """
+        if problem.id in self._own:
+            return tuple(self._frozen.get(problem.id, ())[: self._most])
+        return self._search.passages(problem).passages
+
+    @cached_property
+    def _frozen(self) -> dict[str, list[Passage]]:
+        frozen: dict[str, list[Passage]] = {}
+        for passage in read_jsonl(self._output("retrieve/passages.jsonl"), Passage):
+            frozen.setdefault(passage.problem_id, []).append(passage)
+        return frozen
+
+    @cached_property
+    def _search(self) -> Search:
+        """As `koalign retrieve` searches."""
+        chunks = self._output("index/chunks.jsonl")
+        index = open_index(
+            self._output("index/lexical"), self._output("index/index.json"), hash_path(chunks)
+        )
+        weight, dense = self._section.dense_weight, None
+        if self._embedding and weight:
+            dense = open_dense(self._embedding, weight, chunks.parent)
+        return Search(
+            index,
+            self._open.enter_context(ChunkFile(chunks)),
+            EvaluatedText(self._evaluated, self._section.leak_overlap),
+            passages=self._most,
+            depth=self._section.depth,
+            dense=dense,
+        )
+
+    def _output(self, name: str) -> Path:
+        return output_of(self._run_dir, name, USER)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._open.close()
+
+
+def refuse_hints_and_passages(section: Solve, steps: Sequence[Path | None]) -> None:
+    """Raises KoalignError where two steps, of which the first writes hints, are to show passages."""
+    if section.passages and len(steps) != 1:
+        raise KoalignError(
+            f"solve.passages: passages stand in the place of hints, and {len(steps)} steps write hints; "
+            "name one step, such as --adapters dpo"
+        )

@@ -1,0 +1,106 @@
+"""The report of solving with passages: what they must beat, and what nobody can reach."""
+
+import pytest
+from support.attempts import attempt, column, problem, said
+
+from koalign.evaluation.solving.controls import Controls, under_hints
+from koalign.evaluation.solving.report import RIVALS, SolvingReport, solving_report
+from koalign.evaluation.solving.voting import Attempt, ShownPassage
+from koalign.reports.solving import PASSAGE_TITLES, print_report
+
+N = 60
+
+
+def with_chunks(one: Attempt, *chunks: str) -> Attempt:
+    """The attempt with its hint made of these chunks."""
+    passages = tuple(
+        ShownPassage(document="d", title="", source="docs", licence="", chunk_id=chunk)
+        for chunk in chunks
+    )
+    hints = tuple(hint.model_copy(update={"passages": passages, "tokens": 0}) for hint in one.hints)
+    return one.model_copy(update={"hints": hints, "hint_prompt_tokens": 0})
+
+
+def report(
+    shown: list[bool],
+    own_bare: list[bool],
+    written: list[bool],
+    total: list[bool],
+    others: list[bool],
+) -> SolvingReport:
+    """Of each problem two answers with passages and one bare: the two decide the vote."""
+    problems = [problem(n) for n in range(len(shown))]
+    attempts = [
+        with_chunks(attempt(p, [right, right], [bare]), str(n))
+        for n, (p, right, bare) in enumerate(zip(problems, shown, own_bare, strict=True))
+    ]
+    bare, more = (
+        [attempt(p, [], [right] * n) for p, right in zip(problems, some, strict=True)]
+        for some, n in ((written, 3), (total, 5))
+    )
+    lent = [
+        under_hints(one, [("남의 문단", 50, [said(right)] * 2)])
+        for one, right in zip(attempts, others, strict=True)
+    ]
+    return solving_report(problems, attempts, Controls(bare, lent, more), shown="passages")
+
+
+GAIN, NONE = [True] * N, [False] * N
+
+
+def test_passages_pay_where_they_beat_votes_at_equal_tokens_of_both_kinds_and_others_passages():
+    found = report(GAIN, NONE, NONE, NONE, NONE)
+    assert found.verdict == "pays"
+    assert [rival.name for rival in found.rivals] == list(RIVALS)
+    assert "passages pay for themselves here: +100.0 points against more votes" in found.sentence
+
+
+@pytest.mark.parametrize("as_good", ["written", "total", "others"])
+def test_they_do_not_pay_where_one_of_these_is_as_good(as_good):
+    rivals = dict.fromkeys(("written", "total", "others"), NONE) | {as_good: GAIN}
+    found = report(GAIN, NONE, **rivals)
+    assert found.verdict == "not decided"  # 60 problems without a flip
+    assert sum(rival.is_beaten for rival in found.rivals) == 2
+    more = report([False] * N, NONE, **rivals)
+    assert more.verdict == "does not pay"
+
+
+def test_without_another_problems_passages_nothing_is_claimed():
+    problems = [problem(n) for n in range(N)]
+    attempts = [with_chunks(attempt(p, [True, True], [False]), "same") for p in problems]
+    bare = [attempt(p, [], [False]) for p in problems]
+    lent = [under_hints(one, []) for one in attempts]
+    found = solving_report(problems, attempts, Controls(bare, lent, bare), shown="passages")
+    assert found.verdict == "not decided"
+    assert any("no control" in note for note in found.notes)
+
+
+def test_right_with_or_without_is_no_lucky_sample_but_the_better_of_two_votes():
+    shown, bare = [True] * 20 + [False] * 40, [False] * 20 + [True] * 20 + [False] * 20
+    found = report(shown, bare, NONE, NONE, NONE)
+    assert column(found, "oracle").accuracy == pytest.approx(40 / 60)
+    assert not column(found, "oracle").attainable
+    one = problem(1)
+    lucky = with_chunks(attempt(one, [True, False, False], [False]), "a")
+    alone = [attempt(one, [], [False])]
+    told = solving_report([one], [lucky], Controls(alone, [lucky], alone), shown="passages")
+    assert column(told, "oracle").accuracy == 0
+
+
+def test_the_table_has_every_way_to_answer_and_the_sentence(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    found = report(GAIN, NONE, NONE, NONE, NONE)
+    print_report(found)
+    shown = capsys.readouterr().out
+    assert {one.name for one in found.columns} == PASSAGE_TITLES.keys()
+    for one in found.columns:
+        assert PASSAGE_TITLES[one.name] in shown
+    assert found.sentence in " ".join(shown.split())
+
+
+def test_a_report_on_hints_has_no_key_of_passages():
+    one = problem(1)
+    tried = attempt(one, [True], [False])
+    bare = [attempt(one, [], [False])]
+    found = solving_report([one], [tried], Controls(bare, [tried]))
+    assert not {"shown", "rivals"} & found.model_dump(mode="json").keys()
