@@ -51,6 +51,21 @@ def read_jsonl(path: Path, record: type[R]) -> list[R]:
     ]
 
 
+class ById(dict[str, R]):
+    """The records of a JSONL file by their `id`; of one that is not there the file is named."""
+
+    def __init__(self, path: Path, record: type[R]) -> None:
+        super().__init__((str(one.id), one) for one in read_jsonl(path, record))  # type: ignore[attr-defined]
+        self._path = path
+
+    def __missing__(self, name: str) -> R:
+        """Raises KoalignError: two files of a run do not belong together."""
+        raise KoalignError(
+            f"{self._path}: holds no record {name!r}, which another file of the run names; take both from "
+            "one run, or remove their folders and make them again"
+        )
+
+
 def iter_json_lines(path: Path) -> Iterator[tuple[int, Any]]:
     """(line number, JSON value) of each non-empty line; raises KoalignError with file:line."""
     try:

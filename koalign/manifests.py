@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePath
 
 from pydantic import field_validator
@@ -9,6 +11,7 @@ from pydantic import field_validator
 from koalign.hashing import MANIFEST, hash_path
 from koalign.jsonl import read_record
 from koalign.records import KoalignError, Record, content_hash
+from koalign.text.visible import shown
 
 ROUND = "-"
 """Between the name of a stage and the number of its round, from the second on: `dpo-2`."""
@@ -16,6 +19,8 @@ SEED = "seed-"
 """Before the number of a further seed: the folder of its run, below that of the first."""
 MINE = "mine"
 """The folder of a run for its folds, which are runs of their own."""
+CALLS_FAILED = "calls_failed"
+"""A count of a manifest: calls to a server that brought no reply, which may be sent again."""
 PRODUCERS: dict[str, str] = {}
 """Stage name -> command; filled by stages/pipeline.py, so that errors can name the remedy."""
 
@@ -77,6 +82,18 @@ def read_manifest(folder: Path) -> Manifest | None:
         reason = str(error).removeprefix(f"{path}: ").partition(";")[0]
         raise KoalignError(
             f"{path}: damaged ({reason}); `koalign {command_of(folder)} --force` makes the stage again"
+        ) from None
+
+
+@contextmanager
+def well_formed(path: Path) -> Iterator[None]:
+    """Raises KoalignError where what is done inside does not find the shape that a stage's file has."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
+        raise KoalignError(
+            f"{path}: is not as koalign writes it ({shown(repr(error))}); remove {path.parent}, and "
+            f"`koalign {command_of(path.parent)}` makes it again"
         ) from None
 
 

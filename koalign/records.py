@@ -265,7 +265,7 @@ class Abstraction(Record):
     """A hint and what every screen said of it."""
 
     problem_id: str
-    text: str
+    text: str = Field(min_length=1)
     counts: dict[str, Count]
     """What a screen counted -> right answers; nothing where it was not asked so far."""
     score: float | None = None

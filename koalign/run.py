@@ -15,6 +15,7 @@ from koalign.hashing import MANIFEST, PLAN, WORK, hash_corpus, hash_files, hash_
 from koalign.jsonl import write_json
 from koalign.locking import locked
 from koalign.manifests import (
+    CALLS_FAILED,
     ROUND,
     Manifest,
     missing_outputs,
@@ -84,10 +85,12 @@ def execute(
     run_dir: Path,
     force: bool = False,
     announce: Callable[[], None] = lambda: None,
+    asks_again: bool = False,
 ) -> tuple[Manifest, bool]:
     """Make the stage's folder, or find it made; returns its manifest and whether it ran.
 
-    `announce` is called before a stage runs, and not for one that is made or refused.
+    `announce` is called before a stage runs, and not for one that is made or refused. `asks_again`: one
+    that is made runs too where calls of it failed; its log has the others.
     Raises KoalignError for a missing input, and for a folder made with other settings or inputs
     unless `force` says to make it again.
     """
@@ -96,7 +99,8 @@ def execute(
     plan = plan_of(stage, config, hashes_of(inputs))
     out = run_dir / stage.name
     events = EventLog(run_dir)
-    if done := _usable(stage, out, plan, inputs, force):
+    done = _usable(stage, out, plan, inputs, force)
+    if done and not (asks_again and done.counts.get(CALLS_FAILED)):
         shutil.rmtree(out / WORK, ignore_errors=True)
         events.end(done)  # it may have been killed behind its manifest
         return done, False

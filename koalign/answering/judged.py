@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from koalign.config.judge import Judge
-from koalign.engines.judge import judge
+from koalign.engines.judge import Judgement, judge
 from koalign.evaluation.results import Prediction
 from koalign.evaluation.rows import Row, WinRate
 from koalign.evaluation.stats.intervals import share_figure
@@ -29,8 +29,8 @@ def with_win_rates(
     predictions: Mapping[str, Sequence[Prediction]],
     section: Judge,
     log: Path,
-) -> tuple[dict[str, Row], float]:
-    """The rows, those of steps with their win rate over the step before, and what the log has cost.
+) -> tuple[dict[str, Row], Judgement]:
+    """The rows, those of steps with their win rate over the step before, and what the judge found.
 
     Problems with long answers are compared.
     """
@@ -53,7 +53,7 @@ def with_win_rates(
         own = [(predictions[name][n].cluster, next(outcomes)) for n in long]
         if rate := _win_rate(own, judgement.model):
             rated[name] = rows[name].model_copy(update={"win_rate": rate})
-    return rated, judgement.cost
+    return rated, judgement
 
 
 def _win_rate(outcomes: Sequence[tuple[str, Outcome]], model: str) -> WinRate | None:

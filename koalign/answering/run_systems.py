@@ -31,7 +31,7 @@ from koalign.evaluation.solving.controls import Controls, own_hints
 from koalign.evaluation.solving.report import SolvingReport, solving_report
 from koalign.evaluation.solving.voting import Attempt, answers_of, spent, vote_of
 from koalign.hashing import hash_path
-from koalign.jsonl import read_jsonl
+from koalign.jsonl import ById
 from koalign.manifests import read_manifest
 from koalign.parts import PartDrawn, shard_of
 from koalign.provenance import measured
@@ -93,7 +93,7 @@ class RunSystems:
     def solve(self, inputs: Inputs) -> SolvingReport:
         """What `solve` answered with hints, and its controls at the same price."""
         problems, controls = self._problems, self._config.controls
-        by_id = {a.id: a for a in read_jsonl(inputs[ATTEMPTS], Attempt)}
+        by_id = ById(inputs[ATTEMPTS], Attempt)
         attempts = [by_id[problem.id] for problem in problems]
         solving, policy = self._system(*SOLVE), self._adapters["dpo"]
         solved = read_manifest(inputs["solve/answers.jsonl"].parent)

@@ -18,6 +18,8 @@ from koalign.cli.options import (
     read_config,
     refuse_existing,
     refuse_other_suffix,
+    refuse_own_input,
+    sources_of,
 )
 from koalign.cli.stages import execute_each
 from koalign.text.visible import say
@@ -40,12 +42,15 @@ def distill(
 
     from koalign.jsonl import read_json
     from koalign.locking import locked
+    from koalign.manifests import well_formed
     from koalign.mining.distilling.explaining import REASONING
     from koalign.renderer import open_renderer
     from koalign.stages.distill import stage_for
     from koalign.stages.pipeline import stages_of
 
     config = read_config(files, settings)
+    if out is not None:
+        refuse_own_input(out, sources_of(config))
     with locked(run_dir):
         stage = stage_for(config, run_dir)
         execute_each((*stages_of("prepare", config), stage), config, run_dir, force)
@@ -53,7 +58,8 @@ def distill(
         if out is not None:
             out.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(folder / "rationales.jsonl", out)
-    _print_report(read_json(folder / "report.json"))
+    with well_formed(folder / "report.json"):
+        _print_report(read_json(folder / "report.json"))
     reasons = open_renderer(config.prompt).teaches_rationales
     template = "" if reasons else f" -s prompt.template={REASONING}"
     say(

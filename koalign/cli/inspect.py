@@ -17,6 +17,7 @@ from koalign.cli.options import (
     Settings,
     read_config,
     refuse_existing,
+    refuse_own_input,
 )
 from koalign.jsonl import write_jsonl
 from koalign.naming import counted
@@ -127,6 +128,8 @@ def grade(
 
     refuse_existing(out, force)
     source = parse_source(answers)
+    if out is not None:
+        refuse_own_input(out, [source.path])
     lines = read_grade_lines(source.path, **source.options)
     graded = list(regrade(lines))
     if out is None:

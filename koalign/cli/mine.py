@@ -18,6 +18,8 @@ from koalign.cli.options import (
     read_config,
     refuse_existing,
     refuse_other_suffix,
+    refuse_own_input,
+    sources_of,
 )
 from koalign.cli.stages import execute_each
 from koalign.records import KoalignError
@@ -82,7 +84,7 @@ def mine(
         raise KoalignError(f"{predictions}: name the file that was evaluated with --problems")
 
     from koalign.cli.plan import refuse_without_room
-    from koalign.config.files import load_config
+    from koalign.config.files import load_config, parse_source
     from koalign.jsonl import write_json, write_jsonl
     from koalign.locking import locked
     from koalign.mining.mistakes.mistakes import select_mistakes
@@ -102,9 +104,11 @@ def mine(
     notes: list[str] = []
     if predictions is not None:
         config = load_config(files or [], settings or [])
+        refuse_own_input(out, [parse_source(problems or "").path, *sources_of(config)])
         answered, notes = judged(predictions, problems or "", run_dir)
     else:
         config = read_config(files, settings)
+        refuse_own_input(out, sources_of(config))
         with locked(run_dir):
             home = folds_folder(run_dir, folds or FOLDS)
             refuse_without_room([sft.STAGE], config, home, force)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,6 +59,22 @@ def refuse_existing(out: Path | None, force: bool) -> None:
     """Raises KoalignError for a file that is there, unless it is to be replaced."""
     if out is not None and out.exists() and not force:
         raise KoalignError(f"{out} is there already; take another -o, or --force to replace it")
+
+
+def refuse_own_input(out: Path, read: Iterable[str | None]) -> None:
+    """Raises KoalignError for an output that the command reads, itself or the folder that it is in."""
+    for path in map(Path, filter(None, read)):
+        inside = path.is_dir() and out.resolve().is_relative_to(path.resolve())
+        if out.exists() and (inside or (path.exists() and path.samefile(out))):
+            raise KoalignError(
+                f"{out}: this command reads it, and would write over it; take another -o"
+            )
+
+
+def sources_of(config: Config) -> list[str | None]:
+    """The paths of the data that a config names."""
+    data = config.data
+    return [*(one.path for one in (*data.train, *data.dev, *data.test)), data.hints]
 
 
 def refuse_other_suffix(out: Path) -> None:

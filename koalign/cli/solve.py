@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from koalign.cli.options import DEFAULT_RUN, Files, Force, RunDir, Settings, read_config
+from koalign.cli.options import (
+    DEFAULT_RUN,
+    Files,
+    Force,
+    RunDir,
+    Settings,
+    read_config,
+    refuse_own_input,
+    sources_of,
+)
 from koalign.cli.shards import ShardOption, draw_part, drawing, read_shard
 from koalign.cli.stages import run_stages
 from koalign.jsonl import read_jsonl, read_record, write_json
@@ -169,6 +178,7 @@ def _solve_file(
         raise KoalignError(f"{run_dir}: no run here; run `koalign sft` first (or `koalign run`)")
     base = read_record(output_of(run_dir, "prepare/base.json", "solve"), Base)
     source = parse_source(problems or str(output_of(run_dir, "prepare/test.jsonl", "solve")))
+    refuse_own_input(out, [source.path, *sources_of(config)])
     rows = read_rows(resolve_path(source.path), **source.options)
     steps = find_adapters(adapters or config.solve.adapters, run_dir, config.dpo.rounds)
     refuse_hints_and_passages(config.solve, steps)

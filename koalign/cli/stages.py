@@ -22,6 +22,7 @@ from koalign.cli.options import (
 )
 from koalign.cli.shards import SHARDED, ShardOption, draw_part, read_shard, tell_outdated
 from koalign.jsonl import read_json, read_record
+from koalign.manifests import well_formed
 from koalign.text.visible import say
 
 if TYPE_CHECKING:
@@ -154,9 +155,11 @@ def execute_each(
     """Run the stages that are not done; each is announced, and what came out of it is a line.
 
     Where no hint passes its screens, an evaluation at the end is of the steps before. Where no passage is
-    gold, no reader is trained.
+    gold, no reader is trained. Calls that failed in a stage are sent again while no later one is made of
+    what it has.
     """
     from koalign.cli.plan import refuse, refuse_without_room
+    from koalign.hashing import MANIFEST
     from koalign.preflight import data_findings
     from koalign.reports.views import describe
     from koalign.run import execute
@@ -165,9 +168,10 @@ def execute_each(
     refuse_without_room(stages, config, run_dir, force)
     for number, stage in enumerate(stages, start=1):
         title = f"{seed}stage {number} of {len(stages)}: {stage.name}"
-        made, ran = execute(stage, config, run_dir, force, partial(say, title))
-        say(describe(made, ran))
         later = stages[number:]
+        asks_again = not any((run_dir / one.name / MANIFEST).exists() for one in later)
+        made, ran = execute(stage, config, run_dir, force, partial(say, title), asks_again)
+        say(describe(made, ran))
         if stage.name == "prepare" and ran and len(later) > 1:
             refuse(data_findings(config, stages, run_dir))
         if stage.name == "prepare" and _ends_with_sft(later, config, run_dir):
@@ -231,26 +235,32 @@ def _run_stages(command: str, config: Config, run_dir: Path, force: bool) -> Non
     if command == "prepare":
         from koalign.reports.data import print_dataset
 
-        report = read_json(run_dir / "prepare" / "report.json")
-        print_dataset(report)
-        name_board(run_dir)
-        _tell_empty_splits(config, report["splits"])
+        path = run_dir / "prepare" / "report.json"
+        with well_formed(path):
+            report = read_json(path)
+            print_dataset(report)
+            name_board(run_dir)
+            _tell_empty_splits(config, report["splits"])
     if command == "dpo-pairs":
         from koalign.reports.data import print_pairs
 
-        print_pairs(read_json(run_dir / "pairs" / "report.json"))
+        path = run_dir / "pairs" / "report.json"
+        with well_formed(path):
+            print_pairs(read_json(path))
         name_board(run_dir)
     passages = run_dir / "passages" / "report.json"
     if command == "passages" or (command == "run" and passages.exists()):
         from koalign.reports.passages import print_passages
 
-        print_passages(read_json(passages))
+        with well_formed(passages):
+            print_passages(read_json(passages))
     if command in ("run", "evaluate"):
         from koalign.evaluation.solving.report import SolvingReport
         from koalign.reports.solving import print_report
 
         evaluated = run_dir / "evaluate"
-        print_results(read_json(evaluated / "results.json"))
+        with well_formed(evaluated / "results.json"):
+            print_results(read_json(evaluated / "results.json"))
         solving = evaluated / "solving.json"
         if solving.exists():
             print_report(read_record(solving, SolvingReport))

@@ -10,6 +10,7 @@ from typing import Any
 
 from koalign.config.judge import Judge
 from koalign.engines.teacher import ask_teacher
+from koalign.manifests import CALLS_FAILED
 from koalign.mining.comparing import Comparison, Outcome, calls_of, outcome_of
 
 
@@ -23,6 +24,13 @@ class Judgement:
     """As the server calls it, or the config where nothing had to be asked."""
     cost: float = 0.0
     """Of the whole log."""
+    failed: int = 0
+    """Calls without a reply."""
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Of the manifest: the calls that failed, if there are any."""
+        return {CALLS_FAILED: self.failed} if self.failed else {}
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -46,4 +54,6 @@ def judge(section: Judge, comparisons: Sequence[Comparison], log: Path, *, title
         for c in comparisons
     ]
     models = sorted({reply.model for reply in result.replies if reply})
-    return Judgement(tuple(outcomes), ", ".join(models) or section.model or "", result.cost)
+    return Judgement(
+        tuple(outcomes), ", ".join(models) or section.model or "", result.cost, len(result.failures)
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -63,8 +64,13 @@ class Lenient(BaseModel):
 
 
 class _Part(Lenient):
+    type: str | None = None
     text: str | None = None
-    """None: a part of another kind, such as a thought."""
+
+    @property
+    def said(self) -> str:
+        """Its text, where it is no thought: those of some servers have a text, too."""
+        return self.text or "" if self.type in (None, "text", "output_text") else ""
 
 
 class _Message(Lenient):
@@ -77,6 +83,7 @@ class _Choice(Lenient):
     text: str | None = None
     """Of a completion that is no chat, in place of the message."""
     finish_reason: str | None = None
+    error: Any = None
 
     @model_validator(mode="after")
     def _one_of_both(self) -> _Choice:
@@ -88,7 +95,7 @@ class _Choice(Lenient):
     def written(self) -> str:
         content = self.message.content if self.message else self.text
         if isinstance(content, list):
-            return "".join(part.text or "" for part in content)
+            return "".join(part.said for part in content)
         return content or ""
 
 
@@ -96,6 +103,15 @@ class _Body(Lenient):
     choices: list[_Choice] = Field(min_length=1)
     usage: Any = None
     model: Any = None
+    error: Any = None
+
+    @property
+    def failure(self) -> str:
+        """Why the server broke off, as some say under status 200 with half a text; empty: it did not."""
+        first = self.choices[0]
+        broke_off = first.finish_reason == "error" and "no reason is given"
+        reason = self.error or first.error or broke_off
+        return json.dumps(reason, ensure_ascii=False) if reason else ""
 
 
 class _Usage(Lenient):
@@ -110,6 +126,9 @@ def parse_reply(body: bytes, key: str) -> ParsedReply:
         parsed = _Body.model_validate_json(body)
     except ValidationError as error:
         raise RequestError(invalid_body(error, body, key), "again", status=200, used=None) from None
+    if parsed.failure:
+        said = one_line(f"the server reports an error: {parsed.failure}", key)
+        raise RequestError(said, "again", status=200, used=None)
     choice, used = parsed.choices[0], _used(parsed.usage)
     if len(key) >= SHARED and key in choice.written:
         raise RequestError("the reply holds the key", "next", status=200, used=used)

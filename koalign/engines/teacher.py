@@ -29,7 +29,7 @@ class TeacherResult:
     replies: tuple[Reply | None, ...]
     """In the order of the calls; None: it failed."""
     failures: tuple[Failure, ...]
-    """Of this run, in the order of the calls; the next run sends them again."""
+    """Of this run, in the order of the calls; when the stage runs again they are sent again."""
     cost: float
     """In the currency of `teacher.price_in` and `teacher.price_out`."""
     prompt_tokens: int

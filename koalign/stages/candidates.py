@@ -14,6 +14,7 @@ from koalign.evaluation.solving.voting import CUT
 from koalign.evaluation.stats.wording import in_words
 from koalign.guard import HELD_OUT, leaking_texts, refuse_leaks, write_drops
 from koalign.jsonl import read_jsonl, read_record, write_jsonl
+from koalign.manifests import CALLS_FAILED
 from koalign.mining.distilling.teacher_calls import PAID, REPLIES, Reply, calls_of
 from koalign.mining.hints import writing
 from koalign.mining.hints.writing import OwnAnswer
@@ -53,6 +54,8 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
         sample = _sample_teacher if source == "teacher" else _sample_model
         drafts, failed, metrics = sample(config, inputs, out, unsolved)
         hints, unfit = writing.candidates(drafts)
+        if lost := sum(drop.reason == "no_reply" for drop in failed):
+            counts[CALLS_FAILED] = lost
         cut = sum(drop.reason == "unfinished" for drop in unfit)
         if cut and cut >= CUT * len(drafts):
             setting = "teacher.max_tokens" if source == "teacher" else "candidates.max_tokens"

@@ -19,7 +19,7 @@ from koalign.engines.teacher import TeacherResult, ask_teacher
 from koalign.evaluation.stats.wording import in_words
 from koalign.guard import HELD_OUT, leaking_texts, refuse_leaks, write_drops
 from koalign.jsonl import read_jsonl, read_record, write_json, write_jsonl
-from koalign.manifests import read_manifest
+from koalign.manifests import CALLS_FAILED, read_manifest
 from koalign.mining.distilling.explaining import REASONING, ask_for_rationale, in_another_order
 from koalign.mining.distilling.mixture import mixture, with_rationales
 from koalign.mining.distilling.report import chosen_by_teacher, describe_distillation
@@ -78,6 +78,7 @@ def run(config: Config, inputs: Inputs, out: Path, *, has_teacher: bool = True) 
     _refuse_nothing(report, out)
     write_jsonl(out / "rationales.jsonl", with_rationales(problems, kept))
     counts = {"problems": report["problems_explained"], **report["kept"]}
+    counts |= {CALLS_FAILED: work.failed} if work.failed else {}
     return StageResult(
         counts | count_reasons(drops, "dropped_"),
         {"cost": work.teacher.cost} if work.teacher else {},
@@ -98,6 +99,8 @@ class _Distillation:
     teacher: TeacherResult | None = None
     """Of the last call; its cost is that of the whole log."""
     alarms: list[str] = field(default_factory=list)
+    failed: int = 0
+    """Calls without a reply."""
     solutions: list[Solution] = field(default_factory=list)
     verified: list[VerifiedSolution] = field(default_factory=list)
     drops: list[Drop] = field(default_factory=list)
@@ -174,6 +177,7 @@ class _Distillation:
         """The replies; all calls of the stage are in one log, so that one budget pays for them."""
         log = self.out / REPLIES
         self.teacher = ask_teacher(self.config.teacher, calls, log, title=title, short=short)
+        self.failed += len(self.teacher.failures)
         return list(self.teacher.replies)
 
     def _verify(self, solutions: Sequence[Solution]) -> None:
@@ -295,5 +299,5 @@ STAGE = Stage(
     inputs=PREPARED,
     looks_at=HELD_OUT,
     keeps=PAID,
-    version=5,
+    version=6,
 )

@@ -54,16 +54,17 @@ def run(config: Config, inputs: Inputs, out: Path, *, has_judge: bool = False) -
         return StageResult()  # the whole is written, and judged, once
     rows = rows_of(evaluation.predictions, concluded=config.controls != "off")
     metrics = {f"{_key(row)}_{name}": row.accuracy for name, row in rows.items()}
+    counts = {"problems": len(problems)}
     if has_judge:
-        rows, metrics["judge_cost"] = with_win_rates(
-            rows, problems, evaluation.predictions, config.judge, out / REPLIES
-        )
+        drawn = evaluation.predictions
+        rows, judged = with_win_rates(rows, problems, drawn, config.judge, out / REPLIES)
+        metrics["judge_cost"], counts = judged.cost, counts | judged.counts
     if report:
         write_json(out / "solving.json", report.model_dump(mode="json"))
     hidden = None if has_judge else {"win_rate"}
     results = {name: row.model_dump(exclude=hidden) for name, row in rows.items()}
     write_json(out / "results.json", results)
-    return StageResult({"problems": len(problems)}, metrics)
+    return StageResult(counts, metrics)
 
 
 def refuse_unanswered(problems: Sequence[Problem]) -> None:
@@ -108,6 +109,6 @@ STAGE = Stage(
         "engine.script",
     ),
     keeps=PAID,
-    version=13,
+    version=14,
     draws=True,
 )

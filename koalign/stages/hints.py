@@ -12,7 +12,7 @@ from koalign.data.prompting.prompts import Renderer
 from koalign.engines.engine import Engine
 from koalign.engines.opening import open_engine
 from koalign.guard import HELD_OUT, refuse_leaking_texts, write_drops
-from koalign.jsonl import read_jsonl, read_record, write_jsonl
+from koalign.jsonl import ById, read_jsonl, read_record, write_jsonl
 from koalign.mining.hints.static_screen import static_refusal
 from koalign.mining.hints.uplift_screens import (
     PER_PROBLEM,
@@ -31,9 +31,10 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     First the static one, which needs no samples, then those of `uplift_screens`.
     """
     base = read_record(inputs["prepare/base.json"], Base)
-    problems = read_jsonl(inputs["prepare/train.jsonl"], Problem)
+    by_id = ById(inputs["prepare/train.jsonl"], Problem)
+    problems = list(by_id.values())
     hints = read_jsonl(inputs["candidates/hints.jsonl"], Hint)[: config.hints.limit]
-    refuse_leaking_texts([(hint.problem_id, hint.text) for hint in hints], inputs)
+    refuse_leaking_texts([(by_id[hint.problem_id].id, hint.text) for hint in hints], inputs)
     renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
     check_adapter(inputs["dpo/adapter"], base, renderer.hash)
     with open_engine(config.engine, config.model, base, [inputs["dpo/adapter"]]) as engine:
@@ -140,6 +141,6 @@ STAGE = Stage(
     sections=("model", "prompt", "engine", "hints", "seed"),
     inputs=(*PREPARED, "candidates/hints.jsonl", "dpo/adapter", "engine.script"),
     looks_at=HELD_OUT,
-    version=8,
+    version=9,
     draws=True,
 )

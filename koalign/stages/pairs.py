@@ -13,7 +13,8 @@ from koalign.engines.judge import Judgement, judge
 from koalign.engines.opening import tokenizer_of
 from koalign.evaluation.stats.wording import in_words
 from koalign.guard import HELD_OUT, refuse_leaks, write_drops
-from koalign.jsonl import read_jsonl, read_record, write_json, write_jsonl
+from koalign.jsonl import ById, read_jsonl, read_record, write_json, write_jsonl
+from koalign.manifests import command_of
 from koalign.mining.distilling.teacher_calls import PAID, REPLIES
 from koalign.mining.pairs.judged import SamplePair, judged_pairs, sample_pairs
 from koalign.mining.pairs.mining import Item, SampledPrompt, mine_candidates
@@ -63,7 +64,7 @@ OTHERWISE = "Raise sample.n or sample.temperature, or train SFT longer (sft.epoc
 def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     """Mine, add rankings and judged samples, drop near-identical pairs, then balance lengths and places."""
     base = read_record(inputs["prepare/base.json"], Base)
-    problems = {p.id: p for p in read_jsonl(inputs["prepare/train.jsonl"], Problem)}
+    problems = ById(inputs["prepare/train.jsonl"], Problem)
     rankings = read_jsonl(inputs["prepare/rankings.jsonl"], Ranking)
     sampled = _sampled_prompts(problems, inputs[PROMPTS], inputs[SAMPLES])
     by_judge: dict[str, list[SampledPrompt]] = {}
@@ -141,6 +142,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
             "pairs": len(pairs),
             "problems_with_pairs": report["problems_with_pairs"],
             **count_reasons(drops, "dropped_"),
+            **(judgement.counts if judgement else {}),
         },
         metrics={"cost": judgement.cost} if judgement else {},
     )
@@ -157,6 +159,11 @@ def _sampled_prompts(
     for prompt in read_jsonl(prompts, PromptTokens):
         name, order = prompt.problem_id, prompt.permutation
         shown = in_order(problems[name], order)
+        if not samples[name, order]:
+            raise KoalignError(
+                f"{drawn}: holds no sample of a prompt of {prompts} ({name}); remove {drawn.parent}, and "
+                f"`koalign {command_of(drawn.parent)}` draws them again"
+            )
         sampled[name].append(SampledPrompt(prompt, shown, samples[name, order]))
     return sampled
 
@@ -238,6 +245,6 @@ STAGE = Stage(
     looks_at=HELD_OUT,
     continues=False,
     keeps=PAID,
-    version=8,
+    version=9,
 )
 WITH_JUDGE = replace(STAGE, sections=(*STAGE.sections, "judge"), inputs=(*STAGE.inputs, *LONG))

@@ -20,7 +20,7 @@ from koalign.data.prompting.prompts import Renderer
 from koalign.data.prompting.tokens import completion_ids, prompt_ids
 from koalign.guard import within_context
 from koalign.hashing import WORK, hash_path
-from koalign.jsonl import read_jsonl, read_record
+from koalign.jsonl import ById, read_jsonl, read_record
 from koalign.mining.hints.traces import answer_traces, right_samples
 from koalign.mining.hints.uplift_screens import best_hints
 from koalign.records import Abstraction, Base, KoalignError, Problem, Prompt, Sample
@@ -176,7 +176,7 @@ def train_reasoning(config: Config, inputs: Inputs, out: Path) -> StageResult:
 
 
 def _problems(inputs: Inputs) -> dict[str, Problem]:
-    return {p.id: p for p in read_jsonl(inputs["prepare/train.jsonl"], Problem)}
+    return ById(inputs["prepare/train.jsonl"], Problem)
 
 
 def _train(

@@ -44,6 +44,9 @@ NO_REPLY = {
     'choice:{"message": null}': "neither message nor text",
     'choice:{"message": {"content": 3}}': "not a completion",
     "raw:": "not a completion",
+    'with_:{"error": {"message": "upstream timeout"}}': "the server reports an error",
+    'choice:{"finish_reason": "error"}': "the server reports an error",
+    'choice:{"error": {"code": 502, "message": "provider died"}}': "provider died",
     "html": "로그인하십시오",
 }
 
@@ -56,7 +59,7 @@ def test_what_is_no_completion_is_one_line_with_the_address(fault, said, server)
 
 
 def test_content_as_a_list_of_parts_is_read_by_evaluation_and_teacher(server, tmp_path):
-    parts = '[{"type": "thinking", "thinking": []}, {"type": "text", "text": "정답: "}, {"type": "text", "text": "3"}]'
+    parts = '[{"type": "thinking", "thinking": []}, {"type": "reasoning", "text": "정답: 1"}, {"type": "text", "text": "정답: "}, {"type": "text", "text": "3"}]'
     server.fault = lambda body, before: f'choice:{{"message": {{"content": {parts}}}}}'
     assert texts(server) == [("정답: 3", "stop")] * 3
     replies = ask(server, calls(2), tmp_path / "log.jsonl").replies

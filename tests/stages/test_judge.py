@@ -162,10 +162,35 @@ def test_a_call_that_fails_costs_its_comparison_and_is_asked_again(questions):
         koalign("dpo-pairs", *settings, code=0)
         lost, paid = reasons()["no_reply"], len(read_jsonl(RUN / "pairs" / "replies.jsonl", Reply))
         assert lost and paid == len(server.arrivals) - 2 * lost
+        assert read_result("pairs/manifest.json")["counts"]["calls_failed"] == 2 * lost
         fails["on"] = False
-        koalign("dpo-pairs", *settings, "-s", "pairs.max_length_bias=null", "--force", code=0)
+        koalign("dpo-pairs", *settings, code=0)
         assert not reasons()["no_reply"]
         assert len(read_jsonl(RUN / "pairs" / "replies.jsonl", Reply)) == paid + 2 * lost
+        assert koalign("dpo-pairs", *settings, code=0).stdout.count("nothing to do") == 3
+
+
+def test_failed_comparisons_are_asked_again_until_something_is_made_of_them(questions):
+    def fault(body, before):
+        asked = body["messages"][-1]["content"]
+        lost = (TERMS[0], f"{TERMS[-1]}에서 이사회")
+        return "status:400" if any(text in asked for text in lost) else None
+
+    with judging(fault=fault) as (server, settings):
+        settings = (*settings, "-s", "controls=off", "-s", "judge.max_failures=1000")
+        koalign("run", *settings, code=0)
+        pairs = (RUN / "pairs" / "manifest.json").read_bytes()
+        assert read_result("evaluate/manifest.json")["counts"]["calls_failed"]
+        assert read_result("evaluate/results.json")["dpo"]["win_rate"]["outcomes"]["no_reply"]
+        server.fault = lambda body, before: None
+        asked = len(server.arrivals)
+        koalign("run", *settings, code=0)
+        assert (RUN / "pairs" / "manifest.json").read_bytes() == pairs, "a policy stands on them"
+        assert len(server.arrivals) > asked
+        assert "no_reply" not in read_result("evaluate/results.json")["dpo"]["win_rate"]["outcomes"]
+        assert koalign("run", *settings, code=0).stdout.count("nothing to do") == 8
+        koalign("dpo-pairs", *settings, code=0)
+        assert "calls_failed" not in read_result("pairs/manifest.json")["counts"]
 
 
 def test_a_server_that_answers_nothing_is_named_and_asked_again(questions):
