@@ -157,7 +157,7 @@ def test_importing_every_stage_loads_no_heavy_module():
 def test_the_command_line_options_are_frozen():
     stage = {"-c", "-s", "--run-dir", "--force"}
     expected = dict.fromkeys(("prepare", "sft", "dpo"), stage)
-    expected |= dict.fromkeys(("index", "retrieve", "reader"), stage)
+    expected |= dict.fromkeys(("index", "retrieve", "reader", "query"), stage)
     drawn = ("dpo-pairs", "abstractions", "passages", "evaluate")
     expected |= dict.fromkeys(drawn, stage | {"--shard"}) | {
         "run": stage | {"--seeds", "--anyway", "--dry-run"},

@@ -34,7 +34,7 @@ class AdapterCard(Record):
     """What an adapter is and what it stands on; `koalign.json` in the adapter's folder."""
 
     name: str
-    role: Literal["policy", "abstraction", "answer", "reader", "stack", "unknown"]
+    role: Literal["policy", "abstraction", "answer", "reader", "query", "stack", "unknown"]
     origin: Literal["trained", "stacked", "compressed", "external"]
     """trained: by koalign; stacked: the exact sum of its parents; compressed: their sum at a lower rank,
     with its error in `metrics`; external: not made by koalign."""

@@ -181,7 +181,7 @@ def refuse_foreign_files(folder: Path, inside: Path) -> None:
 def stacked_card(
     parent: Path,
     base: Base,
-    role: Literal["abstraction", "answer", "reader"],
+    role: Literal["abstraction", "answer", "reader", "query"],
     rank: int,
     data: dict[str, str],
     template_hash: str,

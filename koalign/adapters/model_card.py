@@ -15,6 +15,7 @@ _ROLES = {
     "abstraction": "It states an abstraction of a problem: a hint for whoever answers it.",
     "answer": "It answers exam questions, with a hint or without one.",
     "reader": "It answers exam questions with passages that were found for them.",
+    "query": "It writes a search query that finds the text with which a problem is solved.",
     "stack": "It is several adapters in one.",
     "unknown": "What it is for is unknown.",
 }

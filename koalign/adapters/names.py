@@ -18,7 +18,7 @@ from koalign.records import KoalignError, content_hash
 from koalign.run import in_round
 
 BASE = "base"
-RUN_ADAPTERS = ("sft", "dpo", "abstraction", "answer", "reader")
+RUN_ADAPTERS = ("sft", "dpo", "abstraction", "answer", "reader", "query")
 
 
 def find_adapters(names: str, run_dir: Path, rounds: int | None = None) -> list[Path | None]:
@@ -82,7 +82,7 @@ def _find(name: str, run_dir: Path, rounds: int | None) -> Path:
         return run_dir / folder / "adapter"
     stage = name.partition(ROUND)[0]
     if name in RUN_ADAPTERS or re.fullmatch(rf"dpo{ROUND}\d+", name):
-        commands = {"sft": "sft", "dpo": "dpo", "reader": "reader"}
+        commands = {"sft": "sft", "dpo": "dpo", "reader": "reader", "query": "query"}
         raise KoalignError(
             f"adapter {name!r} is not in {run_dir}; "
             f"run `koalign {commands.get(stage, 'abstractions')}` first"

@@ -41,10 +41,15 @@ class PassageFinder:
         """Best first; none where nothing was found.
 
         Raises KoalignError where the run has not retrieved, or for another problem has no index, and for an
-        index of another analyser.
+        index of another analyser; and for another problem where an adapter wrote the queries.
         """
         if problem.id in self._own:
             return tuple(self._frozen.get(problem.id, ())[: self._most])
+        if self._section.adapter is not None:
+            raise KoalignError(
+                f"solve.passages: problem {problem.name} is not of the run, and retrieve.adapter writes "
+                "queries for those alone; prepare it with them, or retrieve without the adapter"
+            )
         return self._search.passages(problem).passages
 
     @cached_property

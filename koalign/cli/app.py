@@ -60,6 +60,7 @@ for _command, _help in {
     "index": "Cut documents into passages and index them (corpus.sources).",
     "retrieve": "Find passages for every problem of the run, and freeze them in a file.",
     "passages": "Sample the policy with passages and without: gold, distractor or poison.",
+    "query": "Train the query adapter: it writes a search query that finds gold passages.",
     "reader": "Train the reader: it answers with gold passages among distractors.",
 }.items():
     app.command(_command, help=_help, rich_help_panel=RETRIEVAL)(stage_command(_command))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from koalign.config.inputs import Section
+from koalign.config.inputs import Sampling, Section
+from koalign.config.training import Optimization
 
 
 class CorpusSource(Section):
@@ -58,6 +59,9 @@ class Corpus(Section):
 class Retrieve(Section):
     """What is found for a problem."""
 
+    adapter: str | None = Field(default=None, exclude_if=lambda value: value is None)
+    """Folder of a `query` adapter, which another run on the same base has trained: its greedy query stands
+    in the place of stem, choices and 보기. null: none."""
     passages: int = Field(default=5, ge=1)
     """Passages kept of each problem."""
     depth: int = Field(default=20, ge=1)
@@ -69,3 +73,29 @@ class Retrieve(Section):
     """Share of the character 13-grams of a dev or test question, with its choices, that a passage may
     hold; one with more is dropped for every problem. 0: not one, since commentary on an exam repeats its
     questions; questions written from the documents themselves share some, and need about 0.8."""
+
+
+class Queries(Sampling):
+    """Search queries for training problems with gold passages, of which the query adapter learns."""
+
+    source: Literal["policy", "base"] = "policy"
+    """Who writes them; base: the model before SFT, since a policy of short answers writes no text."""
+    n: int = Field(default=8, ge=1)
+    """Queries drawn for each problem."""
+    max_tokens: int | None = Field(default=None, ge=1)
+    """Longest query, in tokens; a longer one finds nothing. null: 64, or what a prompt leaves of the
+    context where that is less."""
+    most_if_null: ClassVar[int] = 64
+    limit: int | None = Field(default=None, ge=1)
+    """Ask for the first so many of these problems only; null: for all."""
+
+
+class Query(Optimization):
+    """The adapter that writes a search query."""
+
+    rank: int = Field(default=16, ge=1)
+    """Rank added on top of the DPO adapter."""
+    learning_rate: float = Field(default=1e-4, gt=0)
+    epochs: float = Field(default=3, gt=0)
+    per_problem: int = Field(default=2, ge=1)
+    """At most so many queries of one problem, all of those that find gold at its best rank."""

@@ -59,7 +59,7 @@ class Passage(Record):
     score: float
     """Sum of 1 / (60 + rank) over the queries that found it; comparable within a problem alone."""
     query: str
-    """The query that ranked it best: stem, choice 1, …, box."""
+    """The query that ranked it best: stem, choice 1, …, box; or written, by an adapter."""
     chunk_id: str
     chunk: Chunk
 

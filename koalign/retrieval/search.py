@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from koalign.jsonl import read_json
@@ -32,10 +32,15 @@ class Search:
         passages: int,
         depth: int,
         dense: Dense | None = None,
+        written: Mapping[str, str] | None = None,
     ) -> None:
-        """`passages` of a problem are kept; each of its queries finds `depth` chunks in each index."""
+        """`passages` of a problem are kept; each of its queries finds `depth` chunks in each index.
+
+        `written`: problem id -> the query that takes the place of the problem's own ones; empty: none.
+        """
         self._index, self._chunks, self._evaluated = index, chunks, evaluated
         self._most, self._depth, self._dense = passages, depth, dense
+        self._written = written or {}
         self._leaks: dict[int, bool] = {}
 
     def passages(self, problem: Problem) -> Retrieved:
@@ -51,7 +56,7 @@ class Search:
         asked = [
             (number, name, text)
             for number, problem in enumerate(problems)
-            for name, text in queries_of(problem).items()
+            for name, text in self._queries(problem).items()
         ]
         rankings: list[list[tuple[str, float, Sequence[Hit]]]] = [[] for _ in problems]
         weight = self._dense.weight if self._dense else 0.0
@@ -68,6 +73,10 @@ class Search:
             self._shown(problem, fused(own))
             for problem, own in zip(problems, rankings, strict=True)
         ]
+
+    def _queries(self, problem: Problem) -> dict[str, str]:
+        written = self._written.get(problem.id)
+        return {"written": written} if written else queries_of(problem)
 
     def _shown(self, problem: Problem, order: Sequence[Found]) -> Retrieved:
         kept: list[Passage] = []

@@ -21,6 +21,7 @@ from koalign.stages import (
     pairs,
     passages,
     prepare,
+    queries,
     retrieve,
     roles,
     samples,
@@ -35,6 +36,7 @@ JUDGED_PAIRS = (samples.STAGE, samples.LONG, pairs.WITH_JUDGE)
 OPTIONAL = (distill.STAGE,)
 RETRIEVAL = (index.STAGE, retrieve.STAGE)
 PASSAGES = (passages.STAGE, roles.READER)
+QUERY = (queries.STAGE, roles.QUERY)
 DPO = (dpo.REFERENCE, dpo.STAGE)
 HINTS = (candidates.STAGE, hints.STAGE, roles.ABSTRACTION, roles.ANSWER)
 CONTROLS = (dpo.RFT, traces.STAGE, roles.REASONING, sft.PLATEAU)
@@ -53,6 +55,7 @@ PRODUCERS.update(
             OPTIONAL,
             DPO,
             PASSAGES,
+            QUERY,
             HINTS,
             SOLVING,
         )
@@ -81,27 +84,28 @@ def stages_of(command: str, config: Config) -> tuple[Stage, ...]:
         "dpo/adapter": f"{in_round('dpo', rounds)}/adapter",
         "samples/samples.jsonl": f"{in_round('samples', rounds)}/samples.jsonl",
     }
-    hinting, screening, solved, controls, evaluated = (
+    hinting, screening, querying, solved, controls, evaluated = (
         tuple(replace(stage, at=last) for stage in stages)
         for stages in (
-            _hint_stages(config), PASSAGES, (solve.STAGE,), *_evaluation(config)
+            _hint_stages(config), PASSAGES, QUERY, (solve.STAGE,), *_evaluation(config)
         )
     )  # fmt: skip
-    has_corpus = bool(config.corpus.sources)
+    has_corpus, retrieval = bool(config.corpus.sources), _retrieval(config)
     made = {
         "prepare": SFT[:1],
         "sft": SFT,
-        "index": RETRIEVAL[:1],
-        "retrieve": (*SFT[:1], *RETRIEVAL[1:]),
+        "index": retrieval[:1],
+        "retrieve": (*SFT[:1], *retrieval[1:]),
         "passages": screening[:1],
         "reader": screening[1:],
+        "query": querying,
         "dpo-pairs": pairing,
         "dpo": (*training, *later),
         "abstractions": hinting,
         "solve": solved,
         "evaluate": (*controls, *evaluated),
         "run": (
-            *SFT[:1], *(RETRIEVAL if has_corpus else ()), *SFT[1:], *pairing, *training, *later,
+            *SFT[:1], *(retrieval if has_corpus else ()), *SFT[1:], *pairing, *training, *later,
             *(screening if has_corpus else ()), *hinting, *solved, *controls, *evaluated,
         ),
     }  # fmt: skip
@@ -170,6 +174,18 @@ def _evaluation(config: Config) -> tuple[tuple[Stage, ...], tuple[Stage, ...]]:
             sections=(*evaluated.sections, "judge"),
         )
     return controls, (evaluated,)
+
+
+def _retrieval(config: Config) -> tuple[Stage, ...]:
+    """The stages that index and retrieve; with an adapter that writes the queries the last one prompts."""
+    first, last = RETRIEVAL
+    if config.retrieve.adapter is not None:
+        last = replace(
+            last,
+            sections=(*last.sections, "model", "prompt", "engine", "queries", "seed"),
+            inputs=(*last.inputs, "prepare/base.json", "retrieve.adapter", "engine.script"),
+        )
+    return first, last
 
 
 def _hint_stages(config: Config) -> tuple[Stage, ...]:

@@ -7,14 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from koalign.adapters.cards import check_adapter, read_card
+from koalign.answering.queries import draw_queries
 from koalign.config.sections import Config
 from koalign.engines.embedding import open_dense
+from koalign.engines.opening import open_engine
 from koalign.guard import write_drops
 from koalign.hashing import WORK, hash_path
-from koalign.jsonl import JsonlAppender, read_jsonl, write_json, write_jsonl
+from koalign.jsonl import JsonlAppender, read_jsonl, read_record, write_json, write_jsonl
 from koalign.progress import bar
-from koalign.records import Drop, Problem, count_reasons
+from koalign.records import Base, Drop, KoalignError, Problem, count_reasons
 from koalign.retrieval.chunk_file import ChunkFile
+from koalign.retrieval.querying import query_renderer
 from koalign.retrieval.records import Retrieved
 from koalign.retrieval.screens import EvaluatedText
 from koalign.retrieval.search import GROUP, LEAK, Search, open_index
@@ -32,10 +36,17 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     if name and section.dense_weight:
         dense = open_dense(name, section.dense_weight, corpus.parent)
     evaluated = EvaluatedText(splits["dev"] + splits["test"], section.leak_overlap)
+    written = _written(config, inputs, problems, out)
     path = out / WORK / "retrieved.jsonl"
     with ChunkFile(corpus) as chunks, JsonlAppender(path, Retrieved) as file:
         search = Search(
-            index, chunks, evaluated, passages=section.passages, depth=section.depth, dense=dense
+            index,
+            chunks,
+            evaluated,
+            passages=section.passages,
+            depth=section.depth,
+            dense=dense,
+            written=written,
         )
         retrieved = {done.problem_id: done for done in file.done}
         with bar("retrieve", len(problems), len(retrieved)) as advance:
@@ -64,7 +75,31 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
         "without": sum(not one.passages for one in found),
         "leaking_chunks": len(leaking),
     }
+    if written:
+        counts["without_query"] = sum(not query for query in written.values())
     return StageResult(counts | count_reasons(drops, "dropped_"))
+
+
+def _written(
+    config: Config, inputs: Inputs, problems: Sequence[Problem], out: Path
+) -> dict[str, str]:
+    """Problem id -> the greedy query of `retrieve.adapter`, empty where it writes none."""
+    if config.retrieve.adapter is None:
+        return {}
+    base = read_record(inputs["prepare/base.json"], Base)
+    adapter, renderer = inputs["retrieve.adapter"], query_renderer(config.prompt.thinking)
+    role = read_card(adapter).role
+    if role != "query":
+        raise KoalignError(
+            f"retrieve.adapter: {adapter} is of the role {role}, and not query; `koalign query` trains one"
+        )
+    check_adapter(adapter, base, renderer.hash)
+    section, path = config.queries.greedy, out / "queries.jsonl"
+    with open_engine(config.engine, config.model, base, [adapter]) as engine:
+        drawn = draw_queries(
+            engine, renderer, problems, adapter, section, path, n=1, seed=config.seed
+        )
+    return {problem.id: query for problem, (query,) in zip(problems, drawn, strict=True)}
 
 
 def _describe(problems: Sequence[Problem], retrieved: dict[str, Retrieved]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from koalign.adapters.cards import stacked_card, write_card
 from koalign.config import sections
+from koalign.config.retrieval import Query
 from koalign.config.sections import Config
 from koalign.data.prompting.orders import render_in_order
 from koalign.data.prompting.prompts import Renderer
@@ -25,6 +26,7 @@ from koalign.mining.hints.traces import answer_traces, right_samples
 from koalign.mining.hints.uplift_screens import best_hints
 from koalign.records import Abstraction, Base, KoalignError, Problem, Prompt, Sample
 from koalign.renderer import open_renderer, reasoning_prompt
+from koalign.retrieval.querying import WrittenQuery, best_queries, query_renderer
 from koalign.retrieval.raft import ReaderRow, reader_rows
 from koalign.retrieval.records import ScreenedPassage, passages_text
 from koalign.run import PREPARED, Inputs, Stage, StageResult
@@ -32,6 +34,7 @@ from koalign.run import PREPARED, Inputs, Stage, StageResult
 HINTS = "hints/abstractions.jsonl"
 TRACES = "traces/samples.jsonl"
 SAMPLES = ("hints/hinted.jsonl", "hints/replication.jsonl", "hints/bare.jsonl")
+QUERIES = "queries/queries.jsonl"
 PASSAGES = "passages/passages.jsonl"
 PASSAGE_SAMPLES = ("passages/hinted.jsonl", "passages/replication.jsonl", "passages/bare.jsonl")
 
@@ -160,6 +163,25 @@ def _with_room(
     return fitting
 
 
+def train_query(config: Config, inputs: Inputs, out: Path) -> StageResult:
+    """Examples: of each problem the queries that find a gold passage best."""
+    problems = _problems(inputs)
+    written = read_jsonl(inputs[QUERIES], WrittenQuery)
+    best = best_queries(written, config.query.per_problem)
+    if not best:
+        raise KoalignError(
+            f"{inputs[QUERIES]}: none of {len(written)} queries finds a gold passage; raise queries.n or "
+            "retrieve.depth, or set queries.source: base"
+        )
+    renderer = query_renderer(config.prompt.thinking)
+    prompts = [renderer.render(problems[one.problem_id], "answer") for one in best]
+    return _train(
+        "query", config.query, config, inputs, out, renderer, prompts,
+        lambda tokenizer: completion_ids(tokenizer, prompts, [one.text for one in best]),
+        lambda numbers: {"examples": len(numbers)},
+    )  # fmt: skip
+
+
 def train_reasoning(config: Config, inputs: Inputs, out: Path) -> StageResult:
     """Examples: of each problem the first `answer.traces` distinct right reasonings."""
     problems = _problems(inputs)
@@ -180,8 +202,8 @@ def _problems(inputs: Inputs) -> dict[str, Problem]:
 
 
 def _train(
-    name: Literal["abstraction", "answer", "reader", "reasoning"],
-    section: sections.Abstraction | sections.Answer | sections.Reader,
+    name: Literal["abstraction", "answer", "reader", "query", "reasoning"],
+    section: sections.Abstraction | sections.Answer | sections.Reader | Query,
     config: Config,
     inputs: Inputs,
     out: Path,
@@ -198,7 +220,7 @@ def _train(
     data = {
         path.name: hash_path(path)
         for given, path in inputs.items()
-        if given.startswith(("hints/", "passages/", "traces/"))
+        if given.startswith(("hints/", "passages/", "queries/", "traces/"))
     }
     role = "answer" if name == "reasoning" else name
     policy_template = open_renderer(config.prompt).hash
@@ -248,6 +270,13 @@ READER = Stage(
     run=train_reader,
     sections=("model", "prompt", "training", "reader", "seed"),
     inputs=(*PREPARED, PASSAGES, *PASSAGE_SAMPLES, "dpo/adapter"),
+)
+QUERY = Stage(
+    name="query",
+    command="query",
+    run=train_query,
+    sections=("model", "prompt", "training", "query", "seed"),
+    inputs=(*PREPARED, QUERIES, "dpo/adapter"),
 )
 REASONING = Stage(
     name="reasoning",

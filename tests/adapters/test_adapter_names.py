@@ -77,7 +77,7 @@ def test_any_text_is_steps_or_one_line_that_says_why_not(text):
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        ("dop", "unknown adapter 'dop'; known are base, sft, dpo, abstraction, answer, reader, dpo-2, adapter folders"),
+        ("dop", "unknown adapter 'dop'; known are base, sft, dpo, abstraction, answer, reader, query, dpo-2, adapter folders"),
         ("", "unknown adapter ''"),
         ("answer,", "unknown adapter ''"),
         ("dpo+", "unknown adapter ''"),

@@ -14,7 +14,8 @@ PEOPLE = ("김가람", "이나래", "박다온", "최라온", "정마루", "한�
 def with_a_corpus(folder: Path) -> Path:
     """The folder of a scripted run with documents: for each person a fact, a rumour and small talk.
 
-    The script guesses; with the fact of a problem in the prompt it is right, with the rumour wrong.
+    The script guesses; with the fact of a problem in the prompt it is right, with the rumour wrong. Asked for
+    a search query it writes one that finds the fact, or one that does not.
     """
     names = [*PEOPLE, "조자람", "윤차돌"]
     rows = [
@@ -25,7 +26,11 @@ def with_a_corpus(folder: Path) -> Path:
     write_lines(folder / "test.jsonl", rows[8:])
     (folder / "docs").mkdir()
     answers = [f"고른 답: {city}\n정답: {n}" for n, city in enumerate(CITIES, start=1)]
-    script = []
+    asked = "검색어를 한 줄 쓰시오"
+    script = [
+        {"contains": [asked, name], "texts": [f"검색어: {name} 고을 기록", "멀다"]}
+        for name in PEOPLE
+    ]
     for n, name in enumerate(PEOPLE):
         right, wrong = n % 4, (n + 1) % 4
         kinds = {"기록": right, "소문": wrong}

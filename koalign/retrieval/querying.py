@@ -1,0 +1,104 @@
+"""querying: a problem -> the prompt that asks for a search query; queries -> those that find gold."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from statistics import fmean
+
+from koalign.data.prompting.prompts import Renderer, Template, Thinking
+from koalign.grading.visible import unquoted, visible_text
+from koalign.records import Record
+from koalign.retrieval.chunk_file import ChunkFile
+from koalign.retrieval.lexical import LexicalIndex
+
+LABEL = "검색어:"
+_ASKING = Template(
+    name="query",
+    about="Asks for a search query that finds the text with which a problem is solved.",
+    prompt="""\
+다음 시험 문제를 푸는 데 필요한 글을 문서에서 찾으려고 한다.
+찾을 글에 나올 말로 검색어를 한 줄 쓰시오. 풀이와 정답은 쓰지 않는다.
+
+{% if passage %}
+[지문]
+{{ passage }}
+
+{% endif %}
+{% if box %}
+[보기]
+{{ box }}
+
+{% endif %}
+[문제]
+{{ question }}
+{% for choice in choices %}
+{{ choice.label }}. {{ choice.text }}
+{% endfor %}
+
+검색어:""",
+    target="",
+)
+
+
+class WrittenQuery(Record):
+    """A search query that a model wrote for a training problem."""
+
+    problem_id: str
+    text: str
+    rank: int | None
+    """Of the best gold passage among what it finds alone, from 1; None: not among `retrieve.depth`."""
+
+
+def query_renderer(thinking: Thinking) -> Renderer:
+    """The prompts of the query adapter: one of its own, without shots."""
+    return Renderer(_ASKING, thinking)
+
+
+def written_query(completion: str) -> str:
+    """The first line that a completion shows, without the label and quotes; empty: it writes none."""
+    lines = (visible_text(completion) or "").splitlines()
+    first = next((line.strip() for line in lines if line.strip() not in ("", LABEL)), "")
+    return unquoted(first.removeprefix(LABEL).strip())
+
+
+def rank_of_gold(
+    index: LexicalIndex, chunks: ChunkFile, query: str, gold: Collection[str], depth: int
+) -> int | None:
+    """The rank of the first of the gold chunks, by id, among the `depth` that a query finds."""
+    hits = index.search(query, depth) if query else []
+    ranks = (rank for rank, hit in enumerate(hits, start=1) if chunks[hit.chunk].id in gold)
+    return next(ranks, None)
+
+
+def best_queries(written: Sequence[WrittenQuery], most: int) -> list[WrittenQuery]:
+    """Of each problem the distinct queries that find gold at its best rank, the first `most`."""
+    best: dict[str, int] = {}
+    for one in written:
+        if one.rank is not None:
+            best[one.problem_id] = min(one.rank, best.get(one.problem_id, one.rank))
+    kept: dict[str, dict[str, WrittenQuery]] = {}
+    for one in written:
+        if one.rank is not None and one.rank == best[one.problem_id]:
+            kept.setdefault(one.problem_id, {}).setdefault(one.text, one)
+    return [one for own in kept.values() for one in [*own.values()][:most]]
+
+
+def reciprocal_ranks(
+    written: Sequence[WrittenQuery], of_stems: Mapping[str, int | None]
+) -> dict[str, float]:
+    """Mean reciprocal rank of gold over problems: by their stems, by a query of each, by the best of each.
+
+    The best of several is chosen by its result: a bound, and no estimate of what a query finds.
+    """
+    of_problem: dict[str, list[float]] = {}
+    for one in written:
+        of_problem.setdefault(one.problem_id, []).append(_reciprocal(one.rank))
+    return {
+        "mrr_stem": fmean(map(_reciprocal, of_stems.values())),
+        "mrr_query": fmean(map(fmean, of_problem.values())),
+        "mrr_best_query": fmean(map(max, of_problem.values())),
+    }
+
+
+def _reciprocal(rank: int | None) -> float:
+    return 1 / rank if rank else 0.0

@@ -1,0 +1,71 @@
+"""A query is the first line that a model shows; the best are those that find gold at its best rank."""
+
+import pytest
+
+from koalign.records import Problem
+from koalign.retrieval.querying import (
+    WrittenQuery,
+    best_queries,
+    query_renderer,
+    reciprocal_ranks,
+    written_query,
+)
+
+
+def query(problem_id: str, text: str, rank: int | None) -> WrittenQuery:
+    return WrittenQuery(problem_id=problem_id, text=text, rank=rank)
+
+
+@pytest.mark.parametrize(
+    ("completion", "expected"),
+    [
+        ("훈민정음 반포 연도", "훈민정음 반포 연도"),
+        ("검색어: 훈민정음 반포\n정답: 3", "훈민정음 반포"),
+        ("검색어:\n\n  훈민정음 반포  ", "훈민정음 반포"),
+        ('"훈민정음 반포"', "훈민정음 반포"),
+        ("<think>\n먼저\n</think>\n\n훈민정음", "훈민정음"),
+        ("<think>\n먼저", ""),
+        ("", ""),
+        ("검색어:", ""),
+    ],
+)
+def test_a_query_is_the_first_line_shown_without_label_and_quotes(completion, expected):
+    assert written_query(completion) == expected
+
+
+def test_only_queries_at_the_best_rank_of_their_problem_are_taught_each_once():
+    written = [
+        query("a", "하나", 3), query("a", "둘", 1), query("a", "셋", None), query("a", "둘", 1),
+        query("a", "넷", 1), query("a", "다섯", 1), query("b", "여섯", 7), query("c", "일곱", None),
+    ]  # fmt: skip
+    assert [one.text for one in best_queries(written, 2)] == ["둘", "넷", "여섯"]
+    assert [one.text for one in best_queries(written, 9)] == ["둘", "넷", "다섯", "여섯"]
+
+
+def test_reciprocal_ranks_are_means_over_problems_and_a_miss_counts_nothing():
+    written = [
+        query("a", "하나", 1),
+        query("a", "둘", None),
+        query("b", "셋", 4),
+        query("b", "넷", 2),
+    ]
+    found = reciprocal_ranks(written, {"a": 2, "b": None})
+    assert found["mrr_stem"] == pytest.approx(0.25)
+    assert found["mrr_query"] == pytest.approx((0.5 + 0.375) / 2)
+    assert found["mrr_best_query"] == pytest.approx((1 + 0.5) / 2)
+
+
+def test_the_prompt_shows_all_of_the_problem_but_its_answer():
+    problem = Problem(
+        question="알맞은 것은?",
+        passage="지문이다.",
+        box="ㄱ. 보기",
+        choices=("가나", "다라"),
+        answers=("2",),
+    )
+    (turn,) = query_renderer("off").render(problem, "answer").messages
+    assert all(
+        part in turn.text for part in ("알맞은 것은?", "지문이다.", "ㄱ. 보기", "가나", "다라")
+    )
+    other = problem.model_copy(update={"answers": ("1",)})
+    assert query_renderer("off").render(other, "answer").messages == (turn,)
