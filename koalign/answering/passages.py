@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Self
 
@@ -35,7 +36,7 @@ class PassageFinder:
         self._own = {problem.id for split in splits.values() for problem in split}
         held_out = {p.id: p for p in (*splits["dev"], *splits["test"], *asked)}
         self._evaluated = [*held_out.values()]
-        self._open = ExitStack()
+        self._open, self._lock = ExitStack(), Lock()
 
     def passages(self, problem: Problem) -> tuple[Passage, ...]:
         """Best first; none where nothing was found.
@@ -43,14 +44,21 @@ class PassageFinder:
         Raises KoalignError where the run has not retrieved, or for another problem has no index, and for an
         index of another analyser; and for another problem where an adapter wrote the queries.
         """
-        if problem.id in self._own:
-            return tuple(self._frozen.get(problem.id, ())[: self._most])
-        if self._section.adapter is not None:
-            raise KoalignError(
-                f"solve.passages: problem {problem.name} is not of the run, and retrieve.adapter writes "
-                "queries for those alone; prepare it with them, or retrieve without the adapter"
-            )
-        return self._search.passages(problem).passages
+        with self._lock:  # a server asks from several threads
+            if problem.id in self._own:
+                return tuple(self._frozen.get(problem.id, ())[: self._most])
+            if self._section.adapter is not None:
+                raise KoalignError(
+                    f"solve.passages: problem {problem.name} is not of the run, and retrieve.adapter "
+                    "writes queries for those alone; prepare it with them, or retrieve without the adapter"
+                )
+            return self._search.passages(problem).passages
+
+    def open(self) -> Self:
+        """Read what any problem may need, so that nothing is missing when one is asked."""
+        with self._lock:
+            assert self._search and self._frozen is not None
+        return self
 
     @cached_property
     def _frozen(self) -> dict[str, list[Passage]]:
@@ -93,7 +101,7 @@ class PassageFinder:
         self._open.close()
 
 
-def refuse_hints_and_passages(section: Solve, steps: Sequence[Path | None]) -> None:
+def refuse_hints_and_passages(section: Solve, steps: Sequence[object]) -> None:
     """Raises KoalignError where two steps, of which the first writes hints, are to show passages."""
     if section.passages and len(steps) != 1:
         raise KoalignError(

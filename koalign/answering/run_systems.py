@@ -37,6 +37,7 @@ from koalign.parts import PartDrawn, shard_of
 from koalign.provenance import measured
 from koalign.records import Base, Problem
 from koalign.renderer import open_renderer, reasoning_prompt
+from koalign.retrieval.records import Passage
 from koalign.run import Inputs
 
 TEST = "prepare/test.jsonl"
@@ -95,7 +96,7 @@ class RunSystems:
         problems, controls = self._problems, self._config.controls
         by_id = ById(inputs[ATTEMPTS], Attempt)
         attempts = [by_id[problem.id] for problem in problems]
-        solving, policy = self._system(*SOLVE), self._adapters["dpo"]
+        solving = self._system(*SOLVE)
         solved = read_manifest(inputs["solve/answers.jsonl"].parent)
         assert solved is not None  # an input of a stage is whole
         cost = {"seconds": solved.seconds, "peak_memory_mb": solved.peak_memory_mb}
@@ -108,30 +109,8 @@ class RunSystems:
             self._config.seed,
         )
         work = self._out / "solving"
-        task = solver, problems, attempts
-        bare = self._vote(
-            "votes_written",
-            self._system("dpo"),
-            lambda: votes_at_equal_written(*task, policy, work / "bare_samples.jsonl"),
-        )
-        with measured() as cost:
-            mismatched = self._drawn(
-                lambda: under_mismatched(*task, work / "mismatched_samples.jsonl")
-            )
+        drawn = self._controls(solver, attempts, solving)
         if controls != "off":
-            path = work / "votes_total_samples.jsonl"
-            if bare is not None:
-                self._vote(
-                    "votes_total",
-                    self._system("dpo"),
-                    lambda: votes_at_equal_total(*task, bare, policy, path),
-                )
-            if mismatched and any(hint.answers for attempt in mismatched for hint in attempt.hints):
-                # Where no other hint was to be had the problem's own attempt makes no difference.
-                filled = [
-                    m if answers_of(m) else a for m, a in zip(mismatched, attempts, strict=True)
-                ]
-                self._write("mismatched", solving, _votes(self._direct, filled), self._direct, cost)
             own = own_hints(attempts)
             hinted = {"base_hinted": "base"} | (
                 {"policy_hinted": "dpo"} if controls == "all" else {}
@@ -159,11 +138,83 @@ class RunSystems:
                 self._reasoning,
             )
         self.refuse_unfinished()
-        assert bare is not None and mismatched is not None  # else refused
+        assert drawn is not None  # else refused
         right, alone = (
             [p.correct for p in self.predictions[name]] for name in ("dpo", "answer_alone")
         )
-        return solving_report(problems, attempts, Controls(bare, mismatched), right, alone)
+        return solving_report(problems, attempts, replace(drawn, total=()), right, alone)
+
+    def read(
+        self, name: str, adapter: str, passages: Mapping[str, Sequence[Passage]]
+    ) -> SolvingReport | None:
+        """What an adapter answers with passages, half of the budget without, and its controls.
+
+        `passages`: problem id -> those shown. Rows and files begin with `name`. None for a part.
+        """
+        problems, system = self._problems, self._system(adapter)
+        section = self._config.solve
+        if not section.hints:  # all of the budget is bare: half of it, as --budget shares it out
+            half = section.budget // 2
+            section = section.model_copy(update={"hints": section.budget - half, "bare": half})
+        solver = Solver(
+            self._engine,
+            section,
+            self._direct.renderer,
+            system.steps,
+            self._config.seed,
+            passages,
+        )
+        path = self._out / "solving" / f"{name}_attempts.jsonl"
+        attempts = self._vote(
+            name,
+            system,
+            lambda: [one for batch in solver.attempts(problems, path) for one in batch],
+        )
+        drawn = self._controls(solver, attempts, system, name) if attempts is not None else None
+        if self.is_part or attempts is None or drawn is None:
+            return None
+        both = () if adapter == "dpo" else ("dpo", f"{adapter}_alone")
+        right, alone = [[p.correct for p in self.predictions[side]] for side in both] or ([], [])
+        return solving_report(problems, attempts, drawn, right, alone, "passages")
+
+    def _controls(
+        self, solver: Solver, attempts: Sequence[Attempt], system: System, of: str = ""
+    ) -> Controls | None:
+        """More votes of the policy, and the attempts under other hints; none where parts are not whole.
+
+        Rows and files begin with `of`. Votes of one policy are drawn once, whatever they stand beside.
+        """
+        task, policy = (solver, self._problems, attempts), self._adapters["dpo"]
+        work = self._out / "solving"
+        row, beside = (f"{of}_", "passages_") if of else ("", "")
+        bare = self._vote(
+            f"{row}votes_written",
+            self._system("dpo"),
+            lambda: votes_at_equal_written(*task, policy, work / f"{beside}bare_samples.jsonl"),
+        )
+        with measured() as cost:
+            mismatched = self._drawn(
+                lambda: under_mismatched(*task, work / f"{row}mismatched_samples.jsonl")
+            )
+        total: Sequence[Attempt] | None = None
+        if self._config.controls != "off":
+            path = work / f"{beside}votes_total_samples.jsonl"
+            if bare is not None:
+                total = self._vote(
+                    f"{row}votes_total",
+                    self._system("dpo"),
+                    lambda: votes_at_equal_total(*task, bare, policy, path),
+                )
+            if mismatched and any(hint.answers for attempt in mismatched for hint in attempt.hints):
+                # Where no other hint was to be had the problem's own attempt makes no difference.
+                filled = [
+                    m if answers_of(m) else a for m, a in zip(mismatched, attempts, strict=True)
+                ]
+                answers = _votes(self._direct, filled)
+                self._write(f"{row}mismatched", system, answers, self._direct, cost)
+        if bare is None or mismatched is None:
+            return None
+        return Controls(bare, mismatched, total or ())
 
     def _system(self, *names: str) -> System:
         """By the names of adapters, or `base`; of two the first generates a hint."""

@@ -242,15 +242,11 @@ def _passages(
     """Problem id -> what is shown with it, with `solve.passages`."""
     from koalign.answering.passages import PassageFinder
     from koalign.progress import bar
-    from koalign.run import outdated
-    from koalign.stages.pipeline import stages_of
+    from koalign.stages.pipeline import refuse_outdated_passages
 
     if not config.solve.passages:
         return {}
-    if other := outdated(stages_of("retrieve", config)[-1], config, run_dir):
-        raise KoalignError(
-            f"{run_dir / 'retrieve'} was made with {other}; or run `koalign retrieve --force`"
-        )
+    refuse_outdated_passages(config, run_dir)
     problems = {row.id: row for row in rows if isinstance(row, Problem)}
     found = {}
     with (

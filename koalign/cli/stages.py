@@ -126,13 +126,13 @@ def _warn_without_hints(config: Config) -> None:
 
 
 def _chosen_stages(command: str, config: Config, run_dir: Path) -> Sequence[Stage]:
-    """The stages of a command, those of an evaluation without pairs where the run has none."""
-    from koalign.stages.pipeline import stages_of, without_pairs
+    """The stages of a command; an evaluation is without pairs, or a reader, where the run has none."""
+    from koalign.stages.pipeline import has_no_gold, stages_of, without_pairs, without_reader
 
     stages = stages_of(command, config)
     if command == "evaluate" and _ends_with_sft(stages, config, run_dir):
         return without_pairs(stages)
-    return stages
+    return without_reader(stages) if command == "evaluate" and has_no_gold(run_dir) else stages
 
 
 def _ends_with_sft(stages: Sequence[Stage], config: Config, run_dir: Path) -> bool:
@@ -257,12 +257,14 @@ def _run_stages(command: str, config: Config, run_dir: Path, force: bool) -> Non
     if command in ("run", "evaluate"):
         from koalign.evaluation.solving.report import SolvingReport
         from koalign.reports.solving import print_report
+        from koalign.stages.evaluate import READING
 
         evaluated = run_dir / "evaluate"
         with well_formed(evaluated / "results.json"):
             print_results(read_json(evaluated / "results.json"))
-        solving = evaluated / "solving.json"
-        if solving.exists():
-            print_report(read_record(solving, SolvingReport))
+        for name in ("solving", *READING):
+            report = evaluated / f"{name}.json"
+            if report.exists():
+                print_report(read_record(report, SolvingReport), name)
         say(f"the run is in {run_dir}")
         name_board(run_dir)

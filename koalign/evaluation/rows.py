@@ -28,6 +28,14 @@ ROWS: dict[str, tuple[Kind, str | None]] = {
     "base_hinted": ("control", "solve"),
     "policy_hinted": ("control", "solve"),
     "reasoning": ("control", "solve"),
+    "passages": ("step", "dpo"),
+    "passages_votes_written": ("control", "passages"),
+    "passages_votes_total": ("control", "passages"),
+    "passages_mismatched": ("control", "passages"),
+    "reader": ("step", "passages"),
+    "reader_votes_written": ("control", "reader"),
+    "reader_votes_total": ("control", "reader"),
+    "reader_mismatched": ("control", "reader"),
 }
 """Row -> what it is, and the row that it is compared with: the step before, or the step that it controls.
 In the order of the table."""
@@ -103,11 +111,12 @@ def rows_of(predictions: Mapping[str, Sequence[Prediction]], *, concluded: bool)
 
 
 def rivals_of(step: str, names: Sequence[str]) -> list[str]:
-    """Of these rows those that a step must beat: the step before, the controls up to this step."""
-    steps = [name for name, (kind, _) in ROWS.items() if kind == "step"]
-    reached = steps[: steps.index(step) + 1]
-    controls = [name for name in names if ROWS[name][0] == "control" and ROWS[name][1] in reached]
+    """Of these rows those that a step must beat: the step before, the controls on the way to this step."""
     before = ROWS[step][1]
+    reached: list[str | None] = [step]
+    while reached[-1]:
+        reached.append(ROWS[reached[-1]][1])
+    controls = [name for name in names if ROWS[name][0] == "control" and ROWS[name][1] in reached]
     return [before, *controls] if before else []
 
 

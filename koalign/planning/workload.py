@@ -286,11 +286,28 @@ class _Chain:
                 draws += [self.draw(test, total, solve), self.draw(test, hinted, solve, hint=hint)]
             if config.controls == "all":
                 draws += [self.draw(test, hinted, solve, hint=hint), self.draw(test, votes, solve)]
+        if config.corpus.sources:
+            alone += 1
+            draws += self.reading()
         draws.append(self.draw(test * alone, 1, solve))
+        steps = 2 + config.has_hints + 2 * bool(config.corpus.sources)
         return Work(
             "evaluate",
             draws=tuple(draw for draw in draws if draw.prompts and draw.n),
-            calls=judge_calls(
-                config.judge, (2 + config.has_hints) * self.counts.long_test, self.counts
-            ),
+            calls=judge_calls(config.judge, steps * self.counts.long_test, self.counts),
         )
+
+    def reading(self) -> list[Draw]:
+        """The test split with passages, by the policy and by the reader, and the controls of both."""
+        config, solve, test = self.config, self.config.solve, self.counts.test
+        shown = config.reader.passages * self.passage_tokens
+        hinted = solve.hints * solve.answers or solve.budget - solve.budget // 2
+        bare = solve.budget - hinted
+        each = [self.draw(test, hinted, solve, hint=shown), self.draw(test, bare, solve)]
+        controls = [self.draw(test, hinted, solve, hint=shown)]
+        votes = solve.budget
+        if config.controls != "off":
+            read = self.prompt + shown + (bare > 0) * self.prompt
+            further = math.ceil((read - self.prompt) / self.answer)
+            votes += max(0, min(MOST_VOTES - votes, further))
+        return [*2 * (each + controls), self.draw(test, votes, solve)]

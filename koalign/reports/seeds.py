@@ -5,9 +5,9 @@ from __future__ import annotations
 from koalign.evaluation.seeds import SeedDifference, SeedReport, SeedRow
 from koalign.evaluation.stats.wording import hundredths, interval, points
 from koalign.naming import counted
+from koalign.reports.titles import ROW_TITLES
 from koalign.reports.views import (
     METRIC_TITLES,
-    ROW_TITLES,
     conclusion,
     print_lines,
     print_table,

@@ -21,10 +21,8 @@ from koalign.evaluation.solving.solutions import (
 from koalign.evaluation.stats.wording import in_words, interval, listed, p_value, percent, points
 from koalign.grading.grade import NotAsked
 from koalign.naming import counted
-from koalign.reports.views import (
-    print_lines,
-    print_table,
-)
+from koalign.reports.titles import ROW_TITLES
+from koalign.reports.views import print_lines, print_table
 
 HINT_TITLES: dict[Name, str] = {
     "bare_average": "bare, one answer",
@@ -53,13 +51,15 @@ HEAD = (
 )  # fmt: skip
 
 
-def print_report(report: SolvingReport) -> None:
-    """The ways to answer side by side, notes, and the verdict last."""
+def print_report(report: SolvingReport, of: str = "solving") -> None:
+    """The ways to answer side by side, notes, and the verdict last; `of`: the row of the answers."""
     rows = []
     for column in report.columns:
         row = _row(TITLES[report.shown][column.name], column)
         rows.append(row if column.attainable else [Text(cell, "dim") for cell in row])
-    print_table(HEAD, rows, counted(report.problems, "problem"))
+    problems = counted(report.problems, "problem")
+    title = problems if of == "solving" else f"{ROW_TITLES[of]}: {problems}"
+    print_table(HEAD, rows, title)
     print_lines(report.notes)
     print_lines([report.sentence], "bold")
 

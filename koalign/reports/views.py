@@ -34,23 +34,9 @@ from koalign.mining.pairs.importance import Importance
 from koalign.naming import counted
 from koalign.provenance import PACKAGES, cores
 from koalign.records import KoalignError, Problem
+from koalign.reports.titles import ROW_TITLES
 from koalign.text.visible import visible
 
-ROW_TITLES = {
-    "base": "base",
-    "sft": "sft",
-    "sft_plateau": "sft to its plateau",
-    "dpo": "dpo",
-    "rft": "rft: sft on chosen",
-    "solve": "solve",
-    "votes_written": "votes, equal written",
-    "votes_total": "votes, equal total",
-    "mismatched": "mismatched hints",
-    "base_hinted": "base with the hints",
-    "policy_hinted": "policy with the hints",
-    "reasoning": "own reasoning",
-}
-"""Rows of a run's results."""
 METRIC_TITLES: dict[Metric, str] = {
     "accuracy": "accuracy",
     "rouge_l": "ROUGE-L",

@@ -149,6 +149,7 @@ def make_app(service: Service, backend: Backend, token: str | None = None) -> Fa
             {
                 "model": ask.model.name,
                 **reply.solution.model_dump(mode="json", include=keys),
+                **_passages(reply),
                 "probabilities": probabilities,
                 "tokens": reply.tokens.model_dump(),
             },
@@ -241,7 +242,17 @@ def _of_solution(reply: Reply) -> dict[str, Any]:
         return {}
     keys = {"answer", "votes", "why"}
     hints = [hint.use for hint in reply.solution.hints]
-    return {**reply.solution.model_dump(mode="json", include=keys), "hints": hints}
+    solved = reply.solution.model_dump(mode="json", include=keys)
+    return {**solved, "hints": hints, **_passages(reply)}
+
+
+def _passages(reply: Reply) -> dict[str, Any]:
+    """The passages that were shown, with their sources; nothing for a model that is shown none."""
+    if not reply.passages:
+        return {}
+    keys = {"document", "title", "source", "licence", "text"}
+    chunks = [passage.chunk for passage in reply.passages]
+    return {"passages": [chunk.model_dump(mode="json", include=keys) for chunk in chunks]}
 
 
 def _add_errors(app: FastAPI) -> None:

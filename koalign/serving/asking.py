@@ -17,6 +17,7 @@ from koalign.evaluation.solving.solutions import Solution, solve_by_vote
 from koalign.evaluation.solving.voting import Spent, answers_of, spent
 from koalign.grading.grade import FinishReason
 from koalign.records import KoalignError, Message, Problem, Prompt, Sample, content_hash
+from koalign.retrieval.records import Passage
 from koalign.serving.errors import ApiError, too_long
 from koalign.serving.queue import Backend
 from koalign.serving.served import ServedModel, ServedRun
@@ -69,6 +70,8 @@ class Reply:
     """The hint in the prompt of the text."""
     solution: Solution | None = None
     """Of the models with hints or votes."""
+    passages: Sequence[Passage] = ()
+    """Those in the prompts, of the models that are shown some."""
 
 
 Part = Hint | str | Reply
@@ -90,6 +93,9 @@ class Asker:
         solver = self._solver(ask)
         try:
             if ask.problem and solves:
+                if solver.section.passages and self.run.finder:
+                    found = await asyncio.to_thread(self.run.finder.passages, ask.problem)
+                    solver = replace(solver, passages={ask.problem.id: found})
                 asked = await asyncio.to_thread(solver.first_requests, ask.problem)
             else:
                 asked = None, await asyncio.to_thread(self._request, ask)
@@ -147,9 +153,12 @@ class Asker:
             wanted = [replace(hinting, n=solver.hints)]
             own = ask.model.section.for_hints  # a request's max_tokens is for the answer
             (hints,) = await backend.generate(wanted, own, solver.seed)
-        hinted = await asyncio.to_thread(solver.with_hints, problem, hinting, bare, hints)
-        if [hint.use for hint in hinted.hints] == ["used"]:
-            yield Hint(hinted.hints[0].text)
+        if solver.passages:
+            hinted = await asyncio.to_thread(solver.with_passages, problem, bare)
+        else:
+            hinted = await asyncio.to_thread(solver.with_hints, problem, hinting, bare, hints)
+            if [hint.use for hint in hinted.hints] == ["used"]:
+                yield Hint(hinted.hints[0].text)
         requests = sorted(hinted.requests, key=lambda request: request.n)
         drawn: list[Sequence[Sample]] = []
         async for part in self._written(ask, solver, requests):
@@ -168,7 +177,10 @@ class Asker:
             for hint, answer in answers_of(attempt)
             if (hint, answer.text) == (solution.abstraction, solution.text)
         )
-        yield Reply(solution.text, finish, spent(attempt), solution.abstraction, solution)
+        shown = any(hint.answers for hint in attempt.hints)
+        passages = solver.passages.get(problem.id, ()) if shown else ()
+        hint = "" if passages else solution.abstraction  # a hint is what the model itself wrote
+        yield Reply(solution.text, finish, spent(attempt), hint, solution, passages)
 
     async def _complete(self, ask: Ask, solver: Solver, request: Request) -> AsyncIterator[Part]:
         async for part in self._written(ask, solver, [request]):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from koalign.adapters.cards import adapter_id, check_adapter, is_pruned, read_card
 from koalign.adapters.names import find_adapters, made_in, steps_of
+from koalign.answering.passages import PassageFinder, refuse_hints_and_passages
 from koalign.config.sections import Config, Solve
 from koalign.data.prompting.prompts import Purpose, Renderer
 from koalign.engines.opening import describe_base
@@ -15,6 +16,7 @@ from koalign.jsonl import read_record
 from koalign.manifests import output_of
 from koalign.records import Base, KoalignError, content_hash
 from koalign.renderer import open_renderer
+from koalign.stages.pipeline import refuse_outdated_passages
 from koalign.text.visible import say
 
 CHAIN, VOTE = "koalign", "koalign-vote"
@@ -49,6 +51,8 @@ class ServedRun:
     base: Base
     renderer: Renderer
     models: Mapping[str, ServedModel]
+    finder: PassageFinder | None = None
+    """Of the models with `solve.passages`."""
 
     @property
     def adapters(self) -> list[Path]:
@@ -85,7 +89,11 @@ def open_run(run_dir: Path, config: Config, names: str | None = None) -> ServedR
         raise KoalignError(
             f"{run_dir}: has no adapter to serve; run `koalign sft` first (or `koalign run`)"
         )
-    return ServedRun(run_dir, config, base, renderer, models)
+    finder = None
+    if config.solve.passages:
+        refuse_outdated_passages(config, run_dir)
+        finder = PassageFinder(config, run_dir).open()
+    return ServedRun(run_dir, config, base, renderer, models, finder)
 
 
 def _chain(
@@ -94,6 +102,7 @@ def _chain(
     """koalign and koalign-vote; none where the run ends before its role adapters and none are named."""
     made = made_in(run_dir)
     own = steps_of(config.solve.adapters)
+    refuse_hints_and_passages(config.solve, steps_of(names) if names else own)
     if names is None and set(own) <= {"abstraction", "answer"} and not set(own) <= set(made):
         return {}
     steps: list[Path] = []
@@ -112,8 +121,9 @@ def _chain(
 def _single(
     run_dir: Path, config: Config, base: Base, renderer: Renderer
 ) -> dict[str, ServedModel]:
-    """Each adapter of the run by its name."""
+    """Each adapter of the run by its name; of these the reader alone is shown passages."""
     greedy = config.solve.model_copy(update=GREEDY)
+    bare = greedy.model_copy(update={"passages": 0})
     models = {}
     for name in made_in(run_dir):
         folder = output_of(run_dir, f"{name}/adapter", "serve")
@@ -125,5 +135,6 @@ def _single(
             continue
         check_adapter(folder, base, renderer.hash)
         purpose: Purpose = "abstraction" if card.role == "abstraction" else "answer"
-        models[name] = ServedModel(name, (folder,), greedy, purpose)
+        section = greedy if card.role == "reader" else bare
+        models[name] = ServedModel(name, (folder,), section, purpose)
     return models

@@ -10,11 +10,13 @@ from koalign.answering.run_systems import ATTEMPTS, SOLVE, TEST, RunSystems
 from koalign.config.sections import Config, Solve
 from koalign.engines.opening import open_engine
 from koalign.evaluation.rows import Row, rows_of
+from koalign.evaluation.solving.report import SolvingReport
 from koalign.hashing import PLAN, hash_path
 from koalign.jsonl import read_jsonl, read_record, write_json
 from koalign.mining.distilling.teacher_calls import PAID, REPLIES
 from koalign.plans import Plan
 from koalign.records import Base, KoalignError, Problem
+from koalign.retrieval.records import Passage
 from koalign.run import PROMPTED, Inputs, Stage, StageResult
 
 ALONE = {
@@ -24,14 +26,18 @@ ALONE = {
     "dpo": "dpo",
     "rft": "rft",
     "answer_alone": "answer",
+    "reader_alone": "reader",
 }
-"""Systems that answer greedily and without a hint, and their adapters. `answer_alone` is no row of the
-results: it stands in solving.json."""
+"""Systems that answer greedily and without a hint, and their adapters. `answer_alone` and `reader_alone`
+are no rows of the results: they stand in solving.json and reader.json."""
+PASSAGES = "retrieve/passages.jsonl"
+READING = {"passages": "dpo", "reader": "reader"}
+"""Rows of answers with passages, and their adapters."""
 ADAPTERS = ("sft", "dpo", *SOLVE)
 
 
 def run(config: Config, inputs: Inputs, out: Path, *, has_judge: bool = False) -> StageResult:
-    """Every step alone; where the run solves with hints, also that and its controls."""
+    """Every step alone; where the run solves with hints, or has passages, also that and its controls."""
     problems = read_jsonl(inputs[TEST], Problem)
     refuse_unanswered(problems)
     base = read_record(inputs["prepare/base.json"], Base)
@@ -40,15 +46,20 @@ def run(config: Config, inputs: Inputs, out: Path, *, has_judge: bool = False) -
         for name, path in inputs.items()
         if name.endswith("/adapter")
     }
-    report = None
+    reports: dict[str, SolvingReport | None] = {}
     with open_engine(config.engine, config.model, base, [None, *adapters.values()]) as engine:
         evaluation = RunSystems(config, inputs, problems, base, adapters, engine, out)
         for name, adapter in ALONE.items():
             if adapter in (*adapters, "base"):
                 evaluation.answer_alone(name, adapter)
+        if PASSAGES in inputs:
+            passages = _passages(inputs, config.reader.passages)
+            for name, adapter in READING.items():
+                if adapter in adapters:
+                    reports[name] = evaluation.read(name, adapter, passages)
         if ATTEMPTS in inputs:
             _refuse_other_solutions(inputs, config.solve)
-            report = evaluation.solve(inputs)
+            reports["solving"] = evaluation.solve(inputs)
         evaluation.refuse_unfinished()
     if evaluation.is_part:
         return StageResult()  # the whole is written, and judged, once
@@ -59,12 +70,22 @@ def run(config: Config, inputs: Inputs, out: Path, *, has_judge: bool = False) -
         drawn = evaluation.predictions
         rows, judged = with_win_rates(rows, problems, drawn, config.judge, out / REPLIES)
         metrics["judge_cost"], counts = judged.cost, counts | judged.counts
-    if report:
-        write_json(out / "solving.json", report.model_dump(mode="json"))
+    for name, report in reports.items():
+        assert report is not None  # of a part alone
+        write_json(out / f"{name}.json", report.model_dump(mode="json"))
     hidden = None if has_judge else {"win_rate"}
     results = {name: row.model_dump(exclude=hidden) for name, row in rows.items()}
     write_json(out / "results.json", results)
     return StageResult(counts, metrics)
+
+
+def _passages(inputs: Inputs, most: int) -> dict[str, list[Passage]]:
+    """Problem id -> its first passages."""
+    passages: dict[str, list[Passage]] = {}
+    for passage in read_jsonl(inputs[PASSAGES], Passage):
+        if passage.rank <= most:
+            passages.setdefault(passage.problem_id, []).append(passage)
+    return passages
 
 
 def refuse_unanswered(problems: Sequence[Problem]) -> None:

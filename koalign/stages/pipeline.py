@@ -10,7 +10,8 @@ from pathlib import Path
 from koalign.config.sections import Config
 from koalign.hashing import MANIFEST, PLAN
 from koalign.manifests import PRODUCERS, ROUND, read_manifest
-from koalign.run import Stage, in_round
+from koalign.records import KoalignError
+from koalign.run import Stage, in_round, outdated
 from koalign.stages import (
     candidates,
     distill,
@@ -148,6 +149,21 @@ def makes_no_pairs(run_dir: Path, config: Config) -> bool:
     return 0 < counts.get("train", 0) == counts.get("long", 0) and not counts.get("rankings")
 
 
+def has_no_gold(run_dir: Path) -> bool:
+    """Whether passages were tried, and none of them is gold."""
+    tried = read_manifest(run_dir / passages.STAGE.name)
+    return tried is not None and not tried.counts.get("gold")
+
+
+def refuse_outdated_passages(config: Config, run_dir: Path) -> None:
+    """Raises KoalignError where the passages of a run are of other problems, chunks or settings."""
+    stage = stages_of("retrieve", config)[-1]
+    if other := outdated(stage, config, run_dir):
+        raise KoalignError(
+            f"{run_dir / stage.name} was made with {other}; or run `koalign retrieve --force`"
+        )
+
+
 def _maker(name: str) -> str:
     """The name of the stage, without its round, that an input comes from."""
     return name.partition("/")[0].partition(ROUND)[0]
@@ -167,6 +183,12 @@ def _evaluation(config: Config) -> tuple[tuple[Stage, ...], tuple[Stage, ...]]:
             controls += (sft.PLATEAU,)
     adapters = (f"{stage.name}/adapter" for stage in controls if stage is not traces.STAGE)
     evaluated = replace(evaluate.STAGE, inputs=(*evaluate.STAGE.inputs, *adapters))
+    if config.corpus.sources:
+        evaluated = replace(
+            evaluated,
+            inputs=(*evaluated.inputs, evaluate.PASSAGES, "reader/adapter"),
+            sections=(*evaluated.sections, "reader"),
+        )
     if config.has_judge:
         evaluated = replace(
             evaluated,
@@ -223,8 +245,7 @@ def _left_in(run_dir: Path, config: Config) -> tuple[Stage, ...]:
     stages = stages_of("run", config)
     if makes_no_pairs(run_dir, config):
         return without_pairs(stages)
-    tried = read_manifest(run_dir / passages.STAGE.name)
-    if tried and not tried.counts.get("gold"):
+    if has_no_gold(run_dir):
         stages = without_reader(stages)
     screened = read_manifest(run_dir / hints.STAGE.name)
     return without_hints(stages) if screened and not screened.counts["kept"] else stages

@@ -1,7 +1,8 @@
-"""withheld: what a run was made of -> the splits whose texts are not passed on."""
+"""withheld: what a run was made of -> the splits and the passages whose texts are not passed on."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,9 @@ from koalign.data.formats.sources import WITHHELD
 from koalign.hashing import PLAN
 from koalign.jsonl import read_json
 from koalign.records import KoalignError
+
+FREE = re.compile(r"\s*(cc[ -]?(0|by)|creative commons|public domain|kogl|공공누리)", re.IGNORECASE)
+"""How a licence begins that lets a text be passed on whole; all others, and unknown ones, do not."""
 
 
 def withheld_splits(run: Path) -> set[str]:
@@ -30,6 +34,18 @@ def withheld_splits(run: Path) -> set[str]:
         if said is False or (said is None and formats & WITHHELD):
             marked.add(source["split"])
     return marked | ({"dev"} if "train" in marked else set())
+
+
+def may_be_passed_on(licence: str) -> bool:
+    """Whether a text of a corpus may be, by the licence that its source names."""
+    return FREE.match(licence) is not None
+
+
+def withholds_passages(run: Path) -> bool:
+    """Whether a text of a run's corpus may not be passed on; so too where nothing says what it holds."""
+    sources = _read_object(run / "index" / "index.json").get("sources", ())
+    licences = [licence for source in sources for licence in source["licences"]]
+    return not licences or not all(map(may_be_passed_on, licences))
 
 
 def _read_object(path: Path) -> dict[str, Any]:

@@ -52,11 +52,21 @@ def test_one_row_that_is_not_beaten_makes_it_no_gain(rival):
 def test_a_step_must_beat_the_controls_of_the_steps_before_it_too():
     names = list(ROWS)
     controls = {name for name, (kind, _) in ROWS.items() if kind == "control"}
-    assert set(rivals_of("solve", names)) == {"dpo", *controls}
+    of_passages = {name for name in controls if name.startswith(("passages", "reader"))}
+    assert set(rivals_of("solve", names)) == {"dpo", *(controls - of_passages)}
     assert set(rivals_of("sft", names)) <= {"base", *controls} and "dpo" not in rivals_of(
         "sft", names
     )
     assert rivals_of("base", names) == []
+
+
+def test_the_reader_must_beat_the_policy_with_passages_and_hints_must_not():
+    names = list(ROWS)
+    reader, passages, solve = (set(rivals_of(n, names)) for n in ("reader", "passages", "solve"))
+    own = {"reader_votes_written", "reader_votes_total", "reader_mismatched"}
+    assert reader - own == (passages - {"dpo"}) | {"passages"} and own < reader
+    assert {"rft", "passages_votes_total", "passages_mismatched"} < passages
+    assert not {"solve", "votes_written"} & passages and "passages_mismatched" not in solve
 
 
 def test_without_controls_nothing_is_concluded():

@@ -25,6 +25,7 @@ def test_the_calls_to_a_judge_are_counted_with_their_cost_and_the_time_of_its_li
     unlimited = planned(config.model_copy(update={"judge": judge}), TWO_CORES, counts)
     seconds = {stage.stage: stage.seconds for stage in unlimited.stages}
     steps = sum(kind == "step" and bool(before) for kind, before in ROWS.values())
+    steps -= 2  # with passages, of which there is no corpus
     steps -= source == "none"
     # 100 problems of six samples are three comparisons each, and a comparison two calls
     calls = {"pairs": 600, "pairs-2": 600, "evaluate": 2 * steps * 30}

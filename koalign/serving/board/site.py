@@ -20,7 +20,7 @@ from koalign.serving.board.lines import Lines, Row, open_lines
 from koalign.serving.board.runs import Found, Root, Run
 from koalign.serving.board.words import told, translated
 from koalign.text.visible import visible
-from koalign.tracking.withheld import withheld_splits
+from koalign.tracking.withheld import withheld_splits, withholds_passages
 
 LANGUAGES = ("ko", "en")
 PAGE = 50
@@ -31,6 +31,8 @@ EXPORTED_PAGES = 20
 """Pages of one list that an export holds."""
 SOLVE_AT = "http://127.0.0.1:8000"
 """Where `koalign serve` listens if nothing is said."""
+READ_PASSAGES = ("passages", "reader")
+"""How the names of the systems begin that were shown passages."""
 FOREIGN = (jinja2.UndefinedError, KeyError, TypeError, ValueError, AttributeError)
 """What a page meets in files that another version of koalign, or somebody else, has written."""
 CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"
@@ -201,6 +203,10 @@ class View:
     def hides(self, run: Run, *splits: str) -> bool:
         """Whether this is an export, and a source of these splits may not be passed on."""
         return self.exporting and bool(withheld_splits(run.path) & {*splits})
+
+    def hides_passages(self, run: Run, system: str) -> bool:
+        """Whether this is an export of answers that read passages, and one may not be passed on."""
+        return self.exporting and system.startswith(READ_PASSAGES) and withholds_passages(run.path)
 
 
 def circled(number: object) -> str:

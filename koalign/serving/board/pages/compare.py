@@ -13,7 +13,7 @@ from koalign.evaluation.comparison import compare_evaluations
 from koalign.evaluation.results import Prediction
 from koalign.evaluation.stats.wording import p_value
 from koalign.records import KoalignError
-from koalign.reports.views import ROW_TITLES
+from koalign.reports.titles import ROW_TITLES
 from koalign.serving.board.charts import Chart
 from koalign.serving.board.pages.exam import UNREAD, problem_at, without_texts
 from koalign.serving.board.runs import Run
@@ -78,7 +78,12 @@ def compare(view: View) -> Reply:
     pager = view.pager(len(items))
     # An item of a benchmark comes without a word on its source.
     owner = systems[a].run or systems[b].run
-    hidden = view.exporting if owner is None else view.hides(owner, "test")
+    hidden = view.exporting
+    if owner is not None:
+        hidden = view.hides(owner, "test") or any(
+            system.run is not None and view.hides_passages(system.run, system.path.name)
+            for system in (systems[a], systems[b])
+        )
     shown = [
         _pair(view, owner, n, first.predictions[n], second.predictions[n], hidden)
         for n in items[pager.start : pager.stop]

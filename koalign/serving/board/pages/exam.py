@@ -52,9 +52,9 @@ def exam(view: View, slug: str) -> Reply:
         right = _with_outcome(lines, answers, only)
         mask = right if mask is None else mask & right
     pager, rows = view.picked(lines, mask)
-    hidden = view.hides(run, split)
+    hidden, quoting = view.hides(run, split), view.hides_passages(run, of)
     paper = view.query.get("paper") == "1"
-    questions = [_question(n, row, answers, hidden) for n, row in rows]
+    questions = [_question(n, row, answers, hidden, quoting) for n, row in rows]
     tally = _tally(answers) if answers else {}
     context = {
         "run": run,
@@ -66,7 +66,7 @@ def exam(view: View, slug: str) -> Reply:
     }
     context |= {"groups": grouped(questions), "pager": pager, "only": only, "outcomes": OUTCOMES}
     context |= {"subjects": sorted(filter(None, subjects)), "subject": subject, "paper": paper}
-    return Reply("exam.html", {**context, "hidden": hidden, "tally": tally})
+    return Reply("exam.html", {**context, "hidden": hidden or quoting, "tally": tally})
 
 
 def predictions_of(run: Run, system: str) -> Path:
@@ -109,11 +109,16 @@ def prediction_for(answers: Lines, number: int, name: str) -> Row | None:
     return None
 
 
-def _question(number: int, row: Row, answers: Lines | None, hidden: bool) -> Question:
+def _question(
+    number: int, row: Row, answers: Lines | None, hidden: bool, quoting: bool
+) -> Question:
+    """`quoting`: the answer holds texts of passages that are left out."""
     found = prediction_for(answers, number, str(row.get("id"))) if answers else None
     verdict = outcome(found) if found else ""
     if hidden:
         row, found = without_texts(row), without_texts(found) if found else None
+    elif quoting and found:
+        found = found | {"text": "", "hint": ""}
     return Question(number + 1, row, found, verdict)
 
 

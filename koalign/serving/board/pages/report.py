@@ -10,11 +10,12 @@ from koalign.records import KoalignError
 from koalign.serving.board.pages.bias import bias
 from koalign.serving.board.pages.data import data, leaks
 from koalign.serving.board.pages.mining import hints, mistakes, pairs
+from koalign.serving.board.pages.passages import passages
 from koalign.serving.board.pages.results import results
 from koalign.serving.board.pages.start import run
 from koalign.serving.board.site import FOREIGN, STATIC, Reply, View
 
-SECTIONS = (run, results, bias, mistakes, data, leaks, pairs, hints)
+SECTIONS = (run, results, bias, mistakes, data, leaks, pairs, hints, passages)
 
 
 def report(view: View, slug: str) -> Reply:

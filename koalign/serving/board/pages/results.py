@@ -10,12 +10,14 @@ from koalign.evaluation.seeds import SeedReport
 from koalign.evaluation.stats.wording import p_value
 from koalign.jsonl import parse_record
 from koalign.records import KoalignError
-from koalign.reports.views import METRIC_TITLES, ROW_TITLES
+from koalign.reports.titles import ROW_TITLES
+from koalign.reports.views import METRIC_TITLES
 from koalign.serving.board.charts import Chart
 from koalign.serving.board.pages.solving import solving_parts
 from koalign.serving.board.runs import Run
 from koalign.serving.board.site import Reply, View, percents, share, signed
 from koalign.serving.board.states import read_object
+from koalign.stages.evaluate import READING
 
 
 def results(view: View, slug: str) -> Reply:
@@ -24,10 +26,14 @@ def results(view: View, slug: str) -> Reply:
     rows, problem = _rows(run)
     charts = [] if not rows else [_accuracies(view, rows), *_differences(view, rows)]
     solving = solving_parts(view, read_object(run.path / "evaluate" / "solving.json"))
+    readings = [
+        (name, solving_parts(view, read_object(run.path / "evaluate" / f"{name}.json")))
+        for name in READING
+    ]
     seeds = _seeds(run)
     context = {"run": run, "tab": "results", "rows": rows, "problem": problem, "charts": charts}
     context |= {"titles": ROW_TITLES, "verdicts": _verdicts(view, rows), "p_value": p_value}
-    context |= {"metric": _metric(view, rows), **solving}
+    context |= {"metric": _metric(view, rows), "readings": readings, **solving}
     context |= {"seeds": seeds, "seed_charts": _seed_charts(view, seeds) if seeds else []}
     return Reply("results.html", context)
 

@@ -10,6 +10,7 @@ from koalign.serving.board.pages.compare import compare
 from koalign.serving.board.pages.data import data, dropped, leaks
 from koalign.serving.board.pages.exam import exam
 from koalign.serving.board.pages.mining import hints, mistakes, pairs
+from koalign.serving.board.pages.passages import passages
 from koalign.serving.board.pages.report import report
 from koalign.serving.board.pages.results import results
 from koalign.serving.board.pages.start import run, runs
@@ -30,6 +31,7 @@ ROUTES: dict[str, Callable[..., Reply]] = {
     "run/{slug}/leaks": leaks,
     "run/{slug}/pairs": pairs,
     "run/{slug}/hints": hints,
+    "run/{slug}/passages": passages,
     "run/{slug}/mistakes": mistakes,
     "run/{slug}/bias": bias,
     "run/{slug}/report.html": report,
