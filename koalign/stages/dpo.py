@@ -199,7 +199,7 @@ STAGE = Stage(
     run=run,
     sections=("model", "prompt", "training", "probe", "dpo", "seed"),
     inputs=(*PREPARED, "prepare/dev.jsonl", PAIRS, LOGPS, "sft/adapter"),
-    version=4,
+    version=5,
 )
 RFT = Stage(
     name="rft",
@@ -207,4 +207,5 @@ RFT = Stage(
     run=run_rft,
     sections=STAGE.sections,
     inputs=(*PREPARED, "prepare/dev.jsonl", PAIRS, "sft/adapter"),
+    version=2,
 )

@@ -254,7 +254,7 @@ ABSTRACTION = Stage(
     run=train_abstraction,
     sections=("model", "prompt", "training", "abstraction", "seed"),
     inputs=(*PREPARED, HINTS, "dpo/adapter"),
-    version=3,
+    version=4,
 )
 ANSWER = Stage(
     name="answer",
@@ -262,7 +262,7 @@ ANSWER = Stage(
     run=train_answer,
     sections=("model", "prompt", "training", "answer", "seed"),
     inputs=(*PREPARED, HINTS, *SAMPLES, "dpo/adapter"),
-    version=4,
+    version=5,
 )
 READER = Stage(
     name="reader",
@@ -284,5 +284,5 @@ REASONING = Stage(
     run=train_reasoning,
     sections=ANSWER.sections,
     inputs=(*PREPARED, TRACES, "dpo/adapter"),
-    version=2,
+    version=3,
 )

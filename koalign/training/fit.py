@@ -88,13 +88,15 @@ def trl_settings(
         epochs = ROUNDS * warmed
     else:
         schedule, warmed, epochs = "cosine", section.epochs, section.epochs
+    steps = math.ceil(steps_of_epoch * warmed)
     return {
         "output_dir": str(work),
         "learning_rate": section.learning_rate,
         "num_train_epochs": epochs,
         "per_device_train_batch_size": per_step if grouped else section.batch_size,
         "gradient_accumulation_steps": 1 if grouped else section.gradient_accumulation_steps,
-        "warmup_steps": math.ceil(math.ceil(steps_of_epoch * warmed) * section.warmup_ratio),
+        # The first step of a warm-up has a rate of 0: a training of one step would train nothing.
+        "warmup_steps": min(math.ceil(steps * section.warmup_ratio), steps - 1),
         "lr_scheduler_type": schedule,
         "max_grad_norm": section.max_grad_norm,
         "weight_decay": 0.0,

@@ -144,3 +144,16 @@ def test_any_packed_bytes_are_read_or_refused(here, kind, changes, kept):
         read_source(str(path), "dev")
     except KoalignError as error:
         assert "\n" not in str(error)
+
+
+def test_a_parquet_file_with_any_byte_broken_is_read_or_refused(here):
+    """pyarrow itself ends Python at some of them, where the metadata of a column are asked for."""
+    path = here / "broken.parquet"
+    for place in range(len(KINDS["parquet"])):
+        data = bytearray(KINDS["parquet"])
+        data[place] = 87
+        path.write_bytes(data)
+        try:
+            read_source(str(path), "dev")
+        except KoalignError as error:
+            assert "\n" not in str(error)

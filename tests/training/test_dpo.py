@@ -117,6 +117,19 @@ def test_the_first_dpo_loss_is_that_of_equal_policies_and_the_margin_is_0(
     assert seen[-1]["rewards/margins"] > 0.01
 
 
+def test_the_only_step_of_a_training_moves_the_adapter(
+    tokenizer, pairs, reference, parent, tmp_path
+):
+    section = Dpo(epochs=1, batch_size=len(pairs), gradient_accumulation_steps=1)
+    policy = continued_policy(MODEL, parent)
+    trained = {name: p for name, p in policy.named_parameters() if p.requires_grad}
+    before = {name: p.detach().clone() for name, p in trained.items()}
+    trainer = dpo_trainer(policy, tokenizer, pairs, reference, section, TRAINING, tmp_path, seed=0)
+    fit(trainer, card("dpo", 8), lambda metrics, step: None)
+    assert trainer.state.global_step == 1
+    assert not any(torch.equal(p, before[name]) for name, p in trained.items())
+
+
 def test_smoothing_that_a_loss_would_ignore_is_refused():
     with pytest.raises(ValueError, match="label_smoothing is for loss robust"):
         Dpo(label_smoothing=0.1)

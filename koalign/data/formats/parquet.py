@@ -29,8 +29,8 @@ def read_parquet(name: str, data: Data) -> tuple[tuple[str, ...], Callable[[], I
     """Beside broken files: texts that are no UTF-8, and a date that Python does not know."""
     try:
         file = pyarrow.parquet.ParquetFile(opened(data))
-        groups = [file.metadata.row_group(n) for n in range(file.num_row_groups)]
-        chunks = [g.column(n).total_uncompressed_size for g in groups for n in range(g.num_columns)]
+        # Not of each column: pyarrow ends Python where a column's metadata are broken.
+        sizes = [file.metadata.row_group(n).total_byte_size for n in range(file.num_row_groups)]
         header = tuple(file.schema_arrow.names)
         if len({*header}) < len(header):
             raise ValueError("two columns have one name")
@@ -38,13 +38,13 @@ def read_parquet(name: str, data: Data) -> tuple[tuple[str, ...], Callable[[], I
         raise refused(error) from None
     if file.metadata.num_rows > MOST_ROWS:
         raise refused(f"{file.metadata.num_rows:,} rows, and {MOST_ROWS:,} are the most")
-    # A row may hold a whole chunk, and each row the same one.
-    size = max(1, min(1000, BATCH_BYTES // max([1, *chunks])))
+    # A row may hold a whole group, and each row the same one.
+    size = max(1, min(1000, BATCH_BYTES // max([1, *sizes])))
 
     def values() -> Iterator[Any]:
         left = most_unpacked(size_of(data))  # a value is stored once however many rows have it
         try:
-            if sum(chunks) > left:
+            if sum(sizes) > left:
                 raise ValueError(TOO_LARGE)
             for batch in file.iter_batches(batch_size=size, use_threads=False):
                 batch.validate(full=True)
