@@ -95,7 +95,7 @@ def test_another_base_tokenizer_or_template_is_refused_with_both(changed, templa
         ("{", "is not the JSON"),
         ("[]", "Input should be a valid dictionary"),
         ("{}", "name: Field required"),
-        ({"role": "boss"}, "role: Input should be 'policy', 'abstraction', 'answer', 'stack' or 'unknown'"),
+        ({"role": "boss"}, "role: Input should be 'policy', 'abstraction', 'answer', 'reader', 'query', 'stack' or 'unknown'"),
         ({"colour": "red"}, "colour: unknown key"),
         ({"rank": "many"}, "rank: Input should be a valid integer, unable to parse string as an integer, found 'many'"),
         ({"parents": [{"id": "x"}]}, "parents.0.name: Field required"),
