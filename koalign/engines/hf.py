@@ -126,6 +126,7 @@ class HfEngine(Engine):
         draws = [(request, index) for request in requests for index in request.indices]
         seeds = [sample_seed(seed, request, adapter, index) for request, index in draws]
         sampler = _SeededSampler(sampling, seeds)
+        heard = [request.heard for request, _ in draws]
         sequences = model.generate(
             input_ids=ids.repeat_interleave(n, dim=0),
             attention_mask=mask.repeat_interleave(n, dim=0),
@@ -139,7 +140,8 @@ class HfEngine(Engine):
             ),
             logits_processor=LogitsProcessorList([sampler]),
             stopping_criteria=StoppingCriteriaList([_StopTexts(self.tokenizer, stop, width)]),
-            streamer=_Listeners([request.heard for request, _ in draws]),
+            # Only where someone listens: each step would wait for its tokens to leave the GPU.
+            streamer=_Listeners(heard) if any(heard) else None,
         )
         logprobs = torch.stack(sampler.logprobs, dim=1).cpu()
         generated = sequences[:, width:]
