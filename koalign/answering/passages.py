@@ -57,7 +57,7 @@ class PassageFinder:
     def open(self) -> Self:
         """Read what any problem may need, so that nothing is missing when one is asked."""
         with self._lock:
-            assert self._search and self._frozen is not None
+            _ = self._frozen, self._search
         return self
 
     @cached_property

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from support.corpora import with_a_corpus
 from support.distilling import with_a_policy_that_reasons
+from support.judging import with_long_answers
 
 
 @pytest.fixture
@@ -17,3 +18,9 @@ def ready(scripted: Path) -> Path:
 def corpus(scripted: Path) -> Path:
     """As `scripted`, with documents that answer, mislead or do neither."""
     return with_a_corpus(scripted)
+
+
+@pytest.fixture
+def questions(scripted: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """As `scripted`, on questions with long answers, with a model that writes answers of four grades."""
+    return with_long_answers(scripted, monkeypatch)
