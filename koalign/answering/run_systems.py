@@ -155,7 +155,9 @@ class RunSystems:
         section = self._config.solve
         if not section.hints:  # all of the budget is bare: half of it, as --budget shares it out
             half = section.budget // 2
-            section = section.model_copy(update={"hints": section.budget - half, "bare": half})
+            section = section.model_copy(
+                update={"hints": section.budget - half, "answers": 1, "bare": half}
+            )
         solver = Solver(
             self._engine,
             section,

@@ -8,6 +8,7 @@ from support.command import RUN, koalign
 from support.documents import TEST, set_up_documents
 
 from koalign.evaluation.results import Prediction
+from koalign.evaluation.solving.voting import Attempt
 from koalign.jsonl import read_json, read_jsonl
 
 pytest.importorskip("tantivy")
@@ -47,6 +48,15 @@ def test_the_passages_shown_are_the_first_that_were_frozen(run):
     for line in read_jsonl(run / EVALUATED / "passages/predictions.jsonl", Prediction):
         assert len(line.votes) == 8
         assert line.hint.count("기록에 ") in (0, 3)
+
+
+def test_without_hints_half_of_the_budget_reads_passages_though_hints_would_have_two_answers(run):
+    solving = ("candidates.source=none", "solve.hints=0", "solve.answers=2", "controls=off")
+    settings = [part for setting in solving for part in ("-s", setting)]
+    koalign("evaluate", "--force", *settings, code=0)
+    attempts = read_jsonl(run / EVALUATED / "solving/passages_attempts.jsonl", Attempt)
+    read = [one for one in attempts if one.hints]
+    assert read and {(len(one.hints[0].answers), len(one.bare)) for one in read} == {(2, 2)}
 
 
 def test_evaluate_says_what_makes_the_passages_that_it_needs(run):
