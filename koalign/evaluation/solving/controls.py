@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, inf
 
@@ -66,30 +66,38 @@ def mismatched_hints(
 ) -> list[list[tuple[str, int]]]:
     """For each problem (hint of another problem, number of answers), as many as it has used hints.
 
-    The problems stand in a circle in random order. Each takes the hints of the next ones of other
-    clusters, never one that is also its own. Fewer where the circle holds no more.
+    Each takes the hints of its `lenders`, never one that is also its own. Fewer where they have no more.
     """
-    circle = sorted(range(len(problems)), key=lambda n: problems[n].id)
-    random.Random(seed).shuffle(circle)
-    clusters = clusters_of(problems)
     used = [[hint for hint in attempt.hints if hint.use == "used"] for attempt in attempts]
     mismatched: list[list[tuple[str, int]]] = [[] for _ in problems]
-    for place, number in enumerate(circle):
+    for number, others in lenders(problems, seed):
         own = {hint.text for hint in attempts[number].hints}
-        others = (
-            hint.text
-            for other in [*circle[place + 1 :], *circle[:place]]
-            if clusters[other] != clusters[number]
-            for hint in used[other]
-            if hint.text not in own
-        )
+        lent = (hint.text for other in others for hint in used[other] if hint.text not in own)
         taken: dict[str, int] = {}
         for hint in used[number]:
-            text = next((text for text in others if text not in taken), None)
+            text = next((text for text in lent if text not in taken), None)
             if text is not None:
                 taken[text] = len(hint.answers)
         mismatched[number] = list(taken.items())
     return mismatched
+
+
+def lenders(problems: Sequence[Problem], seed: int) -> Iterator[tuple[int, Iterator[int]]]:
+    """The number of each problem, with those of the problems of other clusters, whose hints it may take.
+
+    The problems stand in a circle in a random order, whatever that of their file; the next ones come first.
+    """
+    circle = sorted(range(len(problems)), key=lambda n: problems[n].id)
+    random.Random(seed).shuffle(circle)
+    clusters = clusters_of(problems)
+
+    def others(place: int) -> Iterator[int]:
+        own = clusters[circle[place]]
+        after = [*circle[place + 1 :], *circle[:place]]
+        return (other for other in after if clusters[other] != own)
+
+    for place, number in enumerate(circle):
+        yield number, others(place)
 
 
 def samples_at_equal_tokens(
