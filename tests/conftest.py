@@ -13,6 +13,7 @@ from unittest import mock
 import pytest
 from hypothesis import settings
 from support.command import koalign
+from support.documents import with_passages
 from support.project import set_up
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -135,6 +136,12 @@ def scripted_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = koalign("run", cwd=made)
     assert done.returncode == 0, done.stderr
     return made
+
+
+@pytest.fixture(scope="session")
+def retrieved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose run has a policy, an index and passages; its tests need tantivy."""
+    return with_passages(tmp_path_factory.mktemp("retrieved"))
 
 
 @pytest.fixture

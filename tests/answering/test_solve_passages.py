@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.command import RUN, koalign
-from support.documents import OTHERS, person, question, record, with_passages
+from support.documents import OTHERS, person, question, record
 from support.problems import write_lines
 
 from koalign.answering.solving import Solver
@@ -25,11 +25,6 @@ from koalign.retrieval.records import Chunk, Passage
 pytest.importorskip("tantivy")
 RENDERER = Renderer(load_template(DEFAULT))
 SHOW = ("-s", "solve.passages=1", "--adapters", "dpo")
-
-
-@pytest.fixture(scope="module")
-def retrieved(tmp_path_factory) -> Path:
-    return with_passages(tmp_path_factory.mktemp("retrieved"))
 
 
 @pytest.fixture

@@ -100,7 +100,7 @@ def test_rows_without_gold_that_cannot_be_filled_are_counted():
     assert missing == 20
 
 
-def test_equal_inputs_in_any_order_of_the_files_give_equal_rows():
+def test_samples_in_any_order_give_equal_rows():
     assert rows(screened(*VERDICTS)) == rows(
         screened(*VERDICTS), hinted=HINTED[::-1], bare=BARE[::-1]
     )

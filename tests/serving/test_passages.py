@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.command import RUN, koalign
-from support.documents import OTHERS, TEST, question, record, with_passages
+from support.documents import OTHERS, TEST, question, record
 from support.serving import served
 
 from koalign.config.files import load_config
@@ -14,11 +14,6 @@ from koalign.serving.served import open_run
 
 pytest.importorskip("tantivy")
 SHOW = ("solve.passages=2", "solve.adapters=dpo")
-
-
-@pytest.fixture(scope="module")
-def retrieved(tmp_path_factory) -> Path:
-    return with_passages(tmp_path_factory.mktemp("retrieved"))
 
 
 @pytest.fixture
