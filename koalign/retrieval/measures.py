@@ -106,7 +106,7 @@ def retrieval_figures(
         recall={
             cut: share_figure([float(0 < rank <= cut) for rank in ranks], clusters) for cut in CUTS
         },
-        mrr=figure(_reciprocal(ranks), clusters=clusters),
+        mrr=figure([*map(reciprocal, ranks)], clusters=clusters),
     )
 
 
@@ -139,10 +139,10 @@ def weigh(problems: Sequence[Problem], searched: Searched, weights: Sequence[flo
     ranks: dict[float, list[int]] = {}
     for weight in weights:
         own = list(zip(searched.ranks(weight), first, strict=True))
-        score[weight] = sum(_reciprocal([rank for rank, is_first in own if is_first]))
+        score[weight] = sum(reciprocal(rank) for rank, is_first in own if is_first)
         ranks[weight] = [rank for rank, is_first in own if not is_first]
     chosen = max(weights, key=lambda weight: score[weight])
-    pairs = zip(_reciprocal(ranks[chosen]), _reciprocal(ranks[0.0]), strict=True)
+    pairs = zip(map(reciprocal, ranks[chosen]), map(reciprocal, ranks[0.0]), strict=True)
     return Weighing(
         chosen=chosen,
         chosen_on=sum(first),
@@ -154,5 +154,6 @@ def weigh(problems: Sequence[Problem], searched: Searched, weights: Sequence[flo
     )
 
 
-def _reciprocal(ranks: Sequence[int]) -> list[float]:
-    return [1 / rank if rank else 0.0 for rank in ranks]
+def reciprocal(rank: int | None) -> float:
+    """1 / rank; 0 where nothing was found."""
+    return 1 / rank if rank else 0.0

@@ -10,6 +10,7 @@ from koalign.grading.visible import unquoted, visible_text
 from koalign.records import Record
 from koalign.retrieval.chunk_file import ChunkFile
 from koalign.retrieval.lexical import LexicalIndex
+from koalign.retrieval.measures import reciprocal
 
 LABEL = "검색어:"
 _ASKING = Template(
@@ -92,13 +93,9 @@ def reciprocal_ranks(
     """
     of_problem: dict[str, list[float]] = {}
     for one in written:
-        of_problem.setdefault(one.problem_id, []).append(_reciprocal(one.rank))
+        of_problem.setdefault(one.problem_id, []).append(reciprocal(one.rank))
     return {
-        "mrr_stem": fmean(map(_reciprocal, of_stems.values())),
+        "mrr_stem": fmean(map(reciprocal, of_stems.values())),
         "mrr_query": fmean(map(fmean, of_problem.values())),
         "mrr_best_query": fmean(map(max, of_problem.values())),
     }
-
-
-def _reciprocal(rank: int | None) -> float:
-    return 1 / rank if rank else 0.0

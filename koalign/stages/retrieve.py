@@ -10,6 +10,7 @@ from typing import Any
 from koalign.adapters.cards import check_adapter, read_card
 from koalign.answering.queries import draw_queries
 from koalign.config.sections import Config
+from koalign.data.preparing.preparation import SPLITS
 from koalign.engines.embedding import open_dense
 from koalign.engines.opening import open_engine
 from koalign.guard import write_drops
@@ -24,17 +25,13 @@ from koalign.retrieval.screens import EvaluatedText
 from koalign.retrieval.search import GROUP, LEAK, Search, open_index
 from koalign.run import Inputs, Stage, StageResult
 
-SPLITS = ("train", "dev", "test")
-
 
 def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     splits = {s: read_jsonl(inputs[f"prepare/{s}.jsonl"], Problem) for s in SPLITS}
     problems = [problem for split in SPLITS for problem in splits[split]]
     section, corpus = config.retrieve, inputs["index/chunks.jsonl"]
     index = open_index(inputs["index/lexical"], inputs["index/index.json"], hash_path(corpus))
-    name, dense = config.corpus.embedding, None
-    if name and section.dense_weight:
-        dense = open_dense(name, section.dense_weight, corpus.parent)
+    dense = open_dense(config, corpus.parent)
     evaluated = EvaluatedText(splits["dev"] + splits["test"], section.leak_overlap)
     written = _written(config, inputs, problems, out)
     path = out / WORK / "retrieved.jsonl"

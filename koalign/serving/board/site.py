@@ -19,6 +19,7 @@ from koalign.serving.board.charts import Charts
 from koalign.serving.board.lines import Lines, Row, open_lines
 from koalign.serving.board.runs import Found, Root, Run
 from koalign.serving.board.words import told, translated
+from koalign.stages.evaluate import READING
 from koalign.text.visible import visible
 from koalign.tracking.withheld import withheld_splits, withholds_passages
 
@@ -31,7 +32,7 @@ EXPORTED_PAGES = 20
 """Pages of one list that an export holds."""
 SOLVE_AT = "http://127.0.0.1:8000"
 """Where `koalign serve` listens if nothing is said."""
-READ_PASSAGES = ("passages", "reader")
+READ_PASSAGES = tuple(READING)
 """How the names of the systems begin that were shown passages."""
 FOREIGN = (jinja2.UndefinedError, KeyError, TypeError, ValueError, AttributeError)
 """What a page meets in files that another version of koalign, or somebody else, has written."""
