@@ -40,9 +40,15 @@ def benchmark_retrieval(
     source = parse_source(data)
     model = _model(config.corpus.embedding) if config.corpus.embedding else None
     reading = read_source(resolve_path(source.path), split, needs_answers=False, **source.options)
-    problems = [problem for problem in reading.problems if problem.passage][:limit]
-    if not problems:
+    asked = [problem for problem in reading.problems if problem.passage]
+    if not asked:
         raise KoalignError(f"{source.path}: no problem has a passage that could be looked for")
+    if left := reading.rows - len(asked):
+        say(
+            f"{source.path}: {left:,} of {reading.rows:,} rows ask nothing about a passage",
+            err=True,
+        )
+    problems = asked[:limit]
     section = config.corpus
     searched = search_passages(problems, section.characters, section.overlap, model)
     setting = {"characters": section.characters, "overlap": section.overlap}

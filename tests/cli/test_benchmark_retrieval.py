@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.command import koalign
+from support.problems import write_lines
 
 from koalign.jsonl import read_json
 from koalign.records import KoalignError, Problem, content_hash
@@ -46,6 +47,16 @@ def test_recall_and_mrr_of_known_passages_are_printed_and_written(squad):
         "R@1": 1.0, "R@20": 1.0, "MRR": 1.0
     }  # fmt: skip
     assert results["R@1"]["low"] < 0.7  # three questions prove little
+
+
+def test_rows_that_ask_nothing_about_a_passage_are_counted(folder):
+    rows = [
+        reading(*both).model_dump() for both in zip(QUESTIONS, [*PASSAGES[:2], ""], strict=True)
+    ]
+    write_lines(folder / "mixed.jsonl", [row | {"answers": ["가"]} for row in rows])
+    done = koalign("benchmark", "retrieval", "--data", "mixed.jsonl", code=0)
+    assert "mixed.jsonl: 1 of 3 rows ask nothing about a passage" in done.stderr
+    assert "2 questions on 2 passages" in " ".join(done.stdout.split())
 
 
 def test_the_rank_of_a_passage_is_that_of_its_best_chunk():
