@@ -75,6 +75,18 @@ def test_without_another_problems_passages_nothing_is_claimed():
     assert any("no control" in note for note in found.notes)
 
 
+def test_without_votes_at_equal_total_tokens_nothing_is_claimed_and_a_note_says_what_to_set():
+    problems = [problem(n) for n in range(N)]
+    attempts = [with_chunks(attempt(p, [True, True], [False]), p.id) for p in problems]
+    bare = [attempt(p, [], [False]) for p in problems]
+    lent = [under_hints(one, [("남의 문단", 50, [said(False)] * 2)]) for one in attempts]
+    found = solving_report(problems, attempts, Controls(bare, lent), shown="passages")
+    assert [rival.is_beaten for rival in found.rivals] == [True, True]
+    assert found.verdict == "not decided"
+    assert any("set controls to cheap" in note for note in found.notes)
+    assert not any("set controls" in note for note in report(GAIN, *[NONE] * 4).notes)
+
+
 def test_right_with_or_without_is_no_lucky_sample_but_the_better_of_two_votes():
     shown, bare = [True] * 20 + [False] * 40, [False] * 20 + [True] * 20 + [False] * 20
     found = report(shown, bare, NONE, NONE, NONE)

@@ -192,6 +192,10 @@ def _notes_on_passages(columns: Mapping[Name, Column], regression: Regression | 
             f"equal total tokens: {total.samples:,.0f} answers of the policy alone{most}; "
             f"{total.generated + total.prompt:,.1f} tokens, against {vote.generated + vote.prompt:,.1f}"
         )
+    else:
+        notes.append(
+            "no control at equal total tokens, so that no gain is claimed: set controls to cheap or all"
+        )
     notes.append(
         f"right with or without passages, {columns['oracle'].accuracy:.1%}, is not attainable: one must "
         "know when to show them"
