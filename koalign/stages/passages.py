@@ -25,7 +25,9 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     train = read_jsonl(inputs["prepare/train.jsonl"], Problem)
     verifiable = {problem.id: problem for problem in train if renderer.can_verify(problem)}
     tried: dict[str, Passage] = {}
+    found = set()
     for passage in read_jsonl(inputs["retrieve/passages.jsonl"], Passage):
+        found.add(passage.problem_id)
         if passage.problem_id in verifiable and passage.rank <= section.per_problem:
             tried.setdefault(passage.hint.id, passage)  # a text that stands twice in the corpus
     tried = dict(list(tried.items())[: section.limit])
@@ -84,6 +86,9 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     write_jsonl(out / "passages.jsonl", screened)
     write_json(out / "report.json", report)
     sizes = {"problems": len(problems), "passages": len(tried), **report["verdicts"]}
+    # Those that no rule verifies, and those beyond the limit.
+    if left := len(found & {p.id for p in train} - {p.id for p in problems}):
+        sizes["not_asked"] = left
     return StageResult(sizes | count_reasons(dropped, "dropped_"))
 
 

@@ -8,8 +8,9 @@ from support.command import RUN, koalign
 from support.corpora import PEOPLE
 
 from koalign.jsonl import read_json, read_jsonl
+from koalign.records import Problem
 from koalign.reports.passages import conclusion
-from koalign.retrieval.records import ScreenedPassage
+from koalign.retrieval.records import Passage, ScreenedPassage
 
 pytest.importorskip("tantivy")
 
@@ -35,7 +36,6 @@ def test_exactly_the_passage_that_answers_is_gold_and_the_planted_one_poison(cor
 
 
 def read_question(folder: Path, problem_id: str) -> str:
-    from koalign.records import Problem
 
     train = read_jsonl(folder / RUN / "prepare/train.jsonl", Problem)
     return next(one.question for one in train if one.id == problem_id)
@@ -70,3 +70,13 @@ def test_passages_are_screened_in_parts_as_without(corpus):
         passes += 1
         assert passes < 6
     assert passes > 1 and {path.name: path.read_bytes() for path in made.glob("*.jsonl")} == whole
+
+
+def test_problems_with_passages_that_are_not_asked_are_counted(corpus):
+    for command in ("sft", "dpo-pairs", "dpo", "index", "retrieve"):
+        koalign(command, code=0)
+    done = koalign("passages", "-s", "passages.limit=1", code=0)
+    train = {problem.id for problem in read_jsonl(RUN / "prepare" / "train.jsonl", Problem)}
+    found = {p.problem_id for p in read_jsonl(RUN / "retrieve" / "passages.jsonl", Passage)}
+    assert "problems 1, passages 1" in done.stdout
+    assert f"not_asked {len(found & train) - 1}" in done.stdout
