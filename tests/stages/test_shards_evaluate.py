@@ -2,12 +2,14 @@
 
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from support.command import RUN, koalign
+from support.judging import judging
 from support.kills import content, lines_in
-from support.problems import problem, write_lines
+from support.problems import LONG_ANSWERS, problem, write_lines
 from support.project import set_up
 
 EVALUATED = RUN / "evaluate"
@@ -61,6 +63,44 @@ def test_an_evaluation_in_parts_is_merged_to_the_files_of_one_without(solved):
         assert passes < 5
     assert evaluation() == whole and not PARTS.exists()
     assert koalign("evaluate", code=0).stdout.count("nothing to do") == 2
+
+
+def test_the_merge_alone_asks_the_judge_and_each_call_is_made_once(questions):
+    rows = [
+        {**row, "question": row["question"].replace("역할은 무엇인가", "기한은 언제인가")}
+        for row in LONG_ANSWERS
+    ]
+    write_lines(questions / "test.jsonl", rows)
+    broken = 10**9
+
+    def fault(body, before):
+        return "status:401" if len(server.arrivals) > broken else None
+
+    with judging(fault=fault) as (server, settings):
+
+        def asked() -> Counter:
+            return Counter(json.dumps(arrival.body) for arrival in server.arrivals[before:])
+
+        settings = (*settings, "-s", "judge.concurrency=1", "-s", "controls=off")
+        for command in ("sft", "dpo-pairs", "dpo"):
+            koalign(command, *settings, code=0)
+        before = len(server.arrivals)
+        koalign("evaluate", *settings, code=0)
+        whole, calls = evaluation()["results.json"], asked()
+        assert b'"judge": "judge-1-0613"' in whole and calls.total() == len(calls) == 80
+        shutil.rmtree(EVALUATED)
+        before = len(server.arrivals)
+        assert "not yet whole: 2/2" in shard(1, 2, "evaluate", *settings) and not asked()
+        broken = before + 7
+        failed = koalign("evaluate", *settings, "--shard", "2/2", code=2).stderr
+        assert "7 of 80 calls are answered" in failed and asked().total() == 8
+        broken = 10**9
+        assert "all parts are drawn and merged" in shard(1, 2, "evaluate", *settings)
+        assert asked() == calls + Counter([json.dumps(server.arrivals[before + 7].body)])
+        assert evaluation()["results.json"] == whole
+        shard(2, 2, "evaluate", *settings)
+        koalign("evaluate", *settings, code=0)
+        assert asked().total() == 81
 
 
 def test_parts_that_are_missing_or_of_another_total_are_refused_and_one_drawn_again_adds_nothing(
