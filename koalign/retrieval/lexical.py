@@ -1,4 +1,4 @@
-"""lexical: chunks -> an index of the pairs of letters in them (tantivy), and the best chunks for a query.
+"""lexical: chunks -> an index of their character bigrams (tantivy), and the best chunks for a query.
 
 BM25 over character bigrams of the folded text. Blanks count as letters: a bigram across one holds the order
 of words. No morphological analyser takes part, so none has to be installed, or to agree with another.
@@ -32,11 +32,11 @@ class Hit:
     chunk: int
     """Its number in the order of indexing, from 0."""
     score: float
-    """BM25."""
+    """BM25; of a dense index the cosine."""
 
 
 def bigrams(text: str) -> list[str]:
-    """The pairs of letters of a text, folded: what the index holds of it, and what a query looks for."""
+    """The character bigrams of the folded text: what the index holds of it, and what a query looks for."""
     return ["".join(pair) for pair in pairwise(fold(text))]
 
 

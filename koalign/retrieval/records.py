@@ -57,7 +57,8 @@ class Passage(Record):
     rank: int
     """From 1, among those kept for the problem."""
     score: float
-    """Sum of 1 / (60 + rank) over the queries that found it; comparable within a problem alone."""
+    """Sum of weight / (60 + rank) over the queries and indexes that found it; comparable within a problem
+    alone."""
     query: str
     """The query that ranked it best: stem, choice 1, …, box; or written, by an adapter."""
     chunk_id: str

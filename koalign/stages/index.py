@@ -1,4 +1,4 @@
-"""index: documents -> chunks of whole sentences, and indexes of them, by letters and by meaning."""
+"""index: documents -> chunks of whole sentences, and a lexical and a dense index of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dense retrieval in a run: passages by meaning, the same bytes after a kill, and indexes that do not fit."""
+"""Dense retrieval in a run: its passages, the same bytes after a kill, and indexes that do not fit."""
 
 import json
 from pathlib import Path
