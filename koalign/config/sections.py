@@ -92,7 +92,7 @@ class Passages(Screening):
     """What the passages of `retrieve` do to the policy's answers to training problems."""
 
     per_problem: int = Field(default=3, ge=1)
-    """The first so many passages of a problem are tried."""
+    """The first so many passages of a problem are tried; at most `retrieve.passages`."""
     z: float = Field(default=1.0, ge=0)
     """Standard errors up or down from which a passage is sampled again. One useless one in three is."""
 
@@ -150,7 +150,8 @@ class Reader(Optimization):
     traces: int = Field(default=2, ge=1)
     """Verified own answers used for each gold passage, and at most so many bare ones of a problem."""
     passages: int = Field(default=3, ge=1)
-    """Most passages in a prompt: a gold one and distractors, or distractors alone."""
+    """Most passages in a prompt: a gold one and distractors, or distractors alone. At most
+    `passages.per_problem`, since rows are made of passages that were tried."""
     gold_share: float = Field(default=0.8, gt=0, le=1)
     """Share of the rows that show a gold passage. The others show distractors and carry a right bare
     answer, so that the adapter learns to do without."""
@@ -282,12 +283,18 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
-    def _shown_passages_are_kept(self) -> Config:
-        if self.solve.passages > self.retrieve.passages:
-            raise ValueError(
-                f"solve.passages is {self.solve.passages}, and `koalign retrieve` keeps "
-                f"{self.retrieve.passages} of each problem; raise retrieve.passages"
-            )
+    def _passages_are_not_more_than_were_made(self) -> Config:
+        kept = "`koalign retrieve` keeps", self.retrieve.passages, "retrieve.passages"
+        tried = "`koalign passages` tries", self.passages.per_problem, "passages.per_problem"
+        for key, asked, (makes, made, by) in (
+            ("solve.passages", self.solve.passages, kept),
+            ("passages.per_problem", self.passages.per_problem, kept),
+            ("reader.passages", self.reader.passages, tried),
+        ):
+            if asked > made:
+                raise ValueError(
+                    f"{key} is {asked}, and {makes} {made} of each problem; raise {by}, or lower {key}"
+                )
         return self
 
     @model_validator(mode="after")

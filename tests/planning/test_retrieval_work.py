@@ -31,7 +31,7 @@ def test_samples_grow_with_the_passages_tried_and_their_prompts_with_the_chunks(
         work = work_of(load_config([], [CORPUS, *settings]), COUNTS)
         return next(w for w in work if w.stage == "passages").draws[1]
 
-    one, three = hinted("passages.per_problem=1"), hinted()
+    one, three = hinted("passages.per_problem=1", "reader.passages=1"), hinted()
     assert three.prompts == pytest.approx(3 * one.prompts)
     assert hinted("corpus.characters=900").prompt_tokens - three.prompt_tokens == pytest.approx(300)
     assert hinted("passages.limit=10").prompts == 10
