@@ -9,7 +9,8 @@ from koalign.evaluation.stats.wording import hundredths, in_words, points
 from koalign.reports.views import print_lines, print_table, with_interval
 
 HEAD = (
-    "subject", "problems", "bare, %", "first passage, points", "at most, points", "gold, %", "poison, %",
+    "subject", "problems", "bare, %", "first passage, points", "chosen passage, points", "gold, %",
+    "poison, %",
 )  # fmt: skip
 
 
@@ -23,7 +24,7 @@ def print_passages(report: Mapping[str, Any]) -> None:
             *(
                 with_interval(own[key]["value"], own[key]["low"], own[key]["high"], show)
                 for key, show in (
-                    ("first_gain", points), ("most_gain", points),
+                    ("first_gain", points), ("chosen_gain", points),
                     ("gold", hundredths), ("poison", hundredths),
                 )
             ),
@@ -47,7 +48,7 @@ def conclusion(all_: Mapping[str, Any]) -> str:
 
     No gain is claimed for it: the longer prompt has no control at equal tokens here.
     """
-    first, most = all_["first_gain"], all_["most_gain"]
+    first, chosen = all_["first_gain"], all_["chosen_gain"]
     if first["low"] is not None and first["low"] > 0:
         return (
             "the first passage helps this policy with training problems; more votes for the same tokens, "
@@ -57,6 +58,6 @@ def conclusion(all_: Mapping[str, Any]) -> str:
         said = "the first passage harms this policy"
     else:
         said = "no gain of the first passage is proven"
-    if most["value"] > 0:
-        return f"{said}; choosing among passages could gain {points(most['value'])} points at most"
-    return f"{said}, and no passage that was tried is gold"
+    if chosen["low"] is not None and chosen["low"] > 0:
+        return f"{said}; choosing among passages could gain {points(chosen['value'])} points"
+    return f"{said}, and none of choosing among passages"

@@ -99,6 +99,6 @@ STAGE = Stage(
     sections=("model", "prompt", "engine", "passages", "seed"),
     inputs=(*PREPARED, "retrieve/passages.jsonl", "dpo/adapter", "engine.script"),
     looks_at=HELD_OUT,
-    version=2,
+    version=3,
     draws=True,
 )

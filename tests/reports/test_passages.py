@@ -6,22 +6,22 @@ from koalign.reports.passages import conclusion
 
 
 def figures(
-    low: float | None, high: float | None, most: float
+    low: float | None, high: float | None, chosen: float | None
 ) -> dict[str, dict[str, float | None]]:
     return {
         "first_gain": {"value": 0.1, "low": low, "high": high},
-        "most_gain": {"value": most, "low": 0.0, "high": most},
+        "chosen_gain": {"value": 0.3, "low": chosen, "high": 0.4},
     }
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "most", "said"),
+    ("low", "high", "chosen", "said"),
     [
-        (0.02, 0.2, 0.3, "the first passage helps this policy with training problems; more votes"),
-        (-0.2, -0.02, 0.3, "the first passage harms this policy; choosing among passages could gain +30.0"),
-        (-0.1, 0.1, 0.0, "no gain of the first passage is proven, and no passage that was tried is gold"),
-        (None, None, 0.0, "no gain of the first passage is proven, and no passage that was tried is gold"),
+        (0.02, 0.2, 0.1, "the first passage helps this policy with training problems; more votes"),
+        (-0.2, -0.02, 0.1, "the first passage harms this policy; choosing among passages could gain +30.0 points"),
+        (-0.1, 0.1, -0.1, "no gain of the first passage is proven, and none of choosing among passages"),
+        (None, None, None, "no gain of the first passage is proven, and none of choosing among passages"),
     ],
 )  # fmt: skip
-def test_the_conclusion_follows_from_the_interval_of_the_first_passage(low, high, most, said):
-    assert conclusion(figures(low, high, most)).startswith(said)
+def test_the_conclusion_follows_from_the_interval_of_the_first_passage(low, high, chosen, said):
+    assert conclusion(figures(low, high, chosen)).startswith(said)

@@ -47,20 +47,54 @@ def test_a_passage_is_sampled_again_when_it_moves_answers_either_way():
     assert not is_moved(counts(16, 8), 1)
 
 
+def sampled(draw: random.Random, bare: float, hinted: float) -> dict[str, Count]:
+    """What `koalign passages` counts of a passage under which `hinted` of the answers are right."""
+
+    def right(n: int, share: float) -> int:
+        return sum(draw.random() < share for _ in range(n))
+
+    first = counts(right(32, bare), right(16, hinted))
+    if not is_moved(first, 1):
+        return first
+    again = counts(0, 0, right(64, bare), right(64, hinted))
+    return first | {name: own for name, own in again.items() if "replication" in name}
+
+
+def reported(*groups: tuple[str, int, int, float], seed: int) -> dict[str, dict]:
+    """The figures of simulated subjects: (name, problems, passages of each, right answers with one).
+
+    Of answers without any 40 % are right.
+    """
+    draw = random.Random(seed)
+    problems, rows = [], []
+    for subject, many, passages, share in groups:
+        for _ in range(many):
+            problems.append(problem(len(problems), subject))
+            rows += [(problems[-1], n + 1, sampled(draw, 0.4, share)) for n in range(passages)]
+    found = verdicts([own for *_, own in rows], 0.1)
+    judged = [screened(p, n, v, own) for (p, n, own), v in zip(rows, found, strict=True)]
+    return describe_uplift(problems, judged)["subjects"]
+
+
 def test_useless_passages_are_rarely_gold_or_poison():
     draw = random.Random(0)
-
-    def sampled() -> dict[str, Count]:
-        def right(n: int) -> int:
-            return sum(draw.random() < 0.4 for _ in range(n))
-
-        first = counts(right(32), right(16))
-        again = counts(0, 0, right(64), right(64)) if is_moved(first, 1) else {}
-        return first | {name: own for name, own in again.items() if "replication" in name}
-
-    found = verdicts([sampled() for _ in range(600)], 0.1)
+    found = verdicts([sampled(draw, 0.4, 0.4) for _ in range(600)], 0.1)
     assert found.count("gold") + found.count("poison") <= 3
     assert found.count("distractor") > 350
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_choosing_among_useless_passages_gains_nothing_beside_a_subject_of_useful_ones(seed):
+    own = reported(("유용", 100, 4, 0.9), ("무용", 100, 4, 0.4), seed=seed)
+    gain = own["무용"]["chosen_gain"]
+    assert gain["low"] < 0 < gain["high"] and abs(gain["value"]) < 0.025
+    assert own["유용"]["chosen_gain"]["value"] == pytest.approx(0.5, abs=0.03)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_choosing_among_passages_that_are_all_alike_gains_what_one_of_them_does(seed):
+    gain = reported(("하나", 100, 8, 0.6), seed=seed)["하나"]["chosen_gain"]
+    assert gain["value"] == pytest.approx(0.2, abs=0.03)
 
 
 def test_the_report_says_per_subject_what_passages_do():
@@ -81,5 +115,5 @@ def test_the_report_says_per_subject_what_passages_do():
     assert own["법"]["poison"]["value"] == 0.5
     assert own["역사"]["bare"] == 0.25
     assert own["역사"]["first_gain"]["value"] == pytest.approx((14 / 16 - 0.25 + 0) / 2)
-    assert own["역사"]["most_gain"]["value"] == pytest.approx((48 - 16) / 64 / 2)
-    assert own["법"]["most_gain"]["value"] == 0
+    assert own["역사"]["chosen_gain"]["value"] == pytest.approx((48 - 16) / 64 / 2)
+    assert own["법"]["chosen_gain"]["value"] == pytest.approx((33 - 32) / 64 / 2, abs=1e-4)
