@@ -57,7 +57,7 @@ for _command, _help in {
     _function = OWN_OPTIONS.get(_command) or stage_command(_command)
     app.command(_command, help=_help, rich_help_panel=CHAIN)(_function)
 for _command, _help in {
-    "index": "Cut documents into passages and index them (corpus.sources).",
+    "index": "Cut documents into chunks and index them (corpus.sources).",
     "retrieve": "Find passages for every problem of the run, and freeze them in a file.",
     "passages": "Sample the policy with passages and without: gold, distractor or poison.",
     "query": "Train the query adapter: it writes a search query that finds gold passages.",
