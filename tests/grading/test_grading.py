@@ -5,8 +5,8 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import ending_vectors, phrasing_vectors, statement_vectors
 from support import grading_vectors as vectors
-from support import phrasing_vectors, statement_vectors
 from support.grading_vectors import (
     ESSAY,
     FIVE,
@@ -39,7 +39,8 @@ def test_an_answer_is_read_as_it_is_stated_and_none_where_none_is(problem, text,
 
 
 @pytest.mark.parametrize(
-    ("problem", "text", "answer"), [*statement_vectors.VECTORS, *phrasing_vectors.VECTORS]
+    ("problem", "text", "answer"),
+    [*statement_vectors.VECTORS, *ending_vectors.VECTORS, *phrasing_vectors.VECTORS],
 )
 def test_a_commitment_is_read_and_a_hedge_is_not(problem, text, answer):
     verdict = grade(problem, text)
