@@ -51,6 +51,8 @@ def show(
         say_json({**summary, "seeds": seeds})
         return
     print_run(summary)
+    if summary["results"]:
+        _print_passages_by_subject(run / "evaluate")
     for number, folder in enumerate(folders[1:], start=2):
         done = [read_manifest(folder / name) is not None for name in names_in(folder, config)]
         say(f"seed {number} of {len(folders)}: {sum(done)} of {len(done)} stages in {folder}")
@@ -58,6 +60,19 @@ def show(
         print_seeds(report)
     elif len(folders) > 1:
         say("no results over these seeds yet; `koalign run` makes them")
+
+
+def _print_passages_by_subject(evaluated: Path) -> None:
+    from koalign.evaluation.solving.report import SolvingReport
+    from koalign.jsonl import read_record
+    from koalign.reports.solving import subjects_in_words
+    from koalign.reports.titles import ROW_TITLES
+    from koalign.stages.evaluate import READING
+
+    for name in READING:
+        path = evaluated / f"{name}.json"
+        if path.exists() and (subjects := subjects_in_words(read_record(path, SolvingReport))):
+            say(f"{ROW_TITLES[name]}, by subject: {subjects}")
 
 
 def _config_or_none(files: list[Path] | None, settings: list[str] | None) -> Config | None:

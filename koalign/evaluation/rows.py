@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import Literal
 
 from koalign.evaluation.results import Prediction
-from koalign.evaluation.solving.report import SIGNIFICANT
+from koalign.evaluation.solving.rivals import SIGNIFICANT
 from koalign.evaluation.stats.intervals import macro_f1, paired_difference, share_figure
 from koalign.records import Record
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from rich.cells import cell_len, chop_cells
 
@@ -22,6 +23,7 @@ FLIPS = 3
 LONGEST = 60
 """Cells of an answer that are shown."""
 NO_SUBJECT = "(none)"
+T = TypeVar("T")
 SUBJECT_HEAD = ("subject", "items", "points", "won", "lost", "p", "Holm")
 
 
@@ -107,11 +109,17 @@ def _range(part: Row | Comparison | Subject, show: Callable[[float], str]) -> st
 
 
 def _print_subjects(pair: Comparison) -> None:
-    half, shown, caption = SUBJECTS // 2, pair.subjects, ""
-    if len(shown) > SUBJECTS:
-        caption = f"the {half} greatest losses and gains of {len(shown)} subjects"
-        shown = [*shown[:half], *shown[-half:]]
+    shown, caption = extremes(pair.subjects)
     print_table(SUBJECT_HEAD, map(_subject_row, shown), f"{_versus(pair)}, by subject", caption)
+
+
+def extremes(subjects: Sequence[T]) -> tuple[Sequence[T], str]:
+    """Of many subjects the greatest losses and gains, and a caption that says so; a few as they are."""
+    if len(subjects) <= SUBJECTS:
+        return subjects, ""
+    half = SUBJECTS // 2
+    caption = f"the {half} greatest losses and gains of {len(subjects)} subjects"
+    return [*subjects[:half], *subjects[-half:]], caption
 
 
 def _subject_row(part: Subject) -> tuple[str | int, ...]:

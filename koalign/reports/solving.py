@@ -9,7 +9,8 @@ from typing import get_args
 from rich.text import Text
 
 from koalign.evaluation.solving.columns import Column, Name, Shown
-from koalign.evaluation.solving.report import SolvingReport
+from koalign.evaluation.solving.report import SENTENCES, SolvingReport
+from koalign.evaluation.solving.rivals import RIVALS, SubjectGain
 from koalign.evaluation.solving.solutions import (
     NoAnswer,
     Solution,
@@ -18,11 +19,20 @@ from koalign.evaluation.solving.solutions import (
     overlaps_of,
     tally_of,
 )
-from koalign.evaluation.stats.wording import in_words, interval, listed, p_value, percent, points
+from koalign.evaluation.stats.wording import (
+    hundredths,
+    in_words,
+    interval,
+    listed,
+    p_value,
+    percent,
+    points,
+)
 from koalign.grading.grade import NotAsked
 from koalign.naming import counted
+from koalign.reports.comparison import NO_SUBJECT, extremes
 from koalign.reports.titles import ROW_TITLES
-from koalign.reports.views import print_lines, print_table
+from koalign.reports.views import print_lines, print_table, with_interval
 
 HINT_TITLES: dict[Name, str] = {
     "bare_average": "bare, one answer",
@@ -49,6 +59,10 @@ HEAD = (
     "answered by", "accuracy", "95 % interval", "against bare", "p", "answers", "tokens generated",
     "tokens in prompts",
 )  # fmt: skip
+SUBJECT_HEAD = (
+    "subject", "problems", "vote, %", *(f"points against {rival}" for rival in RIVALS.values()), "Holm",
+    "passages",
+)  # fmt: skip
 
 
 def print_report(report: SolvingReport, of: str = "solving") -> None:
@@ -60,8 +74,31 @@ def print_report(report: SolvingReport, of: str = "solving") -> None:
     problems = counted(report.problems, "problem")
     title = problems if of == "solving" else f"{ROW_TITLES[of]}: {problems}"
     print_table(HEAD, rows, title)
+    if report.subjects:
+        shown, caption = extremes(report.subjects)
+        print_table(SUBJECT_HEAD, map(_subject_row, shown), f"{title}, by subject", caption)
     print_lines(report.notes)
     print_lines([report.sentence], "bold")
+
+
+def subjects_in_words(report: SolvingReport) -> str:
+    """Where passages pay: `pays 역사; not decided 법, 의학`; empty where nothing is by subject."""
+    of: dict[str, list[str]] = {}
+    for gain in report.subjects:
+        of.setdefault(gain.verdict, []).append(gain.subject or NO_SUBJECT)
+    return "; ".join(
+        f"{verdict} {', '.join(of[verdict])}" for verdict in SENTENCES if verdict in of
+    )
+
+
+def _subject_row(gain: SubjectGain) -> tuple[str | int, ...]:
+    against = {
+        rival.name: with_interval(rival.difference, rival.low, rival.high, points)
+        for rival in gain.rivals
+    }
+    differences = (against.get(name, "") for name in RIVALS)
+    subject = gain.subject or NO_SUBJECT
+    return subject, gain.n, hundredths(gain.vote), *differences, p_value(gain.p_holm), gain.verdict
 
 
 def _row(title: str, column: Column) -> tuple[str, ...]:

@@ -130,6 +130,6 @@ STAGE = Stage(
         "engine.script",
     ),
     keeps=PAID,
-    version=14,
+    version=15,
     draws=True,
 )

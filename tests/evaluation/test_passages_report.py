@@ -4,7 +4,8 @@ import pytest
 from support.attempts import attempt, column, problem, said
 
 from koalign.evaluation.solving.controls import Controls, under_hints
-from koalign.evaluation.solving.report import RIVALS, SolvingReport, solving_report
+from koalign.evaluation.solving.report import SolvingReport, solving_report
+from koalign.evaluation.solving.rivals import RIVALS, SIGNIFICANT, Rival
 from koalign.evaluation.solving.voting import Attempt, ShownPassage
 from koalign.reports.solving import PASSAGE_TITLES, print_report
 
@@ -21,15 +22,23 @@ def with_chunks(one: Attempt, *chunks: str) -> Attempt:
     return one.model_copy(update={"hints": hints, "hint_prompt_tokens": 0})
 
 
+def is_beaten(rival: Rival) -> bool:
+    return rival.low is not None and rival.low > 0 and rival.p < SIGNIFICANT
+
+
 def report(
     shown: list[bool],
     own_bare: list[bool],
     written: list[bool],
     total: list[bool],
     others: list[bool],
+    subjects: int = 1,
 ) -> SolvingReport:
     """Of each problem two answers with passages and one bare: the two decide the vote."""
-    problems = [problem(n) for n in range(len(shown))]
+    problems = [
+        problem(n).model_copy(update={"subject": f"과목 {n % subjects}" if subjects > 1 else ""})
+        for n in range(len(shown))
+    ]
     attempts = [
         with_chunks(attempt(p, [right, right], [bare]), str(n))
         for n, (p, right, bare) in enumerate(zip(problems, shown, own_bare, strict=True))
@@ -60,7 +69,7 @@ def test_they_do_not_pay_where_one_of_these_is_as_good(as_good):
     rivals = dict.fromkeys(("written", "total", "others"), NONE) | {as_good: GAIN}
     found = report(GAIN, NONE, **rivals)
     assert found.verdict == "not decided"  # 60 problems without a flip
-    assert sum(rival.is_beaten for rival in found.rivals) == 2
+    assert sum(map(is_beaten, found.rivals)) == 2
     more = report([False] * N, NONE, **rivals)
     assert more.verdict == "does not pay"
 
@@ -81,7 +90,7 @@ def test_without_votes_at_equal_total_tokens_nothing_is_claimed_and_a_note_says_
     bare = [attempt(p, [], [False]) for p in problems]
     lent = [under_hints(one, [("남의 문단", 50, [said(False)] * 2)]) for one in attempts]
     found = solving_report(problems, attempts, Controls(bare, lent), shown="passages")
-    assert [rival.is_beaten for rival in found.rivals] == [True, True]
+    assert [*map(is_beaten, found.rivals)] == [True, True]
     assert found.verdict == "not decided"
     assert any("set controls to cheap" in note for note in found.notes)
     assert not any("set controls" in note for note in report(GAIN, *[NONE] * 4).notes)
@@ -108,6 +117,60 @@ def test_the_table_has_every_way_to_answer_and_the_sentence(capsys, monkeypatch)
     for one in found.columns:
         assert PASSAGE_TITLES[one.name] in shown
     assert found.sentence in " ".join(shown.split())
+
+
+def every(subject: int, of: int, right: bool = True) -> list[bool]:
+    """Right, or wrong, on the problems of one of so many subjects alone; 40 problems of each."""
+    return [(n % of == subject) == right for n in range(40 * of)]
+
+
+def test_each_subject_has_its_own_differences_and_conclusion():
+    shown, nothing = every(0, 3), [False] * 120
+    found = report(shown, nothing, nothing, nothing, nothing, subjects=3)
+    gains = {one.subject: one for one in found.subjects}
+    assert list(gains) == ["과목 1", "과목 2", "과목 0"]  # the greatest gain last
+    paying = gains["과목 0"]
+    assert (paying.n, paying.vote, paying.verdict) == (40, 1, "pays")
+    assert [rival.name for rival in paying.rivals] == list(RIVALS)
+    assert all(rival.difference == 1 for rival in paying.rivals)
+    assert gains["과목 1"].verdict == "not decided"  # 40 problems without a flip
+    harmed = report(nothing, nothing, every(1, 3), nothing, nothing, subjects=3)
+    worst = harmed.subjects[0]
+    assert (worst.subject, worst.verdict) == ("과목 1", "does not pay")
+
+
+def test_a_gain_in_one_of_many_subjects_is_corrected_for_their_number():
+    def gained(subjects: int) -> SolvingReport:
+        shown = [n % subjects == 0 and n < 7 * subjects for n in range(40 * subjects)]
+        nothing = [False] * len(shown)
+        return report(shown, nothing, nothing, nothing, nothing, subjects=subjects)
+
+    two, ten = (gained(n).subjects[-1] for n in (2, 10))
+    assert two.rivals == ten.rivals and {rival.p for rival in two.rivals} == {2 / 2**7}
+    assert (two.p_holm, two.verdict) == (pytest.approx(4 / 2**7), "pays")
+    assert (ten.p_holm, ten.verdict) == (pytest.approx(20 / 2**7), "not decided")
+
+
+def test_a_subject_without_one_of_the_rivals_is_never_said_to_pay():
+    problems = [problem(n).model_copy(update={"subject": "가나"[n % 2]}) for n in range(N)]
+    attempts = [with_chunks(attempt(p, [True, True], [False]), p.id) for p in problems]
+    bare = [attempt(p, [], [False]) for p in problems]
+    lent = [under_hints(one, [("남의 문단", 50, [said(False)] * 2)]) for one in attempts]
+    found = solving_report(problems, attempts, Controls(bare, lent), shown="passages")
+    assert {(one.p_holm, one.verdict) for one in found.subjects} == {(None, "not decided")}
+
+
+def test_problems_of_one_subject_have_no_table_by_subject():
+    assert "subjects" not in report(GAIN, *[NONE] * 4).model_dump(mode="json")
+
+
+def test_the_table_by_subject_has_the_differences_and_what_holm_leaves(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "240")
+    print_report(report(every(0, 3), *[[False] * 120] * 4, subjects=3))
+    lines = capsys.readouterr().out.splitlines()
+    (paying,) = (line for line in lines if "과목 0" in line)
+    assert "+100.0" in paying and "pays" in paying and "< 0.001" in paying
+    assert any("by subject" in line for line in lines)
 
 
 def test_a_report_on_hints_has_no_key_of_passages():

@@ -46,6 +46,7 @@ def test_a_problem_has_its_passages_with_source_licence_and_verdict(root, drawn)
     assert "gold" in train and "replication" in train
     results = text_of(root, drawn, "run/default/results")
     assert results.count("Do passages pay for themselves?") == 2
+    assert results.count("Table by subject") == 2 and "points against more votes" in results
     assert (
         "passages pay for themselves here" in results
         and "another problem&#39;s passages" in results

@@ -39,9 +39,21 @@ def test_the_table_has_the_policy_and_the_reader_with_passages_above_dpo_and_the
             assert results[f"{step}_{control}"]["difference_high"] < 0
         report = read_json(run / EVALUATED / f"{step}.json")
         assert report["shown"] == "passages" and report["verdict"] == "pays"
+        subjects = {one["subject"]: one for one in report["subjects"]}
+        assert {name: one["n"] for name, one in subjects.items()} == {"인물": 15, "고을": 15}
+        assert all(len(one["rivals"]) == 3 for one in subjects.values())
+        assert all(one["rivals"][0]["difference"] > 0 for one in subjects.values())
     assert results["passages"]["gain"] is True
     assert results["reader"]["against"] == "passages"
     assert results["reader"]["gain"] is False  # the script makes the two alike
+
+
+def test_show_says_in_which_subjects_of_the_test_split_passages_pay(run):
+    report = read_json(run / EVALUATED / "reader.json")
+    shown = koalign("show", code=0).stdout
+    (line,) = (one for one in shown.splitlines() if one.startswith("reader with passages, by"))
+    paying = [one["subject"] for one in report["subjects"] if one["verdict"] == "pays"]
+    assert paying and all(subject in line.partition("pays ")[2] for subject in paying)
 
 
 def test_the_passages_shown_are_the_first_that_were_frozen(run):

@@ -29,7 +29,8 @@ def record(number: int) -> str:
 def question(number: int) -> dict:
     """A problem that only the document of its person answers."""
     asked = f"{person(number)}이 사는 고을은?"
-    return problem(number, question=asked, passage="", group="", key=f"q-{number}")
+    subject = "인물" if number % 2 else "고을"
+    return problem(number, question=asked, passage="", group="", key=f"q-{number}", subject=subject)
 
 
 def set_up_documents(folder: Path) -> Path:

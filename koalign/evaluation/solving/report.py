@@ -4,38 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
-from typing import Literal
 
 from pydantic import Field
 
 from koalign.evaluation.solving.columns import (
     Column,
     Name,
-    Outcomes,
     Shown,
     column_of,
     difference,
     outcomes_of,
 )
 from koalign.evaluation.solving.controls import MOST_VOTES, Controls
+from koalign.evaluation.solving.rivals import (
+    RELEVANT,
+    SIGNIFICANT,
+    Conclusion,
+    Rival,
+    SubjectGain,
+    contest,
+    gains_by_subject,
+    tested,
+)
 from koalign.evaluation.solving.voting import CUT, Attempt, spent
 from koalign.evaluation.stats.intervals import mcnemar_p
 from koalign.evaluation.stats.resampling import clusters_of
-from koalign.evaluation.stats.wording import interval, p_value, points
+from koalign.evaluation.stats.wording import points
 from koalign.records import Problem, Record
 
-SIGNIFICANT = 0.05
-"""The usual level: hints or passages pay where p is below it and the interval lies above 0."""
-RELEVANT = 0.01
-"""One percentage point. Hints or passages do not pay where the interval lies below it."""
-RIVALS: dict[Name, str] = {
-    "bare": "more votes at equal written tokens",
-    "bare_total": "more votes at equal total tokens",
-    "mismatched_vote": "another problem's passages",
-}
-"""What a vote with passages must beat: they cost no written tokens, and many in prompts."""
-
-Conclusion = Literal["pays", "does not pay", "not decided"]
 SENTENCES: dict[Conclusion, str] = {
     "pays": "{} pay for themselves here",
     "does not pay": "{} do not pay for themselves here",
@@ -54,21 +50,6 @@ class Regression(Record):
     p: float
 
 
-class Rival(Record):
-    """The vote minus one of its controls, on the problems that have it."""
-
-    name: Name
-    difference: float
-    low: float | None
-    high: float | None
-    p: float
-
-    @property
-    def is_beaten(self) -> bool:
-        """Whether the interval lies above 0 and the test is significant."""
-        return self.low is not None and self.low > 0 and self.p < SIGNIFICANT
-
-
 class SolvingReport(Record):
     """solving.json: whether abstractions, or passages, pay for themselves on these problems."""
 
@@ -82,6 +63,8 @@ class SolvingReport(Record):
     """None: not measured."""
     rivals: tuple[Rival, ...] = Field(default=(), exclude_if=lambda value: not value)
     """Of passages: what the vote must beat, all of it."""
+    subjects: tuple[SubjectGain, ...] = Field(default=(), exclude_if=lambda value: not value)
+    """Of passages, where the problems are of several subjects."""
     verdict: Conclusion
     sentence: str
     notes: tuple[str, ...]
@@ -109,13 +92,15 @@ def solving_report(
             difference=gap.value, low=gap.low, high=gap.high,
         )  # fmt: skip
     rivals: tuple[Rival, ...] = ()
+    subjects: list[SubjectGain] = []
     if shown == "hints":
         notes = _notes(columns, regression)
         verdict, figures = _conclusion(columns["vote"])
     else:
-        rivals = _rivals(outcomes, clusters)
+        whole = contest(outcomes, clusters, range(len(problems)))
+        rivals, verdict, figures = whole.rivals, whole.verdict(whole.p), whole.figures
+        subjects = gains_by_subject(problems, outcomes, clusters)
         notes = _notes_on_passages(columns, regression)
-        verdict, figures = _conclusion_on_passages(rivals)
     what = "abstractions" if shown == "hints" else "passages"
     return SolvingReport(
         shown=shown,
@@ -124,6 +109,7 @@ def solving_report(
         columns=tuple(columns.values()),
         regression=regression,
         rivals=rivals,
+        subjects=tuple(subjects),
         verdict=verdict,
         sentence=f"{SENTENCES[verdict].format(what)}: {figures}",
         notes=(*notes, *_cut_hints(attempts)),
@@ -134,47 +120,10 @@ def _conclusion(vote: Column) -> tuple[Conclusion, str]:
     """Whether abstractions pay, and by which figures."""
     low, high = vote.difference_low, vote.difference_high
     assert vote.difference is not None and vote.p is not None
-    figures = f"{points(vote.difference)} points at equal tokens ({_tested(low, high, vote.p)})"
+    figures = f"{points(vote.difference)} points at equal tokens ({tested(low, high, vote.p)})"
     if low is not None and low > 0 and vote.p < SIGNIFICANT:
         return "pays", figures
     if high is not None and high < RELEVANT:
-        return "does not pay", figures
-    return "not decided", figures
-
-
-def _rivals(outcomes: Outcomes, clusters: Sequence[str]) -> tuple[Rival, ...]:
-    """Those that were answered."""
-    rivals = []
-    for name in RIVALS:
-        rows = outcomes[name]
-        if not rows:
-            continue
-        vote, rival = ([outcomes[side][row].right == 1 for row in rows] for side in ("vote", name))
-        gap = difference(vote, rival, [clusters[row] for row in rows])
-        rivals.append(
-            Rival(
-                name=name,
-                difference=gap.value,
-                low=gap.low,
-                high=gap.high,
-                p=mcnemar_p(vote, rival),
-            )
-        )
-    return tuple(rivals)
-
-
-def _conclusion_on_passages(rivals: Sequence[Rival]) -> tuple[Conclusion, str]:
-    """Whether passages pay, and by which figures. They do where all rivals are there and beaten.
-
-    Each test alone is at 5 %, and so is the conclusion from all of them (intersection-union test).
-    """
-    figures = ", ".join(
-        f"{points(r.difference)} points against {RIVALS[r.name]} ({_tested(r.low, r.high, r.p)})"
-        for r in rivals
-    )
-    if len(rivals) == len(RIVALS) and all(rival.is_beaten for rival in rivals):
-        return "pays", figures
-    if any(rival.high is not None and rival.high < RELEVANT for rival in rivals):
         return "does not pay", figures
     return "not decided", figures
 
@@ -206,7 +155,7 @@ def _notes_on_passages(columns: Mapping[Name, Column], regression: Regression | 
         notes.append(
             f"greedily and without passages the policy is right on {regression.policy:.1%} and this "
             f"adapter on {regression.answer:.1%}: {points(regression.difference)} points "
-            f"({_tested(regression.low, regression.high, regression.p)})"
+            f"({tested(regression.low, regression.high, regression.p)})"
         )
     return notes
 
@@ -226,7 +175,7 @@ def _notes(columns: Mapping[Name, Column], regression: Regression | None) -> lis
         beats = low is not None and low > 0
         notes.append(
             f"control: mismatched hints {'beat' if beats else 'do not beat'} bare: "
-            f"{points(gain)} points ({_tested(low, control.difference_high, control.p)})"
+            f"{points(gain)} points ({tested(low, control.difference_high, control.p)})"
             + ("; so much of the gain is not from what the hints say" if beats else "")
         )
     elif "hint_average" in columns:
@@ -235,7 +184,7 @@ def _notes(columns: Mapping[Name, Column], regression: Regression | None) -> lis
         notes.append(
             f"greedily and without a hint the policy is right on {regression.policy:.1%} and the answer "
             f"adapter on {regression.answer:.1%}: {points(regression.difference)} points "
-            f"({_tested(regression.low, regression.high, regression.p)})"
+            f"({tested(regression.low, regression.high, regression.p)})"
         )
     return notes
 
@@ -255,9 +204,3 @@ def _cut_hints(attempts: Sequence[Attempt]) -> list[str]:
         "answers: a loss at equal tokens may be theirs. Raise solve.max_tokens, or train on shorter hints "
         "(hints.max_characters)"
     ]
-
-
-def _tested(low: float | None, high: float | None, p: float | None) -> str:
-    """`+1.2 to +3.4, p 0.012`; of one passage alone there is no interval."""
-    test = "" if p is None else f"p {p_value(p)}"
-    return ", ".join(filter(None, (interval(low, high, points, unknown=""), test)))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from koalign.evaluation.solving.report import RIVALS, SENTENCES, SolvingReport
+from koalign.evaluation.solving.report import SENTENCES, SolvingReport
+from koalign.evaluation.solving.rivals import RIVALS
 from koalign.evaluation.stats.wording import p_value
 from koalign.jsonl import parse_record
 from koalign.records import KoalignError
