@@ -14,6 +14,7 @@ import yaml
 
 from koalign.adapters.base import load_tokenizer
 from koalign.adapters.export import begun
+from koalign.config.inputs import Model
 from koalign.config.sections import ASSETS, Config, resolve_path
 from koalign.config.training import Optimization
 from koalign.data.prompting.examples import example_ids, examples_of, teachable
@@ -25,9 +26,19 @@ from koalign.renderer import open_renderer
 from koalign.training.scoring import IGNORED
 
 ROWS, SETTINGS, POLICY = "train.jsonl", "trl.yaml", "policy"
+BF16 = "mixed_precision: bf16"
+"""The line of accelerate's files that says the precision."""
 SFT_SIDES, DPO_SIDES = ("completion",), ("chosen", "rejected")
 AUTO_EPOCHS = 2
 """In place of `sft.epochs: auto`: TRL has no probe that would end the training."""
+PRECISIONS = {
+    "auto": ("bfloat16", "bf16"),
+    "bfloat16": ("bfloat16", "bf16"),
+    "float16": ("float16", "fp16"),
+    "float32": ("float32", "no"),
+}
+"""`model.dtype` -> TRL's `dtype` and accelerate's `mixed_precision`; the machine that trains is not this
+one, so auto is what a GPU since Ampere has."""
 Ids = Sequence[int]
 README = """# For TRL 1.16
 
@@ -64,8 +75,10 @@ class Exported:
 def export_trl(config: Config, run_dir: Path, out: Path) -> tuple[dict[str, Exported], list[str]]:
     """Write the run's training sets for TRL: `sft`, and `dpo` where the run has pairs; and the sources.
 
-    Raises KoalignError if `out` is there, where the run has no prepared data, and for a scripted base.
+    Raises KoalignError if `out` is there, where the run has no prepared data, for a scripted base, and for
+    a precision that TRL cannot be told.
     """
+    _, mixed_precision = _precision(config.model)
     base = read_record(output_of(run_dir, "prepare/base.json", "export"), Base)
     if base.scripted:
         raise KoalignError("export: a scripted engine has no tokenizer; name a base in model.path")
@@ -90,6 +103,9 @@ def export_trl(config: Config, run_dir: Path, out: Path) -> tuple[dict[str, Expo
         sets["dpo"] = _write_set(new / "dpo", tokenizer, DPO_SIDES, sides, dpo_settings(config))
         readme += README_DPO.format(sft=shlex.quote(str((run_dir / "sft" / "adapter").resolve())))
     shutil.copytree(ASSETS / "accelerate", new / "accelerate")
+    for path in (new / "accelerate").iterdir():
+        text = path.read_text(encoding="utf-8")
+        write_atomically(path, text.replace(BF16, f'mixed_precision: "{mixed_precision}"'))
     write_atomically(new / "README.md", readme)
     new.rename(out)
     return sets, [source["path"] for source in report["sources"] if source["split"] == "train"]
@@ -192,16 +208,35 @@ def dpo_settings(config: Config) -> dict[str, Any]:
     }
 
 
+def _precision(model: Model) -> tuple[str, str]:
+    """TRL's `dtype` and accelerate's `mixed_precision`.
+
+    Raises KoalignError where 4-bit weights are multiplied in another precision: TRL has one for both.
+    """
+    dtype, mixed_precision = PRECISIONS[model.dtype]
+    compute = model.bnb_4bit_compute_dtype
+    if compute not in ("auto", dtype):
+        raise KoalignError(
+            f"model.bnb_4bit_compute_dtype: {compute}, and TRL computes with 4-bit weights in model.dtype, "
+            f"{dtype}; export with -s model.dtype={compute} -s model.bnb_4bit_compute_dtype=auto"
+        )
+    return dtype, mixed_precision
+
+
 def _settings(config: Config, section: Optimization, name: str) -> dict[str, Any]:
     epochs = AUTO_EPOCHS if section.epochs == "auto" else section.epochs
     model = config.model
+    dtype, mixed_precision = _precision(model)
     quantized = {
         "load_in_4bit": True,
         "use_bnb_nested_quant": model.bnb_4bit_use_double_quant,
-        "bnb_4bit_quant_storage": "bfloat16",  # FSDP shards no integers
+        "bnb_4bit_quant_storage": dtype,  # FSDP shards no integers, and one dtype
     }
     return {
-        "dtype": "bfloat16",
+        "dtype": dtype,
+        # TRL computes in bfloat16 where neither is set.
+        "bf16": mixed_precision == "bf16",
+        "fp16": mixed_precision == "fp16",
         "trust_remote_code": model.trust_remote_code,
         **(quantized if model.load_in_4bit else {}),
         "use_peft": True,

@@ -90,6 +90,56 @@ def test_trl_trains_three_steps_of_dpo_on_the_same_ids(exported, trained, monkey
     assert all(same) or f"dpo: TRL reads {same.count(False)} row" in said
 
 
+@pytest.mark.parametrize(
+    ("dtype", "loaded", "mixed"),
+    [
+        ("auto", "bfloat16", "bf16"),
+        ("bfloat16", "bfloat16", "bf16"),
+        ("float16", "float16", "fp16"),
+        ("float32", "float32", "no"),
+    ],
+)
+def test_the_base_is_loaded_and_computed_in_the_dtype_of_the_config(
+    exported, dtype, loaded, mixed, monkeypatch
+):
+    out = f"trl-{dtype}"
+    koalign("export", "--trl", out, *SETTINGS, "-s", f"model.dtype={dtype}", cwd=exported, code=0)
+    monkeypatch.chdir(exported / out)
+    for script, name in ((trl_sft, "sft"), (trl_dpo, "dpo")):
+        read = script.make_parser().parse_args_and_config(
+            ["--config", f"{name}/trl.yaml", "--use_cpu", "true"]
+        )
+        arguments, model = read[1:3]
+        assert (model.dtype, arguments.mixed_precision) == (loaded, mixed)
+    kinds = [load_config_from_file(str(path)) for path in Path("accelerate").iterdir()]
+    assert [kind.mixed_precision for kind in kinds] == [mixed] * 4
+
+
+def test_the_weights_that_trl_trains_on_have_that_dtype(exported, trained, monkeypatch):
+    koalign("export", "--trl", "full", *SETTINGS, "-s", "model.dtype=float32", cwd=exported, code=0)
+    for folder, dtype in (("trl", "torch.bfloat16"), ("full", "torch.float32")):
+        monkeypatch.chdir(exported / folder)
+        train(trl_sft, "sft")
+        base = trained[-1].model.get_base_model()
+        assert {str(p.dtype) for name, p in base.named_parameters() if "lora" not in name} == {
+            dtype
+        }
+
+
+def test_four_bits_are_multiplied_in_the_dtype_of_the_base_or_refused(exported, monkeypatch):
+    four = ["-s", "model.load_in_4bit=true", "-s", "model.dtype=float16"]
+    koalign("export", "--trl", "four", *SETTINGS, *four, cwd=exported, code=0)
+    monkeypatch.chdir(exported / "four")
+    read = trl_sft.make_parser().parse_args_and_config(["--config", "sft/trl.yaml", "--use_cpu"])
+    quantized = trl.get_quantization_config(read[2])
+    assert str(quantized.bnb_4bit_compute_dtype) == "torch.float16"
+    assert str(quantized.bnb_4bit_quant_storage) == "torch.float16"
+    other = [*four, "-s", "model.bnb_4bit_compute_dtype=float32"]
+    refused = koalign("export", "--trl", "other", *SETTINGS, *other, cwd=exported, code=2).stderr
+    assert "model.bnb_4bit_compute_dtype: float32, and TRL computes" in refused
+    assert not (exported / "other").exists()
+
+
 def test_accelerate_reads_its_files(exported):
     kinds = {
         path.stem: load_config_from_file(str(path)).to_dict()
