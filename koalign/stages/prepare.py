@@ -250,5 +250,5 @@ STAGE = Stage(
     sections=("model", "data", "prompt", "engine"),
     inputs=("data.train", "data.dev", "data.test", "data.hints"),
     continues=False,
-    version=13,
+    version=14,
 )

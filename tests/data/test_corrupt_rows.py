@@ -103,16 +103,27 @@ def test_a_broken_line_costs_its_row_and_no_other(format, cut, here):
         data = file.data([]) + "".join(lines).encode(file.encoding)
         others = good(here, format, which)
         reading = reading_of(data, format, here)
+        if reading is None:
+            assert is_left_open(lines[which]) and which == ROWS - 1
+            continue
         assert not lost(others, out_of(reading)), lines[which]
         assert reading.rows > len(others)
 
 
-def test_a_file_that_ends_in_the_middle_of_a_row_keeps_the_rows_before(here):
+def is_left_open(line: str) -> bool:
+    """Whether a quoted cell takes in the lines below, which at a file's end may be rows: it is refused."""
+    return line.count('"') % 2 == 1 and "\n" in line.strip()
+
+
+def test_a_file_that_ends_in_the_middle_of_a_row_keeps_the_rows_before_or_is_refused(here):
     for format in LINES:
         file, rows = FILES[format], FILES[format].rows()
         for cut in range(3, len(line_of(file, rows[-1])) - 3, 7):
             data = file.data(rows).decode(file.encoding)[:-cut].encode(file.encoding)
             reading = reading_of(data, format, here)
+            if reading is None:
+                assert is_left_open(line_of(file, rows[-1])[:-cut])
+                continue
             assert not lost(good(here, format, ROWS - 1), out_of(reading))
             assert reading.rows == ROWS
 

@@ -37,6 +37,40 @@ def test_a_quotation_mark_that_is_never_closed_costs_its_own_row():
     assert broken.place == "a.csv:4" and "no line of CSV" in broken.detail
 
 
+@pytest.mark.parametrize("more", ["", ",", ",,"])
+def test_a_mark_that_is_never_closed_costs_its_own_row_below_commas_that_no_column_has(more):
+    lines = [f"{n},글 {n}{more}" for n in range(300)]
+    lines[9] = f'9,"글 9{more}'
+    rows = rows_of("\n".join(["id,text", *lines]))
+    assert [c[0] for c in cells(rows)] == [str(n) for n in range(300) if n != 9]
+    assert [row.place for row in rows if isinstance(row, Drop)] == ["a.csv:11"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("last", [True, False])
+def test_a_mark_that_no_line_below_it_can_end_is_refused_with_the_line_that_it_stands_on(end, last):
+    good = ['1,"가\n나\n다",라']
+    for unclosed, line in (
+        (['2,"가', "나", "다"], 5),  # a row cut off, or marks forgotten: nothing tells
+        (['2,"가\n나""다""\n","라', "3,마", "4,바"], 7),
+        (['2,가,"라'] + ["3,마"] * 300, 5),
+    ):
+        text = "\n".join(["id,text,more", *good, *unclosed]).replace("\n", end) + end * last
+        with pytest.raises(KoalignError) as refused:
+            rows_of(text)
+        assert str(refused.value) == (
+            f"a.csv:{line}: a quotation mark opens here and none closes it, so the rows down to line "
+            f'{4 + len(unclosed) + 2 * (line == 7)} would be one cell; close it, write "" for a mark in '
+            "a text, or copy the file again if it is cut"
+        )
+
+
+def test_a_quoted_text_of_many_lines_that_look_like_rows_is_one_cell():
+    text = "\n".join(f"{n},글 {n}" for n in range(500))
+    rows = rows_of(f'id,text\n1,"{text}"\n2,라\n')
+    assert cells(rows) == [["1", text], ["2", "라"]]
+
+
 def test_a_broken_row_of_several_lines_is_one_drop_that_says_how_many():
     rows = rows_of('id,text\n1,"가\n나\n다",x\n2,라\n')
     assert cells(rows) == [["2", "라"]]

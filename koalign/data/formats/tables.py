@@ -22,6 +22,9 @@ MOST_COLUMNS = 20_000
 """A spreadsheet has 16,384."""
 _SEP = re.compile(r'"?sep=([,;|\t])"?', re.IGNORECASE)
 """What Excel may write on the first line."""
+_LINE_END = re.compile(r"\r\n|\r|\n")
+UNCLOSED = "unexpected end of data"
+"""What the csv module says of a quoted cell that the file ends in."""
 UNNAMED = "Unnamed: "
 """How the name of a column without one begins."""
 
@@ -147,12 +150,16 @@ class Table(Grid):
 
         A record has as many cells as the header. A quotation mark that is never closed takes in the
         lines below it: the first of them that begins a record of its own ends the broken one.
+        Raises KoalignError where none does: it might be one row cut off, or all rows to the file's end.
         """
         place = self._below
         while place < len(self._lines):
             cells, end = self._record(place)
             if cells and not self._is_whole(cells):
-                end = next((n for n in range(place + 1, end) if self._begins_a_record(n)), end)
+                own = next((n for n in range(place + 1, end) if self._begins_a_record(n)), None)
+                if own is None and end > place + 1:
+                    self._refuse_unclosed(place)
+                end = own or end
             if cells:
                 yield place + 1, self._checked(cells, end - place)
             place = end
@@ -182,17 +189,39 @@ class Table(Grid):
         marks = sum(line.count('"') for line in self._lines.between(place, end))
         return self._is_whole(cells) and (marks % 2 == 0 or self._delimiter == "\t")
 
+    def _refuse_unclosed(self, place: int) -> None:
+        """Raises KoalignError where the record that begins on a line never closes a quotation mark."""
+        lines = self._lines.between(place, len(self._lines))
+        try:
+            next(csv.reader(lines, delimiter=self._delimiter, strict=True))
+            return
+        except csv.Error as error:
+            if str(error) != UNCLOSED:
+                return
+        lines = self._lines.between(place, len(self._lines))
+        quoted = next(csv.reader(lines, delimiter=self._delimiter))[-1]
+        last = len(self._lines)
+        opened = last - len(_LINE_END.findall(quoted.removesuffix("\n").removesuffix("\r")))
+        raise KoalignError(
+            f"{self._name}:{opened}: a quotation mark opens here and none closes it, so the rows down to "
+            f'line {last} would be one cell; close it, write "" for a mark in a text, or copy the file '
+            "again if it is cut"
+        )
+
     def _is_whole(self, cells: list[str] | str) -> bool:
-        return isinstance(cells, list) and len(cells) == len(self._names)
+        """Whether cells are as many as the header names; empty ones behind them count for nothing."""
+        return isinstance(cells, list) and len(self._without_empty(cells)) == len(self._names)
+
+    def _without_empty(self, cells: list[str]) -> list[str]:
+        """Cells without those that no column has, where these are empty."""
+        more = cells[len(self._names) :]
+        return cells if any(cell.strip() for cell in more) else cells[: len(self._names)]
 
     def _checked(self, cells: list[str] | str, lines: int) -> list[str] | str:
         over = f", over {lines} lines" if lines > 1 else ""
         if isinstance(cells, str):
             return f"{cells}{over}"
-        if len(cells) > len(self._names) and not any(
-            cell.strip() for cell in cells[len(self._names) :]
-        ):
-            cells = cells[: len(self._names)]
+        cells = self._without_empty(cells)
         if len(cells) != len(self._names):
             return f"{len(cells)} fields, and the header names {len(self._names)}{over}"
         return "the header again" if self._repeats_the_header(cells) else cells
