@@ -32,7 +32,7 @@ def find_adapters(names: str, run_dir: Path, rounds: int | None = None) -> list[
     the roles of two steps in the wrong order.
     """
     folders = [_step(step, run_dir, rounds) for step in steps_of(names)]
-    roles = [_role(folder) for folder in folders]
+    roles = [role_of(folder) for folder in folders]
     if roles == ["answer", "abstraction"]:
         raise KoalignError(
             f"--adapters {names}: the first step writes the hint and the second answers with it; give "
@@ -41,7 +41,7 @@ def find_adapters(names: str, run_dir: Path, rounds: int | None = None) -> list[
     return folders
 
 
-def _role(folder: Path | None) -> str:
+def role_of(folder: Path | None) -> str:
     """What an adapter is for, by its card; empty for the base and where there is no card."""
     return read_card(folder).role if folder and (folder / CARD).exists() else ""
 

@@ -1,14 +1,18 @@
-"""passages: problems -> passages: frozen ones for those of a run, searched in its index for others."""
+"""passages: problems -> passages: frozen ones for those of a run, searched in its index for others.
+
+Where a query adapter is the first step, what it wrote is searched for all.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Self
 
+from koalign.adapters.names import role_of, steps_of
 from koalign.config.sections import Config, Solve
 from koalign.data.preparing.preparation import SPLITS
 from koalign.engines.embedding import open_dense
@@ -27,13 +31,22 @@ USER = "solve.passages"
 class PassageFinder:
     """The first `solve.passages` passages of any problem, by the run's `koalign retrieve` and its index."""
 
-    def __init__(self, config: Config, run_dir: Path, asked: Sequence[Problem] = ()) -> None:
-        """`asked`: problems whose questions no passage may hold, as those of the run's dev and test."""
+    def __init__(
+        self,
+        config: Config,
+        run_dir: Path,
+        asked: Sequence[Problem] = (),
+        written: Mapping[str, str] | None = None,
+    ) -> None:
+        """`asked`: problems whose questions no passage may hold, as those of the run's dev and test.
+
+        `written`: problem id -> the query of an adapter; these problems are searched, those of the run too.
+        """
         self._config, self._run_dir, self._most = config, run_dir, config.solve.passages
         splits = {s: read_jsonl(self._output(f"prepare/{s}.jsonl"), Problem) for s in SPLITS}
         self._own = {problem.id for split in splits.values() for problem in split}
         held_out = {p.id: p for p in (*splits["dev"], *splits["test"], *asked)}
-        self._evaluated = [*held_out.values()]
+        self._evaluated, self._written = [*held_out.values()], written or {}
         self._open, self._lock = ExitStack(), Lock()
 
     def passages(self, problem: Problem) -> tuple[Passage, ...]:
@@ -43,6 +56,8 @@ class PassageFinder:
         index of another analyser; and for another problem where an adapter wrote the queries.
         """
         with self._lock:  # a server asks from several threads
+            if problem.id in self._written:
+                return self._search.passages(problem).passages
             if problem.id in self._own:
                 return tuple(self._frozen.get(problem.id, ())[: self._most])
             if self._config.retrieve.adapter is not None:
@@ -79,6 +94,7 @@ class PassageFinder:
             passages=self._most,
             depth=section.depth,
             dense=open_dense(self._config, corpus.parent),
+            written=self._written,
         )
 
     def _output(self, name: str) -> Path:
@@ -89,6 +105,45 @@ class PassageFinder:
 
     def __exit__(self, *_: object) -> None:
         self._open.close()
+
+
+def part_query(
+    names: str, steps: Sequence[Path | None], section: Solve
+) -> tuple[Path | None, list[Path | None]]:
+    """The query adapter that is the first of the steps that `--adapters` names, or none, and the others.
+
+    Raises KoalignError for one that is not the first, for one alone, and where no passage is shown.
+    """
+    known = list(zip(steps_of(names), steps, [role_of(step) for step in steps], strict=True))
+    if any(role == "query" for _, _, role in known[1:]):
+        in_order = sorted(known, key=lambda step: step[2] != "query")
+        raise KoalignError(
+            f"--adapters {names}: the first step writes the query, the second answers with what it "
+            f"finds; give `--adapters {','.join(name for name, _, _ in in_order)}`"
+        )
+    if not known or known[0][2] != "query":
+        return None, list(steps)
+    if len(known) == 1:
+        raise KoalignError(
+            f"--adapters {names}: it writes a search query and answers nothing; name who answers with what "
+            f"it finds, such as `--adapters {names},reader`"
+        )
+    if not section.passages:
+        raise KoalignError(
+            f"--adapters {names}: the first step searches for passages, and solve.passages is 0; say how "
+            "many are shown, such as -s solve.passages=3"
+        )
+    return steps[0], list(steps[1:])
+
+
+def refuse_query(names: str, steps: Sequence[Path | None], user: str) -> None:
+    """Raises KoalignError where a step writes search queries, for a command that does not search."""
+    for name, step in zip(steps_of(names), steps, strict=True):
+        if role_of(step) == "query":
+            raise KoalignError(
+                f"--adapters {names}: {name} writes search queries, and {user} does not search with them; "
+                "`koalign solve` does"
+            )
 
 
 def refuse_hints_and_passages(section: Solve, steps: Sequence[object]) -> None:

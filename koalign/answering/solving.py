@@ -12,6 +12,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from koalign import progress
+from koalign.answering.queries import SampledQuery
 from koalign.config.sections import Solve
 from koalign.data.prompting.prompts import Purpose, Renderer
 from koalign.engines.drawing import (
@@ -47,6 +48,8 @@ class Solver:
     seed: int
     passages: Mapping[str, Sequence[Passage]] = field(default_factory=dict)
     """Problem id -> what stands in its prompt in the place of a hint; without any, its answers are bare."""
+    queries: Mapping[str, SampledQuery] = field(default_factory=dict)
+    """Problem id -> what an adapter wrote to find its passages; it is paid for as a hint is."""
 
     def attempts(self, problems: Sequence[Problem], path: Path) -> Iterator[list[Attempt]]:
         """The attempts at the problems, batch by batch; those in the file `path` are not made again.
@@ -190,20 +193,22 @@ class Solver:
 
         All answers are bare where it has none, and where they leave no room for an answer.
         """
-        passages = self.passages.get(problem.id, ())
-        if not passages:
+        passages, query = self.passages.get(problem.id, ()), self.queries.get(problem.id)
+        if not passages and not query:
             return HintedProblem(self.section, problem, None, bare)
         pairs = [(problem, passages_text(passages))]
         hinted = hinted_requests(self.engine, self.renderer, pairs, self.steps[-1])
         has_room = fits(self.engine, hinted[0], self.section)
         shown = SampledHint(
             text=pairs[0][1],
-            use="used" if has_room else "too_long",
+            use="empty" if not passages else "used" if has_room else "too_long",
             passages=tuple(map(_shown, passages)),
-            tokens=0,
+            query=query.text if query else None,
+            tokens=query.tokens if query else 0,
         )
-        times = {0: self.section.hints} if has_room else {}
-        return HintedProblem(self.section, problem, None, bare, [shown], hinted, times)
+        times = {0: self.section.hints} if shown.use == "used" else {}
+        asking = query.request if query else None
+        return HintedProblem(self.section, problem, asking, bare, [shown], hinted, times)
 
     def _answers(self, requests: Sequence[Request]) -> dict[tuple[str, str], tuple[Answer, ...]]:
         """(problem id, hint id) -> its answers."""
@@ -236,7 +241,7 @@ class HintedProblem:
     section: Solve
     problem: Problem
     hinting: Request | None
-    """The prompt that asked for the hints; none: no hints, or passages."""
+    """The prompt that asked for the hints, or the query; none: neither was asked for."""
     bare: Request
     """The prompt without a hint."""
     hints: Sequence[SampledHint] = ()

@@ -66,6 +66,7 @@ def open_system(config: Config, adapters: str | None, run_dir: Path, *, own_mode
     """The base and the adapters; raises KoalignError where they do not fit."""
     from koalign.adapters.cards import check_adapter
     from koalign.adapters.names import find_adapters
+    from koalign.answering.passages import refuse_query
     from koalign.answering.system import System
     from koalign.engines.opening import describe_base
     from koalign.run import in_round
@@ -80,6 +81,7 @@ def open_system(config: Config, adapters: str | None, run_dir: Path, *, own_mode
         adapters = policies[0] if policies else "base"
         say(f"adapters: {adapters}{f' of {run_dir}' if policies else ''}", err=True)
     steps = find_adapters(adapters, run_dir, config.dpo.rounds)
+    refuse_query(adapters, steps, "a benchmark")
     if len(steps) > 2:
         raise KoalignError(f"--adapters: {len(steps)} steps; give one, or a hint's and an answer's")
     cards = [check_adapter(step, base, None) for step in steps if step is not None]

@@ -27,10 +27,8 @@ from koalign.records import Base, Drop, KoalignError, Problem
 from koalign.text.visible import say
 
 if TYPE_CHECKING:
-    from koalign.config.sections import Config
     from koalign.evaluation.solving.solutions import Solution
     from koalign.parts import Shard
-    from koalign.retrieval.records import Passage
     from koalign.stages.solve import SolveJob
 
 GREEDY = ("hints=1", "answers=1", "bare=0", "temperature=0", "hint_temperature=0")
@@ -45,7 +43,10 @@ def solve(
     ] = None,
     adapters: Annotated[
         str | None,
-        typer.Option("--adapters", help="One step, or two: hints, then answers with them."),
+        typer.Option(
+            "--adapters",
+            help="One step, or two: hints or a search query, then answers with what that gives.",
+        ),
     ] = None,
     budget: Annotated[
         int | None,
@@ -158,7 +159,8 @@ def _solve_file(
 ) -> None:
     from koalign.adapters.cards import adapter_id, check_adapter
     from koalign.adapters.names import find_adapters
-    from koalign.answering.passages import refuse_hints_and_passages
+    from koalign.answering.passages import part_query, refuse_hints_and_passages
+    from koalign.cli.passages import find_passages
     from koalign.config.files import parse_source
     from koalign.config.sections import resolve_path
     from koalign.data.formats.sources import read_rows
@@ -180,8 +182,12 @@ def _solve_file(
     source = parse_source(problems or str(output_of(run_dir, "prepare/test.jsonl", "solve")))
     refuse_own_input(out, [source.path, *sources_of(config)])
     rows = read_rows(resolve_path(source.path), **source.options)
-    steps = find_adapters(adapters or config.solve.adapters, run_dir, config.dpo.rounds)
+    names = adapters or config.solve.adapters
+    steps = find_adapters(names, run_dir, config.dpo.rounds)
+    query, steps = part_query(names, steps, config.solve)
     refuse_hints_and_passages(config.solve, steps)
+    if query and shard:
+        raise KoalignError("--shard: one process writes the queries of --adapters; leave one out")
     if report:
         _refuse_report(rows, steps, config.solve.passages)
     policy = find_adapters("dpo", run_dir, config.dpo.rounds)[0] if report else None
@@ -195,12 +201,13 @@ def _solve_file(
     for step in steps:
         if step is not None:
             check_adapter(step, base, None if any_template else renderer.hash)
-    passages = _passages(config, run_dir, rows)
+    problems_of_rows = {row.id: row for row in rows if isinstance(row, Problem)}
+    passages, queries = find_passages(config, run_dir, base, [*problems_of_rows.values()], query)
     shown = [[p.chunk_id for p in own] for own in passages.values()]
     # The same question continues in the same folder; another one never meets its samples.
     name = content_hash(
         [row.id if isinstance(row, Problem) else row.place for row in rows],
-        [adapter_id(step) if step else "" for step in steps],
+        [adapter_id(step) if step else "" for step in ([query] if query else []) + steps],
         config.solve.model_dump(exclude={"adapters"}),
         config.engine.result.backend,
         config.seed,
@@ -217,7 +224,7 @@ def _solve_file(
                 SolveJob(config, base, renderer, rows, steps, part, part / ANSWERS, passages)
             )
         return
-    job = SolveJob(config, base, renderer, rows, steps, work, out, passages)
+    job = SolveJob(config, base, renderer, rows, steps, work, out, passages, queries)
     started = time.monotonic()
     with locked(run_dir):
         if out.exists():
@@ -234,29 +241,6 @@ def _solve_file(
     say(f"{out}: {summary(solutions, time.monotonic() - started)}")
     _warn_of_cut_hints(solutions)
     _exit_for_rows_not_asked(solutions)
-
-
-def _passages(
-    config: Config, run_dir: Path, rows: Sequence[Problem | Drop]
-) -> dict[str, tuple[Passage, ...]]:
-    """Problem id -> what is shown with it, with `solve.passages`."""
-    from koalign.answering.passages import PassageFinder
-    from koalign.progress import bar
-    from koalign.stages.pipeline import refuse_outdated_passages
-
-    if not config.solve.passages:
-        return {}
-    refuse_outdated_passages(config, run_dir)
-    problems = {row.id: row for row in rows if isinstance(row, Problem)}
-    found = {}
-    with (
-        PassageFinder(config, run_dir, [*problems.values()]) as finder,
-        bar("passages", len(problems)) as advance,
-    ):
-        for problem in problems.values():
-            found[problem.id] = finder.passages(problem)
-            advance()
-    return found
 
 
 def _warn_of_cut_hints(solutions: Sequence[Solution]) -> None:

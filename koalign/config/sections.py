@@ -159,8 +159,9 @@ class Reader(Optimization):
 
 class Solve(Sampling):
     adapters: str = "abstraction,answer"
-    """One step, or two: a hint, then the answer with it. A step is an adapter of the run, a folder, a hub
-    id, `base`, or an exact sum: `dpo+folder`."""
+    """One step, or two: a hint, then the answer with it; or, with `passages`, a search query and the answer
+    with what it finds: `query,reader`. A step is an adapter of the run, a folder, a hub id, `base`, or an
+    exact sum: `dpo+folder`."""
     hints: int = Field(default=4, ge=0)
     """Hints drawn of a problem. The budget is hints times answers and bare together: the answers that
     vote, each with the same weight."""
@@ -170,7 +171,7 @@ class Solve(Sampling):
     """Answers drawn without any, since a hint can mislead; and as many more as unusable hints leave."""
     passages: int = Field(default=0, ge=0, exclude_if=lambda value: value == 0)
     """The first so many passages of `koalign retrieve` stand in one prompt in the place of all hints, with
-    hints times answers answers; for one step, such as `--adapters dpo`. 0: none."""
+    hints times answers answers; for one step that answers, such as `--adapters dpo`. 0: none."""
     hint_temperature: float = Field(default=0.7, ge=0)
     """0: greedy."""
     hint_top_p: float = Field(default=0.95, gt=0, le=1)

@@ -120,7 +120,9 @@ def _row(title: str, column: Column) -> tuple[str, ...]:
 def summary(solutions: Sequence[Solution], seconds: float) -> str:
     """One line: problems, answers, accuracy, hints or passages, agreement of the votes, tokens, seconds."""
     passages = any(hint.passages for solution in solutions for hint in solution.hints)
-    shown, hints = ("passages", "") if passages else ("a hint", "hints {:,.0f}, ")
+    queries = any(hint.query is not None for solution in solutions for hint in solution.hints)
+    shown = "passages" if passages else "a hint"
+    hints = "queries {:,.0f}, " if queries else "" if passages else "hints {:,.0f}, "
     written = "answers with passages" if passages else "hinted answers"
     figures, counts = figures_of(solutions), count_solutions(solutions)
     reasons = [name for kind in (NoAnswer, NotAsked) for name in get_args(kind) if name in counts]

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from pydantic import Field
+
 from koalign.records import Count, Hint, Record, content_hash
 
 Verdict = Literal["gold", "distractor", "poison", "unclear"]
@@ -61,6 +63,8 @@ class Passage(Record):
     alone."""
     query: str
     """The query that ranked it best: stem, choice 1, …, box; or written, by an adapter."""
+    written: str = Field(default="", exclude_if=lambda value: not value)
+    """The text of that query, where an adapter wrote it."""
     chunk_id: str
     chunk: Chunk
 

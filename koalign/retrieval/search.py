@@ -94,6 +94,7 @@ class Search:
                     rank=len(kept) + 1,
                     score=found.score,
                     query=found.query,
+                    written=self._written.get(problem.id, ""),
                     chunk_id=chunk.id,
                     chunk=chunk,
                 )

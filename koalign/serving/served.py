@@ -8,7 +8,11 @@ from pathlib import Path
 
 from koalign.adapters.cards import adapter_id, check_adapter, is_pruned, read_card
 from koalign.adapters.names import find_adapters, made_in, steps_of
-from koalign.answering.passages import PassageFinder, refuse_hints_and_passages
+from koalign.answering.passages import (
+    PassageFinder,
+    refuse_hints_and_passages,
+    refuse_query,
+)
 from koalign.config.sections import Config, Solve
 from koalign.data.prompting.prompts import Purpose, Renderer
 from koalign.engines.opening import describe_base
@@ -102,11 +106,15 @@ def _chain(
     """koalign and koalign-vote; none where the run ends before its role adapters and none are named."""
     made = made_in(run_dir)
     own = steps_of(config.solve.adapters)
-    refuse_hints_and_passages(config.solve, steps_of(names) if names else own)
     if names is None and set(own) <= {"abstraction", "answer"} and not set(own) <= set(made):
+        refuse_hints_and_passages(config.solve, own)
         return {}
+    named = names or config.solve.adapters
+    found = find_adapters(named, run_dir, config.dpo.rounds)
+    refuse_query(named, found, "a server")
+    refuse_hints_and_passages(config.solve, found)
     steps: list[Path] = []
-    for step in find_adapters(names or config.solve.adapters, run_dir, config.dpo.rounds):
+    for step in found:
         if step is None:
             raise KoalignError("--adapters: the base is not served, only adapters on it")
         check_adapter(step, base, renderer.hash)

@@ -204,6 +204,7 @@ def _retrieval(config: Config) -> tuple[Stage, ...]:
     if config.retrieve.adapter is not None:
         last = replace(
             last,
+            version=2,
             sections=(*last.sections, "model", "prompt", "engine", "queries", "seed"),
             inputs=(*last.inputs, "prepare/base.json", "retrieve.adapter", "engine.script"),
         )

@@ -28,7 +28,8 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
         if one.verdict == "gold":
             gold.setdefault(one.passage.problem_id, set()).add(one.passage.chunk_id)
     train = read_jsonl(inputs["prepare/train.jsonl"], Problem)
-    problems = [problem for problem in train if problem.id in gold][: section.limit]
+    with_gold = [problem for problem in train if problem.id in gold]
+    problems = with_gold[: section.limit]
     if not problems:
         raise KoalignError(
             f"{inputs['passages/passages.jsonl']}: no passage of a training problem is gold, so there is "
@@ -53,9 +54,9 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
             return rank_of_gold(index, chunks, query, gold[problem.id], depth)
 
         written = [
-            WrittenQuery(problem_id=problem.id, text=text, rank=rank(problem, text))
-            for problem, texts in zip(problems, drawn, strict=True)
-            for text in texts
+            WrittenQuery(problem_id=problem.id, text=one.text, rank=rank(problem, one.text))
+            for problem, own in zip(problems, drawn, strict=True)
+            for one in own
         ]
         of_stems = {problem.id: rank(problem, problem.question) for problem in problems}
     write_jsonl(out / "queries.jsonl", written)
@@ -65,6 +66,8 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
         "find_gold": sum(one.rank is not None for one in written),
         "empty": sum(not one.text for one in written),
     }
+    if left := len(with_gold) - len(problems):
+        counts["not_asked"] = left  # beyond the limit
     return StageResult(counts, reciprocal_ranks(written, of_stems))
 
 

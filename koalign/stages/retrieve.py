@@ -7,19 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from koalign.adapters.cards import check_adapter, read_card
-from koalign.answering.queries import draw_queries
+from koalign.adapters.cards import read_card
+from koalign.answering.queries import greedy_queries
 from koalign.config.sections import Config
 from koalign.data.preparing.preparation import SPLITS
 from koalign.engines.embedding import open_dense
-from koalign.engines.opening import open_engine
 from koalign.guard import write_drops
 from koalign.hashing import WORK, hash_path
 from koalign.jsonl import JsonlAppender, read_jsonl, read_record, write_json, write_jsonl
 from koalign.progress import bar
 from koalign.records import Base, Drop, KoalignError, Problem, count_reasons
 from koalign.retrieval.chunk_file import ChunkFile
-from koalign.retrieval.querying import query_renderer
 from koalign.retrieval.records import Retrieved
 from koalign.retrieval.screens import EvaluatedText
 from koalign.retrieval.search import GROUP, LEAK, Search, open_index
@@ -83,20 +81,14 @@ def _written(
     """Problem id -> the greedy query of `retrieve.adapter`, empty where it writes none."""
     if config.retrieve.adapter is None:
         return {}
-    base = read_record(inputs["prepare/base.json"], Base)
-    adapter, renderer = inputs["retrieve.adapter"], query_renderer(config.prompt.thinking)
+    base, adapter = read_record(inputs["prepare/base.json"], Base), inputs["retrieve.adapter"]
     role = read_card(adapter).role
     if role != "query":
         raise KoalignError(
             f"retrieve.adapter: {adapter} is of the role {role}, and not query; `koalign query` trains one"
         )
-    check_adapter(adapter, base, renderer.hash)
-    section, path = config.queries.greedy, out / "queries.jsonl"
-    with open_engine(config.engine, config.model, base, [adapter]) as engine:
-        drawn = draw_queries(
-            engine, renderer, problems, adapter, section, path, n=1, seed=config.seed
-        )
-    return {problem.id: query for problem, (query,) in zip(problems, drawn, strict=True)}
+    queries = greedy_queries(config, base, adapter, problems, out / "queries.jsonl")
+    return {name: query.text for name, query in queries.items()}
 
 
 def _describe(problems: Sequence[Problem], retrieved: dict[str, Retrieved]) -> dict[str, Any]:

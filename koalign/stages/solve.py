@@ -8,6 +8,7 @@ from pathlib import Path
 
 from koalign.adapters.cards import check_adapter
 from koalign.answering.controls import draw_controls, right_alone
+from koalign.answering.queries import SampledQuery
 from koalign.answering.solving import Solver
 from koalign.config.sections import Config, Solve
 from koalign.data.prompting.prompts import Renderer
@@ -88,6 +89,8 @@ class SolveJob:
     """File of the solutions."""
     passages: Mapping[str, Sequence[Passage]] = field(default_factory=dict)
     """Problem id -> passages, with `solve.passages`."""
+    queries: Mapping[str, SampledQuery] = field(default_factory=dict)
+    """Problem id -> what a query adapter wrote to find them."""
 
     @property
     def problems(self) -> list[Problem]:
@@ -105,9 +108,8 @@ class SolveJob:
 
     def solver(self, engine: Engine) -> Solver:
         """The solver of this job on an engine that holds its adapters."""
-        return Solver(
-            engine, self.config.solve, self.renderer, self.steps, self.config.seed, self.passages
-        )
+        section, seed = self.config.solve, self.config.seed
+        return Solver(engine, section, self.renderer, self.steps, seed, self.passages, self.queries)
 
 
 def solve(job: SolveJob) -> list[Solution]:

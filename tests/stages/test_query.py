@@ -19,7 +19,9 @@ pytest.importorskip("tantivy")
 
 def test_queries_that_find_gold_are_taught_and_another_run_searches_with_them(corpus):
     koalign("run", "-s", "controls=off", code=0)
-    koalign("query", code=0)
+    koalign("query", "-s", "queries.limit=5", code=0)
+    assert read_manifest(corpus / RUN / "queries").counts["not_asked"] == 3
+    koalign("query", "--force", code=0)
     written = read_jsonl(corpus / RUN / "queries/queries.jsonl", WrittenQuery)
     assert {(one.text.endswith("고을 기록"), one.rank) for one in written} == {
         (True, 1),

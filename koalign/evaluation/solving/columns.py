@@ -135,7 +135,8 @@ def _of_problem(
             hinted, prompt + fmean(hint.prompt_tokens for hint in hints), hint
         )
         if shown == "passages":
-            outcomes["hint_vote"] = vote(hinted, sum(hint.prompt_tokens for hint in hints))
+            read = prompt + sum(hint.prompt_tokens for hint in hints)
+            outcomes["hint_vote"] = vote(hinted, read, cost.hints)
         if mismatched:
             tokens = sum(hint.prompt_tokens for hint in control.hints if hint.answers)
             outcomes["mismatched_average"] = average(mismatched, prompt + tokens / len(hints), hint)

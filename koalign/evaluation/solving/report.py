@@ -100,7 +100,7 @@ def solving_report(
         whole = contest(outcomes, clusters, range(len(problems)))
         rivals, verdict, figures = whole.rivals, whole.verdict(whole.p), whole.figures
         subjects = gains_by_subject(problems, outcomes, clusters)
-        notes = _notes_on_passages(columns, regression)
+        notes = [*_notes_on_passages(columns, regression), *_notes_on_queries(attempts)]
     what = "abstractions" if shown == "hints" else "passages"
     return SolvingReport(
         shown=shown,
@@ -158,6 +158,19 @@ def _notes_on_passages(columns: Mapping[Name, Column], regression: Regression | 
             f"({tested(regression.low, regression.high, regression.p)})"
         )
     return notes
+
+
+def _notes_on_queries(attempts: Sequence[Attempt]) -> list[str]:
+    """By which queries the passages were found, where an adapter wrote any."""
+    asked = [hint for attempt in attempts for hint in attempt.hints if hint.query is not None]
+    if not asked:
+        return []
+    own_text, tokens = sum(not hint.query for hint in asked), fmean(hint.tokens for hint in asked)
+    return [
+        f"the query of an adapter found the passages of {len(asked) - own_text:,} problems; {own_text:,} "
+        f"without one were looked for by their own text. A query has {tokens:,.1f} tokens, which count as "
+        "written, and its prompt counts too"
+    ]
 
 
 def _notes(columns: Mapping[Name, Column], regression: Regression | None) -> list[str]:

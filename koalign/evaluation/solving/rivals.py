@@ -21,7 +21,8 @@ RIVALS: dict[Name, str] = {
     "bare_total": "more votes at equal total tokens",
     "mismatched_vote": "another problem's passages",
 }
-"""What a vote with passages must beat: they cost no written tokens, and many in prompts."""
+"""What a vote with passages must beat: they cost no written tokens but those of a query, and many in
+prompts."""
 
 Conclusion = Literal["pays", "does not pay", "not decided"]
 

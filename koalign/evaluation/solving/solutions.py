@@ -90,7 +90,7 @@ def solve_by_vote(problem: Problem, attempt: Attempt) -> Solution:
         id=problem.id,
         key=problem.key,
         hints=tuple(
-            ShownHint(text=hint.text, use=hint.use, passages=hint.passages)
+            ShownHint(text=hint.text, use=hint.use, passages=hint.passages, query=hint.query)
             for hint in attempt.hints
         ),
         votes=frequencies(votes.elements()),

@@ -54,12 +54,16 @@ class ShownHint(Record):
     answers, and as many bare answers are sampled instead."""
     passages: tuple[ShownPassage, ...] = Field(default=(), exclude_if=lambda value: not value)
     """Of which the text is made, best first; empty: a sampled hint."""
+    query: str | None = Field(default=None, exclude_if=lambda value: value is None)
+    """What an adapter wrote to find the passages; empty: nothing, so that the problem's own text was looked
+    for. None: no adapter was asked."""
 
 
 class SampledHint(ShownHint):
     """A sampled hint, and the answers with it."""
 
     tokens: int
+    """Of the hint, or of the query that found the passages."""
     prompt_tokens: int = 0
     """Of the prompt that shows it."""
     answers: tuple[Answer, ...] = ()

@@ -1,8 +1,12 @@
-"""passages: what was found for each problem of a run, with its source and what it does to the answers."""
+"""passages: what was found for each problem of a run, with its source and what it does to the answers.
+
+By `koalign retrieve`, and by the queries of an adapter in `koalign solve`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,11 +19,15 @@ from koalign.tracking.withheld import may_be_passed_on
 
 
 def passages(view: View, slug: str) -> Reply:
-    """The problems of a split, each with its passages in their order; `split`: which."""
+    """The problems of a split, or of a solving, each with its passages in their order; `split`: which."""
     run = view.run(slug)
-    lines = view.site.lines(run.path / "retrieve" / "passages.jsonl")
-    split = view.value("split", SPLITS, "test")
-    pager, problems = view.picked(view.site.lines(run.path / "prepare" / f"{split}.jsonl"), None)
+    solved = [] if view.exporting else _solved(run.path)
+    splits = [*SPLITS, *solved]
+    split = view.value("split", splits, "test")
+    folder = run.path / "solving" / split if split in solved else run.path / "retrieve"
+    asked = folder / "problems.jsonl" if split in solved else run.path / f"prepare/{split}.jsonl"
+    lines = view.site.lines(folder / "passages.jsonl")
+    pager, problems = view.picked(view.site.lines(asked), None)
     names = [str(row.get("id")) for _, row in problems]
     found = _by_problem(lines, names, lambda row: str(row.get("problem_id", "")))
     try:
@@ -37,10 +45,15 @@ def passages(view: View, slug: str) -> Reply:
         for (number, problem), name in zip(problems, names, strict=True)
     ]
     withheld = any(passage["withheld"] for _, _, own in shown for passage in own)
-    context = {"run": run, "tab": "passages", "split": split, "splits": SPLITS, "pager": pager}
+    context = {"run": run, "tab": "passages", "split": split, "splits": splits, "pager": pager}
     return Reply(
         "passages.html", {**context, "shown": shown, "hidden": hidden, "withheld": withheld}
     )
+
+
+def _solved(run: Path) -> list[str]:
+    """The folders below `solving` in which passages stand that written queries have found."""
+    return sorted(path.parent.name for path in run.glob("solving/*/passages.jsonl"))
 
 
 def _by_problem(
@@ -62,4 +75,5 @@ def _passage(view: View, row: Row, judged: Sequence[Row]) -> dict[str, Any]:
     withheld = view.exporting and not may_be_passed_on(str(chunk["licence"]))
     texts = dict.fromkeys(("title", "text", "document"), "") if withheld else {}
     verdict = next((v for v in judged if v["passage"]["chunk_id"] == row["chunk_id"]), None)
-    return {**chunk, **texts, "rank": row["rank"], "withheld": withheld, "judged": verdict}
+    own = {"rank": row["rank"], "withheld": withheld, "judged": verdict}
+    return {**chunk, **texts, **own, "written": row.get("written", "")}
