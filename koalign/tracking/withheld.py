@@ -1,4 +1,4 @@
-"""withheld: what a run was made of -> the splits and the passages whose texts are not passed on."""
+"""withheld: what a run was made of, and licences -> the texts that are not passed on."""
 
 from __future__ import annotations
 
@@ -39,13 +39,6 @@ def withheld_splits(run: Path) -> set[str]:
 def may_be_passed_on(licence: str) -> bool:
     """Whether a text of a corpus may be, by the licence that its source names."""
     return FREE.match(licence) is not None
-
-
-def withholds_passages(run: Path) -> bool:
-    """Whether a text of a run's corpus may not be passed on; so too where nothing says what it holds."""
-    sources = _read_object(run / "index" / "index.json").get("sources", ())
-    licences = [licence for source in sources for licence in source["licences"]]
-    return not licences or not all(map(may_be_passed_on, licences))
 
 
 def _read_object(path: Path) -> dict[str, Any]:

@@ -17,11 +17,11 @@ from markupsafe import Markup
 from koalign.records import KoalignError
 from koalign.serving.board.charts import Charts
 from koalign.serving.board.lines import Lines, Row, open_lines
+from koalign.serving.board.quoting import SYSTEMS, Quoting, quoting_of
 from koalign.serving.board.runs import Found, Root, Run
 from koalign.serving.board.words import told, translated
-from koalign.stages.evaluate import READING
 from koalign.text.visible import visible
-from koalign.tracking.withheld import withheld_splits, withholds_passages
+from koalign.tracking.withheld import withheld_splits
 
 LANGUAGES = ("ko", "en")
 PAGE = 50
@@ -32,8 +32,6 @@ EXPORTED_PAGES = 20
 """Pages of one list that an export holds."""
 SOLVE_AT = "http://127.0.0.1:8000"
 """Where `koalign serve` listens if nothing is said."""
-READ_PASSAGES = tuple(READING)
-"""How the names of the systems begin that were shown passages."""
 FOREIGN = (jinja2.UndefinedError, KeyError, TypeError, ValueError, AttributeError)
 """What a page meets in files that another version of koalign, or somebody else, has written."""
 CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"
@@ -205,9 +203,9 @@ class View:
         """Whether this is an export, and a source of these splits may not be passed on."""
         return self.exporting and bool(withheld_splits(run.path) & {*splits})
 
-    def hides_passages(self, run: Run, system: str) -> bool:
-        """Whether this is an export of answers that read passages, and one may not be passed on."""
-        return self.exporting and system.startswith(READ_PASSAGES) and withholds_passages(run.path)
+    def quoting(self, run: Run, system: str) -> Quoting | None:
+        """What an export may hold of the passages that the answers of a system read; None: all."""
+        return quoting_of(run.path) if self.exporting and system in SYSTEMS else None
 
 
 def circled(number: object) -> str:

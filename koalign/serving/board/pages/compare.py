@@ -16,6 +16,7 @@ from koalign.records import KoalignError
 from koalign.reports.titles import ROW_TITLES
 from koalign.serving.board.charts import Chart
 from koalign.serving.board.pages.exam import UNREAD, problem_at, without_texts
+from koalign.serving.board.quoting import Quoting
 from koalign.serving.board.runs import Run
 from koalign.serving.board.site import Reply, View, percents, share, signed
 
@@ -78,16 +79,16 @@ def compare(view: View) -> Reply:
     pager = view.pager(len(items))
     # An item of a benchmark comes without a word on its source.
     owner = systems[a].run or systems[b].run
-    hidden = view.exporting
-    if owner is not None:
-        hidden = view.hides(owner, "test") or any(
-            system.run is not None and view.hides_passages(system.run, system.path.name)
-            for system in (systems[a], systems[b])
-        )
+    hidden = view.hides(owner, "test") if owner else view.exporting
+    quotings = [
+        view.quoting(system.run, system.path.name) if system.run else None
+        for system in (systems[a], systems[b])
+    ]
     shown = [
-        _pair(view, owner, n, first.predictions[n], second.predictions[n], hidden)
+        _pair(view, owner, n, (first.predictions[n], second.predictions[n]), hidden, quotings)
         for n in items[pager.start : pager.stop]
     ]
+    context |= {"withheld": any(quoting and quoting.withholds for quoting in quotings)}
     context |= {"compared": compared, "pair": pair, "kind": kind, "counts": counts, "pager": pager}
     context |= {"shown": shown, "hidden": hidden, "subject": subject, "subjects": subjects}
     return Reply("compare.html", context | {"charts": _charts(view, pair)})
@@ -156,13 +157,26 @@ def _counts(first: Evaluated, second: Evaluated) -> dict[str, int]:
 
 
 def _pair(
-    view: View, run: Run | None, number: int, a: Prediction, b: Prediction, hidden: bool
+    view: View,
+    run: Run | None,
+    number: int,
+    sides: tuple[Prediction, Prediction],
+    hidden: bool,
+    quotings: Sequence[Quoting | None],
 ) -> Pair:
-    problem = problem_at(view, run, "test", a.problem_id) if run else None
-    if hidden:
-        bare = dict.fromkeys(("question", "text", "hint", "key"), "")
-        a, b = a.model_copy(update={**bare, "gold": ()}), b.model_copy(update={**bare, "gold": ()})
-        problem = without_texts(problem) if problem else None
+    """`quotings`: what is left out of the passages that either side read."""
+    problem = problem_at(view, run, "test", sides[0].problem_id) if run else None
+    bare = dict.fromkeys(("question", "text", "hint", "key"), "")
+    a, b = (
+        side.model_copy(update={**bare, "gold": ()})
+        if hidden
+        else side.model_copy(update=quoting.passed_on(side.hint, side.text))
+        if quoting
+        else side
+        for side, quoting in zip(sides, quotings, strict=True)
+    )
+    if hidden and problem:
+        problem = without_texts(problem)
     return Pair(number + 1, a, b, problem)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from koalign.data.preparing.preparation import SPLITS
 from koalign.serving.board.lines import Lines, Row
+from koalign.serving.board.quoting import Quoting
 from koalign.serving.board.runs import Run
 from koalign.serving.board.site import NotThere, Reply, View
 
@@ -52,7 +53,7 @@ def exam(view: View, slug: str) -> Reply:
         right = _with_outcome(lines, answers, only)
         mask = right if mask is None else mask & right
     pager, rows = view.picked(lines, mask)
-    hidden, quoting = view.hides(run, split), view.hides_passages(run, of)
+    hidden, quoting = view.hides(run, split), view.quoting(run, of)
     paper = view.query.get("paper") == "1"
     questions = [_question(n, row, answers, hidden, quoting) for n, row in rows]
     tally = _tally(answers) if answers else {}
@@ -66,7 +67,8 @@ def exam(view: View, slug: str) -> Reply:
     }
     context |= {"groups": grouped(questions), "pager": pager, "only": only, "outcomes": OUTCOMES}
     context |= {"subjects": sorted(filter(None, subjects)), "subject": subject, "paper": paper}
-    return Reply("exam.html", {**context, "hidden": hidden or quoting, "tally": tally})
+    withheld = quoting is not None and quoting.withholds
+    return Reply("exam.html", {**context, "hidden": hidden, "withheld": withheld, "tally": tally})
 
 
 def predictions_of(run: Run, system: str) -> Path:
@@ -110,15 +112,16 @@ def prediction_for(answers: Lines, number: int, name: str) -> Row | None:
 
 
 def _question(
-    number: int, row: Row, answers: Lines | None, hidden: bool, quoting: bool
+    number: int, row: Row, answers: Lines | None, hidden: bool, quoting: Quoting | None
 ) -> Question:
-    """`quoting`: the answer holds texts of passages that are left out."""
+    """`quoting`: what is left out of the passages that the answer read."""
     found = prediction_for(answers, number, str(row.get("id"))) if answers else None
     verdict = outcome(found) if found else ""
     if hidden:
         row, found = without_texts(row), without_texts(found) if found else None
     elif quoting and found:
-        found = found | {"text": "", "hint": ""}
+        hint = str(found.get("hint", ""))
+        found = found | quoting.passed_on(hint, str(found.get("text", "")))
     return Question(number + 1, row, found, verdict)
 
 
