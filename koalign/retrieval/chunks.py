@@ -49,14 +49,15 @@ def sentences(text: str) -> Iterator[Span]:
 
 def _bare(text: str, start: int, end: int) -> Iterator[Span]:
     """The span without blanks at its ends, if anything is left."""
-    said = text[start:end]
-    start += len(said) - len(said.lstrip())
-    end = start + len(said.strip())
+    inside = text[start:end]
+    start += len(inside) - len(inside.lstrip())
+    end = start + len(inside.strip())
     if end > start:
         yield start, end
 
 
 def _parted(text: str, span: Span, characters: int) -> Iterator[Span]:
+    """The span in parts of at most `characters`, cut at blanks where there are any."""
     start, end = span
     while end - start > characters:
         blank = max(

@@ -11,8 +11,8 @@ from koalign.evaluation.stats.intervals import Figure, figure, share_figure
 from koalign.records import KoalignError, Problem, content_hash
 from koalign.retrieval.chunks import chunks
 from koalign.retrieval.dense import DenseIndex, Encode, VectorFile
+from koalign.retrieval.fusion import fused
 from koalign.retrieval.lexical import Hit, LexicalIndex, build_index
-from koalign.retrieval.queries import fused
 
 CUTS = (1, 5, 20)
 DEPTH = 100
@@ -56,8 +56,8 @@ class Searched:
             rankings = [("", 1 - weight, self.lexical[number])] if weight < 1 else []
             if weight:
                 rankings.append(("", weight, self.dense[number]))
-            found = list(dict.fromkeys(self.passage_of[one.chunk] for one in fused(rankings)))
-            ranks.append(found.index(gold) + 1 if gold in found else 0)
+            passages = list(dict.fromkeys(self.passage_of[hit.chunk] for hit in fused(rankings)))
+            ranks.append(passages.index(gold) + 1 if gold in passages else 0)
         return ranks
 
 

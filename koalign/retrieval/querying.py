@@ -74,14 +74,14 @@ def rank_of_gold(
 def best_queries(written: Sequence[WrittenQuery], most: int) -> list[WrittenQuery]:
     """Of each problem the distinct queries that find gold at its best rank, the first `most`."""
     best: dict[str, int] = {}
-    for one in written:
-        if one.rank is not None:
-            best[one.problem_id] = min(one.rank, best.get(one.problem_id, one.rank))
+    for query in written:
+        if query.rank is not None:
+            best[query.problem_id] = min(query.rank, best.get(query.problem_id, query.rank))
     kept: dict[str, dict[str, WrittenQuery]] = {}
-    for one in written:
-        if one.rank is not None and one.rank == best[one.problem_id]:
-            kept.setdefault(one.problem_id, {}).setdefault(one.text, one)
-    return [one for own in kept.values() for one in [*own.values()][:most]]
+    for query in written:
+        if query.rank is not None and query.rank == best[query.problem_id]:
+            kept.setdefault(query.problem_id, {}).setdefault(query.text, query)
+    return [query for own in kept.values() for query in [*own.values()][:most]]
 
 
 def reciprocal_ranks(
@@ -92,8 +92,8 @@ def reciprocal_ranks(
     The best of several is chosen by its result: a bound, and no estimate of what a query finds.
     """
     of_problem: dict[str, list[float]] = {}
-    for one in written:
-        of_problem.setdefault(one.problem_id, []).append(reciprocal(one.rank))
+    for query in written:
+        of_problem.setdefault(query.problem_id, []).append(reciprocal(query.rank))
     return {
         "mrr_stem": fmean(map(reciprocal, of_stems.values())),
         "mrr_query": fmean(map(fmean, of_problem.values())),

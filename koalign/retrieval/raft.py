@@ -34,8 +34,9 @@ class ReaderRow:
     @property
     def shorter(self) -> ReaderRow:
         """The row without its distractor of the worst rank."""
-        worst = max((one for one in self.passages if one != self.gold), key=lambda one: one.rank)
-        return replace(self, passages=tuple(one for one in self.passages if one != worst))
+        distractors = (passage for passage in self.passages if passage != self.gold)
+        worst = max(distractors, key=lambda passage: passage.rank)
+        return replace(self, passages=tuple(p for p in self.passages if p != worst))
 
 
 def reader_rows(
@@ -59,12 +60,12 @@ def reader_rows(
     among all. Poison and `unclear` are never shown.
     """
     distractors: dict[str, list[Passage]] = {}
-    for one in sorted(screened, key=lambda one: one.passage.rank):
-        if one.verdict == "distractor":
-            distractors.setdefault(one.passage.problem_id, []).append(one.passage)
+    for judged in sorted(screened, key=lambda judged: judged.passage.rank):
+        if judged.verdict == "distractor":
+            distractors.setdefault(judged.passage.problem_id, []).append(judged.passage)
     right, rng = right_samples(problems, hinted), random.Random(seed)
     rows = []
-    for gold in (one.passage for one in screened if one.verdict == "gold"):
+    for gold in (s.passage for s in screened if s.verdict == "gold"):
         others = distractors.get(gold.problem_id, [])[: passages - 1]
         for sample in right.get((gold.problem_id, gold.hint.id), [])[:traces]:
             rows.append(_row(rng, sample, [gold, *others], gold))

@@ -9,8 +9,9 @@ from koalign.jsonl import read_json
 from koalign.records import KoalignError, Problem
 from koalign.retrieval.chunk_file import ChunkFile
 from koalign.retrieval.dense import Dense
+from koalign.retrieval.fusion import FusedHit, fused
 from koalign.retrieval.lexical import Hit, LexicalIndex, analyser_hash
-from koalign.retrieval.queries import Found, fused, queries_of
+from koalign.retrieval.queries import queries_of
 from koalign.retrieval.records import Chunk, Passage, Retrieved
 from koalign.retrieval.screens import EvaluatedText, states_an_answer
 
@@ -78,22 +79,22 @@ class Search:
         written = self._written.get(problem.id)
         return {"written": written} if written else queries_of(problem)
 
-    def _shown(self, problem: Problem, order: Sequence[Found]) -> Retrieved:
+    def _shown(self, problem: Problem, order: Sequence[FusedHit]) -> Retrieved:
         kept: list[Passage] = []
         refused: list[tuple[str, str]] = []
-        for found in order:
+        for hit in order:
             if len(kept) == self._most:
                 break
-            chunk = self._chunks[found.chunk]
-            if reason := self._refusal(problem, found.chunk, chunk):
+            chunk = self._chunks[hit.chunk]
+            if reason := self._refusal(problem, hit.chunk, chunk):
                 refused.append((reason, chunk.id))
                 continue
             kept.append(
                 Passage(
                     problem_id=problem.id,
                     rank=len(kept) + 1,
-                    score=found.score,
-                    query=found.query,
+                    score=hit.score,
+                    query=hit.query,
                     written=self._written.get(problem.id, ""),
                     chunk_id=chunk.id,
                     chunk=chunk,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,59 +40,60 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     name = section.embedding
     embedding = open_embedding(name, "corpus.embedding") if name else None
     drops: list[Drop] = []
-    found: Counter[str] = Counter()
+    read: Counter[str] = Counter()
 
     def texts() -> Iterator[Document]:
         for document in documents(section.sources, resolve_path):
             if isinstance(document, Drop):
                 drops.append(document)
             else:
-                found[document.source] += 1
+                read[document.source] += 1
                 yield document
 
     path = out / "chunks.jsonl"
     write_chunks(path, texts(), section.characters, section.overlap)
     write_jsonl(out / "dropped.jsonl", drops)
-    licences: Counter[tuple[str, str]] = Counter()
     with ChunkFile(path) as chunks:
         if not chunks:
             paths = ", ".join(source.path for source in section.sources)
             raise KoalignError(
                 f"corpus.sources: no text in {paths}; {', '.join(SUFFIXES)} are read"
             )
-
-        def folded_in() -> Iterator[str]:
-            for chunk in chunks:
-                licences[chunk.source, chunk.licence] += 1
-                yield chunk.indexed
-
-        part, made = out / WORK / "lexical", out / "lexical"
-        for unfinished in (part, made):
-            shutil.rmtree(unfinished, ignore_errors=True)
-        build_index(part, folded_in())
-        part.rename(made)
+        licences = _build_lexical(chunks, out)
         number = len(chunks)
         if embedding:
             _embed(embedding, chunks, out)
-    sources = []
-    for source in section.sources:
-        folder = Path(resolve_path(source.path))
-        unread = [] if source.path.startswith(HUB) else [str(p) for p in unread_files(folder)]
-        own = {licence: n for (path_, licence), n in licences.items() if path_ == source.path}
-        sources.append({
-            "path": source.path, "documents": found[source.path], "chunks": sum(own.values()),
-            "licences": own, "not_read": unread,
-        })  # fmt: skip
-        _tell(source.path, own, unread)
     identity: dict[str, Any] = {
-        "analyser": analyser_hash(), "corpus": hash_path(path), "chunks": number, "sources": sources,
-    }  # fmt: skip
+        "analyser": analyser_hash(),
+        "corpus": hash_path(path),
+        "chunks": number,
+        "sources": [
+            _describe(source.path, read[source.path], licences) for source in section.sources
+        ],
+    }
     if embedding:
         made_by = {"model": name, "hash": embedding.hash, "vectors": hash_path(out / VECTORS)}
         identity["embedding"] = made_by
     write_json(out / "index.json", identity)
-    counts = {"documents": found.total(), "chunks": number}
+    counts = {"documents": read.total(), "chunks": number}
     return StageResult(counts | count_reasons(drops, "dropped_"))
+
+
+def _build_lexical(chunks: ChunkFile, out: Path) -> Counter[tuple[str, str]]:
+    """The folder lexical; of each source and licence the number of chunks."""
+    licences: Counter[tuple[str, str]] = Counter()
+
+    def texts() -> Iterator[str]:
+        for chunk in chunks:
+            licences[chunk.source, chunk.licence] += 1
+            yield chunk.indexed
+
+    part, made = out / WORK / "lexical", out / "lexical"
+    for unfinished in (part, made):
+        shutil.rmtree(unfinished, ignore_errors=True)
+    build_index(part, texts())
+    part.rename(made)
+    return licences
 
 
 def _embed(embedding: Embedding, chunks: ChunkFile, out: Path) -> None:
@@ -110,15 +111,26 @@ def _embed(embedding: Embedding, chunks: ChunkFile, out: Path) -> None:
     part.replace(out / VECTORS)
 
 
-def _tell(path: str, licences: dict[str, int], unread: list[str]) -> None:
-    if "" in licences:
+def _describe(path: str, documents: int, licences: Mapping[tuple[str, str], int]) -> dict[str, Any]:
+    """A source in index.json; what is missing of its licences and files is said on the screen."""
+    folder = Path(resolve_path(path))
+    unread = [] if path.startswith(HUB) else [str(file) for file in unread_files(folder)]
+    own = {licence: chunks for (source, licence), chunks in licences.items() if source == path}
+    if "" in own:
         say(
-            f"{path}: no licence is known of {licences['']:,} chunks; write {{path: {path}, licence: …}} "
+            f"{path}: no licence is known of {own['']:,} chunks; write {{path: {path}, licence: …}} "
             "so that it goes with the passages",
             err=True,
         )
     if unread:
         say(f"{path}: {len(unread):,} files are not read, the first {unread[0]}", err=True)
+    return {
+        "path": path,
+        "documents": documents,
+        "chunks": sum(own.values()),
+        "licences": own,
+        "not_read": unread,
+    }
 
 
 STAGE = Stage(

@@ -1,4 +1,4 @@
-"""roles: kept hints or passages, and answers with and without -> abstraction, answer and reader adapters.
+"""roles: kept hints, passages and queries, and answers -> abstraction, answer, reader and query adapters.
 
 Each is trained on top of the DPO adapter, whose ranks stay frozen. So is `reasoning`, a control of solving:
 the policy's own right reasonings, with the settings of the answer adapter.

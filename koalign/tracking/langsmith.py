@@ -29,7 +29,6 @@ class Langsmith:
         workspace = os.environ.get(WORKSPACE)
         self._headers = {"x-api-key": key} | ({"X-Tenant-Id": workspace} if workspace else {})
         self.destination = f"langsmith {host_of(self._url)} {tracking.project}"
-
         self._posted: set[str] = set()
         """What need not be sent again where a later one fails."""
 

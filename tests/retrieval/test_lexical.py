@@ -1,11 +1,12 @@
-"""The index finds what shares pairs of letters with a query, in the same order every time."""
+"""The index finds what shares bigrams with a query, in the same order every time; ranks are fused."""
 
 import pytest
 
 from koalign.records import KoalignError, Problem
 from koalign.retrieval import lexical
-from koalign.retrieval.lexical import LexicalIndex, analyser_hash, bigrams, build_index
-from koalign.retrieval.queries import Hit, fused, queries_of
+from koalign.retrieval.fusion import fused
+from koalign.retrieval.lexical import Hit, LexicalIndex, analyser_hash, bigrams, build_index
+from koalign.retrieval.queries import queries_of
 
 pytest.importorskip("tantivy")
 TEXTS = [
@@ -77,7 +78,7 @@ def test_ranks_of_several_queries_are_added_and_scores_are_not():
 
 
 def test_a_ranking_counts_by_its_weight():
-    found = fused([("letters", 0.25, [Hit(1, 9.0)]), ("meaning", 0.75, [Hit(2, 0.1)])])
+    found = fused([("lexical", 0.25, [Hit(1, 9.0)]), ("dense", 0.75, [Hit(2, 0.1)])])
     assert [(one.chunk, one.score) for one in found] == [
         (2, pytest.approx(0.75 / 61)),
         (1, pytest.approx(0.25 / 61)),
