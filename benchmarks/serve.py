@@ -146,9 +146,9 @@ def through_server(run: ServedRun, http: httpx.AsyncClient) -> Ask:
 def backend_of(run: ServedRun, engine: str) -> Iterator[Any]:
     """What computes for `direct`."""
     if engine == "vllm":
-        from koalign.serving.vllm_child import VllmChild
+        from koalign.serving.vllm_child import vllm_child
 
-        yield VllmChild(run)
+        yield vllm_child(run)
         return
     config = run.config
     with open_engine(config.engine, config.model, run.base, run.adapters) as opened:

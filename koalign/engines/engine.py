@@ -86,6 +86,15 @@ def stems(question: Question) -> dict[tuple[int, ...], list[int]]:
     return last_tokens
 
 
+def steps_of(question: Question) -> dict[tuple[int, ...], list[int]]:
+    """Each proper prefix of a candidate, the empty one included -> the tokens that follow it."""
+    steps: dict[tuple[int, ...], dict[int, None]] = {}
+    for candidate in question.candidates:
+        for length, token in enumerate(candidate):
+            steps.setdefault(candidate[:length], {})[token] = None
+    return {prefix: list(nexts) for prefix, nexts in steps.items()}
+
+
 class Engine(AbstractContextManager["Engine"]):
     """Holds the base once and switches adapters per request; a context that frees the base."""
 

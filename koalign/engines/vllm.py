@@ -17,7 +17,7 @@ from koalign.adapters.external import refuse_for_vllm
 from koalign.config.engine import Engine as EngineConfig
 from koalign.config.inputs import Model, Sampling
 from koalign.data.prompting.tokens import stop_ids
-from koalign.engines.engine import Engine, Question, Request, before_stop, sample_seed
+from koalign.engines.engine import Engine, Question, Request, before_stop, sample_seed, steps_of
 from koalign.engines.vllm_start import (
     CPU_CACHE,
     REQUESTS_AT_ONCE,
@@ -244,15 +244,6 @@ class VllmEngine(Engine):
             text = before_stop(text, stop)
             samples.append(request.sample(index, adapter, text, done.token_ids, logprob, ended))
         return samples
-
-
-def steps_of(question: Question) -> dict[tuple[int, ...], list[int]]:
-    """Each proper prefix of a candidate, the empty one included -> the tokens that follow it."""
-    steps: dict[tuple[int, ...], dict[int, None]] = {}
-    for candidate in question.candidates:
-        for length, token in enumerate(candidate):
-            steps.setdefault(candidate[:length], {})[token] = None
-    return {prefix: list(nexts) for prefix, nexts in steps.items()}
 
 
 def _longest(question: Question) -> int:

@@ -86,6 +86,8 @@ def make_app(service: Service, backend: Backend, token: str | None = None) -> Fa
 
     @app.get("/health")
     async def health() -> Any:
+        if backend.failure:
+            raise ApiError(503, backend.failure)
         return {"status": "ok", "run": service.run.id, "engine": backend.engine.name}
 
     @app.get("/metrics")
@@ -179,7 +181,7 @@ def make_app(service: Service, backend: Backend, token: str | None = None) -> Fa
 
         async def stream() -> Response:
             parts = await asker.prepare(ask)
-            sent = streams.events(shape, parts, notes, with_usage=body.with_usage)
+            sent = streams.events(shape, parts, notes, call.over, with_usage=body.with_usage)
             return EventStream(
                 sent, headers, lambda ended: call.over(200 if ended else CLIENT_GONE)
             )

@@ -87,8 +87,11 @@ class Asker:
     async def prepare(self, ask: Ask) -> AsyncIterator[Part]:
         """An iterator over the hint, if it is used, the answer's pieces and the reply, with which it ends.
 
-        Raises ApiError at once for a prompt that is too long, and for what the template cannot ask.
+        Raises ApiError at once for a prompt that is too long, for what the template cannot ask, and where
+        nothing computes any more.
         """
+        if self._backend.failure:
+            raise ApiError(503, self._backend.failure)
         solves = ask.problem is not None and ask.model.purpose == "answer"
         solver = self._solver(ask)
         try:

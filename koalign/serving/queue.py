@@ -27,6 +27,10 @@ class Backend(Protocol):
     engine: Engine
     """Its tokenizer and its base, to make prompts for."""
 
+    @property
+    def failure(self) -> str:
+        """Why it computes no more; empty while it does."""
+
     async def generate(
         self, requests: Sequence[Request], sampling: Sampling, seed: int, stop: Sequence[str] = ()
     ) -> list[list[Sample]]:
@@ -67,6 +71,8 @@ class EngineQueue(AbstractAsyncContextManager["EngineQueue"]):
     one that others are on the way beside waits for them, the longer of WINDOW and SHARE at most. The key
     of the oldest job goes first, and what follows from its call may join the next.
     """
+
+    failure = ""
 
     def __init__(
         self,

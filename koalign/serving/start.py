@@ -16,6 +16,7 @@ from koalign.engines.opening import backend_of, open_engine
 from koalign.records import KoalignError
 from koalign.serving import check
 from koalign.serving.api import Service, make_app
+from koalign.serving.errors import ApiError
 from koalign.serving.queue import Backend, EngineQueue
 from koalign.serving.served import ServedRun
 from koalign.text.visible import say
@@ -49,9 +50,9 @@ def serve(service: Service, bound: socket.socket, token: str | None, *, checked:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that what is open here is closed
     run = service.run
     if backend_of(run.config.engine) == "vllm":
-        from koalign.serving.vllm_child import VllmChild  # loads torch
+        from koalign.serving.vllm_child import vllm_child  # loads torch
 
-        asyncio.run(_serve(service, VllmChild(run), bound, token, checked))
+        asyncio.run(_serve(service, vllm_child(run), bound, token, checked))
         return
     with open_engine(run.config.engine, run.config.model, run.base, run.adapters) as engine:
         engine.expect(engine.base.context)
@@ -73,7 +74,10 @@ async def _serve(
 
 
 async def _check(run: ServedRun, backend: Backend) -> None:
-    count = await check.check_stored(run, backend)
+    try:
+        count = await check.check_stored(run, backend)
+    except ApiError as error:
+        raise KoalignError(error.message) from None
     say(
         f"serve: {count} stored completions of the run came out as stored"
         if count

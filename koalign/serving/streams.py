@@ -84,10 +84,14 @@ async def events(
     shape: Shape,
     parts: AsyncIterator[Part],
     notes: Callable[[Reply], Mapping[str, Any]],
+    failed: Callable[[int], None],
     *,
     with_usage: bool,
 ) -> AsyncGenerator[str]:
-    """The role, the hint, the text in pieces, the end, on wish the usage, [DONE]; an error ends it."""
+    """The role, the hint, the text in pieces, the end, on wish the usage, [DONE]; an error ends it.
+
+    `failed` is told the status that the error would have had before the first event.
+    """
     hinted, sent = False, 0
     key = "content" if shape.kind == "chat" else "text"
     if shape.kind == "chat":
@@ -113,7 +117,9 @@ async def events(
                     yield _event(shape.last(part))
         yield "data: [DONE]\n\n"
     except FAULTS as error:
-        yield _event(api_error(error).body)
+        told = api_error(error)
+        failed(told.status)
+        yield _event(told.body)
 
 
 def _event(value: Mapping[str, Any]) -> str:

@@ -16,9 +16,10 @@ from koalign.evaluation.solving.solutions import solve_by_vote
 from koalign.evaluation.solving.voting import spent
 from koalign.records import Message
 from koalign.serving.asking import Ask, Asker, Hint, Reply
+from koalign.serving.errors import ApiError
 from koalign.serving.queue import EngineQueue
 from koalign.serving.served import CHAIN, GREEDY, ServedModel, ServedRun
-from koalign.serving.vllm_child import VllmChild
+from koalign.serving.vllm_child import vllm_child
 
 pytestmark = pytest.mark.slow
 PROBLEMS = exam("dev")[:6]
@@ -96,6 +97,22 @@ async def streamed(run: ServedRun, backend, solved) -> None:
     assert several
 
 
+async def killed(run: ServedRun, child) -> None:
+    """The last of a child: kill -9 after the first piece of a long answer."""
+    ask = Ask(
+        run.models["answer"], PROBLEMS[0], temperature=1.5, seed=1, max_tokens=300, stream=True
+    )
+    parts = await Asker(run, child).prepare(ask)
+    assert isinstance(await anext(parts), str)
+    child.server.process.kill()
+    with pytest.raises(ApiError, match="has ended"):
+        async for part in parts:
+            assert isinstance(part, str), "half an answer is no reply"
+    assert "SIGKILL" in child.failure
+    with pytest.raises(ApiError, match="has ended"):
+        await Asker(run, child).prepare(ask)
+
+
 def test_hf_answers_as_solve_greedy_does(run, solved):
     async def main(engine) -> None:
         async with EngineQueue(engine) as queue:
@@ -129,8 +146,8 @@ def test_a_child_vllm_answers_as_solve_greedy_does_and_ends_with_us(run, solved)
     ended = []
 
     async def main() -> None:
-        async with VllmChild(served) as child:
-            ended.append(child._child)
+        async with vllm_child(served) as child:
+            ended.append(child.server.process)
             await held(served, child, solved)
             await streamed(served, child, solved)
             warm = [Ask(run.models["answer"], p, temperature=1.0, seed=3) for p in PROBLEMS]
@@ -143,6 +160,7 @@ def test_a_child_vllm_answers_as_solve_greedy_does_and_ends_with_us(run, solved)
             await asyncio.sleep(0.05)
             closed.cancel()
             assert (await asyncio.gather(closed, return_exceptions=True))[0] is not None
+            await killed(served, child)
 
     asyncio.run(main())
     assert ended[0].poll() is not None

@@ -6,8 +6,8 @@ import asyncio
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from koalign.config.files import load_config
 from koalign.engines.opening import open_engine
 from koalign.engines.scripted import ScriptedEngine
 from koalign.serving.api import Service, make_app
+from koalign.serving.child import ChildServer
+from koalign.serving.completions import Completions
 from koalign.serving.queue import EngineQueue
 from koalign.serving.served import open_run
 from koalign.serving.start import bind, serve
@@ -93,13 +95,40 @@ def served(
     service = Service(open_run(RUN, config), most)
     engine = SlowEngine(config.engine, service.run.base)
     engine.seconds, engine.calls = seconds, []
+    queue = EngineQueue(engine, lambda: service.load.active, service.metrics.batch)
+    with _running(service, queue, token) as url:
+        yield Server(url, service, engine)
+
+
+@contextmanager
+def served_by_child(*options: str, most: int = 256) -> Iterator[tuple[Server, ChildServer]]:
+    """The same, by `support/completions_server.py` as the child that `vllm serve` is."""
+    config = load_config([])
+    service = Service(open_run(RUN, config), most)
+    engine = SlowEngine(config.engine, service.run.base)
+    program = Path(__file__).with_name("completions_server.py")
+    child = ChildServer([sys.executable, str(program), *options], RUN / "vllm.log")
+
+    @asynccontextmanager
+    async def backend() -> AsyncIterator[Completions]:
+        async with child:
+            yield Completions(engine, child)
+
+    with _running(service, backend(), None) as url:
+        yield Server(url, service, engine), child
+
+
+@contextmanager
+def _running(
+    service: Service, opened: AbstractAsyncContextManager[Any], token: str | None
+) -> Iterator[str]:
+    """A server in a thread; its address."""
     bound = bind("127.0.0.1", 0)
     started = threading.Event()
     servers: list[uvicorn.Server] = []
 
     async def main() -> None:
-        queue = EngineQueue(engine, lambda: service.load.active, service.metrics.batch)
-        async with queue as backend:
+        async with opened as backend:
             app = make_app(service, backend, token)
             options = {"log_level": "error", "lifespan": "off", "timeout_graceful_shutdown": 5}
             servers.append(uvicorn.Server(uvicorn.Config(app, **options)))
@@ -109,11 +138,10 @@ def served(
     thread = threading.Thread(target=lambda: asyncio.run(main()))
     thread.start()
     started.wait(30)
-    url = f"http://127.0.0.1:{bound.getsockname()[1]}"
     try:
         while not servers[0].started:
             time.sleep(0.01)
-        yield Server(url, service, engine)
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
     finally:
         servers[0].should_exit = True
         thread.join(30)
