@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,7 +23,7 @@ from koalign.cli.options import (
 )
 from koalign.cli.shards import ShardOption, draw_part, drawing, read_shard
 from koalign.cli.stages import run_stages
-from koalign.jsonl import read_jsonl, read_record, write_json
+from koalign.jsonl import read_jsonl, read_record
 from koalign.records import Base, Drop, KoalignError, Problem
 from koalign.text.visible import say
 
@@ -157,7 +158,7 @@ def _solve_file(
     force: bool,
     shard: Shard | None,
 ) -> None:
-    from koalign.adapters.cards import adapter_id, check_adapter
+    from koalign.adapters.cards import check_adapter
     from koalign.adapters.names import find_adapters
     from koalign.answering.passages import part_query, refuse_hints_and_passages
     from koalign.cli.passages import find_passages
@@ -165,31 +166,37 @@ def _solve_file(
     from koalign.config.sections import resolve_path
     from koalign.data.formats.sources import read_rows
     from koalign.engines.opening import describe_base
-    from koalign.hashing import PLAN
     from koalign.locking import locked
     from koalign.manifests import output_of
     from koalign.parts import refuse_other_total
-    from koalign.records import content_hash
+    from koalign.plans import write_plan
     from koalign.renderer import open_renderer
     from koalign.reports.solving import summary
-    from koalign.stages.solve import ANSWERS, SolveJob, can_continue
+    from koalign.stages.solve import (
+        ANSWERS,
+        SolveJob,
+        can_continue,
+        plan_of_file,
+        refuse_other_parts,
+    )
     from koalign.stages.solve import solve as solve_problems
 
     config = read_config(files, settings)
+    section = config.solve.model_copy(update={"adapters": adapters or config.solve.adapters})
+    config = config.model_copy(update={"solve": section})
     if not (run_dir / "prepare").exists():
         raise KoalignError(f"{run_dir}: no run here; run `koalign sft` first (or `koalign run`)")
     base = read_record(output_of(run_dir, "prepare/base.json", "solve"), Base)
     source = parse_source(problems or str(output_of(run_dir, "prepare/test.jsonl", "solve")))
     refuse_own_input(out, [source.path, *sources_of(config)])
     rows = read_rows(resolve_path(source.path), **source.options)
-    names = adapters or config.solve.adapters
-    steps = find_adapters(names, run_dir, config.dpo.rounds)
-    query, steps = part_query(names, steps, config.solve)
-    refuse_hints_and_passages(config.solve, steps)
+    steps = find_adapters(section.adapters, run_dir, config.dpo.rounds)
+    query, steps = part_query(section.adapters, steps, section)
+    refuse_hints_and_passages(section, steps)
     if query and shard:
         raise KoalignError("--shard: one process writes the queries of --adapters; leave one out")
     if report:
-        _refuse_report(rows, steps, config.solve.passages)
+        _refuse_report(rows, steps, section.passages)
     policy = find_adapters("dpo", run_dir, config.dpo.rounds)[0] if report else None
     now, _ = describe_base(config.engine, config.model)
     if now.weight_hash != base.weight_hash:
@@ -203,28 +210,17 @@ def _solve_file(
             check_adapter(step, base, None if any_template else renderer.hash)
     problems_of_rows = {row.id: row for row in rows if isinstance(row, Problem)}
     passages, queries = find_passages(config, run_dir, base, [*problems_of_rows.values()], query)
-    shown = [[p.chunk_id for p in own] for own in passages.values()]
-    # The same question continues in the same folder; another one never meets its samples.
-    name = content_hash(
-        [row.id if isinstance(row, Problem) else row.place for row in rows],
-        [adapter_id(step) if step else "" for step in ([query] if query else []) + steps],
-        config.solve.model_dump(exclude={"adapters"}),
-        config.engine.result.backend,
-        config.seed,
-        renderer.hash,
-        renderer.shots,
-        *([shown] if shown else []),
-    )
-    work = run_dir / "solving" / name
-    refuse_other_total(work, shard)
-    if shard:
-        with locked(run_dir, shared=True), drawing(work, shard) as part:
-            write_json(part / PLAN, {"solve": name})
-            solve_problems(
-                SolveJob(config, base, renderer, rows, steps, part, part / ANSWERS, passages)
-            )
-        return
+    work = run_dir / "solving"
     job = SolveJob(config, base, renderer, rows, steps, work, out, passages, queries)
+    name, plan = plan_of_file(job, [query, *steps] if query else steps)
+    job = replace(job, work=work / name)
+    refuse_other_total(job.work, shard)
+    refuse_other_parts(job.work, plan, source.path)
+    if shard:
+        with locked(run_dir, shared=True), drawing(job.work, shard) as part:
+            write_plan(part, plan)
+            solve_problems(replace(job, work=part, answers=part / ANSWERS))
+        return
     started = time.monotonic()
     with locked(run_dir):
         if out.exists():

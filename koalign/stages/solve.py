@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from koalign.adapters.cards import check_adapter
+from koalign.adapters.cards import adapter_id, check_adapter
 from koalign.answering.controls import draw_controls, right_alone
 from koalign.answering.queries import SampledQuery
 from koalign.answering.solving import Solver
@@ -23,6 +24,7 @@ from koalign.evaluation.solving.solutions import (
     solutions_of,
 )
 from koalign.evaluation.solving.voting import Attempt
+from koalign.hashing import PLAN
 from koalign.jsonl import (
     JsonlAppender,
     read_json,
@@ -31,7 +33,9 @@ from koalign.jsonl import (
     to_json_line,
     write_json,
 )
-from koalign.records import Base, Drop, KoalignError, Problem
+from koalign.parts import parts_of
+from koalign.plans import Plan, other_plan
+from koalign.records import Base, Drop, KoalignError, Problem, content_hash
 from koalign.renderer import open_renderer
 from koalign.retrieval.records import Passage
 from koalign.run import PROMPTED, Inputs, Stage, StageResult
@@ -42,6 +46,9 @@ ATTEMPTS = "attempts.jsonl"
 ANSWERS = "answers.jsonl"
 NOT_ASKED = "not_asked.json"
 """Problem id -> why it cannot be asked."""
+PROBLEMS, ADAPTERS, OUT = "file of problems", "set of adapters", "-o"
+SHOTS, SHOWN = "prepare/shots.jsonl", "retrieve/passages.jsonl"
+"""Inputs of the plan of a file's part."""
 
 
 def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
@@ -139,6 +146,51 @@ def solve(job: SolveJob) -> list[Solution]:
                 )
             file.append(solutions[max(known, len(solutions) - len(further)) :])
     return solutions
+
+
+def plan_of_file(job: SolveJob, adapters: Sequence[Path | None]) -> tuple[str, Plan]:
+    """The name of a file's folder below `work`, `solving` of a run, and the plan of a part of it.
+
+    The name is of all that the attempts depend on, so that the same question goes on in the same folder,
+    and another one never meets its samples. The plan also says what the adapters were called by, and where
+    the answers go: the parts of one whole have that in common.
+    """
+    config, shown = job.config, [[p.chunk_id for p in own] for own in job.passages.values()]
+    plan = Plan(
+        stage=STAGE.name,
+        version=STAGE.version,
+        template=job.renderer.hash,
+        config={
+            "solve": config.solve.model_dump(mode="json"),
+            "engine": {"backend": config.engine.result.backend},
+            "seed": config.seed,
+        },
+        inputs={
+            PROBLEMS: content_hash([r.id if isinstance(r, Problem) else r.place for r in job.rows]),
+            SHOTS: content_hash(job.renderer.shots),
+            ADAPTERS: content_hash([adapter_id(step) if step else "" for step in adapters]),
+            **({SHOWN: content_hash(shown)} if shown else {}),
+        },
+    )
+    told = plan.model_dump(mode="json")
+    del told["config"]["solve"]["adapters"]
+    answers = {OUT: os.path.relpath(job.answers.resolve(), job.work.resolve())}
+    return content_hash(told), plan.model_copy(update={"inputs": plan.inputs | answers})
+
+
+def refuse_other_parts(work: Path, plan: Plan, problems: str) -> None:
+    """Raises KoalignError where parts for the same file of answers were drawn by another plan."""
+    run_dir = work.parents[1]
+    paths = {PROBLEMS: Path(problems), ADAPTERS: run_dir}
+    inputs = {name: paths.get(name, run_dir / name) for name in plan.inputs if name != OUT}
+    for other in sorted(work.parent.glob("*")):
+        for part in parts_of(other).values():
+            made = read_record(part / PLAN, Plan)
+            if other != work and made.inputs[OUT] == plan.inputs[OUT]:
+                raise KoalignError(
+                    f"{part} was made with {other_plan(part, plan, inputs)}; take another -o, or remove "
+                    f"{other}"
+                )
 
 
 def can_continue(job: SolveJob) -> bool:

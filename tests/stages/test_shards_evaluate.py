@@ -141,6 +141,32 @@ def test_each_shard_solves_problems_of_its_own_and_the_merge_draws_none(solved, 
     assert Path("answers.jsonl").read_bytes() == whole
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_parts_of_a_file_by_another_plan_are_refused_and_the_difference_is_named(solved, whole):
+    command = ["solve", "train.jsonl", "-o", "answers.jsonl"]
+    shard(1, 2, *command, "--adapters", "sft")
+    (part,) = (RUN / "solving").glob("*/unfinished/1-of-2")
+    before = content(part)
+    again = [] if whole else ["--shard", "2/2"]
+    for changed, says in (
+        (["--adapters", "sft", "-s", "solve.bare=2"], "solve.bare = 4, and it is now 2; repeat -s solve.bare=4"),
+        (["--adapters", "sft", "-s", "seed=7"], "seed = 0, and it is now 7"),
+        (["--adapters", "dpo"], "solve.adapters = 'sft', and it is now 'dpo'"),
+    ):  # fmt: skip
+        refused = koalign(*command, *changed, *again, code=2).stderr.splitlines()[-1]
+        assert refused.startswith(f"koalign: {part} was made with {says}"), refused
+        assert refused.endswith(f"take another -o, or remove {part.parents[1]}")
+    Path("more.jsonl").write_text(Path("train.jsonl").read_text("utf-8") * 2, "utf-8")
+    other = [*command, "--adapters", "sft", *again]
+    other[1] = "more.jsonl"
+    assert "another file of problems: more.jsonl" in koalign(*other, code=2).stderr
+    other[3] = "others.jsonl"
+    koalign(*other, code=0)
+    assert content(part) == before and not Path("answers.jsonl").exists()
+    missing = koalign(*command, "--adapters", "sft", code=2).stderr
+    assert "of attempts.jsonl these parts are missing or cut: 2/2" in missing
+
+
 def test_the_test_split_is_solved_in_parts_of_its_problems(solved):
     whole = content(RUN / "solve")["answers.jsonl"]
     shutil.rmtree(RUN / "solve")
