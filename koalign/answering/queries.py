@@ -14,7 +14,7 @@ from koalign.engines.drawing import draw, fits, requests_for
 from koalign.engines.engine import Engine, Request
 from koalign.engines.opening import open_engine
 from koalign.records import Base, Problem
-from koalign.retrieval.querying import query_renderer, written_query
+from koalign.retrieval.queries import query_renderer, written_query
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ def _folder(config: Config, run_dir: Path, problems: Sequence[Problem], adapter:
     from koalign.answering.passages import USER
     from koalign.hashing import hash_path
     from koalign.manifests import output_of
-    from koalign.retrieval.querying import query_renderer
+    from koalign.retrieval.queries import query_renderer
 
     name = content_hash(
         [problem.id for problem in problems],

@@ -14,7 +14,7 @@ from koalign.jsonl import read_jsonl, read_record, write_jsonl
 from koalign.records import Base, KoalignError, Problem
 from koalign.renderer import open_renderer
 from koalign.retrieval.chunk_file import ChunkFile
-from koalign.retrieval.querying import WrittenQuery, query_renderer, rank_of_gold, reciprocal_ranks
+from koalign.retrieval.queries import WrittenQuery, query_renderer, rank_of_gold, reciprocal_ranks
 from koalign.retrieval.records import ScreenedPassage
 from koalign.retrieval.search import open_index
 from koalign.run import PREPARED, Inputs, Stage, StageResult

@@ -26,7 +26,7 @@ from koalign.mining.hints.traces import answer_traces, right_samples
 from koalign.mining.hints.uplift_screens import best_hints
 from koalign.records import Abstraction, Base, KoalignError, Problem, Prompt, Sample
 from koalign.renderer import open_renderer, reasoning_prompt
-from koalign.retrieval.querying import WrittenQuery, best_queries, query_renderer
+from koalign.retrieval.queries import WrittenQuery, best_queries, query_renderer
 from koalign.retrieval.raft import ReaderRow, reader_rows
 from koalign.retrieval.records import ScreenedPassage, passages_text
 from koalign.run import PREPARED, Inputs, Stage, StageResult

@@ -2,11 +2,10 @@
 
 import pytest
 
-from koalign.records import KoalignError, Problem
+from koalign.records import KoalignError
 from koalign.retrieval import lexical
 from koalign.retrieval.fusion import fused
 from koalign.retrieval.lexical import Hit, LexicalIndex, analyser_hash, bigrams, build_index
-from koalign.retrieval.queries import queries_of
 
 pytest.importorskip("tantivy")
 TEXTS = [
@@ -59,15 +58,6 @@ def test_another_analyser_has_another_hash(monkeypatch):
 def test_a_folder_without_an_index_is_refused(tmp_path):
     with pytest.raises(KoalignError, match="no index; `koalign index --force`"):
         LexicalIndex(tmp_path)
-
-
-def test_a_problem_asks_with_its_stem_each_choice_and_its_box():
-    problem = Problem(
-        question="옳은 것은?", box="ㄱ. 참이다.", choices=("ㄱ", "ㄴ"), answers=("1",)
-    )
-    assert queries_of(problem) == {
-        "stem": "옳은 것은?", "choice 1": "옳은 것은? ㄱ", "choice 2": "옳은 것은? ㄴ", "box": "ㄱ. 참이다."
-    }  # fmt: skip
 
 
 def test_ranks_of_several_queries_are_added_and_scores_are_not():

@@ -11,7 +11,7 @@ from koalign.config.files import load_config
 from koalign.jsonl import read_jsonl
 from koalign.manifests import read_manifest
 from koalign.records import KoalignError, Problem
-from koalign.retrieval.querying import WrittenQuery
+from koalign.retrieval.queries import WrittenQuery
 from koalign.retrieval.records import Passage
 
 pytest.importorskip("tantivy")

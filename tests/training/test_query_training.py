@@ -10,7 +10,7 @@ from koalign.adapters.cards import read_card
 from koalign.adapters.stack import widen
 from koalign.config.files import load_config
 from koalign.jsonl import write_json, write_jsonl
-from koalign.retrieval.querying import WrittenQuery, query_renderer
+from koalign.retrieval.queries import WrittenQuery, query_renderer
 from koalign.stages.roles import QUERY
 
 pytestmark = pytest.mark.slow

@@ -1,11 +1,12 @@
-"""A query is the first line that a model shows; the best are those that find gold at its best rank."""
+"""Queries: the texts of a problem, or the first line that a model shows; the best find gold at its best rank."""
 
 import pytest
 
 from koalign.records import Problem
-from koalign.retrieval.querying import (
+from koalign.retrieval.queries import (
     WrittenQuery,
     best_queries,
+    queries_of,
     query_renderer,
     reciprocal_ranks,
     written_query,
@@ -69,3 +70,12 @@ def test_the_prompt_shows_all_of_the_problem_but_its_answer():
     )
     other = problem.model_copy(update={"answers": ("1",)})
     assert query_renderer("off").render(other, "answer").messages == (turn,)
+
+
+def test_a_problem_asks_with_its_stem_each_choice_and_its_box():
+    problem = Problem(
+        question="옳은 것은?", box="ㄱ. 참이다.", choices=("ㄱ", "ㄴ"), answers=("1",)
+    )
+    assert queries_of(problem) == {
+        "stem": "옳은 것은?", "choice 1": "옳은 것은? ㄱ", "choice 2": "옳은 것은? ㄴ", "box": "ㄱ. 참이다."
+    }  # fmt: skip
