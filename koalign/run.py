@@ -112,7 +112,8 @@ def execute(
     visible = config.only(stage.sections)
     announce()
     events.append("begun", stage.name, plan.fingerprint)
-    with events.stopped(stage.name, plan.fingerprint), measured() as cost:
+    name = stage.name, plan.fingerprint
+    with events.stopped(*name), events.warnings(*name), measured() as cost:
         result = stage.run(visible, {**inputs, **looked_at}, out)
     manifest = Manifest(
         stage=stage.name,
@@ -154,7 +155,8 @@ def execute_part(
             write_plan(part, plan)
             announce()
             try:
-                stage.run(config.only(stage.sections), {**inputs, **looked_at}, part)
+                with EventLog(run_dir).warnings(stage.name, plan.fingerprint):
+                    stage.run(config.only(stage.sections), {**inputs, **looked_at}, part)
             except PartDrawn:
                 if (
                     read_manifest(whole) is None

@@ -20,7 +20,7 @@ from koalign.guard import context_of
 from koalign.hashing import hash_path
 from koalign.jsonl import read_json
 from koalign.records import Base, KoalignError, content_hash
-from koalign.text.visible import say_once
+from koalign.text.visible import warn
 
 transformers.utils.logging.disable_progress_bar()  # koalign has bars of its own
 
@@ -41,7 +41,7 @@ def base_folder(model: Model) -> Path:
     """The local folder of the base; a hub id is downloaded once, safetensors only."""
     path = Path(resolve_path(model.path))
     if model.trust_remote_code:
-        say_once(f"model.trust_remote_code: Python code that comes with {model.path} is run")
+        warn(f"model.trust_remote_code: Python code that comes with {model.path} is run", once=True)
     if not path.is_dir():
         if path.exists() or model.path.startswith(("/", ".", "~")):
             raise KoalignError(f"model.path: {model.path} is no model folder")
@@ -228,7 +228,7 @@ def load_base(model: Model, *, quantized: bool, on_host: bool = False) -> Any:
     """
     precision = precision_here(model)
     if precision.why:
-        say_once(precision.why)
+        warn(precision.why, once=True)
     quantization = None
     if quantized and model.load_in_4bit:
         quantization = BitsAndBytesConfig(

@@ -26,7 +26,7 @@ from koalign.hashing import PLAN, hash_path
 from koalign.jsonl import parse_record, read_record, write_atomically, write_json
 from koalign.manifests import read_manifest, refuse_changed
 from koalign.records import Base, KoalignError, content_hash
-from koalign.text.visible import say_once
+from koalign.text.visible import warn
 
 CARD = "koalign.json"
 MODEL_CARD = "README.md"
@@ -67,7 +67,7 @@ def read_card(folder: Path, *, keep: bool = True) -> AdapterCard:
             _write_json_card(folder, card)
         except OSError as error:
             reason = error.strerror
-            say_once(f"{folder}: its card cannot be kept there ({reason}); nothing is lost")
+            warn(f"{folder}: its card cannot be kept there ({reason}); nothing is lost", once=True)
     return card
 
 
@@ -138,7 +138,7 @@ def check_adapter(folder: Path, base: Base, template_hash: str | None) -> Adapte
             f"{template_hash}; set prompt.template and prompt.thinking as they were, or train it again"
         )
     if unknown:
-        say_once(f"{folder}: not known of this adapter: {'; '.join(unknown)}")
+        warn(f"{folder}: not known of this adapter: {'; '.join(unknown)}", once=True)
     return card
 
 

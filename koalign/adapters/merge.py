@@ -23,7 +23,7 @@ from koalign.config.sections import ASSETS
 from koalign.data.formats.sources import read_source
 from koalign.jsonl import read_json, write_json
 from koalign.records import KoalignError, Record
-from koalign.text.visible import say
+from koalign.text.visible import warn
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 BOUND = 1e-4
@@ -182,10 +182,9 @@ def _tell_wrong_flag(folder: Path, lora: Lora, transposed: set[bool]) -> None:
     """`fan_in_fan_out` is one flag for all layers, and wrong where none of them is as it says."""
     flag = bool(lora.config.get("fan_in_fan_out"))
     if transposed == {not flag}:
-        say(
+        warn(
             f"merge: {folder}: fan_in_fan_out is {str(flag).lower()}, and its layers are "
-            f"{'plain' if flag else 'Conv1D'}; merged as the layers are, as PEFT loads it",
-            err=True,
+            f"{'plain' if flag else 'Conv1D'}; merged as the layers are, as PEFT loads it"
         )
 
 

@@ -12,7 +12,7 @@ from koalign.data.prompting.tokens import prompt_ids
 from koalign.engines.engine import Engine, Request, batches
 from koalign.parts import PartedFile
 from koalign.records import KoalignError, Prompt, Sample
-from koalign.text.visible import say_once
+from koalign.text.visible import warn
 
 
 def requests_for(
@@ -121,9 +121,10 @@ def say_limited(engine: Engine, requests: Sequence[Request], sampling: Sampling)
     """Say once of a section where a prompt leaves less than a `max_tokens` of null takes."""
     context = engine.base.context
     if longest_of(requests) + sampling.most_tokens > context:
-        say_once(
+        warn(
             f"{_key(sampling)}: {sampling.most_tokens}, the default, is more than some prompts leave of "
-            f"the context of {context}; there a completion takes what is left"
+            f"the context of {context}; there a completion takes what is left",
+            once=True,
         )
 
 

@@ -17,7 +17,7 @@ from koalign.engines.engine import Engine, Question, Request, before_stop, sampl
 from koalign.engines.permission import require_permission
 from koalign.engines.replies import ParsedReply, RequestError, parse_reply, refused_key
 from koalign.records import Base, KoalignError, Prompt, Sample, content_hash
-from koalign.text.visible import say
+from koalign.text.visible import warn
 
 AT_ONCE = 16
 """Requests under way together."""
@@ -154,7 +154,7 @@ class EndpointEngine(Engine):
             if key not in self._refused:
                 self._refused |= {key}
                 instead = "max_completion_tokens is sent" if key == "max_tokens" else "left out"
-                say(f"{self._url}: takes no {key}; {instead}", err=True)
+                warn(f"{self._url}: takes no {key}; {instead}")
 
 
 def _without(settings: Mapping[str, Any], refused: frozenset[str]) -> dict[str, Any]:

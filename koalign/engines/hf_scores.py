@@ -13,7 +13,7 @@ from koalign.engines.engine import Question, stems
 from koalign.engines.packing import Group, inexactness, pack, rows_of, share_prompts
 from koalign.engines.prefixes import Shared, shared_prefixes
 from koalign.records import KoalignError
-from koalign.text.visible import say
+from koalign.text.visible import warn
 
 ROW_TOKENS = 4096
 """Tokens in one forward pass; a longer prompt has one of its own."""
@@ -84,7 +84,7 @@ class Scorer:
         try:
             share_prompts(self._model)
         except KoalignError as reason:
-            say(f"engine: hf computes one prompt at a time: {reason}", err=True)
+            warn(f"engine: hf computes one prompt at a time: {reason}")
             return False
         half = len(question.prompt_ids) // 2
         cache = DynamicCache() if half else None
@@ -98,10 +98,9 @@ class Scorer:
         )
         if difference is None:
             return True
-        say(
+        warn(
             "engine: hf computes one prompt at a time: in a row behind a cache this model's "
-            f"log-probabilities differ by {difference:.2g} a token",
-            err=True,
+            f"log-probabilities differ by {difference:.2g} a token"
         )
         return False
 

@@ -18,7 +18,7 @@ from koalign.engines.modes import evaluating
 from koalign.grading.grade import grade
 from koalign.guard import needs_probe
 from koalign.records import Base, Problem, Sample, Verdict
-from koalign.text.visible import say
+from koalign.text.visible import warn
 
 
 @dataclass(frozen=True)
@@ -133,18 +133,14 @@ def open_probe(
             why = f"no problem {where} that a rule can verify"
             if needed:
                 raise needs_probe(title, why, "set data.dev")
-            say(
-                f"{title}: no probe while training, the last checkpoint is kept: {why}",
-                err=True,
-            )
+            warn(f"{title}: no probe while training, the last checkpoint is kept: {why}")
             return None
     return Probe(tokenizer, base, section.max_tokens, section.batch_size, problems, sides)
 
 
 def _say_left_out(title: str, side: str, fitting: int, drawn: int, base: Base) -> None:
     if fitting < drawn:
-        say(
+        warn(
             f"{title}: the probe leaves out {drawn - fitting} of {drawn} problems ({side}), which fill the "
-            f"context of {base.context} tokens",
-            err=True,
+            f"context of {base.context} tokens"
         )

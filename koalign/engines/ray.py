@@ -25,7 +25,7 @@ from koalign.engines.ray_cluster import (
 )
 from koalign.engines.vllm_start import REQUESTS_AT_ONCE
 from koalign.records import Base, KoalignError, Sample
-from koalign.text.visible import say
+from koalign.text.visible import say, warn
 
 CORES = 4
 """Of an actor without a GPU, where `engine.ray.actors` is null: a stated choice."""
@@ -96,7 +96,7 @@ class RayEngine(Engine):
                         losses[place] += 1
                         if losses[place] == MOST_LOSSES:
                             raise KoalignError(_lost("at the same work", error)) from None
-                        say("engine: ray lost an actor; another does its work again", err=True)
+                        warn("engine: ray lost an actor; another does its work again")
                         left.appendleft((place, item))
                         ray.kill(actor)
                         self._add_actor()
@@ -111,9 +111,8 @@ class RayEngine(Engine):
             ready, _ = ray.wait([*running, *self._starting], timeout=WAIT_SECONDS)
             if not ready:
                 if not running:
-                    say(
-                        f"engine: ray waits for an actor to start: {self._needs}; free: {free_resources()}",
-                        err=True,
+                    warn(
+                        f"engine: ray waits for an actor to start: {self._needs}; free: {free_resources()}"
                     )
                 continue
             (reference,) = ready

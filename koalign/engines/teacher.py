@@ -15,7 +15,7 @@ from koalign.jsonl import JsonlAppender
 from koalign.mining.distilling.teacher_alarms import text_alarms
 from koalign.mining.distilling.teacher_calls import Call, Failure, Reply, call_id, failures_beside
 from koalign.records import KoalignError
-from koalign.text.visible import say
+from koalign.text.visible import say, warn
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def ask_teacher(
         if missing:
             _refuse_unknown_cost(queue, log)
             more = f", {from_log} more are in the log" if from_log else ""
-            _print(f"{title}: {len(missing)} calls to {model} at {section.url}{more}")
+            say(f"{title}: {len(missing)} calls to {model} at {section.url}{more}", err=True)
             asyncio.run(queue.run(missing, model, read_key(section), title))
     result = _result(queue, ids, from_log, short)
     if queue.ended:
@@ -125,16 +125,12 @@ def _result(queue: CallQueue, ids: Sequence[str], from_log: int, short: bool) ->
 def _warn(result: TeacherResult, title: str) -> None:
     if result.failures:
         first = result.failures[0]
-        _print(f"{title}: {len(result.failures)} calls failed, the first: {first.error}")
+        warn(f"{title}: {len(result.failures)} calls failed, the first: {first.error}")
     if result.unknown:
-        _print(f"{title}: {result.unknown} replies came without a count of tokens; cost is unknown")
+        warn(f"{title}: {result.unknown} replies came without a count of tokens; cost is unknown")
     for alarm in result.alarms:
-        _print(f"{title}: suspicious: {alarm}")
+        warn(f"{title}: suspicious: {alarm}")
 
 
 def _unknown(lines: Sequence[Reply | Failure]) -> int:
     return sum(line.prompt_tokens is None for line in lines)
-
-
-def _print(line: str) -> None:
-    say(line, err=True)

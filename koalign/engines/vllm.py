@@ -30,7 +30,7 @@ from koalign.engines.vllm_start import (
 )
 from koalign.jsonl import read_json
 from koalign.records import Base, KoalignError, Sample
-from koalign.text.visible import say
+from koalign.text.visible import say, warn
 
 SHUTDOWN_SECONDS = 30
 FREED = 0.05
@@ -118,10 +118,9 @@ class VllmEngine(Engine):
         free, everything = _free_memory()
         missing = self._free[0] - free
         if missing > FREED * everything:
-            say(
+            warn(
                 f"engine: vllm has ended, and {missing / 2**30:.1f} GiB of the GPU are not free again; "
-                "nvidia-smi names the process that holds them",
-                err=True,
+                "nvidia-smi names the process that holds them"
             )
 
     def _weights(self) -> Path:

@@ -15,7 +15,7 @@ from typing import Any
 from koalign.config.engine import Engine, Vllm
 from koalign.config.inputs import Model
 from koalign.records import KoalignError
-from koalign.text.visible import say, say_once
+from koalign.text.visible import say, warn
 
 REQUESTS_AT_ONCE = 512
 """Completions of one call: enough to keep the scheduler busy."""
@@ -111,9 +111,10 @@ def quantization(section: Vllm, model: Model, situation: Situation) -> str | Non
         return None if section.quantization == "none" else section.quantization
     follows = bool(model.load_in_4bit and situation.gpus) and not situation.stored_quantised
     if follows and not known:
-        say_once(
+        warn(
             f"engine: vllm holds the base in {situation.dtype} and not in 4 bits: this vLLM has no "
-            "bitsandbytes (engine.vllm.weights or engine.vllm.quantization: fp8 take less memory)"
+            "bitsandbytes (engine.vllm.weights or engine.vllm.quantization: fp8 take less memory)",
+            once=True,
         )
     return "bitsandbytes" if follows and known else None
 

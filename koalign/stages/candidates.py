@@ -21,7 +21,7 @@ from koalign.mining.hints.writing import OwnAnswer
 from koalign.records import Base, Drop, Hint, KoalignError, Problem, Sample, count_reasons
 from koalign.renderer import open_renderer
 from koalign.run import PREPARED, Inputs, Stage, StageResult
-from koalign.text.visible import say
+from koalign.text.visible import warn
 
 Unsolved = list[tuple[Problem, list[OwnAnswer]]]
 """Problems that the policy does not always solve, with some of its answers."""
@@ -44,10 +44,9 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
             )
     else:
         if given:
-            say(
+            warn(
                 f"candidates: {len(given):,} hints of data.hints are left aside, since "
-                f"candidates.source is {source}",
-                err=True,
+                f"candidates.source is {source}"
             )
         unsolved, drops = _unsolved(config, inputs)
         counts = {"asked": len(unsolved)}
@@ -59,10 +58,9 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
         cut = sum(drop.reason == "unfinished" for drop in unfit)
         if cut and cut >= CUT * len(drafts):
             setting = "teacher.max_tokens" if source == "teacher" else "candidates.max_tokens"
-            say(
+            warn(
                 f"candidates: {cut:,} of {len(drafts):,} hints were cut off and are lost, with what they "
-                f"cost; raise {setting}",
-                err=True,
+                f"cost; raise {setting}"
             )
         leaks = leaking_texts([hint.text for hint in hints], inputs)
         leaking = [hints[number].problem_id for number in sorted(leaks)]

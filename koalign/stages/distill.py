@@ -29,7 +29,7 @@ from koalign.mining.distilling.verify import By, Solution, VerifiedSolution, dro
 from koalign.records import Base, Drop, KoalignError, Problem, Sample, count_reasons
 from koalign.renderer import open_renderer
 from koalign.run import PREPARED, Inputs, Stage, StageResult
-from koalign.text.visible import say
+from koalign.text.visible import say, warn
 
 SAMPLES = "samples/samples.jsonl"
 POLICY = "sft/adapter"
@@ -123,7 +123,7 @@ class _Distillation:
         numbers = number_alarms(chosen_by_teacher(self.solutions))
         self.alarms = [*text_alarms(replies), *numbers]
         for alarm in numbers:  # `ask_teacher` has printed those of texts
-            say(f"distill: suspicious: {alarm}", err=True)
+            warn(f"distill: suspicious: {alarm}")
 
     def rationalize(self) -> None:
         """Problems that no draw solved once more, with the answer in the prompt; then judge the result."""
@@ -284,10 +284,9 @@ def _refuse_nothing(report: Mapping[str, Any], out: Path) -> None:
             f"distill: no rationale is left ({reasons}); see {out / 'dropped.jsonl'}{remedy}"
         )
     if cut:
-        say(
+        warn(
             f"distill: {cut} rationales of the teacher are left out, since there are only {own} own "
-            "ones; distill.own_per_teacher sets their share",
-            err=True,
+            "ones; distill.own_per_teacher sets their share"
         )
 
 

@@ -22,7 +22,7 @@ from koalign.retrieval.documents import SUFFIXES, documents, unread_files
 from koalign.retrieval.lexical import analyser_hash, build_index, require_tantivy
 from koalign.retrieval.records import Document
 from koalign.run import HUB, Inputs, Stage, StageResult
-from koalign.text.visible import say
+from koalign.text.visible import warn
 
 
 def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
@@ -117,13 +117,12 @@ def _describe(path: str, documents: int, licences: Mapping[tuple[str, str], int]
     unread = [] if path.startswith(HUB) else [str(file) for file in unread_files(folder)]
     own = {licence: chunks for (source, licence), chunks in licences.items() if source == path}
     if "" in own:
-        say(
+        warn(
             f"{path}: no licence is known of {own['']:,} chunks; write {{path: {path}, licence: …}} "
-            "so that it goes with the passages",
-            err=True,
+            "so that it goes with the passages"
         )
     if unread:
-        say(f"{path}: {len(unread):,} files are not read, the first {unread[0]}", err=True)
+        warn(f"{path}: {len(unread):,} files are not read, the first {unread[0]}")
     return {
         "path": path,
         "documents": documents,

@@ -32,7 +32,7 @@ from koalign.renderer import open_renderer
 from koalign.reports.problems import describe_kinds, describe_problems
 from koalign.run import Inputs, Stage, StageResult
 from koalign.text.korean import CONTROL
-from koalign.text.visible import say
+from koalign.text.visible import say, warn
 
 LISTED = 5
 """Unread files listed on stderr."""
@@ -158,17 +158,16 @@ def _say_what_was_read(source: str, reading: Reading, not_read: Mapping[str, str
         problems = counted(several, "problem")
         say(f"{source}: {problems} with several right answers, each counts", err=True)
     if odd := [one.name for one in reading.problems if CONTROL.search(_text(one))]:
-        say(
+        warn(
             f"{source}: {counted(len(odd), 'problem')} with control characters, the first {odd[0]}: "
-            "a backslash may be lost (`\\f`), or a page break left in",
-            err=True,
+            "a backslash may be lost (`\\f`), or a page break left in"
         )
     if len(set(reading.splits.values())) > 1:
         say(f"{source}: splits by name: {_by_name(reading)}", err=True)
     for file, why in list(not_read.items())[:LISTED]:
-        say(f"{source}: not read: {file}: {why}", err=True)
+        warn(f"{source}: not read: {file}: {why}")
     if len(not_read) > LISTED:
-        say(f"{source}: {len(not_read) - LISTED} more not read, see report.json", err=True)
+        warn(f"{source}: {len(not_read) - LISTED} more not read, see report.json")
 
 
 def _guard(prepared: Preparation, overlap: float, stop: bool, out: Path) -> list[FoundLeak]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 
 HIDDEN = (
@@ -24,15 +26,42 @@ def _mark(code: int) -> str:
     return chr(0x2400 + code) if code < 0x20 else f"⟨U+{code:04X}⟩"
 
 
-def say(line: str, *, err: bool = False) -> None:
+def say(line: str, *, err: bool = False, end: str = "\n") -> None:
     """Print text, which may be foreign, to stdout or stderr: the one way to the screen beside tables."""
-    print(visible(line), file=sys.stderr if err else sys.stdout, flush=True)
+    print(visible(line), file=sys.stderr if err else sys.stdout, flush=True, end=end)
 
 
 @cache
 def say_once(line: str) -> None:
     """Print a line to stderr, the first time that this process has it to say."""
     say(line, err=True)
+
+
+_KEEPERS: list[Callable[[str], None]] = []
+"""Are told each warning."""
+
+
+def warn(line: str, *, once: bool = False) -> None:
+    """Print a warning to stderr, and tell it to those that keep warnings.
+
+    `once`: it is printed the first time that this process has it to say, and kept each time.
+    """
+    if once:
+        say_once(line)
+    else:
+        say(line, err=True)
+    for keep in tuple(_KEEPERS):
+        keep(visible(line))
+
+
+@contextmanager
+def warnings_kept(keep: Callable[[str], None]) -> Iterator[None]:
+    """Give `keep` the warnings of this process, without control characters, while the body runs."""
+    _KEEPERS.append(keep)
+    try:
+        yield
+    finally:
+        _KEEPERS.remove(keep)
 
 
 def say_json(value: object) -> None:

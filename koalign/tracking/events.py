@@ -7,7 +7,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Protocol
@@ -19,11 +19,11 @@ from koalign.jsonl import parse_record, read_record, to_json_line
 from koalign.manifests import Manifest
 from koalign.plans import Plan
 from koalign.records import KoalignError, Record
-from koalign.text.visible import shown
+from koalign.text.visible import shown, warnings_kept
 
 EVENTS = "events.jsonl"
 Kind = Literal["begun", "metrics", "evaluation", "ended", "stopped", "warning"]
-ONCE = ("metrics", "evaluation", "ended")
+ONCE = ("metrics", "evaluation", "ended", "warning")
 """Of one plan these are written once: what a resumed stage repeats is in the file."""
 SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD", re.I)
 """Variables of the environment whose values are kept out of the file."""
@@ -53,7 +53,7 @@ class Event(Record):
     @property
     def key(self) -> tuple[object, ...]:
         """Equal for what a resumed stage says again."""
-        return self.kind, self.stage, self.plan, self.step, *sorted(self.values)
+        return self.kind, self.stage, self.plan, self.step, self.text, *sorted(self.values)
 
 
 class Log(Protocol):
@@ -174,6 +174,17 @@ class EventLog:
             raise
 
     @contextmanager
+    def warnings(self, stage: str, plan: str) -> Iterator[None]:
+        """Write the warnings of the body, each once for a plan."""
+
+        def keep(line: str) -> None:
+            with suppress(OSError):  # a full disk, which the stage itself says
+                self.append("warning", stage, plan, text=line)
+
+        with warnings_kept(keep):
+            yield
+
+    @contextmanager
     def _held(self) -> Iterator[int]:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         file = _open_file(str(self.path), os.O_RDWR | os.O_CREAT)
@@ -189,8 +200,7 @@ def training_log(stage: Path) -> Log:
 
     A step that a resumed training repeats is written once.
     """
-    events = EventLog(stage.absolute().parent)
-    plan = read_record(stage / PLAN, Plan).fingerprint if (stage / PLAN).exists() else ""
+    events, plan = EventLog(stage.absolute().parent), _plan_of(stage)
 
     def log(metrics: Mapping[str, float], step: int) -> None:
         probed = any(name.startswith("probe/") for name in metrics)
@@ -198,6 +208,15 @@ def training_log(stage: Path) -> Log:
         events.append(kind, stage.name, plan, step=step, values=metrics)
 
     return log
+
+
+def training_warnings(stage: Path) -> AbstractContextManager[None]:
+    """Writes the warnings of a training's process to the events of its run, as `training_log` its steps."""
+    return EventLog(stage.absolute().parent).warnings(stage.name, _plan_of(stage))
+
+
+def _plan_of(stage: Path) -> str:
+    return read_record(stage / PLAN, Plan).fingerprint if (stage / PLAN).exists() else ""
 
 
 def _reason(error: BaseException) -> str:

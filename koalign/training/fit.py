@@ -30,7 +30,7 @@ from koalign.adapters.cards import write_card
 from koalign.config.training import Optimization, Training
 from koalign.hashing import WORK
 from koalign.jsonl import read_json, write_json
-from koalign.tracking.events import Log, training_log
+from koalign.tracking.events import Log, training_log, training_warnings
 from koalign.training import processes
 from koalign.training.checkpoints import (
     Finite,
@@ -145,11 +145,17 @@ def train(job: Job, trainer: Callable[..., Trainer], *data: Any) -> dict[str, fl
 def _fit_and_save(
     job: Job, trainer_of: Callable[..., Trainer], data: Sequence[Any]
 ) -> dict[str, float]:
-    policy, work = open_policy(job.start, job.training), job.out / WORK
-    trainer = trainer_of(policy, job.tokenizer, *data, job.section, job.training, work, job.seed)
+    def fitted(log: Log) -> tuple[Trainer, dict[str, float]]:
+        policy, work = open_policy(job.start, job.training), job.out / WORK
+        trainer = trainer_of(
+            policy, job.tokenizer, *data, job.section, job.training, work, job.seed
+        )
+        return trainer, fit(trainer, job.card, log, job.watch)
+
     if processes.number():  # of several processes the first alone logs and saves
-        return fit(trainer, job.card, lambda metrics, step: None, job.watch)
-    metrics = fit(trainer, job.card, training_log(job.out), job.watch)
+        return fitted(lambda metrics, step: None)[1]
+    with training_warnings(job.out):
+        trainer, metrics = fitted(training_log(job.out))
     card = job.card.model_copy(update={"metrics": lasting(metrics)})
     save_adapter(trainer.model, job.out / "adapter", card)
     return metrics

@@ -21,7 +21,7 @@ from transformers import TrainerCallback
 from koalign.config.training import Dpo, Probing
 from koalign.evaluation.stats.intervals import Z_95, difference_interval
 from koalign.jsonl import write_json
-from koalign.text.visible import say
+from koalign.text.visible import say, warn
 from koalign.tracking.events import Log
 from koalign.training.history import PREFIX, Entry, evaluations, fell_each_time, measured
 from koalign.training.plateau import ROUNDS, rate, start_of_fall
@@ -158,11 +158,10 @@ def report(title: str, watch: Watch, state: Any) -> dict[str, float]:
         start = "" if kept else " (the adapter that it started from, which no later step reaches)"
         say(f"{title}: step {kept} is kept{start}: {_summary(best)}", err=True)
         if best["held_out"] < answers[0]["held_out"]:
-            say(
+            warn(
                 f"{title}: held-out {measured(history)} was {answers[0]['held_out']:.1%} before this "
                 "training: "
-                f"{best['held_out_n']:.0f} problems show no gain; step 0 is untrained and not kept",
-                err=True,
+                f"{best['held_out_n']:.0f} problems show no gain; step 0 is untrained and not kept"
             )
         metrics |= {PREFIX + name: value for name, value in best.items() if name != "step"}
     to_plateau: dict[str, Any] = {}

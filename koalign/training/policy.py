@@ -18,7 +18,7 @@ from koalign.adapters.card import AdapterCard
 from koalign.adapters.external import loading
 from koalign.adapters.stack import widen
 from koalign.config.inputs import Model
-from koalign.text.visible import say_once
+from koalign.text.visible import warn
 
 
 class Start(Protocol):
@@ -140,7 +140,7 @@ def adapted_modules(base: Any) -> str | list[str]:
     """
     if not any(name.endswith(".experts") for name, _ in base.named_modules()):
         return "all-linear"
-    say_once("adapters: on the attention alone, the experts stay as they are")
+    warn("adapters: on the attention alone, the experts stay as they are", once=True)
     head = base.get_output_embeddings()
     return sorted(
         {

@@ -20,7 +20,7 @@ from koalign.config.inputs import Model
 from koalign.config.training import Training
 from koalign.engines.packing import Group, inexactness, pack, rows_of, share_prompts
 from koalign.records import KoalignError, Logps, Pair
-from koalign.text.visible import say_once
+from koalign.text.visible import warn
 from koalign.training.launch import launched
 from koalign.training.policy import Start, autocast, continued_policy
 from koalign.training.processes import gathered
@@ -102,9 +102,10 @@ def share_prompts_of(policy: PeftModel, groups: Sequence[Group], training: Train
         raise KoalignError(f"training.shard: {reason}; set training.shard: none")
     shared = sum(group.tokens for group in groups)
     alone = shared + sum(len(group.prompt) * (len(group.completions) - 1) for group in groups)
-    say_once(
+    warn(
         f"training.packing: trl, since {reason}: a prompt is computed once for each completion, "
-        f"{alone / shared:.1f} times the tokens; batch_size bounds the memory, and not row_tokens"
+        f"{alone / shared:.1f} times the tokens; batch_size bounds the memory, and not row_tokens",
+        once=True,
     )
     return False
 

@@ -16,6 +16,7 @@ from koalign.data.prompting.prompts import (
 )
 from koalign.data.prompting.tokens import completion_ids, end_of_turn, prompt_texts
 from koalign.records import KoalignError, Problem
+from koalign.text.visible import say_once
 
 TEN = Problem(
     question="옳은 것은?", choices=tuple(f"고을{name}" for name in "가나다라마바사아자차"),
@@ -47,7 +48,7 @@ def text_of(tokenizer, thinking: str = "off") -> str:
 def test_a_date_in_a_chat_template_is_the_same_on_every_day_and_a_line_says_so(
     date, written, capsys
 ):
-    tokens.say_once.cache_clear()
+    say_once.cache_clear()
     tokenizer = tokenizer_with(f"Today: {date}\n{fake_tokenizer('qwen3').chat_template}")
     assert text_of(tokenizer).startswith(f"Today: {written}")
     assert "writes the date of today; koalign writes 2024-07-26" in capsys.readouterr().err

@@ -258,7 +258,7 @@ def test_no_damage_to_a_workbook_ends_in_a_traceback(book, tmp_path):
                 data[chance.randrange(len(data))] = chance.choice(b'<>"/&0aZ\x00\xff')
             others = {key: value for key, value in members.items() if chance.random() < 0.95}
             path.write_bytes(zipped({**others, name: bytes(data)}))
-            with mock.patch("koalign.data.formats.sources.say_once"):
+            with mock.patch("koalign.data.formats.sources.warn"):
                 try:
                     read_source(str(path), "dev")
                 except KoalignError as error:

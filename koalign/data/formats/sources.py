@@ -15,7 +15,7 @@ from koalign.data.formats.read import OTHER_SPLIT, read
 from koalign.data.formats.reading import Reading
 from koalign.jsonl import on_disk
 from koalign.records import Drop, FreeKind, KoalignError, Problem, Ranking
-from koalign.text.visible import say_once
+from koalign.text.visible import warn
 
 WITHHELD = frozenset({
     "aihub-sft", "aihub-rm", "aihub-qa", "etri", "kice", "kmmlu", "kmmlu-pro", "kmmlu-redux",
@@ -74,7 +74,7 @@ def read_source(
     if reading.from_zero and not needs_answers:
         # Where every answer is 0, they stand for no answer.
         if any(problem.answers for problem in reading.problems):
-            say_once(f"{path}: the answers seem to count from 0, and are read so")
+            warn(f"{path}: the answers seem to count from 0, and are read so", once=True)
             return read_source(
                 path, wanted, needs_answers=False, **given | {"answer_from": 0, "split": split}
             )
@@ -99,7 +99,7 @@ def read_source(
         raise KoalignError(f"{path}: no problem in it; {why}")
     for note, files in reading.notes.items():
         where = path if len(files) == 1 and one_file else f"{path}: {len(files)} files"
-        say_once(f"{where}: {note}")
+        warn(f"{where}: {note}", once=True)
     for name, guessed in reading.columns.items():
         if wanted == "train" and "answer" not in guessed:
             raise KoalignError(

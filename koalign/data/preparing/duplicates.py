@@ -30,7 +30,7 @@ from koalign.text.ngrams import (
     rarest,
     rarity,
 )
-from koalign.text.visible import say
+from koalign.text.visible import warn
 
 _N = 5
 _WORD = re.compile(r"\w")
@@ -218,10 +218,9 @@ def _candidates(
         bounded[queries.texts[holds(queries.hashes, more.hashes)]] = True
         runs.add(_earlier(queries, found, len(problems)))
     if bounded.any():
-        say(
+        warn(
             f"{bounded.sum()} rows end like more than {COMMON} others: compared with the first {COMMON} "
-            "and with those that share text of their own",
-            err=True,
+            "and with those that share text of their own"
         )
     # What the ends find whole needs no other search.
     searched = ~asks | bounded

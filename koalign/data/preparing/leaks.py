@@ -30,7 +30,7 @@ from koalign.text.ngrams import (
     in_a_row,
     kept,
 )
-from koalign.text.visible import say
+from koalign.text.visible import warn
 
 _LEAD = 100
 """Characters at the end of a text that may lead to its answer: blanks in a row take quadratic time."""
@@ -159,10 +159,9 @@ def _find(
                 found.append(Leak(n, start + sought.owners[text][0], sought.kinds[text], share))
             leaks += [replace(leak, trained=rows[leak.trained]) for leak in _worst(found, overlap)]
     if passed_over:
-        say(
+        warn(
             f"leaks: {len(passed_over):,} passages of training stand under more than {COMMON} "
-            "evaluated problems each; only a question on it is a leak, and not the text",
-            err=True,
+            "evaluated problems each; only a question on it is a leak, and not the text"
         )
     return leaks
 

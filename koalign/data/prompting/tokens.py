@@ -14,7 +14,7 @@ from koalign.data.prompting.escaping import escape_completions, escape_prompts
 from koalign.data.prompting.prompts import THINK, THOUGHT
 from koalign.data.prompting.rendering import checked_length, template_errors
 from koalign.records import KoalignError, Prompt
-from koalign.text.visible import say_once
+from koalign.text.visible import warn
 
 OWN_TAG = "<thought>"
 """What EXAONE Deep writes where others write <think>."""
@@ -64,9 +64,10 @@ def _chat_text(
     """
     title, options = "the model's chat template", dict[str, Any](switches)
     if writes_date(chat_template_of(tokenizer)):
-        say_once(
+        warn(
             f"note: {title} writes the date of today; koalign writes {DATE:%Y-%m-%d}, so that prompts are "
-            "the same on every day"
+            "the same on every day",
+            once=True,
         )
         options["strftime_now"] = DATE.strftime
     with template_errors(title, lambda: "; mend it in the model's folder"):
