@@ -38,6 +38,7 @@ from koalign.renderer import open_renderer
 from koalign.retrieval.lexical import require_tantivy
 from koalign.run import HUB, Stage, find_inputs, plan_of
 from koalign.stages.evaluate import refuse_unanswered
+from koalign.stages.pipeline import left_in
 from koalign.stages.prepare import READ_BACK, refuse_unreadable_targets
 from koalign.stages.solve import refuse_other_solving
 from koalign.tracking.push import refuse_unready
@@ -90,10 +91,13 @@ class _Preflight:
         force: bool,
         shape: Shape | None,
     ) -> None:
-        self.config, self.stages, self.run_dir, self.force = config, stages, run_dir, force
+        self.config, self.run_dir, self.force = config, run_dir, force
         self.shape = shape
-        self.names = {stage.name for stage in stages}
         self.found: list[str] = []
+        # A stage that ended the chain early made nothing for those that are left out after it.
+        left = None if force else self.catch(lambda: left_in(stages, run_dir, config))
+        self.stages = stages if left is None else left
+        self.names = {stage.name for stage in self.stages}
 
     def catch(self, check: Callable[[], T]) -> T | None:
         """What a check returns; None, and a finding, where it raises KoalignError."""

@@ -115,6 +115,7 @@ def refuse_findings(
     from koalign.planning.changes import refuse_too_large
     from koalign.preflight import findings
     from koalign.reports.plan import total_line
+    from koalign.stages.pipeline import left_in
 
     for folder in folders:
         refuse_links(folder)  # before anything in it is read
@@ -139,9 +140,10 @@ def refuse_findings(
         )
     refuse(found)
     if dry_run:
+        left = chains[0][0] if force else left_in(chains[0][0], folders[0], config)
         to_do = [
             stage.name
-            for stage in chains[0][0]
+            for stage in left
             if force or not all((folder / stage.name / MANIFEST).exists() for folder in folders)
         ]
         say(f"nothing stops this run; to do: {', '.join(to_do) or 'nothing'}")

@@ -226,7 +226,8 @@ def names_in(run_dir: Path, config: Config | None) -> list[str]:
 
     Without a config, those that were begun.
     """
-    wanted = {stage.name for stage in _left_in(run_dir, config)} if config else set()
+    chain = left_in(stages_of("run", config), run_dir, config) if config else ()
+    wanted = {stage.name for stage in chain}
     rounds = config.dpo.rounds if config else 1
     names = list(PRODUCERS)
     after, number = names.index("dpo") + 1, 2
@@ -241,15 +242,14 @@ def _is_begun(folder: Path) -> bool:
     return any((folder / name).exists() for name in (PLAN, MANIFEST))
 
 
-def _left_in(run_dir: Path, config: Config) -> tuple[Stage, ...]:
+def left_in(stages: Sequence[Stage], run_dir: Path, config: Config) -> tuple[Stage, ...]:
     """The stages of `run` after what its first ones found: no pairs, no gold passage, no kept hint."""
-    stages = stages_of("run", config)
     if makes_no_pairs(run_dir, config):
         return without_pairs(stages)
     if has_no_gold(run_dir):
         stages = without_reader(stages)
     screened = read_manifest(run_dir / hints.STAGE.name)
-    return without_hints(stages) if screened and not screened.counts["kept"] else stages
+    return without_hints(stages) if screened and not screened.counts["kept"] else tuple(stages)
 
 
 def _in_round(stage: Stage, number: int) -> Stage:

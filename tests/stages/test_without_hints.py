@@ -1,6 +1,7 @@
 """A chain without hints ends with DPO and is evaluated as far as it goes, by choice or since none passed."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,20 @@ def test_a_run_whose_hints_all_fail_is_evaluated_without_them(ran):
     assert "nothing to do" in again.stdout and rows() == STEPS
     refused = koalign("abstractions", *settings, "--force", code=2)
     assert "koalign evaluate -s candidates.source=none" in refused.stderr
+
+
+def test_a_run_without_a_kept_hint_goes_on_where_an_earlier_stage_is_gone(scripted):
+    settings = ("-s", "hints.min_characters=1200", "-s", "controls=off")
+    koalign("run", "--seeds", "2", *settings, code=0)
+    folders = RUN, RUN / "seed-1"
+    results = [(folder / "evaluate/results.json").read_bytes() for folder in folders]
+    assert not any((folder / "hints/replication.jsonl").exists() for folder in folders)
+    assert "to do: nothing" in koalign("run", "--dry-run", *settings, code=0).stdout
+    for gone in ("dpo", "evaluate"):
+        for folder in folders:
+            shutil.rmtree(folder / gone)
+        koalign("run", "--seeds", "3", *settings, code=0)
+        assert [(f / "evaluate/results.json").read_bytes() for f in folders] == results
 
 
 def test_the_steps_before_hints_are_evaluated_on_request(ran):
