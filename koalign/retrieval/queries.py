@@ -1,4 +1,4 @@
-"""queries: a problem -> what is looked for: its own texts, or a query of a model; which queries find gold."""
+"""queries: a problem -> what is looked for: its own texts, or a query of a model; which of them find gold."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from support.command import RUN, koalign
 from support.documents import OTHERS, person, question, record
+from support.passages import passage
 from support.problems import write_lines
 
 from koalign.answering.solving import Solver
@@ -20,7 +21,7 @@ from koalign.hashing import PLAN, hash_path
 from koalign.jsonl import read_json, read_jsonl, write_json
 from koalign.manifests import read_manifest
 from koalign.records import Problem
-from koalign.retrieval.records import Chunk, Passage
+from koalign.retrieval.records import Passage
 
 pytest.importorskip("tantivy")
 RENDERER = Renderer(load_template(DEFAULT))
@@ -34,14 +35,9 @@ def run(folder: Path, retrieved: Path) -> Path:
     return folder
 
 
-def passage(one: Problem, text: str, rank: int = 1) -> Passage:
-    chunk = Chunk(
-        document=f"docs/{rank}.txt", title="기록", source="docs", licence="CC0", start=0, end=len(text),
-        text=text,
-    )  # fmt: skip
-    return Passage(
-        problem_id=one.id, rank=rank, score=0.1, query="stem", chunk_id=chunk.id, chunk=chunk
-    )
+def retrieved_for(problem: Problem, text: str, rank: int = 1) -> Passage:
+    own = {"title": "기록", "source": "docs", "licence": "CC0"}
+    return passage(problem.id, text, rank, document=f"docs/{rank}.txt", **own)
 
 
 def attempts_of(folder: Path, section: Solve, passages=None, context: int = 0) -> list[Attempt]:
@@ -59,7 +55,7 @@ def attempts_of(folder: Path, section: Solve, passages=None, context: int = 0) -
 
 def test_half_of_the_budget_reads_the_passages_in_order_and_half_is_bare(scripted):
     def two(one: Problem) -> list[Passage]:
-        return [passage(one, "첫 글이다."), passage(one, "둘째 글이다.", 2)]
+        return [retrieved_for(one, "첫 글이다."), retrieved_for(one, "둘째 글이다.", 2)]
 
     found = attempts_of(scripted, Solve(hints=3, answers=2, bare=4, passages=2), two)
     for one in found:
@@ -80,7 +76,7 @@ def test_solving_with_zero_passages_equals_bare(scripted):
 
 def test_passages_without_room_for_an_answer_leave_bare_answers_and_say_so(scripted):
     def long(one: Problem) -> list[Passage]:
-        return [passage(one, "가나다라 " * 900)]
+        return [retrieved_for(one, "가나다라 " * 900)]
 
     found = attempts_of(scripted, Solve(max_tokens=600, passages=1), long, context=9000)
     assert {hint.use for one in found for hint in one.hints} == {"too_long"}
@@ -89,7 +85,7 @@ def test_passages_without_room_for_an_answer_leave_bare_answers_and_say_so(scrip
 
 def test_a_killed_solve_with_passages_ends_in_the_same_bytes(scripted):
     def own(one: Problem) -> list[Passage]:
-        return [passage(one, one.passage)]
+        return [retrieved_for(one, one.passage)]
 
     attempts_of(scripted, Solve(passages=1), own)
     whole = (scripted / "0.attempts").read_bytes()

@@ -3,22 +3,17 @@
 import random
 
 from support.attempts import problem
+from support.passages import passage
 
 from koalign.retrieval.mismatched import mismatched_passages
-from koalign.retrieval.records import Chunk, Passage
+from koalign.retrieval.records import Passage
 
 
 def passages(names: str, of: str) -> list[Passage]:
     """A passage for each letter; the same letter is the same chunk."""
-    made = []
-    for rank, name in enumerate(names, start=1):
-        chunk = Chunk(
-            document=name, title="", source="docs", licence="", start=0, end=1, text=f"{name} 글"
-        )
-        made.append(
-            Passage(problem_id=of, rank=rank, score=0, query="stem", chunk_id=chunk.id, chunk=chunk)
-        )
-    return made
+    return [
+        passage(of, f"{name} 글", rank, document=name) for rank, name in enumerate(names, start=1)
+    ]
 
 
 PROBLEMS = [problem(n) for n in range(5)]

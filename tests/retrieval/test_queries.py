@@ -1,4 +1,4 @@
-"""Queries: the texts of a problem, or the first line that a model shows; the best find gold at its best rank."""
+"""Queries are texts of a problem, or the first line that a model shows; the best ones find gold early."""
 
 import pytest
 

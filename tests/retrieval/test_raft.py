@@ -1,10 +1,11 @@
 """Rows of the reader: gold among distractors of the same problem, and the policy's own right answers."""
 
 import pytest
+from support.passages import passage
 
 from koalign.records import Problem, Sample
 from koalign.retrieval.raft import ReaderRow, reader_rows
-from koalign.retrieval.records import Chunk, Passage, ScreenedPassage
+from koalign.retrieval.records import ScreenedPassage
 
 VERDICTS = ("poison", "distractor", "unclear", "gold", "distractor", "distractor")
 """Of the passages of each problem, by rank."""
@@ -14,18 +15,9 @@ PROBLEMS = {
 }
 
 
-def passage(problem_id: str, rank: int) -> Passage:
-    chunk = Chunk(
-        document="d", title="", source="s", licence="", start=0, end=1, text=f"{problem_id} {rank}"
-    )
-    return Passage(
-        problem_id=problem_id, rank=rank, score=1, query="stem", chunk_id=chunk.id, chunk=chunk
-    )
-
-
 def screened(*verdicts: str, problems=PROBLEMS) -> list[ScreenedPassage]:
     return [
-        ScreenedPassage(passage=passage(i, rank), verdict=verdict, counts={})
+        ScreenedPassage(passage=passage(i, f"{i} {rank}", rank), verdict=verdict, counts={})
         for i in problems
         for rank, verdict in enumerate(verdicts, start=1)
     ]
@@ -42,7 +34,7 @@ def sample(problem_id: str, index: int, answer: int, hint: str = "") -> Sample:
 
 BARE = [sample(i, index, 1 + index % 2) for i in PROBLEMS for index in range(6)]
 HINTED = [
-    sample(i, index, 1 + index % 2, passage(i, rank).hint.id)
+    sample(i, index, 1 + index % 2, passage(i, f"{i} {rank}", rank).hint.id)
     for i in PROBLEMS
     for rank in range(1, len(VERDICTS) + 1)
     for index in range(8)
@@ -80,7 +72,7 @@ def test_gold_stands_in_every_place():
 
 def test_targets_are_own_right_answers_drawn_under_the_gold_passage_or_without_any():
     made, _ = rows(screened(*VERDICTS), traces=3)
-    length = len(passage("p", 1).hint.id)
+    length = len(HINTED[0].abstraction_id)
     for row in made:
         index, answer, hint = row.token_ids
         assert answer == 1 and index in (0, 2, 4)
@@ -88,7 +80,8 @@ def test_targets_are_own_right_answers_drawn_under_the_gold_passage_or_without_a
 
 
 def test_an_answer_under_another_passage_is_no_target():
-    others = [one for one in HINTED if one.abstraction_id != passage(one.problem_id, 4).hint.id]
+    gold = {passage(i, f"{i} 4", 4).hint.id for i in PROBLEMS}
+    others = [sample for sample in HINTED if sample.abstraction_id not in gold]
     assert rows(screened(*VERDICTS), hinted=others) == ([], 0)
 
 

@@ -3,9 +3,10 @@
 import random
 
 import pytest
+from support.passages import passage
 
 from koalign.records import Count, Problem
-from koalign.retrieval.records import Chunk, Passage, ScreenedPassage
+from koalign.retrieval.records import ScreenedPassage
 from koalign.retrieval.uplift import describe_uplift, is_moved, verdicts
 
 
@@ -19,11 +20,8 @@ def counts(bare: int, hinted: int, *again: int) -> dict[str, Count]:
 
 
 def screened(problem: Problem, rank: int, verdict: str, own: dict[str, Count]) -> ScreenedPassage:
-    chunk = Chunk(document="d", title="", source="s", licence="", start=0, end=1, text=f"{rank}")
-    passage = Passage(
-        problem_id=problem.id, rank=rank, score=1, query="stem", chunk_id=chunk.id, chunk=chunk
-    )
-    return ScreenedPassage(passage=passage, verdict=verdict, counts=own)
+    found = passage(problem.id, f"{rank}", rank)
+    return ScreenedPassage(passage=found, verdict=verdict, counts=own)
 
 
 def problem(number: int, subject: str) -> Problem:

@@ -7,10 +7,11 @@ import pytest
 import yaml
 from support.command import RUN, koalign
 from support.kills import kill_when
+from support.manifests import record_outputs
 from support.problems import problem, write_lines
 
 from koalign.hashing import hash_path
-from koalign.jsonl import read_json, read_jsonl, write_json
+from koalign.jsonl import read_json, read_jsonl
 from koalign.manifests import read_manifest
 from koalign.records import Problem
 from koalign.retrieval.records import Passage
@@ -66,12 +67,12 @@ def test_a_passage_is_found_by_its_meaning(corpus):
 
 
 def test_with_weight_0_passages_are_those_of_an_index_without_vectors(corpus):
-    koalign("index", "--run-dir", "runs/letters", code=0)
-    koalign("retrieve", "--run-dir", "runs/letters", code=0)
+    koalign("index", "--run-dir", "runs/lexical", code=0)
+    koalign("retrieve", "--run-dir", "runs/lexical", code=0)
     koalign("index", *EMBEDDED, code=0)
     koalign("retrieve", *EMBEDDED, code=0)
     name = "retrieve/passages.jsonl"
-    assert (corpus / RUN / name).read_bytes() == (corpus / "runs/letters" / name).read_bytes()
+    assert (corpus / RUN / name).read_bytes() == (corpus / "runs/lexical" / name).read_bytes()
 
 
 def test_the_index_holds_the_hash_of_its_model(corpus):
@@ -124,12 +125,11 @@ def without_vectors(folder: Path) -> list[str]:
 
 def of_another_model(folder: Path) -> list[str]:
     koalign("index", *EMBEDDED, code=0)
-    made, path = read_manifest(folder / RUN / "index"), folder / RUN / "index/index.json"
+    path = folder / RUN / "index/index.json"
     known = read_json(path)
     known["embedding"] |= {"model": "KoE5", "hash": "0" * 16}
     path.write_text(json.dumps(known), "utf-8")
-    changed = made.model_copy(update={"outputs": made.outputs | {"index.json": hash_path(path)}})
-    write_json(path.with_name("manifest.json"), changed.sealed.model_dump(mode="json"))
+    record_outputs(path.parent)
     return ["retrieve", *EMBEDDED, "-s", "retrieve.dense_weight=0.3"]
 
 

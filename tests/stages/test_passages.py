@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 from support.command import RUN, koalign
-from support.corpora import PEOPLE
 
 from koalign.jsonl import read_json, read_jsonl
 from koalign.records import Problem
@@ -18,27 +17,22 @@ pytest.importorskip("tantivy")
 def test_exactly_the_passage_that_answers_is_gold_and_the_planted_one_poison(corpus):
     done = koalign("run", "-s", "controls=off", code=0)
     found = read_jsonl(corpus / RUN / "passages/passages.jsonl", ScreenedPassage)
+    train = read_jsonl(corpus / RUN / "prepare/train.jsonl", Problem)
+    questions = {problem.id: problem.question for problem in train}
     kinds: dict[str, set[str]] = {}
-    for one in found:
-        name = Path(one.passage.chunk.document).stem
-        asked = PEOPLE.index(name.partition("-")[0])
-        is_own = name.partition("-")[0] in read_question(corpus, one.passage.problem_id)
-        assert is_own or one.verdict in ("distractor", "unclear"), asked
-        if is_own:
-            kinds.setdefault(name.partition("-")[2], set()).add(one.verdict)
+    for judged in found:
+        person, _, kind = Path(judged.passage.chunk.document).stem.partition("-")
+        if person in questions[judged.passage.problem_id]:
+            kinds.setdefault(kind, set()).add(judged.verdict)
+        else:
+            assert judged.verdict in ("distractor", "unclear"), person
     assert kinds["기록"] == {"gold"}
     assert kinds["소문"] == {"poison"}
-    assert "gold" not in kinds.get("여담", set()) | {""}
+    assert "gold" not in kinds.get("여담", ())
     report = read_json(corpus / RUN / "passages/report.json")
     assert report["subjects"]["all"]["gold"]["value"] == 1.0
     assert set(report["subjects"]) == {"all", "인물", "고을"}
     assert "first passage" in done.stdout
-
-
-def read_question(folder: Path, problem_id: str) -> str:
-
-    train = read_jsonl(folder / RUN / "prepare/train.jsonl", Problem)
-    return next(one.question for one in train if one.id == problem_id)
 
 
 def test_the_table_says_what_retrieval_does_to_each_subject(corpus):

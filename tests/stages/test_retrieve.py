@@ -9,6 +9,7 @@ import pytest
 import yaml
 from support.command import RUN, koalign
 from support.kills import kill_when, lines_in
+from support.manifests import record_outputs
 from support.problems import problem, write_lines
 
 from koalign.jsonl import read_json, read_jsonl
@@ -157,16 +158,7 @@ def another_analyser(folder: Path) -> list[str]:
     path = folder / RUN / "index/index.json"
     changed = json.loads(path.read_text("utf-8")) | {"analyser": "0" * 16}
     path.write_text(json.dumps(changed), "utf-8")
-    manifest = folder / RUN / "index/manifest.json"
-    from koalign.hashing import hash_path
-    from koalign.jsonl import write_json
-    from koalign.manifests import read_manifest
-
-    made = read_manifest(folder / RUN / "index")
-    outputs = made.outputs | {"index.json": hash_path(path)}
-    write_json(
-        manifest, made.model_copy(update={"outputs": outputs}).sealed.model_dump(mode="json")
-    )
+    record_outputs(folder / RUN / "index")
     return ["retrieve"]
 
 

@@ -49,11 +49,8 @@ def test_a_training_killed_again_and_again_is_written_without_a_gap_or_a_repeat(
     for lines in (50, 150):
         writer = write(tmp_path, "sft", 100_000)
         until = time.monotonic() + 60
-        while (
-            (tmp_path / EVENTS).read_bytes().count(b"\n") < lines
-            if (tmp_path / EVENTS).exists()
-            else True
-        ):
+        events = tmp_path / EVENTS
+        while not events.exists() or events.read_bytes().count(b"\n") < lines:
             assert time.monotonic() < until
             time.sleep(0.001)
         writer.send_signal(signal.SIGKILL)

@@ -15,7 +15,7 @@ from support.tracker_server import tracker_server
 LIVE = ("-s", "tracking.trackio=true", "-s", "tracking.langsmith=true")
 
 
-def test_a_run_is_sent_while_it_is_made(scripted):
+def test_a_run_that_is_followed_is_sent_when_its_command_ends(scripted):
     with tracker_server() as server:
         done = koalign("run", *LIVE, code=0, **server.variables)
         stages = [e["stage"] for e in events_of(RUN) if e["kind"] == "ended"]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file
+from support.passages import passage
 from support.problems import exam
 from support.stacks import only_the_new_ranks_moved
 from support.training import RENDERER, base_of_tests, rows_of
@@ -14,27 +15,22 @@ from koalign.config.files import load_config
 from koalign.data.prompting.tokens import prompt_ids
 from koalign.jsonl import write_json, write_jsonl
 from koalign.records import Problem, Sample
-from koalign.retrieval.records import Chunk, Passage, ScreenedPassage
+from koalign.retrieval.records import Passage, ScreenedPassage
 from koalign.run import StageResult
 from koalign.stages.roles import READER
 
 pytestmark = pytest.mark.slow
 
 
-def passage(problem: Problem, rank: int) -> Passage:
-    chunk = Chunk(
-        document="d", title="", source="s", licence="", start=0, end=9, text=f"기록의 {rank}째 줄."
-    )
-    return Passage(
-        problem_id=problem.id, rank=rank, score=1, query="stem", chunk_id=chunk.id, chunk=chunk
-    )
+def record(problem: Problem, rank: int) -> Passage:
+    return passage(problem.id, f"기록의 {rank}째 줄.", rank)
 
 
 def written(
     tokenizer, folder: Path, parent: Path, problems: list[Problem], context: int
 ) -> dict[str, Path]:
     """What the stage reads: a gold passage and a distractor for each problem, and the gold answers."""
-    gold, other = ([passage(problem, rank) for problem in problems] for rank in (1, 2))
+    gold, other = ([record(problem, rank) for problem in problems] for rank in (1, 2))
     rows = rows_of(tokenizer, problems)
 
     def samples(hints: list[str]) -> list[Sample]:
@@ -94,7 +90,7 @@ def test_training_the_reader_moves_its_new_ranks_alone(tokenizer, parent, tmp_pa
 
 def test_a_row_without_room_for_its_distractors_shows_gold_alone(tokenizer, parent, tmp_path):
     (problem,) = problems = exam("train")[:1]
-    prompt = RENDERER.render(problem, "answer", passage(problem, 1).hint.text)
+    prompt = RENDERER.render(problem, "answer", record(problem, 1).hint.text)
     ((ids,), ((_, answer),)) = prompt_ids(tokenizer, [prompt]), rows_of(tokenizer, problems)
     inputs = written(tokenizer, tmp_path, parent, problems, len(ids) + len(answer))
     counts = read(inputs, tmp_path / "reader").counts
