@@ -2,9 +2,11 @@
 
 import shutil
 from pathlib import Path
+from random import Random
 
 import pytest
 from support.command import RUN, koalign
+from support.kills import kill_when, lines_in
 
 from koalign.jsonl import read_json, read_jsonl
 from koalign.records import Problem
@@ -64,6 +66,31 @@ def test_passages_are_screened_in_parts_as_without(corpus):
         passes += 1
         assert passes < 6
     assert passes > 1 and {path.name: path.read_bytes() for path in made.glob("*.jsonl")} == whole
+
+
+@pytest.mark.slow
+def test_passages_killed_at_random_moments_end_in_the_same_bytes(corpus):
+    for command in ("sft", "dpo-pairs", "dpo", "index", "retrieve"):
+        koalign(command, code=0)
+    many = ("n=100", "bare_n=100", "replication_n=200")
+    command = ["passages", *(part for one in many for part in ("-s", f"passages.{one}"))]
+    folder = corpus / RUN / "passages"
+    koalign(*command, code=0)
+    whole = {path.name: path.read_bytes() for path in outputs(folder)}
+    assert whole.keys() >= {"bare.jsonl", "hinted.jsonl", "replication.jsonl", "report.json"}
+    shutil.rmtree(folder)
+    drawn = lines_in(f"{RUN}/passages/*.jsonl")
+    lines = sum(written.count(b"\n") for written in whole.values())
+    for at in sorted(Random(0).sample(range(lines), 3)):
+        kill_when(command, corpus, lambda at=at: drawn(corpus) > at)
+        assert not (folder / "manifest.json").exists()
+    koalign(*command, code=0)
+    assert {path.name: path.read_bytes() for path in outputs(folder)} == whole
+
+
+def outputs(folder: Path) -> list[Path]:
+    """What the stage wrote, without the files that hold times."""
+    return [path for path in folder.iterdir() if path.name not in ("manifest.json", "plan.json")]
 
 
 def test_problems_with_passages_that_are_not_asked_are_counted(corpus):
