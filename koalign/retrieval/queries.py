@@ -1,4 +1,4 @@
-"""queries: a problem -> what is looked for: its own texts, or a query of a model; which of them find gold."""
+"""queries: a problem -> what to look for: its own texts, or the query of a model; which ones find gold."""
 
 from __future__ import annotations
 

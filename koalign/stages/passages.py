@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from itertools import islice
 from pathlib import Path
 
 from koalign.adapters.cards import check_adapter
 from koalign.answering.hinted import HintSampler
-from koalign.config.sections import Config
+from koalign.config.sections import Config, Passages
 from koalign.engines.opening import open_engine
 from koalign.guard import HELD_OUT, refuse_leaks, write_drops
 from koalign.jsonl import read_jsonl, read_record, write_json, write_jsonl
@@ -24,13 +26,8 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
     train = read_jsonl(inputs["prepare/train.jsonl"], Problem)
     verifiable = {problem.id: problem for problem in train if renderer.can_verify(problem)}
-    tried: dict[str, Passage] = {}
-    found = set()
-    for passage in read_jsonl(inputs["retrieve/passages.jsonl"], Passage):
-        found.add(passage.problem_id)
-        if passage.problem_id in verifiable and passage.rank <= section.per_problem:
-            tried.setdefault(passage.hint.id, passage)  # a text that stands twice in the corpus
-    tried = dict(list(tried.items())[: section.limit])
+    retrieved = read_jsonl(inputs["retrieve/passages.jsonl"], Passage)
+    tried = _to_try(retrieved, verifiable, section)
     if not tried:
         raise KoalignError(
             f"{inputs['retrieve/passages.jsonl']}: no passage of a training problem whose answers a rule "
@@ -87,9 +84,21 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     write_json(out / "report.json", report)
     sizes = {"problems": len(problems), "passages": len(tried), **report["verdicts"]}
     # Those that no rule verifies, and those beyond the limit.
-    if left := len(found & {p.id for p in train} - {p.id for p in problems}):
+    with_passages = {passage.problem_id for passage in retrieved}
+    if left := len(with_passages & {p.id for p in train} - {p.id for p in problems}):
         sizes["not_asked"] = left
     return StageResult(sizes | count_reasons(dropped, "dropped_"))
+
+
+def _to_try(
+    retrieved: Sequence[Passage], verifiable: Collection[str], section: Passages
+) -> dict[str, Passage]:
+    """Id of its hint -> each of the first passages of these problems, as far as `limit` goes."""
+    tried: dict[str, Passage] = {}
+    for passage in retrieved:
+        if passage.problem_id in verifiable and passage.rank <= section.per_problem:
+            tried.setdefault(passage.hint.id, passage)  # a text that stands twice in the corpus
+    return dict(islice(tried.items(), section.limit))
 
 
 STAGE = Stage(
