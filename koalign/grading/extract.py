@@ -19,7 +19,7 @@ from koalign.grading import patterns
 from koalign.grading.claims import asserted, is_open, listed, weakly_stated
 from koalign.grading.labels import Labels, has_own_text, label_groups, union
 from koalign.grading.supposed import is_supposed
-from koalign.grading.visible import comparable_choice, forms, visible_text
+from koalign.grading.visible import comparable_choice, forms, untagged, visible_text
 
 _LINE, _SHORT_LINE, _OBJECT = 300, 100, 20_000
 """Characters that are read of a line after a key; of a line that is an answer without one; of a JSON
@@ -27,7 +27,10 @@ object on each side of its answer."""
 
 
 def extract_numbers(
-    text: str, choices: Sequence[str] = (), *, wrong_is_asked: bool = False
+    text: str,
+    choices: Sequence[str] = (),
+    *,
+    wrong_is_asked: bool = False,
 ) -> list[tuple[int, ...]]:
     """The choice numbers of each statement, in order; more than one number: offered together.
 
@@ -35,9 +38,12 @@ def extract_numbers(
     after a key is its number. A number is not checked against the number of choices. Only where no
     answer is stated, or the last one is taken back (`아니요, 3번입니다`), weaker statements count: a
     list with `정답` at one choice, a sentence that is a label, and all that is called right (`③이
-    옳다`); what is called wrong, if `wrong_is_asked`.
+    옳다`); what is called wrong, if `wrong_is_asked` or the text says that it is.
     """
     seen = visible_text(text) or ""
+    wrong_is_asked = wrong_is_asked or bool(patterns.WRONG_IS_ASKED.search(seen))
+    if not any("<" in choice for choice in choices):
+        seen = untagged(seen)
     folded = [comparable_choice(choice) for choice in choices]
     found = [
         (match.start(), numbers)
@@ -70,6 +76,8 @@ def extract_numbers(
         found.sort()
         (first, answer), (last, other) = found[0], found[-1]
         if answer != other and patterns.NEXT_PROBLEM.search(seen, first, last):
+            return []
+        if patterns.GIVES_UP.search(seen, last):
             return []
         turns = [
             turn

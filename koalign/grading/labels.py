@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from koalign.grading import patterns
-from koalign.grading.visible import comparable_choice
+from koalign.grading.visible import comparable_choice, unspaced
 from koalign.text.korean import CHOICE_MARKS
 
 
@@ -65,10 +65,13 @@ def _labels(
 ) -> Iterator[tuple[re.Match[str], int]]:
     letters_are_texts = any(re.fullmatch("[A-Ja-j]", choice) for choice in folded)
     for match in patterns.LABEL.finditer(text):
-        if mark := match["mark"]:
+        mark, ordinal = match["mark"], match["ordinal"]
+        if mark:
             number = CHOICE_MARKS[mark]
-        elif ordinal := match["ordinal"]:
-            number = patterns.ORDINALS[ordinal] if ordinal in patterns.ORDINALS else int(ordinal)
+        elif ordinal:
+            if not (match["noun"] or match.start() == 0 or match.start() in keys):
+                continue  # 두 견해 중 첫 번째가 맞다
+            number = _place(ordinal, folded)
         elif digits := match["digits"]:
             number = int(digits)
         elif letters_are_texts:
@@ -80,13 +83,23 @@ def _labels(
             yield match, number
 
 
+def _place(ordinal: str, folded: Sequence[str]) -> int:
+    """The number that `두 번째` or `마지막` stands for; without choices there is no last one."""
+    if ordinal == patterns.LAST:
+        return len(folded)
+    word = ordinal.rstrip("번째 ")
+    return patterns.ORDINALS[word] if word in patterns.ORDINALS else int(word)
+
+
 def has_own_text(text: str, end: int, number: int, folded: Sequence[str]) -> bool:
     """Whether the text of the choice with this number follows: `정답: 3 서울`, `2. 1597년`."""
     if not 1 <= number <= len(folded) or not folded[number - 1]:
         return False
-    own = folded[number - 1]
-    rest = comparable_choice(text[end : end + 2 * len(own) + 8].lstrip(" .…:-=>→/|('\""))
-    of_others = any(rest.startswith(text) for text in folded if text and text != own)
+    own = unspaced(folded[number - 1])
+    rest = text[end : end + 2 * len(folded[number - 1]) + 16].lstrip(" .…:-=>→/|('\"$")
+    rest = unspaced(comparable_choice(rest))
+    others = {unspaced(text) for text in folded if text} - {own}
+    of_others = any(rest.startswith(text) for text in others)
     return rest.startswith(own) or (rest.casefold().startswith(own.casefold()) and not of_others)
 
 

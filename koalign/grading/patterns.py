@@ -50,19 +50,25 @@ NEXT_PROBLEM = re.compile(
 BOXED = re.compile(r"\\boxed ?\{((?:[^{}\n]|\{[^{}\n]{0,100}\}){1,200})\}")
 FORMATS = (
     re.compile(
-        r"""["'](?:최종[ _]?)?(?i:정답|답변|답안|답|(?:final[ _]?)?answer)["']\s?:\s?
+        r"""["'](?:(?:최종[ _]?)?(?:정답|답변|답안|답|선택)(?:[ _]?번호)?
+             |(?i:(?:(?:final|correct|chosen|selected)[ _]?)?answer(?:[ _]?(?:number|choice|option))?
+               |(?:final|correct|chosen|selected)[ _]?(?:choice|option)))["']\s?:\s?
             (?:"((?:[^"\\\n]|\\.){0,300})"|'([^'\n]{0,300})'|\[([^\[\]\n]{0,300})\]|(-?[\w.]{1,30}))""",
         re.VERBOSE,
     ),
     BOXED,
     re.compile(r"<(?i:answer|답변|정답|답)>\s?([^<]{0,500}?)\s?</(?i:answer|답변|정답|답)>"),
+    re.compile(r"(?:\A|(?<=\n))[Qq][.:] [^\n]{1,300}\n[Aa][.:] ?([^\n]{1,200})(?=\n|\Z)"),
 )
-"""JSON, LaTeX and tags that hold an answer and nothing else."""
+"""JSON, LaTeX, tags and the `A.` after a `Q.` that hold an answer and nothing else."""
 
-ORDINALS = {"첫": 1, "두": 2, "세": 3, "네": 4, "다섯": 5}
+ORDINALS = {"첫": 1, "두": 2, "둘": 2, "세": 3, "셋": 3, "네": 4, "넷": 4, "다섯": 5}
+LAST = "마지막"
+PICKED = r"(?:입니다|이다|이에요|예요)|[이가]\ (?:정답|답|맞|옳)|(?:을|를)\ (?:선택|택|고[르른릅])"
 LABEL = re.compile(
     rf"""(?:(?P<mark>[{"".join(CHOICE_MARKS)}])
-          |(?P<ordinal>(?<![가-힣0-9])(?:{"|".join(ORDINALS)}|[1-9]))\ ?번째\ (?:선택지|보기|문항|항목)
+          |(?<![가-힣0-9])(?P<ordinal>(?:(?:{"|".join(ORDINALS)}|[1-9])\ ?번|[첫둘셋넷]|다섯)째|{LAST})
+           (?:(?P<noun>\ (?:선택지|선지|보기|문항|항목|옵션))|(?={PICKED}))
           |(?<![A-Za-z0-9./~^=+_·-])(?<![0-9]:)(?P<digits>[0-9]{{1,2}})(?![0-9])
           |(?<![A-Za-z0-9])(?P<letter>[A-J])(?![A-Za-z0-9])
           |(?<=\()(?P<small>[a-j])(?=\)))
@@ -223,6 +229,13 @@ TAKES_BACK = re.compile(
 )
 """A sentence that takes back, or looks again at, what was stated before it."""
 
+GIVES_UP = re.compile(
+    r"(?:어느|어떤|누구)[^.!?\n]{1,30}(?:맞|옳|정답|답|타당)[^.!?\n]{0,6}지(?:는|를|도)? "
+    r"(?:알 수 없|모르|모릅|불분명|확실하지 않)"
+    r"|답(?:을|이 무엇인지|을 하나로)? (?:알|정할|확정할|특정할|단정할|판단할|고를) 수(?:는|가)? 없"
+)
+"""After answers: the writer takes none of them for the answer."""
+
 REASON = re.compile(
     rf"(?P<what>.{{0,200}}?)(?:이?므로|때문에|(?:이|으)니까?|이?기에|이?라서),? ?{OPEN}\Z",
     re.DOTALL,
@@ -259,6 +272,14 @@ RIGHT_KEY = re.compile(
 WRONG_KEY = re.compile(
     rf"(?:않은|않는|틀린|아닌|잘못된|없는|먼|어긋나는|배치되는) {SORT} ?{CHOICE_WORD}{OPEN}"
 )
+WRONG_IS_ASKED = re.compile(
+    r"(?:않은|않는|틀린|아닌|잘못된|없는|거리가 먼) (?:것|설명|문장|진술|내용|보기|선택지|선지)만?을 "
+    r"(?:(?:고르|찾|묻|선택하)는 (?:문제|문항|질문)|묻고 있"
+    r"|(?:찾아|골라) ?(?:봅시다|보자|보겠|볼까|봐요|야)"
+    r"|(?:고르|찾)(?:라|시오)(?:는|고))"
+    r"|(?:문제|문항|질문|발문)(?:에서|가|이) (?:요구|질문)하는 (?:[가-힣]+지 않은|틀린|잘못된|아닌) "
+)
+"""How a completion says that its question asks for the wrong choice."""
 DOUBT = "(?:지|는지|은지|는 것|은 것처|을 수|을지|을까|다고|다는|다면|아 보|으면)"
 RIGHT = re.compile(
     rf"(?:이|가) ?(?:가장 |더 )?(?:(?:옳|맞)(?!{DOUBT})|적[절합]하?(?![하지치])|알맞(?!지)|올바르(?!지))"
@@ -269,8 +290,11 @@ CALLED_WRONG = re.compile(
     r"|틀[리렸린]|잘못)"
 )
 WRONG = re.compile(
-    rf"{CALLED_WRONG.pattern}"
-    rf"(?!은지|을지|을까|을 수|을 것|다고(?! {THINKS})|다는|다면|으면|은 것처|아 보|지[ ,]|면)"
+    r"(?:이|가) (?:[^,.!?\n]{0,20} )?(?:[가-힣]+지 않은|틀린|잘못된) (?:것|설명|선택지|선지|진술|내용)"
+    rf"(?:에 해당(?:합니다|한다|함)|입니다|이?다|임){END}"
+    rf"|{CALLED_WRONG.pattern}"
+    rf"(?!은지|을지|을까|을 수|을 것|다고(?! {THINKS})|다는|다면|으면|은 것처|아 보|지[ ,]|면"
+    r"| [가-힣 ]{1,12}(?:인지|일까|일 수|이?라면|이?라는|이? 아니))"
 )
 """Weaker statements: which choice is right or wrong, for a question that asks for just that."""
 

@@ -19,7 +19,7 @@ _SUPPOSED = re.compile(
     rf"|(?<!{_SUMS_UP})[인일한할된될] (?:때|경우)(?:는|에는|에)?,? \Z"
     r"|(?:(?<![줄붙])이|아니|[않없있같옳맞많적높낮]으|크|작으|다르|틀리)면,? \Z"
     r"|(?<!그렇|고른|꼽는|따진|말한|려한|합한|약한|리한|단한|택한|교한|석한|고르)(?<!야 한)(?<!본)"
-    r"[다라]면,? \Z"
+    r"(?<! [저나])(?<!\A[저나])[다라]면,? \Z"
 )
 _SHOWN = re.compile(
     r"(?<![가-힣])(?:가정|거짓|오답|예시?|반례|함정|(?:틀린|잘못된) (?:예시?|진술|답|풀이))"
@@ -32,10 +32,12 @@ _OF_OTHERS = re.compile(
     r"|(?:작년|재작년|지난해|예전|기출)[가-힣 ]{0,10}(?:의|에서) \Z"
     r"|(?:학생|수험생|사람|친구|응답자|선생님|[가-힣](?:들|씨))(?:들)?(?:은|는|이|가)"
     r" (?:흔히 |주로 |보통 |대부분 )?\Z"
+    r"|(?:\A|\n)(?![^\n:]{0,20}(?:답|결론|선택|해설|풀이|이유|[Aa]nswer))"
+    r"[^\n:\"]{1,20}: ?\"[^\"\n]{0,60}\Z"
     r"|(?:처음|애초|당초)(?:에는|엔|에)? (?:저는 |나는 )?\Z"
     r"|(?:n't|not) (?:think|believe|say) (?:that )?(?:the )?(?:correct )?\Z"
 )
-"""Of another problem, what others say, what was thought at first, or is not thought."""
+"""Of another problem, what others or a speaker (`갑: "…"`) say, thought at first, or not thought."""
 
 
 def is_supposed(text: str, position: int) -> bool:

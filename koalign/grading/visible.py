@@ -20,6 +20,9 @@ _ONE_WAY_OF_WRITING = str.maketrans(
 _EMPHASIS = re.compile(
     r"(?<![A-Za-z0-9)*])(\*{1,3})(?=[^\s*])([^*\n]{1,300})(?<=\S)\1(?![A-Za-z0-9(*])"
 )
+_TAGS = re.compile(
+    r"<(b|strong|i|em|u|mark|span|p|h[1-6])>([^<>\n]{1,300})</\1>|(?<=[^\s:])<br ?/?>(?=\n|\Z)"
+)
 _TEX_TEXT = re.compile(r"\\(?:text|textbf|mathrm|mathbf) ?\{([^{}\n]{0,300})\}")
 
 
@@ -30,6 +33,11 @@ def visible_text(text: str) -> str | None:
     """
     seen = after_thoughts(text)
     return None if seen is None else _plain(seen)
+
+
+def untagged(seen: str) -> str:
+    """Visible text without HTML emphasis and line breaks."""
+    return _TAGS.sub(r"\2", seen)
 
 
 def after_thoughts(text: str) -> str | None:
@@ -50,6 +58,11 @@ def comparable(answer: str) -> str:
 def comparable_choice(text: str) -> str:
     """The same of a choice or what may quote one, with its letter case."""
     return fold_width(unquoted(_plain(text)))
+
+
+def unspaced(folded: str) -> str:
+    """A folded phrase without blanks and the `$` of formulas."""
+    return "".join(folded.replace("$", "").split())
 
 
 def unquoted(phrase: str) -> str:

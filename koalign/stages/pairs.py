@@ -245,6 +245,6 @@ STAGE = Stage(
     looks_at=HELD_OUT,
     continues=False,
     keeps=PAID,
-    version=9,
+    version=10,
 )
 WITH_JUDGE = replace(STAGE, sections=(*STAGE.sections, "judge"), inputs=(*STAGE.inputs, *LONG))

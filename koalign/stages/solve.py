@@ -238,6 +238,6 @@ STAGE = Stage(
         "answer/adapter",
         "engine.script",
     ),
-    version=10,
+    version=11,
     draws=True,
 )

@@ -5,7 +5,7 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import ending_vectors, phrasing_vectors, statement_vectors
+from support import conclusion_vectors, ending_vectors, phrasing_vectors, statement_vectors
 from support import grading_vectors as vectors
 from support.grading_vectors import (
     ESSAY,
@@ -40,7 +40,12 @@ def test_an_answer_is_read_as_it_is_stated_and_none_where_none_is(problem, text,
 
 @pytest.mark.parametrize(
     ("problem", "text", "answer"),
-    [*statement_vectors.VECTORS, *ending_vectors.VECTORS, *phrasing_vectors.VECTORS],
+    [
+        *statement_vectors.VECTORS,
+        *ending_vectors.VECTORS,
+        *phrasing_vectors.VECTORS,
+        *conclusion_vectors.VECTORS,
+    ],
 )
 def test_a_commitment_is_read_and_a_hedge_is_not(problem, text, answer):
     verdict = grade(problem, text)
