@@ -63,7 +63,8 @@ class PassageFinder:
             if self._config.retrieve.adapter is not None:
                 raise KoalignError(
                     f"solve.passages: problem {problem.name} is not of the run, and retrieve.adapter "
-                    "writes queries for those alone; prepare it with them, or retrieve without the adapter"
+                    "has written queries for those alone; name that adapter as the first of --adapters, or "
+                    "retrieve without it"
                 )
             return self._search.passages(problem).passages
 

@@ -73,7 +73,8 @@ class ServedRun:
 def open_run(run_dir: Path, config: Config, names: str | None = None) -> ServedRun:
     """The models of a run; `names`: the steps of `koalign`, as `--adapters` of solve has them.
 
-    Raises KoalignError for a run without adapters, and where base or prompts are not those of the run.
+    Raises KoalignError for a run without adapters, for passages whose queries an adapter wrote, and where
+    base or prompts are not those of the run.
     An adapter with other prompts, such as that of a control, is left out.
     """
     if not (run_dir / "prepare").exists():
@@ -95,6 +96,11 @@ def open_run(run_dir: Path, config: Config, names: str | None = None) -> ServedR
         )
     finder = None
     if config.solve.passages:
+        if config.retrieve.adapter is not None:
+            raise KoalignError(
+                "solve.passages: a server is asked problems that are not of the run, and retrieve.adapter "
+                "has written queries for those alone; set solve.passages to 0, or retrieve without it"
+            )
         refuse_outdated_passages(config, run_dir)
         finder = PassageFinder(config, run_dir).open()
     return ServedRun(run_dir, config, base, renderer, models, finder)

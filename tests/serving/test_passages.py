@@ -65,6 +65,11 @@ def test_without_the_setting_an_answer_has_no_key_of_passages(run):
         ("index", SHOW, "run `koalign index` first"),
         ("retrieve", SHOW, "run `koalign retrieve` first"),
         ("", ("solve.passages=1",), "passages stand in the place of hints"),
+        (
+            "index",
+            (*SHOW, "retrieve.adapter=q"),
+            "retrieve.adapter has written queries for those alone",
+        ),
         ("", (*SHOW, "retrieve.passages=3"), "retrieve was made with retrieve.passages = 5"),
     ],
 )
