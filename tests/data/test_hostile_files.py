@@ -157,3 +157,11 @@ def test_a_parquet_file_with_any_byte_broken_is_read_or_refused(here):
             read_source(str(path), "dev")
         except KoalignError as error:
             assert "\n" not in str(error)
+
+
+def test_a_parquet_file_of_too_many_rows_is_told_to_be_split(tmp_path, monkeypatch):
+    path = tmp_path / "many.parquet"
+    path.write_bytes(parquet(FILES["kmmlu-pro"].rows()))
+    monkeypatch.setattr("koalign.data.formats.parquet.MOST_ROWS", 1)
+    with pytest.raises(KoalignError, match=r"many\.parquet: 4 rows, .* at most 1; split it"):
+        read_source(str(path), "dev")

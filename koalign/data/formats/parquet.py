@@ -37,7 +37,9 @@ def read_parquet(name: str, data: Data) -> tuple[tuple[str, ...], Callable[[], I
     except faults as error:
         raise refused(error) from None
     if file.metadata.num_rows > MOST_ROWS:
-        raise refused(f"{file.metadata.num_rows:,} rows, and {MOST_ROWS:,} are the most")
+        raise KoalignError(
+            f"{name}: {file.metadata.num_rows:,} rows, and a Parquet file has at most {MOST_ROWS:,}; split it"
+        )
     # A row may hold a whole group, and each row the same one.
     size = max(1, min(1000, BATCH_BYTES // max([1, *sizes])))
 
