@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 import koalign
 from koalign.cli import (
     adapters,
+    ask,
     benchmark,
     board,
     chat,
@@ -68,7 +69,7 @@ for _panel, _functions in {
     "Look": (plan.plan, inspect.show, board.board, inspect.preview, init.init, inspect.doctor),
     "Measure": (benchmark.benchmark, compare.compare, inspect.grade),
     "Make training data": (mine.mine, distill.distill, export.export),
-    "Serve": (serve.serve, chat.chat, chat.ask),
+    "Serve": (serve.serve, chat.chat, ask.ask),
 }.items():
     for _function in _functions:
         app.command(rich_help_panel=_panel)(_function)

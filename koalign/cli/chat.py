@@ -1,35 +1,25 @@
-"""chat: koalign chat and koalign ask: a question to a served run, or to one that is opened here."""
+"""chat: koalign chat: a conversation with the models of a run, on the terminal."""
 
 from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable
+from contextlib import suppress
 from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from koalign.cli.options import DEFAULT_RUN, Files, RunDir, Settings, read_config
+from koalign.cli.ask import Model, TokenEnv, Url, answered, decoded, opened, take_any_bytes
+from koalign.cli.options import DEFAULT_RUN, Files, RunDir, Settings
+from koalign.faults import machine_fault
 from koalign.records import KoalignError, Problem
 from koalign.text.visible import say
 
 if TYPE_CHECKING:
     from koalign.serving.client import Client
 
-Url = Annotated[
-    str | None,
-    typer.Option("--url", help="A server of `koalign serve`. Without: the run, in this process."),
-]
-Model = Annotated[
-    str, typer.Option("--model", help="koalign, koalign-vote, or an adapter of the run.")
-]
-TokenEnv = Annotated[
-    str | None,
-    typer.Option("--token-env", help="Environment variable with the token of that server."),
-]
 HELP = """\
 /model NAME       another model: koalign, koalign-vote, an adapter of the run; /model alone lists them
 /problem FILE N   row N of a file of problems, as the run was trained
@@ -38,22 +28,6 @@ HELP = """\
 /new              forget what was said
 /save FILE        what was said, as JSON lines
 /quit             end (Ctrl-D too)"""
-
-
-def ask(
-    question: Annotated[str, typer.Argument(help="Text, or a problem with its choices.")],
-    model: Model = "koalign",
-    url: Url = None,
-    token_env: TokenEnv = None,
-    files: Files = None,
-    settings: Settings = None,
-    run_dir: RunDir = DEFAULT_RUN,
-) -> None:
-    """Ask a model of a run one question: the hint goes to stderr, the answer to stdout."""
-    with _opened(url, token_env, files, settings, run_dir) as client:
-        messages = [{"role": "user", "content": question}]
-        turn = client.chat(messages, model, lambda hint: say(f"hint: {hint}", err=True))
-    say(turn.text)
 
 
 def chat(
@@ -65,30 +39,8 @@ def chat(
     run_dir: RunDir = DEFAULT_RUN,
 ) -> None:
     """Talk to the models of a run; /help lists what else can be typed."""
-    with _opened(url, token_env, files, settings, run_dir) as client:
+    with opened(url, token_env, files, settings, run_dir) as client:
         _Chat(client, model).run()
-
-
-@contextmanager
-def _opened(
-    url: str | None,
-    token_env: str | None,
-    files: list[Path] | None,
-    settings: list[str] | None,
-    run_dir: Path,
-) -> Iterator[Client]:
-    try:
-        from koalign.serving.client import own_engine, remote
-        from koalign.serving.served import open_run
-    except ModuleNotFoundError as error:
-        raise KoalignError(f"{error.name} is not installed; pip install 'koalign[web]'") from None
-
-    if url is None:
-        with own_engine(open_run(run_dir, read_config(files, settings))) as client:
-            yield client
-    else:
-        with remote(url, token_env) as client:
-            yield client
 
 
 class _Chat:
@@ -111,21 +63,40 @@ class _Chat:
 
     def run(self) -> None:
         """Until the end of the input."""
-        say("/help lists the commands", err=True)
+        take_any_bytes()
+        if sys.stdin.isatty():
+            with suppress(ImportError):  # some builds of Python lack it
+                import readline  # noqa: F401  # keys: left, up for what was typed before
+        say("/help lists the commands; /quit or Ctrl-D ends", err=True)
         while True:
             try:
-                line = input(f"{self._model}> ").strip()
-            except EOFError:
-                return
-            if line == "/quit":
-                return
-            try:
-                if line.startswith("/"):
-                    self._command(line[1:])
-                elif line:
-                    self._say(line)
-            except KoalignError as error:
-                say(f"koalign: {error}", err=True)
+                line = self._read(f"{self._model}> ")
+                if line is None or line.strip() == "/quit":
+                    return
+                self._take(line.strip())
+            except KeyboardInterrupt:  # ends an answer, or drops what was typed
+                if not sys.stdin.isatty():
+                    raise
+                say("\n[stopped; /quit or Ctrl-D ends the chat]", err=True)
+            except (KoalignError, OSError) as error:
+                reason = error if isinstance(error, KoalignError) else machine_fault(error)
+                say(f"koalign: {reason}", err=True)
+
+    def _read(self, prompt: str) -> str | None:
+        """A line of the input; None at its end."""
+        terminal = sys.stdin.isatty()
+        try:
+            return input(prompt if terminal else "")
+        except EOFError:
+            if terminal:
+                say("")
+            return None
+
+    def _take(self, line: str) -> None:
+        if line.startswith("/"):
+            self._command(decoded(line[1:]))
+        elif line:
+            self._say(line)
 
     def _command(self, line: str) -> None:
         try:
@@ -142,12 +113,11 @@ class _Chat:
 
     def _say(self, text: str) -> None:
         sent = [{k: m[k] for k in ("role", "content")} for m in self._history]
-        message = {"role": "user", "content": text}
-        turn = self._client.chat([*sent, message], self._model, self._show)
+        message = {"role": "user", "content": decoded(text)}
+        turn = answered(self._client, [*sent, message], self._model, self._show)
         self._heard(message, turn.hint, turn.text)
 
     def _heard(self, message: dict[str, str], hint: str, text: str) -> None:
-        say(text)
         answer = {"role": "assistant", "content": text, "reasoning": hint, "model": self._model}
         self._history += [message, answer]
 
@@ -173,6 +143,7 @@ class _Chat:
             return
         solved = self._client.solve({k: v for k, v in fields.items() if v}, self._model)
         self._show(solved["abstraction"])
+        say(solved["text"])
         self._heard(
             {"role": "user", "content": _as_text(problem)}, solved["abstraction"], solved["text"]
         )
@@ -185,8 +156,8 @@ class _Chat:
 
     def _paste(self) -> None:
         lines: list[str] = []
-        while (line := input()) != ".":
-            lines.append(line)
+        while (line := self._read("")) not in (None, "."):
+            lines.append(line or "")
         self._say("\n".join(lines))
 
     def _save(self, file: str) -> None:

@@ -14,9 +14,10 @@ import httpx
 
 from koalign.config.inputs import refuse_secrets
 from koalign.engines.opening import open_engine
-from koalign.engines.permission import require_permission
+from koalign.engines.permission import on_this_machine, require_permission
 from koalign.records import KoalignError
 from koalign.serving.api import Service, make_app
+from koalign.serving.in_process import InProcess
 from koalign.serving.queue import EngineQueue
 from koalign.serving.served import ServedRun
 from koalign.text.visible import shown
@@ -49,12 +50,15 @@ class Client:
         return self._run(self._json("POST", "/v1/solve", json=body))
 
     def chat(
-        self, messages: list[dict[str, str]], model: str, on_hint: Callable[[str], None]
+        self,
+        messages: list[dict[str, str]],
+        model: str,
+        on_hint: Callable[[str], None],
+        on_text: Callable[[str], None],
     ) -> Turn:
-        """The answer to the last message; `on_hint` gets the hint as soon as it is there."""
-        return self._run(
-            self._chat({"model": model, "messages": messages, "stream": True}, on_hint)
-        )
+        """The answer to the last message; `on_hint` and `on_text` get hint and answer as they come."""
+        body = {"model": model, "messages": messages, "stream": True}
+        return self._run(self._chat(body, on_hint, on_text))
 
     def _run(self, work: Any) -> Any:
         try:
@@ -69,8 +73,10 @@ class Client:
             raise self._error(reply.status_code, reply.content)
         return self._parsed(reply.content)
 
-    async def _chat(self, body: dict[str, Any], on_hint: Callable[[str], None]) -> Turn:
-        hint, text = "", ""
+    async def _chat(
+        self, body: dict[str, Any], on_hint: Callable[[str], None], on_text: Callable[[str], None]
+    ) -> Turn:
+        hint, text, finished = "", "", False
         async with self._http.stream("POST", "/v1/chat/completions", json=body) as reply:
             if reply.status_code != 200:
                 raise self._error(reply.status_code, await reply.aread())
@@ -86,7 +92,12 @@ class Client:
                     if part := delta.get("reasoning") or delta.get("reasoning_content"):
                         hint += part
                         on_hint(part)
-                    text += delta.get("content") or ""
+                    if part := delta.get("content"):
+                        text += part
+                        on_text(part)
+                    finished = finished or choice.get("finish_reason") is not None
+        if not finished:
+            raise KoalignError(f"{self._name}: no whole answer; is `koalign serve` up there?")
         return Turn(hint, text)
 
     def _parsed(self, body: bytes) -> Any:
@@ -119,7 +130,10 @@ def remote(url: str, token_env: str | None) -> Iterator[Client]:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     base = url.rstrip("/").removesuffix("/v1")
     with asyncio.Runner() as runner:
-        http = httpx.AsyncClient(base_url=base, headers=headers, timeout=SILENCE)
+        http = httpx.AsyncClient(
+            base_url=base, headers=headers, timeout=SILENCE,
+            trust_env=not on_this_machine(base),  # a proxy of the network does not know this machine
+        )  # fmt: skip
         try:
             yield Client(http, runner, base)
         finally:
@@ -137,7 +151,7 @@ def own_engine(run: ServedRun) -> Iterator[Client]:
     ):
         queue = EngineQueue(engine)
         runner.run(queue.__aenter__())
-        transport = httpx.ASGITransport(make_app(service, queue))
+        transport = InProcess(make_app(service, queue))
         http = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", timeout=None)
         try:
             yield Client(http, runner, str(run.run_dir))

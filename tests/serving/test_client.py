@@ -3,6 +3,8 @@
 import io
 import json
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from support.command import koalign
@@ -73,6 +75,64 @@ def test_chat_changes_models_asks_rows_and_keeps_what_was_said(ran, monkeypatch)
 def test_a_slip_is_one_line_and_the_chat_goes_on(ran, monkeypatch, line, told):
     done = chat([line, "안녕?"], monkeypatch, "--model", "dpo")
     assert told in done.stderr and ANSWER in done.stdout
+
+
+def test_a_question_on_standard_input_is_asked_as_one_that_is_an_argument(ran, monkeypatch):
+    for arguments in [(), ("-",)]:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(f"{message_of(1)}\n"))
+        assert koalign("ask", *arguments, code=0).stdout == ANSWER
+
+
+@pytest.mark.parametrize(
+    ("given", "told"), [(b" \n", "is empty"), ("가나".encode("cp949"), "iconv -f cp949")]
+)
+def test_a_question_of_nothing_or_in_another_encoding_is_one_line(ran, monkeypatch, given, told):
+    text = io.TextIOWrapper(io.BytesIO(given), encoding="utf-8")
+    monkeypatch.setattr(sys, "stdin", text)
+    for arguments in [(), (given.decode("utf-8", "surrogateescape"),)]:
+        done = koalign("ask", *arguments, code=2)
+        assert told in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_a_chat_in_a_pipe_has_answers_alone_on_stdout_and_goes_on_after_bytes_that_are_no_text(
+    ran, monkeypatch
+):
+    lines = b"\xb0\xa1\n" + "안녕?\n/save test.jsonl/here.jsonl\n/paste\n하나\n둘".encode()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines), encoding="utf-8"))
+    done = koalign("chat", "--model", "dpo", code=0)
+    assert done.stdout == 2 * ANSWER
+    assert "iconv -f cp949" in done.stderr and "test.jsonl" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<html>hello</html>",
+        'data: {"choices": [{"delta": {"content": "고른 답"}, "finish_reason": null}]}\n\n',
+    ],
+)
+def test_a_reply_without_an_end_is_no_answer(body):
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        done = koalign("ask", "?", "--url", f"http://127.0.0.1:{server.server_port}", code=2)
+        server.shutdown()
+    assert "no whole answer" in done.stderr and done.stdout == ""
+
+
+def test_a_server_on_this_machine_is_not_looked_for_behind_a_proxy(ran):
+    with served() as server:
+        proxies = dict.fromkeys(("HTTP_PROXY", "ALL_PROXY"), "http://127.0.0.1:9")
+        done = koalign("ask", message_of(1), "--url", server.url, code=0, **proxies)
+    assert done.stdout == ANSWER
 
 
 def test_what_a_server_refuses_is_one_line(ran, monkeypatch):
