@@ -8,16 +8,27 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from koalign.adapters.cards import CARD, FUNCTION, adapter_id, read_card, refuse_damaged
+from koalign.adapters.cards import (
+    CARD,
+    FUNCTION,
+    adapter_id,
+    is_pruned,
+    read_card,
+    refuse_damaged,
+)
 from koalign.adapters.external import is_hub_id
 from koalign.adapters.hub import downloaded
 from koalign.adapters.lineage import STACKS, refuse_overlap
+from koalign.hashing import PLAN, hash_path
+from koalign.jsonl import read_json
 from koalign.locking import refuse_links
 from koalign.manifests import ROUND
 from koalign.records import KoalignError, content_hash
 from koalign.run import in_round
 
 BASE = "base"
+SHARPENED = "query_dpo"
+"""The stage that sharpens the query adapter."""
 RUN_ADAPTERS = ("sft", "dpo", "abstraction", "answer", "reader", "query")
 
 
@@ -26,7 +37,8 @@ def find_adapters(names: str, run_dir: Path, rounds: int | None = None) -> list[
 
     Steps are parted by commas; a step is an adapter or a sum of several, parted by `+`, which is made
     below the run when it is named first. An adapter is a folder of the run (`sft`, `dpo-2`, `answer`;
-    `dpo` is the last of `rounds`, or of those that are there), a path, or a hub id. What names a
+    `dpo` is the last of `rounds`, or of those that are there; `query` is what DPO made of it, where that is
+    there), a path, or a hub id. What names a
     folder as it stands is that folder, whatever commas it holds. Raises KoalignError for an unknown
     name, with the known ones, for one not trained yet, for a sum that counts an adapter twice, and for
     the roles of two steps in the wrong order.
@@ -78,6 +90,8 @@ def _parted(text: str, sign: str) -> list[str]:
 def _find(name: str, run_dir: Path, rounds: int | None) -> Path:
     made = made_in(run_dir)
     folder = in_round("dpo", rounds or last_round(made)) if name == "dpo" else name
+    if name == "query" and SHARPENED in made and _is_of_query(run_dir):
+        folder = SHARPENED
     if folder in made:
         return run_dir / folder / "adapter"
     stage = name.partition(ROUND)[0]
@@ -96,6 +110,15 @@ def _find(name: str, run_dir: Path, rounds: int | None) -> Path:
         f"unknown adapter {name!r}; known are {', '.join(known)}, adapter folders, and hub ids "
         "(owner/name)"
     )
+
+
+def _is_of_query(run_dir: Path) -> bool:
+    """Whether `query_dpo` started from the query adapter that is there now, if one is."""
+    start = run_dir / "query" / "adapter"
+    if not start.exists() or is_pruned(start):
+        return True
+    plan = read_json(run_dir / SHARPENED / PLAN)
+    return bool(plan["inputs"]["query/adapter"] == hash_path(start))
 
 
 def made_in(run_dir: Path) -> list[str]:

@@ -129,7 +129,11 @@ def _kept(keep: str | None, run_dir: Path) -> list[Path]:
     if keep is None:
         policy = last_policy(run_dir)
         made = made_in(run_dir)
-        names = [name for name in ("abstraction", "answer", "reader", "query") if name in made]
+        names = [
+            name
+            for name in ("abstraction", "answer", "reader", "query", "query_dpo")
+            if name in made
+        ]
         return [run_dir / name / "adapter" for name in ([policy] if policy else []) + names]
     for step in steps_of(keep):
         if "+" in step and not Path(step).is_dir():

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from koalign.config.inputs import Sampling, Section
-from koalign.config.training import Optimization
+from koalign.config.training import Optimization, Preference
 
 
 class CorpusSource(Section):
@@ -99,3 +99,14 @@ class Query(Optimization):
     epochs: float = Field(default=3, gt=0)
     per_problem: int = Field(default=2, ge=1)
     """At most so many queries of one problem, all of those that find gold at its best rank."""
+    held_out: float = Field(default=0, ge=0, lt=1, exclude_if=lambda value: value == 0)
+    """Share of the problems with gold passages that the adapter does not learn from. With it `query_dpo`
+    sharpens the adapter by preference, and these problems say whether it finds gold better. 0: no DPO."""
+
+
+class QueryDpo(Preference):
+    """DPO of the query adapter on queries of one problem, with `query.held_out`."""
+
+    epochs: float = Field(default=3, gt=0)
+    per_problem: int = Field(default=4, ge=1)
+    """At most so many pairs of one problem."""

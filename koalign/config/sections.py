@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from koalign.config.engine import Engine
 from koalign.config.inputs import Candidates, Data, Model, Prompt, Sampling, Section, Teacher
 from koalign.config.judge import Judge
-from koalign.config.retrieval import Corpus, Queries, Query, Retrieve
+from koalign.config.retrieval import Corpus, Queries, Query, QueryDpo, Retrieve
 from koalign.config.training import Dpo, Optimization, Probing, Sft, Training
 from koalign.jsonl import on_disk
 
@@ -247,6 +247,7 @@ class Config(Section):
     reader: Reader = Reader()
     queries: Queries = Queries()
     query: Query = Query()
+    query_dpo: QueryDpo = QueryDpo()
     solve: Solve = Solve()
     tracking: Tracking = Tracking()
     controls: Controls = "cheap"

@@ -133,16 +133,13 @@ class Sft(Optimization):
     """Train on the first so many problems only; null: all."""
 
 
-class Dpo(Optimization):
-    same_result: ClassVar[frozenset[str]] = frozenset({"save_steps", "rounds"})
+class Preference(Optimization):
+    """DPO on pairs of completions of one prompt."""
 
-    rounds: int = Field(default=1, ge=1)
-    """From the second on the policy is sampled afresh, and the round before is the reference; gains fall
-    off after two or three (Iterative RPO, arXiv 2404.19733)."""
     learning_rate: float = Field(default=5e-6, gt=0)
     epochs: float = Field(default=1, gt=0)
     beta: float = Field(default=0.1, gt=0)
-    """Strength of the pull towards the reference, which is the SFT adapter."""
+    """Strength of the pull towards the reference, which is the adapter that the training starts from."""
     loss: Literal["sigmoid", "ipo", "sigmoid_norm", "apo_zero", "robust"] = "sigmoid"
     """TRL's names: DPO (arXiv 2305.18290), IPO (2310.12036), length-normalised DPO (Tülu 3, 2411.15124),
     APO-zero (2408.06266), DPO that expects wrong labels (2403.00409)."""
@@ -162,7 +159,17 @@ class Dpo(Optimization):
     where it can (LD-DPO, arXiv 2409.06411); null: never."""
 
     @model_validator(mode="after")
-    def _smoothing_is_for_robust(self) -> Dpo:
+    def _smoothing_is_for_robust(self) -> Preference:
         if self.label_smoothing and self.loss != "robust":
             raise ValueError(f"label_smoothing is for loss robust; {self.loss} would ignore it")
         return self
+
+
+class Dpo(Preference):
+    """DPO of the policy."""
+
+    same_result: ClassVar[frozenset[str]] = frozenset({"save_steps", "rounds"})
+
+    rounds: int = Field(default=1, ge=1)
+    """From the second on the policy is sampled afresh, and the round before is the reference; gains fall
+    off after two or three (Iterative RPO, arXiv 2404.19733)."""

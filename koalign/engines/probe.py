@@ -41,8 +41,12 @@ class Probe:
         without an extractable answer. Mode, adapter, weights and random state of the model stay as
         they were.
         """
+        every = [request for side in self.sides.values() for request in side]
         with evaluating(model):
-            answered = self._answer(model)
+            drawn = greedy_samples(
+                model, self.tokenizer, self.base, every, self.max_tokens, self.batch_size
+            )
+        answered = {sample.problem_id: (sample, self._verdict(sample)) for sample in drawn}
         measures: dict[str, float] = {}
         for side, requests in self.sides.items():
             right = sum(answered[r.problem_id][1].correct for r in requests)
@@ -54,33 +58,35 @@ class Probe:
             "unreadable": sum(v.answer is None for v in verdicts) / len(samples),
         }
 
-    def _answer(self, model: Any) -> dict[str, tuple[Sample, Verdict]]:
-        # The model below PEFT: the trainer has put its own autocast around the outer one, and what is
-        # to be measured is what an engine will serve.
-        engine = HfEngine(model.get_base_model, self.tokenizer, self.base, self.batch_size)
-        requests = [r for side in self.sides.values() for r in side]
-        requests.sort(key=lambda r: (len(r.prompt_ids), r.problem_id))
-        answered: dict[str, tuple[Sample, Verdict]] = {}
-        # Those that the context leaves equal room: nobody is cut for a longer neighbour's sake.
-        for room, together in groupby(requests, self._room):
-            for batch in _batches(list(together), self.batch_size):
-                greedy = Sampling(temperature=0, max_tokens=room)
-                answered |= self._verdicts(engine.generate(batch, greedy, seed=0))
-        return answered
-
-    def _room(self, request: Request) -> int:
-        return min(self.max_tokens, self.base.context - len(request.prompt_ids))
-
-    def _verdicts(self, drawn: Sequence[Sequence[Sample]]) -> dict[str, tuple[Sample, Verdict]]:
-        answered = {}
-        for (sample,) in drawn:
-            problem = self.problems[sample.problem_id]
-            answered[problem.id] = (sample, grade(problem, sample.text, sample.finish_reason))
-        return answered
+    def _verdict(self, sample: Sample) -> Verdict:
+        return grade(self.problems[sample.problem_id], sample.text, sample.finish_reason)
 
 
-def _batches(requests: Sequence[Request], size: int) -> list[Sequence[Request]]:
-    return [requests[start : start + size] for start in range(0, len(requests), size)]
+def greedy_samples(
+    model: Any,
+    tokenizer: Any,
+    base: Base,
+    requests: Sequence[Request],
+    max_tokens: int,
+    batch_size: int,
+) -> list[Sample]:
+    """What the active adapter of a PEFT model in training writes, a sample a request, short ones first."""
+
+    def room(request: Request) -> int:
+        return min(max_tokens, base.context - len(request.prompt_ids))
+
+    # The model below PEFT: the trainer has put its own autocast around the outer one, and what is
+    # to be measured is what an engine will serve.
+    engine = HfEngine(model.get_base_model, tokenizer, base, batch_size)
+    drawn: list[Sample] = []
+    ordered = sorted(requests, key=lambda r: (len(r.prompt_ids), r.problem_id))
+    # Those that the context leaves equal room: nobody is cut for a longer neighbour's sake.
+    for left, together in groupby(ordered, room):
+        greedy, alike = Sampling(temperature=0, max_tokens=left), list(together)
+        for start in range(0, len(alike), batch_size):
+            batch = alike[start : start + batch_size]
+            drawn += [sample for (sample,) in engine.generate(batch, greedy, seed=0)]
+    return drawn
 
 
 def open_probe(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from statistics import fmean
 
 from koalign.data.prompting.prompts import Renderer, Template, Thinking
+from koalign.evaluation.stats.resampling import clusters_of
 from koalign.grading.visible import unquoted, visible_text
-from koalign.records import Problem, Record
+from koalign.records import KoalignError, Problem, Record, content_hash
 from koalign.retrieval.chunk_file import ChunkFile
 from koalign.retrieval.lexical import LexicalIndex
 from koalign.retrieval.measures import reciprocal
@@ -60,6 +62,14 @@ def queries_of(problem: Problem) -> dict[str, str]:
     return queries
 
 
+class QueryPair(Record):
+    """Two queries of one problem, of which the first finds gold clearly better."""
+
+    problem_id: str
+    chosen: WrittenQuery
+    rejected: WrittenQuery
+
+
 def query_renderer(thinking: Thinking) -> Renderer:
     """The prompts of the query adapter: one of its own, without shots."""
     return Renderer(_ASKING, thinking)
@@ -92,6 +102,51 @@ def best_queries(written: Sequence[WrittenQuery], most: int) -> list[WrittenQuer
         if query.rank is not None and query.rank == best[query.problem_id]:
             kept.setdefault(query.problem_id, {}).setdefault(query.text, query)
     return [query for own in kept.values() for query in [*own.values()][:most]]
+
+
+def query_pairs(written: Sequence[WrittenQuery], most: int) -> list[QueryPair]:
+    """Of each problem at most `most` pairs: a query at its best rank, and one that finds gold at twice that
+    rank or later, or not at all; the worst first. Each query that is rejected is in one pair."""
+    of_problem: dict[str, dict[str, WrittenQuery]] = {}
+    for one in written:
+        if one.text:
+            of_problem.setdefault(one.problem_id, {}).setdefault(one.text, one)
+    pairs = []
+    for problem_id, own in of_problem.items():
+        best = max(reciprocal(one.rank) for one in own.values())
+        chosen = [one for one in own.values() if best and reciprocal(one.rank) == best]
+        worse = [one for one in own.values() if reciprocal(one.rank) <= best / 2]
+        worse.sort(key=lambda one: reciprocal(one.rank))
+        pairs += [
+            QueryPair(problem_id=problem_id, chosen=chosen[n % len(chosen)], rejected=rejected)
+            for n, rejected in enumerate(worse[:most] if chosen else ())
+        ]
+    return pairs
+
+
+def part_problems(
+    problems: Sequence[Problem], held_out: float
+) -> tuple[list[Problem], list[Problem]]:
+    """Those that are learned from, and the share `held_out`, in whole clusters; the same in any order.
+
+    Raises KoalignError where nothing would be left to learn from.
+    """
+    clusters = dict(zip((p.id for p in problems), clusters_of(problems), strict=True))
+    by_lot = sorted(set(clusters.values()), key=content_hash)
+    sizes, out = Counter(clusters.values()), set[str]()
+    for cluster in by_lot:
+        if sum(sizes[name] for name in out) >= held_out * len(problems):
+            break
+        out.add(cluster)
+    if len(out) == len(by_lot):
+        raise KoalignError(
+            f"query.held_out: {held_out:g} of {len(problems)} problems with a gold passage leaves none to "
+            "learn from, since those on one passage stay together; set it to 0, or index more documents"
+        )
+    return (
+        [problem for problem in problems if clusters[problem.id] not in out],
+        [problem for problem in problems if clusters[problem.id] in out],
+    )
 
 
 def reciprocal_ranks(

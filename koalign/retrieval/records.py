@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -100,3 +100,12 @@ class ScreenedPassage(Record):
     verdict: Verdict
     counts: dict[str, Count]
     """bare, hinted; and replication_bare, replication where it was sampled again -> right answers."""
+
+
+def gold_chunks(screened: Iterable[ScreenedPassage]) -> dict[str, set[str]]:
+    """Problem id -> ids of its gold chunks."""
+    gold: dict[str, set[str]] = {}
+    for one in screened:
+        if one.verdict == "gold":
+            gold.setdefault(one.passage.problem_id, set()).add(one.passage.chunk_id)
+    return gold

@@ -23,6 +23,7 @@ from koalign.stages import (
     passages,
     prepare,
     queries,
+    query_dpo,
     retrieve,
     roles,
     samples,
@@ -37,7 +38,7 @@ JUDGED_PAIRS = (samples.STAGE, samples.LONG, pairs.WITH_JUDGE)
 OPTIONAL = (distill.STAGE,)
 RETRIEVAL = (index.STAGE, retrieve.STAGE)
 PASSAGES = (passages.STAGE, roles.READER)
-QUERY = (queries.STAGE, roles.QUERY)
+QUERY = (queries.STAGE, roles.QUERY, query_dpo.STAGE)
 DPO = (dpo.REFERENCE, dpo.STAGE)
 HINTS = (candidates.STAGE, hints.STAGE, roles.ABSTRACTION, roles.ANSWER)
 CONTROLS = (dpo.RFT, traces.STAGE, roles.REASONING, sft.PLATEAU)
@@ -99,7 +100,7 @@ def stages_of(command: str, config: Config) -> tuple[Stage, ...]:
         "retrieve": (*SFT[:1], *retrieval[1:]),
         "passages": screening[:1],
         "reader": screening[1:],
-        "query": querying,
+        "query": querying if config.query.held_out else querying[:2],
         "dpo-pairs": pairing,
         "dpo": (*training, *later),
         "abstractions": hinting,

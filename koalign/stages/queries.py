@@ -15,7 +15,7 @@ from koalign.records import Base, KoalignError, Problem
 from koalign.renderer import open_renderer
 from koalign.retrieval.chunk_file import ChunkFile
 from koalign.retrieval.queries import WrittenQuery, query_renderer, rank_of_gold, reciprocal_ranks
-from koalign.retrieval.records import ScreenedPassage
+from koalign.retrieval.records import ScreenedPassage, gold_chunks
 from koalign.retrieval.search import open_index
 from koalign.run import PREPARED, Inputs, Stage, StageResult
 
@@ -23,10 +23,7 @@ from koalign.run import PREPARED, Inputs, Stage, StageResult
 def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     """`queries.n` queries of each problem; each searches the index alone."""
     section, base = config.queries, read_record(inputs["prepare/base.json"], Base)
-    gold: dict[str, set[str]] = {}
-    for one in read_jsonl(inputs["passages/passages.jsonl"], ScreenedPassage):
-        if one.verdict == "gold":
-            gold.setdefault(one.passage.problem_id, set()).add(one.passage.chunk_id)
+    gold = gold_chunks(read_jsonl(inputs["passages/passages.jsonl"], ScreenedPassage))
     train = read_jsonl(inputs["prepare/train.jsonl"], Problem)
     with_gold = [problem for problem in train if problem.id in gold]
     problems = with_gold[: section.limit]

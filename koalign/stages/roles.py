@@ -26,7 +26,7 @@ from koalign.mining.hints.traces import answer_traces, right_samples
 from koalign.mining.hints.uplift_screens import best_hints
 from koalign.records import Abstraction, Base, KoalignError, Problem, Prompt, Sample
 from koalign.renderer import open_renderer, reasoning_prompt
-from koalign.retrieval.queries import WrittenQuery, best_queries, query_renderer
+from koalign.retrieval.queries import WrittenQuery, best_queries, part_problems, query_renderer
 from koalign.retrieval.raft import ReaderRow, reader_rows
 from koalign.retrieval.records import ScreenedPassage, passages_text
 from koalign.run import PREPARED, Inputs, Stage, StageResult
@@ -164,10 +164,13 @@ def _with_room(
 
 
 def train_query(config: Config, inputs: Inputs, out: Path) -> StageResult:
-    """Examples: of each problem the queries that find a gold passage best."""
-    problems = _problems(inputs)
+    """Examples: of each problem the queries that find a gold passage best; none of what is held out."""
+    problems, section = _problems(inputs), config.query
     written = read_jsonl(inputs[QUERIES], WrittenQuery)
-    best = best_queries(written, config.query.per_problem)
+    asked = [problems[name] for name in dict.fromkeys(one.problem_id for one in written)]
+    taught, held_out = part_problems(asked, section.held_out)
+    known = {problem.id for problem in taught}
+    best = best_queries([one for one in written if one.problem_id in known], section.per_problem)
     if not best:
         raise KoalignError(
             f"{inputs[QUERIES]}: none of {len(written)} queries finds a gold passage; raise queries.n or "
@@ -176,9 +179,9 @@ def train_query(config: Config, inputs: Inputs, out: Path) -> StageResult:
     renderer = query_renderer(config.prompt.thinking)
     prompts = [renderer.render(problems[one.problem_id], "answer") for one in best]
     return _train(
-        "query", config.query, config, inputs, out, renderer, prompts,
+        "query", section, config, inputs, out, renderer, prompts,
         lambda tokenizer: completion_ids(tokenizer, prompts, [one.text for one in best]),
-        lambda numbers: {"examples": len(numbers)},
+        lambda numbers: {"examples": len(numbers)} | ({"held_out": len(held_out)} if held_out else {}),
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from trl import DPOConfig, DPOTrainer
 from trl.trainer.dpo_trainer import DataCollatorForPreference
 from trl.trainer.utils import FusedCausalLMOutput
 
-from koalign.config.training import Dpo, Training
+from koalign.config.training import Preference, Training
 from koalign.engines.packing import Group, pack, rows_of
 from koalign.records import Logps, Pair
 from koalign.text.visible import say
@@ -47,7 +47,7 @@ def dpo_trainer(
     tokenizer: Any,
     pairs: Sequence[Pair],
     reference: Sequence[Logps],
-    section: Dpo,
+    section: Preference,
     training: Training,
     work: Path,
     seed: int,

@@ -64,7 +64,7 @@ class Job:
     card: AdapterCard
     """Of the adapter to be trained."""
     section: Optimization
-    """Optimizer settings; of DPO a `Dpo`."""
+    """Optimizer settings; of DPO a `Preference`."""
     training: Training
     seed: int
     out: Path

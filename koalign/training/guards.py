@@ -18,7 +18,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from koalign.config.training import Dpo, Probing
+from koalign.config.training import Preference, Probing
 from koalign.evaluation.stats.intervals import Z_95, difference_interval
 from koalign.jsonl import write_json
 from koalign.text.visible import say, warn
@@ -49,7 +49,7 @@ class Watch:
     problems `train_n` and `held_out_n`, and the mean length `tokens`, among others; none: no probe."""
     from_adapter: bool = False
     """Whether the training starts from a trained adapter: then step 0 may be kept."""
-    dpo: Dpo | None = None
+    dpo: Preference | None = None
     """beta, max_displacement and max_length_drift. None: there is no reference to drift away from; SFT
     teaches another length on purpose."""
     to_plateau: bool = False
@@ -84,7 +84,7 @@ def displacement(history: Sequence[Entry], beta: float, steps: int) -> float:
 def reason_to_stop(title: str, watch: Watch, history: Sequence[Entry], steps: int) -> str | None:
     """One line with the reason to stop and the remedy; None: go on. `steps`: of the whole training.
 
-    Thresholds: `Dpo.max_displacement`, `Dpo.max_length_drift`, `Probing.patience`.
+    Thresholds: `Preference.max_displacement`, `Preference.max_length_drift`, `Probing.patience`.
     """
     section, dpo, answers = watch.section, watch.dpo, evaluations(history)
     settings = SETTINGS.get(title, title)
@@ -99,10 +99,11 @@ def reason_to_stop(title: str, watch: Watch, history: Sequence[Entry], steps: in
     if dpo is not None and dpo.max_length_drift is not None and answers:
         before, now = answers[0][PREFIX + "tokens"], answers[-1][PREFIX + "tokens"]
         if now > before * dpo.max_length_drift:
+            lengths = " or pairs.max_length_ratio" if settings == "dpo" else ""
             return (
                 f"answers have {now:.0f} tokens, and had {before:.0f} before training "
                 f"({settings}.max_length_drift {dpo.max_length_drift:g}); "
-                f"lower {settings}.learning_rate or pairs.max_length_ratio"
+                f"lower {settings}.learning_rate{lengths}"
             )
     shares = [entry[PREFIX + "held_out"] for entry in answers]
     patience = None if watch.to_plateau else section.patience
@@ -267,9 +268,8 @@ def _with_gap(entry: Entry) -> dict[str, float]:
 
 
 def _summary(entry: Entry) -> str:
-    what = "likelihood per token" if "held_out_error" in entry else "accuracy"
     return (
-        f"held-out {what} {entry['held_out']:.1%} (of {entry['held_out_n']:.0f}), "
+        f"held-out {measured([entry])} {entry['held_out']:.1%} (of {entry['held_out_n']:.0f}), "
         f"on training problems {entry['train']:.1%}, gap {entry['gap']:+.1%} "
         f"({entry['gap_low']:+.1%} to {entry['gap_high']:+.1%}), {entry['tokens']:.0f} tokens"
     )

@@ -16,9 +16,11 @@ def evaluations(history: Sequence[Entry]) -> list[Entry]:
 
 
 def measured(history: Sequence[Entry]) -> str:
-    """What the probe measures: accuracy, or of gold texts the likelihood of a token."""
-    likelihood = any(PREFIX + "held_out_error" in entry for entry in history)
-    return "likelihood per token" if likelihood else "accuracy"
+    """What the probe measures: accuracy, of gold texts the likelihood of a token, of queries the ranks."""
+    known = {name.removeprefix(PREFIX) for entry in history for name in entry}
+    if "finds_gold" in known:
+        return "mean reciprocal rank"
+    return "likelihood per token" if "held_out_error" in known else "accuracy"
 
 
 def fell_each_time(shares: Sequence[float], patience: int) -> bool:

@@ -2,11 +2,13 @@
 
 import pytest
 
-from koalign.records import Problem
+from koalign.records import KoalignError, Problem
 from koalign.retrieval.queries import (
     WrittenQuery,
     best_queries,
+    part_problems,
     queries_of,
+    query_pairs,
     query_renderer,
     reciprocal_ranks,
     written_query,
@@ -79,3 +81,32 @@ def test_a_problem_asks_with_its_stem_each_choice_and_its_box():
     assert queries_of(problem) == {
         "stem": "옳은 것은?", "choice 1": "옳은 것은? ㄱ", "choice 2": "옳은 것은? ㄴ", "box": "ㄱ. 참이다."
     }  # fmt: skip
+
+
+def test_a_pair_is_a_query_at_the_best_rank_and_one_at_twice_that_rank_or_later():
+    written = [
+        query("a", "하나", 2), query("a", "둘", 3), query("a", "셋", 4), query("a", "넷", None),
+        query("a", "넷", None), query("a", "", None), query("a", "다섯", 2), query("b", "여섯", None),
+        query("b", "일곱", None), query("c", "여덟", 1),
+    ]  # fmt: skip
+    pairs = query_pairs(written, 9)
+    texts = [(pair.problem_id, pair.chosen.text, pair.rejected.text) for pair in pairs]
+    assert texts == [("a", "하나", "넷"), ("a", "다섯", "셋")]
+    assert query_pairs(written, 1) == pairs[:1]
+
+
+def test_problems_on_one_passage_are_held_out_together_whatever_their_order():
+    problems = [
+        Problem(question=f"{n}?", passage=f"지문 {n // 2}", answers=("가",), kind="short")
+        for n in range(10)
+    ]
+    taught, held_out = part_problems(problems, 0.25)
+    assert len(held_out) == 4 and len(taught) == 6
+    assert not {p.passage for p in taught} & {p.passage for p in held_out}
+    again = part_problems(problems[::-1], 0.25)
+    assert [{p.id for p in side} for side in again] == [
+        {p.id for p in side} for side in (taught, held_out)
+    ]
+    assert part_problems(problems, 0) == (problems, [])
+    with pytest.raises(KoalignError, match="leaves none to learn from"):
+        part_problems(problems[:2], 0.25)
