@@ -4,16 +4,17 @@
         [--rounds 3] [--json]
 
 RUN is the folder of a finished run; koalign.yaml of the current folder is its config, or the built-in
-example. Problems of its test split are answered by `koalign`: a hint, then the answer with it, greedily.
+example. Problems of its test split are answered by `koalign`: a hint, then the answer with it, greedily. In
+a round each client asks one at least; a short split is gone through again.
 
     direct    the two calls alone: prompts made beforehand, no server; for vllm `vllm serve` alone, asked
               with token ids over HTTP by as many clients
     serve     a `koalign serve` of its own process, asked at /v1/chat/completions by as many clients
 
 The sides take turns. A client asks its next problem when it has the answer to the last. Milliseconds
-are of a problem, p50 and p95 over all rounds. Both sides batch what waits, by the same queue. CPU is of
-the process that computes and its children, over a problem: it says the same on a busy machine, and
-`added` is serve over direct by it.
+are of a problem, p50 and p95 over all rounds. Both sides batch what waits, by the same queue that knows
+how many are under way. CPU is of the process that computes and its children, over a problem: it says
+the same on a busy machine, and `added` is serve over direct by it.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,7 @@ from koalign.config.files import load_config
 from koalign.engines.opening import open_engine
 from koalign.jsonl import read_jsonl
 from koalign.records import Problem
+from koalign.serving.load import Load
 from koalign.serving.queue import Backend, EngineQueue
 from koalign.serving.served import CHAIN, ServedRun, open_run
 
@@ -67,13 +70,18 @@ class Side:
 
     ask: Ask
     process: psutil.Process
+    beside: psutil.Process | None = None
+    """A child of it that is no part of this side."""
     seconds: list[float] = field(default_factory=list)
     cpu_seconds: float = 0
 
     async def round(self, problems: Sequence[Problem], clients: int) -> None:
-        before = cpu(self.process)
+        before = self._cpu()
         self.seconds += await latencies(self.ask, problems, clients)
-        self.cpu_seconds += cpu(self.process) - before
+        self.cpu_seconds += self._cpu() - before
+
+    def _cpu(self) -> float:
+        return cpu(self.process) - (cpu(self.beside) if self.beside else 0)
 
     def figures(self, name: str) -> dict[str, float]:
         """Milliseconds of a problem; what was measured is forgotten."""
@@ -96,9 +104,10 @@ async def measure(
     for side in sides.values():
         await side.ask(problems[0])
     for clients in options.clients:
+        asked = [*islice(cycle(problems), max(options.problems, clients))]
         for _ in range(options.rounds):
             for side in sides.values():
-                await side.round(problems, clients)
+                await side.round(asked, clients)
         figures = [side.figures(name) for name, side in sides.items()]
         rows.append({"clients": clients} | figures[0] | figures[1])
     return rows
@@ -110,7 +119,7 @@ def cpu(process: psutil.Process) -> float:
     return sum(one.user + one.system for one in times)
 
 
-async def direct(run: ServedRun, backend: Backend, problems: Sequence[Problem]) -> Ask:
+async def direct(run: ServedRun, backend: Backend, problems: Sequence[Problem], load: Load) -> Ask:
     """The two calls of the chain, their prompts made before the clock runs."""
     model = run.models[CHAIN]
     solver = Solver(backend.engine, model.section, run.renderer, model.steps, run.config.seed)
@@ -124,8 +133,10 @@ async def direct(run: ServedRun, backend: Backend, problems: Sequence[Problem]) 
 
     async def ask(problem: Problem) -> None:
         first, second = made[problem.id]
+        place = load.enter()
         await backend.generate(first, model.section.for_hints, solver.seed)
         await backend.generate(second, model.section, solver.seed)
+        place.leave()
 
     return ask
 
@@ -143,7 +154,7 @@ def through_server(run: ServedRun, http: httpx.AsyncClient) -> Ask:
 
 
 @contextmanager
-def backend_of(run: ServedRun, engine: str) -> Iterator[Any]:
+def backend_of(run: ServedRun, engine: str, load: Load) -> Iterator[Any]:
     """What computes for `direct`."""
     if engine == "vllm":
         from koalign.serving.vllm_child import vllm_child
@@ -152,11 +163,15 @@ def backend_of(run: ServedRun, engine: str) -> Iterator[Any]:
         return
     config = run.config
     with open_engine(config.engine, config.model, run.base, run.adapters) as opened:
-        yield EngineQueue(opened)
+        yield EngineQueue(opened, lambda: load.active)
 
 
 async def compare(
-    run: ServedRun, backend: Any, server: subprocess.Popen[str], options: argparse.Namespace
+    run: ServedRun,
+    backend: Any,
+    server: subprocess.Popen[str],
+    options: argparse.Namespace,
+    load: Load,
 ) -> list[dict[str, Any]]:
     assert server.stdout
     url = server.stdout.readline().split()[-1]
@@ -166,10 +181,11 @@ async def compare(
         backend as alone,
         httpx.AsyncClient(base_url=url, timeout=None, limits=limits) as http,
     ):
-        ask = await direct(run, alone, problems)
+        ask = await direct(run, alone, problems, load)
+        served = psutil.Process(server.pid)
         sides = {
-            "direct": Side(ask, psutil.Process()),
-            "serve": Side(through_server(run, http), psutil.Process(server.pid)),
+            "direct": Side(ask, psutil.Process(), served),
+            "serve": Side(through_server(run, http), served),
         }
         return await measure(sides, problems, options)
 
@@ -200,8 +216,9 @@ def main() -> None:
         [sys.executable, "-c", command, *arguments], stdout=subprocess.PIPE, text=True
     )
     try:
-        with backend_of(run, options.engine) as backend:
-            rows = asyncio.run(compare(run, backend, server, options))
+        load = Load()
+        with backend_of(run, options.engine, load) as backend:
+            rows = asyncio.run(compare(run, backend, server, options, load))
     finally:
         server.terminate()
         server.wait()
