@@ -97,19 +97,11 @@ def test_a_question_of_nothing_or_in_another_encoding_is_one_line(ran, monkeypat
 def test_a_chat_in_a_pipe_has_answers_alone_on_stdout_and_goes_on_after_bytes_that_are_no_text(
     ran, monkeypatch
 ):
-<<<<<<< Updated upstream
     lines = b"\xb0\xa1\n" + "안녕?\n/save test.jsonl/here.jsonl\n/paste\n하나\n둘".encode()
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines), encoding="utf-8"))
     done = koalign("chat", "--model", "dpo", code=0)
     assert done.stdout == 2 * ANSWER
     assert "iconv -f cp949" in done.stderr and "test.jsonl" in done.stderr
-=======
-    lines = b"\xb0\xa1\n" + "안녕?\n/save none/here.jsonl\n/paste\n하나\n둘".encode()
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines), encoding="utf-8"))
-    done = koalign("chat", "--model", "dpo", code=0)
-    assert done.stdout == 2 * ANSWER
-    assert "iconv -f cp949" in done.stderr and "none/here.jsonl" in done.stderr
->>>>>>> Stashed changes
 
 
 @pytest.mark.parametrize(
