@@ -54,18 +54,25 @@ def test_without_a_policy_or_passages_the_command_names_what_makes_them(corpus):
     assert "run `koalign retrieve` first" in koalign("passages", code=2).stderr
 
 
-def test_passages_are_screened_in_parts_as_without(corpus):
+@pytest.mark.parametrize("total", [2, 3])
+def test_passages_are_screened_in_parts_as_without_also_by_a_shard_without_a_batch(corpus, total):
     for command in ("sft", "dpo-pairs", "dpo", "index", "retrieve", "passages"):
         koalign(command, code=0)
     made = corpus / RUN / "passages"
-    whole = {path.name: path.read_bytes() for path in made.glob("*.jsonl")}
+
+    def files() -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in made.glob("[!m]*.json*")}
+
+    whole = files()
+    assert {"report.json", "passages.jsonl", "bare.jsonl", "replication.jsonl"} <= whole.keys()
     shutil.rmtree(made)
     said, passes = "", 0
     while "all parts are drawn and merged" not in said:
-        said = "".join(koalign("passages", "--shard", f"{n}/2", code=0).stdout for n in (1, 2))
+        parts = [f"{n}/{total}" for n in range(1, total + 1)]
+        said = "".join(koalign("passages", "--shard", part, code=0).stdout for part in parts)
         passes += 1
         assert passes < 6
-    assert passes > 1 and {path.name: path.read_bytes() for path in made.glob("*.jsonl")} == whole
+    assert passes > 1 and files() == whole
 
 
 @pytest.mark.slow
