@@ -65,6 +65,23 @@ def test_a_mark_that_no_line_below_it_can_end_is_refused_with_the_line_that_it_s
         )
 
 
+def test_a_mark_that_a_later_one_closes_over_lines_of_rows_is_said(tmp_path):
+    header = "id,question,A,B,C,D,answer"
+    lines = [f"{n},{n}번 사람이 사는 곳은?,서울,부산,대구,광주,{n % 2 + 1}" for n in range(300)]
+    lines[9] = lines[9].replace(",", ',"', 1)
+    lines[19] = lines[19].replace("?", '?"')
+    lines[50] = '50,"지문, 둘째,\n세, 째,\n끝 줄은?",서울,부산,대구,광주,1'
+    path = tmp_path / "문제.csv"
+    path.write_text("\n".join([header, *lines]), "utf-8")
+    for _ in range(2):
+        reading = read_source(str(path), "test")
+        (doubt,) = [note for note in reading.notes if note.startswith("line ")]
+        assert doubt.startswith(
+            "line 11: one row of 11 lines, each with as many cells as the header"
+        )
+        assert len(reading.problems) == 290 and not reading.drops
+
+
 def test_a_quoted_text_of_many_lines_that_look_like_rows_is_one_cell():
     text = "\n".join(f"{n},글 {n}" for n in range(500))
     rows = rows_of(f'id,text\n1,"{text}"\n2,라\n')

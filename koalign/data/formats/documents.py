@@ -65,6 +65,8 @@ class Document:
     """The same table with its header on two lines, on one, and on lines below it, under a title."""
     notes: tuple[str, ...] = ()
     """What people should know of how it was read."""
+    doubts: Callable[[], Sequence[str]] = tuple
+    """The same of its rows, once they were read."""
 
     def rows(self) -> Iterator[Row | Drop]:
         """Its flat rows."""
@@ -184,6 +186,7 @@ def _of_grid(
         other_sheets=grid.other_sheets,
         headers=lambda: (_of_grid(name, split, one, encoding, notes) for one in grid.headers()),
         notes=notes,
+        doubts=lambda: grid.doubts,
     )
 
 

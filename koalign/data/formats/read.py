@@ -187,6 +187,8 @@ def _read_rows(
                 else:
                     into.texts.append(optional(row, format.text))
     _set_kind(document.name, open_kind, kind, into)
+    for note in document.doubts():
+        into.notes.setdefault(note, []).append(document.name)
     if other_splits:
         into.not_read[document.name] = f"{other_splits} {OTHER_ROWS}"
     if document.header and format.guesses_kind:

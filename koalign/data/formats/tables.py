@@ -36,6 +36,8 @@ class Grid(ABC):
     """The name of a sheet that is not the only one."""
     other_sheets: tuple[str, ...] = ()
     """Those of its workbook that are not read, the next one first."""
+    doubts: Sequence[str] = ()
+    """Of the rows that were read: what may not be meant as it was read."""
 
     def __init__(self, name: str, lines: int) -> None:
         """Raises KoalignError naming the file where it is empty, or its header is no record."""
@@ -152,9 +154,15 @@ class Table(Grid):
         lines below it: the first of them that begins a record of its own ends the broken one.
         Raises KoalignError where none does: it might be one row cut off, or all rows to the file's end.
         """
-        place = self._below
+        place, doubts = self._below, list[str]()
+        self.doubts = doubts
         while place < len(self._lines):
             cells, end = self._record(place)
+            if end > place + 1 and self._is_whole(cells) and self._may_be_rows(place, end):
+                doubts.append(
+                    f"line {place + 1}: one row of {end - place} lines, each with as many cells as the "
+                    "header; if they are rows, a quotation mark is left open"
+                )
             if cells and not self._is_whole(cells):
                 own = next((n for n in range(place + 1, end) if self._begins_a_record(n)), None)
                 if own is None and end > place + 1:
@@ -188,6 +196,14 @@ class Table(Grid):
         cells, end = self._record(place)
         marks = sum(line.count('"') for line in self._lines.between(place, end))
         return self._is_whole(cells) and (marks % 2 == 0 or self._delimiter == "\t")
+
+    def _may_be_rows(self, place: int, end: int) -> bool:
+        """Whether each line of a record has as many cells as the header, for all its quotation marks.
+
+        Of one or two columns lines of a text have that too.
+        """
+        counts = {line.count(self._delimiter) for line in self._lines.between(place, end)}
+        return len(self._names) > 2 and counts == {len(self._names) - 1}
 
     def _refuse_unclosed(self, place: int) -> None:
         """Raises KoalignError where the record that begins on a line never closes a quotation mark."""
