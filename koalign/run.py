@@ -226,13 +226,7 @@ def _usable(stage: Stage, out: Path, plan: Plan, inputs: Inputs, force: bool) ->
     if force:
         for part in parts_of(out).values():
             shutil.rmtree(part)
-    held = {
-        path.name
-        for path in out.rglob("*")
-        if path.is_file() and path.stat().st_size and not any(map(shard_of, path.parents))
-    }
-    # Nothing, or what a stage holds that failed before its first output, or logs that outlive it.
-    if held <= {PLAN, f"{PLAN}.part"} or held <= {f"{PLAN}.part", *stage.keeps}:
+    if is_blank(stage, out):
         return None
     if not (out / MANIFEST).exists() and not stage.continues:
         _clear(out, stage.keeps)
@@ -250,6 +244,16 @@ def _usable(stage: Stage, out: Path, plan: Plan, inputs: Inputs, force: bool) ->
         return None
     refuse_changed(out, done, out)
     return None if missing_outputs(out, done, out) else done
+
+
+def is_blank(stage: Stage, out: Path) -> bool:
+    """Whether a folder holds nothing to go on from: no output yet, or logs alone that outlive a stage."""
+    held = {
+        path.name
+        for path in out.rglob("*")
+        if path.is_file() and path.stat().st_size and not any(map(shard_of, path.parents))
+    }
+    return held <= {PLAN, f"{PLAN}.part"} or held <= {f"{PLAN}.part", *stage.keeps}
 
 
 def _is_damaged(out: Path) -> bool:

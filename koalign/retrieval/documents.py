@@ -48,10 +48,10 @@ def corpus_files(path: Path) -> list[Path]:
         below = sorted(p for p in path.rglob("*") if not _is_hidden(p.relative_to(path)))
         return [p for p in below if p.suffix.lower() in SUFFIXES and p.is_file()]
     if not path.exists():
-        raise KoalignError(f"{path}: no such file")
+        raise KoalignError(f"corpus.sources: {path}: no such file or folder")
     if path.suffix.lower() not in SUFFIXES:
         raise KoalignError(
-            f"{path}: a corpus is read from {', '.join(SUFFIXES)} and folders of them"
+            f"corpus.sources: {path}: documents are read from {', '.join(SUFFIXES)} and folders of them"
         )
     return [path]
 

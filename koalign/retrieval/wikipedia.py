@@ -46,7 +46,8 @@ def articles(path: Path) -> Iterator[tuple[str, str, str]]:
             _, root = next(steps)
             if _name(root) != "mediawiki":
                 raise KoalignError(
-                    f"{path}: no dump of a MediaWiki (it begins with <{_name(root)}>)"
+                    f"{path}: no dump of a MediaWiki (it begins with <{_name(root)}>); take its "
+                    "pages-articles.xml.bz2"
                 )
             for event, element in steps:
                 if event == "end" and _name(element) == "page":

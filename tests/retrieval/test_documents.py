@@ -117,8 +117,8 @@ def test_hanja_and_punctuation_stay(folder):
         ("no.xml.bz2", b"text", "no.xml.bz2: the dump cannot be read"),
         ("rows.jsonl", b'{"a": "b"}\n', "rows.jsonl:1: no 'text' in it; there are 'a'"),
         ("bad.txt", b"\xff\xfd\xff", "bad.txt: byte 0 (0xff) is not UTF-8"),
-        ("a.pdf", b"", "a.pdf: a corpus is read from .txt"),
-        (None, b"", "none.txt: no such file"),
+        ("a.pdf", b"", "corpus.sources: a.pdf: documents are read from .txt"),
+        (None, b"", "corpus.sources: none.txt: no such file or folder"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_is_one_line(folder, name, data, says):

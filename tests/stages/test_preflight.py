@@ -132,6 +132,15 @@ def test_every_stage_made_with_other_settings_is_named_at_once(ran):
     koalign("run", "--dry-run", "--force", "-s", "sample.n=4", code=0)
 
 
+def test_a_stage_that_failed_before_its_first_output_stops_no_run_with_other_settings(scripted):
+    pytest.importorskip("tantivy")
+    write_lines(Path("rows.jsonl"), [{"body": "글"}])
+    failed = koalign("index", "-s", "corpus.sources=[rows.jsonl]", code=2)
+    assert "no 'text' in it" in failed.stderr and (RUN / "index/plan.json").exists()
+    sources = "corpus.sources=[{path: rows.jsonl, text: body}]"
+    assert "nothing stops this run" in koalign("run", "--dry-run", "-s", sources, code=0).stdout
+
+
 def test_a_max_tokens_set_to_what_it_was_by_default_is_another_setting(ran):
     done = koalign("run", "--dry-run", "-s", "candidates.max_tokens=512", code=2)
     made = "runs/default/candidates was made with candidates.max_tokens = None, and it is now 512"

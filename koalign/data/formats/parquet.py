@@ -38,7 +38,8 @@ def read_parquet(name: str, data: Data) -> tuple[tuple[str, ...], Callable[[], I
         raise refused(error) from None
     if file.metadata.num_rows > MOST_ROWS:
         raise KoalignError(
-            f"{name}: {file.metadata.num_rows:,} rows, and a Parquet file has at most {MOST_ROWS:,}; split it"
+            f"{name}: {file.metadata.num_rows:,} rows, and a Parquet file has at most {MOST_ROWS:,}; "
+            "split it"
         )
     # A row may hold a whole group, and each row the same one.
     size = max(1, min(1000, BATCH_BYTES // max([1, *sizes])))
