@@ -35,7 +35,7 @@ def test_queries_that_find_gold_are_taught_and_another_run_searches_with_them(co
     own = read_jsonl(corpus / RUN / "retrieve/passages.jsonl", Passage)
     assert "written" not in {one.query for one in own}
 
-    asked = Path("runs/asked")
+    asked = Path("runs/with-query")
     adapter = f"retrieve.adapter={RUN / 'query/adapter'}"
     koalign("index", "--run-dir", str(asked), code=0)
     koalign("retrieve", "--run-dir", str(asked), "-s", adapter, code=0)
