@@ -28,7 +28,7 @@ from koalign.run import in_round
 
 BASE = "base"
 SHARPENED = "query_dpo"
-"""The stage that sharpens the query adapter."""
+"""The stage that trains the query adapter by DPO."""
 RUN_ADAPTERS = ("sft", "dpo", "abstraction", "answer", "reader", "query")
 
 

@@ -101,7 +101,7 @@ class Query(Optimization):
     """At most so many queries of one problem, all of those that find gold at its best rank."""
     held_out: float = Field(default=0, ge=0, lt=1, exclude_if=lambda value: value == 0)
     """Share of the problems with gold passages that the adapter does not learn from. With it `query_dpo`
-    sharpens the adapter by preference, and these problems say whether it finds gold better. 0: no DPO."""
+    trains the adapter further by DPO, and these problems say whether it finds gold better. 0: no DPO."""
 
 
 class QueryDpo(Preference):

@@ -1,4 +1,4 @@
-"""query_dpo: queries of one problem, of which one finds gold better -> the query adapter, sharpened by DPO.
+"""query_dpo: queries of one problem, of which one finds gold better -> the query adapter, trained by DPO.
 
 The reference is the query adapter as SFT left it. Problems that neither saw say which step is kept.
 """
