@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import reprlib
+import time
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, Self, TypeVar
+from typing import Any, Generic, NamedTuple, Self, TextIO, TypeVar
 
 from pydantic import ValidationError
 
@@ -133,8 +137,8 @@ def to_json_line(record: Record) -> str:
     return json.dumps(record.model_dump(mode="json"), ensure_ascii=False)
 
 
-def write_jsonl(path: Path, records: Iterable[Record]) -> int:
-    """Write the records atomically and return how many there were."""
+def write_jsonl(path: Path, records: Iterable[Record], *, over: bool = True) -> int:
+    """Write the records as `write_atomically` does, and return how many there were."""
     count = 0
 
     def lines() -> Iterator[str]:
@@ -143,7 +147,7 @@ def write_jsonl(path: Path, records: Iterable[Record]) -> int:
             count += 1
             yield to_json_line(record) + "\n"
 
-    write_atomically(path, lines())
+    write_atomically(path, lines(), over=over)
     return count
 
 
@@ -175,37 +179,106 @@ def read_record(path: Path, record: type[R]) -> R:
     return parse_record(record, read_json(path), str(path))
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write a JSON value atomically, indented, Korean as Korean."""
-    write_atomically(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+def write_json(path: Path, value: Any, *, over: bool = True) -> None:
+    """Write a JSON value as `write_atomically` does, indented, Korean as Korean."""
+    write_atomically(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n", over=over)
 
 
-def write_atomically(path: Path, text: str | Iterable[str]) -> None:
-    """Write UTF-8 text, whole or in parts, so that the file is either the old one or the whole new one."""
+def write_atomically(path: Path, text: str | Iterable[str], *, over: bool = True) -> None:
+    """Write UTF-8 text, whole or in parts, so that the file is either the old one or the whole new one.
+
+    Of several processes each writes a file of its own, and the last one stays. Not `over`: raises
+    KoalignError for a file that is there, also where another process has written it meanwhile.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.unlink(missing_ok=True)  # of a killed process, or a link that would be written through
-    with part.open("x", encoding="utf-8", newline="\n") as file:
+    with _part(path) as file:
+        part = Path(file.name)
         file.writelines([text] if isinstance(text, str) else text)
         file.flush()
         os.fsync(file.fileno())
-    part.replace(path)
+        if over:
+            part.replace(path)
+            return
+        try:
+            os.link(part, path)
+        except OSError:  # it is there, or the file system has no links
+            if path.exists():
+                raise KoalignError(f"{path} is there already; nothing is written over") from None
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _part(path: Path) -> Iterator[TextIO]:
+    """A new file beside another, locked, for this process alone: `x.json.part`, or with a number.
+
+    What a killed process has left there goes, and a link, which would be written through.
+    """
+    part = path.with_name(path.name + ".part")
+    while True:
+        if not _removed(part):
+            part = path.with_name(f"{path.name}.{os.getpid()}-{time.monotonic_ns()}.part")
+        try:
+            file = part.open("x", encoding="utf-8", newline="\n")
+        except FileExistsError:  # another process was faster
+            continue
+        with file:
+            if try_lock(file.fileno()) and _is_named(file.fileno(), part):
+                yield file
+                return
+
+
+def _removed(part: Path) -> bool:
+    """Whether there is no part now; one that a process is writing stays."""
+    try:
+        file = os.open(part, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return True
+    except OSError:  # a link, or what may not be read
+        part.unlink(missing_ok=True)
+        return True
+    try:
+        free = try_lock(file)
+        if free and _is_named(file, part):
+            part.unlink()
+        return free
+    finally:
+        os.close(file)
+
+
+def _is_named(file: int, path: Path) -> bool:
+    """Whether an open file is the one of that name now."""
+    try:
+        return os.path.samestat(os.fstat(file), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+def try_lock(file: int) -> bool:
+    """Lock an open file until it is closed, where there are locks; False: another process has."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EWOULDBLOCK, errno.EACCES)
+    return True
 
 
 class JsonlAppender(Generic[R]):
     """Appends records to a file a killed process may have left in the middle of a line.
 
-    `done` holds what was whole on opening; a half-written last line is cut off.
+    `done` holds what was whole on opening; a half-written last line is cut off. Raises KoalignError for a
+    file that another process is appending to.
     """
 
     def __init__(self, path: Path, record: type[R]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-        whole = path.read_bytes()
-        whole = whole[: whole.rfind(b"\n") + 1]
-        os.truncate(path, len(whole))
-        self.done = read_jsonl(path, record)
         self._file = path.open("a", encoding="utf-8", newline="\n")
+        if not try_lock(self._file.fileno()):
+            self._file.close()
+            raise KoalignError(f"{path}: another koalign is at work on this file")
+        os.truncate(path, path.read_bytes().rfind(b"\n") + 1)
+        self.done = read_jsonl(path, record)
 
     def append(self, records: Sequence[R]) -> None:
         """Write the records and hand them to the operating system before returning."""

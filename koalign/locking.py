@@ -13,6 +13,8 @@ from koalign.records import KoalignError
 
 BUSY = (errno.EWOULDBLOCK, errno.EACCES)
 """What flock says where another process holds the lock; any other error is of the file system."""
+TRIES = 10
+"""To make a folder that other processes remove."""
 
 
 @contextmanager
@@ -26,28 +28,73 @@ def locked(run_dir: Path, *, shared: bool = False, wait: bool = False) -> Iterat
     """
     if run_dir.exists() and not run_dir.is_dir():
         raise KoalignError(f"--run-dir: {run_dir} is a file, not a folder")
-    try:
-        run_dir.mkdir(parents=True, exist_ok=True)
-        refuse_links(run_dir)
-        lock = os.open(run_dir / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
-    except OSError as error:
-        raise KoalignError(f"{run_dir}: cannot be written ({error.strerror})") from None
-    try:
+    while True:
         try:
-            kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
-            fcntl.flock(lock, kind if wait else kind | fcntl.LOCK_NB)
+            lock = _lock_file(run_dir)
         except OSError as error:
-            if error.errno in BUSY:
-                raise KoalignError(
-                    f"{run_dir}: another koalign is at work in this run folder"
-                ) from None
+            raise KoalignError(f"{run_dir}: cannot be written ({error.strerror})") from None
+        try:
+            if _is_locked(run_dir, lock, shared=shared, wait=wait):
+                yield
+                return
+        finally:
+            os.close(lock)
+
+
+def _lock_file(run_dir: Path) -> int:
+    """The lock of a folder, which is made where it is not there."""
+    tries = 0
+    while True:
+        try:
+            run_dir.mkdir(parents=True, exist_ok=True)
+            refuse_links(run_dir)
+            return os.open(run_dir / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+        except FileNotFoundError:  # a process whose work is done has removed the folder meanwhile
+            tries += 1
+            if tries == TRIES:
+                raise
+
+
+def _is_locked(run_dir: Path, lock: int, *, shared: bool, wait: bool) -> bool:
+    """Lock the open file; False where that is no longer the lock of the folder."""
+    try:
+        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        fcntl.flock(lock, kind if wait else kind | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in BUSY:
             raise KoalignError(
-                f"{run_dir}: this file system cannot lock files ({error.strerror}); "
-                "take a --run-dir on a local disk"
+                f"{run_dir}: another koalign is at work in this run folder"
             ) from None
-        yield
-    finally:
-        os.close(lock)
+        raise KoalignError(
+            f"{run_dir}: this file system cannot lock files ({error.strerror}); "
+            "take a --run-dir on a local disk"
+        ) from None
+    return os.fstat(lock).st_nlink > 0
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold a folder that a user names for an output; made where it is not there, and no file is left in it.
+
+    Raises KoalignError for one that another process holds. A file system without locks holds nothing.
+    """
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:  # renamed by the process that had it
+            continue
+        try:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                if error.errno in BUSY:
+                    raise KoalignError(f"{folder}: another koalign is at work there") from None
+            if folder.is_dir() and os.path.samestat(os.fstat(lock), folder.stat()):
+                yield
+                return
+        finally:
+            os.close(lock)
 
 
 def refuse_links(folder: Path) -> None:

@@ -151,16 +151,16 @@ def execute_part(
     if read_manifest(whole) is None and stage.draws:
         part = shard.folder(whole)
         with locked(part):
-            _refuse_other_parts(whole, plan, inputs, shard)
-            write_plan(part, plan)
-            announce()
             try:
-                with EventLog(run_dir).warnings(stage.name, plan.fingerprint):
-                    stage.run(config.only(stage.sections), {**inputs, **looked_at}, part)
+                if read_manifest(whole) is None:
+                    _refuse_other_parts(whole, plan, inputs, shard)
+                    write_plan(part, plan)
+                    announce()
+                    with EventLog(run_dir).warnings(stage.name, plan.fingerprint):
+                        stage.run(config.only(stage.sections), {**inputs, **looked_at}, part)
             except PartDrawn:
-                if (
-                    read_manifest(whole) is None
-                ):  # else another shard has merged the parts meanwhile
+                # Else another shard has merged the parts meanwhile.
+                if read_manifest(whole) is None:
                     raise
     with locked(whole / WORK, wait=True):
         return execute(stage, config, run_dir, announce=announce)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from koalign.adapters.card import AdapterBase, AdapterCard
@@ -13,6 +14,7 @@ from koalign.adapters.hub import downloaded
 from koalign.config.sections import resolve_path
 from koalign.data.prompting.tokens import PLAIN
 from koalign.jsonl import write_json
+from koalign.locking import alone
 from koalign.records import KoalignError
 
 TOKENIZER = (
@@ -33,29 +35,48 @@ def export(folder: Path, out: Path) -> AdapterCard:
     refuse_not_finite(folder)
     config, card = read_config(folder), read_card(folder)
     source = _tokenizer_folder(folder, card)
-    new = begun(out)
-    copy_tokenizer(source, new, card.base)
     is_folder = Path(resolve_path(card.base.path)).is_dir()
     base = str(source.resolve()) if is_folder else card.base.path
     named = {"base_model_name_or_path": base, "task_type": config.get("task_type") or "CAUSAL_LM"}
-    write_json(new / CONFIG, {**config, **named})
-    shutil.copyfile(folder / WEIGHTS, new / WEIGHTS)
     # Where its parents stand on this machine is nobody else's concern; they are found by their ids.
     parents = tuple(parent.model_copy(update={"path": ""}) for parent in card.parents)
     changed = {"base": card.base.model_copy(update={"path": base}), "parents": parents}
-    write_card(new, card.model_copy(update=changed))
-    new.rename(out)
+    with begun(out) as new:
+        copy_tokenizer(source, new, card.base)
+        write_json(new / CONFIG, {**config, **named})
+        shutil.copyfile(folder / WEIGHTS, new / WEIGHTS)
+        write_card(new, card.model_copy(update=changed))
     return read_card(out)
 
 
-def begun(out: Path) -> Path:
-    """An empty folder beside `out`, to be renamed; raises KoalignError if `out` is there."""
+@contextmanager
+def begun(out: Path) -> Iterator[Path]:
+    """An empty folder beside `out` to fill, which takes its name in the end.
+
+    Raises KoalignError if `out` is there, and where another process is making it.
+    """
+    refuse_folder(out)
+    new = out.with_name(out.name + ".part")
+    with alone(new):
+        refuse_folder(out)  # another process has made it meanwhile
+        empty(new)
+        yield new
+        new.rename(out)
+
+
+def refuse_folder(out: Path) -> None:
+    """Raises KoalignError for a folder that is there."""
     if out.exists():
         raise KoalignError(f"{out} is there already, and nothing is written over; take another -o")
-    new = out.with_name(out.name + ".part")
-    shutil.rmtree(new, ignore_errors=True)
-    new.mkdir(parents=True)
-    return new
+
+
+def empty(folder: Path) -> None:
+    """Remove what a killed process has left in a folder."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def unknown_base(folder: Path) -> str:

@@ -77,36 +77,35 @@ def merge(folder: Path, out: Path, *, dtype: str | None = None, dequantize: bool
     source = base_folder(base)
     _refuse_quantized(source, dequantize)
     check_adapter(folder, identify(base), None)
-    new = begun(out)
-    prompts = list(_prompts(source))
-    expected = _logits(PeftModel.from_pretrained(_load(source, torch.float32), folder), prompts)
-    model = _load(source, torch.float32 if dequantize else "auto")
-    target = (
-        DTYPES[dtype]
-        if dtype
-        else (AutoConfig.from_pretrained(source).dtype if dequantize else None)
-    )
-    lost = _add(folder, model, lora, target)
-    # Copied as it stands beside the base: transformers refuses to save some that it reads.
-    model.generation_config = GenerationConfig()
-    # transformers 5.19 cannot undo the reading of quantised weights, and of plain ones need not.
-    model.save_pretrained(new, max_shard_size="5GB", save_original_format=not dequantize)
-    saved = str(model.dtype).removeprefix("torch.")
-    del model
-    (new / GENERATION_CONFIG_NAME).unlink()
-    copy_tokenizer(source, new, card.base)
-    copy_files(source, new, [GENERATION_CONFIG_NAME])
-    found = _logits(_load(new, torch.float32), prompts)
-    parity = Parity(
-        base=card.base.path,
-        adapter=adapter_id(folder),
-        dtype=saved,
-        delta_lost=lost,
-        **_differences(expected, found),
-        bound=BOUND if saved == "float32" else None,
-    )
-    write_json(new / "parity.json", parity.model_dump(mode="json"))
-    new.rename(out)
+    with begun(out) as new:
+        prompts = list(_prompts(source))
+        expected = _logits(PeftModel.from_pretrained(_load(source, torch.float32), folder), prompts)
+        model = _load(source, torch.float32 if dequantize else "auto")
+        target = (
+            DTYPES[dtype]
+            if dtype
+            else (AutoConfig.from_pretrained(source).dtype if dequantize else None)
+        )
+        lost = _add(folder, model, lora, target)
+        # Copied as it stands beside the base: transformers refuses to save some that it reads.
+        model.generation_config = GenerationConfig()
+        # transformers 5.19 cannot undo the reading of quantised weights, and of plain ones need not.
+        model.save_pretrained(new, max_shard_size="5GB", save_original_format=not dequantize)
+        saved = str(model.dtype).removeprefix("torch.")
+        del model
+        (new / GENERATION_CONFIG_NAME).unlink()
+        copy_tokenizer(source, new, card.base)
+        copy_files(source, new, [GENERATION_CONFIG_NAME])
+        found = _logits(_load(new, torch.float32), prompts)
+        parity = Parity(
+            base=card.base.path,
+            adapter=adapter_id(folder),
+            dtype=saved,
+            delta_lost=lost,
+            **_differences(expected, found),
+            bound=BOUND if saved == "float32" else None,
+        )
+        write_json(new / "parity.json", parity.model_dump(mode="json"))
     if not parity.holds:
         raise KoalignError(
             f"{out}: its logits differ by up to {parity.max_difference:.1e} from base with adapter, more "

@@ -159,10 +159,12 @@ def _sum(parts: Sequence[tuple[str, Path]], run_dir: Path) -> Path:
         unfinished = out.with_name(f"{out.name}.{os.getpid()}.part")
         shutil.rmtree(unfinished, ignore_errors=True)
         stack([folder for _, folder in parts], unfinished)
-        if out.exists():  # made meanwhile by another process
-            shutil.rmtree(unfinished)
-        else:
+        try:
             unfinished.rename(out)
+        except OSError:
+            if not out.exists():  # else another process has made it meanwhile
+                raise
+            shutil.rmtree(unfinished)
     return out
 
 

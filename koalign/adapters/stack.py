@@ -20,9 +20,11 @@ from koalign.adapters.cards import (
     refuse_foreign_files,
     write_card,
 )
+from koalign.adapters.export import empty
 from koalign.adapters.external import CONFIG
 from koalign.adapters.lora import Lora, Module, read_lora, write_lora
 from koalign.config.sections import resolve_path
+from koalign.locking import alone
 from koalign.records import KoalignError
 
 ERROR = "error"
@@ -78,12 +80,14 @@ def stack(
         koalign=koalign.__version__,
     )
     new = out.with_name(out.name + ".part")
-    shutil.rmtree(new, ignore_errors=True)
-    write_lora(new, kept, base=base.path, fan_in_fan_out=_turned(parts, loras))
-    write_card(new, card)
-    if out.exists():
-        shutil.rmtree(out)
-    new.rename(out)
+    with alone(new):
+        refuse_occupied(parts, out, force)  # another process has made it meanwhile
+        empty(new)
+        write_lora(new, kept, base=base.path, fan_in_fan_out=_turned(parts, loras))
+        write_card(new, card)
+        if out.exists():
+            shutil.rmtree(out)
+        new.rename(out)
     return read_card(out)
 
 

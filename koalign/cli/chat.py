@@ -164,11 +164,8 @@ class _Chat:
         from koalign.jsonl import write_atomically
 
         path = Path(file)
-        if path.exists():
-            raise KoalignError(f"{path} is there already; take another name")
-        write_atomically(
-            path, "".join(json.dumps(turn, ensure_ascii=False) + "\n" for turn in self._history)
-        )
+        lines = [json.dumps(turn, ensure_ascii=False) + "\n" for turn in self._history]
+        write_atomically(path, lines, over=False)
         say(f"{path}: {len(self._history)} turns")
 
 

@@ -33,10 +33,15 @@ def compare(
     """Differences of evaluations on the same items, with intervals, tests and what flipped."""
     from koalign.evaluation.comparability import read_evaluations
     from koalign.evaluation.comparison import compare_evaluations
+    from koalign.locking import alone
     from koalign.reports.comparison import JSON, print_comparison, write_comparison
 
-    if out is not None and (out / JSON).exists() and not force:
-        raise KoalignError(f"{out / JSON} is there already; take another --out, or --force")
+    def refuse_made(out: Path) -> None:
+        if (out / JSON).exists() and not force:
+            raise KoalignError(f"{out / JSON} is there already; take another --out, or --force")
+
+    if out is not None:
+        refuse_made(out)
     steps = [step for folder in folders for step in _steps(folder)]
     comparison = compare_evaluations(read_evaluations(steps), common)
     if as_json:
@@ -44,7 +49,9 @@ def compare(
     else:
         print_comparison(comparison)
     if out is not None:
-        write_comparison(out, comparison)
+        with alone(out):
+            refuse_made(out)  # another process has written it meanwhile
+            write_comparison(out, comparison)
         say(f"{out}: {JSON}, subjects.csv and flips.csv with every flip", err=as_json)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -40,7 +39,7 @@ def distill(
         refuse_other_suffix(out)
     refuse_existing(out, force)
 
-    from koalign.jsonl import read_json
+    from koalign.jsonl import read_json, write_atomically
     from koalign.locking import locked
     from koalign.manifests import well_formed
     from koalign.mining.distilling.explaining import REASONING
@@ -56,8 +55,8 @@ def distill(
         execute_each((*stages_of("prepare", config), stage), config, run_dir, force)
         folder = run_dir / stage.name
         if out is not None:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(folder / "rationales.jsonl", out)
+            with (folder / "rationales.jsonl").open(encoding="utf-8", newline="\n") as lines:
+                write_atomically(out, lines, over=force)
     with well_formed(folder / "report.json"):
         _print_report(read_json(folder / "report.json"))
     reasons = open_renderer(config.prompt).teaches_rationales

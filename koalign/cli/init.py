@@ -35,13 +35,13 @@ def init(
         raise KoalignError(f"{path} is there already; nothing is written over")
     given = "" if path == Path("koalign.yaml") else f" -c {path}"
     if data is None:
-        write_atomically(path, documented_yaml())
+        write_atomically(path, documented_yaml(), over=False)
         say(f"{path}: set model.path and data.train to yours, then `koalign sft{given}`")
         return
     source = parse_source(data)
     readings = _read(source)
     text, missing = _filled_in(source, readings)
-    write_atomically(path, text)
+    write_atomically(path, text, over=False)
     for line in missing:
         say(f"missing: {line}")
     say(

@@ -150,7 +150,7 @@ def grade(
     if out is None:
         sys.stdout.write(escaped_json("".join(to_json_line(line) + "\n" for line in graded)))
     else:
-        write_jsonl(out, graded)
+        write_jsonl(out, graded, over=force)
     total = tally(lines, graded)
     aside = f"; not graded: {listed(total.not_graded)}" if total.not_graded else ""
     first = next(

@@ -125,7 +125,7 @@ def mine(
     if not mining.problems:
         return
     listed = out.with_suffix(".clusters.json")
+    write_jsonl(out, mining.problems, over=force)
     write_json(listed, mined.model_dump(mode="json"))
-    write_jsonl(out, mining.problems)
     say(f"{out}: {len(mining.problems):,} problems for data.train; {listed}")
     name_board(out)

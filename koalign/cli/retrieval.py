@@ -71,7 +71,7 @@ def benchmark_retrieval(
         _print_figures(figures, note)
         results = _as_json(figures)
     if page:
-        write_json(page, {"data": source.path, **setting, **results})
+        write_json(page, {"data": source.path, **setting, **results}, over=force)
         say(f"the same as JSON: {page}")
 
 

@@ -87,27 +87,28 @@ def export_trl(config: Config, run_dir: Path, out: Path) -> tuple[dict[str, Expo
     renderer = open_renderer(config.prompt, output_of(run_dir, "prepare/shots.jsonl", "export"))
     tokenizer = load_tokenizer(config.model)
     examples = examples_of(renderer, teachable(renderer, train)[: config.sft.limit])
-    new = begun(out)
-    rows = example_ids(renderer, tokenizer, examples)
-    taught = [problem for problem, _ in examples]
-    kept = within_context(rows, taught, base, config.training.too_long, new / "sft")
-    sft = [rows[number] for number in kept]
-    settings = sft_settings(config, tokenizer, tokenizer.convert_ids_to_tokens(sft[0][1][-1]))
-    sets = {"sft": _write_set(new / "sft", tokenizer, SFT_SIDES, sft, settings)}
-    if sets["sft"].other_ids:
-        _write_ids(new / "sft", sft)
-    readme = README
-    if read_manifest(run_dir / "pairs") is not None:
-        pairs = read_jsonl(output_of(run_dir, "pairs/pairs.jsonl", "export"), Pair)
-        sides = [(p.prompt_ids, p.chosen.token_ids, p.rejected.token_ids) for p in pairs]
-        sets["dpo"] = _write_set(new / "dpo", tokenizer, DPO_SIDES, sides, dpo_settings(config))
-        readme += README_DPO.format(sft=shlex.quote(str((run_dir / "sft" / "adapter").resolve())))
-    shutil.copytree(ASSETS / "accelerate", new / "accelerate")
-    for path in (new / "accelerate").iterdir():
-        text = path.read_text(encoding="utf-8")
-        write_atomically(path, text.replace(BF16, f'mixed_precision: "{mixed_precision}"'))
-    write_atomically(new / "README.md", readme)
-    new.rename(out)
+    with begun(out) as new:
+        rows = example_ids(renderer, tokenizer, examples)
+        taught = [problem for problem, _ in examples]
+        kept = within_context(rows, taught, base, config.training.too_long, new / "sft")
+        sft = [rows[number] for number in kept]
+        settings = sft_settings(config, tokenizer, tokenizer.convert_ids_to_tokens(sft[0][1][-1]))
+        sets = {"sft": _write_set(new / "sft", tokenizer, SFT_SIDES, sft, settings)}
+        if sets["sft"].other_ids:
+            _write_ids(new / "sft", sft)
+        readme = README
+        if read_manifest(run_dir / "pairs") is not None:
+            pairs = read_jsonl(output_of(run_dir, "pairs/pairs.jsonl", "export"), Pair)
+            sides = [(p.prompt_ids, p.chosen.token_ids, p.rejected.token_ids) for p in pairs]
+            sets["dpo"] = _write_set(new / "dpo", tokenizer, DPO_SIDES, sides, dpo_settings(config))
+            readme += README_DPO.format(
+                sft=shlex.quote(str((run_dir / "sft" / "adapter").resolve()))
+            )
+        shutil.copytree(ASSETS / "accelerate", new / "accelerate")
+        for path in (new / "accelerate").iterdir():
+            text = path.read_text(encoding="utf-8")
+            write_atomically(path, text.replace(BF16, f'mixed_precision: "{mixed_precision}"'))
+        write_atomically(new / "README.md", readme)
     return sets, [source["path"] for source in report["sources"] if source["split"] == "train"]
 
 

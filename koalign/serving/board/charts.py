@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from html import escape
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
+from koalign.jsonl import write_atomically
 from koalign.records import content_hash
 from koalign.text.visible import visible
 
@@ -101,13 +103,8 @@ class Charts:
             svg = path.read_text("utf-8")
         except OSError:
             svg = _accessible(_draw(kind, rows, options), title, text)
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                part = path.with_suffix(".part")
-                part.write_text(svg, "utf-8")
-                part.replace(path)
-            except OSError:  # drawn again the next time
-                pass
+            with suppress(OSError):  # drawn again the next time
+                write_atomically(path, svg)
         return Chart(Markup(svg), title, text)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from koalign.jsonl import write_atomically
+from koalign.locking import alone
 from koalign.records import KoalignError, content_hash
 from koalign.serving.board.pages.routes import page_at
 from koalign.serving.board.site import LANGUAGES, STATIC, Site, View
@@ -24,10 +25,19 @@ START = """<!doctype html>
 def export(site: Site, folder: Path) -> int:
     """Write every page that can be reached from the two start pages; returns how many there are.
 
-    Raises KoalignError for a folder that holds something.
+    Raises KoalignError for a folder that holds something, and for one that another process writes.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise KoalignError(f"--export {folder}: is there and not empty; take another, or remove it")
+    if folder.exists() and not folder.is_dir():
+        raise KoalignError(f"--export {folder}: is there, and no folder; take another")
+    with alone(folder):
+        if any(folder.iterdir()):
+            raise KoalignError(
+                f"--export {folder}: is there and not empty; take another, or remove it"
+            )
+        return _write_pages(site, folder)
+
+
+def _write_pages(site: Site, folder: Path) -> int:
     waiting = [f"/{lang}/" for lang in LANGUAGES]
     seen = set(map(_file, waiting))
     while waiting:
