@@ -75,7 +75,7 @@ class CallQueue:
                 self._failed(name, call, error, tries, most, last)
                 if last or self.ended:
                     return
-                await self._pause(_wait_after(tries))
+                await self._pause(wait_after(tries))
             else:
                 self._replied(name, call, reply, most)
                 return
@@ -214,6 +214,6 @@ def remedy(error: RequestError, section: Teacher) -> str:
     return f"{error.error}; {advice}" if advice else error.error
 
 
-def _wait_after(tries: int) -> float:
+def wait_after(tries: int) -> float:
     """Seconds: exponential, bounded, with jitter: calls that failed together do not retry together."""
     return min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(tries - 1, 20)) * random.uniform(0.5, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +13,7 @@ from urllib.parse import urldefrag
 
 from koalign.config.inputs import Sampling
 from koalign.data.prompting.tokens import continued_text
+from koalign.engines.call_queue import wait_after
 from koalign.engines.chat import open_client, request_error, served_models
 from koalign.engines.engine import Engine, Question, Request, before_stop, sample_seed
 from koalign.engines.permission import require_permission
@@ -24,6 +26,10 @@ AT_ONCE = 16
 KEY = "OPENAI_API_KEY"
 TIMEOUT, RETRIES = 600.0, 4
 """Seconds without a byte, and retries by the openai client."""
+TRIES = 3
+"""Of a request that was answered with what is no completion; the client does not retry these."""
+ENDED = (None, "", "stop", "eos_token", "stop_sequence", "end_turn")
+"""Finish reasons of a whole text, as servers name them; at any other, such as a filter, it was cut."""
 UNLISTED = (200, 404, 405, 501)
 """HTTP statuses of servers without a list of models; 200: with a page in its place."""
 
@@ -121,6 +127,7 @@ class EndpointEngine(Engine):
             "seed": sample_seed(seed, request, "", index),
             **({"stop": list(stop)} if stop else {}),
         }
+        tries = 1
         while True:
             refused = self._refused
             try:
@@ -128,11 +135,15 @@ class EndpointEngine(Engine):
                 break
             except RequestError as error:
                 key = refused_key(error)
-                if key is None or key in refused:
+                if key is not None and key not in refused:
+                    self._leave_out(key)
+                elif error.then == "again" and error.status == 200 and tries < TRIES:
+                    time.sleep(wait_after(tries))
+                    tries += 1
+                else:
                     raise KoalignError(f"{self._url}: {error}") from None
-                self._leave_out(key)
-        ended = reply.finish_reason != "length"
-        return request.sample(index, "", before_stop(reply.text, stop), (), 0.0, ended)
+        text = before_stop(reply.refusal or reply.text, stop)
+        return request.sample(index, "", text, (), 0.0, reply.finish_reason in ENDED)
 
     def _send(self, prompt: Prompt, settings: Mapping[str, Any]) -> ParsedReply:
         from openai import OpenAIError

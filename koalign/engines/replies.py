@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from codecs import BOM_UTF8
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -123,18 +124,19 @@ def parse_reply(body: bytes, key: str) -> ParsedReply:
     """The first choice of a completion, a chat or not; raises RequestError for any other body."""
     refuse_oversized(body)
     try:
-        parsed = _Body.model_validate_json(body)
+        parsed = _Body.model_validate_json(body.removeprefix(BOM_UTF8))
     except ValidationError as error:
         raise RequestError(invalid_body(error, body, key), "again", status=200, used=None) from None
     if parsed.failure:
         said = one_line(f"the server reports an error: {parsed.failure}", key)
         raise RequestError(said, "again", status=200, used=None)
     choice, used = parsed.choices[0], _used(parsed.usage)
-    if len(key) >= SHARED and key in choice.written:
+    refusal = choice.message.refusal if choice.message else None
+    if len(key) >= SHARED and any(key in text for text in (choice.written, refusal or "")):
         raise RequestError("the reply holds the key", "next", status=200, used=used)
     return ParsedReply(
         text=choice.written,
-        refusal=choice.message.refusal if choice.message else None,
+        refusal=refusal,
         finish_reason=choice.finish_reason,
         used=used,
         model=parsed.model if isinstance(parsed.model, str) else None,

@@ -16,6 +16,8 @@ ELSEWHERE = "koalign-elsewhere"
 """Our own header of a response: the server that it redirects to, which is not followed."""
 HEADERS = {"Accept-Encoding": "gzip"}
 """Sent with each request: the one packing that is unpacked within bounds here."""
+KOREAN = ("euc-kr", "cp949", "ks_c_5601-1987")
+"""Charsets in which an error page is read; any other is read as UTF-8, as JSON is."""
 
 
 def load_openai() -> Any:
@@ -96,7 +98,10 @@ def _guard(timeout: float) -> Callable[[Any], None]:
                 name = target.netloc.decode("ascii") or target.scheme if target else "nowhere"
                 response.headers[ELSEWHERE] = name
                 del response.headers["location"]
-        packing = response.headers.pop("content-encoding", "")
+        # Any codec of Python counts as a known charset there, and `hex` or `zlib` make no text.
+        if (response.charset_encoding or "").lower() not in KOREAN:
+            response.encoding = "utf-8"
+        packing = response.headers.pop("content-encoding", "").strip().lower()
         response.stream = Bounded(response.stream, packing in ("gzip", "x-gzip", "deflate"))
 
     return guard

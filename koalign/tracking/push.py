@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ from koalign.jsonl import read_json, write_json
 from koalign.locking import locked
 from koalign.records import KoalignError
 from koalign.tracking.entries import Contents, Entries, Entry
-from koalign.tracking.http import PATIENCE, TrackerError
+from koalign.tracking.http import PATIENCE, TrackerError, within
 from koalign.tracking.langsmith import Langsmith
 from koalign.tracking.trackio import Trackio
 from koalign.tracking.wandb import Wandb
@@ -64,25 +63,13 @@ def trackers_of(tracking: Tracking, folder: Path) -> list[Tracker]:
 def refuse_unready(tracking: Tracking) -> None:
     """Raises KoalignError, within seconds, for a tracker that has no key, refuses it or does not answer."""
     for tracker in trackers_of(tracking, Path()):
-        failed: list[Exception] = []
-
-        def check(tracker: Tracker = tracker, failed: list[Exception] = failed) -> None:
-            try:
-                tracker.check()
-            except (KoalignError, TrackerError) as error:
-                failed.append(error)
-
-        # A name server that does not answer has limits of its own.
-        work = threading.Thread(target=check, daemon=True)
-        work.start()
-        work.join(PATIENCE)
-        if work.is_alive():
-            failed = [TrackerError(f"{tracker.name}: no answer within {PATIENCE:.0f} s")]
-        if failed:
+        try:
+            # A name server that does not answer has limits of its own.
+            within(PATIENCE, tracker.name, tracker.check)
+        except (KoalignError, TrackerError) as error:
             raise KoalignError(
-                f"tracking.{failed[0]}; set it right, or leave it off: `koalign track push` sends the run "
-                "later"
-            )
+                f"tracking.{error}; set it right, or leave it off: `koalign track push` sends the run later"
+            ) from None
 
 
 class Pusher:

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 from koalign.config.sections import Tracking
 from koalign.records import KoalignError
 from koalign.tracking.entries import Contents, Entry, finite
-from koalign.tracking.http import call, environment, host_of
+from koalign.tracking.http import call, environment, host_of, said_by
 
 ADDRESS = "TRACKIO_SERVER_URL"
 BATCH = 500
@@ -81,7 +81,9 @@ class Trackio:
     def _call(self, api: str, arguments: dict[str, Any]) -> Any:
         body = {"args": [], "kwargs": arguments}
         reply = call(self.name, "POST", f"{self._url}/api/{api}", self._headers, body)
-        said = reply.body if isinstance(reply.body, dict) else {}
+        host, said = host_of(self._url), reply.body if isinstance(reply.body, dict) else {}
         if said.get("error"):
-            raise KoalignError(f"trackio: {host_of(self._url)}: {said['error']}")
-        return said.get("data")
+            raise KoalignError(f"trackio: {host}: {said_by(said['error'], self._headers)}")
+        if "data" not in said:
+            raise KoalignError(f"trackio: {host} answers otherwise than trackio; check {ADDRESS}")
+        return said["data"]

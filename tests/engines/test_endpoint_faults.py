@@ -15,6 +15,7 @@ from koalign.engines.opening import describe_base, open_engine
 from koalign.jsonl import read_json
 
 pytest.importorskip("openai")
+pytestmark = pytest.mark.usefixtures("short_waits")
 
 
 @pytest.fixture
