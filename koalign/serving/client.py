@@ -42,7 +42,9 @@ class Client:
 
     def models(self) -> list[str]:
         """The names of the models."""
-        return [model["id"] for model in self._run(self._json("GET", "/v1/models"))["data"]]
+        listed = self._run(self._json("GET", "/v1/models"))
+        with self._shaped():
+            return ["" + model["id"] for model in listed["data"]]
 
     def solve(self, problem: dict[str, Any], model: str) -> dict[str, Any]:
         """The answer to a problem, with its probabilities, votes and hint."""
@@ -80,30 +82,40 @@ class Client:
         async with self._http.stream("POST", "/v1/chat/completions", json=body) as reply:
             if reply.status_code != 200:
                 raise self._error(reply.status_code, await reply.aread())
+            reply.encoding = "utf-8"  # a server may name any codec of Python
             async for line in reply.aiter_lines():
                 data = line.removeprefix("data: ")
                 if line == data or data == "[DONE]":
                     continue
                 event = self._parsed(data.encode())
-                if "error" in event:
-                    raise self._error(500, data.encode())
-                for choice in event.get("choices", ()):
-                    delta = choice.get("delta", {})
-                    if part := delta.get("reasoning") or delta.get("reasoning_content"):
-                        hint += part
-                        on_hint(part)
-                    if part := delta.get("content"):
-                        text += part
-                        on_text(part)
-                    finished = finished or choice.get("finish_reason") is not None
+                with self._shaped():
+                    if "error" in event:
+                        raise self._error(500, data.encode())
+                    parts = [_part(choice) for choice in event.get("choices") or ()]
+                for of_hint, of_text, last in parts:
+                    if of_hint:
+                        hint += of_hint
+                        on_hint(of_hint)
+                    if of_text:
+                        text += of_text
+                        on_text(of_text)
+                    finished = finished or last
         if not finished:
             raise KoalignError(f"{self._name}: no whole answer; is `koalign serve` up there?")
         return Turn(hint, text)
 
+    @contextmanager
+    def _shaped(self) -> Iterator[None]:
+        """Raises KoalignError where an answer is not read as it should be."""
+        try:
+            yield
+        except (LookupError, TypeError, AttributeError):
+            raise KoalignError(f"{self._name}: answers otherwise than `koalign serve`") from None
+
     def _parsed(self, body: bytes) -> Any:
         try:
             return json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise KoalignError(
                 f"{self._name}: answers with no JSON ({shown(repr(body))})"
             ) from None
@@ -111,9 +123,16 @@ class Client:
     def _error(self, status: int, body: bytes) -> KoalignError:
         try:
             reason = json.loads(body)["error"]["message"]
-        except (ValueError, LookupError, TypeError):
+        except (ValueError, LookupError, TypeError, RecursionError):
             reason = f"HTTP {status}"
         return KoalignError(f"{self._name}: {shown(str(reason))}")
+
+
+def _part(choice: Any) -> tuple[str, str, bool]:
+    """Hint and text of a streamed choice, and whether it is the last part."""
+    delta = choice.get("delta") or {}
+    hint = delta.get("reasoning") or delta.get("reasoning_content") or ""
+    return "" + hint, "" + (delta.get("content") or ""), choice.get("finish_reason") is not None
 
 
 @contextmanager

@@ -1,0 +1,52 @@
+"""Whatever a server answers to koalign ask, it is an answer or one line."""
+
+import json
+
+import pytest
+from support.raw_server import http, raw_server
+
+from koalign.records import KoalignError
+from koalign.serving.client import remote
+
+STREAM = ("Content-Type: text/event-stream; charset=hex",)
+PART = {"choices": [{"delta": {"content": "정답: 1"}, "finish_reason": "stop"}]}
+SHAPES = (
+    None, 3, "x", [], [3], {}, {"data": None}, {"data": [3]}, {"data": [{}]}, {"data": [{"id": 3}]}, {"choices": 3},
+    {"choices": [3]}, {"choices": [{"delta": 3}]}, {"choices": [{"delta": {"content": 3}}]}, {"error": 3},
+    {"choices": [{"delta": {"reasoning": {}}}]}, {"choices": None}, {"error": {"message": "a\nb"}},
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def server():
+    with raw_server() as running:
+        yield running
+
+
+def streamed(server, data: bytes, status: int = 200) -> str:
+    server.answer = http(status, b"data: " + data + b"\n\ndata: [DONE]\n\n", STREAM)
+    with remote(server.url, None) as client:
+        return client.chat([], "m", lambda hint: None, lambda text: None).text
+
+
+def test_an_answer_is_read_whatever_charset_is_named(server):
+    assert streamed(server, json.dumps(PART).encode()) == "정답: 1"
+
+
+@pytest.mark.parametrize("status", [200, 500])
+@pytest.mark.parametrize("shape", SHAPES, ids=json.dumps)
+def test_an_answer_of_another_shape_is_a_line(server, shape, status):
+    data = json.dumps(shape).encode()
+    with pytest.raises(KoalignError) as caught:
+        streamed(server, data, status)
+    assert "\n" not in str(caught.value)
+    server.answer = http(status, shape)
+    with remote(server.url, None) as client, pytest.raises(KoalignError):
+        client.models()
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[" * 99_999, b"\xff", b"9" * 9999])
+def test_an_answer_that_is_no_json_is_a_line(server, data):
+    with pytest.raises(KoalignError) as caught:
+        streamed(server, data)
+    assert "\n" not in str(caught.value)
