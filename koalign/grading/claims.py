@@ -51,20 +51,6 @@ def asserted(
     return found
 
 
-def listed(text: str, groups: Sequence[Labels]) -> tuple[int, ...]:
-    """The choices at whose line's end stands `정답`, in a text that goes through them."""
-    starts = {group.start: group for group in groups}
-    right: tuple[int, ...] = ()
-    at = 0
-    for line in patterns.ITEM_END.split(text):
-        bullet = patterns.BULLET.match(line)
-        group = starts.get(at + (bullet.end() if bullet else 0))
-        if group and "오답" not in line and patterns.LISTED_RIGHT.search(line[-16:]):
-            right = union(right, group.numbers)
-        at += len(line)
-    return right
-
-
 def weakly_stated(text: str, groups: Sequence[Labels], *, wrong_is_asked: bool) -> tuple[int, ...]:
     """The last label that is a sentence (`3번입니다.`) or follows a turn (`그러나 … ③이다`).
 

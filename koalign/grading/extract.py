@@ -16,8 +16,10 @@ from dataclasses import replace
 from itertools import zip_longest
 
 from koalign.grading import patterns
-from koalign.grading.claims import asserted, is_open, listed, weakly_stated
-from koalign.grading.labels import Labels, has_own_text, label_groups, union
+from koalign.grading.claims import asserted, is_open, weakly_stated
+from koalign.grading.closing import concluded
+from koalign.grading.labels import Labels, has_own_text, label_groups, number_of_text, union
+from koalign.grading.lists import ITEM, judged, listed, lists_choices
 from koalign.grading.supposed import is_supposed
 from koalign.grading.visible import comparable_choice, forms, untagged, visible_text
 
@@ -31,6 +33,7 @@ def extract_numbers(
     choices: Sequence[str] = (),
     *,
     wrong_is_asked: bool = False,
+    concluding: bool = False,
 ) -> list[tuple[int, ...]]:
     """The choice numbers of each statement, in order; more than one number: offered together.
 
@@ -38,7 +41,8 @@ def extract_numbers(
     after a key is its number. A number is not checked against the number of choices. Only where no
     answer is stated, or the last one is taken back (`아니요, 3번입니다`), weaker statements count: a
     list with `정답` at one choice, a sentence that is a label, and all that is called right (`③이
-    옳다`); what is called wrong, if `wrong_is_asked` or the text says that it is.
+    옳다`); what is called wrong, if `wrong_is_asked` or the text says that it is. `concluding`: a text
+    that was not cut also states what its last sentence, or a list of all choices, comes to.
     """
     seen = visible_text(text) or ""
     wrong_is_asked = wrong_is_asked or bool(patterns.WRONG_IS_ASKED.search(seen))
@@ -46,7 +50,7 @@ def extract_numbers(
         seen = untagged(seen)
     folded = [comparable_choice(choice) for choice in choices]
     found = [
-        (match.start(), numbers)
+        (match.start(match.lastindex or 0), numbers)
         for match, value in _formatted(seen)
         if (numbers := _whole(value, folded, boxed=match.re is patterns.BOXED))
     ]
@@ -54,7 +58,7 @@ def extract_numbers(
     found += quoted.items()
     all_keys = _keys(seen)
     keys = {
-        key.end() for key in all_keys if not (key["quote"] or _lists_choices(seen, key))
+        key.end() for key in all_keys if not (key["quote"] or lists_choices(seen, key))
     } - quoted.keys()
     reasons = _spans_of_objects(seen)
     labels = [
@@ -96,6 +100,8 @@ def extract_numbers(
         or listed(seen, labels)
         or weakly_stated(seen, labels, wrong_is_asked=wrong_is_asked)
     )
+    if concluding and not weaker:
+        weaker = _at_the_end(seen, labels, folded, wrong_is_asked=wrong_is_asked)
     return [weaker] if weaker else []
 
 
@@ -131,13 +137,6 @@ def without_key(phrase: str) -> str:
 def _keys(text: str) -> list[re.Match[str]]:
     """What announces answers, where the sentence means it."""
     return [key for key in patterns.KEY.finditer(text) if not is_supposed(text, key.start())]
-
-
-def _lists_choices(text: str, key: re.Match[str]) -> bool:
-    """Whether a key is followed by lines for several choices: none of them is the answer."""
-    if key["lead"]:
-        return patterns.LIST.match(text, key.end("lead")) is not None
-    return "\n" in key[0] and patterns.FROM_THE_FIRST.match(text, key.end()) is not None
 
 
 def _has_colon(key: re.Match[str]) -> bool:
@@ -205,33 +204,37 @@ def _quoted_choices(text: str, folded: Sequence[str]) -> dict[int, tuple[int, ..
     for key in _keys(text) if folded else ():
         phrase = _after_key(text, key)
         if key["quote"] or not patterns.NUMBER_ONLY.fullmatch(phrase):
-            number = _number_of_text(phrase, folded)
+            number = number_of_text(phrase, folded)
             if number is not None:
                 found[key.end()] = _label_or_text(forms(phrase)[-1], number, folded)
     return found
-
-
-def _number_of_text(phrase: str, folded: Sequence[str]) -> int | None:
-    """The number of the only choice with this text, whatever its letter case if only one has it.
-
-    Of choices that say the same the first.
-    """
-    longest = max(map(len, folded), default=0)
-    for form in forms(phrase):
-        if len(form) > 2 * longest + 8:  # not worth folding
-            continue
-        form = comparable_choice(form)
-        same = [text for text in folded if text.casefold() == form.casefold()]
-        same = [form] if form in same else same
-        if form and len(set(same)) == 1:
-            return folded.index(same[0]) + 1
-    return None
 
 
 def _label_or_text(phrase: str, number: int, folded: Sequence[str]) -> tuple[int, ...]:
     """The number of the choice with this text; with the choice that it numbers, if it can be a label."""
     is_label = patterns.DIGITS.fullmatch(phrase) and 1 <= int(phrase) <= len(folded)
     return union((number,), (int(phrase),)) if is_label else (number,)
+
+
+def _at_the_end(
+    text: str, groups: Sequence[Labels], folded: Sequence[str], *, wrong_is_asked: bool
+) -> tuple[int, ...]:
+    """What a text without a key comes to, and its first or last line if that is an answer.
+
+    None where these differ.
+    """
+    readings = {concluded(text, groups, folded, wrong_is_asked=wrong_is_asked)}
+    if not patterns.RECONSIDERS.search(text):
+        readings.add(judged(text, folded, wrong_is_asked=wrong_is_asked))
+        first, _, after = text.partition("\n")
+        before, _, last = text.rpartition("\n")
+        if not ITEM.search(after):
+            readings.add(_whole(first, folded, boxed=True))
+        if not (patterns.DIGITS.fullmatch(last) or ITEM.search(before)):
+            last = last if "#### " in before else last.removeprefix("#### ")
+            readings.add(_whole(last, folded, boxed=True))
+    readings.discard(())
+    return readings.pop() if len(readings) == 1 else ()
 
 
 def _whole(phrase: str, folded: Sequence[str], *, boxed: bool = False) -> tuple[int, ...]:
@@ -242,7 +245,7 @@ def _whole(phrase: str, folded: Sequence[str], *, boxed: bool = False) -> tuple[
     phrase = without_key(phrase.strip())
     number = None
     if boxed or not patterns.NUMBER_ONLY.fullmatch(phrase):
-        number = _number_of_text(phrase, folded)
+        number = number_of_text(phrase, folded)
     if number:
         return _label_or_text(phrase, number, folded) if boxed else (number,)
     start = before.end() if (before := patterns.BEFORE_LABEL.match(phrase)) else 0
@@ -250,9 +253,11 @@ def _whole(phrase: str, folded: Sequence[str], *, boxed: bool = False) -> tuple[
     if group is None or group.start != start:
         return ()
     rest = phrase[group.end :]
+    if ITEM.search(rest):
+        return ()
     if patterns.NOTHING_MORE.fullmatch(rest):
         return group.numbers
-    number = _number_of_text(rest.lstrip(" .:)-\n"), folded)
+    number = number_of_text(rest.lstrip(" .:)-\n"), folded)
     return group.numbers if group.numbers == (number,) else ()
 
 
@@ -293,12 +298,12 @@ def _after_text(
                 continue
             if reason := patterns.REASON.fullmatch(between):
                 if patterns.BARE_END.match(text, group.end):
-                    number = _number_of_text(reason["what"], folded)
+                    number = number_of_text(reason["what"], folded)
                     found.append((group.start, union((number,) if number else (), group.numbers)))
                     break
             else:
                 quote = patterns.REPLACED.sub("", between[: _joined(between)])
-                if group.numbers == (_number_of_text(quote, folded),):
+                if group.numbers == (number_of_text(quote, folded),):
                     found.append((group.start, group.numbers))
                     break
     return found

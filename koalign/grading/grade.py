@@ -98,7 +98,7 @@ def grade(problem: Problem, text: str, finish_reason: FinishReason = "stop") -> 
     if seen is None:
         offered: list[str] = []
     elif problem.kind == "choice":
-        offered = _offered_numbers(problem, text)
+        offered = _offered_numbers(problem, text, ended=finish_reason == "stop")
     elif not seen and "" in golds and finish_reason == "stop":
         offered = [""]
     else:
@@ -168,9 +168,11 @@ def quotes_its_choice(problem: Problem, text: str) -> bool:
     return comparable(quoted) == comparable(problem.choices[int(offered[0]) - 1])
 
 
-def _offered_numbers(problem: Problem, text: str) -> list[str]:
+def _offered_numbers(problem: Problem, text: str, *, ended: bool = True) -> list[str]:
     wrong_is_asked = bool(_WRONG_IS_ASKED.search(problem.question))
-    statements = extract_numbers(text, problem.choices, wrong_is_asked=wrong_is_asked)
+    statements = extract_numbers(
+        text, problem.choices, wrong_is_asked=wrong_is_asked, concluding=ended
+    )
     numbers = sorted(set(statements[-1])) if statements else []
     if len(numbers) == 1 and not 1 <= numbers[0] <= len(problem.choices):
         # `정답: 30`: no choice has a number of two digits, and one may say just that.

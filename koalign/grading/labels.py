@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from koalign.grading import patterns
-from koalign.grading.visible import comparable_choice, unspaced
+from koalign.grading.visible import canonical, comparable_choice, forms
 from koalign.text.korean import CHOICE_MARKS
 
 
@@ -91,14 +92,46 @@ def _place(ordinal: str, folded: Sequence[str]) -> int:
     return patterns.ORDINALS[word] if word in patterns.ORDINALS else int(word)
 
 
+def texts(folded: Sequence[str]) -> dict[str, int]:
+    """Canonical text -> the number of the choice; also without a last word that all choices have.
+
+    None for what several choices may be, or what may be the number or the letter of a choice.
+    """
+    return _texts(tuple(folded))
+
+
+@lru_cache(maxsize=256)
+def _texts(folded: tuple[str, ...]) -> dict[str, int]:
+    parts = [text.rpartition(" ") for text in folded]
+    heads = [head for head, _, _ in parts]
+    if not all(head[-1:].isalnum() for head in heads) or len({word for _, _, word in parts}) > 1:
+        heads = []
+    found: dict[str, int] = {}
+    for written in (heads, folded):
+        forms = [canonical(text) for text in written]
+        found |= {form: forms.index(form) + 1 for form in forms if form}
+        distinct = {(form, text) for form, text in zip(forms, written, strict=True)}
+        for form in forms:
+            if sum(other == form for other, _ in distinct) > 1:
+                found.pop(form, None)
+    return {
+        form: number
+        for form, number in found.items()
+        if not (patterns.DIGITS.fullmatch(form) and int(form) <= len(folded))
+        and not re.fullmatch("[A-Ja-j]", form)
+    }
+
+
 def has_own_text(text: str, end: int, number: int, folded: Sequence[str]) -> bool:
     """Whether the text of the choice with this number follows: `정답: 3 서울`, `2. 1597년`."""
     if not 1 <= number <= len(folded) or not folded[number - 1]:
         return False
-    own = unspaced(folded[number - 1])
-    rest = text[end : end + 2 * len(folded[number - 1]) + 16].lstrip(" .…:-=>→/|('\"$")
-    rest = unspaced(comparable_choice(rest))
-    others = {unspaced(text) for text in folded if text} - {own}
+    own = canonical(folded[number - 1])
+    before = patterns.BEFORE_OWN_TEXT.match(text, end)
+    start = before.end() if before else end
+    rest = text[start : start + 2 * len(folded[number - 1]) + 16].lstrip(" .…:-=>→/|('\"$")
+    rest = canonical(comparable_choice(rest))
+    others = {canonical(text) for text in folded if text} - {own}
     of_others = any(rest.startswith(text) for text in others)
     return rest.startswith(own) or (rest.casefold().startswith(own.casefold()) and not of_others)
 
@@ -112,3 +145,22 @@ def after_own_text(text: str, group: Labels, folded: Sequence[str]) -> int:
         return group.end
     closing = patterns.CLOSING.match(text, before.end() + len(own))
     return closing.end() if closing else group.end
+
+
+def number_of_text(phrase: str, folded: Sequence[str]) -> int | None:
+    """The number of the only choice with this text, whatever its letter case if only one has it.
+
+    Of choices that say the same the first.
+    """
+    longest = max(map(len, folded), default=0)
+    for form in forms(phrase):
+        if len(form) > 2 * longest + 8:  # not worth folding
+            continue
+        form = comparable_choice(form)
+        same = [text for text in folded if text.casefold() == form.casefold()]
+        same = [form] if form in same else same
+        if form and len(set(same)) == 1:
+            return folded.index(same[0]) + 1
+        if number := texts(folded).get(canonical(form)):
+            return number
+    return None

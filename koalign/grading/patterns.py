@@ -27,12 +27,14 @@ KEY = re.compile(
             (?:최종\ ?)?(?:해답|답(?:안|변)(?!\ ?[0-9]{{1,2}}\ ?:)|답))
            (?:\ ?번호|\ 선택지)?)
          {CLOSE}
-         (?:(?P<sep>(?:(?:은|는|이|을)?\ ?(?:[:→⇒▶☞»|–—]|={{1,2}}>?|>{{2,3}})|은|는)(?P<lead>{LEAD})?)
+         (?:(?P<sep>(?:(?:은|는|이|을)?\ ?(?:[:→⇒▶▷☞»|–—]|={{1,2}}>?|-{{1,2}}>|>{{2,3}})|은|는)
+           (?P<lead>{LEAD})?)
            |이|을|\ ?-)?
          (?(sep)(?:,|\?|\ ?\.{{2,3}}|\ ?…)?\s?|(?(opens)\s?|\ ?))
          (?:(?:바로|확실히|당연히|역시|분명히|물론|명백히|단연|의심할\ 여지\ 없이)\ )?{CHOICE_WORD}{OPEN}
-       |(?<![A-Za-z])(?i:answer|(?:correct|right)\ (?:option|choice)){CLOSE}
-         (?P<is>\ ?[:=]|\ -|\ (?:is|(?:should|must|has\ to)\ be)\b:?)\s?(?i:the\ )?{CHOICE_WORD}{OPEN}""",
+       |(?<![A-Za-z])(?i:answer|ans\.?|(?:correct|right)\ (?:option|choice)){CLOSE}
+         (?P<is>\ ?[:=→]|'s|\ -|\ (?:is|(?:should|must|has\ to)\ be)\b:?)\s?(?i:the\ )?
+         {CHOICE_WORD}{OPEN}""",
     re.VERBOSE,
 )
 """After what a label or a text is the answer. `고른 답:` of the default template quotes a text.
@@ -42,7 +44,7 @@ A key that neither opens its line nor has a colon says something of what stands 
 """
 
 NEXT_PROBLEM = re.compile(
-    r"\n(?:#{1,4} ?|\[|\()?(?:다음 |다른 )?(?:문제|질문|문항|Question|Problem)"
+    r"\n(?:#{1,4} ?|\[|\()?(?:다음 |다른 )?(?:문제|질문|문항|Question|Problem|Q)"
     r"(?: ?[0-9]{1,3})?(?:[\]):.]{1,2}[ \n]?|\n)"
 )
 """Where a model goes on with a problem of its own."""
@@ -57,17 +59,29 @@ FORMATS = (
         re.VERBOSE,
     ),
     BOXED,
-    re.compile(r"<(?i:answer|답변|정답|답)>\s?([^<]{0,500}?)\s?</(?i:answer|답변|정답|답)>"),
+    re.compile(
+        r"<(?i:(?:final_)?answer|답변|정답|답)>\s?([^<]{0,500}?)\s?</(?i:(?:final_)?answer|답변|정답|답)>"
+    ),
     re.compile(r"(?:\A|(?<=\n))[Qq][.:] [^\n]{1,300}\n[Aa][.:] ?([^\n]{1,200})(?=\n|\Z)"),
 )
 """JSON, LaTeX, tags and the `A.` after a `Q.` that hold an answer and nothing else."""
 
-ORDINALS = {"첫": 1, "두": 2, "둘": 2, "세": 3, "셋": 3, "네": 4, "넷": 4, "다섯": 5}
+ORDINALS = {"일": 1, "이": 2, "삼": 3, "사": 4, "오": 5} | {
+    "첫": 1,
+    "두": 2,
+    "둘": 2,
+    "세": 3,
+    "셋": 3,
+    "네": 4,
+    "넷": 4,
+    "다섯": 5,
+}
 LAST = "마지막"
 PICKED = r"(?:입니다|이다|이에요|예요)|[이가]\ (?:정답|답|맞|옳)|(?:을|를)\ (?:선택|택|고[르른릅])"
 LABEL = re.compile(
     rf"""(?:(?P<mark>[{"".join(CHOICE_MARKS)}])
-          |(?<![가-힣0-9])(?P<ordinal>(?:(?:{"|".join(ORDINALS)}|[1-9])\ ?번|[첫둘셋넷]|다섯)째|{LAST})
+          |(?<![가-힣0-9])(?<!에서\ )
+           (?P<ordinal>(?:(?:{"|".join(ORDINALS)}|[1-9])\ ?번|[첫둘셋넷]|다섯)째|[일이삼사오]\ ?번|{LAST})
            (?:(?P<noun>\ (?:선택지|선지|보기|문항|항목|옵션))|(?={PICKED}))
           |(?<![A-Za-z0-9./~^=+_·-])(?<![0-9]:)(?P<digits>[0-9]{{1,2}})(?![0-9])
           |(?<![A-Za-z0-9])(?P<letter>[A-J])(?![A-Za-z0-9])
@@ -115,7 +129,7 @@ THINKS = (
     r"|보는 (?:것이|게) (?:타당|적절|맞|옳|합리적)[가-힣]{1,4}"
     rf"|(?:봐|보아)야 (?:한다|합니다|할 것(?:이|입니)다)){END}"
 )
-SAID = rf" ?(?:번)?(?:이?라고?|으?로|인 것으로) {THINKS}"
+SAID = rf" ?(?:번)?(?:이?라고?|으?로|인 (?:것으|걸)로) {THINKS}"
 CONCLUDES = (
     r"이?라는 (?:결론|판단)(?:에|을|이) [^.!?\n]{0,20}(?:도달|이르|내[리린립렸]|나[온옵왔]|얻)"
     r"(?![^.!?\n]{0,10}(?:않|못|없))"
@@ -152,20 +166,21 @@ SUBJECT = re.compile(
 
 HENCE = "(?:따라서|그러므로|그래서|그러니까?|결국|즉|요컨대|∴)"
 CLAUSE_START = re.compile(
-    rf"(?:^|[\n.,:;!?] ?|(?:{HENCE}|답은|저는|나는|제 생각에는),? )(?:the |The )?{CHOICE_WORD}{OPEN}\Z"
+    rf"(?:^|[\n.,:;!?] ?|(?:{HENCE}|답은|저는|나는|제 생각에는|I think|I believe),? )(?:the |The )?"
+    rf"{CHOICE_WORD}{OPEN}\Z"
 )
 """Where a bare digit or letter is a label and not the end of `비타민 C` or `x = 3`."""
 
 COPULAS = "이?(?:입니다|다|에요|예요|야|네요|요|죠|지요|랍니다|었다|었습니다)|임"
-NOUN = "(?: ?(?:선택지|선지|보기))?"
+NOUN = "(?: ?(?:선택지|선지|보기|항목|옵션))?"
 CONCLUSION = re.compile(
-    rf"""(?<![가-힣])
+    rf"""(?<![가-힣])(?<!의\ )
           (?:(?:최종\ ?)?결론(?:적으로)?
             |(?:최종\ ?선택지|(?:최종\ ?|[내제]\ |[저나]의\ )?선택(?:한\ 답)?)(?=\ ?[:=은→\n]))
           {CLOSE}(?:\ ?[:=→]|은|,)?\s?{CHOICE_WORD}{OPEN}
        |(?<![가-힣]){HENCE},?\ ?{CHOICE_WORD}{OPEN}
        |(?<![A-Za-z])(?:(?i:therefore|thus|hence),?|I\ (?:would\ )?(?:choose|pick|select)
-          |(?i:final\ (?:choice|decision)\ ?:))\ {CHOICE_WORD}{OPEN}""",
+          |(?i:(?:final|correct|selected|my)\ (?:choice|option|decision)\ ?:))\ {CHOICE_WORD}{OPEN}""",
     re.VERBOSE,
 )
 """After what a label is the answer if the sentence ends with it; a text is none."""
@@ -229,6 +244,10 @@ TAKES_BACK = re.compile(
 )
 """A sentence that takes back, or looks again at, what was stated before it."""
 
+RECONSIDERS = re.compile(
+    r"틀렸|다시|모르|모릅|확실하|잘못|[정수]정[:합]|죄송|아니[요다,.]|\?|(?i:wait|actually|sorry)\b"
+)
+"""Beside an answer that only its place makes one: the writer doubts it."""
 GIVES_UP = re.compile(
     r"(?:어느|어떤|누구)[^.!?\n]{1,30}(?:맞|옳|정답|답|타당)[^.!?\n]{0,6}지(?:는|를|도)? "
     r"(?:알 수 없|모르|모릅|불분명|확실하지 않)"
@@ -245,32 +264,16 @@ JOINS_LABEL = re.compile(
     rf"{OPEN}{CHOICE_WORD}{OPEN}\Z"
 )
 """Between a key and a label: a reason (`답은 ㄴ, ㄷ이므로 ④`); what joins a choice's text to its label."""
-BEFORE_OWN_TEXT, CLOSING = re.compile(rf"(?:인| ?[:.=-])? ?{OPEN}"), re.compile(CLOSE)
-BULLET = re.compile(rf"[-*•· ]{{0,3}}{OPEN}")
-ITEM_END = re.compile(r"(?<=\n)|(?<= / )")
-LIST = re.compile(
-    rf"\n[^\n]{{0,200}}\n[-*• ]{{0,3}}{OPEN}(?:[{''.join(CHOICE_MARKS)}]|[1-9A-J](?:[).:]|번))"
-)
-"""After a key: several lines that begin with a label."""
-_LINE = rf"(?:번|[).:])?[^\n]{{0,200}}\n[-*• ]{{0,3}}{OPEN}"
-FROM_THE_FIRST = re.compile(
-    rf"(?:①{_LINE}②{_LINE}③|1(?![0-9]){_LINE}2(?![0-9]){_LINE}3(?![0-9])|A\b{_LINE}B\b{_LINE}C\b)"
-)
-"""After the line of a key: a line for each of the first three choices."""
-LISTED_RIGHT = re.compile(
-    r"(?:[-–—:→=]|[(\[]) ?정답(?:입니다|이다|임)?[)\]]?[.!]?[ /\n]{0,3}\Z|✅\ufe0f?[ /\n]{0,3}\Z"
-)
-"""At the end of a choice's line: it is the answer."""
-
+BEFORE_OWN_TEXT, CLOSING = re.compile(rf"{NOUN}(?:인| ?[:.=-])? ?{OPEN}"), re.compile(CLOSE)
 SORT = r"(?:것|설명|선택지|선지|보기|번호|답|문장|진술|내용|이해|추론|반응|해석)(?:은|는| ?:)"
 RIGHT_KEY = re.compile(
-    r"(?:옳은|적절한|적합한|알맞은|맞는|올바른|타당한|(?:해당|부합|일치)하는"
+    r"(?:옳은|(?<!부)적절한|(?<!부)적합한|알맞은|맞는|올바른|타당한|(?:해당|부합|일치)하는"
     r"|이를 모두 (?:포함|만족|충족)하는"
-    r"|가장 (?!잘못|[^ ]{0,3}거리)(?:[가-힣]{1,8} ){0,2}[가-힣]{0,6}(?<![않없])[한낸은는])"
+    r"|가장 (?!잘못|부적|논란|[^ ]{0,3}거리)(?:[가-힣]{1,8} ){0,2}[가-힣]{0,6}(?<![않없])[한낸은는])"
     rf" {SORT} ?{CHOICE_WORD}{OPEN}"
 )
 WRONG_KEY = re.compile(
-    rf"(?:않은|않는|틀린|아닌|잘못된|없는|먼|어긋나는|배치되는) {SORT} ?{CHOICE_WORD}{OPEN}"
+    rf"(?:않은|않는|틀린|아닌|잘못된|부적절한|없는|먼|어긋나는|배치되는) {SORT} ?{CHOICE_WORD}{OPEN}"
 )
 WRONG_IS_ASKED = re.compile(
     r"(?:않은|않는|틀린|아닌|잘못된|없는|거리가 먼) (?:것|설명|문장|진술|내용|보기|선택지|선지)만?을 "
@@ -283,7 +286,7 @@ WRONG_IS_ASKED = re.compile(
 DOUBT = "(?:지|는지|은지|는 것|은 것처|을 수|을지|을까|다고|다는|다면|아 보|으면)"
 RIGHT = re.compile(
     rf"(?:이|가) ?(?:가장 |더 )?(?:(?:옳|맞)(?!{DOUBT})|적[절합]하?(?![하지치])|알맞(?!지)|올바르(?!지))"
-    r"| is correct\b"
+    r"| is correct(?=[.,!\n]|\Z| because| since)"
 )
 CALLED_WRONG = re.compile(
     r"(?:이|가) ?(?:가장 )?(?:(?:옳|맞|적절하|알맞|올바르)지 않(?!은 것[은이] 아니)|적절치 않"

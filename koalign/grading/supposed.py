@@ -35,6 +35,8 @@ _OF_OTHERS = re.compile(
     r"|(?:\A|\n)(?![^\n:]{0,20}(?:답|결론|선택|해설|풀이|이유|[Aa]nswer))"
     r"[^\n:\"]{1,20}: ?\"[^\"\n]{0,60}\Z"
     r"|(?:처음|애초|당초)(?:에는|엔|에)? (?:저는 |나는 )?\Z"
+    r"|(?i:some|others|people|many|students?)\b[^.!?\n]{0,20} (?:say|think|believe|claim)s? "
+    r"(?:that )?(?:the )?\Z"
     r"|(?:n't|not) (?:think|believe|say) (?:that )?(?:the )?(?:correct )?\Z"
 )
 """Of another problem, what others or a speaker (`갑: "…"`) say, thought at first, or not thought."""

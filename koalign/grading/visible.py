@@ -13,7 +13,7 @@ _THOUGHT_START = re.compile(r"<(?:think|thinking|thought|추론)\s?>", re.IGNORE
 
 _ONE_WAY_OF_WRITING = str.maketrans(
     {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
-    | dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad`"))
+    | dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad\ufe0f\u20e3`"))
     | dict.fromkeys(map(ord, "\u2018\u2019"), "'")
     | dict.fromkeys(map(ord, "\u201c\u201d"), '"')
 )
@@ -23,6 +23,13 @@ _EMPHASIS = re.compile(
 _TAGS = re.compile(
     r"<(b|strong|i|em|u|mark|span|p|h[1-6])>([^<>\n]{1,300})</\1>|(?<=[^\s:])<br ?/?>(?=\n|\Z)"
 )
+_FRACTION = re.compile(
+    r"(?<![0-9^_])\\[dt]?frac ?\{([0-9]{1,6}|[A-Za-z])\}\{([0-9]{1,6}|[A-Za-z])\}"
+)
+_JAMO_AND = re.compile("(?<=[ㄱ-ㅎ])(?:,?그리고|[과와·/]|및)(?=[ㄱ-ㅎ])")
+_HANJA = re.compile(r"(?<=[가-힣])\([\u4e00-\u9fff,]{1,30}\)")
+_UNDERLINED = re.compile(r"(?<!\w)__(?=[^\s_])([^_\n]{1,300})(?<=\S)__(?!\w)")
+_STRUCK = re.compile(r"~~[^~\n]{1,200}~~ ?")
 _TEX_TEXT = re.compile(r"\\(?:text|textbf|mathrm|mathbf) ?\{([^{}\n]{0,300})\}")
 
 
@@ -60,9 +67,12 @@ def comparable_choice(text: str) -> str:
     return fold_width(unquoted(_plain(text)))
 
 
-def unspaced(folded: str) -> str:
-    """A folded phrase without blanks and the `$` of formulas."""
-    return "".join(folded.replace("$", "").split())
+def canonical(folded: str) -> str:
+    """A folded phrase in the one form of what may be written in several.
+
+    Without blanks, the `$` of formulas and hanja in parentheses; `ㄱ과 ㄷ` is `ㄱ,ㄷ`.
+    """
+    return _JAMO_AND.sub(",", _HANJA.sub("", "".join(folded.replace("$", "").split())))
 
 
 def unquoted(phrase: str) -> str:
@@ -82,4 +92,5 @@ def _plain(text: str) -> str:
     text = clean(text).translate(_ONE_WAY_OF_WRITING)
     lines = [" ".join(line.split()) for line in text.split("\n")]
     text = "\n".join(line for line in lines if line)
+    text = _UNDERLINED.sub(r"\1", _STRUCK.sub("", _FRACTION.sub(r"\1/\2", text)))
     return _TEX_TEXT.sub(r"\1", _EMPHASIS.sub(r"\2", text))

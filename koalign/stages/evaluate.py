@@ -130,6 +130,6 @@ STAGE = Stage(
         "engine.script",
     ),
     keeps=PAID,
-    version=15,
+    version=16,
     draws=True,
 )

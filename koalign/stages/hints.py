@@ -141,6 +141,6 @@ STAGE = Stage(
     sections=("model", "prompt", "engine", "hints", "seed"),
     inputs=(*PREPARED, "candidates/hints.jsonl", "dpo/adapter", "engine.script"),
     looks_at=HELD_OUT,
-    version=10,
+    version=11,
     draws=True,
 )

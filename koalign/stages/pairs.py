@@ -245,6 +245,6 @@ STAGE = Stage(
     looks_at=HELD_OUT,
     continues=False,
     keeps=PAID,
-    version=10,
+    version=11,
 )
 WITH_JUDGE = replace(STAGE, sections=(*STAGE.sections, "judge"), inputs=(*STAGE.inputs, *LONG))

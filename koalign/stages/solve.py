@@ -238,6 +238,6 @@ STAGE = Stage(
         "answer/adapter",
         "engine.script",
     ),
-    version=11,
+    version=12,
     draws=True,
 )

@@ -72,6 +72,11 @@ def test_the_reason_of_a_missing_answer_is_said():
     assert grade(FOUR, "정답: 1").why == "mismatch"
 
 
+def test_a_text_that_was_cut_is_not_read_by_its_end():
+    assert grade(FIVE, "나라의 수도는 서울이다.").answer == "3"
+    assert grade(FIVE, "나라의 수도는 서울이다.", "length").why == "truncated"
+
+
 STYLES = (
     "정답: {n}", "정답은 {n}번입니다.", "정답은 **{circled}**", "{circled}", "{n}번", "{circled}이 정답이다",
     "최종 정답: {letter}", "{letter}가 정답입니다", "The answer is ({letter})", '{{"정답": "{n}"}}',
@@ -145,7 +150,7 @@ def test_shuffling_the_choices_keeps_the_verdict(order, answered):
     assert quotes_its_choice(moved, moved_text)
 
 
-HOSTILE = ["정답:", "정답은 ", "①,", "1 ", "A와 B또는 ", "*가 ", '"정답":"', "<answer>", "\\boxed{{a", " ", "\n", "(", "정답(((((", "아니라 ①", "고른 답: ", "3. ", "<think", "따라서 ①", "정답은 ①이라고 생각", "정답은 다음과 같습니다:\n1. ", "아니요. ", "지만 ③이다", "1. 가 - 정답 / ", "정답은 ㄴ이므로 ", "결론: 3번이라고 ", "정답은 가(", '{"답": 3} 정정: ', '"답": 3 ', "3번인 것 같지만 ", "가장 가나 다라 ", "조건이 바뀌면 ①이 정답", "정답:\n1\n2\n", "그러나 ", "2번이다. (거짓"]  # fmt: skip
+HOSTILE = ["정답:", "정답은 ", "①,", "1 ", "A와 B또는 ", "*가 ", '"정답":"', "<answer>", "\\boxed{{a", " ", "\n", "(", "정답(((((", "아니라 ①", "고른 답: ", "3. ", "<think", "따라서 ①", "정답은 ①이라고 생각", "정답은 다음과 같습니다:\n1. ", "아니요. ", "지만 ③이다", "1. 가 - 정답 / ", "정답은 ㄴ이므로 ", "결론: 3번이라고 ", "정답은 가(", '{"답": 3} 정정: ', '"답": 3 ', "3번인 것 같지만 ", "가장 가나 다라 ", "조건이 바뀌면 ①이 정답", "정답:\n1\n2\n", "그러나 ", "2번이다. (거짓", "따라서 나는 가입니다. ", "가 나 ", "- [ ] 가\n", "① ×, ", "Q. 가\nA. ①\n", "그는 ②", "나를 고른다. ", "갑: \"①이 답", "ㄱ과 "]  # fmt: skip
 
 
 @pytest.mark.slow
