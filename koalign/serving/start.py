@@ -23,6 +23,9 @@ from koalign.text.visible import say
 
 DRAIN = 300
 """Seconds in which requests under way may end after a signal."""
+KEEP_ALIVE = 75
+"""Seconds that a connection may be idle: longer than clients keep one (5 s in httpx, and in OpenAI's). With
+uvicorn's 5 s a request now and then met a connection that was being closed."""
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -96,7 +99,7 @@ async def run_app(app: Any, bound: socket.socket, ready: Callable[[], None]) -> 
     """Run an ASGI app on a bound socket until a signal; `ready` is called once it listens."""
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, server_header=False, lifespan="off",
-        timeout_graceful_shutdown=DRAIN, ws="none",
+        timeout_graceful_shutdown=DRAIN, timeout_keep_alive=KEEP_ALIVE, ws="none",
     )  # fmt: skip
     await _Server(config, ready).serve(sockets=[bound])
 

@@ -1,6 +1,7 @@
 """A server under load: closed sockets free their place, the queue has an end, a signal drains it."""
 
 import asyncio
+import http.client
 import os
 import signal
 import socket
@@ -8,7 +9,10 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import openai
@@ -51,20 +55,23 @@ def test_a_full_queue_is_a_429_that_says_when_to_come_back(ran):
         assert server.post(CHAT, chat_body(message_of(2))).status_code == 200
 
 
+@contextmanager
+def server_process() -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`koalign serve` in a process of its own, whose engine takes a second for a call; and its address."""
+    path = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "support.serving", "1"], env={**os.environ, "PYTHONPATH": path},
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        yield process, process.stdout.readline().split()[-1]
+    finally:
+        process.kill()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_takes_no_new_request_and_ends_those_under_way(ran, number):
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path]),
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "support.serving", "1"],
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        url = process.stdout.readline().split()[-1]
+    with server_process() as (process, url):
         replies = []
 
         def ask() -> None:
@@ -82,8 +89,16 @@ def test_a_signal_takes_no_new_request_and_ends_those_under_way(ran, number):
         asking.join()
         assert replies[0].json()["choices"][0]["message"]["content"] == "고른 답: 서울\n정답: 1"
         assert process.wait(30) == 0
-    finally:
-        process.kill()
+
+
+def test_a_connection_that_was_idle_for_as_long_as_clients_keep_it_is_answered(ran):
+    """5 s in httpx and in OpenAI's client; one that the server closes then is an error in the client."""
+    with server_process() as (_, url):
+        connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
+        for pause in (0, 5.5):
+            time.sleep(pause)
+            connection.request("GET", "/health")
+            assert connection.getresponse().read().startswith(b'{"status":"ok"')
 
 
 def test_silence_is_broken_by_comments(ran, monkeypatch):
