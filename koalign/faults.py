@@ -26,6 +26,8 @@ MORE_MEMORY = (
 )
 OS_ERROR = re.compile(r"os error (\d+)")
 """In the errors of safetensors and tokenizers, which are written in Rust."""
+LINKS = re.compile(r"Symlink loop from ")
+"""What pathlib says in a RuntimeError of a link that leads to itself."""
 TORCH_WRITER = re.compile(r"PytorchStreamWriter failed writing|unexpected pos \d+ vs \d+")
 """What torch says where less was written than it gave, without the reason."""
 
@@ -39,6 +41,8 @@ def machine_fault(error: BaseException) -> str | None:
         return MORE_MEMORY
     if number := OS_ERROR.search(text):
         return _of_number(int(number[1]), "", os.strerror(int(number[1])))
+    if LINKS.match(text):
+        return f"{text}; remove that link"
     if TORCH_WRITER.search(text):
         return _of_number(errno.ENOSPC, "", "a checkpoint cannot be written: is the disk full?")
     return None

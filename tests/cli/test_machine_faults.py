@@ -64,3 +64,14 @@ def test_a_disk_that_is_full_in_the_middle_of_a_stage_is_gone_on_from(scripted, 
         said = koalign("dpo-pairs", code=2).stderr
     assert said.splitlines()[-1].startswith(f"koalign: {RUN / 'samples' / name}: No space left")
     koalign("dpo-pairs", code=0)
+
+
+def test_a_link_that_leads_to_itself_is_a_line(ran):
+    card = RUN / "sft" / "adapter" / "koalign.json"
+    card.unlink()
+    card.symlink_to(card.name)
+    for command in (["list"], ["show", "sft"]):
+        said = koalign("adapters", *command, code=2).stderr
+        assert said.startswith("koalign: Symlink loop from ") and said.endswith(
+            "remove that link\n"
+        )
