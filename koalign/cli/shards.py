@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -83,12 +82,11 @@ def drawing(whole: Path, shard: Shard) -> Iterator[Path]:
 
 
 def tell_outdated(stages: Sequence[Stage], config: Config, run_dir: Path) -> None:
-    """Say of the stages before these which were made with other settings or inputs than those of now."""
+    """Say which stages that these are made of have other settings or inputs than those of now."""
     from koalign.run import outdated
-    from koalign.stages.pipeline import stages_of
+    from koalign.stages.pipeline import stages_before
 
-    chain = stages_of("run", config)
-    for stage in takewhile(lambda stage: stage.name != stages[0].name, chain):
+    for stage in stages_before(stages, config):
         if other := outdated(stage, config, run_dir):
             say(
                 f"{run_dir / stage.name} was made with {other}; it is used as it is, and "

@@ -165,6 +165,29 @@ def refuse_outdated_passages(config: Config, run_dir: Path) -> None:
         )
 
 
+def makers(stage: Stage) -> set[str]:
+    """The names of the stages whose files are inputs of a stage."""
+    inputs = (stage.at.get(name, name) for name in stage.inputs if "/" in name)
+    return {name.partition("/")[0] for name in inputs}
+
+
+def stages_before(stages: Sequence[Stage], config: Config) -> tuple[Stage, ...]:
+    """The stages whose files these are made of, directly or through others, in order."""
+    own = {stage.name for stage in stages}
+    needed = set[str]().union(*map(makers, stages)) - own
+    commands = (
+        "prepare", "index", "retrieve", "sft", "dpo-pairs", "dpo", "passages", "reader",
+        "abstractions", "solve",
+    )  # fmt: skip
+    known = {stage.name: stage for command in commands for stage in stages_of(command, config)}
+    before: list[Stage] = []
+    for stage in reversed(known.values()):
+        if stage.name in needed:
+            before.insert(0, stage)
+            needed |= makers(stage) - own
+    return tuple(before)
+
+
 def _maker(name: str) -> str:
     """The name of the stage, without its round, that an input comes from."""
     return name.partition("/")[0].partition(ROUND)[0]

@@ -244,7 +244,7 @@ def _shown(problem: Problem) -> str:
 
 STAGE = Stage(
     name="prepare",
-    command="sft",
+    command="prepare",
     run=run,
     sections=("model", "data", "prompt", "engine"),
     inputs=("data.train", "data.dev", "data.test", "data.hints"),

@@ -164,6 +164,8 @@ def test_a_command_says_which_earlier_stage_was_made_with_other_settings(scripte
     koalign("sft", code=0)
     said = koalign("dpo-pairs", "-s", "sft.epochs=5", code=0).stderr
     assert "sft was made with sft.epochs = " in said and "`koalign sft --force`" in said
+    said = koalign("dpo-pairs", "-s", "data.dev_share=0.5", code=0).stderr
+    assert "prepare was made with data.dev_share = " in said and "`koalign prepare --force`" in said
     assert "was made with" not in koalign("dpo-pairs", code=0).stderr
 
 

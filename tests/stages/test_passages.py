@@ -47,7 +47,7 @@ def test_the_table_says_what_retrieval_does_to_each_subject(corpus):
 
 
 def test_without_a_policy_or_passages_the_command_names_what_makes_them(corpus):
-    assert "run `koalign sft` first" in koalign("passages", code=2).stderr
+    assert "run `koalign prepare` first" in koalign("passages", code=2).stderr
     koalign("sft", code=0)
     koalign("dpo-pairs", code=0)
     koalign("dpo", code=0)

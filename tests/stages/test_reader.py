@@ -39,4 +39,4 @@ def test_without_a_gold_passage_a_run_says_so_and_goes_on_and_the_command_refuse
 
 
 def test_before_the_screens_the_command_names_what_makes_its_inputs(corpus):
-    assert "run `koalign sft` first" in koalign("reader", code=2).stderr
+    assert "run `koalign prepare` first" in koalign("reader", code=2).stderr

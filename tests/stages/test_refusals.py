@@ -12,11 +12,11 @@ from support.problems import problem, write_lines
 @pytest.mark.parametrize(
     ("command", "remedy"),
     [
-        (["dpo-pairs"], "koalign sft"),
-        (["dpo"], "koalign sft"),
-        (["abstractions"], "koalign sft"),
-        (["solve"], "koalign sft"),
-        (["evaluate"], "koalign sft"),
+        (["dpo-pairs"], "koalign prepare"),
+        (["dpo"], "koalign prepare"),
+        (["abstractions"], "koalign prepare"),
+        (["solve"], "koalign prepare"),
+        (["evaluate"], "koalign prepare"),
         (["solve", "train.jsonl", "-o", "o.jsonl"], "koalign sft"),
     ],
 )
@@ -26,6 +26,8 @@ def test_a_missing_stage_is_refused_with_the_command_that_makes_it(scripted, com
 
 
 def test_the_remedy_moves_on_with_the_chain(scripted):
+    koalign("prepare", code=0)
+    assert "run `koalign sft` first" in koalign("dpo-pairs").stderr
     koalign("sft", code=0)
     assert "run `koalign dpo-pairs` first" in koalign("dpo").stderr
     koalign("dpo-pairs", code=0)

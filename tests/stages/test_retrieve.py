@@ -74,6 +74,23 @@ def test_each_problem_has_its_passages_frozen_with_place_source_and_licence(corp
     assert read_json(corpus / RUN / "retrieve/report.json")["splits"]["test"]["with_passages"] == 10
 
 
+@pytest.mark.parametrize(
+    ("setting", "named"),
+    [
+        ("corpus.characters=60", "corpus.characters = 400, and it is now 60"),
+        ("corpus.sources=[{path: 문서, licence: CC0}]", "corpus.sources = "),
+    ],
+)
+def test_an_index_of_other_documents_or_settings_is_told_before_it_is_used(corpus, setting, named):
+    shutil.copytree("docs", "문서")
+    koalign("index", code=0)
+    told = koalign("retrieve", "-s", setting, code=0).stderr
+    assert f"{RUN / 'index'} was made with {named}" in told
+    assert "it is used as it is, and `koalign index --force` makes it again" in told
+    koalign("index", "--force", "-s", setting, code=0)
+    assert "it is used as it is" not in koalign("retrieve", "--force", "-s", setting, code=0).stderr
+
+
 def test_commentary_on_a_test_question_is_dropped_for_all_and_counted(corpus):
     asked = "아주 먼 옛날 바닷가 언덕 위에 성을 처음으로 쌓은 왕은 누구인가?"
     write_lines(corpus / "test.jsonl", [question(100) | {"question": asked}])

@@ -165,7 +165,10 @@ def test_the_folder_says_how_and_whose_data_it_holds(exported):
 
 
 def test_a_run_without_data_says_which_command_makes_it(tmp_path):
-    assert "run `koalign sft` first" in koalign("export", "--trl", "x", cwd=tmp_path, code=2).stderr
+    assert (
+        "run `koalign prepare` first"
+        in koalign("export", "--trl", "x", cwd=tmp_path, code=2).stderr
+    )
 
 
 @pytest.mark.parametrize("template", ["direct", "quote-then-number", "kmmlu"])
