@@ -84,6 +84,18 @@ def test_troubleshooting_quotes_errors_as_the_code_says_them():
     assert [part for part in parts if not any(part in text for text in texts)] == []
 
 
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_the_comparison_page_shows_and_explains_the_table_of_the_quickstart(language):
+    quickstart, comparison = (
+        (ROOT / "docs" / language / page).read_text(encoding="utf-8")
+        for page in ("quickstart.md", "comparison.md")
+    )
+    (table,) = re.findall(r"^```text\n(│.*?)```$", quickstart, re.MULTILINE | re.DOTALL)
+    difference = re.search(r"\+\S+ \(.+?\)", table)
+    assert table in comparison
+    assert difference and f"| `{difference[0]}` |" in comparison
+
+
 def test_every_page_has_a_twin():
     english, korean = ({p.name for p in (ROOT / "docs" / n).glob("*.md")} for n in ("en", "ko"))
     assert english == korean
