@@ -28,6 +28,7 @@ from koalign.records import Base, Drop, KoalignError, Problem
 from koalign.text.visible import say
 
 if TYPE_CHECKING:
+    from koalign.config.sections import Config
     from koalign.evaluation.solving.solutions import Solution
     from koalign.parts import Shard
     from koalign.stages.solve import SolveJob
@@ -40,7 +41,10 @@ def solve(
         str | None, typer.Argument(help="Problems: a file or a source. Without: the test split.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("-o", help="Answers, JSONL. Without a file: in the run folder.")
+        Path | None,
+        typer.Option(
+            "-o", help="Answers, JSONL. Without, for the test split with hints: in the run folder."
+        ),
     ] = None,
     adapters: Annotated[
         str | None,
@@ -121,11 +125,12 @@ def _solve_test_split(
     from koalign.stages.pipeline import stages_of
     from koalign.stages.solve import ROLES
 
-    section = read_config(files, settings).solve
-    names = adapters or section.adapters
-    if names != ROLES or section.passages:
-        given = "solve.passages" if section.passages else f"--adapters {names}"
-        raise KoalignError(f"{given} on the test split: name the answers with -o")
+    config = _with_adapters(read_config(files, settings), adapters)
+    section = config.solve
+    if section.adapters != ROLES or section.passages:
+        _test_split(config, run_dir)
+        given = "solve.passages" if section.passages else f"--adapters {section.adapters}"
+        raise KoalignError(f"{given} on the test split: name the answers with -o answers.jsonl")
     if report:
         raise KoalignError(
             "--report is for a file, or with -o; of the test split `koalign evaluate` makes it"
@@ -160,7 +165,6 @@ def _solve_file(
 ) -> None:
     from koalign.adapters.cards import check_adapter
     from koalign.adapters.names import find_adapters
-    from koalign.answering.passages import part_query, refuse_hints_and_passages
     from koalign.cli.passages import find_passages
     from koalign.config.files import parse_source
     from koalign.config.sections import resolve_path
@@ -181,22 +185,18 @@ def _solve_file(
     )
     from koalign.stages.solve import solve as solve_problems
 
-    config = read_config(files, settings)
-    section = config.solve.model_copy(update={"adapters": adapters or config.solve.adapters})
-    config = config.model_copy(update={"solve": section})
+    config = _with_adapters(read_config(files, settings), adapters)
     if not (run_dir / "prepare").exists():
         raise KoalignError(f"{run_dir}: no run here; run `koalign sft` first (or `koalign run`)")
     base = read_record(output_of(run_dir, "prepare/base.json", "solve"), Base)
-    source = parse_source(problems or str(output_of(run_dir, "prepare/test.jsonl", "solve")))
+    source = parse_source(problems or _test_split(config, run_dir))
     refuse_own_input(out, [source.path, *sources_of(config)])
     rows = read_rows(resolve_path(source.path), **source.options)
-    steps = find_adapters(section.adapters, run_dir, config.dpo.rounds)
-    query, steps = part_query(section.adapters, steps, section)
-    refuse_hints_and_passages(section, steps)
+    query, steps = _find_steps(config, run_dir)
     if query and shard:
         raise KoalignError("--shard: one process writes the queries of --adapters; leave one out")
     if report:
-        _refuse_report(rows, steps, section.passages)
+        _refuse_report(rows, steps, config.solve.passages)
     policy = find_adapters("dpo", run_dir, config.dpo.rounds)[0] if report else None
     now, _ = describe_base(config.engine, config.model)
     if now.weight_hash != base.weight_hash:
@@ -237,6 +237,41 @@ def _solve_file(
     say(f"{out}: {summary(solutions, time.monotonic() - started)}")
     _warn_of_cut_hints(solutions)
     _exit_for_rows_not_asked(solutions)
+
+
+def _with_adapters(config: Config, adapters: str | None) -> Config:
+    """The config with the steps that `--adapters` names, if it was given."""
+    section = config.solve.model_copy(update={"adapters": adapters or config.solve.adapters})
+    return config.model_copy(update={"solve": section})
+
+
+def _find_steps(config: Config, run_dir: Path) -> tuple[Path | None, list[Path | None]]:
+    """The query adapter, if one is the first of `solve.adapters`, and the steps behind it.
+
+    Raises KoalignError for steps that are not there or do not go together.
+    """
+    from koalign.adapters.names import find_adapters, steps_of
+    from koalign.answering.passages import part_query, refuse_hints_and_passages
+    from koalign.stages.solve import ROLES
+
+    section = config.solve
+    if section.adapters == ROLES:  # to train them would not help
+        refuse_hints_and_passages(section, steps_of(ROLES))
+    steps = find_adapters(section.adapters, run_dir, config.dpo.rounds)
+    query, steps = part_query(section.adapters, steps, section)
+    refuse_hints_and_passages(section, steps)
+    return query, steps
+
+
+def _test_split(config: Config, run_dir: Path) -> str:
+    """The file of a run's test problems; raises KoalignError for missing adapters, then for no problem."""
+    from koalign.manifests import output_of
+
+    _find_steps(config, run_dir)
+    path = output_of(run_dir, "prepare/test.jsonl", "solve")
+    if not path.stat().st_size:
+        raise KoalignError(f"{path}: no test problems; set data.test, or name a FILE of problems")
+    return str(path)
 
 
 def _warn_of_cut_hints(solutions: Sequence[Solution]) -> None:

@@ -54,7 +54,7 @@ SHOTS, SHOWN = "prepare/shots.jsonl", "retrieve/passages.jsonl"
 def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     problems = read_jsonl(inputs["prepare/test.jsonl"], Problem)
     if not problems:
-        raise KoalignError("solve without a file solves the test split; set data.test, or give one")
+        raise KoalignError("solve: no test problems; set data.test, or name a FILE of problems")
     refuse_other_solving(config.solve)
     base = read_record(inputs["prepare/base.json"], Base)
     steps = [inputs["abstraction/adapter"], inputs["answer/adapter"]]

@@ -204,6 +204,17 @@ def test_what_cannot_be_shown_is_refused_in_one_line(run, change, says):
     assert len(done.stderr.splitlines()) == 1 and not Path("o.jsonl").exists()
 
 
-def test_the_test_split_of_a_run_is_solved_with_hints(run):
-    done = koalign("solve", "-s", "solve.passages=1", code=2)
-    assert "solve.passages on the test split: name the answers with -o" in done.stderr
+def test_what_is_missing_is_told_in_order_adapters_then_test_problems_then_the_file_of_answers(run):
+    asked = ("solve", "-s", "solve.passages=1")
+    assert "name one step, such as --adapters dpo" in koalign(*asked, code=2).stderr
+    without = koalign(*asked, "--adapters", "query,reader", code=2).stderr
+    assert f"adapter 'query' is not in {RUN}; run `koalign query` first" in without
+    told = "solve.passages on the test split: name the answers with -o answers.jsonl"
+    assert told in koalign(*asked, "--adapters", "dpo", code=2).stderr
+    koalign("prepare", "-s", "data.test=null", "--force", code=0)
+    for out in ((), ("-o", "o.jsonl")):
+        empty = koalign(*asked, "--adapters", "dpo", *out, code=2).stderr
+        assert "test.jsonl: no test problems; set data.test, or name a FILE" in empty
+        other = koalign(*asked, "--adapters", "query,reader", *out, code=2).stderr
+        assert "run `koalign query` first" in other
+    assert not Path("o.jsonl").exists()
