@@ -11,7 +11,7 @@ which also counts the tokens of every row and writes everything down.
 
 So many rows on so many passages, a tenth of the passages evaluated: `koalign prepare` alone.
 
-    .venv/bin/python benchmarks/prepare.py --linear --sizes 100000 200000 [--memory 2048]
+    .venv/bin/python benchmarks/prepare.py --linear --sizes 100000 200000 2000000 [--memory 2048]
 
 `koalign prepare` alone: CPU seconds, peak memory, temporary files, its folder (docs/en/scale.md).
 
