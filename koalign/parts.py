@@ -57,7 +57,7 @@ class PartDrawn(Exception):
     @classmethod
     def of_all(cls, several: Sequence[PartDrawn]) -> PartDrawn:
         """The same of all their files."""
-        files = [file for drawn in several for file in drawn.files]
+        files = list(dict.fromkeys(file for drawn in several for file in drawn.files))
         return cls(files, [shard for drawn in several for shard in drawn.lacking])
 
 

@@ -31,6 +31,7 @@ from koalign.renderer import open_renderer
 from koalign.tracking.events import EventLog
 
 HUB = "hf://"
+REMOVED = "take another --run-dir, or remove that folder"
 PROMPTED = ("prepare/shots.jsonl", "prepare/base.json")
 """Inputs of a stage that prompts the model."""
 PREPARED = ("prepare/train.jsonl", *PROMPTED)
@@ -141,13 +142,16 @@ def execute_part(
 ) -> tuple[Manifest, bool]:
     """Draw the shard's part of a stage; where all parts are whole, the stage itself, as `execute` does.
 
-    Raises PartDrawn where other parts are not whole, and KoalignError for a part that was begun with other
-    settings, inputs or another number of parts.
+    Raises PartDrawn where other parts are not whole, and KoalignError for a stage or a part that was begun
+    with other settings, inputs or another number of parts.
     """
     inputs = find_inputs(stage, stage.inputs, config, run_dir)
     looked_at = find_inputs(stage, stage.looks_at, config, run_dir)
     plan = plan_of(stage, config, hashes_of(inputs))
     whole = run_dir / stage.name
+    other = other_plan(whole, plan, inputs) if (whole / PLAN).exists() else None
+    if other and (stage.continues or (whole / MANIFEST).exists()) and not is_blank(stage, whole):
+        raise KoalignError(f"{whole} was made with {other}; {REMOVED}")  # others may be drawing
     if read_manifest(whole) is None and stage.draws:
         part = shard.folder(whole)
         with locked(part):
@@ -173,9 +177,7 @@ def _refuse_other_parts(
     refuse_other_total(whole, shard)
     for part in parts_of(whole).values():
         if other := other_plan(part, plan, inputs):
-            raise KoalignError(
-                f"{part} was made with {other}; take another --run-dir, or remove that folder"
-            )
+            raise KoalignError(f"{part} was made with {other}; {REMOVED}")
 
 
 def outdated(stage: Stage, config: Config, run_dir: Path) -> str | None:

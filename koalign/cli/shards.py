@@ -62,7 +62,8 @@ def draw_part(
             except PartDrawn as drawn:
                 say(f"{title}: {drawn}; the same command goes on when they are")
                 return
-    say(f"shard {shard}: all parts are drawn and merged; go on with `koalign {command}`")
+    shown = "shows what came of them" if stages[-1].draws else "goes on"
+    say(f"shard {shard}: all parts are drawn and merged; `koalign {command}` {shown}")
 
 
 @contextmanager

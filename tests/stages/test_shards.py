@@ -9,7 +9,7 @@ import yaml
 from support.command import KOALIGN, RUN, koalign
 from support.kills import content, kill_when, lines_in, run_and_its_samples
 
-from koalign.parts import Shard
+from koalign.parts import PartDrawn, Shard
 from koalign.records import KoalignError
 
 SAMPLES = RUN / "samples"
@@ -51,6 +51,28 @@ def test_merged_parts_are_the_bytes_of_a_run_without_shards(scripted, total):
     assert "all parts are drawn and merged" in said.splitlines()[-1] and not PARTS.exists()
     koalign("dpo-pairs", code=0)
     assert stages("samples", "pairs") == whole
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_stage_of_other_settings_is_refused_before_a_part_is_drawn(scripted, finished):
+    koalign("sft", code=0)
+    koalign("dpo-pairs", code=0)
+    if not finished:
+        (SAMPLES / "manifest.json").unlink()
+    command = ("dpo-pairs", "--shard", "1/2", "-s", "sample.temperature=0.3")
+    refused = koalign(*command, code=2).stderr.splitlines()[-1]
+    assert refused.startswith(f"koalign: {SAMPLES} was made with sample.temperature = ")
+    assert (
+        refused.endswith("; take another --run-dir, or remove that folder") and not PARTS.exists()
+    )
+    shutil.rmtree(SAMPLES)
+    koalign(*command, code=0)
+
+
+def test_a_file_that_two_draws_share_is_named_once():
+    first, second = Shard(2, 1), Shard(2, 2)
+    drawn = [PartDrawn(["a", "b"], [second]), PartDrawn(["b", "c"], [first, second])]
+    assert str(PartDrawn.of_all(drawn)) == "its part of a, b, c is drawn; not yet whole: 1/2, 2/2"
 
 
 def test_each_problem_is_drawn_by_one_shard(scripted):
