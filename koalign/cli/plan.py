@@ -82,6 +82,7 @@ def estimate_of(
     from koalign.planning.estimate import estimate
     from koalign.planning.history import manifests, speeds
     from koalign.planning.shape import read_shape
+    from koalign.stages.pipeline import stale_in
 
     if is_endpoint(config.model.path):
         raise KoalignError(
@@ -92,10 +93,11 @@ def estimate_of(
         raise KoalignError(
             f"training.processes: {config.training.processes}, and {card.seen} GPUs are seen here; lower it"
         )
-    shape, counts = read_shape(config.model), counts_of(config, run_dir)
-    done = {} if force else {name: made.seconds for name, made in manifests(run_dir).items()}
+    finished, stale = manifests(run_dir), stale_in(run_dir, config)
+    shape, counts = read_shape(config.model), counts_of(config, run_dir, stale)
+    done = {n: m.seconds for n, m in finished.items() if not force and n not in stale}
     speed = speeds(config, shape, card, run_dir)
-    return Planned(estimate(config, shape, counts, card, done, speed), config, counts, done)
+    return Planned(estimate(config, shape, counts, card, done, speed, stale), config, counts, done)
 
 
 def refuse_findings(

@@ -5,7 +5,7 @@ What is not known yet is assumed, and each assumption is a line.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from koalign.config.sections import Config, resolve_path
 from koalign.data.formats.split_names import split_in_name
 from koalign.jsonl import read_json
-from koalign.manifests import read_manifest
+from koalign.manifests import Manifest, read_manifest
 from koalign.run import HUB, in_round
 
 TEXTS = (".csv", ".tsv", ".jsonl", ".json")
@@ -62,16 +62,21 @@ class Counts:
     assumed: tuple[str, ...] = ()
 
 
-def counts_of(config: Config, run_dir: Path) -> Counts:
-    """The counts of a run as far as it has come, the others assumed."""
+def counts_of(config: Config, run_dir: Path, stale: Collection[str] = ()) -> Counts:
+    """The counts of a run as far as it has come, but for its `stale` stages; the others are assumed."""
+
+    def made(stage: str) -> Manifest | None:
+        return None if stage in stale else read_manifest(run_dir / stage)
+
     answer, hint, lines = _lengths(config)
-    report = run_dir / "prepare" / "report.json"
-    if read_manifest(run_dir / "prepare") and report.exists():
-        counts = _prepared(read_json(report), answer, hint)
+    path = run_dir / "prepare" / "report.json"
+    report = read_json(path) if made("prepare") and path.exists() else None
+    if report:
+        counts = _prepared(report, answer, hint)
     else:
         counts, line = _unprepared(config, answer, hint)
         lines.insert(0, line)
-    counts = _with_results(counts, run_dir, config.dpo.rounds, lines)
+    counts = _with_results(counts, made, config.dpo.rounds, lines)
     if config.has_judge:
         counts = _with_long(counts, config, report, lines)
     return replace(counts, assumed=tuple(lines))
@@ -103,32 +108,36 @@ def _prepared(report: Mapping[str, Any], answer: float, hint: float) -> Counts:
     )
 
 
-def _with_results(counts: Counts, run_dir: Path, rounds: int, lines: list[str]) -> Counts:
+def _with_results(
+    counts: Counts, made: Callable[[str], Manifest | None], rounds: int, lines: list[str]
+) -> Counts:
     """The counts with what finished stages found in place of what was assumed."""
-    if sft := read_manifest(run_dir / "sft"):
+    if sft := made("sft"):
         answer = sft.metrics.get("probe/tokens", 0)
         if answer:
             counts = replace(counts, answer_tokens=answer, long_tokens=answer)
             lines[-1] = (
                 f"answers of {answer:,.0f} tokens, as measured by sft, hints of {counts.hint_tokens:,.0f}"
             )
-    if pairs := read_manifest(run_dir / in_round("pairs", rounds)):
+    if pairs := made(in_round("pairs", rounds)):
         counts = replace(
             counts, pairs=pairs.counts["pairs"], paired_problems=pairs.counts["problems_with_pairs"]
         )
-    if hints := read_manifest(run_dir / "hints"):
+    if hints := made("hints"):
         counts = replace(counts, kept_hints=hints.counts["kept"])
-    if passages := read_manifest(run_dir / "passages"):
+    if passages := made("passages"):
         counts = replace(counts, gold_passages=passages.counts.get("gold", 0))
     return counts
 
 
-def _with_long(counts: Counts, config: Config, report: Path, lines: list[str]) -> Counts:
+def _with_long(
+    counts: Counts, config: Config, report: Mapping[str, Any] | None, lines: list[str]
+) -> Counts:
     """The counts with the problems that a judge compares answers to."""
     tokens = counts.long_tokens or config.sample.most_tokens / 2
     of = f"long answers of {tokens:,.0f} tokens, judged in {VERDICT_TOKENS}"
-    if report.exists():
-        kinds = [read_json(report)["splits"][name]["kinds"] for name in ("train", "test")]
+    if report:
+        kinds = [report["splits"][name]["kinds"] for name in ("train", "test")]
         train, test = (split.get("long", 0) for split in kinds)
     else:
         train, test = counts.train, counts.test

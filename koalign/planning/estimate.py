@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from koalign.adapters.precision import Device, choose_precision
@@ -23,11 +23,7 @@ from koalign.planning.memory import (
 )
 from koalign.planning.shape import Shape
 from koalign.planning.work import Draw, Fit, Work
-from koalign.planning.workload import (
-    epochs_to_plateau,
-    takes_to_plateau,
-    work_of,
-)
+from koalign.planning.workload import epochs_to_plateau, takes_to_plateau, work_of
 
 OVER = 1.05
 """Share of the card from which on a run is refused: the formula is no more exact than that."""
@@ -60,6 +56,8 @@ class StageEstimate:
     """Whether it is made already; then `seconds` is what it took."""
     measured: bool = False
     """Whether the seconds stand on past runs on this card."""
+    stale: bool = False
+    """Whether it is made already with other settings or inputs, and so counts as to do."""
 
 
 @dataclass(frozen=True)
@@ -129,16 +127,17 @@ def estimate(
     card: Card,
     done: Mapping[str, float],
     speed: Mapping[str, float],
+    stale: Collection[str] = (),
 ) -> Estimate:
     """The estimate of a run.
 
     `done`: finished stage -> seconds that it took. `speed`: stage -> its measured time over the
-    estimated one, in past runs on this card.
+    estimated one, in past runs on this card. `stale`: finished stages that are to be made again.
     """
     costs = _Costs(config, shape, counts, card)
     stages = []
     for work in work_of(config, counts):
-        stage = costs.of(work)
+        stage = replace(costs.of(work), stale=work.stage in stale)
         if work.stage in done:
             stage = replace(stage, done=True, seconds=done[work.stage])
         elif work.stage in speed:

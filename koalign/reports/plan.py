@@ -59,6 +59,11 @@ def verdict(planned: Estimate, change: Sequence[str] | None) -> list[str]:
             f"disk: {_gb(planned.disk)} GB stay; the checkpoints of {passing.stage} need "
             f"{_gb(passing.passing)} GB more until it is done"
         )
+    if stale := [stage.stage for stage in planned.stages if stage.stale]:
+        lines.append(
+            f"stale: {', '.join(stale)}: made with other settings or inputs, or of what was; they count as "
+            "to do, and `koalign run --force` makes them again"
+        )
     return [*lines, *(f"assumed: {line}" for line in planned.assumed)]
 
 
@@ -97,6 +102,7 @@ def as_json(planned: Estimate, model: str, change: Sequence[str] | None) -> dict
                 "cost": round(stage.money, 4),
                 "calls": round(stage.calls),
                 "done": stage.done,
+                "stale": stage.stale,
                 "measured": stage.measured,
             }
             for stage in planned.stages
@@ -125,9 +131,10 @@ def _row(stage: StageEstimate) -> tuple[str, ...]:
     note = "done" if stage.done else TERMS[memory.largest] if memory else ""
     note += ", time as measured" if stage.measured else ""
     calls = f"{stage.calls:,.0f} calls" if stage.calls and not stage.done else ""
+    notes = ", ".join(filter(None, ("stale" * stage.stale, note, calls)))
     return (
         stage.stage, *bounds, _hours(stage.seconds), f"{stage.tokens:,.0f}", _gb(stage.disk),
-        f"{stage.money:,.2f}" if stage.money else "", ", ".join(filter(None, (note, calls))),
+        f"{stage.money:,.2f}" if stage.money else "", notes,
     )  # fmt: skip
 
 

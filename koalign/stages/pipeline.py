@@ -188,6 +188,17 @@ def stages_before(stages: Sequence[Stage], config: Config) -> tuple[Stage, ...]:
     return tuple(before)
 
 
+def stale_in(run_dir: Path, config: Config) -> set[str]:
+    """The finished stages of `run` with other settings or inputs than now, and those made of them."""
+    stale: set[str] = set()
+    for stage in stages_of("run", config):
+        if read_manifest(run_dir / stage.name) and (
+            makers(stage) & stale or outdated(stage, config, run_dir)
+        ):
+            stale.add(stage.name)
+    return stale
+
+
 def _maker(name: str) -> str:
     """The name of the stage, without its round, that an input comes from."""
     return name.partition("/")[0].partition(ROUND)[0]

@@ -239,3 +239,24 @@ def test_files_of_another_split_and_packed_files_are_not_counted(tmp_path):
         path.write_text("문제,정답\n" + "가나다?,1\n" * 9, encoding="utf-8")
     config = config_of(f"data.train={tmp_path / 'data'}", "data.dev_share=0")
     assert counts_of(config, tmp_path / "run").train == 9
+
+
+def test_a_stage_of_other_settings_is_stale_as_what_was_made_of_it_and_its_figures_are_not_used(
+    scripted,
+):
+    base = ("-s", "model.path=builtin:tiny-ko")
+    koalign("sft", *base, code=0)
+    command = ("plan", "--gpu", "24GB", *base)
+    made, other = (
+        json.loads(koalign(*command, "--json", *setting, code=0).stdout)
+        for setting in ((), ("-s", "data.dev_share=0.5"))
+    )
+    for plan, state in ((made, "done"), (other, "stale")):
+        states = {
+            s["stage"]: (s["done"], s["stale"]) for s in plan["stages"] if s["done"] or s["stale"]
+        }
+        assert states == dict.fromkeys(("prepare", "sft"), (state == "done", state == "stale"))
+    by_sizes = ["by the sizes of the files" in " ".join(plan["assumed"]) for plan in (made, other)]
+    assert by_sizes == [False, True]
+    table = koalign(*command, "-s", "data.dev_share=0.5", code=0).stdout
+    assert "stale: prepare, sft: made with other settings" in table
