@@ -103,13 +103,16 @@ def _print_weights(weighing: Weighing, note: str) -> None:
     title = f"{first.questions:,} questions on half of the passages, looked for in {first.chunks:,} chunks"
     print_table(head, rows, title, note)
     gain = weighing.gain
-    print_lines(
-        [
-            f"retrieve.dense_weight: {weighing.chosen:g} has the best MRR on {weighing.chosen_on:,} "
-            f"questions of the other half; here it is {points(gain.value)} points from the lexical index "
-            f"({interval(gain.low, gain.high, points)})"
-        ]
+    best = (
+        f"retrieve.dense_weight: {weighing.chosen:g} has the best MRR on {weighing.chosen_on:,} questions "
+        "of the other half"
     )
+    if weighing.chosen:
+        best += (
+            f"; here it is {points(gain.value)} points from the lexical index "
+            f"({interval(gain.low, gain.high, points)})"
+        )
+    print_lines([best])
 
 
 def _named(figures: RetrievalFigures) -> dict[str, Figure]:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from koalign.evaluation.stats.intervals import Figure, figure, share_figure
+from koalign.evaluation.solving.columns import difference
+from koalign.evaluation.stats.intervals import Figure, share_figure
 from koalign.records import KoalignError, Problem, content_hash
 from koalign.retrieval.chunks import chunks
 from koalign.retrieval.dense import DenseIndex, Encode, VectorFile
@@ -97,7 +98,10 @@ def search_passages(
 def retrieval_figures(
     problems: Sequence[Problem], ranks: Sequence[int], chunk_count: int
 ) -> RetrievalFigures:
-    """Recall and MRR with intervals; whole passages are resampled, since they share their questions."""
+    """Recall and MRR with intervals; whole passages are resampled, since they share their questions.
+
+    Where every rank is 1 no draw differs. MRR, which is never below R@1, then has Wilson's interval too.
+    """
     clusters = [problem.passage for problem in problems]
     return RetrievalFigures(
         passages=len({*clusters}),
@@ -106,7 +110,7 @@ def retrieval_figures(
         recall={
             cut: share_figure([float(0 < rank <= cut) for rank in ranks], clusters) for cut in CUTS
         },
-        mrr=figure([*map(reciprocal, ranks)], clusters=clusters),
+        mrr=share_figure([*map(reciprocal, ranks)], clusters),
     )
 
 
@@ -142,7 +146,7 @@ def weigh(problems: Sequence[Problem], searched: Searched, weights: Sequence[flo
         score[weight] = sum(reciprocal(rank) for rank, is_first in own if is_first)
         ranks[weight] = [rank for rank, is_first in own if not is_first]
     chosen = max(weights, key=lambda weight: score[weight])
-    pairs = zip(map(reciprocal, ranks[chosen]), map(reciprocal, ranks[0.0]), strict=True)
+    chosen_ranks, lexical_ranks = ([*map(reciprocal, ranks[one])] for one in (chosen, 0.0))
     return Weighing(
         chosen=chosen,
         chosen_on=sum(first),
@@ -150,7 +154,7 @@ def weigh(problems: Sequence[Problem], searched: Searched, weights: Sequence[flo
             weight: retrieval_figures(held, ranks[weight], len(searched.passage_of))
             for weight in weights
         },
-        gain=figure([one - other for one, other in pairs], clusters=[p.passage for p in held]),
+        gain=difference(chosen_ranks, lexical_ranks, [problem.passage for problem in held]),
     )
 
 

@@ -46,7 +46,7 @@ def test_recall_and_mrr_of_known_passages_are_printed_and_written(squad):
     assert {name: results[name]["value"] for name in ("R@1", "R@20", "MRR")} == {
         "R@1": 1.0, "R@20": 1.0, "MRR": 1.0
     }  # fmt: skip
-    assert results["R@1"]["low"] < 0.7  # three questions prove little
+    assert results["R@1"]["low"] == results["MRR"]["low"] < 0.7  # three questions prove little
 
 
 def test_rows_that_ask_nothing_about_a_passage_are_counted(folder):
@@ -96,7 +96,7 @@ def test_a_weight_is_chosen_on_one_half_and_measured_on_the_other():
     assert (weighing.chosen, weighing.chosen_on) == (1.0, sum(first))
     assert weighing.figures[1.0].mrr.value == 0
     assert weighing.figures[0.0].questions == 20 - sum(first)
-    assert weighing.gain.value == -1
+    assert weighing.gain.value == -1 and weighing.gain.high > weighing.gain.low == -1
 
 
 def test_of_equal_weights_the_smallest_is_chosen():
@@ -118,6 +118,13 @@ def test_figures_count_each_question_once():
     assert [figures.recall[cut].value for cut in (1, 5, 20)] == [0.25, 0.5, 0.75]
     assert figures.mrr.value == pytest.approx((1 + 1 / 2 + 1 / 20) / 4)
     assert (figures.passages, figures.questions) == (3, 4)
+
+
+@pytest.mark.parametrize(("rank", "low", "high"), [(1, 0.51, 1), (0, 0, 0.49), (2, None, None)])
+def test_equal_ranks_of_four_questions_leave_the_mrr_open(rank, low, high):
+    figures = retrieval_figures([reading("?", f"{n}번 글이다.") for n in range(4)], [rank] * 4, 4)
+    shown = [end if end is None else round(end, 2) for end in (figures.mrr.low, figures.mrr.high)]
+    assert shown == [low, high]
 
 
 @pytest.mark.parametrize(
