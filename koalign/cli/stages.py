@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
+from math import sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,11 +24,15 @@ from koalign.cli.options import (
 from koalign.cli.shards import SHARDED, ShardOption, draw_part, read_shard, tell_outdated
 from koalign.jsonl import read_json, read_record
 from koalign.manifests import well_formed
+from koalign.naming import counted
 from koalign.text.visible import say
 
 if TYPE_CHECKING:
     from koalign.config.sections import Config
     from koalign.run import Stage
+
+FEWEST_DEV = 30
+"""Dev problems; on fewer the standard error of a share is up to 9 points and more."""
 
 
 def stage_command(command: str) -> Callable[..., None]:
@@ -172,6 +177,8 @@ def execute_each(
         asks_again = not any((run_dir / one.name / MANIFEST).exists() for one in later)
         made, ran = execute(stage, config, run_dir, force, partial(say, title), asks_again)
         say(describe(made, ran))
+        if stage.name == "prepare" and ran:
+            _tell_small_dev(config, made.counts["dev"])
         if stage.name == "prepare" and ran and len(later) > 1:
             refuse(data_findings(config, stages, run_dir))
         if stage.name == "prepare" and _ends_with_sft(later, config, run_dir):
@@ -185,6 +192,17 @@ def execute_each(
             say("none of the hints passed, so the chain ends with DPO")
             execute_each(without_hints(later), config, run_dir, force, seed)
             return
+
+
+def _tell_small_dev(config: Config, problems: int) -> None:
+    """Say where dev is too small to choose a checkpoint by; sqrt(p (1 - p) / n) is largest at p = 1/2."""
+    if 0 < problems < FEWEST_DEV and config.probe.problems and config.engine.backend != "scripted":
+        say(
+            f"dev has {counted(problems, 'problem')}: the standard error of an accuracy on so few is up to "
+            f"{50 / sqrt(problems):.0f} points, too much to choose an epoch or a checkpoint by; raise "
+            "data.dev_share or give more data, or set sft.epochs to a number and probe.problems to 0",
+            err=True,
+        )
 
 
 def _tell_empty_splits(config: Config, splits: Mapping[str, Mapping[str, int]]) -> None:

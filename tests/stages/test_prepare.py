@@ -129,6 +129,18 @@ def test_dev_is_held_out_of_training_by_whole_passages(scripted):
     assert {p.id for p in rows("dev")} != {p.id for p in dev}
 
 
+def test_a_dev_too_small_to_choose_by_is_told_with_its_standard_error(scripted):
+    toy = "engine.backend=hf", "engine.script=null", "model.path=builtin:tiny-ko"
+    settings = [part for setting in toy for part in ("-s", setting)]
+    write_lines(Path("dev.jsonl"), [problem(n) for n in range(5000, 5003)])
+    told = prepare(*settings, "-s", "data.dev=dev.jsonl").stderr
+    assert "dev has 3 problems: " in told and "up to 29 points" in told and "data.dev_share" in told
+    unprobed = "-s", "data.dev=dev.jsonl", "-s", "probe.problems=0", "--force"
+    assert "dev has" not in prepare(*settings, *unprobed).stderr
+    write_lines(Path("dev.jsonl"), [problem(n) for n in range(5000, 5030)])
+    assert "dev has" not in prepare(*settings, "-s", "data.dev=dev.jsonl", "--force").stderr
+
+
 def test_too_long_a_problem_is_dropped_from_training_and_refused_in_test(scripted):
     long = problem(1, passage="긴 " * 40_000)
     write_lines(Path("train.jsonl"), [problem(0), long])
