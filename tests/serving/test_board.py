@@ -146,6 +146,20 @@ def test_a_run_that_another_process_holds_is_running(scripted_run, drawn, tmp_pa
         assert "진행 중" in site.get("/ko/run/r").text
 
 
+def test_stages_and_splits_that_a_run_lacks_have_no_tab_and_no_chip(scripted_run, drawn, tmp_path):
+    run = tmp_path / "r"
+    shutil.copytree(scripted_run / "runs" / "default", run)
+    (run / "prepare" / "dev.jsonl").write_text("", "utf-8")
+    site = client(tmp_path, drawn)
+    whole = site.get("/ko/run/r/exam").text
+    assert ">학습</a>" in whole and ">시험</a>" in whole and ">개발</a>" not in whole
+    assert "/ko/run/r/hints" in whole and "/ko/run/r/pairs" in whole
+    shutil.rmtree(run / "hints")
+    assert "/ko/run/r/hints" not in site.get("/ko/run/r/exam").text
+    missing = site.get("/ko/run/r/hints")
+    assert missing.status_code == 404 and "abstractions.jsonl: 아직 없습니다" in missing.text
+
+
 def test_filters_stand_in_the_address(scripted_run, drawn):
     site = client(scripted_run / "runs", drawn)
     wrong = site.get("/ko/run/default/exam?of=base&only=wrong").text

@@ -34,7 +34,7 @@ def test_items_of_a_benchmark_stay_out_of_an_export(benchmarks, drawn):
 
 
 def test_an_export_opens_without_a_server_and_keeps_marked_texts_back(
-    hostile_run, scripted_run, drawn, tmp_path
+    hostile_run, scripted_run, drawn, tmp_path, capsys
 ):
     root = tmp_path / "runs"
     shutil.copytree(scripted_run / "runs" / "default", root / "open")
@@ -45,6 +45,9 @@ def test_an_export_opens_without_a_server_and_keeps_marked_texts_back(
     (root / "closed" / "prepare" / "plan.json").write_text(json.dumps(plan), "utf-8")
     out = tmp_path / "site"
     pages = export(Site(root, drawn), out)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["run 1 of 2", "run 2 of 2"]
+    assert {line.partition(": ")[2] for line in lines} == {"open", "closed"}
     files = list(out.rglob("*.html"))
     assert len(files) == pages + 1
     for file in files:

@@ -14,6 +14,7 @@ from koalign.locking import alone
 from koalign.records import KoalignError, content_hash
 from koalign.serving.board.pages.routes import page_at
 from koalign.serving.board.site import LANGUAGES, STATIC, Site, View
+from koalign.text.visible import say
 
 _LINK = re.compile(r'(<[^<>]*\s(?:href|src)=")(/[^"]*)(")')
 START = """<!doctype html>
@@ -25,7 +26,8 @@ START = """<!doctype html>
 def export(site: Site, folder: Path) -> int:
     """Write every page that can be reached from the two start pages; returns how many there are.
 
-    Raises KoalignError for a folder that holds something, and for one that another process writes.
+    Says on stderr which run comes next. Raises KoalignError for a folder that holds something, and for
+    one that another process writes.
     """
     if folder.exists() and not folder.is_dir():
         raise KoalignError(f"--export {folder}: is there, and no folder; take another")
@@ -40,8 +42,13 @@ def export(site: Site, folder: Path) -> int:
 def _write_pages(site: Site, folder: Path) -> int:
     waiting = [f"/{lang}/" for lang in LANGUAGES]
     seen = set(map(_file, waiting))
+    unnamed = {f"run/{slug}": run.name for slug, run in site.root.find().runs.items()}
+    total = len(unnamed)
     while waiting:
         address = waiting.pop()
+        path = unquote(urlsplit(address).path).split("/", 2)[2]
+        if name := unnamed.pop("/".join(path.split("/")[:2]), None):
+            say(f"run {total - len(unnamed)} of {total}: {name}", err=True)
         html = _page(site, address)
         for link in _LINK.finditer(html):
             target = unescape(link[2])

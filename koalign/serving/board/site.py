@@ -106,7 +106,7 @@ class Site:
         try:
             return 200, self._rendered(view, page(view, **arguments))
         except KoalignError as error:
-            status, message = 404 if isinstance(error, NotThere) else 200, str(error)
+            status, message = 404 if isinstance(error, NotThere) else 200, view.told(str(error))
         except FOREIGN as error:
             status = 200
             message = view.t("The files are not as this version writes them: {error}", error=error)

@@ -38,7 +38,8 @@ class Group(NamedTuple):
 def exam(view: View, slug: str) -> Reply:
     """A split of a run as a paper; `of`: whose answers stand on it; `only`, `subject`: which questions."""
     run = view.run(slug)
-    split = view.value("split", SPLITS, "test")
+    splits = splits_of(run)
+    split = view.value("split", splits, splits[-1] if splits else "test")
     lines = view.site.lines(run.path / "prepare" / f"{split}.jsonl")
     systems = run.evaluations if split == "test" else []
     of = view.value("of", systems, run.last_step if systems else "")
@@ -61,7 +62,7 @@ def exam(view: View, slug: str) -> Reply:
         "run": run,
         "tab": "exam",
         "split": split,
-        "splits": SPLITS,
+        "splits": splits,
         "systems": systems,
         "of": of,
     }
@@ -69,6 +70,12 @@ def exam(view: View, slug: str) -> Reply:
     context |= {"subjects": sorted(filter(None, subjects)), "subject": subject, "paper": paper}
     withheld = quoting is not None and quoting.withholds
     return Reply("exam.html", {**context, "hidden": hidden, "withheld": withheld, "tally": tally})
+
+
+def splits_of(run: Run) -> list[str]:
+    """The splits of a run that have problems; test is the last."""
+    files = {name: run.path / "prepare" / f"{name}.jsonl" for name in SPLITS}
+    return [name for name, file in files.items() if file.is_file() and file.stat().st_size]
 
 
 def predictions_of(run: Run, system: str) -> Path:

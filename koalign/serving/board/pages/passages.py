@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from koalign.data.preparing.preparation import SPLITS
 from koalign.serving.board.lines import Lines, Row
-from koalign.serving.board.pages.exam import without_texts
+from koalign.serving.board.pages.exam import splits_of, without_texts
 from koalign.serving.board.site import NotThere, Reply, View
 from koalign.tracking.withheld import may_be_passed_on
 
@@ -22,8 +21,9 @@ def passages(view: View, slug: str) -> Reply:
     """The problems of a split, or of a solving, each with its passages in their order; `split`: which."""
     run = view.run(slug)
     solved = [] if view.exporting else _solved(run.path)
-    splits = [*SPLITS, *solved]
-    split = view.value("split", splits, "test")
+    prepared = splits_of(run)
+    splits = [*prepared, *solved]
+    split = view.value("split", splits, prepared[-1] if prepared else "test")
     folder = run.path / "solving" / split if split in solved else run.path / "retrieve"
     asked = folder / "problems.jsonl" if split in solved else run.path / f"prepare/{split}.jsonl"
     lines = view.site.lines(folder / "passages.jsonl")
