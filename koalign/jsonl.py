@@ -95,9 +95,8 @@ def _decoded(path: Path, lines: Iterable[bytes]) -> Iterator[str]:
         try:
             yield line.decode("utf-8" if number else "utf-8-sig")
         except UnicodeDecodeError as error:
-            raise KoalignError(
-                f"{path}: byte {start + error.start} is not UTF-8; save the file as UTF-8"
-            ) from None
+            at = f"{path}: byte {start + error.start} is not UTF-8"
+            raise KoalignError(f"{at}; save it as UTF-8, or remove it if it is no text") from None
         start += len(line)
 
 

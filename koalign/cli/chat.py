@@ -129,7 +129,10 @@ class _Chat:
         if name not in self._models:
             listed = f"there are {', '.join(self._models)}"
             if name:
-                raise KoalignError(f"no model {name!r}; {listed}")
+                first = self._models[0]
+                raise KoalignError(
+                    f"no model {name!r}; {listed}; take --model {first}, or /model {first}"
+                )
             say(listed)
             return
         self._model = name

@@ -66,8 +66,10 @@ class Client:
         try:
             return self._runner.run(work)
         except httpx.HTTPError as error:
-            reason = shown(str(error)) or type(error).__name__
-            raise KoalignError(f"{self._name}: {reason}; is `koalign serve` up there?") from None
+            reason, up = shown(str(error)) or type(error).__name__, "is `koalign serve` up there?"
+            reached = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+            told = f"{reason}; {up}" if reached else f"no connection; {up} ({reason})"
+            raise KoalignError(f"{self._name}: {told}") from None
 
     async def _json(self, method: str, route: str, **more: Any) -> Any:
         reply = await self._http.request(method, route, **more)
@@ -154,7 +156,7 @@ def remote(url: str, token_env: str | None) -> Iterator[Client]:
             trust_env=not on_this_machine(base),  # a proxy of the network does not know this machine
         )  # fmt: skip
         try:
-            yield Client(http, runner, base)
+            yield Client(http, runner, url)
         finally:
             runner.run(http.aclose())
 

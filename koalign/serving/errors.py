@@ -64,7 +64,8 @@ def unknown_model(name: str, known: list[str]) -> ApiError:
     """A model that is not served."""
     return ApiError(
         404,
-        f"no model {name[:100]!r} here; there are {', '.join(known)}",
+        f"no model {name[:100]!r} here; there are {', '.join(known)}; take one of these (`koalign ask "
+        f"--model {known[0]}`)",
         param="model",
         code="model_not_found",
     )

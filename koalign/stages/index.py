@@ -122,7 +122,7 @@ def _describe(path: str, documents: int, licences: Mapping[tuple[str, str], int]
             "so that it goes with the passages"
         )
     if unread:
-        warn(f"{path}: {len(unread):,} files are not read, the first {unread[0]}")
+        warn(f"{path}: files not read: {len(unread):,}, the first {unread[0]}")
     return {
         "path": path,
         "documents": documents,

@@ -90,7 +90,8 @@ def test_ask_on_a_terminal_shows_what_there_is_and_ctrl_c_ends_it(ran, terminal)
         screen = terminal("ask", "안녕?", "--url", server.url, "--model", "dpo")
         screen.until("할말 가나다")
         screen.type(CTRL_C)
-        assert "stopped" in screen.until("stopped")
+        assert screen.until("stopped").endswith("stopped")
+        assert screen.until("\n").strip() == ""  # nothing goes on from here
         assert screen.ended() == 130
         server.until_idle()
 

@@ -136,7 +136,8 @@ def test_a_server_on_this_machine_is_not_looked_for_behind_a_proxy(ran):
 
 
 def test_what_a_server_refuses_is_one_line(ran, monkeypatch):
-    assert "up there" in koalign("ask", "?", "--url", "http://127.0.0.1:9", code=2).stderr
+    unreached = koalign("ask", "?", "--url", "http://127.0.0.1:9/v1", code=2).stderr
+    assert "http://127.0.0.1:9/v1: no connection; is `koalign serve` up there? (" in unreached
     assert "--url" in koalign("ask", "?", "--url", "127.0.0.1:9", code=2).stderr
     assert (
         "nobody has allowed" in koalign("ask", "?", "--url", "http://192.0.2.1/v1", code=2).stderr
@@ -150,4 +151,4 @@ def test_what_a_server_refuses_is_one_line(ran, monkeypatch):
         assert "no valid token" in done.stderr and done.stderr.count("\n") == 1
     with served() as server:
         done = koalign("ask", "?", "--url", server.url, "--model", "gpt", code=2)
-        assert "there are koalign" in done.stderr
+        assert "there are koalign" in done.stderr and "`koalign ask --model koalign`" in done.stderr

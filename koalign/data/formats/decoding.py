@@ -40,7 +40,8 @@ def encoding_of(data: Data, name: str) -> str:
             raise KoalignError(f"{name}: no text; by its content it is {kind}")
     if 5 * beginning.count(0) > len(beginning):
         raise KoalignError(
-            f"{name}: holds zero bytes, as UTF-16 without a byte order mark does; save the file as UTF-8"
+            f"{name}: holds zero bytes, as UTF-16 without a byte order mark does; save the file as UTF-8, "
+            "or remove it if it is no text"
         )
     wrong = _first_error(data, "utf-8")
     if wrong is None:
@@ -51,7 +52,7 @@ def encoding_of(data: Data, name: str) -> str:
     if other := _first_error(data, "cp949"):
         raise KoalignError(
             f"{problem}, and byte {other[0]} (0x{other[1]:02x}) is not cp949 either; "
-            "save the file as UTF-8"
+            "save the file as UTF-8, or remove it if it is no text"
         )
     return "cp949"
 
