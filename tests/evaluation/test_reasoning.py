@@ -79,7 +79,7 @@ def test_a_template_without_reasoning_teaches_none(name):
         ("따라서 광주가 아니라 부산에 산다.\n정답: 4", None),
         ("따라서 광주는 아니다.\n정답: 2", None),
         ("따라서 부산이나 광주이다.\n정답: 4", None),
-        ("따라서 서울 남쪽이다.\n정답: 4", None),  # holds two choices
+        ("따라서 서울 남쪽이다.\n정답: 4", True),  # the longer of two choices
         ("부산은 멀다.\n정답: 4", None),
         ("민수를 본다. 따라서 정답은 4번이다.", None),  # the answer itself
         ("②가 정답이다.", None),

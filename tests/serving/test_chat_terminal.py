@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import pytest
-from support.command import KOALIGN
+from support.command import KOALIGN, hear_ctrl_c
 from support.serving import served_by_child
 
 UP, CTRL_C, CTRL_D = b"\x1b[A", b"\x03", b"\x04"
@@ -19,10 +19,15 @@ class Terminal:
 
     def __init__(self, *arguments: str) -> None:
         self._main, other = pty.openpty()
+
+        def begin() -> None:
+            hear_ctrl_c()
+            os.close(os.open(os.ttyname(other), os.O_RDWR))  # the terminal controls it
+
         self.process = subprocess.Popen(
             [*KOALIGN, *arguments], stdin=other, stdout=other, stderr=other, start_new_session=True,
             env={**os.environ, "TERM": "xterm"},
-            preexec_fn=lambda: os.close(os.open(os.ttyname(other), os.O_RDWR)),  # controls it
+            preexec_fn=begin,
         )  # fmt: skip
         os.close(other)
         self._left = b""
@@ -79,7 +84,9 @@ def test_in_a_chat_an_answer_comes_piece_by_piece_ctrl_c_ends_it_and_the_chat_go
         screen.until("할말")  # 안녕? is asked again
         os.kill(child.process.pid, signal.SIGKILL)
         assert "must be started again" in screen.until("dpo> ")
-        screen.type("half a que" + CTRL_C.decode())
+        screen.type("half a que")
+        screen.until("half a que")  # it is read now
+        screen.type(CTRL_C)
         screen.until("dpo> ")
         screen.type(CTRL_D)
         assert screen.ended() == 0

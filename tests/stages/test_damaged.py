@@ -139,7 +139,8 @@ def test_outputs_are_held_against_their_manifest(ran, name, damage):
     path = RUN / name
     whole = path.read_bytes()
     path.write_bytes(damage(whole))
-    command = "sft" if name.startswith(("prepare", "sft")) else "dpo-pairs"
+    stage = path.relative_to(RUN).parts[0]
+    command = stage if stage in ("prepare", "sft") else "dpo-pairs"
     refused = koalign("run", code=2).stderr
     assert f"{path}: changed since it was made" in refused
     assert f"`koalign {command} --force`" in refused and refused.count("\n") == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import subprocess
 import sys
 import traceback
@@ -53,6 +54,11 @@ def koalign_process(*arguments: str, cwd: Path | None = None, **changes: str) ->
         [*KOALIGN, *arguments], cwd=cwd, env={**os.environ, **WIDE, **changes}, capture_output=True,
         text=True, encoding="utf-8",
     )  # fmt: skip
+
+
+def hear_ctrl_c() -> None:
+    """A shell has what it runs in the background ignore the key."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def clear_caches() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from support.command import KOALIGN, RUN, koalign, koalign_process
+from support.command import KOALIGN, RUN, hear_ctrl_c, koalign, koalign_process
 from support.kills import content, small_run
 from support.process_tasks import end_in, places
 
@@ -116,11 +116,6 @@ def whole_step(folder: Path) -> int:
     """The last step marked as whole. Files are not read: the training removes old checkpoints meanwhile."""
     marks = (folder / RUN / "sft" / WORK).glob(f"checkpoint-*/{WHOLE}")
     return max((int(mark.parent.name.split("-")[1]) for mark in marks), default=0)
-
-
-def hear_ctrl_c() -> None:
-    """A shell has what it runs in the background ignore the key."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def alive(process: psutil.Process) -> bool:
