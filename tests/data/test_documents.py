@@ -14,6 +14,7 @@ from support.exam_files import FILES, FIVE, ROWS, as_json, parquet, zipped
 from koalign.data.formats.documents import Row, open_document, open_documents
 from koalign.data.formats.reading import Reading
 from koalign.data.formats.sources import read_source
+from koalign.data.formats.streams import Lines
 from koalign.records import Drop, KoalignError
 
 KOALPACA = FILES["koalpaca"]
@@ -70,6 +71,8 @@ def test_a_mark_that_a_later_one_closes_over_lines_of_rows_is_said(tmp_path):
     lines = [f"{n},{n}번 사람이 사는 곳은?,서울,부산,대구,광주,{n % 2 + 1}" for n in range(300)]
     lines[9] = lines[9].replace(",", ',"', 1)
     lines[19] = lines[19].replace("?", '?"')
+    lines[99] = lines[99].replace(",", ',"', 1)
+    lines[109] = lines[109].replace("?", '?"')
     lines[50] = '50,"지문, 둘째,\n세, 째,\n끝 줄은?",서울,부산,대구,광주,1'
     path = tmp_path / "문제.csv"
     path.write_text("\n".join([header, *lines]), "utf-8")
@@ -79,7 +82,21 @@ def test_a_mark_that_a_later_one_closes_over_lines_of_rows_is_said(tmp_path):
         assert doubt.startswith(
             "line 11: one row of 11 lines, each with as many cells as the header"
         )
-        assert len(reading.problems) == 290 and not reading.drops
+        assert doubt.endswith("; so with 1 more row")
+        assert len(reading.problems) == 280 and not reading.drops
+
+
+def test_open_marks_on_every_line_take_linear_time(monkeypatch):
+    read, counts = Lines.__getitem__, []
+    for size in (400, 1600):
+        seen: list[int] = []
+        monkeypatch.setattr(
+            Lines, "__getitem__", lambda self, n, s=seen: s.append(n) or read(self, n)
+        )
+        with pytest.raises(KoalignError, match="a quotation mark opens here"):
+            rows_of("id,text,more\n" + 'a","b\n' * size)
+        counts.append(len(seen))
+    assert counts[1] < 5 * counts[0]
 
 
 def test_a_quoted_text_of_many_lines_that_look_like_rows_is_one_cell():

@@ -13,6 +13,7 @@ from typing import Self
 
 from koalign.data.formats.column_names import is_choice, meaning
 from koalign.data.formats.streams import Lines
+from koalign.naming import counted
 from koalign.records import KoalignError
 
 TITLES = 10
@@ -23,6 +24,9 @@ MOST_COLUMNS = 20_000
 _SEP = re.compile(r'"?sep=([,;|\t])"?', re.IGNORECASE)
 """What Excel may write on the first line."""
 _LINE_END = re.compile(r"\r\n|\r|\n")
+RECORD_LINES = 100
+"""Most lines of a record that is taken to end a broken one above it. Each line below that one may begin
+such a record, so without a bound a file of open quotation marks takes quadratic time."""
 UNCLOSED = "unexpected end of data"
 """What the csv module says of a quoted cell that the file ends in."""
 UNNAMED = "Unnamed: "
@@ -154,15 +158,13 @@ class Table(Grid):
         lines below it: the first of them that begins a record of its own ends the broken one.
         Raises KoalignError where none does: it might be one row cut off, or all rows to the file's end.
         """
-        place, doubts = self._below, list[str]()
-        self.doubts = doubts
+        place, doubtful = self._below, list[tuple[int, int]]()
+        self.doubts = ()
         while place < len(self._lines):
             cells, end = self._record(place)
             if end > place + 1 and self._is_whole(cells) and self._may_be_rows(place, end):
-                doubts.append(
-                    f"line {place + 1}: one row of {end - place} lines, each with as many cells as the "
-                    "header; if they are rows, a quotation mark is left open"
-                )
+                doubtful.append((place, end))
+                self.doubts = [_in_doubt(doubtful)]
             if cells and not self._is_whole(cells):
                 own = next((n for n in range(place + 1, end) if self._begins_a_record(n)), None)
                 if own is None and end > place + 1:
@@ -172,13 +174,13 @@ class Table(Grid):
                 yield place + 1, self._checked(cells, end - place)
             place = end
 
-    def _record(self, place: int) -> tuple[list[str] | str, int]:
-        """See Grid.
+    def _record(self, place: int, most: int = sys.maxsize) -> tuple[list[str] | str, int]:
+        """See Grid. A record of more lines than `most` is none.
 
         Files with tabs are often written without quoting: there a line that is no record, but has as
         many cells between its tabs, is taken as it stands: `"국제시장"은 영화이다`.
         """
-        below = self._lines.between(place, len(self._lines))
+        below = self._lines.between(place, min(len(self._lines), place + most))
         reader = csv.reader(below, delimiter=self._delimiter, strict=True)
         cells: list[str] | str
         try:
@@ -193,7 +195,7 @@ class Table(Grid):
 
     def _begins_a_record(self, place: int) -> bool:
         """Whether a line does, and is not the rest of a quoted cell: `…”고 하였다.",2`."""
-        cells, end = self._record(place)
+        cells, end = self._record(place, RECORD_LINES)
         marks = sum(line.count('"') for line in self._lines.between(place, end))
         return self._is_whole(cells) and (marks % 2 == 0 or self._delimiter == "\t")
 
@@ -241,6 +243,16 @@ class Table(Grid):
         if len(cells) != len(self._names):
             return f"{len(cells)} fields, and the header names {len(self._names)}{over}"
         return "the header again" if self._repeats_the_header(cells) else cells
+
+
+def _in_doubt(records: Sequence[tuple[int, int]]) -> str:
+    """A note on records of several lines that may be rows: on the first of them, and how many more."""
+    place, end = records[0]
+    more = f"; so with {counted(len(records) - 1, 'more row')}" if len(records) > 1 else ""
+    return (
+        f"line {place + 1}: one row of {end - place} lines, each with as many cells as the header; "
+        f"if they are rows, a quotation mark is left open{more}"
+    )
 
 
 def delimiter(lines: Lines) -> str:
