@@ -13,7 +13,7 @@ from typing import Any
 from koalign.config.sections import Config, resolve_path
 from koalign.data.formats.split_names import split_in_name
 from koalign.jsonl import read_json
-from koalign.manifests import Manifest, read_manifest
+from koalign.manifests import Manifest, read_manifest, well_formed
 from koalign.run import HUB, in_round
 
 TEXTS = (".csv", ".tsv", ".jsonl", ".json")
@@ -71,14 +71,16 @@ def counts_of(config: Config, run_dir: Path, stale: Collection[str] = ()) -> Cou
     answer, hint, lines = _lengths(config)
     path = run_dir / "prepare" / "report.json"
     report = read_json(path) if made("prepare") and path.exists() else None
-    if report:
-        counts = _prepared(report, answer, hint)
-    else:
+    if report is None:
         counts, line = _unprepared(config, answer, hint)
         lines.insert(0, line)
+    else:
+        with well_formed(path):
+            counts = _prepared(report, answer, hint)
     counts = _with_results(counts, made, config.dpo.rounds, lines)
     if config.has_judge:
-        counts = _with_long(counts, config, report, lines)
+        with well_formed(path):
+            counts = _with_long(counts, config, report, lines)
     return replace(counts, assumed=tuple(lines))
 
 
@@ -136,7 +138,7 @@ def _with_long(
     """The counts with the problems that a judge compares answers to."""
     tokens = counts.long_tokens or config.sample.most_tokens / 2
     of = f"long answers of {tokens:,.0f} tokens, judged in {VERDICT_TOKENS}"
-    if report:
+    if report is not None:
         kinds = [report["splits"][name]["kinds"] for name in ("train", "test")]
         train, test = (split.get("long", 0) for split in kinds)
     else:

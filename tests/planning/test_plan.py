@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.command import koalign
+from support.command import RUN, koalign
 from support.planned import COUNTS, TWO_CORES, config_of, made_before, planned
 
 from koalign.engines.opening import backend_of
@@ -260,3 +260,13 @@ def test_a_stage_of_other_settings_is_stale_as_what_was_made_of_it_and_its_figur
     assert by_sizes == [False, True]
     table = koalign(*command, "-s", "data.dev_share=0.5", code=0).stdout
     assert "stale: prepare, sft: made with other settings" in table
+
+
+@pytest.mark.parametrize("report", ["{}", "[]", '{"splits": {}}'])
+def test_a_damaged_report_of_prepare_is_a_line_with_what_makes_it_again(scripted, report):
+    base = ("-s", "model.path=builtin:tiny-ko")
+    koalign("prepare", *base, code=0)
+    (RUN / "prepare" / "report.json").write_text(report, "utf-8")
+    said = koalign("plan", "--gpu", "24GB", *base, code=2).stderr
+    assert "prepare/report.json: is not as koalign writes it" in said
+    assert said.endswith("`koalign prepare` makes it again\n") and said.count("\n") == 1
