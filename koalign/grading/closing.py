@@ -30,7 +30,7 @@ _BULLET = rf"(?:[-*•·#>\s\ufe0f]|{patterns.CHEERS}){{0,6}}"
 _SO = "(?i:so|thus|hence|therefore)(?![a-z])"
 _CONCLUDES = re.compile(rf"{_BULLET}(?:{HENCE}|결론|최종적으로|[→⇒]|[=-]>|{_SO})")
 _CLAUSE = re.compile(
-    rf"(?:\A{_BULLET}|(?<![가-힣]))(?:{HENCE}|결론(?:적으로|은)?|최종적으로|곧)(?![가-힣])[,:]? ?"
+    rf"(?<![가-힣])(?:{HENCE}|결론(?:적으로|은)?|최종적으로|곧)(?![가-힣])[,:]? ?"
     rf"|[→⇒] ?|[=-]> ?|(?<![A-Za-z]){_SO},? "
     r"|(?:므로|니까|[이으]니|때문에|라서|지만|으나|는데|아니라|말고),? "
 )
@@ -130,10 +130,11 @@ class _Name:
 @lru_cache(maxsize=4096)
 def _written(text: str) -> re.Pattern[str]:
     """A choice's canonical text as a sentence writes it."""
-    letters = (_WRITTEN_AS.get(letter) or re.escape(letter) for letter in text)
+    # Commas in a row stand as they are: in turn they would match in exponentially many ways.
+    parts = (_WRITTEN_AS.get(part) or re.escape(part) for part in re.findall(",+|[^,]", text))
     return re.compile(
         r"(?<![^\s\"'「『《(\[{$=:→⇒>])"
-        + "[ $]{0,3}".join(letters)
+        + "[ $]{0,3}".join(parts)
         + r"(?:\([\u4e00-\u9fff]{1,30}\))?(?![0-9A-Za-z√π^+/%°²³]|[.,][0-9]| ?[-+*/×] ?[0-9])"
     )
 

@@ -150,6 +150,13 @@ def test_shuffling_the_choices_keeps_the_verdict(order, answered):
     assert quotes_its_choice(moved, moved_text)
 
 
+def test_a_choice_with_many_commas_is_looked_for_in_linear_time():
+    row = FOUR.model_copy(update={"choices": ("," * 26 + "가", "나", "다", "라")})
+    started = time.process_time()
+    assert grade(row, "," * 52 + " 나").answer is None
+    assert time.process_time() - started < 1
+
+
 HOSTILE = ["정답:", "정답은 ", "①,", "1 ", "A와 B또는 ", "*가 ", '"정답":"', "<answer>", "\\boxed{{a", " ", "\n", "(", "정답(((((", "아니라 ①", "고른 답: ", "3. ", "<think", "따라서 ①", "정답은 ①이라고 생각", "정답은 다음과 같습니다:\n1. ", "아니요. ", "지만 ③이다", "1. 가 - 정답 / ", "정답은 ㄴ이므로 ", "결론: 3번이라고 ", "정답은 가(", '{"답": 3} 정정: ', '"답": 3 ', "3번인 것 같지만 ", "가장 가나 다라 ", "조건이 바뀌면 ①이 정답", "정답:\n1\n2\n", "그러나 ", "2번이다. (거짓", "따라서 나는 가입니다. ", "가 나 ", "- [ ] 가\n", "① ×, ", "Q. 가\nA. ①\n", "그는 ②", "나를 고른다. ", "갑: \"①이 답", "ㄱ과 "]  # fmt: skip
 
 
