@@ -22,9 +22,9 @@ class SampledQuery:
     """A search query that a model wrote for a problem, and what it cost."""
 
     text: str
-    """Empty: it was cut off, is no text, or the problem leaves no room for one in the context."""
-    request: Request
-    """That asked for it."""
+    """Empty: it was cut off, is no text, or was not asked for."""
+    request: Request | None
+    """That asked for it; none: the context has no room for one."""
     tokens: int
     """Generated, end of turn included."""
 
@@ -70,6 +70,6 @@ def draw_queries(
             for sample in samples[request.problem_id]
         ]
         if request.problem_id in samples
-        else [SampledQuery("", request, 0)] * n
+        else [SampledQuery("", None, 0)] * n
         for request in requests
     ]

@@ -9,8 +9,10 @@ from support.documents import OTHERS, person, question, record
 from support.passages import passage
 from support.problems import write_lines
 
+from koalign.answering.queries import draw_queries
 from koalign.answering.solving import Solver
 from koalign.config.engine import Engine
+from koalign.config.retrieval import Queries
 from koalign.config.sections import Solve
 from koalign.data.formats.sources import read_source
 from koalign.data.prompting.prompts import DEFAULT, Renderer, load_template
@@ -21,6 +23,7 @@ from koalign.hashing import PLAN, hash_path
 from koalign.jsonl import read_json, read_jsonl, write_json
 from koalign.manifests import read_manifest
 from koalign.records import Problem
+from koalign.retrieval.queries import query_renderer
 from koalign.retrieval.records import Passage
 
 pytest.importorskip("tantivy")
@@ -40,10 +43,14 @@ def retrieved_for(problem: Problem, text: str, rank: int = 1) -> Passage:
     return passage(problem.id, text, rank, document=f"docs/{rank}.txt", **own)
 
 
-def attempts_of(folder: Path, section: Solve, passages=None, context: int = 0) -> list[Attempt]:
-    engine = ScriptedEngine(
+def scripted_engine(folder: Path) -> ScriptedEngine:
+    return ScriptedEngine(
         Engine(backend="scripted", script=str(folder / "script.yaml")), SCRIPTED_BASE
     )
+
+
+def attempts_of(folder: Path, section: Solve, passages=None, context: int = 0) -> list[Attempt]:
+    engine = scripted_engine(folder)
     if context:
         engine.base = SCRIPTED_BASE.model_copy(update={"context": context})
     problems = read_source(str(folder / "test.jsonl"), "test").problems
@@ -81,6 +88,22 @@ def test_passages_without_room_for_an_answer_leave_bare_answers_and_say_so(scrip
     found = attempts_of(scripted, Solve(max_tokens=600, passages=1), long, context=9000)
     assert {hint.use for one in found for hint in one.hints} == {"too_long"}
     assert {len(one.bare) for one in found} == {Solve().budget}
+
+
+def test_a_query_that_has_no_room_in_the_context_is_not_asked_for_and_costs_nothing(scripted):
+    engine, section = scripted_engine(scripted), Queries(max_tokens=SCRIPTED_BASE.context).greedy
+    problems = read_source(str(scripted / "test.jsonl"), "test").problems
+    drawn = draw_queries(
+        engine, query_renderer("off"), problems, None, section, scripted / "q.jsonl", n=1, seed=0
+    )
+    queries = {one.id: query for one, (query,) in zip(problems, drawn, strict=True)}
+    found = dict.fromkeys(queries, ())
+    solver = Solver(engine, Solve(passages=1), RENDERER, [None], 0, found, queries)
+    for attempt in (
+        one for batch in solver.attempts(problems, scripted / "a.jsonl") for one in batch
+    ):
+        assert [(hint.query, hint.use) for hint in attempt.hints] == [("", "empty")]
+        assert spent(attempt).prompt == attempt.bare_prompt_tokens
 
 
 def test_a_killed_solve_with_passages_ends_in_the_same_bytes(scripted):
