@@ -160,6 +160,20 @@ def test_a_subject_without_one_of_the_rivals_is_never_said_to_pay():
     assert {(one.p_holm, one.verdict) for one in found.subjects} == {(None, "not decided")}
 
 
+def test_a_query_and_its_prompt_count_in_every_answer_that_reads_what_it_found():
+    one = problem(1)
+    tried = attempt(one, [True, True], [False])  # a query of 20 tokens, whose prompt has 40
+    lent = under_hints(tried, [("남의 문단", 50, [said(False)] * 2)])
+    controls = Controls([attempt(one, [], [False] * 5)], [lent])
+    found = solving_report([one], [tried], controls, shown="passages")
+    costs = {one.name: (one.generated, one.prompt) for one in found.columns}
+    assert costs["bare"] == (50, 30)
+    assert costs["hint_average"] == (20 + 10, 40 + 50)
+    assert costs["hint_vote"] == (20 + 2 * 10, 40 + 50)
+    for both in ("vote", "mismatched_vote"):
+        assert costs[both] == (20 + 3 * 10, 40 + 50 + 30)
+
+
 def test_problems_of_one_subject_have_no_table_by_subject():
     assert "subjects" not in report(GAIN, *[NONE] * 4).model_dump(mode="json")
 
