@@ -114,6 +114,8 @@ _JOINED = re.compile(
 _ANNOUNCED = re.compile(rf"(?:선택지|선지|보기|옵션|[Oo]ption|[Cc]hoice) ?{OPEN}\Z")
 _LETTER_ITEM = re.compile(r"(?:\A|(?<=\n))[-*• ]{0,3}[(]?([A-J])[).:]")
 _WRITTEN_AS = {"-": "[-‐‑–—−]", ",": "(?:,|과|와|및|·|그리고){1,2}"}
+_MOST_COMMAS = 8
+"""In a choice whose commas a sentence may write as `과` or `및`."""
 _COUNTED = re.compile("[0-9한두세네] ?(?:번|회|차례)")
 
 
@@ -130,8 +132,9 @@ class _Name:
 @lru_cache(maxsize=4096)
 def _written(text: str) -> re.Pattern[str]:
     """A choice's canonical text as a sentence writes it."""
-    # Commas in a row stand as they are: in turn they would match in exponentially many ways.
-    parts = (_WRITTEN_AS.get(part) or re.escape(part) for part in re.findall(",+|[^,]", text))
+    # Commas in a row, or many, stand as they are: they would match in exponentially many ways.
+    written_as = _WRITTEN_AS if text.count(",") <= _MOST_COMMAS else {}
+    parts = (written_as.get(part) or re.escape(part) for part in re.findall(",+|[^,]", text))
     return re.compile(
         r"(?<![^\s\"'「『《(\[{$=:→⇒>])"
         + "[ $]{0,3}".join(parts)
