@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
 import os
 import reprlib
@@ -17,6 +15,7 @@ from typing import Any, Generic, NamedTuple, Self, TextIO, TypeVar
 
 from pydantic import ValidationError
 
+from koalign.locking import is_named, try_lock
 from koalign.records import KoalignError, Record
 
 MOST_BYTES = 2**28
@@ -223,44 +222,41 @@ def _part(path: Path) -> Iterator[TextIO]:
         except FileExistsError:  # another process was faster
             continue
         with file:
-            if try_lock(file.fileno()) and _is_named(file.fileno(), part):
+            if try_lock(file.fileno()) and is_named(file.fileno(), part):
                 yield file
                 return
 
 
 def _removed(part: Path) -> bool:
-    """Whether there is no part now; one that a process is writing stays."""
-    try:
-        file = os.open(part, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    """Whether there is no part now; one that a process may be writing stays."""
+    try:  # for writing: NFS locks nothing else
+        file = os.open(part, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return True
-    except OSError:  # a link, or what may not be read
+    except PermissionError:  # of another user
+        return False
+    except OSError:  # a link
         part.unlink(missing_ok=True)
         return True
     try:
-        free = try_lock(file)
-        if free and _is_named(file, part):
+        free = try_lock(file, without=False)
+        if free and is_named(file, part):
             part.unlink()
         return free
     finally:
         os.close(file)
 
 
-def _is_named(file: int, path: Path) -> bool:
-    """Whether an open file is the one of that name now."""
-    try:
-        return os.path.samestat(os.fstat(file), os.stat(path))
-    except FileNotFoundError:
-        return False
+def open_alone(path: Path) -> TextIO:
+    """A file to append to, held until it is closed.
 
-
-def try_lock(file: int) -> bool:
-    """Lock an open file until it is closed, where there are locks; False: another process has."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        return error.errno not in (errno.EWOULDBLOCK, errno.EACCES)
-    return True
+    Raises KoalignError where another process holds it, or has replaced it meanwhile.
+    """
+    file = path.open("a", encoding="utf-8", newline="\n")
+    if try_lock(file.fileno()) and is_named(file.fileno(), path):
+        return file
+    file.close()
+    raise KoalignError(f"{path}: another koalign is at work on this file")
 
 
 class JsonlAppender(Generic[R]):
@@ -272,10 +268,7 @@ class JsonlAppender(Generic[R]):
 
     def __init__(self, path: Path, record: type[R]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("a", encoding="utf-8", newline="\n")
-        if not try_lock(self._file.fileno()):
-            self._file.close()
-            raise KoalignError(f"{path}: another koalign is at work on this file")
+        self._file = open_alone(path)
         os.truncate(path, path.read_bytes().rfind(b"\n") + 1)
         self.done = read_jsonl(path, record)
 

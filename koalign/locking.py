@@ -1,4 +1,4 @@
-"""locking: a run folder for one process at a time, in which no link leads out of the run."""
+"""locking: folders and files for one process at a time, and no link that leads out of a run."""
 
 from __future__ import annotations
 
@@ -76,7 +76,8 @@ def _is_locked(run_dir: Path, lock: int, *, shared: bool, wait: bool) -> bool:
 def alone(folder: Path) -> Iterator[None]:
     """Hold a folder that a user names for an output; made where it is not there, and no file is left in it.
 
-    Raises KoalignError for one that another process holds. A file system without locks holds nothing.
+    Raises KoalignError for one that another process holds. A file system that locks no folders, such as
+    NFS, holds nothing.
     """
     while True:
         folder.mkdir(parents=True, exist_ok=True)
@@ -85,16 +86,33 @@ def alone(folder: Path) -> Iterator[None]:
         except FileNotFoundError:  # renamed by the process that had it
             continue
         try:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                if error.errno in BUSY:
-                    raise KoalignError(f"{folder}: another koalign is at work there") from None
-            if folder.is_dir() and os.path.samestat(os.fstat(lock), folder.stat()):
+            if not try_lock(lock):
+                raise KoalignError(f"{folder}: another koalign is at work there")
+            if is_named(lock, folder):
                 yield
                 return
         finally:
             os.close(lock)
+
+
+def try_lock(file: int, *, without: bool = True) -> bool:
+    """Lock an open file until it is closed; False: another process has.
+
+    `without`: what is returned where the file system has no locks.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return without and error.errno not in BUSY
+    return True
+
+
+def is_named(file: int, path: Path) -> bool:
+    """Whether an open file or folder is the one of that name now."""
+    try:
+        return os.path.samestat(os.fstat(file), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 def refuse_links(folder: Path) -> None:

@@ -16,7 +16,8 @@ PACKAGE = Path(__file__).parent.parent / "koalign"
 LAYERS = [
     {"naming"},
     {"records", "progress", "provenance", "faults"},
-    {"jsonl", "yaml_text", "locking", "bounded"},
+    {"locking", "yaml_text", "bounded"},
+    {"jsonl"},
     {"config", "text"},
     {"grading", "nodes"},
     {"data"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -71,7 +72,11 @@ def refuse_folder(out: Path) -> None:
 
 
 def empty(folder: Path) -> None:
-    """Remove what a killed process has left in a folder."""
+    """Remove what a killed process has left in a folder; raises KoalignError for a link to another."""
+    if folder.is_symlink():
+        raise KoalignError(
+            f"{folder}: a link to {os.readlink(folder)}; remove it, or take another -o"
+        )
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)

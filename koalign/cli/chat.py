@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from koalign.cli.ask import Model, TokenEnv, Url, answered, decoded, opened, take_any_bytes
 from koalign.cli.options import DEFAULT_RUN, Files, RunDir, Settings
@@ -18,7 +18,7 @@ from koalign.records import KoalignError, Problem
 from koalign.text.visible import say
 
 if TYPE_CHECKING:
-    from koalign.serving.client import Client
+    from koalign.serving.client import Client, Solved
 
 HELP = """\
 /model NAME       another model: koalign, koalign-vote, an adapter of the run; /model alone lists them
@@ -145,11 +145,9 @@ class _Chat:
             self._say(_as_text(problem))
             return
         solved = self._client.solve({k: v for k, v in fields.items() if v}, self._model)
-        self._show(solved["abstraction"])
-        say(solved["text"])
-        self._heard(
-            {"role": "user", "content": _as_text(problem)}, solved["abstraction"], solved["text"]
-        )
+        self._show(solved.hint)
+        say(solved.text)
+        self._heard({"role": "user", "content": _as_text(problem)}, solved.hint, solved.text)
         say(_verdict(solved, problem))
 
     def _show_hints(self, switch: str) -> None:
@@ -199,15 +197,14 @@ def _as_text(problem: Problem) -> str:
     return "\n\n".join(filter(None, (problem.passage, box, question)))
 
 
-def _verdict(solved: dict[str, Any], problem: Problem) -> str:
+def _verdict(solved: Solved, problem: Problem) -> str:
     """Answer, probabilities and votes; with a gold answer, whether it is right."""
-    parts = [f"answer {solved['answer'] or 'none (' + str(solved['why']) + ')'}"]
+    parts = [f"answer {solved.answer or f'none ({solved.why})'}"]
     if problem.answers:
-        parts.append(
-            "right" if solved["answer"] in problem.answers else f"key {', '.join(problem.answers)}"
-        )
-    if solved["probabilities"]:
-        parts.append(", ".join(f"{n}: {p:.0%}" for n, p in solved["probabilities"].items()))
-    if sum(solved["votes"].values()) > 1:
-        parts.append("votes " + ", ".join(f"{n}: {count}" for n, count in solved["votes"].items()))
+        right = solved.answer in problem.answers
+        parts.append("right" if right else f"key {', '.join(problem.answers)}")
+    if solved.probabilities:
+        parts.append(", ".join(f"{n}: {p:.0%}" for n, p in solved.probabilities.items()))
+    if sum(solved.votes.values()) > 1:
+        parts.append("votes " + ", ".join(f"{n}: {count}" for n, count in solved.votes.items()))
     return f"[{'; '.join(parts)}]"

@@ -23,7 +23,7 @@ from koalign.cli.options import (
 )
 from koalign.cli.shards import ShardOption, draw_part, drawing, read_shard
 from koalign.cli.stages import run_stages
-from koalign.jsonl import read_jsonl, read_record
+from koalign.jsonl import open_alone, read_jsonl, read_record
 from koalign.records import Base, Drop, KoalignError, Problem
 from koalign.text.visible import say
 
@@ -225,7 +225,8 @@ def _solve_file(
     with locked(run_dir):
         if out.exists():
             if force and not out.is_dir():
-                out.unlink()
+                with open_alone(out):
+                    out.unlink()
             elif out.is_dir() or not can_continue(job):
                 raise KoalignError(
                     f"{out} is there already; take another -o, or --force to replace it"

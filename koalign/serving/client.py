@@ -34,6 +34,19 @@ class Turn:
     text: str
 
 
+@dataclass(frozen=True)
+class Solved(Turn):
+    """What became of a problem."""
+
+    answer: str | None
+    why: str
+    """Why there is no answer."""
+    probabilities: dict[str, float]
+    """Choice -> probability; empty where there are none."""
+    votes: dict[str, int]
+    """Answer -> votes."""
+
+
 class Client:
     """The API of koalign, through HTTP or in this process; raises KoalignError for its errors."""
 
@@ -41,15 +54,27 @@ class Client:
         self._http, self._runner, self._name = http, runner, name
 
     def models(self) -> list[str]:
-        """The names of the models."""
+        """The names of the models; raises KoalignError where there is none."""
         listed = self._run(self._json("GET", "/v1/models"))
         with self._shaped():
-            return ["" + model["id"] for model in listed["data"]]
+            names = ["" + model["id"] for model in listed["data"]]
+        if not names:
+            raise KoalignError(f"{self._name}: serves no model")
+        return names
 
-    def solve(self, problem: dict[str, Any], model: str) -> dict[str, Any]:
-        """The answer to a problem, with its probabilities, votes and hint."""
+    def solve(self, problem: dict[str, Any], model: str) -> Solved:
+        """The answer to a problem."""
         body = {**problem, "model": model}
-        return self._run(self._json("POST", "/v1/solve", json=body))
+        reply = self._run(self._json("POST", "/v1/solve", json=body))
+        with self._shaped():
+            return Solved(
+                hint="" + reply["abstraction"],
+                text="" + reply["text"],
+                answer=reply["answer"],
+                why=str(reply["why"]),
+                probabilities={n: 0.0 + p for n, p in (reply["probabilities"] or {}).items()},
+                votes={n: 0 + count for n, count in reply["votes"].items()},
+            )
 
     def chat(
         self,

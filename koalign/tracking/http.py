@@ -14,7 +14,7 @@ from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_ope
 
 from koalign.records import KoalignError
 from koalign.text.visible import shown
-from koalign.tracking.events import without_secrets
+from koalign.tracking.events import SHORTEST, without_secrets
 
 PATIENCE = 10.0
 """Seconds that a tracker may be silent."""
@@ -25,8 +25,6 @@ LARGEST = 1 << 22
 LATER = (408, 425, 429)
 """Refusals that pass."""
 EXISTS = 409
-SHORTEST = 8
-"""Characters of a header that counts as a secret."""
 T = TypeVar("T")
 
 

@@ -3,7 +3,9 @@
 import json
 
 import pytest
+from support.command import koalign
 from support.raw_server import http, raw_server
+from support.refusals import refused
 
 from koalign.records import KoalignError
 from koalign.serving.client import remote
@@ -41,8 +43,31 @@ def test_an_answer_of_another_shape_is_a_line(server, shape, status):
         streamed(server, data, status)
     assert "\n" not in str(caught.value)
     server.answer = http(status, shape)
-    with remote(server.url, None) as client, pytest.raises(KoalignError):
-        client.models()
+    with remote(server.url, None) as client:
+        for ask in (client.models, lambda: client.solve({}, "m")):
+            with pytest.raises(KoalignError):
+                ask()
+
+
+@pytest.mark.parametrize("slip", [
+    {"text": None}, {"abstraction": 3}, {"votes": None}, {"votes": {"1": "x"}}, {"probabilities": [1]},
+    {"probabilities": {"1": None}},
+])  # fmt: skip
+def test_a_solution_of_another_shape_is_a_line(server, slip):
+    whole = {"text": "정답: 1", "abstraction": "", "answer": "1", "why": "match"}
+    whole |= {"probabilities": None, "votes": {"1": 2}}
+    with remote(server.url, None) as client:
+        server.answer = http(200, whole)
+        assert client.solve({}, "m").votes == {"1": 2}
+        server.answer = http(200, whole | slip)
+        with refused("answers otherwise than `koalign serve`"):
+            client.solve({}, "m")
+
+
+def test_a_chat_with_a_server_without_a_model_is_a_line(server):
+    server.answer = http(200, {"data": []})
+    done = koalign("chat", "--url", server.url, code=2)
+    assert done.stderr == f"koalign: {server.url}: serves no model\n"
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[" * 99_999, b"\xff", b"9" * 9999])

@@ -1,5 +1,7 @@
 """Two commands at once: one is refused in a line, or both are right; no file is mixed or half."""
 
+import errno
+import fcntl
 import os
 import shutil
 import signal
@@ -80,8 +82,25 @@ def test_readers_beside_a_writer_end_in_a_line_and_change_nothing(folder, script
     assert files[0] == files[1] and files[0]
 
 
-def test_the_last_of_two_writers_of_a_file_stays_and_it_is_whole(tmp_path):
-    path = tmp_path / "x.json"
+def _no_lock(file: int, kind: int) -> None:
+    raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+
+def _lock_of_nfs(file: int, kind: int, flock=fcntl.flock) -> None:
+    """NFS makes byte-range locks of them: one that is exclusive takes a file that is open for writing."""
+    if kind & fcntl.LOCK_EX and not fcntl.fcntl(file, fcntl.F_GETFL) & os.O_ACCMODE:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    flock(file, kind)
+
+
+@pytest.mark.parametrize("lock", [fcntl.flock, _lock_of_nfs, _no_lock])
+def test_the_last_of_two_writers_of_a_file_stays_and_it_is_whole(tmp_path, monkeypatch, lock):
+    monkeypatch.setattr(fcntl, "flock", lock)
+    path, left = tmp_path / "x.json", tmp_path / "x.json.part"
+    left.touch()
+    write_atomically(path, "first")
+    assert left.exists() == (lock is _no_lock)  # where nobody knows whether it is still written
+    left.unlink(missing_ok=True)
     for at in range(1, 1 + operations(tmp_path, lambda: write_atomically(path, "first"))):
         act = lambda number, at=at: number == at and write_atomically(path, ["sec", "ond"])  # noqa: E731
         with meeting(tmp_path, act):
@@ -139,12 +158,29 @@ def test_a_file_is_appended_to_by_one_process(tmp_path):
         assert file.done == [drop]
 
 
+def test_a_file_that_was_replaced_while_it_was_opened_is_not_appended_to(tmp_path, monkeypatch):
+    path, flock = tmp_path / "x.jsonl", fcntl.flock
+
+    def replaced(file: int, kind: int) -> None:
+        (tmp_path / "new").write_text("of another process\n", "utf-8")
+        (tmp_path / "new").rename(path)
+        flock(file, kind)
+
+    path.write_text("old\nhalf", "utf-8")
+    monkeypatch.setattr(fcntl, "flock", replaced)
+    with refused("x.jsonl: another koalign is at work on this file"):
+        JsonlAppender(path, Drop)
+    assert path.read_text("utf-8") == "of another process\n"
+
+
 def test_two_runs_do_not_answer_into_one_file(ran):
     shutil.copytree(RUN, "runs/other")
+    command = ("solve", "test.jsonl", "-o", "a.jsonl")
     with JsonlAppender(Path("a.jsonl"), Drop):
-        said = koalign("solve", "test.jsonl", "-o", "a.jsonl", "--run-dir", "runs/other", code=2)
-    assert "a.jsonl: another koalign is at work on this file" in said.stderr
-    koalign("solve", "test.jsonl", "-o", "a.jsonl", code=0)
+        for force in ((), ("--force",)):
+            said = koalign(*command, "--run-dir", "runs/other", *force, code=2)
+            assert "a.jsonl: another koalign is at work on this file" in said.stderr
+    koalign(*command, code=0)
 
 
 OUTPUTS = {
@@ -196,6 +232,15 @@ def test_a_folder_that_two_make_is_made_by_one_and_holds_nothing_of_a_killed_one
     assert [p.name for p in tmp_path.rglob("*")] == ["out", "whole"]
     with refused("is there already"), begun(out):
         pass
+
+
+def test_what_a_folder_is_made_in_is_no_link_to_somebody_s_files(tmp_path):
+    mine = tmp_path / "mine"
+    write_atomically(mine / "x", "mine")
+    (tmp_path / "out.part").symlink_to(mine)
+    with refused("out.part: a link to "), begun(tmp_path / "out"):
+        pass
+    assert (mine / "x").read_text("utf-8") == "mine"
 
 
 def test_a_folder_for_an_output_is_held_by_one_and_nothing_is_left_in_it(tmp_path):
