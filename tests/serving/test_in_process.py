@@ -60,6 +60,29 @@ def test_a_response_that_is_not_read_to_its_end_ends_the_work():
     assert asked(in_parts, read) == ["ended"]
 
 
+def test_a_request_that_is_cancelled_before_its_reply_ends_the_work():
+    def app_of(notes):
+        async def app(scope, receive, send) -> None:
+            notes.append("begun")
+            try:
+                await asyncio.Future()
+            finally:
+                notes.append("ended")
+
+        return app
+
+    async def read(http, notes) -> None:
+        asking = asyncio.ensure_future(http.get("/"))
+        while not notes:
+            await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.wait([asking])
+        await asyncio.sleep(0)
+        assert notes == ["begun", "ended"]  # now, and not when the loop is closed
+
+    asked(app_of, read)
+
+
 def test_what_the_app_raises_is_raised_before_a_reply_and_within_one():
     def app_of(notes):
         async def app(scope, receive, send) -> None:

@@ -250,6 +250,21 @@ def test_a_folder_for_an_output_is_held_by_one_and_nothing_is_left_in_it(tmp_pat
         assert not [*(tmp_path / "c").iterdir()]
 
 
+def test_a_folder_for_an_output_is_made_again_where_it_was_renamed_while_it_was_opened(
+    tmp_path, monkeypatch
+):
+    folder, done, flock = tmp_path / "c", tmp_path / "done", fcntl.flock
+
+    def renamed(file: int, kind: int) -> None:
+        if not done.exists():
+            folder.rename(done)
+        flock(file, kind)
+
+    monkeypatch.setattr(fcntl, "flock", renamed)
+    with alone(folder):
+        assert folder.is_dir() and done.is_dir()
+
+
 def test_a_lock_is_taken_again_where_the_folder_was_removed_while_it_was_waited_for(tmp_path):
     work, order = tmp_path / WORK, []
 
