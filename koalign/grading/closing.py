@@ -228,8 +228,10 @@ def _is_label(
     if _ANNOUNCED.search(before) or (label.isalpha() and _I_TAKE.search(before)):
         return True
     listed = listed or (before.endswith("(") and text[group.start + 1 : group.start + 2] == ")")
+    if not listed or not label[-1].isalpha():
+        return False
     is_word = re.compile(rf"(?<![A-Za-z]){label[-1]}(?![A-Za-z])")
-    return label[-1].isalpha() and listed and not any(map(is_word.search, folded))
+    return not any(map(is_word.search, folded))
 
 
 def _is_note(text: str, sentence: _Sentence) -> bool:

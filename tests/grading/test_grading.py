@@ -1,5 +1,6 @@
 """Grading reads what Korean exam answers look like, and never guesses."""
 
+import string
 import time
 
 import pytest
@@ -119,6 +120,15 @@ def test_grading_never_fails_and_only_the_gold_is_right(text, finish):
         verdict = grade(problem, text, finish)
         assert verdict.correct == (verdict.why == "match")
         assert (verdict.answer is None) == (verdict.why in ("no_answer", "ambiguous", "truncated"))
+
+
+@pytest.mark.parametrize("sign", string.punctuation)
+def test_signs_of_regular_expressions_in_a_reply_are_graded(sign):
+    for text in (f"\x1b0{sign}", f"({sign})", f"정답은 3번{sign}", f"따라서 {sign}3{sign}"):
+        for problem in (FOUR, FIVE, LETTERS, MARKED):
+            assert grade(problem, text).answer in (None, "3"), text
+        for problem in (SHORT, SPAN, NOWHERE, LONG):
+            assert not grade(problem, text).correct, text
 
 
 NO_CHOICE = ["정답은 ", "답: ", "입니다", "번", "이 ", "아니라 ", "또는 ", ", ", ".", "\n", "서울", "**", "<answer>", "</answer>", "ㄱ", "㉠", "answer is ", "고른 답: ", "옳은 것은 "]  # fmt: skip
