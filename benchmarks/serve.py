@@ -14,7 +14,8 @@ a round each client asks one at least; a short split is gone through again.
 The sides take turns. A client asks its next problem when it has the answer to the last. Milliseconds
 are of a problem, p50 and p95 over all rounds. Both sides batch what waits, by the same queue that knows
 how many are under way. CPU is of the process that computes and its children, over a problem: it says
-the same on a busy machine, and `added` is serve over direct by it.
+the same on a busy machine, and `added` is serve over direct by it. The vLLM of the other side is stopped
+meanwhile: its processes spin also where they have nothing to do.
 """
 
 from __future__ import annotations
@@ -72,6 +73,8 @@ class Side:
     process: psutil.Process
     beside: psutil.Process | None = None
     """A child of it that is no part of this side."""
+    vllm: psutil.Process | None = None
+    """Stopped while the other side is measured."""
     seconds: list[float] = field(default_factory=list)
     cpu_seconds: float = 0
 
@@ -79,6 +82,14 @@ class Side:
         before = self._cpu()
         self.seconds += await latencies(self.ask, problems, clients)
         self.cpu_seconds += self._cpu() - before
+
+    def stop(self) -> None:
+        for process in tree(self.vllm):
+            process.suspend()
+
+    def go_on(self) -> None:
+        for process in tree(self.vllm):
+            process.resume()
 
     def _cpu(self) -> float:
         return cpu(self.process) - (cpu(self.beside) if self.beside else 0)
@@ -103,11 +114,14 @@ async def measure(
     rows = []
     for side in sides.values():
         await side.ask(problems[0])
+        side.stop()
     for clients in options.clients:
         asked = [*islice(cycle(problems), max(options.problems, clients))]
         for _ in range(options.rounds):
             for side in sides.values():
+                side.go_on()
                 await side.round(asked, clients)
+                side.stop()
         figures = [side.figures(name) for name, side in sides.items()]
         rows.append({"clients": clients} | figures[0] | figures[1])
     return rows
@@ -115,8 +129,13 @@ async def measure(
 
 def cpu(process: psutil.Process) -> float:
     """Seconds of a process and of those that it has started."""
-    times = [one.cpu_times() for one in (process, *process.children(recursive=True))]
+    times = [one.cpu_times() for one in tree(process)]
     return sum(one.user + one.system for one in times)
+
+
+def tree(process: psutil.Process | None) -> list[psutil.Process]:
+    """A process and those that it has started."""
+    return [process, *process.children(recursive=True)] if process else []
 
 
 async def direct(run: ServedRun, backend: Backend, problems: Sequence[Problem], load: Load) -> Ask:
@@ -187,7 +206,14 @@ async def compare(
             "direct": Side(ask, psutil.Process(), served),
             "serve": Side(through_server(run, http), served),
         }
-        return await measure(sides, problems, options)
+        if options.engine == "vllm":
+            sides["direct"].vllm = psutil.Process(alone.server.process.pid)
+            (sides["serve"].vllm,) = served.children()
+        try:
+            return await measure(sides, problems, options)
+        finally:
+            for side in sides.values():
+                side.go_on()
 
 
 def main() -> None:
@@ -199,6 +225,21 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    rows = rows_of(options)
+    if options.json:
+        print(json.dumps(rows, indent=2))
+        return
+    sides = [
+        f"{side} {name}" for side in ("direct", "serve") for name in ("p50 ms", "p95", "CPU ms")
+    ]
+    table = Table("clients", *sides, "added")
+    for row in rows:
+        values = [f"{value:,.1f}" for key, value in row.items() if key not in ("clients", "added")]
+        table.add_row(str(row["clients"]), *values, f"{row['added']:.1%}")
+    Console().print(table)
+
+
+def rows_of(options: argparse.Namespace) -> list[dict[str, Any]]:
     setting = f"engine.backend={options.engine}"
     run = open_run(options.run, load_config([], [setting]))
     command = "from koalign.cli.app import main; main()"
@@ -224,17 +265,7 @@ def main() -> None:
         server.wait()
     for row in rows:
         row["added"] = round(row["serve_cpu"] / row["direct_cpu"] - 1, 4)
-    if options.json:
-        print(json.dumps(rows, indent=2))
-        return
-    sides = [
-        f"{side} {name}" for side in ("direct", "serve") for name in ("p50 ms", "p95", "CPU ms")
-    ]
-    table = Table("clients", *sides, "added")
-    for row in rows:
-        values = [f"{value:,.1f}" for key, value in row.items() if key not in ("clients", "added")]
-        table.add_row(str(row["clients"]), *values, f"{row['added']:.1%}")
-    Console().print(table)
+    return rows
 
 
 if __name__ == "__main__":
