@@ -23,8 +23,9 @@ from koalign.cli.options import (
 )
 from koalign.cli.shards import SHARDED, ShardOption, draw_part, read_shard, tell_outdated
 from koalign.jsonl import read_json, read_record
-from koalign.manifests import well_formed
+from koalign.manifests import ROUND, well_formed
 from koalign.naming import counted
+from koalign.records import KoalignError
 from koalign.text.visible import say
 
 if TYPE_CHECKING:
@@ -159,15 +160,16 @@ def execute_each(
 ) -> None:
     """Run the stages that are not done; each is announced, and what came out of it is a line.
 
-    Where no hint passes its screens, an evaluation at the end is of the steps before. Where no passage is
-    gold, no reader is trained. Calls that failed in a stage are sent again while no later one is made of
-    what it has.
+    Where no problem gives a pair, DPO keeps the policy as it is. Where no hint passes its screens, an
+    evaluation at the end is of the steps before. Where no passage is gold, no reader is trained. Calls that
+    failed in a stage are sent again while no later one is made of what it has.
     """
     from koalign.cli.plan import refuse, refuse_without_room
     from koalign.hashing import MANIFEST
     from koalign.preflight import data_findings
     from koalign.reports.views import describe
     from koalign.run import execute
+    from koalign.stages.pairs import why_no_pairs
     from koalign.stages.pipeline import without_hints, without_pairs, without_reader
 
     refuse_without_room(stages, config, run_dir, force)
@@ -184,6 +186,11 @@ def execute_each(
         if stage.name == "prepare" and _ends_with_sft(later, config, run_dir):
             execute_each(without_pairs(later), config, run_dir, force, seed)
             return
+        if stage.name.partition(ROUND)[0] == "pairs" and not made.counts["pairs"]:
+            why = why_no_pairs(run_dir / stage.name)
+            if not later:
+                raise KoalignError(why)
+            say(f"{why}. DPO keeps the policy as it is", err=True)
         if stage.name == "passages" and later and not made.counts.get("gold"):
             say("none of the passages is gold, so no reader is trained")
             execute_each(without_reader(later), config, run_dir, force, seed)

@@ -8,6 +8,7 @@ DPO: SFT on the chosen sides alone (RFT, arXiv 2308.01825), from the same adapte
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -50,7 +51,7 @@ def score_reference(config: Config, inputs: Inputs, out: Path) -> StageResult:
                 "run `koalign dpo-pairs --force`"
             )
     logps: list[Logps] = []
-    if not base.scripted:
+    if pairs and not base.scripted:
         from koalign.training.policy import continued_policy
         from koalign.training.scoring import reference_logps
 
@@ -89,7 +90,9 @@ def run_rft(config: Config, inputs: Inputs, out: Path) -> StageResult:
     rounds = [read_jsonl(path, Pair) for name, path in inputs.items() if name.endswith(PAIRS_FILE)]
     pairs = [pair for of_round in rounds for pair in of_round]
     counts = {"examples": len(pairs)}
-    section = config.dpo.model_copy(update={"epochs": rft_epochs(config.dpo, rounds)})
+    section = config.dpo
+    if pairs:
+        section = section.model_copy(update={"epochs": rft_epochs(section, rounds)})
     job = _job("rft", config, inputs, out, pairs, section)
     if job is None:
         return StageResult(counts)
@@ -121,7 +124,10 @@ def _job(
     pairs: Sequence[Pair],
     section: Dpo,
 ) -> Job | None:
-    """The training on these pairs that continues the SFT adapter; none of a scripted base: a card alone."""
+    """The training on these pairs that continues the SFT adapter.
+
+    Without pairs there is none, and the SFT adapter is kept under the new name; of a scripted base a card.
+    """
     base = read_record(inputs["prepare/base.json"], Base)
     renderer = open_renderer(config.prompt, inputs["prepare/shots.jsonl"])
     parent = check_adapter(inputs["sft/adapter"], base, renderer.hash)
@@ -131,9 +137,16 @@ def _job(
         if given.endswith(PAIRS_FILE)
     }
     card = parent.model_copy(
-        update={"name": name, "parents": (part(inputs["sft/adapter"]),), "data": data}
+        update={
+            "name": name,
+            "parents": (part(inputs["sft/adapter"]),),
+            "data": data,
+            "metrics": {},
+        }
     )
-    if base.scripted:
+    if not pairs:
+        shutil.copytree(inputs["sft/adapter"], out / "adapter", dirs_exist_ok=True)
+    if base.scripted or not pairs:
         write_card(out / "adapter", card)
         return None
 

@@ -62,7 +62,10 @@ OTHERWISE = "Raise sample.n or sample.temperature, or train SFT longer (sft.epoc
 
 
 def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
-    """Mine, add rankings and judged samples, drop near-identical pairs, then balance lengths and places."""
+    """Mine, add rankings and judged samples, drop near-identical pairs, then balance lengths and places.
+
+    No pair at all is a result, with the reasons among the drops; where no judge replied it is an error.
+    """
     base = read_record(inputs["prepare/base.json"], Base)
     problems = ById(inputs["prepare/train.jsonl"], Problem)
     rankings = read_jsonl(inputs["prepare/rankings.jsonl"], Ranking)
@@ -127,14 +130,8 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     if judgement:
         report["judge"] = {"problems": len(by_judge), **judgement.summary}
     write_json(out / "report.json", report)
-    if not pairs:
-        reasons = Counter(drop.reason for drop in drops)
-        most = reasons.most_common(1)
-        remedy = REMEDIES.get(most[0][0], OTHERWISE) if most else OTHERWISE
-        raise KoalignError(
-            f"no problem gave a pair: {in_words(dict(reasons.most_common()))}; see "
-            f"{out / 'dropped.jsonl'}. {remedy}"
-        )
+    if not pairs and any(drop.reason == "no_reply" for drop in drops):
+        raise KoalignError(why_no_pairs(out))
     pairs.sort(key=_file_order)
     write_jsonl(out / "pairs.jsonl", [placed.pair for placed in pairs])
     return StageResult(
@@ -146,6 +143,14 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
         },
         metrics={"cost": judgement.cost} if judgement else {},
     )
+
+
+def why_no_pairs(folder: Path) -> str:
+    """Why no problem gave a pair, by what the stage in this folder dropped, and what to do."""
+    path = folder / "dropped.jsonl"
+    reasons = Counter(drop.reason for drop in read_jsonl(path, Drop)).most_common()
+    remedy = REMEDIES.get(reasons[0][0], OTHERWISE) if reasons else OTHERWISE
+    return f"no problem gave a pair: {in_words(dict(reasons))}; see {path}. {remedy}"
 
 
 def _sampled_prompts(

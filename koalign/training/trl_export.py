@@ -96,9 +96,10 @@ def export_trl(config: Config, run_dir: Path, out: Path) -> tuple[dict[str, Expo
         sets = {"sft": _write_set(new / "sft", tokenizer, SFT_SIDES, sft, settings)}
         if sets["sft"].other_ids:
             _write_ids(new / "sft", sft)
-        readme = README
+        readme, pairs = README, []
         if read_manifest(run_dir / "pairs") is not None:
             pairs = read_jsonl(output_of(run_dir, "pairs/pairs.jsonl", "export"), Pair)
+        if pairs:
             sides = [(p.prompt_ids, p.chosen.token_ids, p.rejected.token_ids) for p in pairs]
             sets["dpo"] = _write_set(new / "dpo", tokenizer, DPO_SIDES, sides, dpo_settings(config))
             readme += README_DPO.format(

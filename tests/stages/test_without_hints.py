@@ -1,4 +1,4 @@
-"""A chain without hints ends with DPO and is evaluated as far as it goes, by choice or since none passed."""
+"""A chain without pairs or hints is evaluated as far as it goes, by choice or since none passed."""
 
 import json
 import shutil
@@ -52,6 +52,18 @@ def test_a_run_whose_hints_all_fail_is_evaluated_without_them(ran):
     assert "nothing to do" in again.stdout and rows() == STEPS
     refused = koalign("abstractions", *settings, "--force", code=2)
     assert "koalign evaluate -s candidates.source=none" in refused.stderr
+
+
+def test_a_run_in_which_no_problem_gives_a_pair_keeps_the_policy_and_is_evaluated(scripted):
+    Path("script.yaml").write_text("[{texts: ['고른 답: 서울\n정답: 1']}]", encoding="utf-8")
+    run = koalign("run", "-s", "dpo.rounds=2", "-s", "candidates.source=none", code=0)
+    assert run.stderr.count("no problem gave a pair: ") == 2  # in each round
+    assert run.stderr.count("train SFT longer (sft.epochs). DPO keeps the policy as it is") == 2
+    results = json.loads((EVALUATED / "results.json").read_text("utf-8"))
+    assert list(results) == STEPS
+    assert "dpo: no gain over sft" in koalign("show", code=0).stdout
+    assert "nothing to do" in koalign("run", "-s", "dpo.rounds=2", code=0).stdout
+    assert "no problem gave a pair" in koalign("dpo-pairs", code=2).stderr
 
 
 def test_a_run_without_a_kept_hint_goes_on_where_an_earlier_stage_is_gone(scripted):

@@ -5,13 +5,28 @@ import math
 import pytest
 import torch
 from support.problems import exam
-from support.training import MODEL, QUICK_DPO, TRAINING, card, job, moved, pairs_of, tensors
+from support.training import (
+    MODEL,
+    QUICK_DPO,
+    TRAINING,
+    base_of_tests,
+    card,
+    job,
+    moved,
+    pairs_of,
+    tensors,
+)
 
 from koalign.adapters.base import base_folder
+from koalign.adapters.cards import adapter_id, read_card
+from koalign.adapters.external import WEIGHTS
+from koalign.config.files import load_config
 from koalign.config.inputs import Model
 from koalign.config.training import Dpo, Training
 from koalign.hashing import hash_path
+from koalign.jsonl import write_json, write_jsonl
 from koalign.records import Completion
+from koalign.stages.dpo import RFT, STAGE
 from koalign.training.dpo import dpo_trainer, train_dpo
 from koalign.training.fit import fit
 from koalign.training.policy import continued_policy
@@ -216,3 +231,24 @@ def test_two_active_adapters_are_refused(tokenizer, pairs, reference, parent, tm
     policy.base_model.set_adapter(["default", "second"])
     with pytest.raises(RuntimeError, match="one active adapter"):
         fit(trainer, card("dpo", 8), lambda metrics, step: None)
+
+
+@pytest.mark.parametrize("stage", [STAGE, RFT], ids=lambda stage: stage.name)
+def test_without_pairs_the_sft_adapter_is_kept_to_the_byte(stage, parent, tmp_path):
+    files = {
+        "prepare/base.json": tmp_path / "base.json",
+        "prepare/shots.jsonl": tmp_path / "shots.jsonl",
+        "pairs/pairs.jsonl": tmp_path / "pairs.jsonl",
+    }
+    write_json(files["prepare/base.json"], base_of_tests().model_dump())
+    write_jsonl(files["prepare/shots.jsonl"], [])
+    write_jsonl(files["pairs/pairs.jsonl"], [])
+    out = tmp_path / "out"
+    out.mkdir()
+    made = stage.run(load_config([]), files | {"sft/adapter": parent}, out)
+    assert not made.metrics and set(made.counts.values()) == {0}
+    kept = out / "adapter"
+    assert (kept / WEIGHTS).read_bytes() == (parent / WEIGHTS).read_bytes()
+    assert adapter_id(kept) == adapter_id(parent)
+    own = read_card(kept)
+    assert (own.name, own.parents[0].id) == (stage.name, adapter_id(parent))
