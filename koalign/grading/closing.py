@@ -182,7 +182,8 @@ def concluded(
         return ()
     named = {name.number for sentence in naming for name in sentence.names}
     is_bare = _WRITER.match(text, last.start, last.names[0].start)
-    alone = named == {said} and not rest and not folded[said - 1][-1:].isdigit()
+    own = folded[said - 1] if 1 <= said <= len(folded) else ""
+    alone = named == {said} and not rest and not own[-1:].isdigit()
     return (said,) if is_conclusion or alone or not (by_text or is_bare) else ()
 
 

@@ -134,6 +134,15 @@ def test_signs_of_regular_expressions_in_a_reply_are_graded(sign):
 NO_CHOICE = ["정답은 ", "답: ", "입니다", "번", "이 ", "아니라 ", "또는 ", ", ", ".", "\n", "서울", "**", "<answer>", "</answer>", "ㄱ", "㉠", "answer is ", "고른 답: ", "옳은 것은 "]  # fmt: skip
 
 
+@pytest.mark.parametrize("label", ["0번", "5번", "⑦", "20번", "E"])
+@pytest.mark.parametrize(
+    "sentence", ["{}을 고르면 된다.", "따라서 {}을 고르면 된다.", "{}에 표시합니다."]
+)
+def test_a_last_sentence_that_takes_a_choice_that_is_not_there_is_no_answer(label, sentence):
+    verdict = grade(FOUR, sentence.format(label))
+    assert (verdict.answer, verdict.why) == (None, "no_answer")
+
+
 @given(st.lists(st.sampled_from(NO_CHOICE)).map("".join))
 def test_without_a_number_a_mark_a_letter_or_a_choices_text_there_is_no_answer(text):
     assert grade(FOUR, text).why == "no_answer"
