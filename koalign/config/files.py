@@ -17,7 +17,7 @@ from koalign.config.inputs import Section, Source
 from koalign.config.sections import ASSETS, Config
 from koalign.jsonl import field_errors, on_disk
 from koalign.records import KoalignError
-from koalign.yaml_text import parse_nodes, parse_yaml, read_text
+from koalign.yaml_text import MOST_LEVELS, parse_nodes, parse_yaml, read_text
 
 
 def load_config(files: Sequence[Path], overrides: Sequence[str] = ()) -> Config:
@@ -37,17 +37,21 @@ def load_config(files: Sequence[Path], overrides: Sequence[str] = ()) -> Config:
         places.update({key: f"{path}:{line}" for key, line in lines.items()})
     for override in overrides:
         key, found, text = override.partition("=")
-        if not found or not key:
-            raise KoalignError(f"-s {override}: expected section.key=value")
+        if not found or not key or key.count(".") > MOST_LEVELS:
+            raise KoalignError(f"-s {_on_a_line(override)}: expected section.key=value")
         # A key or a password that somebody gave by mistake is not repeated.
         secret = key.startswith(("teacher", "judge")) or "://" in text
-        place = f"-s {key}=…" if secret else f"-s {override}"
+        place = f"-s {key}=…" if secret else f"-s {_on_a_line(override)}"
         _merge(merged, _nested(key.split("."), parse_yaml(text, place)))
         places[key] = place
     try:
         return Config.model_validate(merged)
     except ValidationError as error:
         raise KoalignError(_explain(error, places)) from None
+
+
+def _on_a_line(text: str) -> str:
+    return textwrap.shorten(text, 300, placeholder=" …")
 
 
 def parse_source(text: str) -> Source:
@@ -58,11 +62,11 @@ def parse_source(text: str) -> Source:
     if not text.startswith("{"):
         return Source(path=text)
     try:
-        return Source.model_validate(parse_yaml(text, text))
+        return Source.model_validate(parse_yaml(text, _on_a_line(text)))
     except ValidationError as error:
         first = field_errors(error)[0]
         known = f" (known: {', '.join(Source.model_fields)})" * (first.type == "extra_forbidden")
-        raise KoalignError(f"{text}: {first.field}: {first.message}{known}") from None
+        raise KoalignError(f"{_on_a_line(text)}: {first.field}: {first.message}{known}") from None
 
 
 SPLITS = ("train", "dev", "test")

@@ -104,6 +104,8 @@ def test_a_mistake_is_named_with_file_line_and_key(folder, text, said):
         ("dpo.bta=1", "-s dpo.bta=1: unknown key 'dpo.bta'; did you mean 'dpo.beta'?"),
         ("dpo.beta", "-s dpo.beta: expected section.key=value"),
         ("dpo.beta=x", "-s dpo.beta=x: dpo.beta: Input should be a valid number"),
+        ("dpo.beta=x\ny", "-s dpo.beta=x y: dpo.beta: Input should be a valid number"),
+        ("dpo." * 3000 + "beta=1", "expected section.key=value"),
     ],
 )
 def test_a_wrong_override_is_named(override, said):
