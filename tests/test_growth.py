@@ -35,14 +35,18 @@ from koalign.mining.distilling.verify import hangul_share, reasoning_of
 from koalign.mining.hints.static_screen import static_refusal
 from koalign.records import Problem
 from koalign.reports.problems import describe_problems
+from koalign.retrieval.chunks import chunks
+from koalign.retrieval.html import text_of_html
+from koalign.retrieval.wikipedia import plain_text
+from koalign.serving.problems import problem_in
 from koalign.text.choices import unnumbered
 from koalign.text.korean import clean, fold, fold_words, han_leak, oddities, unescape_literals
 from koalign.text.tex import restored
 from koalign.text.visible import visible
 
-SHORT, TIMES, BOUND, FLOOR = 750, 16, 64, 0.002
+SHORT, TIMES, BOUND, FLOOR, FAST = 750, 16, 64, 0.002, 16
 """Letters of the shorter text; how many times as long the other is; how much longer that may take, of at
-least so many seconds, which a clock can measure."""
+least so many seconds, which a clock can measure. How many times as long the texts are for what is fast."""
 
 FOUR = ("서울", "부산", "대구", "세종")
 BOX = "ㄱ. 나는 학교에 간다고 말했다.\nㄴ. 너는 집에 오지 않았다."
@@ -134,6 +138,18 @@ ENTRIES: dict[str, Callable[[str], object]] = {
     "squad": in_row("squad", context="가@", question="나@", answers={"text": ["가"], "answer_start": [0]}),
 }  # fmt: skip
 
+FAST_ENTRIES: dict[str, Callable[[str], object]] = {
+    "web page": text_of_html, "article": plain_text, "chunks": lambda t: list(chunks(t, 500, 1)),
+    "question of a message": lambda t: problem_in(f"다음 중 옳은 것{t}x\n1. 가\n2. 나"), "message": problem_in,
+    "header": lambda t: read([open_document("a.csv", f"question,가{t}나\n가,나\n".encode())]),
+    "all or none": lambda t: order_dependent(problem(choices=("보기" + t, "나", "다", "라"))),
+    "points": lambda t: read([document_of_rows("x", "", [{"q": "가", "p": f"1{t}x"}])], columns={"question": "q", "points": "p"}),
+    "end of a query": in_row("haerae", query="가@나 (A) 서울 (B) 부산", options=["서울", "부산"], answer="(A)"),
+    "type of a question": in_row("nikl-rule", id="1", input={"question_type": "@x", "question": "가"}, output={"answer": "가"}),
+}  # fmt: skip
+"""What takes little time for a letter, so that only a long text tells."""
+FAST_UNITS = [" ", "!", "#", "형", "보", "<!--", "<style", "<![CDATA[", "<ref>", "[//", "="]
+"""Each took quadratic time somewhere."""
 NAMED = ["①", " ", "a ", "\u0301", "\u0f73", "\u0301\u200b", '{"답": 3}', "ㄱ,", "㉠㉡"]
 """Each took quadratic time somewhere."""
 UNITS = [
@@ -163,10 +179,12 @@ def seconds(entry: Callable[[str], object], text: str, runs: int) -> float:
     return least
 
 
-def grows_linearly(entry: Callable[[str], object], unit: str, around: tuple[str, str]) -> bool:
+def grows_linearly(
+    entry: Callable[[str], object], unit: str, around: tuple[str, str], times: int = 1
+) -> bool:
     before, after = around
     short, long = (
-        before + unit * (length // len(unit)) + after for length in (SHORT, SHORT * TIMES)
+        before + unit * (times * length // len(unit)) + after for length in (SHORT, SHORT * TIMES)
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of Python, on invalid escapes in literals
@@ -179,6 +197,12 @@ def grows_linearly(entry: Callable[[str], object], unit: str, around: tuple[str,
 def test_work_on_what_was_once_quadratic_grows_with_the_text(name):
     slow = [unit for unit in NAMED if not grows_linearly(ENTRIES[name], unit, ("", ""))]
     assert not slow
+
+
+@pytest.mark.parametrize("name", FAST_ENTRIES)
+def test_work_on_a_long_text_grows_with_it(name):
+    entry = FAST_ENTRIES[name]
+    assert not [unit for unit in FAST_UNITS if not grows_linearly(entry, unit, ("", ""), FAST)]
 
 
 @pytest.mark.slow

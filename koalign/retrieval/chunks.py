@@ -8,9 +8,11 @@ from collections.abc import Iterator
 Span = tuple[int, int]
 """Start and end in a text, in characters."""
 
-_END = re.compile(r"(?:[!?。！？…]|(?<!\d)\.)[.!?。！？…]*[\"'”’」』》〉)\]]*(?=\s)|\n")
-"""Where a sentence may end: at its mark with the brackets and quotes behind it, and at every line end. A
-point after a digit ends none: `1446. 9. 29.` goes on."""
+_END = re.compile(r"(?:[!?。！？…]|(?<!\d)\.)[.!?。！？…]*+[\"'”’」』》〉)\]]*+(?=(\s?))|\n")
+"""Where a sentence may end: at its mark with the brackets and quotes behind it, where a blank follows,
+and at every line end. A point after a digit ends none: `1446. 9. 29.` goes on. A run of marks is read
+once."""
+_LETTER = re.compile(r"\S")
 _LIST_MARK = re.compile(r"[(\[]?[A-Za-zㄱ-ㅎ가나다라마바사아자차카타파하][.)\]]")
 """`가.` begins a sentence and ends none."""
 
@@ -40,7 +42,7 @@ def sentences(text: str) -> Iterator[Span]:
     start = 0
     for mark in _END.finditer(text):
         end = mark.end()
-        if mark[0] != "\n" and _LIST_MARK.fullmatch(text[start:end].strip()):
+        if mark[0] != "\n" and (not mark[1] or _LIST_MARK.fullmatch(text[start:end].strip())):
             continue
         yield from _bare(text, start, end)
         start = end
@@ -66,6 +68,6 @@ def _parted(text: str, span: Span, characters: int) -> Iterator[Span]:
         )
         cut = blank if blank > start else start + characters
         yield from _bare(text, start, cut)
-        rest = text[cut:end]
-        start = cut + len(rest) - len(rest.lstrip())
+        letter = _LETTER.search(text, cut, end)
+        start = letter.start() if letter else end
     yield from _bare(text, start, end)

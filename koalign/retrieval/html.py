@@ -17,10 +17,23 @@ _BLOCKS = frozenset({
 def text_of_html(page: str) -> tuple[str, str]:
     """(title, text): blanks in a row are one, a block begins a line, letters and punctuation stay."""
     parser = _Parser()
-    parser.feed(page)
+    parser.feed(_closed(page))
     parser.close()
     lines = (" ".join(line.split()) for line in "".join(parser.text).split("\n"))
     return " ".join("".join(parser.title).split()), "\n".join(filter(None, lines))
+
+
+def _closed(page: str) -> str:
+    """The page with `&lt;` for what opens a comment or a tag and is closed nowhere below it.
+
+    The parser would look for the end of each to the end of the page. A section such as `<![if gte mso 9]>`
+    becomes a comment, as browsers read it: the parser raises AssertionError for most of them.
+    """
+    page = page.replace("<![", "<! [")
+    comments = page.rfind("-->") + 1
+    page = page[:comments] + page[comments:].replace("<!--", "&lt;!--")
+    tags = page.rfind(">") + 1
+    return page[:tags] + page[tags:].replace("<", "&lt;")
 
 
 class _Parser(HTMLParser):

@@ -18,18 +18,19 @@ from koalign.records import KoalignError
 MAIN = "0"
 """The namespace of articles."""
 _GONE = re.compile(
-    r"<!--.*?(?:-->|\Z)|<(ref|gallery|math|timeline|score|syntaxhighlight|source|code)\b[^<>]*?(?:/>|>.*?</\1\s*>)",
-    re.DOTALL | re.IGNORECASE,
+    r"<!--|-->|</?(?P<name>ref|gallery|math|timeline|score|syntaxhighlight|source|code)\b[^<>]*?(?P<empty>/?)>",
+    re.IGNORECASE,
 )
+"""Where comments, and elements that go with what stands in them, begin and end."""
 _INNERMOST = re.compile(r"\{\{[^{}]*\}\}|\{\|(?:(?!\{\||\|\}).)*?\|\}", re.DOTALL)
 _FILE_OR_CATEGORY = re.compile(
     r"\[\[\s*(?:파일|그림|분류|file|image|category)\s*:(?:[^\[\]]|\[\[[^\[\]]*\]\])*\]\]",
     re.IGNORECASE,
 )
 _LINK = re.compile(r"\[\[(?:[^\[\]|]*\|)?([^\[\]|]*)\]\]")
-_OUTSIDE = re.compile(r"\[(?:https?:)?//[^\s\[\]]+ ?([^\[\]]*)\]")
+_OUTSIDE = re.compile(r"\[(?:https?:)?//[^\s\[\]]++ ?([^\[\]]*)\]")
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
-_HEADING = re.compile(r"^(={1,6})\s*(.*?)\s*\1\s*$", re.MULTILINE)
+_HEADING = re.compile(r"^(={1,6})(.*?)\1\s*$", re.MULTILINE)
 _LIST = re.compile(r"^[*#:;]+\s*", re.MULTILINE)
 _DEEPEST = 40
 """Templates within each other that are looked for; deeper ones are no article's."""
@@ -72,7 +73,7 @@ def articles(path: Path) -> Iterator[tuple[str, str, str]]:
 
 def plain_text(wikitext: str) -> str:
     """The words of an article, a line a paragraph."""
-    text = _GONE.sub("", unescape(wikitext))
+    text = _without_elements(unescape(wikitext))
     for _ in range(_DEEPEST):
         text, found = _INNERMOST.subn("", text)
         if not found:
@@ -84,6 +85,26 @@ def plain_text(wikitext: str) -> str:
     text = re.sub(r"'{2,5}", "", _LIST.sub("", _HEADING.sub(r"\2", text)))
     lines = (" ".join(line.split()) for line in text.split("\n"))
     return "\n".join(filter(None, lines))
+
+
+def _without_elements(text: str) -> str:
+    """The text without comments, and without the elements that end somewhere below."""
+    marks = [(mark, (mark["name"] or "").lower()) for mark in _GONE.finditer(text)]
+    ends = {name: mark.start() for mark, name in marks if _is_end(mark)}
+    kept: list[str] = []
+    start, inside = 0, None
+    for mark, name in marks:
+        if inside is not None:
+            if name == inside and _is_end(mark):
+                start, inside = mark.end(), None
+        elif not _is_end(mark) and (mark["empty"] or not name or mark.start() < ends.get(name, 0)):
+            kept.append(text[start : mark.start()])
+            start, inside = (mark.end(), None) if mark["empty"] else (len(text), name)
+    return "".join([*kept, text[start:]])
+
+
+def _is_end(mark: re.Match[str]) -> bool:
+    return mark[0].startswith(("</", "-->"))
 
 
 def _name(element: ElementTree.Element) -> str:

@@ -18,7 +18,7 @@ from koalign.serving.errors import ApiError
 from koalign.text.visible import shown
 
 _ASKS = re.compile(
-    r"[?？]|것[은을]|것\s*[.:]?\s*$|고르|고른|답하|쓰시오|하시오|알맞|적절|옳은|옳지|올바른|틀린|맞는|않은|다음\s*중|들어갈"
+    r"[?？]|것[은을]|것\s*+[.:]?\s*+$|고르|고른|답하|쓰시오|하시오|알맞|적절|옳은|옳지|올바른|틀린|맞는|않은|다음\s*중|들어갈"
     r"|무엇|어느|누구"
 )
 """What a question of an exam says. A list without it is a list, and no choices."""

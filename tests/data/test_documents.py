@@ -11,7 +11,8 @@ import pyarrow.parquet
 import pytest
 from support.exam_files import FILES, FIVE, ROWS, as_json, parquet, zipped
 
-from koalign.data.formats.documents import Row, open_document, open_documents
+from koalign.data.formats.documents import Row, document_of_rows, open_document, open_documents
+from koalign.data.formats.read import read
 from koalign.data.formats.reading import Reading
 from koalign.data.formats.sources import read_source
 from koalign.data.formats.streams import Lines
@@ -26,6 +27,23 @@ def rows_of(text: str, name: str = "a.csv") -> list[Row | Drop]:
 
 def cells(rows: list[Row | Drop]) -> list[list[str]]:
     return [list(row.fields.values()) for row in rows if isinstance(row, Row)]
+
+
+class Counted(list):
+    """Rows that count how often one is read."""
+
+    read = 0
+
+    def __iter__(self):
+        for value in super().__iter__():
+            self.read += 1
+            yield value
+
+
+def test_a_file_of_broken_rows_is_not_read_to_its_end_for_each_format():
+    rows = Counted([1] * 50_000)
+    assert not read([document_of_rows("a", "", rows)]).problems
+    assert rows.read < 3 * len(rows)
 
 
 # --- tables

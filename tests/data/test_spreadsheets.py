@@ -168,7 +168,7 @@ def test_the_first_sheet_that_holds_anything_is_read(book, tmp_path, capsys):
         (2.5, "0", "3"), (-1.5, "0.0", "-1.5"), (12345678901234, "General", "12345678901234"), (1e300, "General", "1" + "0" * 300),
         (True, "General", "TRUE"), ("007", "@", "007"), ("가_x000D_\n나", "General", "가\n나"),
         (datetime.date(2026, 3, 1), "yyyy-mm-dd", "2026-03-01"), (datetime.datetime(2026, 3, 1, 9, 30), "m/d/yy h:mm", "2026-03-01 09:30:00"),
-        (datetime.time(9, 30), "h:mm", "09:30:00"),
+        (datetime.time(9, 30), "h:mm", "09:30:00"), (3.1, "[" * 256 + "0.00", "3.1"),
     ],
 )  # fmt: skip
 def test_a_cell_is_read_as_it_is_shown(value, form, shown, book, tmp_path):

@@ -5,6 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.problems import write_lines
 
 from koalign.config.retrieval import CorpusSource
@@ -48,6 +50,23 @@ def test_a_web_page_is_its_visible_text_a_line_a_block():
         "한글 & 자모",
         "한글\n訓民正音은 1446년에 반포되었다.\n끝.\n하나\n둘",
     )
+
+
+PIECES = ["<![if !vml]>", "<![endif]>", "<![CDATA[", "<![", "]]>", "<!", "<!--", "-->", "<?", "<p", "<script>", "</", "&#x110000;", "'", ">", "가 ", "{{", "}}", "{|", "[[", "]]", "<ref>", "</ref>"]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+def test_any_text_is_a_web_page_and_an_article(text):
+    text_of_html(text)
+    plain_text(text)
+
+
+def test_what_nothing_closes_takes_nothing_away():
+    assert text_of_html("<p>가<![if gte mso 9]>나<![endif]>다<!-- 라 <b>마") == (
+        "",
+        "가나다<!-- 라 마",
+    )
+    assert plain_text("가<ref>나</ref>다<REF name='a'/>라<!-- 마 -->바<ref>사") == "가다라바사"
 
 
 def test_an_article_is_its_words_without_templates_tables_files_and_references():

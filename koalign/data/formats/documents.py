@@ -281,6 +281,12 @@ def _are_objects(rows: Any) -> bool:
     return isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
 
 
+BROKEN_ROWS = 1000
+"""Above the first whole rows: with more of them a file is known by none, and is not read for each format
+to its end."""
+
+
 def first_rows(rows: Iterable[Row | Drop], count: int = 20) -> list[dict[str, Any]]:
     """The fields of the first rows: a format is known by most of them, for one may be broken."""
-    return [row.fields for row in islice((row for row in rows if isinstance(row, Row)), count)]
+    looked_at = islice(rows, BROKEN_ROWS + count)
+    return [row.fields for row in islice((row for row in looked_at if isinstance(row, Row)), count)]

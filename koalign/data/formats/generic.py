@@ -32,7 +32,7 @@ LOOKED_AT = 1000
 TEXTS = ("passage", "box", "group", "split", "source", "key", "subject", "rationale")
 OPTIONS = ("answer_is", "answer_from")
 KEYS = ("question", "choices", "answer", "points", "text", *OPTIONS, *TEXTS)
-POINTS = re.compile(r"[\[(]?\s*([0-9]+(?:\.[0-9]+)?)\s*점?\s*[\])]?")
+POINTS = re.compile(r"[\[(]?\s*([0-9]+(?:\.[0-9]+)?)\s*+점?\s*+[\])]?")
 
 ANSWERS: dict[str, Callable[[Any, Sequence[str], Row], tuple[str, ...]]] = {
     "any": lambda value, choices, row: cells.gold(

@@ -69,7 +69,11 @@ def _without_choices(query: str, options: tuple[str, ...]) -> str | None:
     # Possessive: a long run of spaces must not be tried in every way to part it.
     listed = r"\s*+".join(re.escape(word) for choice in words for word in choice)
     ending = re.search(rf"{listed}\s*+((#+\s*+)?정답\s*+[:：]?\s*+)?\Z", query)
-    return re.sub(r"#+\s*+선택지\s*+:?\Z", "", query[: ending.start()].rstrip()) if ending else None
+    return (
+        re.sub(r"(?<!#)#++\s*+선택지\s*+:?\Z", "", query[: ending.start()].rstrip())
+        if ending
+        else None
+    )
 
 
 def _parts(stem: str) -> dict[str, str]:

@@ -62,7 +62,7 @@ def _question(row: Row) -> Problem | Ranking:
         "key": optional(row, "id"),
         "subject": optional(given, "domain"),
     }
-    match re.sub("형+$", "형", text(given, "question_type").strip()):
+    match re.sub("(?<!형)형++$", "형", text(given, "question_type").strip()):
         case "선다형":
             split = split_choices(question)
             if split is None:

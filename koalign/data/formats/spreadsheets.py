@@ -23,7 +23,8 @@ MOST_CELLS = 20_000_000
 MOST_MERGED = 1_000_000
 """Cells below merged ones."""
 MOST_ROWS = 1_048_576
-"""Of Excel itself."""
+LONGEST_FORMAT = 255
+"""Rows, and characters of a number format, of Excel itself."""
 _TAG = rb"<(?:[A-Za-z0-9]{1,20}:)?"
 """A tag of a sheet's XML begins; other writers than Excel give it a prefix: `<x:row`."""
 _MERGED = re.compile(
@@ -267,7 +268,8 @@ def _number(value: float, form: str) -> str:
     number = Decimal(f"{value:.15g}")
     if not number.is_finite():
         return str(value)
-    section = _SECTION.fullmatch(_PADDING.sub("", form.partition(";")[0]))
+    known = form.partition(";")[0] if len(form) <= LONGEST_FORMAT else ""
+    section = _SECTION.fullmatch(_PADDING.sub("", known))
     before, core, after = section.groups() if section else ("", "General", "")
     sign = "-" if number < 0 and before else ""
     number = abs(number) if sign else number

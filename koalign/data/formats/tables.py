@@ -6,7 +6,6 @@ import copy
 import csv
 import re
 import sys
-import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Self
@@ -15,6 +14,7 @@ from koalign.data.formats.column_names import is_choice, meaning
 from koalign.data.formats.streams import Lines
 from koalign.naming import counted
 from koalign.records import KoalignError
+from koalign.text.korean import composed
 
 TITLES = 10
 """Lines in which a header is looked for: above it may stand a title."""
@@ -276,8 +276,8 @@ def _unique(header: list[str]) -> list[str]:
     """Column names as pandas has them: one without a name by its place, a second one with `.1`."""
     names: dict[str, int] = {}
     for place, cell in enumerate(header):
-        name = unicodedata.normalize("NFC", cell.lstrip("\ufeff")).strip()
-        name = re.sub(r"\s*\n\s*", " ", name) or f"{UNNAMED}{place}"
+        lines = composed(cell.lstrip("\ufeff")).split("\n")
+        name = " ".join(filter(None, map(str.strip, lines))) or f"{UNNAMED}{place}"
         once = name
         while name in names:
             names[once] += 1

@@ -173,6 +173,8 @@ _ALL_OR_NONE = re.compile(
     r"|(?:정답|답|해당|옳은|맞는|보기)\S*(?:\s*\S+)?\s*없\S*"
     r"|(?:all|none) of the above"
 )
+_LONGEST = 100
+"""Characters of a choice that speaks of all others; of a longer one it takes quadratic time to tell."""
 _MENTION = re.compile(
     rf"[{_MARKS}]|(?<![\d.,])[1-9]\s*번(?=\s*(?:$|[,.~·)]|모두|또는|및|과|와|은|이|을|만))|\([1-9A-I]\)"
 )
@@ -201,7 +203,7 @@ def order_dependent(problem: Problem) -> str | None:
     choices = [fold(choice) for choice in problem.choices]
     plain = shown.translate(FULL_WIDTH).upper()
     for number, choice in enumerate(choices, start=1):
-        if _ALL_OR_NONE.fullmatch(choice.rstrip(".")):
+        if len(choice) <= _LONGEST and _ALL_OR_NONE.fullmatch(choice.rstrip(".")):
             return f"choice {number} speaks of all others: {choice!r}"
         mentions = (m[0] for m in _MENTION.finditer(choice.upper()))
         if missing := [mention for mention in mentions if mention not in plain]:
