@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from koalign.hashing import PLAN
 from koalign.jsonl import read_record, write_json
 from koalign.records import KoalignError, Record, content_hash
+from koalign.yaml_text import in_yaml, parse_yaml
 
 MOST = 4
 """Changed settings that a message lists."""
+LONGEST = 80
+"""Letters of a setting that a message writes out."""
+OTHER_VERSION = "another version of koalign"
 
 
 class Plan(Record):
@@ -63,18 +68,12 @@ def _difference(made: Plan, plan: Plan, inputs: Mapping[str, Path]) -> str:
         return (
             "no judge, and there is one now; repeat -s judge.url=null, or put it into koalign.yaml"
         )
+    if made.version != plan.version:  # then no setting brings the folder back
+        return OTHER_VERSION
     old, new = _flat(made.config), _flat(plan.config)
     # A key that is null in one plan and missing in the other is of another version of koalign.
-    changed = [key for key in {**new, **old} if old.get(key) != new.get(key)]
-    if changed:
-        told = [
-            f"{key} = {old.get(key)!r}, and it is now {new.get(key)!r}" for key in changed[:MOST]
-        ]
-        more = f"; and {len(changed) - MOST} more" if changed[MOST:] else ""
-        again = [f"-s {_setting(key, old[key])}" for key in changed[:MOST] if key in old]
-        which = "them" if again[1:] else "it"
-        remedy = f"; repeat {' '.join(again)}, or put {which} into koalign.yaml" if again else ""
-        return "; ".join(told) + more + remedy
+    if changed := [key for key in {**new, **old} if old.get(key) != new.get(key)]:
+        return _other_settings(changed, old, new)
     for name, path in inputs.items():
         if name not in made.inputs:
             return f"no {name} ({path}), which this command has"
@@ -88,13 +87,65 @@ def _difference(made: Plan, plan: Plan, inputs: Mapping[str, Path]) -> str:
             f"another prompt template ({made.template}, now {plan.template}); set prompt.template and "
             "prompt.thinking as they were, or put back the template file"
         )
-    return "another version of koalign"
+    return OTHER_VERSION
 
 
-def _setting(key: str, value: Any) -> str:
-    """`key=value` as a shell takes it."""
-    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**6)
-    return shlex.quote(f"{key}={text.removesuffix('...' + chr(10)).strip()}")
+def _other_settings(changed: Sequence[str], old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """How settings differ, and what to repeat; a long one is not written out."""
+    told = [_told(key, old.get(key), new.get(key)) for key in changed[:MOST]]
+    if changed[MOST:]:
+        told.append(f"and {len(changed) - MOST} more")
+    settings = {key: setting(key, old[key]) for key in changed[:MOST] if key in old}
+    again = [f"-s {one}" for one in settings.values() if len(one) <= LONGEST]
+    if again:
+        which = "them" if again[1:] else "it"
+        told.append(f"repeat {' '.join(again)}, or put {which} into koalign.yaml")
+    if long := [key for key, one in settings.items() if len(one) > LONGEST]:
+        told.append(f"set {' and '.join(long)} as before in koalign.yaml")
+    return "; ".join(told)
+
+
+def _told(key: str, old: Any, new: Any) -> str:
+    """`sft.rank = 32, and it is now 8`; of long lists the sizes and the first entry that differs."""
+    if isinstance(old, list) and isinstance(new, list) and len(f"{old}{new}") > 2 * LONGEST:
+        was, now = next(pair for pair in zip_longest(old, new) if pair[0] != pair[1])
+        return f"other entries of {key} ({len(old)}, now {len(new)}), the first {_entry(was, now)}"
+    return f"{key} = {_short(old)}, and it is now {_short(new)}"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def _entry(was: Any, now: Any) -> str:
+    """What differs of an entry: the file and the keys of a source."""
+    if was is None or now is None:
+        return f"{_path(now)}, which is new" if was is None else f"{_path(was)}, which is gone"
+    if _path(was) != _path(now):
+        return f"{_path(was)}, now {_path(now)}"
+    keys = {**_as_source(was), **_as_source(now)}
+    other = [key for key in keys if _as_source(was).get(key) != _as_source(now).get(key)]
+    return f"{_path(was)}, by its {', '.join(other)}"
+
+
+def _as_source(entry: Any) -> Mapping[str, Any]:
+    return entry if isinstance(entry, dict) else {"path": entry}
+
+
+def _path(entry: Any) -> str:
+    return str(_as_source(entry).get("path", "entry"))
+
+
+def setting(key: str, value: Any) -> str:
+    """`key=value` as a shell takes it, in as few quotes as YAML reads the value back from."""
+    text = in_yaml(value)
+    if isinstance(value, str):
+        with suppress(KoalignError):  # no YAML, so it needs its quotes
+            text = value if parse_yaml(value, key) == value else text
+    whole = f"{key}={text}"
+    in_double = "'" in whole and not re.search(r'["$`\\!]', whole)
+    return f'"{whole}"' if in_double else shlex.quote(whole)
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:

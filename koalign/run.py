@@ -6,10 +6,9 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import koalign
-from koalign.config.inputs import Section
+from koalign.config.narrowing import settings_of
 from koalign.config.sections import Config, resolve_path
 from koalign.hashing import MANIFEST, PLAN, WORK, hash_corpus, hash_files, hash_path, hash_source
 from koalign.jsonl import write_json
@@ -59,7 +58,8 @@ class Stage:
     run: Callable[[Config, Inputs, Path], StageResult]
     """(the config with the declared sections alone, the inputs by name, the folder to write) -> result."""
     sections: tuple[str, ...]
-    """Config sections that the stage may read; a change in one makes its result stale."""
+    """Config sections that the stage may read, or single keys of one (`engine.script`); a change in one
+    makes its result stale."""
     inputs: tuple[str, ...]
     """`stage/file` below the run, or a config key that names files outside it; the files of a list of
     sources go by `key.0`, `key.1`, and what is on the hub has no file."""
@@ -201,7 +201,7 @@ def plan_of(stage: Stage, config: Config, hashes: dict[str, str]) -> Plan:
         stage=stage.name,
         version=stage.version,
         template=open_renderer(config.prompt).hash if stage.prompts else "",
-        config={name: _plain(getattr(config, name)) for name in stage.sections},
+        config=settings_of(config, stage.sections),
         inputs=hashes,
     )
 
@@ -309,12 +309,3 @@ def _outside(name: str, value: str) -> Path:
 def in_round(name: str, number: int) -> str:
     """The folder of a stage in a round of DPO, counted from 1."""
     return name if number == 1 else f"{name}{ROUND}{number}"
-
-
-def _plain(value: Any) -> Any:
-    if not isinstance(value, Section):
-        return value
-    value = value.result
-    plain = value.model_dump(mode="json", exclude=set(value.same_result))
-    inside = {key: _plain(inner) for key, inner in value if isinstance(inner, Section)}
-    return {key: inside.get(key, entry) for key, entry in plain.items()}

@@ -14,6 +14,10 @@ from koalign.records import KoalignError
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
+_EXPONENT = re.compile(r"^[-+]?(?:\d+(?:\.\d*)?|\.\d+)[eE][-+]?\d+$")
+_STARTS_A_NUMBER = list("-+0123456789.")
+
+
 class Loader(yaml.SafeLoader):
     """Safe YAML in which 2e-5 is a number and a key given twice is an error."""
 
@@ -41,11 +45,14 @@ Loader.yaml_implicit_resolvers = {
 Loader.add_implicit_resolver(
     "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
 )
-Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:\d+(?:\.\d*)?|\.\d+)[eE][-+]?\d+$"),
-    list("-+0123456789."),
-)
+Loader.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, _STARTS_A_NUMBER)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Safe YAML in which the text `2e5` has quotes, since Loader reads a number without."""
+
+
+_Dumper.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, _STARTS_A_NUMBER)
 
 
 MOST_BYTES = 2**21
@@ -122,9 +129,9 @@ def _refuse_bomb(node: yaml.Node, known: dict[int, tuple[int, int]], place: str)
 
 def in_yaml(value: Any) -> str:
     """A value on one line of YAML."""
-    text = yaml.safe_dump(
-        value, default_flow_style=True, allow_unicode=True, sort_keys=False, width=100_000
-    ).strip()
+    text = yaml.dump(
+        value, Dumper=_Dumper, default_flow_style=True, allow_unicode=True, sort_keys=False, width=100_000
+    ).strip()  # fmt: skip
     return json.dumps(value, ensure_ascii=False) if "\n" in text else text
 
 

@@ -99,3 +99,23 @@ def test_the_comparison_page_shows_and_explains_the_table_of_the_quickstart(lang
 def test_every_page_has_a_twin():
     english, korean = ({p.name for p in (ROOT / "docs" / n).glob("*.md")} for n in ("en", "ko"))
     assert english == korean
+
+
+BENCHMARKS = (ROOT / "benchmarks/README.md").read_text(encoding="utf-8").replace("\\\n", " ")
+COMMANDS = re.findall(
+    r"^ {4}(?:\S+=\S+ )?\S*python3? (benchmarks/\S+\.py)(.*)$", BENCHMARKS, re.MULTILINE
+)
+
+
+@pytest.mark.parametrize(("script", "arguments"), COMMANDS)
+def test_a_benchmark_is_there_with_the_options_that_its_command_names(script, arguments):
+    """Read, not run: they import torch. What two of them share stands in `against_trl.py`."""
+    text = (ROOT / script).read_text(encoding="utf-8")
+    if "against_trl" in text:
+        text += (ROOT / "benchmarks/against_trl.py").read_text(encoding="utf-8")
+    for option in re.findall(r"--[a-z-]+", arguments):
+        assert re.search(rf'add_argument\(\s*"{option}"', text), option
+
+
+def test_every_benchmark_command_is_looked_at():
+    assert len(COMMANDS) == BENCHMARKS.count("\n    ") - BENCHMARKS.count("\n    make ") > 10

@@ -97,9 +97,10 @@ def _find(name: str, run_dir: Path, rounds: int | None) -> Path:
     stage = name.partition(ROUND)[0]
     if name in RUN_ADAPTERS or re.fullmatch(rf"dpo{ROUND}\d+", name):
         commands = {"sft": "sft", "dpo": "dpo", "reader": "reader", "query": "query"}
+        others = f", or take what is there: {', '.join(made)}" if made else ""
         raise KoalignError(
             f"adapter {name!r} is not in {run_dir}; "
-            f"run `koalign {commands.get(stage, 'abstractions')}` first"
+            f"run `koalign {commands.get(stage, 'abstractions')}` first{others}"
         )
     if _is_folder(name):
         return Path(name)

@@ -141,7 +141,11 @@ def _read(data: str | None, split: str, run_dir: Path) -> tuple[list[Problem], d
             raise KoalignError(
                 f"{prepared}: nothing prepared here; name the files of the benchmark with --data"
             )
-        data = str(output_of(run_dir, f"prepare/{split}.jsonl", "benchmark"))
+        if not output_of(run_dir, f"prepare/{split}.jsonl", "benchmark").stat().st_size:
+            raise KoalignError(
+                f"data.{split} of {run_dir} holds no problem; set it, or name the problems with --data"
+            )
+        data = str(prepared)
     source = parse_source(data)
     path = resolve_path(source.path)
     reading = read_source(path, split, **source.options)

@@ -22,6 +22,7 @@ from koalign.cli.options import (
     sources_of,
 )
 from koalign.cli.stages import execute_each
+from koalign.naming import counted
 from koalign.records import KoalignError
 from koalign.text.visible import say
 
@@ -127,5 +128,5 @@ def mine(
     listed = out.with_suffix(".clusters.json")
     write_jsonl(out, mining.problems, over=force)
     write_json(listed, mined.model_dump(mode="json"))
-    say(f"{out}: {len(mining.problems):,} problems for data.train; {listed}")
+    say(f"{out}: {counted(len(mining.problems), 'problem')} for data.train; {listed}")
     name_board(out)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from koalign.jsonl import write_jsonl
+from koalign.naming import counted
 from koalign.records import Base, Problem, content_hash
 from koalign.text.visible import say
 
@@ -45,7 +46,7 @@ def find_passages(
         write_jsonl(out / "passages.jsonl", (one for own in passages.values() for one in own))
     without = sum(not text for text in written.values())
     own_text = f"; {without:,} without a query are looked for by their own text" if without else ""
-    say(f"queries and passages of {len(problems):,} problems: {out}{own_text}", err=True)
+    say(f"queries and passages of {counted(len(problems), 'problem')}: {out}{own_text}", err=True)
     return passages, queries
 
 

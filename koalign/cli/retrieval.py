@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from koalign.cli.options import refuse_existing
 from koalign.jsonl import write_json
+from koalign.naming import counted
 from koalign.records import KoalignError
 from koalign.text.visible import say
 
@@ -100,7 +101,8 @@ def _print_weights(weighing: Weighing, note: str) -> None:
     first = weighing.figures[0.0]
     head = ("dense weight", *(f"{name}, %" for name in _named(first)))
     rows = [(f"{weight:g}", *_cells(figures)) for weight, figures in weighing.figures.items()]
-    title = f"{first.questions:,} questions on half of the passages, looked for in {first.chunks:,} chunks"
+    questions, chunks = counted(first.questions, "question"), counted(first.chunks, "chunk")
+    title = f"{questions} on half of the passages, looked for in {chunks}"
     print_table(head, rows, title, note)
     gain = weighing.gain
     best = (
@@ -129,7 +131,8 @@ def _cells(figures: RetrievalFigures) -> list[str]:
 
 
 def _sizes(figures: RetrievalFigures) -> str:
-    return f"{figures.questions:,} questions on {figures.passages:,} passages in {figures.chunks:,} chunks"
+    questions, chunks = counted(figures.questions, "question"), counted(figures.chunks, "chunk")
+    return f"{questions} on {counted(figures.passages, 'passage')} in {chunks}"
 
 
 def _as_json(figures: RetrievalFigures) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from koalign.config.engine import Engine
 from koalign.config.inputs import Candidates, Data, Model, Prompt, Sampling, Section, Teacher
 from koalign.config.judge import Judge
+from koalign.config.narrowing import narrowed
 from koalign.config.retrieval import Corpus, Queries, Query, QueryDpo, Retrieve
 from koalign.config.training import Dpo, Optimization, Probing, Sft, Training
 from koalign.jsonl import on_disk
@@ -269,11 +270,8 @@ class Config(Section):
         return self.judge.url is not None
 
     def only(self, sections: Iterable[str]) -> Config:
-        """This config without its other sections; to read one of those is an AttributeError."""
-        part = self.model_copy()
-        for name in type(self).model_fields.keys() - set(sections):
-            del part.__dict__[name]
-        return part
+        """This config without its other sections or keys; to read one of those is an AttributeError."""
+        return narrowed(self, sections)
 
     @model_validator(mode="after")
     def _weighed_meaning_has_an_embedding(self) -> Config:

@@ -93,12 +93,15 @@ def _refuse_silent(address: str) -> None:
 
 
 def describe_base(engine: EngineConfig, model: Model) -> tuple[Base, Any]:
-    """The base of a run and its tokenizer, without loading any weights; an endpoint has none."""
+    """The base of a run and its tokenizer, without loading any weights; an endpoint has none.
+
+    Of the engine only `script` plays a part.
+    """
     if is_endpoint(model.path):
         from koalign.engines.endpoint import describe_endpoint
 
         return describe_endpoint(model.path), None
-    if engine.backend == "scripted":
+    if engine.script is not None:
         from koalign.engines.scripted import SCRIPTED_BASE, ByteTokenizer
 
         return SCRIPTED_BASE, ByteTokenizer()

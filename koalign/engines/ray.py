@@ -24,6 +24,7 @@ from koalign.engines.ray_cluster import (
     standing,
 )
 from koalign.engines.vllm_start import REQUESTS_AT_ONCE
+from koalign.naming import counted
 from koalign.records import Base, KoalignError, Sample
 from koalign.text.visible import say, warn
 
@@ -165,7 +166,7 @@ class RayEngine(Engine):
         )
         for _ in range(self._count):
             self._add_actor()
-        say(f"engine: ray starts {self._count} actors with {self.name}", err=True)
+        say(f"engine: ray starts {counted(self._count, 'actor')} with {self.name}", err=True)
         while not self._idle:
             self._next({})
         self.start_seconds += time.monotonic() - started

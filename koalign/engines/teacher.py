@@ -14,6 +14,7 @@ from koalign.engines.chat import read_key
 from koalign.jsonl import JsonlAppender
 from koalign.mining.distilling.teacher_alarms import text_alarms
 from koalign.mining.distilling.teacher_calls import Call, Failure, Reply, call_id, failures_beside
+from koalign.naming import counted
 from koalign.records import KoalignError
 from koalign.text.visible import say, warn
 
@@ -78,7 +79,10 @@ def ask_teacher(
         if missing:
             _refuse_unknown_cost(queue, log)
             more = f", {from_log} more are in the log" if from_log else ""
-            say(f"{title}: {len(missing)} calls to {model} at {section.url}{more}", err=True)
+            say(
+                f"{title}: {counted(len(missing), 'call')} to {model} at {section.url}{more}",
+                err=True,
+            )
             asyncio.run(queue.run(missing, model, read_key(section), title))
     result = _result(queue, ids, from_log, short)
     if queue.ended:
@@ -125,7 +129,7 @@ def _result(queue: CallQueue, ids: Sequence[str], from_log: int, short: bool) ->
 def _warn(result: TeacherResult, title: str) -> None:
     if result.failures:
         first = result.failures[0]
-        warn(f"{title}: {len(result.failures)} calls failed, the first: {first.error}")
+        warn(f"{title}: {counted(len(result.failures), 'call')} failed, the first: {first.error}")
     if result.unknown:
         warn(f"{title}: {result.unknown} replies came without a count of tokens; cost is unknown")
     for alarm in result.alarms:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from koalign.evaluation.results import Evaluation, Prediction, read_evaluation
 from koalign.evaluation.stats.wording import percent
+from koalign.naming import counted
 from koalign.records import KoalignError
 
 BASE = "base"
@@ -143,7 +144,7 @@ def _other_gold(systems: Sequence[Evaluated]) -> Iterator[str]:
         ids = [a.id for a, b in both if set(a.gold) != set(b.gold)]
         if ids:
             yield (
-                f"gold answers of {first.name} and {other.name} differ on {len(ids):,} items, the "
+                f"gold answers of {first.name} and {other.name} differ on {counted(len(ids), 'item')}, the "
                 f"first {ids[0]!r}; evaluate both on the same data"
             )
 

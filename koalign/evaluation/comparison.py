@@ -22,6 +22,7 @@ from koalign.evaluation.stats.intervals import (
     holm,
     sign_test_p,
 )
+from koalign.naming import counted
 
 CORRECT = "correct"
 """The share of right answers: what is compared where the headlines cannot be."""
@@ -217,7 +218,7 @@ def _unsure(a: Evaluated, b: Evaluated, comparison: Comparison) -> Iterator[str]
     elif comparison.needed is not None and comparison.p is not None and comparison.p >= _SURE:
         flipped = f"{flips:,} of {comparison.n:,} items flipped, {comparison.won:,} won and "
         flipped += f"{comparison.lost:,} lost"
-        enough = f"p < {_SURE} needs a difference of {comparison.needed:,} items"
+        enough = f"p < {_SURE} needs a difference of {counted(comparison.needed, 'item')}"
         if flips < FEWEST_FLIPS:
             enough = f"p < {_SURE} needs {FEWEST_FLIPS} flips, all one way"
         yield f"{against}: {flipped}; {enough} ({100 * comparison.needed / comparison.n:.1f} points)"

@@ -23,6 +23,7 @@ from koalign.evaluation.metrics.nikl_metrics import (
 )
 from koalign.evaluation.protocols import Protocol
 from koalign.evaluation.results import Prediction
+from koalign.naming import counted
 from koalign.records import Problem
 
 Row = dict[str, float | int | None]
@@ -87,8 +88,8 @@ def _counted(
         notes.append(f"{name}: {len(covers) - len(absent)} of its {len(covers)} subjects evaluated")
     if outside := [subject or "no subject" for subject in present if subject not in covers]:
         notes.append(
-            f"{name}: the figure leaves out {len(items) - len(inside)} items of {', '.join(outside)}, "
-            "which are no part of it"
+            f"{name}: the figure leaves out {counted(len(items) - len(inside), 'item')} of "
+            f"{', '.join(outside)}, no part of it"
         )
     return inside, notes
 
@@ -146,6 +147,6 @@ def _nikl(
         notes.append(f"{protocol.name}: no final score without {', '.join(score.missing)}")
     if score.skipped:
         notes.append(
-            f"{protocol.name}: the reasons of {score.skipped} items are not scored, for one is missing"
+            f"{protocol.name}: reasons not scored, for one is missing: of {counted(score.skipped, 'item')}"
         )
     return {protocol.name: {**row, "n": len(items)}}, notes

@@ -93,7 +93,7 @@ def grade(problem: Problem, text: str, finish_reason: FinishReason = "stop") -> 
     is the empty text, when it says that there is no answer. A long answer is right only when it
     equals the gold folded: no rule can verify it, and a mismatch says little.
     """
-    golds = [part for gold in _golds(problem) for part in _alternatives(gold)]
+    golds = [part for gold in _golds(problem) for part in alternatives(gold)]
     seen = visible_text(text)
     if seen is None:
         offered: list[str] = []
@@ -218,7 +218,7 @@ def _golds(problem: Problem) -> tuple[str, ...]:
     return with_twins(problem.choices, problem.answers) if problem.choices else problem.answers
 
 
-def _alternatives(gold: str) -> list[str]:
+def alternatives(gold: str) -> list[str]:
     """`만 6세#여섯 살` -> both; `C#` is one."""
     parts = [part.strip() for part in gold.split("#")]
     return parts if all(parts) else [gold]

@@ -10,6 +10,7 @@ from koalign.evaluation.calibration import confidence
 from koalign.evaluation.report import findings
 from koalign.evaluation.results import RESULTS, Evaluation, Prediction
 from koalign.evaluation.stats.wording import interval, listed, percent
+from koalign.naming import counted
 from koalign.reports.spreadsheet import write_sheet
 from koalign.reports.views import print_lines, print_table
 
@@ -71,10 +72,10 @@ def write_results_csv(path: Path, evaluation: Evaluation) -> None:
 def _headline(evaluation: Evaluation) -> str:
     whole = next(iter(evaluation.results.values()))
     value, interval = _with_interval(whole, evaluation.metric)
-    of = f" of {evaluation.of:,}" if evaluation.of > evaluation.n else ""
+    part = f"{evaluation.n:,} of " if evaluation.of > evaluation.n else ""
     return (
         f"{evaluation.protocol}: {evaluation.metric} {value} (95 %: {interval}), "
-        f"{evaluation.n:,}{of} items, {evaluation.average} average"
+        f"{part}{counted(evaluation.of, 'item')}, {evaluation.average} average"
     )
 
 

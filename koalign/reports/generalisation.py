@@ -8,6 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from koalign.evaluation.stats.wording import interval, percent, points
+from koalign.naming import counted
 from koalign.reports.views import console, plain, print_lines
 
 _COLOURS = {"worse": "bold red", "better": "green"}
@@ -33,7 +34,7 @@ def print_diagnosis(report: Mapping[str, Any]) -> None:
 def _title(report: Mapping[str, Any]) -> str:
     sides = report["problems"]
     return (
-        f"{report['adapter']} against its base; {sides['train']:,} problems trained on, "
+        f"{report['adapter']} against its base; {counted(sides['train'], 'problem')} trained on, "
         f"{sides['held_out']:,} held out"
     )
 

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from koalign.evaluation.stats.intervals import figure, rate_z, share_figure
+from koalign.evaluation.solving.columns import difference
+from koalign.evaluation.stats.intervals import rate_z, share_figure
 from koalign.mining.hints.uplift_screens import discoveries
 from koalign.records import Count, Problem
 from koalign.retrieval.records import ScreenedPassage, Verdict
@@ -75,7 +76,8 @@ def _of_group(
     first_gain: the first passage shown to every problem, against none. The samples are those of the first
     screen, of all passages, so nothing is chosen by them. chosen_gain: the passage shown that the first
     screen prefers, none where it prefers none, by the new samples. What is chosen by some samples is
-    measured on others, since the best of several by the same samples is too good.
+    measured on others, since the best of several by the same samples is too good. Gains that are all
+    alike have the interval of `difference`.
     """
     clusters = [problem.cluster for problem in problems]
     own = [of_problem[problem.id] for problem in problems]
@@ -86,14 +88,16 @@ def _of_group(
         held = [float(any(one.verdict == verdict for one in passages)) for passages in own]
         return share_figure(held, clusters).rounded()
 
-    gains = [one.counts["hinted"].rate - rate for one, rate in zip(first, bare, strict=True)]
+    nothing = [0.0] * len(problems)
     return {
         "problems": len(problems),
         "gold": share("gold"),
         "poison": share("poison"),
         "bare": round(fmean(bare), 4),
-        "first_gain": figure(gains, clusters=clusters).rounded(),
-        "chosen_gain": figure([*map(_gain_of_chosen, own)], clusters=clusters).rounded(),
+        "first_gain": difference(
+            [one.counts["hinted"].rate for one in first], bare, clusters
+        ).rounded(),
+        "chosen_gain": difference([*map(_gain_of_chosen, own)], nothing, clusters).rounded(),
     }
 
 

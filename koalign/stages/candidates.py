@@ -18,6 +18,7 @@ from koalign.manifests import CALLS_FAILED
 from koalign.mining.distilling.teacher_calls import PAID, REPLIES, Reply, calls_of
 from koalign.mining.hints import writing
 from koalign.mining.hints.writing import OwnAnswer
+from koalign.naming import counted
 from koalign.records import Base, Drop, Hint, KoalignError, Problem, Sample, count_reasons
 from koalign.renderer import open_renderer
 from koalign.run import PREPARED, Inputs, Stage, StageResult
@@ -45,8 +46,8 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     else:
         if given:
             warn(
-                f"candidates: {len(given):,} hints of data.hints are left aside, since "
-                f"candidates.source is {source}"
+                f"candidates: left aside, since candidates.source is {source}: "
+                f"{counted(len(given), 'hint')} of data.hints"
             )
         unsolved, drops = _unsolved(config, inputs)
         counts = {"asked": len(unsolved)}
@@ -69,8 +70,9 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
         hints = [hint for number, hint in enumerate(hints) if number not in leaks]
         if not hints:
             raise KoalignError(
-                f"candidates: none of {len(drafts)} hints for {len(unsolved)} problems can be "
-                f"screened: {in_words(count_reasons(drops))}; see {out}"
+                f"candidates: none of {counted(len(drafts), 'hint')} for "
+                f"{counted(len(unsolved), 'problem')} can be screened: "
+                f"{in_words(count_reasons(drops))}; see {out}"
             )
     write_jsonl(out / "hints.jsonl", hints)
     write_drops(out, drops, read_jsonl(inputs["prepare/train.jsonl"], Problem))

@@ -14,6 +14,7 @@ from koalign.config.sections import Config, resolve_path
 from koalign.engines.embedding import VECTORS, Embedding, open_embedding
 from koalign.hashing import WORK, hash_path
 from koalign.jsonl import write_json, write_jsonl
+from koalign.naming import counted
 from koalign.progress import bar
 from koalign.records import Drop, KoalignError, count_reasons
 from koalign.retrieval.chunk_file import ChunkFile, write_chunks
@@ -118,8 +119,8 @@ def _describe(path: str, documents: int, licences: Mapping[tuple[str, str], int]
     own = {licence: chunks for (source, licence), chunks in licences.items() if source == path}
     if "" in own:
         warn(
-            f"{path}: no licence is known of {own['']:,} chunks; write {{path: {path}, licence: …}} "
-            "so that it goes with the passages"
+            f"{path}: no licence is known of {counted(own[''], 'chunk')}; write "
+            f"{{path: {path}, licence: …}} so that it goes with the passages"
         )
     if unread:
         warn(f"{path}: files not read: {len(unread):,}, the first {unread[0]}")

@@ -246,8 +246,8 @@ STAGE = Stage(
     name="prepare",
     command="prepare",
     run=run,
-    sections=("model", "data", "prompt", "engine"),
+    sections=("model", "data", "prompt", "engine.script"),
     inputs=("data.train", "data.dev", "data.test", "data.hints"),
     continues=False,
-    version=14,
+    version=15,
 )

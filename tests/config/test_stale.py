@@ -5,12 +5,18 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from support.command import ROOT, RUN, koalign
 from support.problems import problem, write_lines
 
 from koalign.jsonl import read_json, write_json
-from koalign.plans import Plan, other_plan, write_plan
+from koalign.plans import Plan, other_plan, setting, write_plan
 from koalign.records import KoalignError
+from koalign.yaml_text import parse_yaml
+
+LONG = [{"path": f"과목{n}.csv", "columns": {"question": "문제"}} for n in range(9)]
+"""The files of nine subjects, each with its columns."""
 
 pytestmark = pytest.mark.slow  # each test is a whole run, or several
 
@@ -79,6 +85,10 @@ def test_what_is_hidden_from_a_stage_cannot_change_its_result_unseen(scripted):
             "sft.epochs = 1, and it is now 'auto'; repeat -s sft.epochs=1, or put it",
         ),
         ({"sft.note": "a b"}, {}, "repeat -s 'sft.note=a b', or"),
+        ({"sft.note": "off"}, {"sft.note": "all"}, "repeat -s sft.note=off, or"),
+        ({"sft.note": "1"}, {"sft.note": 1}, """repeat -s "sft.note='1'", or"""),
+        ({"sft.note": "it's $1"}, {}, r"""repeat -s 'sft.note=it'"'"'s $1', or"""),
+        ({"version": 1, "sft.rank": 4}, {"version": 2}, "another version of koalign"),
         ({"sft.rank": 4}, {"sft.epochs": 2}, "repeat -s sft.epochs=1 -s sft.rank=4, or put them"),
         ({}, {"data.train.0": "h2"}, "another data.train.0: 문제.csv has changed since"),
         ({}, {"data.train.1": "h3"}, "no data.train.1 (문제.csv), which this command has"),
@@ -92,7 +102,7 @@ def test_a_message_names_what_changed_and_how_to_go_on(tmp_path, old, new, told)
         inputs = {k: v for k, v in changes.items() if k.startswith("data")}
         section = {"epochs": 1} | {k.partition(".")[2]: v for k, v in settings.items()}
         return Plan(
-            stage="sft", version=1, template=changes.get("template", "t1"),
+            stage="sft", version=changes.get("version", 1), template=changes.get("template", "t1"),
             config={"sft": section}, inputs={"data.train.0": "h1", **inputs},
         )  # fmt: skip
 
@@ -101,6 +111,62 @@ def test_a_message_names_what_changed_and_how_to_go_on(tmp_path, old, new, told)
     assert other_plan(tmp_path, plan(old), {}) is None
     difference = other_plan(tmp_path, now, dict.fromkeys(now.inputs, Path("문제.csv")))
     assert difference and told in difference
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ([*"abc"], [*"ab"], "sft.files = ['a', 'b', 'c'], and it is now ['a', 'b']; repeat"),
+        (
+            LONG,
+            LONG[:-1],
+            "other entries of sft.files (9, now 8), the first 과목8.csv, which is gone",
+        ),
+        (LONG, [*LONG, "a"], "other entries of sft.files (9, now 10), the first a, which is new"),
+        (
+            LONG,
+            ["a", *LONG[1:]],
+            "(9, now 9), the first 과목0.csv, now a; set sft.files as before in",
+        ),
+        (
+            LONG,
+            [{**LONG[0], "sheet": "2"}, *LONG[1:]],
+            "the first 과목0.csv, by its sheet; set sft.",
+        ),
+        ("가" * 900, "나", "sft.files = '가가"),
+    ],
+)
+def test_a_long_setting_is_named_and_not_written_out(tmp_path, old, new, told):
+    def plan(files):
+        return Plan(
+            stage="sft", version=1, template="t", config={"sft": {"files": files}}, inputs={}
+        )
+
+    write_plan(tmp_path, plan(old))
+    difference = other_plan(tmp_path, plan(new), {})
+    assert difference and told in difference and len(difference) < 200
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12)
+NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+PLAIN = (
+    st.none()
+    | st.booleans()
+    | NUMBERS
+    | TEXTS
+    | st.sampled_from(["off", "on", "yes", "~", "1e5", "'\\''", "$HOME"])
+)
+
+
+@given(PLAIN | st.lists(PLAIN, max_size=3))
+@example(["2e5", "off", "1"])
+def test_a_setting_that_is_pasted_is_what_it_was(value):
+    text = setting("sft.note", value)
+    argument = subprocess.run(
+        ["sh", "-c", f"printf %s {text}"], capture_output=True, text=True
+    ).stdout
+    key, _, written = argument.partition("=")
+    assert key == "sft.note" and parse_yaml(written, key) == value
 
 
 def test_a_key_that_an_earlier_koalign_did_not_have_makes_its_run_stale(ran):

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from koalign.data.formats.sources import read_source
+from koalign.grading.grade import grade
 
 LONG = "주식교환은 두 회사의 주주가 주식을 바꾸어 한 회사가 다른 회사를 완전히 지배하게 되는 절차를 말한다."
 
@@ -66,3 +67,36 @@ def test_without_answers_nothing_is_guessed(tmp_path):
     reading = read(tmp_path, [[], []])
     assert {p.kind for p in reading.problems} == {"short"}
     assert not any("so they are" in note for note in reading.notes)
+
+
+@pytest.mark.parametrize("name", ["문답.jsonl", "문답.csv"])
+@pytest.mark.parametrize("kind", [None, "short"])
+def test_a_short_answer_with_a_number_sign_is_two_and_each_is_right(tmp_path, name, kind):
+    reading = read(tmp_path, ["서울#서울특별시", "C#", "부산"], name, kind=kind)
+    answers = [problem.answers for problem in reading.problems]
+    assert answers == [("서울", "서울특별시"), ("C#",), ("부산",)]
+    assert all(grade(reading.problems[0], f"정답: {text}").correct for text in answers[0])
+
+
+def test_in_a_long_answer_a_number_sign_is_a_letter(tmp_path):
+    (problem,) = read(tmp_path, [f"# 제목 {LONG}"]).problems
+    assert problem.answers == (f"# 제목 {LONG}",)
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        (
+            ["서울 / 서울특별시", "부산"],
+            "1 short answer such as '서울 / 서울특별시' may hold several",
+        ),
+        (["H2O, 물", "365일 또는 365"], "2 short answers such as 'H2O, 물' may hold several"),
+        (["apple; Apple"], "write 'apple#Apple'"),
+        (["서울#서울특별시", "1,000", "1/2", "그것은 또는", "세종대왕(세종)"], None),
+        ([f"{LONG}, 또는 {LONG}"], None),
+    ],
+)
+def test_short_answers_that_may_be_several_are_said(tmp_path, answers, told):
+    reading = read(tmp_path, answers, kind=None)
+    notes = [note for note in reading.notes if "may hold several" in note]
+    assert len(notes) == (told is not None) and (told is None or told in notes[0])

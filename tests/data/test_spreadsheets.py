@@ -107,7 +107,9 @@ def test_the_first_sheet_is_read_or_the_named_one(book, tmp_path, capsys):
     fill(book.active, HEADER, ROW)
     fill(book.create_sheet("2반"), HEADER, [*ROW[:-1], 4])
     assert read(tmp_path, book).problems[0].answers == ("3",)
-    assert "sheet '1반' is read, 2반 not; `sheet` names another" in capsys.readouterr().err
+    printed = capsys.readouterr().err
+    assert "sheet '1반' is read, 2반 not; {path: " in printed
+    assert "문제.xlsx, sheet: 2반} reads another" in printed
     assert read(tmp_path, book, sheet="2반").problems[0].answers == ("4",)
     with pytest.raises(KoalignError, match="no sheet '3반'; there are 1반, 2반"):
         read(tmp_path, book, sheet="3반")

@@ -194,4 +194,4 @@ def test_a_reason_that_is_not_given_is_skipped_and_counted():
     problem, prediction = nikl("long", answer, '"잠갔다"가 옳다.')
     results, notes = results_of(load_protocol("nikl-rule"), problem, prediction)
     assert results["nikl-rule"]["exact_match"] == 1
-    assert notes == ["nikl-rule: the reasons of 1 items are not scored, for one is missing"]
+    assert notes == ["nikl-rule: reasons not scored, for one is missing: of 1 item"]

@@ -131,7 +131,7 @@ def test_a_model_writes_hints_for_the_problems_that_the_policy_does_not_always_s
 ):
     settings = ("-s", f"candidates.source={source}", "-s", "candidates.limit=10")
     done = koalign("abstractions", *settings)
-    assert "72 hints of data.hints are left aside" in done.stderr
+    assert f"candidates.source is {source}: 72 hints of data.hints" in done.stderr
     hints = read_jsonl(RUN / "candidates" / "hints.jsonl", Hint)
     drops = read_jsonl(RUN / "candidates" / "dropped.jsonl", Drop)
     drawn = read_jsonl(RUN / "candidates" / "samples.jsonl", Sample)

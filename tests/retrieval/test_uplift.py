@@ -115,3 +115,13 @@ def test_the_report_says_per_subject_what_passages_do():
     assert own["역사"]["first_gain"]["value"] == pytest.approx((14 / 16 - 0.25 + 0) / 2)
     assert own["역사"]["chosen_gain"]["value"] == pytest.approx((48 - 16) / 64 / 2)
     assert own["법"]["chosen_gain"]["value"] == pytest.approx((33 - 32) / 64 / 2, abs=1e-4)
+
+
+def test_gains_that_are_all_alike_are_as_unsure_as_few_problems_are():
+    problems = [problem(n, "역사") for n in range(3)]
+    rows = [screened(one, 1, "distractor", counts(32, 16)) for one in problems]
+    own = describe_uplift(problems, rows)["subjects"]["역사"]
+    for gain in (own["first_gain"], own["chosen_gain"]):
+        assert gain["value"] == 0 and gain["low"] < -0.5 and gain["high"] > 0.5
+    alone = describe_uplift(problems[:1], rows[:1])["subjects"]["역사"]
+    assert alone["first_gain"]["low"] is None and alone["chosen_gain"]["high"] is None

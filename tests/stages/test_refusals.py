@@ -32,9 +32,17 @@ def test_the_remedy_moves_on_with_the_chain(scripted):
     assert "run `koalign dpo-pairs` first" in koalign("dpo").stderr
     koalign("dpo-pairs", code=0)
     assert "run `koalign dpo` first" in koalign("abstractions").stderr
-    assert "run `koalign abstractions` first" in koalign(
-        "solve", "--adapters", "abstraction,answer", "train.jsonl", "-o", "o.jsonl"
-    ).stderr  # fmt: skip
+    missing = koalign("solve", "--adapters", "abstraction,answer", "train.jsonl", "-o", "o.jsonl")
+    assert "run `koalign abstractions` first, or take what is there: sft\n" in missing.stderr
+
+
+def test_a_benchmark_of_a_split_without_problems_names_the_key(scripted):
+    koalign("prepare", "-s", "data.test=[]", code=0)
+    done = koalign("benchmark", "quote-then-number", "--adapters", "base", code=2)
+    assert (
+        "data.test of runs/default holds no problem; set it, or name the problems with --data"
+        in done.stderr
+    )
 
 
 BAD_DATA = {
@@ -42,7 +50,7 @@ BAD_DATA = {
     "a missing question": ([{"choices": ["가", "나"], "answer": 1}], "train.jsonl"),
     "an unknown field": ([problem(0, boxx="x")], "train.jsonl:1: unknown_field: 'boxx'; did you mean 'box'?"),
     "one choice": ([problem(0, choices=["가"], answer=1)], "a choice problem needs at least 2 choices, found 1"),
-    "no answer to learn": ([{"question": "q", "choices": ["가", "나"]}], "no problem to learn from; 1 were dropped: no_answer"),
+    "no answer to learn": ([{"question": "q", "choices": ["가", "나"]}], "no problem to learn from; 1 dropped: no_answer"),
     "a list": ([[1, 2]], "train.jsonl"),
     "nothing": ([], "train.jsonl"),
     "a test problem": ([problem(0), problem(100)], "1 leak (1 same)"),

@@ -1,15 +1,21 @@
-"""kinds: the problems without choices of a file that says no kind -> short or long, by their answers."""
+"""kinds: problems without choices -> short or long, by their answers; what may be several short ones."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from statistics import median
 
+from koalign.grading.grade import alternatives
+from koalign.naming import counted
 from koalign.records import FreeKind, Problem
+from koalign.text.visible import shown
 
 LONG = 40
 """Letters: where the median answer of a file has more, its answers are texts, which no rule verifies.
 A rule of thumb: of KorQuAD 1.0 (dev) 99 % of the answers have at most 17, and the longest has 43."""
+_SEVERAL = re.compile(r"\s/\s|[,;]\s|\s(?:또는|혹은|or)\s")
+"""What stands between two accepted answers, or between the parts of one."""
 _MEANS: dict[FreeKind, str] = {
     "short": "right if equal to the gold",
     "long": "measured by ROUGE-L; pairs need rankings",
@@ -24,6 +30,33 @@ def guess_kind(problems: Iterable[Problem]) -> tuple[FreeKind, str] | None:
     middle = round(median(lengths))
     kind: FreeKind = "long" if middle > LONG else "short"
     return kind, (
-        f"answers without choices have {middle} letters (median), so they are {kind}: {_MEANS[kind]}. "
-        "`kind` of the source says otherwise"
+        f"answers without choices have {counted(middle, 'letter')} (median), so they are {kind}: "
+        f"{_MEANS[kind]}. `kind` of the source says otherwise"
+    )
+
+
+def with_kind(problem: Problem, kind: FreeKind) -> Problem:
+    """The problem as one of this kind; a short answer `서울#서울특별시` is two, each of them right."""
+    answers = problem.answers
+    if kind == "short":
+        parts = (part for answer in answers for part in alternatives(answer))
+        answers = tuple(dict.fromkeys(parts))
+    return problem.model_copy(update={"kind": kind, "answers": answers})
+
+
+def several_in_one(problems: Iterable[Problem]) -> str | None:
+    """What people should know of short answers that may hold several; none where no answer does."""
+    found = [
+        answer
+        for problem in problems
+        if problem.kind == "short"
+        for answer in problem.answers
+        if _SEVERAL.search(answer)
+    ]
+    if not found:
+        return None
+    both = "#".join(part.strip() for part in _SEVERAL.split(found[0]))
+    return (
+        f"{counted(len(found), 'short answer')} such as {shown(found[0])!r} may hold several, and each is "
+        f"read as one; where any of them is right write {shown(both)!r}"
     )

@@ -16,7 +16,7 @@ from koalign.data.formats.fields import UNCLEAR, ZERO, Refused, is_missing, opti
 from koalign.data.formats.format import Columns, Format, Guess, source_in_yaml
 from koalign.data.formats.generic import mapped, rights_text
 from koalign.data.formats.guessing import guess, most_likely
-from koalign.data.formats.kinds import guess_kind
+from koalign.data.formats.kinds import guess_kind, several_in_one, with_kind
 from koalign.data.formats.reading import Reading
 from koalign.data.formats.tidy import tidy
 from koalign.jsonl import field_errors
@@ -241,7 +241,9 @@ def _set_kind(name: str, numbers: Sequence[int], kind: FreeKind | None, into: Re
         into.notes.setdefault(note, []).append(name)
     if kind is not None:
         for number, problem in zip(numbers, _problems_at(numbers, into), strict=True):
-            into.records[number] = problem.model_copy(update={"kind": kind})
+            into.records[number] = with_kind(problem, kind)
+    if several := several_in_one(_problems_at(numbers, into)):
+        into.notes.setdefault(several, []).append(name)
 
 
 def _problems_at(numbers: Sequence[int], reading: Reading) -> Iterator[Problem]:

@@ -14,8 +14,10 @@ from fractions import Fraction
 from typing import Any
 
 from koalign.data.formats.tables import Grid
+from koalign.naming import counted
 from koalign.records import KoalignError
 from koalign.text.visible import shown
+from koalign.yaml_text import in_yaml
 
 MOST_BYTES = 100 << 20
 """Unpacked XML of a workbook; two million cells. More is for CSV, or a zip bomb."""
@@ -129,7 +131,8 @@ def read_sheet(name: str, data: bytes, sheet: str | None = None) -> tuple[Sheet,
     if sheet is None and others:
         named = (f"{other} (hidden)" if other in hidden else other for other in others)
         which = f"{title!r} (hidden)" if title in hidden else repr(title)
-        notes.insert(0, f"sheet {which} is read, {', '.join(named)} not; `sheet` names another")
+        other = in_yaml({"path": name, "sheet": others[0]})
+        notes.insert(0, f"sheet {which} is read, {', '.join(named)} not; {other} reads another")
     return Sheet(name, rows, title, others), tuple(note for note in notes if note)
 
 
@@ -221,7 +224,7 @@ def _hidden(rows: Sequence[list[str] | str], source: bytes) -> str:
     width = max((len(row) for row in rows if isinstance(row, list)), default=0)
     lines = [number for number in found[b"row"] if 0 < number <= len(rows) and rows[number - 1]]
     columns = [number for number in found[b"col"] if 0 < number <= width]
-    told = [f"{len(lines)} rows, the first {lines[0]}"] if lines else []
+    told = [f"{counted(len(lines), 'row')}, the first {lines[0]}"] if lines else []
     told += [f"columns from {get_column_letter(columns[0])}"] if columns else []
     return f"hidden in Excel, and read: {'; '.join(told)}" if told else ""
 

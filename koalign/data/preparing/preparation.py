@@ -89,7 +89,7 @@ class Preparation:
         """Raises KoalignError, with the most common reason, if every training problem is gone."""
         if not self.splits["train"]:
             why = Counter(drop.reason for drop in self.dropped).most_common(1)
-            found = f"{why[0][1]} were dropped: {why[0][0]}" if why else "there are only rankings"
+            found = f"{why[0][1]:,} dropped: {why[0][0]}" if why else "there are only rankings"
             raise KoalignError(f"data.train: no problem to learn from; {found}")
 
     def remove_duplicates(self, threshold: float) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from koalign.evaluation.stats.intervals import Figure
+from koalign.naming import counted
 
 Outcome = Literal["worse", "better", "small", "none", "too_few", "not_measured"]
 
@@ -105,7 +106,7 @@ def read(
         absent = [name for name, figure in sides.items() if figure is None]
         return "not_measured", f"not measured: no item of the {' and the '.join(absent)} shows it"
     if items < MINIMUM or difference.low is None or difference.high is None:
-        return "too_few", f"{items} items are too few to tell"
+        return "too_few", f"{counted(items, 'item')}: too few to tell"
     if difference.low <= 0 <= difference.high:
         return "none", "no difference can be seen"
     if sign.unit == "tokens":
