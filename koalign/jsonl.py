@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import reprlib
 import time
 import unicodedata
@@ -20,6 +21,7 @@ from koalign.records import KoalignError, Record
 
 MOST_BYTES = 2**28
 """Of a JSON file that is read whole; a tokenizer.json has some ten megabytes."""
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 R = TypeVar("R", bound=Record)
 
 
@@ -131,8 +133,9 @@ def parse_record(record: type[R], value: Any, place: str) -> R:
 
 
 def to_json_line(record: Record) -> str:
-    """One line of JSON without the line end."""
-    return json.dumps(record.model_dump(mode="json"), ensure_ascii=False)
+    """One line of JSON without the line end; half of a surrogate pair, which no file holds, is escaped."""
+    line = json.dumps(record.model_dump(mode="json"), ensure_ascii=False)
+    return _HALF_PAIR.sub(lambda half: f"\\u{ord(half[0]):x}", line)
 
 
 def write_jsonl(path: Path, records: Iterable[Record], *, over: bool = True) -> int:

@@ -7,6 +7,10 @@ import re
 from koalign.grading import patterns
 from koalign.text.korean import clean, fold_width, fold_words
 
+MOST = 200_000
+"""Characters of a completion that are read. No answer to an exam is so long, and a million of them may take
+fifteen seconds."""
+
 # A thought ends at its closing tag, whoever opened it: chat templates open it in the prompt.
 _THOUGHT_END = re.compile(r"</(?:think|thinking|thought|추론)\s?>", re.IGNORECASE)
 _THOUGHT_START = re.compile(r"<(?:think|thinking|thought|추론)\s?>", re.IGNORECASE)
@@ -36,10 +40,11 @@ _TEX_TEXT = re.compile(r"\\(?:text|textbf|mathrm|mathbf) ?\{([^{}\n]{0,300})\}")
 def visible_text(text: str) -> str | None:
     """What can be seen of a completion, written in one way; none while a thought has not ended.
 
-    Full width and Markdown emphasis are undone, white space is squeezed; case and line ends stay.
+    Full width and Markdown emphasis are undone, white space is squeezed; case and line ends stay. Of
+    more than MOST characters the last ones count.
     """
     seen = after_thoughts(text)
-    return None if seen is None else _plain(seen)
+    return None if seen is None else _plain(seen[-MOST:])
 
 
 def untagged(seen: str) -> str:

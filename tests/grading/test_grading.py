@@ -134,6 +134,17 @@ def test_signs_of_regular_expressions_in_a_reply_are_graded(sign):
 NO_CHOICE = ["정답은 ", "답: ", "입니다", "번", "이 ", "아니라 ", "또는 ", ", ", ".", "\n", "서울", "**", "<answer>", "</answer>", "ㄱ", "㉠", "answer is ", "고른 답: ", "옳은 것은 "]  # fmt: skip
 
 
+def test_of_a_reply_without_end_the_last_characters_are_read():
+    seconds = []
+    for count in (40_000, 400_000):
+        started = time.process_time()
+        grade(FOUR, "정답: 2\n" * count)
+        seconds.append(time.process_time() - started)
+    assert seconds[1] < 3 * seconds[0]
+    assert grade(FOUR, "정답: 2 " * 40_000 + "\n정답: 3").answer == "3"
+    assert grade(FOUR, "<think>" + "정답: 2\n" * 40_000).answer is None
+
+
 @pytest.mark.parametrize("label", ["0번", "5번", "⑦", "20번", "E"])
 @pytest.mark.parametrize(
     "sentence", ["{}을 고르면 된다.", "따라서 {}을 고르면 된다.", "{}에 표시합니다."]

@@ -10,6 +10,7 @@ from koalign.data.prompting.prompts import DEFAULT, Renderer, load_template, tem
 from koalign.grading.extract import extract_numbers, extract_texts
 from koalign.grading.grade import GradeLine, grade, quotes_its_choice, regrade, tally
 from koalign.grading.visible import comparable
+from koalign.jsonl import write_jsonl
 
 
 def test_a_right_number_under_another_text_is_no_example():
@@ -68,6 +69,13 @@ def test_lines_of_a_file_are_regraded_in_order_and_strange_keys_are_refused():
     ]
     with pytest.raises(ValidationError, match="verdict"):
         GradeLine.model_validate({**rows[0], "verdict": "match"})
+
+
+def test_half_of_a_surrogate_pair_in_a_reply_is_written_as_it_was_read(tmp_path):
+    path = tmp_path / "graded.jsonl"
+    write_jsonl(path, regrade([GradeLine(problem=SHORT, text="정답: 일곱 \ud83d")]))
+    assert "\\ud83d" in path.read_text("utf-8")
+    assert json.loads(path.read_text("utf-8"))["answer"] == "일곱 \ud83d"
 
 
 def test_what_cannot_be_graded_is_neither_right_nor_wrong_and_keeps_its_detail():
