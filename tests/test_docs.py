@@ -103,7 +103,7 @@ def test_every_page_has_a_twin():
 
 BENCHMARKS = (ROOT / "benchmarks/README.md").read_text(encoding="utf-8").replace("\\\n", " ")
 COMMANDS = re.findall(
-    r"^ {4}(?:\S+=\S+ )?\S*python3? (benchmarks/\S+\.py)(.*)$", BENCHMARKS, re.MULTILINE
+    r"^ {4}.*?python3? (?:\.\./)?(benchmarks/\S+\.py)(.*)$", BENCHMARKS, re.MULTILINE
 )
 
 
@@ -118,4 +118,5 @@ def test_a_benchmark_is_there_with_the_options_that_its_command_names(script, ar
 
 
 def test_every_benchmark_command_is_looked_at():
-    assert len(COMMANDS) == BENCHMARKS.count("\n    ") - BENCHMARKS.count("\n    make ") > 10
+    others = sum(BENCHMARKS.count(f"\n    {word} ") for word in ("make", "mkdir"))
+    assert len(COMMANDS) == BENCHMARKS.count("\n    ") - others > 10
