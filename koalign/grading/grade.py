@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 from pydantic import field_validator
 
-from koalign.grading.extract import extract_numbers, extract_texts, without_key
+from koalign.grading.extract import extract_texts
+from koalign.grading.keys import without_key
+from koalign.grading.next_problem import stated
 from koalign.grading.visible import comparable, forms, unquoted, visible_text
 from koalign.records import Problem, Record, Verdict, Why
 from koalign.text.choices import with_twins
@@ -22,9 +24,6 @@ NotAsked = Literal["unreadable", "not_asked"]
 # How the default template writes a choice out before it numbers it (`정답: 3`).
 _QUOTE, _NUMBER = "고른 답:", "\n정답:"
 
-_WRONG_IS_ASKED = re.compile(
-    r"(?:않은|않는|틀린|아닌|잘못된|없는|거리가 먼)\s?(?:것|설명|문장|진술|내용|보기|선택지|사람)"
-)
 _NO_ANSWER = re.compile(
     "(?:(?:주어진)?(?:지문|본문|글)(?:에는|에서는?|에|으로는?)?)?"
     "(?:없음|(?:정?답이?없|(?:(?:정?답을)?(?:알|찾을)|(?:대?답|답변|확인)할)수없)(?:음|다|습니다)"
@@ -169,17 +168,10 @@ def quotes_its_choice(problem: Problem, text: str) -> bool:
 
 
 def _offered_numbers(problem: Problem, text: str, *, ended: bool = True) -> list[str]:
-    wrong_is_asked = bool(_WRONG_IS_ASKED.search(problem.question))
-    statements = extract_numbers(
-        text, problem.choices, wrong_is_asked=wrong_is_asked, concluding=ended
-    )
+    statements = stated(text, problem.choices, question=problem.question, concluding=ended)
     numbers = sorted(set(statements[-1])) if statements else []
     if len(numbers) == 1 and not 1 <= numbers[0] <= len(problem.choices):
-        # `정답: 30`: no choice has a number of two digits, and one may say just that.
-        numbered = [
-            n for n, text in enumerate(problem.choices, 1) if text.strip() == str(numbers[0])
-        ]
-        return [str(numbered[0])] if len(numbered) == 1 and numbers[0] > 9 else []
+        return []
     size = len(problem.choices)
     texts = {fold_width(problem.choices[n - 1]) if 1 <= n <= size else n for n in numbers}
     if len(texts) == 1:  # two choices that say the same

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from koalign.grading import patterns
+from koalign.grading import label_patterns, patterns
 from koalign.grading.visible import canonical, comparable_choice, forms
 from koalign.text.korean import CHOICE_MARKS
 
@@ -41,7 +41,7 @@ def label_groups(text: str, keys: set[int], folded: Sequence[str]) -> list[Label
         gap = text[last.end : start] if last else ""
         if last and _are_together(text, last.end, gap, label):
             groups[-1] = replace(last, end=end, numbers=union(last.numbers, (number,)))
-        elif last and patterns.INSTEAD.fullmatch(gap):
+        elif last and label_patterns.INSTEAD.fullmatch(gap):
             groups[-1] = Labels(start, end, (number,), begins or last.begins, last.asked)
         else:
             groups.append(Labels(start, end, (number,), begins, start in keys))
@@ -58,14 +58,26 @@ def _are_together(text: str, end: int, gap: str, label: re.Match[str]) -> bool:
         return bool(label["mark"]) and text[end - 1 : end] in CHOICE_MARKS
     if gap.lstrip().startswith(",") and patterns.TOPIC.match(text, label.end()):
         return False  # 정답은 ③, ①은 …
-    return patterns.TOGETHER.fullmatch(gap) is not None
+    return label_patterns.TOGETHER.fullmatch(gap) is not None
+
+
+def lettered(text: str, question: str, folded: Sequence[str]) -> str:
+    """A text with `(라)` written as ④ where it is said to be the answer.
+
+    As it stands where the question or a choice has such letters of its own.
+    """
+    if any(label_patterns.SYLLABLE.search(part) for part in (question, *folded)):
+        return text
+    return label_patterns.SYLLABLE_SAID.sub(
+        lambda said: "_①②③④⑤"["_가나다라마".index(said[1])], text
+    )
 
 
 def _labels(
     text: str, keys: set[int], folded: Sequence[str]
 ) -> Iterator[tuple[re.Match[str], int]]:
     letters_are_texts = any(re.fullmatch("[A-Ja-j]", choice) for choice in folded)
-    for match in patterns.LABEL.finditer(text):
+    for match in label_patterns.LABEL.finditer(text):
         mark, ordinal = match["mark"], match["ordinal"]
         if mark:
             number = CHOICE_MARKS[mark]
@@ -75,21 +87,30 @@ def _labels(
             number = _place(ordinal, folded)
         elif digits := match["digits"]:
             number = int(digits)
+            if (
+                number > len(folded) and match[0].rstrip("$*\"'") == digits
+            ):  # 정답: 30, of the choices 10, 20, 30
+                number = number_of_text(digits, folded) or number
         elif letters_are_texts:
             continue
         else:
             number = ord((match["letter"] or match["small"]).upper()) - ord("A") + 1
-        firm = mark or ordinal or match["counter"] or patterns.LABEL_ENDS.match(text, match.end())
+        firm = (
+            mark
+            or ordinal
+            or match["counter"]
+            or label_patterns.LABEL_ENDS.match(text, match.end())
+        )
         if firm or (match.start() in keys and has_own_text(text, match.end(), number, folded)):
             yield match, number
 
 
 def _place(ordinal: str, folded: Sequence[str]) -> int:
     """The number that `두 번째` or `마지막` stands for; without choices there is no last one."""
-    if ordinal == patterns.LAST:
+    if ordinal.endswith(label_patterns.LAST):
         return len(folded)
     word = ordinal.rstrip("번째 ")
-    return patterns.ORDINALS[word] if word in patterns.ORDINALS else int(word)
+    return label_patterns.ORDINALS[word] if word in label_patterns.ORDINALS else int(word)
 
 
 def texts(folded: Sequence[str]) -> dict[str, int]:
@@ -119,6 +140,20 @@ def _texts(folded: tuple[str, ...]) -> dict[str, int]:
         for form, number in found.items()
         if not (patterns.DIGITS.fullmatch(form) and int(form) <= len(folded))
         and not re.fullmatch("[A-Ja-j]", form)
+    }
+
+
+@lru_cache(maxsize=256)
+def _measures(folded: tuple[str, ...]) -> dict[str, int]:
+    """Number -> the choice that is this number and the unit that all choices have: `1800rpm`."""
+    found = [label_patterns.MEASURE.fullmatch(text) for text in folded]
+    if len({match["unit"] if match else "" for match in found}) > 1:
+        return {}
+    values = [match["value"] for match in found if match]
+    return {
+        value: number
+        for number, value in enumerate(values, 1)
+        if values.count(value) == 1 and not (value.isdigit() and int(value) <= len(folded))
     }
 
 
@@ -161,6 +196,6 @@ def number_of_text(phrase: str, folded: Sequence[str]) -> int | None:
         same = [form] if form in same else same
         if form and len(set(same)) == 1:
             return folded.index(same[0]) + 1
-        if number := texts(folded).get(canonical(form)):
+        if number := texts(folded).get(canonical(form)) or _measures(tuple(folded)).get(form):
             return number
     return None

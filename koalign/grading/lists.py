@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from koalign.grading.labels import Labels, texts, union
 from koalign.grading.patterns import OPEN
@@ -29,17 +29,21 @@ _LISTED_RIGHT = re.compile(
 )
 """At the end of a choice's line: it is the answer."""
 
+_SIGN = re.compile("[✅✔✓☑👈←]|<-")
+_WARNS = re.compile(r"함정|오답|주의|헷갈|혼동|\?")
 _JUDGED_ITEM_END = re.compile(rf"\n|(?<=[^\n][)○×OX✅❌⭕✔]),? ?(?=[{_MARKS}]|[1-9]번)")
 _JUDGED_ITEM = re.compile(
     rf"[-*•·|\s]{{0,4}}(?:[✅❌⭕✖✔☑☐] ?|\[[ xXvV]\] )?{OPEN}"
     rf"(?:(?P<mark>[{_MARKS}])|(?:(?P<digit>[1-9])|(?P<letter>[A-J]))(?:번|[).:]| ?\|)"
-    r"|(?P<text>[^\n:|(]{1,200}?) ?(?:[:|(→]|[-–—] |\Z))"
+    r"|(?P<text>[^\n:|(]{1,200}?) ?(?:[:|(→]|[-–—] |(?=[✅✔✓☑✘✗❌✖⭕←])|\Z))"
 )
 _JUDGED = re.compile(
     r"(?:(?<=[\s|:→⇒=,—–(\[.…-])|\A|(?<=[①-⑩]))(?:"
-    r"(?P<right>\[[xXvV]\]|[O○◯⭕✅✔✓☑](?![A-Za-z0-9])|옳(?:은|음|다|습)|맞(?:음|는(?!지|가|다)|다(?!면)|습)"
-    r"|참(?![가-힣])|적절(?:함|하다|합|한 )|바른 )"
-    r"|(?P<wrong>\[ \]|☐|[X×✗❌✖](?![A-Za-z0-9])|옳지 않|틀[리린림렸]|거짓|오답|잘못|부적절"
+    r"(?P<right>\[[xXvV]\]|[O○◯⭕✅✔✓☑](?![A-Za-z0-9])|옳(?:은|음|다|습)|맞(?:음|는(?!지|가|다)"
+    r"|다(?!면)|습)"
+    r"|참(?![가-힣])|올?바르게 [가-힣]{1,6}(?:었다|였다|됨|됐다|되었다|되었습니다|되어 있다)"
+    r"|적절(?:함|하다|합|한 )|바른 )"
+    r"|(?P<wrong>\[ \]|☐|[X×✗✘❌✖](?![A-Za-z0-9])|옳지 않|틀[리린림렸]|거짓|오답|잘못|부적절"
     r"|적절하지 않|맞지 않|아님))"
 )
 """In a line on a choice: it is right, or wrong."""
@@ -52,7 +56,7 @@ def lists_choices(text: str, key: re.Match[str]) -> bool:
     return "\n" in key[0] and _FROM_THE_FIRST.match(text, key.end()) is not None
 
 
-def listed(text: str, groups: Sequence[Labels]) -> tuple[int, ...]:
+def listed(text: str, groups: Sequence[Labels], folded: Sequence[str]) -> tuple[int, ...]:
     """The choices at whose line's end stands `정답`, in a text that goes through them."""
     starts = {group.start: group for group in groups}
     right: tuple[int, ...] = ()
@@ -60,10 +64,49 @@ def listed(text: str, groups: Sequence[Labels]) -> tuple[int, ...]:
     for line in _ITEM_END.split(text):
         bullet = _BULLET.match(line)
         group = starts.get(at + (bullet.end() if bullet else 0))
-        if group and "오답" not in line and _LISTED_RIGHT.search(line[-16:]):
+        if (
+            group
+            and "오답" not in line
+            and _LISTED_RIGHT.search(line[-16:])
+            and not _is_of_another(line[group.end - at :], group.numbers[0], folded)
+        ):
             right = union(right, group.numbers)
         at += len(line)
     return right
+
+
+def _number(item: re.Match[str], named: Mapping[str, int]) -> int:
+    """The number of the choice that a line is on, by its label or its text; 0: of none."""
+    if item["mark"]:
+        return CHOICE_MARKS[item["mark"]]
+    if item["digit"] or item["letter"]:
+        return int(item["digit"] or "_ABCDEFGHIJ".index(item["letter"]))
+    return named.get(canonical(fold_width(item["text"])), 0)
+
+
+def _is_of_another(rest: str, number: int, folded: Sequence[str]) -> bool:
+    """Whether after its label a line goes on with the text of another choice: other numbers."""
+    written = canonical(fold_width(rest.lstrip(" .:)-")))
+    own = canonical(folded[number - 1]) if 1 <= number <= len(folded) else ""
+    others = [form for form, n in texts(folded).items() if n != number]
+    return any(map(written.startswith, others)) and not (own and written.startswith(own))
+
+
+def pointed_at(text: str, folded: Sequence[str]) -> tuple[int, ...]:
+    """The choice whose line alone bears a sign (`✅`, `←`), in a list of all choices."""
+    named = texts(folded)
+    signed: dict[int, bool] = {}
+    for line in text.split("\n"):
+        if not (item := _JUDGED_ITEM.match(line)) or not (number := _number(item, named)):
+            continue
+        called_wrong = any(match.lastgroup == "wrong" for match in _JUDGED.finditer(line))
+        is_of_another = not item["text"] and _is_of_another(line[item.end() :], number, folded)
+        if number in signed or called_wrong or is_of_another or _WARNS.search(line):
+            return ()
+        signed[number] = bool(_SIGN.search(line))
+    picked = [number for number, is_signed in signed.items() if is_signed]
+    is_whole = sorted(signed) == [*range(1, len(folded) + 1)] and len(signed) > 2
+    return tuple(picked) if is_whole and len(picked) == 1 else ()
 
 
 def judged(text: str, folded: Sequence[str], *, wrong_is_asked: bool) -> tuple[int, ...]:
@@ -73,13 +116,10 @@ def judged(text: str, folded: Sequence[str], *, wrong_is_asked: bool) -> tuple[i
     for line in _JUDGED_ITEM_END.split(text):
         if not (item := _JUDGED_ITEM.match(line)):
             continue
-        if item["mark"]:
-            number = CHOICE_MARKS[item["mark"]]
-        elif item["digit"] or item["letter"]:
-            number = int(item["digit"] or "_ABCDEFGHIJ".index(item["letter"]))
-        else:
-            number = named.get(canonical(fold_width(item["text"])), 0)
-        verdicts = {match.lastgroup for match in _JUDGED.finditer(line)}
+        number = _number(item, named)
+        own = folded[number - 1] if 1 <= number <= len(folded) else ""
+        said = line.replace(own, " ") if len(own) > 1 else line
+        verdicts = {match.lastgroup for match in _JUDGED.finditer(said)}
         if number and len(verdicts) == 1:
             if number in right:
                 return ()

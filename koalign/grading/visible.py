@@ -34,6 +34,7 @@ _JAMO_AND = re.compile("(?<=[ㄱ-ㅎ])(?:,?그리고|[과와·/]|및)(?=[ㄱ-ㅎ
 _HANJA = re.compile(r"(?<=[가-힣])\([\u4e00-\u9fff,]{1,30}\)")
 _UNDERLINED = re.compile(r"(?<!\w)__(?=[^\s_])([^_\n]{1,300})(?<=\S)__(?!\w)")
 _STRUCK = re.compile(r"~~[^~\n]{1,200}~~ ?")
+_TEX_SPACE = re.compile(r"\\[,;:] ?")
 _TEX_TEXT = re.compile(r"\\(?:text|textbf|mathrm|mathbf) ?\{([^{}\n]{0,300})\}")
 
 
@@ -98,4 +99,4 @@ def _plain(text: str) -> str:
     lines = [" ".join(line.split()) for line in text.split("\n")]
     text = "\n".join(line for line in lines if line)
     text = _UNDERLINED.sub(r"\1", _STRUCK.sub("", _FRACTION.sub(r"\1/\2", text)))
-    return _TEX_TEXT.sub(r"\1", _EMPHASIS.sub(r"\2", text))
+    return _TEX_TEXT.sub(r"\1", _EMPHASIS.sub(r"\2", _TEX_SPACE.sub(" ", text)))

@@ -130,6 +130,6 @@ STAGE = Stage(
         "engine.script",
     ),
     keeps=PAID,
-    version=16,
+    version=17,
     draws=True,
 )

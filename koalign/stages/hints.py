@@ -141,6 +141,6 @@ STAGE = Stage(
     sections=("model", "prompt", "engine", "hints", "seed"),
     inputs=(*PREPARED, "candidates/hints.jsonl", "dpo/adapter", "engine.script"),
     looks_at=HELD_OUT,
-    version=11,
+    version=12,
     draws=True,
 )

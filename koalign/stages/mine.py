@@ -129,7 +129,7 @@ def cross_fit(
             *(f"sft-{number}/adapter" for number in numbers),
             "engine.script",
         ),
-        version=7,
+        version=8,
     )
     yield execute(answers, config, home, force)
 

@@ -108,6 +108,6 @@ STAGE = Stage(
     sections=("model", "prompt", "engine", "passages", "seed"),
     inputs=(*PREPARED, "retrieve/passages.jsonl", "dpo/adapter", "engine.script"),
     looks_at=HELD_OUT,
-    version=5,
+    version=6,
     draws=True,
 )

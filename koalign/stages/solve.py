@@ -238,6 +238,6 @@ STAGE = Stage(
         "answer/adapter",
         "engine.script",
     ),
-    version=12,
+    version=13,
     draws=True,
 )

@@ -56,5 +56,5 @@ STAGE = Stage(
     sections=("model", "prompt", "engine", "sample", "solve", "seed"),
     inputs=(*PREPARED, "dpo/adapter", "engine.script"),
     looks_at=HELD_OUT,
-    version=7,
+    version=8,
 )

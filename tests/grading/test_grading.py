@@ -6,7 +6,13 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import conclusion_vectors, ending_vectors, phrasing_vectors, statement_vectors
+from support import (
+    conclusion_vectors,
+    ending_vectors,
+    phrasing_vectors,
+    pointing_vectors,
+    statement_vectors,
+)
 from support import grading_vectors as vectors
 from support.grading_vectors import (
     ESSAY,
@@ -46,6 +52,7 @@ def test_an_answer_is_read_as_it_is_stated_and_none_where_none_is(problem, text,
         *ending_vectors.VECTORS,
         *phrasing_vectors.VECTORS,
         *conclusion_vectors.VECTORS,
+        *pointing_vectors.VECTORS,
     ],
 )
 def test_a_commitment_is_read_and_a_hedge_is_not(problem, text, answer):
@@ -190,7 +197,7 @@ def test_a_choice_with_many_commas_is_looked_for_in_linear_time(choice, text):
     assert time.process_time() - started < 1
 
 
-HOSTILE = ["정답:", "정답은 ", "①,", "1 ", "A와 B또는 ", "*가 ", '"정답":"', "<answer>", "\\boxed{{a", " ", "\n", "(", "정답(((((", "아니라 ①", "고른 답: ", "3. ", "<think", "따라서 ①", "정답은 ①이라고 생각", "정답은 다음과 같습니다:\n1. ", "아니요. ", "지만 ③이다", "1. 가 - 정답 / ", "정답은 ㄴ이므로 ", "결론: 3번이라고 ", "정답은 가(", '{"답": 3} 정정: ', '"답": 3 ', "3번인 것 같지만 ", "가장 가나 다라 ", "조건이 바뀌면 ①이 정답", "정답:\n1\n2\n", "그러나 ", "2번이다. (거짓", "따라서 나는 가입니다. ", "가 나 ", "- [ ] 가\n", "① ×, ", "Q. 가\nA. ①\n", "그는 ②", "나를 고른다. ", "갑: \"①이 답", "ㄱ과 "]  # fmt: skip
+HOSTILE = ["정답:", "정답은 ", "①,", "1 ", "A와 B또는 ", "*가 ", '"정답":"', "<answer>", "\\boxed{{a", " ", "\n", "(", "정답(((((", "아니라 ①", "고른 답: ", "3. ", "<think", "따라서 ①", "정답은 ①이라고 생각", "정답은 다음과 같습니다:\n1. ", "아니요. ", "지만 ③이다", "1. 가 - 정답 / ", "정답은 ㄴ이므로 ", "결론: 3번이라고 ", "정답은 가(", '{"답": 3} 정정: ', '"답": 3 ', "3번인 것 같지만 ", "가장 가나 다라 ", "조건이 바뀌면 ①이 정답", "정답:\n1\n2\n", "그러나 ", "2번이다. (거짓", "따라서 나는 가입니다. ", "가 나 ", "- [ ] 가\n", "① ×, ", "Q. 가\nA. ①\n", "그는 ②", "나를 고른다. ", "갑: \"①이 답", "ㄱ과 ", "나를 고르면 됩니다. ", "바르게 가 것은 ", "답: ①\n질문: 가\n", "가 ✅\n", "(라)가 정답", "물음에 부합하는 가는 ", "않은 것은 나", "하지만 가면 "]  # fmt: skip
 
 
 @pytest.mark.slow

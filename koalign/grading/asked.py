@@ -1,0 +1,53 @@
+"""asked: a question -> whether it asks for the right or the wrong choice, and in which words."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from koalign.grading import patterns
+from koalign.grading.visible import canonical
+
+_WRONG = re.compile(
+    r"(?:않은|않는|틀린|아닌|잘못된|없는|거리가 먼|못한|무관한|어긋나는|배치되는"
+    r"|잘못 [가-힣]{1,6}[된한은는인진])"
+    r"\s?(?:것|설명|문장|진술|내용|보기|선택지|사람)"
+)
+_NEGATIVE = re.compile(
+    "않|아닌|아니|못|틀[린리]|잘못|없|다른|먼|무관|제외|어긋|반대|배치되|부적절|거짓"
+)
+"""A question with such a word may ask for what is wrong."""
+MARKS = re.compile(r"[㉠-㉭ⓐ-ⓩ]|\([A-E가나다라마]\)")
+_NOTE = re.compile(r"\([^()]*\)")
+_PHRASE = re.compile(
+    r"(?:\A|[.?!:>\n] ?)(?:다음 ?(?:중|가운데),? ?|다음 )?([^.?!:<>\"'\n]{4,80}[은는])\s?\?\s*\Z"
+)
+_SHORTEST = 4
+"""Characters of a phrase, without blanks, that say what is asked for."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a question asks for."""
+
+    wrong: bool
+    """It asks for the wrong choice, as it says itself or the reply says of it."""
+    right: bool | None
+    """It has no word that could ask for a wrong one; None: it is not known."""
+    marks: frozenset[str]
+    """The places in it that it asks about: `㉠`, `(A)`."""
+    phrase: str
+    """Its last words without blanks, as an answer repeats them: `조선의수도는`; empty: none."""
+
+
+def asked(question: str, reply: str) -> Asked:
+    """What a question asks for; a reply may say that the wrong one is asked."""
+    wrong = bool(_WRONG.search(question) or patterns.WRONG_IS_ASKED.search(reply))
+    asks = _PHRASE.search(_NOTE.sub("", question))
+    phrase = canonical(asks[1]) if asks else ""
+    return Asked(
+        wrong=wrong,
+        right=None if not question else not wrong and not _NEGATIVE.search(_NOTE.sub("", question)),
+        marks=frozenset(MARKS.findall(question)),
+        phrase=phrase if len(phrase) >= _SHORTEST else "",
+    )

@@ -1,0 +1,162 @@
+"""closing_patterns: the words by which a last sentence says of a choice that it is the one, as patterns."""
+
+from __future__ import annotations
+
+import re
+
+from koalign.grading import patterns
+from koalign.grading.patterns import CHOICE_WORD, CLOSE, END, HENCE, NOUN, OPEN, THINKS
+
+SENTENCE = re.compile(
+    r"""[^\n]*?(?:
+        (?:(?<=[가-힣)\]}"'」』%$])[.!~]{1,3}|(?<=[a-z])[.!](?=\ [A-Z"'])|\?)["'」』)]?(?=[\ \n]|\Z)
+        |\n|\Z)""",
+    re.VERBOSE,
+)
+NOTE = re.compile(r"\s*\([^()\n]*\)[.!]?\s*")
+BULLET = rf"(?:[-*•·#>\s\ufe0f]|{patterns.CHEERS}){{0,6}}"
+SO = "(?i:so|thus|hence|therefore)(?![a-z])"
+CONCLUDES = re.compile(rf"{BULLET}(?:{HENCE}|결론|최종적으로|[→⇒]|[=-]>|{SO})")
+CLAUSE = re.compile(
+    rf"(?<![가-힣])(?:{HENCE}|결론(?:적으로|은)?|최종적으로|곧)(?![가-힣])[,:]? ?"
+    rf"|[→⇒] ?|[=-]> ?|(?<![A-Za-z]){SO},? "
+    r"| (?:중|가운데)(?:에서)? (?=(?:옳은|맞는|적절한|알맞은|틀린) )"
+    r"|(?:므로|니까|[이으]니|때문에|라서|지만|으나|는데|아니라|말고),? "
+)
+"""After what a sentence comes to what it says: a conclusion, a reason, the other side."""
+
+COMES_TO = re.compile(rf"(?<![가-힣])(?:{HENCE}|결론)(?![가-힣])|(?<![A-Za-z]){SO}")
+GLOSSED = re.compile(r"\((?![^()\n]*(?:[X×?]|오답|틀|아니|아님))[^()\n]{1,40}\)")
+"""After a choice's text: a remark, as in `한라산(1,947m)입니다`."""
+IMAGINES = re.compile(" ?(?:만약|만일)|[^.!?\n]{0,60}[물았었했]다면")
+"""A sentence on another question: `감찰 기관을 물었다면 정답은 3번이다`."""
+TOPIC = re.compile("[은는] ")
+NAMES_ONE = re.compile(rf"{CLOSE}[을를] 들 수 있")
+SUPPOSES = re.compile(
+    r"\?|만약|만일|(?<![저나])라면|다면|으면|[이니]면[ ,]|[되꾸뀌]면|(?<!따)지면|경우|가정"
+    r"|확실하[지진]"
+    r"|아마|혹시|예를 들|학생|수험생|친구|응답|해설지|선생|흔히|대부분|일부|누군가|고 (?:했"
+    r"|하는|주장)"
+    r"|\b(?i:if|might|may|maybe|perhaps)\b"
+)
+"""Anywhere in the sentence: it is not the writer's, or not sure."""
+DENIES = re.compile(
+    r"[두세네] 번째로(?! (?:제시|언급|나열|적))|않|아니|아닌|아닙|없|못|틀[리렸린림]|잘못|오답"
+    r"|거짓|부적|멀|어긋|배치|위배|반대|반례|함정"
+    r"|제외"
+    r"|탈락|소거|지[운우울]|매력|헷갈|혼동|착각|오해|쉬운|쉽|후보|의심|다음(?! 중)"
+    r"|(?<!가장 )먼저|나중"
+    r"|앞[선의]|살펴|검토|고민|애매|차선|각각|또한|예시"
+    r"|것 같|듯|모르|모릅| 수도 | 수 있|인가|일까|는지"
+    r"|인지|을까|가능성|추측|짐작|횟수|차례|제거|삭제|오류|논란|예상|배울|네가|당신"
+    r"|n't|\b(?:not|no|never|wrong|incorrect|except|tempted|before|after|distractor|eliminated)\b"
+)
+"""In the clause that names the choice: it is denied, doubted, or something else than the answer."""
+ANSWER = re.compile(
+    r"(?:정답|(?<![가-힣])답)(?!이 (?:되는|될 수 있는) | ?(?:선택지|선지|보기)(?:는|은) )"
+    r"|(?i:answer)"
+)
+"""Of a sentence with such a word the stricter reading of keys has decided."""
+RIGHT_WORD = re.compile(
+    r"(?:해당하|해당되|속하|포함되)는 것|옳|맞|적절|바르|바른|알맞|타당|일치|부합"
+)
+_MOVES_ON = r"이제|그러면|[가-힣]면 ?\Z|봅시다|보세요|보자|\?"
+TURNS = re.compile(rf"{_MOVES_ON}|하지만|그러나|그런데|다만|다시|모르|모릅|확실하|않|없|아니|오류")
+"""After such a sentence: it is not the end, or taken back."""
+
+ADVERB = r"(?:(?:바로|역시|오직|단연|결국|곧|즉|확실히|분명히|당연히|무조건),? )?"
+OPENS = rf"{ADVERB}{CHOICE_WORD}{OPEN}\Z"
+IS_BEFORE = re.compile(
+    rf"(?:[\w)\]}}\"'」』$](?:은|는|란|건|인)|(?:고르|찾|구하|풀|계산하|꼽|말하)(?:자)?면,?|[된한]|="
+    r"|(?:결론|선택|선택지|선지|보기|것|답안) ?:"
+    rf"|\b(?:is|are|was|be)) ?{OPENS}"
+)
+IS_THE_ONE = re.compile(
+    rf"(?:것|답안|설명|선택지|선지|보기|문장|진술|내용|(?:선지|보기|번호)로)(?:은|는) ?{OPENS}"
+    rf"|\b(?:best|right|correct) (?:one|choice|option) is {OPENS}"
+)
+"""Before a choice's text, or a label in a conclusion; before a label anywhere."""
+AMONG = re.compile(rf"(?:[과와·]|(?<![가-힣]),|및|그리고|이?나|또는|혹은|\b(?:or|and)) ?{OPEN}\Z")
+WRITER = re.compile(
+    rf"{BULLET}(?:(?:네|예|음),? )?(?:(?:저|나)(?:는|도|라면),? |제가 |내가 )?"
+    r"(?:(?:망설임|주저|고민) 없이 )?(?:(?:주어진 )?(?:선택지|선지|보기)(?:들)? (?:중"
+    r"|가운데)(?:에서)?,? )?"
+    rf"(?:(?:(?:이|위|본) (?:문제|문항|질문)의 )?(?:최종 )?(?:정답|답안?)으로(?:는)? )?{OPENS}"
+)
+I_TAKE = re.compile(
+    r"\b(?:I(?:'m| am|'ll| will|'d| would)?(?: have to)? (?:go|going|choose|pick|select|opt"
+    r"|settle|say)"
+    rf"(?: with| for| on)? (?:the )?|(?:[Ii]t|[Tt]hat)(?:'s| is| must be| has to be) ){OPENS}"
+)
+IS_AFTER = re.compile(
+    rf"{CLOSE}(?:{patterns.BARE_END.pattern}|{NOUN}(?:뿐(?:입니다|이다)|에 해당(?:합니다|한다|함)"
+    rf"|(?:이|가) (?:되겠습니다|됩니다|된다)){END})"
+)
+TAKEN = re.compile(
+    rf"{CLOSE}{NOUN}(?:을|를|으?로|에|이?라고)? ?(?:(?:정답|답)으로 |최종(?:적으로)? )?(?:"
+    r"(?:선택|택|결정|확정|채택|선정|제출|제시|표시|마킹|정)(?:합니다|한다|하겠습니다|하겠다"
+    r"|할게요|했습니다|했다|함|하(?:시)?면 (?:된다|됩니다)"
+    r"|이 (?:가장 )?(?:타당|적절|옳|맞)(?:함|하다|합니다|다|습니다|음))?"
+    r"|고(?:릅니다|른다|르겠습니다|르겠다|를게요|름|랐습니다|랐다|르면 (?:된다|됩니다|돼요)"
+    r"|르시면 됩니다|르세요)"
+    r"|찍(?:습니다|는다|겠습니다|으면 (?:된다|됩니다)|으시면 됩니다)|(?:꼽을|들) 수 있(?:습니다"
+    r"|다|음)|낙점(?:합니다|한다)?"
+    r"|한 표(?:를 던(?:집니다|지겠습니다|진다))?"
+    r"|(?:고르|택하|선택하)는 (?:것이|게) (?:맞|옳|타당|적절|좋|바람직)[가-힣]{1,4}"
+    r"|(?<=고 )답(?:하겠습니다|합니다|한다|할게요)"
+    rf"|(?:골라|택해|선택해|찍어)야 (?:한다|합니다|함|해요)|하겠습니다|하겠다|할게요|가겠습니다"
+    rf"|갑니다){END}"
+)
+FITS = re.compile(
+    rf"{CLOSE}{NOUN} ?(?:만이?|이|가|모두) (?:가장 |더 )?(?:"
+    r"(?P<answer>(?:정답|답)(?:[가-힣]{0,5}|이 (?:된다|됩니다|되겠[가-힣]{1,4})))"
+    r"|(?P<right>(?:맞|옳|적절|적합|알맞|올바르|타당|자연스|어울)[가-힣]{0,5}|표준어[가-힣]{1,3}"
+    r"|(?:옳은|맞는|바른|올바른|적절한|알맞은|정확한|들어맞는) (?:표기|발음|표현|말|것|설명"
+    r"|용어|단어|답)[가-힣]{1,3}"
+    r"|들어가는 (?:것이|게) (?:가장 )?(?:적절|자연|알맞|옳|맞|타당)[가-힣]{1,5}"
+    r"|(?:이에|여기에) 해당(?:한다|합니다))"
+    rf"|들어(?:간다|갑니다|가야 (?:한다|합니다))){END}"
+    rf"|{CLOSE} ?[—–-]{{0,2}} ?(?:이것이|이게|이) (?:바로 )?(?P<this>(?:정답"
+    rf"|답)[가-힣]{{1,5}}){END}"
+    rf"|{CLOSE}(?:으)?로 (?:써야|적어야|표기해야|읽어야|고쳐야|발음해야) (?:한다|합니다|해요"
+    rf"|함){END}"
+)
+IS_ODD = re.compile(
+    rf"{CLOSE}{NOUN}(?:만|이|가) (?:나머지|다른 (?:것|둘|셋|넷))(?:들)?(?:과"
+    rf"|와)(?:는)? (?:[가-힣]{{1,6}}(?:이|가) )?"
+    rf"다(?:릅니다|르다|름){END}"
+)
+"""After the odd one, where a question asks for it."""
+IS_BEST = re.compile(
+    rf"{CLOSE} is (?:the )?(?:correct|right|best|most (?:appropriate|suitable|accurate))\b"
+    rf"[\w ]{{0,12}}{END}"
+)
+WRONG_ASKED = re.compile(
+    r"(?:않은|않는|틀린|아닌|잘못된|없는|먼|못한|무관한) (?:(?P<thing>것)|[가-힣]{1,5})(?:은|는"
+    r"|으로는) "
+)
+"""In a sentence, where the wrong one is asked: what follows is said to be the one that is asked for."""
+AS_ASKED = re.compile(
+    r"(?:물음|문제|질문|문항|발문|조건)(?:이|가|에|에서|의|와|과) (?:부합하|해당하|일치하"
+    r"|요구하|요청하|묻|찾)는 "
+    rf"(?:[가-힣]{{1,8}} ){{0,2}}[가-힣]{{1,8}}(?:은|는) {OPENS}"
+)
+_LEAVES_OPEN = (
+    r"지금은|아,|앗|[도] (?:들 수|꼽을 수|고[를르]|선택)|하지만|그러나|그런데|다만|다시|모르"
+    r"|모릅|확실|오류"
+    r"|아니[요다]|취소|정정|수정| 수도 |가능|답|둘 다|견해"
+    r"|(?:[도과와]|역시|모두) (?:모두 |또한 |역시 )?(?:맞|옳|적절|알맞|올바|해당)"
+    r"|(?:옳|맞|성립하|정확하|타당하|분명하|적절하|그렇|일치하|충분하)지(?:는|가|도)? 않"
+    r"|(?:근거|확신)[^ ]{0,2} 없"
+)
+LEAVES_OPEN = re.compile(_LEAVES_OPEN)
+LEAVES_CONCLUSION_OPEN = re.compile(f"{_MOVES_ON}|{_LEAVES_OPEN}")
+"""After an outright statement, or a conclusion: in doubt whether it still stands."""
+MOST = re.compile(
+    rf"{CLOSE}(?:의 [가-힣 ]{{1,15}})?(?:이|가) 가장 (?:높|낫|좋|[적타]|알맞|가깝|정확|급하|중요)"
+    rf"[가-힣]{{0,4}}다(?:{END}|고 {THINKS})"
+)
+ENDS = re.compile(CLOSE + END)
+JOINED = re.compile(
+    r"[ ().:,'\"「」『』·=$*–-]{0,5}(?:번|인|에 해당하는|이며|이고|으?로|즉)?[ (:,'\"「『]{0,3}"
+)

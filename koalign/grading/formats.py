@@ -1,0 +1,44 @@
+"""formats: visible text -> the JSON fields, boxes and tags in it that hold an answer and nothing else."""
+
+from __future__ import annotations
+
+import re
+
+_OBJECT = 20_000
+"""Characters that are read of a JSON object on each side of its answer."""
+
+BOXED = re.compile(r"\\boxed ?\{((?:[^{}\n]|\{[^{}\n]{0,100}\}){1,200})\}")
+FORMATS = (
+    re.compile(
+        r"""["'](?:(?:최종[ _]?)?(?:정답|답변|답안|답|선택)(?:[ _]?번호)?
+             |(?i:(?:(?:final|correct|chosen|selected)[ _]?)?answer(?:[ _]?(?:number|choice|option))?
+               |(?:final|correct|chosen|selected)[ _]?(?:choice|option)))["']\s?:\s?
+            (?:"((?:[^"\\\n]|\\.){0,300})"|'([^'\n]{0,300})'|\[([^\[\]\n]{0,300})\]|(-?[\w.]{1,30}))""",
+        re.VERBOSE,
+    ),
+    BOXED,
+    re.compile(
+        r"<(?i:(?:final_)?answer|답변|정답|답)>\s?([^<]{0,500}?)\s?</(?i:(?:final_)?answer|답변|정답|답)>"
+    ),
+    re.compile(r"(?:\A|(?<=\n))[Qq][.:] [^\n]{1,300}\n[Aa][.:] ?([^\n]{1,200})(?=\n|\Z)"),
+)
+"""JSON, LaTeX, tags and the `A.` after a `Q.` that hold an answer and nothing else."""
+
+
+def formatted(text: str) -> list[tuple[re.Match[str], str]]:
+    return [
+        (match, next((group for group in match.groups() if group is not None), ""))
+        for pattern in FORMATS
+        for match in pattern.finditer(text)
+    ]
+
+
+def spans_of_objects(text: str) -> list[tuple[int, int]]:
+    """The JSON objects that hold an answer: what their other fields say is no statement of its own."""
+    found = []
+    for match in FORMATS[0].finditer(text):
+        start = text.rfind("{", max(0, match.start() - _OBJECT), match.start())
+        end = text.find("}", match.end(), match.end() + _OBJECT)
+        if start >= 0 and end >= 0:
+            found.append((start, end))
+    return found

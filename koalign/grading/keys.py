@@ -1,0 +1,31 @@
+"""keys: visible text -> what announces answers in it (`정답은`, `Answer:`), where the sentence means it."""
+
+from __future__ import annotations
+
+import re
+
+from koalign.grading import patterns
+from koalign.grading.supposed import is_supposed
+
+
+def keys_of(text: str) -> list[re.Match[str]]:
+    """What announces answers, where the sentence means it."""
+    return [key for key in patterns.KEY.finditer(text) if not is_supposed(text, key.start())]
+
+
+def has_colon(key: re.Match[str]) -> bool:
+    return bool(key["is"] or (key["sep"] or "은")[-1] not in "은는이을")
+
+
+def announces_text(key: re.Match[str]) -> bool:
+    return bool(key["quote"] or key["sep"] or key["is"])
+
+
+def text_start(key: re.Match[str]) -> int:
+    return key.end("quote") if key["quote"] else key.end("sep") if key["sep"] else key.end("is")
+
+
+def without_key(phrase: str) -> str:
+    """A phrase without the `정답:` that it begins with, if it does."""
+    key = patterns.KEY.match(phrase)
+    return phrase[text_start(key) :].strip() if key and announces_text(key) else phrase

@@ -1,0 +1,66 @@
+"""label_patterns: what names a choice in Korean and English text, and what joins names, as patterns."""
+
+from __future__ import annotations
+
+import re
+
+from koalign.grading.patterns import CHEERS, CHOICE_WORD, CLOSE, OPEN
+from koalign.text.korean import CHOICE_MARKS
+
+ORDINALS = {"일": 1, "이": 2, "삼": 3, "사": 4, "오": 5} | {
+    "첫": 1,
+    "두": 2,
+    "둘": 2,
+    "세": 3,
+    "셋": 3,
+    "네": 4,
+    "넷": 4,
+    "다섯": 5,
+}
+LAST = "마지막"
+PICKED = (
+    r"(?:입니다|이다|이에요|예요|요(?=[.!\n]|\Z))|[이가]\ (?:정답|답|맞|옳)"
+    r"|(?:을|를)\ (?:선택|택|고[르른릅])"
+)
+LABEL = re.compile(
+    rf"""(?:(?P<mark>[{"".join(CHOICE_MARKS)}])
+          |(?<![가-힣0-9])(?<!에서\ )
+           (?P<ordinal>(?:(?:{"|".join(ORDINALS)}|[1-9])\ ?번|[첫둘셋넷]|다섯)째|[일이삼사오]\ ?번
+             |(?:(?:맨|가장|제일)\ )?{LAST})
+           (?:(?P<noun>\ (?:선택지|선지|보기|문항|항목|옵션)|\ 것(?=이\ (?:정답|답|맞|옳)))
+             |(?={PICKED}|[.!]?(?:\n|\Z)))
+          |(?<![A-Za-z0-9./~^=+_·-])(?<![0-9]:)(?P<digits>[0-9]{{1,2}})(?![0-9])
+          |(?<![A-Za-z0-9])(?P<letter>[A-J])(?![A-Za-z0-9])
+          |(?<=\()(?P<small>[a-j])(?=\)))
+        {CLOSE}(?P<counter>\ ?번(?![째지길]){CLOSE})?""",
+    re.VERBOSE,
+)
+"""What names a choice: `③`, `두 번째 선택지`, `3번`, `B`, `(b)`."""
+
+LABEL_ENDS = re.compile(
+    rf"""\Z|\n|[;!]|[.](?!\ ?[0-9](?!번))|,(?![0-9]{{3}})|:(?![0-9])|(?<=[)\]])\ |\ ?\(\ ?[가-힣"']
+       |\ ?입니다|\ ?(?:이다|임|야|다|요|이야|이에요|예요|에요|이며|이고|이므로|이라고?|라고)(?![가-힣])
+       |\ ?(?:이|가)\ |\ ?(?:은|는|도|을|를)\ (?=정답|답|아니|틀|오답)|(?:와|과)\ (?=[0-9A-J(])
+       |\ ?(?:이나|또는|혹은|및)\ |\ (?:or|and|is|because|since)\ |\ 중(?:에|에서)?[ ]
+       |\ (?:이유|해설|풀이|설명|근거)|뿐(?=이|입)
+       |(?:을|를)\ (?:선택|택)|(?:을|를)\ 고[르른를릅]|\ ?{CHEERS}""",
+    re.VERBOSE,
+)
+"""What may follow a bare digit or letter: `3개`, `3월`, `3.1운동`, `1인칭` and `A형` are no labels."""
+
+TOGETHER = re.compile(
+    rf" ?(?:이나|이거나|거나|나|또는|혹은|및|와|과|하고|이랑|그리고|or|and|[,·&/])"
+    rf" ?(?:또는 |혹은 |or |and )?{CHOICE_WORD}{OPEN}"
+)
+INSTEAD = re.compile(
+    rf" ?(?:이|가|은|는|도)? ?(?:아니라|아니고|아닌|말고|대신|중에서|중에|중),? ?{CHOICE_WORD}{OPEN}"
+)
+"""Between two labels: they are offered together, or the second takes the place of the first."""
+SYLLABLE = re.compile(r"(?<![가-힣])[(]?[가나다라마][)]")
+SYLLABLE_SAID = re.compile(
+    r"(?<![0-9번①-⑩])[(]([가나다라마])[)]"
+    r"(?=[이가] (?:정답|답)|번|[을를] (?:고[르른릅]|선택|택)|(?:입니다|이다|임)[.!\n])"
+)
+"""Letters of choices, `(가)`; where one is said to be the answer."""
+MEASURE = re.compile(r"(?P<value>-?[0-9][0-9,.]{0,20}) ?(?P<unit>[^\s0-9][^0-9]{0,12})")
+"""A choice that is a number and a unit."""

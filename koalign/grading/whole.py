@@ -1,0 +1,88 @@
+"""whole: a phrase that is an answer and nothing else -> its numbers; and what a reply comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from koalign.grading import patterns
+from koalign.grading.asked import Asked
+from koalign.grading.closing import concluded
+from koalign.grading.closing_patterns import DENIES, LEAVES_OPEN, TURNS
+from koalign.grading.keys import without_key
+from koalign.grading.labels import Labels, label_groups, number_of_text, union
+from koalign.grading.lists import ITEM, judged, pointed_at
+from koalign.grading.visible import canonical
+
+_LONGEST = 600
+"""Characters that are read of a phrase."""
+
+
+def whole(phrase: str, folded: Sequence[str], *, boxed: bool = False) -> tuple[int, ...]:
+    """What a phrase that is an answer and nothing else says: labels, a choice's text, or both.
+
+    A label and a text that disagree say nothing. A boxed number may be either.
+    """
+    phrase = without_key(phrase.strip())
+    number = None
+    if boxed or not patterns.NUMBER_ONLY.fullmatch(phrase):
+        number = number_of_text(phrase, folded)
+    if number:
+        return label_or_text(phrase, number, folded) if boxed else (number,)
+    start = before.end() if (before := patterns.BEFORE_LABEL.match(phrase)) else 0
+    group = next(iter(label_groups(phrase[:_LONGEST], {start}, folded)), None)
+    if group is None or group.start != start:
+        return ()
+    rest = phrase[group.end :]
+    if ITEM.search(rest):
+        return ()
+    if patterns.NOTHING_MORE.fullmatch(rest):
+        return group.numbers
+    rest = rest.lstrip(" .:)-\n")
+    own = (number_of_text(rest, folded) or number_of_text(patterns.GLOSS.sub("", rest), folded),)
+    return group.numbers if group.numbers == own else ()
+
+
+def label_or_text(phrase: str, number: int, folded: Sequence[str]) -> tuple[int, ...]:
+    """The number of the choice with this text; with the choice that it numbers, if it can be a label."""
+    is_label = patterns.DIGITS.fullmatch(phrase) and 1 <= int(phrase) <= len(folded)
+    return union((number,), (int(phrase),)) if is_label else (number,)
+
+
+def _first_sentence(
+    text: str, groups: Sequence[Labels], folded: Sequence[str], asks: Asked
+) -> tuple[int, ...]:
+    """The choice that the first sentence is, in a text that names no other one."""
+    first = patterns.FIRST_SENTENCE.match(text)
+    number = number_of_text(first[1], folded) if first and asks.right is not False else None
+    whole = canonical(text)
+    if not number or any({number} < {*group.numbers, number} for group in groups):
+        return ()
+    if any(
+        doubt.search(text, first.end() if first else 0) for doubt in (TURNS, DENIES, LEAVES_OPEN)
+    ):
+        return ()
+    others = {canonical(other) for other in folded} - {canonical(folded[number - 1])}
+    return () if any(other in whole for other in others) else (number,)
+
+
+def at_the_end(
+    text: str, groups: Sequence[Labels], folded: Sequence[str], asks: Asked
+) -> tuple[int, ...]:
+    """What a text without a key comes to, and its first or last line if that is an answer.
+
+    None where these differ.
+    """
+    readings = {concluded(text, groups, folded, asks)}
+    if not patterns.RECONSIDERS.search(text):
+        readings.add(judged(text, folded, wrong_is_asked=asks.wrong))
+        readings.add(pointed_at(text, folded))
+        readings.add(_first_sentence(text, groups, folded, asks))
+        first, _, after = text.partition("\n")
+        before, _, last = text.rpartition("\n")
+        if not ITEM.search(after):
+            readings.add(whole(first, folded, boxed=True))
+        if not (patterns.DIGITS.fullmatch(last) or ITEM.search(before)):
+            last = last if "#### " in before else last.removeprefix("#### ")
+            readings.add(whole(last, folded, boxed=True))
+    readings.discard(())
+    return readings.pop() if len(readings) == 1 else ()
