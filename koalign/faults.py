@@ -15,6 +15,7 @@ REMEDIES = {
     errno.EPERM: "change its permissions, or take another folder",
     errno.EMFILE: "raise the number of open files (ulimit -n)",
     errno.EIO: "check the disk; the same command goes on from here",
+    errno.ELOOP: "it is a link that leads to itself; remove it",
     errno.EISDIR: "a file belongs there; move the folder away",
     errno.ENOTDIR: "a folder belongs there; move the file away",
 }

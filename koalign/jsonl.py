@@ -73,6 +73,7 @@ class ById(dict[str, R]):
 
 def iter_json_lines(path: Path) -> Iterator[tuple[int, Any]]:
     """(line number, JSON value) of each non-empty line; raises KoalignError with file:line."""
+    refuse_pipe(path)
     try:
         file = on_disk(path).open("rb")
     except FileNotFoundError:
@@ -85,6 +86,7 @@ def iter_json_lines(path: Path) -> Iterator[tuple[int, Any]]:
 
 def read_appended(path: Path, record: type[R]) -> list[R]:
     """The records of a JSONL file that another process may be appending to: its whole lines."""
+    refuse_pipe(path)
     data = path.read_bytes()
     lines = data[: data.rfind(b"\n") + 1].decode(errors="replace").split("\n")
     return [parse_record(record, value, f"{path}:{n}") for n, value in _json_lines(path, lines)]
@@ -153,12 +155,17 @@ def write_jsonl(path: Path, records: Iterable[Record], *, over: bool = True) -> 
 
 
 def read_small(path: Path) -> str:
-    """The text of a JSON file; raises ValueError for what is larger than MOST_BYTES, a device or a pipe."""
-    if path.exists() and not (path.is_file() or path.is_dir()):
-        raise ValueError("no plain file")
+    """The text of a JSON file; raises ValueError for one above MOST_BYTES, KoalignError for a pipe."""
+    refuse_pipe(path)
     if path.is_file() and path.stat().st_size > MOST_BYTES:
         raise ValueError(f"larger than {MOST_BYTES // 2**20} MB")
     return path.read_text(encoding="utf-8")
+
+
+def refuse_pipe(path: Path) -> None:
+    """Raises KoalignError for a pipe or a device, which may never end."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise KoalignError(f"{path}: no plain file; put the file itself there")
 
 
 def read_json(path: Path) -> Any:
@@ -212,10 +219,7 @@ def write_atomically(path: Path, text: str | Iterable[str], *, over: bool = True
 
 @contextmanager
 def _part(path: Path) -> Iterator[TextIO]:
-    """A new file beside another, locked, for this process alone: `x.json.part`, or with a number.
-
-    What a killed process has left there goes, and a link, which would be written through.
-    """
+    """A locked file beside another: `x.json.part`, or numbered; what a kill or a link left there goes."""
     part = path.with_name(path.name + ".part")
     while True:
         if not _removed(part):
@@ -251,10 +255,8 @@ def _removed(part: Path) -> bool:
 
 
 def open_alone(path: Path) -> TextIO:
-    """A file to append to, held until it is closed.
-
-    Raises KoalignError where another process holds it, or has replaced it meanwhile.
-    """
+    """A file to append to, held until closed; raises KoalignError where another process holds it."""
+    refuse_pipe(path)
     file = path.open("a", encoding="utf-8", newline="\n")
     if try_lock(file.fileno()) and is_named(file.fileno(), path):
         return file
@@ -273,7 +275,10 @@ class JsonlAppender(Generic[R]):
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = open_alone(path)
         os.truncate(path, path.read_bytes().rfind(b"\n") + 1)
-        self.done = read_jsonl(path, record)
+        try:
+            self.done = read_jsonl(path, record)
+        except KoalignError as error:
+            raise KoalignError(f"{error}; remove that line, and it is made again") from None
 
     def append(self, records: Sequence[R]) -> None:
         """Write the records and hand them to the operating system before returning."""

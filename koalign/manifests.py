@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 from pydantic import field_validator
 
 from koalign.hashing import MANIFEST, hash_path
-from koalign.jsonl import read_record
+from koalign.jsonl import R, read_record
 from koalign.records import KoalignError, Record, content_hash
 from koalign.text.visible import shown
 
@@ -82,6 +82,17 @@ def read_manifest(folder: Path) -> Manifest | None:
         reason = str(error).removeprefix(f"{path}: ").partition(";")[0]
         raise KoalignError(
             f"{path}: damaged ({reason}); `koalign {command_of(folder)} --force` makes the stage again"
+        ) from None
+
+
+def read_made(path: Path, record: type[R]) -> R:
+    """The record in a JSON file at the top of a stage; raises KoalignError with what makes it again."""
+    try:
+        return read_record(path, record)
+    except KoalignError as error:
+        reason = str(error).removeprefix(f"{path}: ").partition(";")[0]
+        raise KoalignError(
+            f"{path}: damaged ({reason}); `koalign {command_of(path.parent)} --force` makes the stage again"
         ) from None
 
 

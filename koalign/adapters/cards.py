@@ -24,7 +24,7 @@ from koalign.adapters.patterns import refuse_bad_config
 from koalign.adapters.weights import ADAPTER_AGAIN
 from koalign.hashing import PLAN, hash_path
 from koalign.jsonl import parse_record, read_record, write_atomically, write_json
-from koalign.manifests import read_manifest, refuse_changed
+from koalign.manifests import command_of, read_manifest, refuse_changed
 from koalign.records import Base, KoalignError, content_hash
 from koalign.text.visible import warn
 
@@ -52,7 +52,13 @@ def read_card(folder: Path, *, keep: bool = True) -> AdapterCard:
     is no adapter, and where a file is broken.
     """
     if (folder / CARD).exists():
-        return read_record(folder / CARD, AdapterCard)
+        try:
+            return read_record(folder / CARD, AdapterCard)
+        except KoalignError as error:
+            made = (folder.parent / PLAN).exists()
+            again = f"`koalign {command_of(folder.parent)} --force` makes it again"
+            found = str(error).partition(";")[0]
+            raise KoalignError(f"{found}; {again if made else ADAPTER_AGAIN}") from None
     if not (folder / CONFIG).exists():
         if (folder / WEIGHTS).exists():
             raise KoalignError(f"{folder}: holds {WEIGHTS} and no {CONFIG}; {ADAPTER_AGAIN}")

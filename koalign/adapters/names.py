@@ -22,7 +22,7 @@ from koalign.adapters.lineage import STACKS, refuse_overlap
 from koalign.hashing import PLAN, hash_path
 from koalign.jsonl import read_json
 from koalign.locking import refuse_links
-from koalign.manifests import ROUND
+from koalign.manifests import ROUND, well_formed
 from koalign.records import KoalignError, content_hash
 from koalign.run import in_round
 
@@ -118,8 +118,9 @@ def _is_of_query(run_dir: Path) -> bool:
     start = run_dir / "query" / "adapter"
     if not start.exists() or is_pruned(start):
         return True
-    plan = read_json(run_dir / SHARPENED / PLAN)
-    return bool(plan["inputs"]["query/adapter"] == hash_path(start))
+    path = run_dir / SHARPENED / PLAN
+    with well_formed(path):
+        return bool(read_json(path)["inputs"]["query/adapter"] == hash_path(start))
 
 
 def made_in(run_dir: Path) -> list[str]:

@@ -64,14 +64,14 @@ def show(
 
 def _print_passages_by_subject(evaluated: Path) -> None:
     from koalign.evaluation.solving.report import SolvingReport
-    from koalign.jsonl import read_record
+    from koalign.manifests import read_made
     from koalign.reports.solving import subjects_in_words
     from koalign.reports.titles import ROW_TITLES
     from koalign.stages.evaluate import READING
 
     for name in READING:
         path = evaluated / f"{name}.json"
-        if path.exists() and (subjects := subjects_in_words(read_record(path, SolvingReport))):
+        if path.exists() and (subjects := subjects_in_words(read_made(path, SolvingReport))):
             say(f"{ROW_TITLES[name]}, by subject: {subjects}")
 
 

@@ -22,8 +22,8 @@ from koalign.cli.options import (
     read_config,
 )
 from koalign.cli.shards import SHARDED, ShardOption, draw_part, read_shard, tell_outdated
-from koalign.jsonl import read_json, read_record
-from koalign.manifests import ROUND, well_formed
+from koalign.jsonl import read_json
+from koalign.manifests import ROUND, read_made, well_formed
 from koalign.naming import counted
 from koalign.records import KoalignError
 from koalign.text.visible import say
@@ -290,6 +290,6 @@ def _run_stages(command: str, config: Config, run_dir: Path, force: bool) -> Non
         for name in ("solving", *READING):
             report = evaluated / f"{name}.json"
             if report.exists():
-                print_report(read_record(report, SolvingReport), name)
+                print_report(read_made(report, SolvingReport), name)
         say(f"the run is in {run_dir}")
         name_board(run_dir)

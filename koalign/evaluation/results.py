@@ -145,8 +145,12 @@ def read_evaluation(folder: Path) -> tuple[Evaluation, list[Prediction]]:
             "no evaluation here; `koalign benchmark PROTOCOL --out FOLDER` makes one")
         )  # fmt: skip
     path = folder / RESULTS
-    evaluation = read_record(path, Evaluation)
-    predictions = read_jsonl(folder / PREDICTIONS, Prediction)
+    try:
+        evaluation = read_record(path, Evaluation)
+        predictions = read_jsonl(folder / PREDICTIONS, Prediction)
+    except KoalignError as error:
+        reason = str(error).partition(";")[0]
+        raise KoalignError(f"{reason}; put it back, or evaluate again with --force") from None
     if len(predictions) != evaluation.n or len({p.id for p in predictions}) != evaluation.n:
         raise KoalignError(
             f"{folder / PREDICTIONS}: {len({p.id for p in predictions})} items, and {RESULTS} speaks of "

@@ -15,8 +15,8 @@ from koalign.engines.drawing import requests_for
 from koalign.evaluation.protocols import load_protocol
 from koalign.evaluation.solving.voting import Attempt
 from koalign.hashing import PLAN
-from koalign.jsonl import read_jsonl, read_record
-from koalign.manifests import output_of, read_manifest
+from koalign.jsonl import read_jsonl
+from koalign.manifests import output_of, read_made, read_manifest
 from koalign.plans import Plan
 from koalign.records import KoalignError, Problem, Sample
 from koalign.run import Stage
@@ -118,7 +118,7 @@ def _plan(folder: Path, stage: Stage) -> Plan | None:
     """The plan of a finished stage; none where it is not, and where another version made it."""
     if read_manifest(folder) is None:
         return None
-    plan = read_record(folder / PLAN, Plan)
+    plan = read_made(folder / PLAN, Plan)
     return plan if plan.version == stage.version else None
 
 

@@ -18,7 +18,8 @@ from koalign.engines.drawing import draw, refuse_no_room, requests_for
 from koalign.engines.engine import Engine, Request
 from koalign.evaluation.diagnosis.generalisation import Answers, Item, Reply, generalisation
 from koalign.hashing import PLAN, hash_path
-from koalign.jsonl import read_json, read_jsonl, read_record, write_json
+from koalign.jsonl import read_json, read_jsonl, write_json
+from koalign.manifests import read_made, well_formed
 from koalign.plans import Plan
 from koalign.records import KoalignError, Problem, Prompt, content_hash
 
@@ -44,7 +45,8 @@ def trained_on(run_dir: Path, adapter: Path) -> list[Problem]:
             "give the --run-dir that it was trained in"
         )
     plan = run_dir / "sft" / PLAN
-    limit = read_record(plan, Plan).config["sft"]["limit"] if plan.exists() else None
+    with well_formed(plan):
+        limit = read_made(plan, Plan).config["sft"]["limit"] if plan.exists() else None
     return read_jsonl(path, Problem)[:limit]
 
 
@@ -186,10 +188,12 @@ def _refuse_other(
         "max_tokens": greedy.most_tokens,
     }
     path = out / "plan.json"
-    if path.exists() and (made := read_json(path)) != plan:
-        key = next(key for key in plan if made.get(key) != plan[key])
+    made = read_json(path) if path.exists() else plan
+    known = made if isinstance(made, dict) else {}
+    if others := [key for key in plan if known.get(key) != plan[key]]:
+        key = others[0]
         raise KoalignError(
-            f"{out}: holds a diagnosis with another {key} ({made.get(key)}, now {plan[key]}); "
+            f"{out}: holds a diagnosis with another {key} ({known.get(key)}, now {plan[key]}); "
             "take another folder, or remove this one"
         )
     write_json(path, plan)

@@ -13,6 +13,7 @@ from koalign.evaluation.rows import Row, rows_of
 from koalign.evaluation.solving.report import SolvingReport
 from koalign.hashing import PLAN, hash_path
 from koalign.jsonl import read_jsonl, read_record, write_json
+from koalign.manifests import read_made, well_formed
 from koalign.mining.distilling.teacher_calls import PAID, REPLIES
 from koalign.plans import Plan
 from koalign.records import Base, KoalignError, Problem
@@ -107,9 +108,11 @@ def _key(row: Row) -> str:
 
 def _refuse_other_solutions(inputs: Inputs, section: Solve) -> None:
     """Raises KoalignError if the run solved another test split, or with other settings."""
-    plan = read_record(inputs["solve/answers.jsonl"].parent / PLAN, Plan)
-    test = hash_path(inputs[TEST])
-    if plan.inputs[TEST] != test or plan.config["solve"] != section.model_dump(mode="json"):
+    path = inputs["solve/answers.jsonl"].parent / PLAN
+    with well_formed(path):
+        plan = read_made(path, Plan)
+        made = plan.inputs[TEST], plan.config["solve"]
+    if made != (hash_path(inputs[TEST]), section.model_dump(mode="json")):
         raise KoalignError(
             "solve was made for another test split or with other settings; set the solve.… keys as they "
             "were then, or run `koalign solve --force`"

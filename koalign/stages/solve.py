@@ -185,8 +185,12 @@ def refuse_other_parts(work: Path, plan: Plan, problems: str) -> None:
     inputs = {name: paths.get(name, run_dir / name) for name in plan.inputs if name != OUT}
     for other in sorted(work.parent.glob("*")):
         for part in parts_of(other).values():
-            made = read_record(part / PLAN, Plan)
-            if other != work and made.inputs[OUT] == plan.inputs[OUT]:
+            try:
+                made = read_record(part / PLAN, Plan)
+            except KoalignError as error:
+                reason = str(error).partition(";")[0]
+                raise KoalignError(f"{reason}; remove {other}, and draw its parts again") from None
+            if other != work and made.inputs.get(OUT) == plan.inputs[OUT]:
                 raise KoalignError(
                     f"{part} was made with {other_plan(part, plan, inputs)}; take another -o, or remove "
                     f"{other}"

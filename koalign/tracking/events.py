@@ -15,8 +15,8 @@ from typing import Literal, Protocol
 from pydantic import AwareDatetime, Field
 
 from koalign.hashing import PLAN
-from koalign.jsonl import parse_record, read_record, to_json_line
-from koalign.manifests import Manifest
+from koalign.jsonl import parse_record, to_json_line
+from koalign.manifests import Manifest, read_made
 from koalign.plans import Plan
 from koalign.records import KoalignError, Record
 from koalign.text.visible import shown, warnings_kept
@@ -216,7 +216,7 @@ def training_warnings(stage: Path) -> AbstractContextManager[None]:
 
 
 def _plan_of(stage: Path) -> str:
-    return read_record(stage / PLAN, Plan).fingerprint if (stage / PLAN).exists() else ""
+    return read_made(stage / PLAN, Plan).fingerprint if (stage / PLAN).exists() else ""
 
 
 def _reason(error: BaseException) -> str:

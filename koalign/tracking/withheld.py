@@ -23,10 +23,11 @@ def withheld_splits(run: Path) -> set[str]:
     plan = _read_object(run / "prepare" / PLAN)
     report = _read_object(run / "prepare" / "report.json")
     data = plan.get("config", {}).get("data", {})
-    if not data or not report:
+    sources = report.get("sources")
+    if not data or not sources:
         return {"train", "dev", "test"}
     marked = set()
-    for source in report.get("sources", ()):
+    for source in sources:
         own = [s for s in data.get(source["split"]) or () if s.get("path") == source["path"]]
         said = next((s["redistribute"] for s in own if s.get("redistribute") is not None), None)
         built_in = str(source["path"]).startswith("builtin:")

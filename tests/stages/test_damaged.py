@@ -10,6 +10,9 @@ from support.command import RUN, koalign
 from koalign.hashing import WORK
 from koalign.jsonl import read_json, write_json
 from koalign.manifests import read_manifest
+from koalign.plans import Plan
+from koalign.records import KoalignError
+from koalign.stages.solve import refuse_other_parts
 
 SFT = RUN / "sft"
 BROKEN = {
@@ -186,3 +189,74 @@ def test_changed_predictions_of_a_benchmark_are_not_compared(ran):
     ):
         said = koalign(*command, code=2).stderr
         assert "predictions.jsonl: changed since results.json was written" in said
+
+
+@pytest.mark.parametrize("how", ["a list", "one more field", "a nesting without end"])
+@pytest.mark.parametrize(
+    ("command", "file"),
+    [
+        (["show"], "passages.json"),
+        (["show"], "seeds.json"),
+        (["evaluate"], "solving.json"),
+        (["compare", str(RUN)], "sft/results.json"),
+        (["compare", str(RUN)], "sft/predictions.jsonl"),
+    ],
+)
+def test_a_damaged_report_is_named_with_what_makes_it_again(ran, command, file, how):
+    path = RUN / ("" if file == "seeds.json" else "evaluate") / file
+    path.write_text(BROKEN[how]({"more": 1}), "utf-8")
+    line = koalign(*command, code=2).stderr
+    assert str(path) in line and line.count("\n") == 1
+    assert "`koalign run` writes it again" in line or "--force" in line
+
+
+@pytest.mark.parametrize("config", [{}, {"solve": 3}])
+def test_a_plan_that_lacks_what_a_later_command_reads_is_a_line(ran, config):
+    path = RUN / "solve" / "plan.json"
+    write_json(path, {**read_json(path), "config": config, "inputs": {}})
+    shutil.rmtree(RUN / "evaluate")
+    *_, line = koalign("evaluate", code=2).stderr.splitlines()
+    assert str(path) in line and "`koalign solve` makes it again" in line
+
+
+@pytest.mark.parametrize("how", ["a list", "another kind of value", "a nesting without end"])
+def test_a_damaged_card_is_named_with_the_command_that_trains_the_adapter_again(ran, how):
+    damage(SFT / "adapter" / "koalign.json", how)
+    line = koalign("adapters", "show", "sft", code=2).stderr
+    assert "koalign.json: " in line and "`koalign sft --force` makes it again" in line
+    assert line.count("\n") == 1
+
+
+def test_a_damaged_line_of_an_unfinished_stage_is_named_with_what_to_do(scripted):
+    koalign("sft", code=0)
+    koalign("dpo-pairs", code=0)
+    samples = RUN / "samples" / "samples.jsonl"
+    whole = samples.read_bytes()
+    (RUN / "samples" / "manifest.json").unlink()
+    first, _, rest = whole.partition(b"\n")
+    samples.write_bytes(first + b"\n3\n" + rest)
+    line = koalign("dpo-pairs", code=2).stderr
+    assert f"{samples}:2: " in line and "remove that line" in line and line.count("\n") == 1
+    samples.write_bytes(first + b"\n")
+    koalign("dpo-pairs", code=0)
+    assert samples.read_bytes() == whole
+
+
+def test_a_link_to_itself_in_place_of_a_plan_is_told_with_what_helps(scripted):
+    koalign("sft", code=0)
+    (SFT / "plan.json").unlink()
+    (SFT / "plan.json").symlink_to("plan.json")
+    line = koalign("dpo", code=2).stderr
+    assert "plan.json" in line and "remove" in line and line.count("\n") == 1
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "{"])
+def test_a_damaged_plan_of_a_part_is_told_with_the_folder_to_remove(tmp_path, text):
+    part = tmp_path / "solving" / "other" / WORK / "1-of-2"
+    part.mkdir(parents=True)
+    (part / "plan.json").write_text(text, "utf-8")
+    plan = Plan(stage="solve", version=1, template="", config={}, inputs={})
+    with pytest.raises(KoalignError) as refused:
+        refuse_other_parts(tmp_path / "solving" / "own", plan, "problems.jsonl")
+    line = str(refused.value)
+    assert str(part / "plan.json") in line and f"remove {part.parents[1]}" in line

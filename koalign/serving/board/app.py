@@ -11,9 +11,10 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
+from koalign.records import KoalignError
 from koalign.serving.board.pages.routes import ROUTES, missing
 from koalign.serving.board.pages.start import live_curves
-from koalign.serving.board.site import LANGUAGES, STATIC, NotThere, Reply, Site, View
+from koalign.serving.board.site import FOREIGN, LANGUAGES, STATIC, Reply, Site, View
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 HEADERS = {
@@ -56,7 +57,7 @@ def board_app(site: Site, token: str = "", hosts: tuple[str, ...] = LOOPBACK) ->
     def live(request: Request, lang: str, slug: str, stage: str) -> Response:
         try:
             return JSONResponse(live_curves(_view(site, request, lang), slug, stage))
-        except NotThere as error:
+        except (KoalignError, *FOREIGN) as error:
             return JSONResponse({"error": str(error)}, 404)
 
     @app.get("/{rest:path}")

@@ -140,9 +140,16 @@ class Root:
 
     def inside(self, path: Path) -> Path:
         """The path itself. Raises KoalignError for one that a link leads out of the root."""
-        if not path.resolve().is_relative_to(self.path):
+        if not self.holds(path):
             raise KoalignError(f"{path.name}: a link that leads out of the folder of the runs")
         return path
+
+    def holds(self, path: Path) -> bool:
+        """Whether a path stays below the root; one that leads to itself does not."""
+        try:
+            return path.resolve().is_relative_to(self.path)
+        except (OSError, RuntimeError):
+            return False
 
     def find(self) -> Found:
         """All runs and benchmarks, the last written first."""
@@ -157,7 +164,7 @@ class Root:
                 continue
             for name in children:
                 kind = next((kind for end, kind in WRITTEN.items() if name.endswith(end)), None)
-                if kind and self._is_inside(folder / name):
+                if kind and self.holds(folder / name):
                     title = (folder / name).relative_to(self.path).as_posix()
                     written.append(Written(_slug(title), title, folder / name, kind))
             if {"results.json", "predictions.jsonl"} <= children.keys():
@@ -193,7 +200,7 @@ class Root:
                     and (not run or name.startswith(SEED))
                 ):
                     path = folder / name
-                    if entry.is_symlink() and not path.resolve().is_relative_to(self.path):
+                    if entry.is_symlink() and not self.holds(path):
                         continue
                     if entry.is_dir() and not (
                         entry.is_symlink() and path.resolve() in folder.parents
@@ -219,12 +226,9 @@ class Root:
     def _read(self, folder: Path, names: list[str], locked: bool | None, modified: float) -> Run:
         name = self._name(folder)
         results = folder / "evaluate" / "results.json"
-        rows = read_object(results) if self._is_inside(results) else {}
+        rows = read_object(results) if self.holds(results) else {}
         stages = tuple(stages_of(folder, names, locked))
         return Run(_slug(name), name, folder, stages, rows, modified)
-
-    def _is_inside(self, path: Path) -> bool:
-        return path.resolve().is_relative_to(self.path)
 
 
 def _modified(folder: Path, names: list[str]) -> tuple[float, ...]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,11 +15,14 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
+from koalign.hashing import PLAN
+from koalign.manifests import command_of, read_manifest, refuse_changed
 from koalign.records import KoalignError
 from koalign.serving.board.charts import Charts
 from koalign.serving.board.lines import Lines, Row, open_lines
 from koalign.serving.board.quoting import SYSTEMS, Quoting, quoting_of
 from koalign.serving.board.runs import Found, Root, Run
+from koalign.serving.board.states import read_object
 from koalign.serving.board.words import told, translated
 from koalign.text.visible import visible
 from koalign.tracking.withheld import withheld_splits
@@ -32,7 +36,10 @@ EXPORTED_PAGES = 20
 """Pages of one list that an export holds."""
 SOLVE_AT = "http://127.0.0.1:8000"
 """Where `koalign serve` listens if nothing is said."""
-FOREIGN = (jinja2.UndefinedError, KeyError, TypeError, ValueError, AttributeError)
+FOREIGN = (
+    ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError,
+    jinja2.TemplateError,
+)  # fmt: skip
 """What a page meets in files that another version of koalign, or somebody else, has written."""
 CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -98,8 +105,26 @@ class Site:
     def lines(self, path: Path) -> Lines:
         """A JSONL file below the root. Raises NotThere where there is none."""
         if not self.root.inside(path).is_file():
-            raise NotThere(f"{path.name}: not there yet")
+            raise NotThere(self._not_there(path))
         return open_lines(path, self._cache / "lines")
+
+    def object(self, path: Path) -> dict[str, Any]:
+        """The JSON object of a file below the root; empty where there is none.
+
+        Raises NotThere for a file that is none.
+        """
+        value = read_object(self.root.inside(path))
+        if not value and os.path.lexists(path):
+            raise NotThere(self._not_there(path))
+        return value
+
+    def _not_there(self, path: Path) -> str:
+        """What is wrong with a file of a stage, and what makes it."""
+        name = path.relative_to(self.root.path).as_posix()
+        stage = next((folder for folder in path.parents if (folder / PLAN).exists()), path.parent)
+        if not os.path.lexists(path):
+            return f"{name}: not there yet; `koalign {command_of(stage)}` makes it"
+        return f"{name}: damaged; `koalign {command_of(stage)} --force` makes it again"
 
     def render(self, view: View, page: Callable[..., Reply], **arguments: str) -> tuple[int, str]:
         """Status and HTML; what is missing or damaged is told on a page of its own."""
@@ -110,7 +135,23 @@ class Site:
         except FOREIGN as error:
             status = 200
             message = view.t("The files are not as this version writes them: {error}", error=error)
+            message += f" {self._changed(view, arguments)}"
+        message = message.replace(f"{self.root.path}/", "")
         return status, self._rendered(view, Reply("notice.html", {"message": message}))
+
+    def _changed(self, view: View, arguments: Mapping[str, str]) -> str:
+        """Of the files that a page reads: the one that is not as it was made, and what makes it again."""
+        run = view.found.runs.get(arguments.get("slug", ""))
+        if run is None:
+            return view.t("The same command makes them again.")
+        try:
+            for stage in run.stages:
+                folder = run.path / stage.name
+                if done := read_manifest(folder):
+                    refuse_changed(folder, done, folder)
+        except (KoalignError, OSError) as error:
+            return view.told(str(error).replace(f"{self.root.path}/", ""))
+        return view.t("Another version of koalign has made them; --force makes a stage again.")
 
     def section(self, view: View, reply: Reply) -> Markup:
         """What a page shows, without the frame of the site."""
@@ -133,6 +174,8 @@ class View:
     exporting: bool = False
     alone: bool = False
     """Whether it is a part of one page that stands alone: short lists, no links."""
+    defaults: dict[str, str] = field(default_factory=dict)
+    """What the page takes for the values that a query may leave out, as far as it has asked."""
 
     def t(self, text: str, **values: object) -> str:
         """The text in the language of the page, with the values put in."""
@@ -149,15 +192,19 @@ class View:
         end = f"?{urlencode(kept)}" if kept else ""
         return f"/{self.lang}/{quote(path)}{end}"
 
-    def here(self, **changes: object) -> str:
-        """This page with other values in its query, from the first item on."""
-        kept = {key: value for key, value in self.query.items() if key != "page"}
-        return self.url(self.path, **{**kept, **changes})
+    def here(self, *without: str, **changes: object) -> str:
+        """This page with other values in its query and without some, from the first item on.
+
+        A page has one address, so that an export writes it once: its defaults are left out.
+        """
+        kept = {k: v for k, v in self.query.items() if k not in ("page", *without)}
+        asked = {**kept, **changes}
+        return self.url(self.path, **{k: v for k, v in asked.items() if v != self.defaults.get(k)})
 
     @property
     def other_language(self) -> str:
         lang = "en" if self.lang == "ko" else "ko"
-        return replace(self, lang=lang).url(self.path, **self.query)
+        return replace(self, lang=lang).here(page=self.query.get("page", ""))
 
     @cached_property
     def found(self) -> Found:
@@ -174,6 +221,7 @@ class View:
 
     def value(self, name: str, known: Sequence[str], default: str = "") -> str:
         """A value of the query, if it is one of these."""
+        self.defaults[name] = default
         value = self.query.get(name, "")
         return value if value in known else default
 

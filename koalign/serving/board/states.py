@@ -74,7 +74,7 @@ def stages_of(folder: Path, names: list[str], locked: bool | None) -> Iterator[S
         inputs = read_object(f"{folder}/{name}/{PLAN}").get("inputs", {})
         changed = [
             key for key, digest in (inputs.items() if isinstance(inputs, dict) else ())
-            if (known := made.get(key.partition("/")[2])) and digest not in known
+            if (known := made.get(key.partition("/")[2])) and str(digest) not in known
             and manifests.get(key.partition("/")[0])
         ]  # fmt: skip
         remedy = f"koalign {command_of(folder / name)} --force" if changed else ""
@@ -91,7 +91,7 @@ def stages_of(folder: Path, names: list[str], locked: bool | None) -> Iterator[S
                 koalign=str(manifest["koalign"]),
                 device=str(manifest.get("device", "")),
             )
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
             yield StageState(name, "damaged", f"koalign {command_of(folder / name)} --force")
 
 
@@ -101,11 +101,12 @@ def _made(manifest: Mapping[str, Any]) -> dict[str, str]:
     if not isinstance(outputs, dict):
         return {}
     folders: dict[str, dict[str, str]] = defaultdict(dict)
-    for path, digest in outputs.items():
+    digests = {path: str(digest) for path, digest in outputs.items()}
+    for path, digest in digests.items():
         top, _, rest = path.partition("/")
         if rest:
             folders[top][rest] = digest
-    return {**outputs, **{top: content_hash(files) for top, files in folders.items()}}
+    return {**digests, **{top: content_hash(files) for top, files in folders.items()}}
 
 
 def _is_running(stage: Path, locked: bool | None) -> bool:

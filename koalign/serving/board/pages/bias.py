@@ -14,7 +14,6 @@ from koalign.jsonl import read_jsonl
 from koalign.serving.board.charts import Chart
 from koalign.serving.board.runs import Run
 from koalign.serving.board.site import NotThere, Reply, View, circled, percents, share
-from koalign.serving.board.states import read_object
 
 SUREST = 20
 """Wrong answers that are listed."""
@@ -30,7 +29,7 @@ def bias(view: View, slug: str = "", bench: str = "") -> Reply:
             raise NotThere(view.t("No evaluation here yet; `koalign evaluate` makes it"))
         of = view.value("of", systems, run.last_step)
         folder = run.path / "evaluate" / of
-        evaluation: Mapping[str, Any] = read_object(view.site.root.inside(folder / "results.json"))
+        evaluation: Mapping[str, Any] = view.site.object(folder / "results.json")
     else:
         if bench not in view.found.benchmarks:
             raise NotThere(view.t("There is no evaluation {name} here.", name=bench))

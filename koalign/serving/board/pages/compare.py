@@ -106,8 +106,7 @@ def _systems(view: View) -> dict[str, System]:
         for name in run.evaluations
     ]  # fmt: skip
     systems += [System(b.slug, b.name, b.path, None) for b in view.found.benchmarks.values()]
-    inside = view.site.root.path
-    return {s.key: s for s in systems if s.path.resolve().is_relative_to(inside)}
+    return {s.key: s for s in systems if view.site.root.holds(s.path)}
 
 
 def _of_run(run: Run, keys: Sequence[str]) -> tuple[str, str]:

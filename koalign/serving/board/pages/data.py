@@ -9,7 +9,6 @@ from koalign.data.preparing.preparation import SPLITS
 from koalign.serving.board.charts import Chart
 from koalign.serving.board.pages.exam import without_texts
 from koalign.serving.board.site import NotThere, Reply, View, circled, comma, histogram_rows
-from koalign.serving.board.states import read_object
 
 DROPS = {"prepare": "prepare", "pairs": "pairs", "hints": "hints", "sft": "sft"}
 """Stages whose dropped.jsonl can be read on the board."""
@@ -18,7 +17,7 @@ DROPS = {"prepare": "prepare", "pairs": "pairs", "hints": "hints", "sft": "sft"}
 def data(view: View, slug: str) -> Reply:
     """Counts per source and split, lengths in tokens with the context, keys, numbers of choices."""
     run = view.run(slug)
-    report = read_object(view.site.root.inside(run.path / "prepare" / "report.json"))
+    report = view.site.object(run.path / "prepare" / "report.json")
     if not {"sources", "splits", "dropped", "leaks", "model"} <= report.keys():
         raise NotThere(view.t("prepare has no report here yet; `koalign prepare` makes it"))
     context = int(report["model"].get("context") or 0)
@@ -55,7 +54,7 @@ def dropped(view: View, slug: str) -> Reply:
 def leaks(view: View, slug: str) -> Reply:
     """What is learned from on the left, and what is evaluated on the right."""
     run = view.run(slug)
-    held = read_object(view.site.root.inside(run.path / "prepare" / "leaks.json"))
+    held = view.site.object(run.path / "prepare" / "leaks.json")
     found = [leak for leak in held.get("found", ()) if {"learned", "evaluated"} <= leak.keys()]
     kinds = sorted({leak["kind"] for leak in found})
     kind = view.value("kind", kinds)

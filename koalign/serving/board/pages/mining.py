@@ -15,7 +15,6 @@ from koalign.serving.board.charts import Chart
 from koalign.serving.board.lines import Row
 from koalign.serving.board.pages.exam import predictions_of
 from koalign.serving.board.site import NotThere, Reply, View, histogram_rows
-from koalign.serving.board.states import read_object
 from koalign.stages.dpo import read_logps
 
 ALL_SCREENS = ("static", *SCREENS)
@@ -40,7 +39,7 @@ def pairs(view: View, slug: str) -> Reply:
         (n + 1, _without_completions(row) if hidden else row, logps[n] if logps else None)
         for n, row in rows
     ]
-    report = read_object(run.path / stage / "report.json")
+    report = view.site.object(run.path / stage / "report.json")
     context = {"run": run, "tab": "pairs", "rounds": rounds, "round": stage, "reason": reason}
     context |= {"counts": {name: int((codes == n).sum()) for n, name in enumerate(reasons)}}
     context |= {"shown": shown, "pager": pager, "hidden": hidden, "report": report}

@@ -16,7 +16,6 @@ from koalign.serving.board.charts import Chart
 from koalign.serving.board.pages.solving import solving_parts
 from koalign.serving.board.runs import Run
 from koalign.serving.board.site import Reply, View, percents, share, signed
-from koalign.serving.board.states import read_object
 from koalign.stages.evaluate import READING
 
 
@@ -24,13 +23,14 @@ def results(view: View, slug: str) -> Reply:
     """Accuracies, differences to the step before, what each step beats, costs, seeds."""
     run = view.run(slug)
     rows, problem = _rows(run)
+    view.site.object(run.path / "evaluate" / "results.json")  # refused where it is damaged
     charts = [] if not rows else [_accuracies(view, rows), *_differences(view, rows)]
-    solving = solving_parts(view, read_object(run.path / "evaluate" / "solving.json"))
+    solving = solving_parts(view, view.site.object(run.path / "evaluate" / "solving.json"))
     readings = [
-        (name, solving_parts(view, read_object(run.path / "evaluate" / f"{name}.json")))
+        (name, solving_parts(view, view.site.object(run.path / "evaluate" / f"{name}.json")))
         for name in READING
     ]
-    seeds = _seeds(run)
+    seeds = _seeds(view, run)
     context = {"run": run, "tab": "results", "rows": rows, "problem": problem, "charts": charts}
     context |= {"titles": ROW_TITLES, "verdicts": _verdicts(view, rows), "p_value": p_value}
     context |= {"metric": _metric(view, rows), "readings": readings, **solving}
@@ -104,8 +104,8 @@ def _verdicts(view: View, rows: Mapping[str, Row]) -> list[tuple[str, bool, list
     return verdicts
 
 
-def _seeds(run: Run) -> SeedReport | None:
-    value = read_object(run.path / "seeds.json")
+def _seeds(view: View, run: Run) -> SeedReport | None:
+    value = view.site.object(run.path / "seeds.json")
     try:
         return parse_record(SeedReport, value, "seeds.json") if value else None
     except KoalignError:
