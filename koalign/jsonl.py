@@ -222,7 +222,7 @@ def _part(path: Path) -> Iterator[TextIO]:
     """A locked file beside another: `x.json.part`, or numbered; what a kill or a link left there goes."""
     part = path.with_name(path.name + ".part")
     while True:
-        if not _removed(part):
+        if not removed(part):
             part = path.with_name(f"{path.name}.{os.getpid()}-{time.monotonic_ns()}.part")
         try:
             file = part.open("x", encoding="utf-8", newline="\n")
@@ -234,8 +234,8 @@ def _part(path: Path) -> Iterator[TextIO]:
                 return
 
 
-def _removed(part: Path) -> bool:
-    """Whether there is no part now; one that a process may be writing stays."""
+def removed(part: Path) -> bool:
+    """Whether there is no such file now; one that a process may be writing stays."""
     try:  # for writing: NFS locks nothing else
         file = os.open(part, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:

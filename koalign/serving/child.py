@@ -6,25 +6,28 @@ import asyncio
 import json
 import os
 import re
-import secrets
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
-from typing import Any, Self
+from tempfile import NamedTemporaryFile, TemporaryDirectory
+from typing import IO, Any, Self
 
 import httpx
 
 from koalign.engines.vllm_start import no_room
+from koalign.jsonl import removed
+from koalign.locking import is_named, try_lock
 from koalign.records import KoalignError
 from koalign.serving.errors import ApiError
 from koalign.text.visible import say, shown
 
 START_SECONDS = 3600
 """In which the weights are loaded."""
+HEALTH_SECONDS = 10
+"""For an answer of /health while it starts; then it is asked again."""
 STOP_SECONDS = 30
 """After SIGTERM, before SIGKILL."""
 NOTICED_SECONDS = 5
@@ -34,33 +37,39 @@ NOTICED_SECONDS = 5
 class ChildServer(AbstractAsyncContextManager["ChildServer"]):
     """A vLLM server as a process of ours: started, asked, watched, and ended with us.
 
-    It listens on 127.0.0.1, for who has a key that only this process knows. One that ends by itself is not
-    started again: its requests get 503, and so do all that follow.
+    It listens on a socket in a folder that only this user can open: a port could be taken by another
+    process before it is bound. One that ends by itself is not started again: its requests get 503, and so
+    do all that follow.
     """
 
     def __init__(self, command: Sequence[str], log: Path) -> None:
-        """`command` is told `--host` and `--port`, and gets the key in VLLM_API_KEY."""
+        """`command` is told `--uds SOCKET`, and ends where its stdin does: with us, however we end.
+
+        `log`: where its output goes; see `_open_log` for where it does not.
+        """
         self._command, self._log = command, log
-        self._key = secrets.token_hex(16)
         self.failure = ""
         """Why it answers no more; empty while it runs."""
 
     async def __aenter__(self) -> Self:
-        port = _free_port()
-        say(f"serve: vllm starts, its log is {self._log}", err=True)
-        with self._log.open("wb") as log:
+        self._folder = TemporaryDirectory(prefix="koalign-serve-")
+        path = f"{self._folder.name}/vllm.sock"
+        with _open_log(self._log) as log:
+            self._log = Path(log.name)
+            say(f"serve: vllm starts, its log is {self._log}", err=True)
             # A session of its own: Ctrl-C goes to this process, which drains before it ends the child.
             self.process = subprocess.Popen(
-                [*self._command, "--host", "127.0.0.1", "--port", str(port)],
-                stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                [*self._command, "--uds", path],
+                stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env={**os.environ, "VLLM_API_KEY": self._key, "VLLM_LOGGING_LEVEL": "INFO"},
+                env={**os.environ, "VLLM_API_KEY": "", "VLLM_LOGGING_LEVEL": "INFO"},
             )  # fmt: skip
+        # A connection is for one request: vLLM closes an idle one when the next may just be on its way.
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
         self._http = httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{port}",
-            headers={"Authorization": f"Bearer {self._key}"},
+            transport=httpx.AsyncHTTPTransport(uds=path, limits=limits),
+            base_url="http://vllm",
             timeout=None,
-            limits=httpx.Limits(max_connections=None),
             trust_env=False,
         )
         self._watch: asyncio.Task[None] | None = None
@@ -75,8 +84,12 @@ class ChildServer(AbstractAsyncContextManager["ChildServer"]):
     async def __aexit__(self, *_: object) -> None:
         if self._watch:
             self._watch.cancel()
-        await self._http.aclose()
-        end_group(self.process)
+        try:
+            await self._http.aclose()
+        finally:
+            if not self.failure:  # after which another process may have its number
+                end_group(self.process)
+            self._folder.cleanup()
 
     async def post(self, body: Mapping[str, Any]) -> Any:
         """The one choice of a completion."""
@@ -125,19 +138,24 @@ class ChildServer(AbstractAsyncContextManager["ChildServer"]):
 
     async def _until_healthy(self) -> None:
         end = time.monotonic() + START_SECONDS
-        while time.monotonic() < end:
-            if self.process.poll() is not None:
-                break
+        while self.process.poll() is None:
             with suppress(httpx.TransportError):
-                if (await self._http.get("/health")).status_code == 200:
+                asked = self._http.get("/health", timeout=HEALTH_SECONDS)
+                if (await asked).status_code == 200:
                     return
+            if time.monotonic() > end:
+                raise KoalignError(
+                    f"vLLM has not answered {START_SECONDS} s after its start; its log is {self._log}"
+                )
             await asyncio.sleep(0.5)
         raise KoalignError(_start_failure(self._log))
 
     async def _until_ended(self) -> None:
         code = await asyncio.to_thread(self.process.wait)
-        how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
+        names = {number.value: number.name for number in signal.Signals}
+        how = names.get(-code, f"signal {-code}") if code < 0 else f"exit status {code}"
         self.failure = f"vllm has ended ({how}); `koalign serve` must be started again"
+        await asyncio.to_thread(end_group, self.process)  # its engine, which may hold a GPU
         say(f"serve: {self.failure}; its log is {self._log}", err=True)
 
 
@@ -148,6 +166,16 @@ def end_group(child: subprocess.Popen[bytes]) -> None:
             os.killpg(child.pid, number)
         with suppress(subprocess.TimeoutExpired):
             child.wait(STOP_SECONDS)
+    assert child.stdin
+    child.stdin.close()
+
+
+def end_with_stdin() -> None:
+    """In the child: wait until the process at the other end of stdin ends, then end the own group."""
+    os.read(0, 1)
+    os.killpg(os.getpid(), signal.SIGTERM)
+    time.sleep(STOP_SECONDS)
+    os.killpg(os.getpid(), signal.SIGKILL)
 
 
 def _start_failure(log: Path) -> str:
@@ -159,7 +187,16 @@ def _start_failure(log: Path) -> str:
     return f"vLLM cannot start: {reason}; its log is {log}"
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _open_log(path: Path) -> IO[bytes]:
+    """A new file of that name, held as long as a process writes to it, in place of an earlier one.
+
+    Where another server writes that one, and where it cannot be written, a temporary file: a run is served
+    twice, and from a disk that is only read. No link is followed.
+    """
+    with suppress(OSError):
+        if removed(path):
+            log = path.open("xb")
+            if try_lock(log.fileno()) and is_named(log.fileno(), path):
+                return log
+            log.close()
+    return NamedTemporaryFile(prefix="koalign-vllm-", suffix=".log", delete=False)

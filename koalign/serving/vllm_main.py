@@ -5,22 +5,18 @@ vLLM's own command asks for the version of the package `vllm` and ends where it 
 
 from __future__ import annotations
 
-import ctypes
-import signal
-import sys
+from threading import Thread
 
 from vllm.entrypoints.cli.serve import cmd_init
 from vllm.entrypoints.serve.utils.api_utils import cli_env_setup
 from vllm.utils.argparse_utils import FlexibleArgumentParser
 
-PR_SET_PDEATHSIG = 1
-"""linux/prctl.h: the signal that a process gets when its parent ends."""
+from koalign.serving.child import end_with_stdin
 
 
 def main() -> None:
     """Serve until SIGTERM, or until the process that started this one ends, however it does."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    Thread(target=end_with_stdin, daemon=True).start()
     cli_env_setup()
     parser = FlexibleArgumentParser()
     (command,) = cmd_init()

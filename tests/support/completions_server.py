@@ -1,17 +1,25 @@
-"""A process that speaks /v1/completions as vLLM does, told `--host` and `--port`.
+"""A process that speaks /v1/completions as vLLM does, told `--uds SOCKET`.
 
-It writes 할말 and a letter every 20 ms, without end. With `--whole-looking` a stream that breaks off looks
-like one that is whole: its end is the end of the connection.
+It writes 할말 and a letter every 20 ms, without end.
+
+--whole-looking: a stream that breaks off looks like one that is whole, its end is the end of the connection.
+--deaf N: the first N questions after its health are taken and not answered.
+--hasty: a connection is closed when its second request arrives.
+--engine: it has a process of its own, whose number it writes, and which does not end with it.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
+import subprocess
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingUnixStreamServer
+from threading import Thread
 from typing import Any
+
+from koalign.serving.child import end_with_stdin
 
 LETTERS = "할말 가나다라마바사아자차카타파하"
 
@@ -23,14 +31,24 @@ def choice(text: str, finish: str | None) -> dict[str, Any]:
 
 
 class Handler(BaseHTTPRequestHandler):
+    deaf = 0
+    hasty = False
+    requests = 0
+
     def log_message(self, *_: Any) -> None:
         pass
 
+    def parse_request(self) -> bool:
+        self.requests += 1
+        return super().parse_request() and not (self.hasty and self.requests > 1)
+
     def do_GET(self) -> None:
+        if Handler.deaf:
+            Handler.deaf -= 1
+            time.sleep(3600)
         self._begin(200, "text/plain", 0)
 
     def do_POST(self) -> None:
-        assert self.headers["Authorization"] == f"Bearer {os.environ['VLLM_API_KEY']}"
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if not body.get("stream"):
             whole = json.dumps({"choices": [choice("실마리", "stop")]}).encode()
@@ -65,11 +83,17 @@ class Handler(BaseHTTPRequestHandler):
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--whole-looking", action="store_true")
-    parser.add_argument("--host", required=True)
-    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--deaf", type=int, default=0)
+    parser.add_argument("--hasty", action="store_true")
+    parser.add_argument("--engine", action="store_true")
+    parser.add_argument("--uds", required=True)
     options = parser.parse_args()
+    Thread(target=end_with_stdin, daemon=True).start()
     Handler.protocol_version = "HTTP/1.0" if options.whole_looking else "HTTP/1.1"
-    server = ThreadingHTTPServer((options.host, options.port), Handler)
+    Handler.deaf, Handler.hasty = options.deaf, options.hasty
+    if options.engine:
+        print(subprocess.Popen(["sleep", "3600"]).pid, flush=True)
+    server = ThreadingUnixStreamServer(options.uds, Handler)
     server.daemon_threads = True
     server.serve_forever()
 

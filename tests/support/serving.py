@@ -100,14 +100,19 @@ def served(
         yield Server(url, service, engine)
 
 
+def child_server(*options: str, log: Path = RUN / "vllm.log") -> ChildServer:
+    """`support/completions_server.py` as the child that `vllm serve` is."""
+    program = Path(__file__).with_name("completions_server.py")
+    return ChildServer([sys.executable, str(program), *options], log)
+
+
 @contextmanager
 def served_by_child(*options: str, most: int = 256) -> Iterator[tuple[Server, ChildServer]]:
-    """The same, by `support/completions_server.py` as the child that `vllm serve` is."""
+    """The same, by a child."""
     config = load_config([])
     service = Service(open_run(RUN, config), most)
     engine = SlowEngine(config.engine, service.run.base)
-    program = Path(__file__).with_name("completions_server.py")
-    child = ChildServer([sys.executable, str(program), *options], RUN / "vllm.log")
+    child = child_server(*options)
 
     @asynccontextmanager
     async def backend() -> AsyncIterator[Completions]:
