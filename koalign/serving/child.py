@@ -32,6 +32,12 @@ STOP_SECONDS = 30
 """After SIGTERM, before SIGKILL."""
 NOTICED_SECONDS = 5
 """From a broken connection until the end of the process is known, at most."""
+ENVIRONMENT = {
+    "VLLM_API_KEY": "",
+    "VLLM_LOGGING_LEVEL": "INFO",  # from where a failed start is read
+    "VLLM_MAX_STOP_STRINGS": "1000",  # 4 without it; bodies.py says how many a request may have
+}
+"""Of the child, beside our own."""
 
 
 class ChildServer(AbstractAsyncContextManager["ChildServer"]):
@@ -62,7 +68,7 @@ class ChildServer(AbstractAsyncContextManager["ChildServer"]):
                 [*self._command, "--uds", path],
                 stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env={**os.environ, "VLLM_API_KEY": "", "VLLM_LOGGING_LEVEL": "INFO"},
+                env={**os.environ, **ENVIRONMENT},
             )  # fmt: skip
         # A connection is for one request: vLLM closes an idle one when the next may just be on its way.
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)

@@ -50,7 +50,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 def serve(service: Service, bound: socket.socket, token: str | None, *, checked: bool) -> None:
     """Serve until SIGTERM or Ctrl-C: then no new request is taken, and those under way end."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that what is open here is closed
+    signal.signal(signal.SIGTERM, close_and_end)
     run = service.run
     if backend_of(run.config.engine) == "vllm":
         from koalign.serving.vllm_child import vllm_child  # loads torch
@@ -61,6 +61,12 @@ def serve(service: Service, bound: socket.socket, token: str | None, *, checked:
         engine.expect(engine.base.context)
         queue = EngineQueue(engine, lambda: service.load.active, service.metrics.batch)
         asyncio.run(_serve(service, queue, bound, token, checked))
+
+
+def close_and_end(*_: Any) -> None:
+    """For SIGTERM: what is open here is closed, and a second signal does not break that off."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(0)
 
 
 async def _serve(

@@ -28,6 +28,20 @@ async def main():
 asyncio.run(main())
 """
 
+CLOSE = """
+import signal, time
+from koalign.serving.start import close_and_end
+
+signal.signal(signal.SIGTERM, close_and_end)
+try:
+    print("open", flush=True)
+    time.sleep(60)
+finally:
+    print("closes", flush=True)
+    time.sleep(0.5)
+    print("closed", flush=True)
+"""
+
 
 def until(true, seconds: float = 20) -> None:
     end = time.monotonic() + seconds
@@ -107,6 +121,17 @@ def test_a_child_ends_where_its_server_is_killed(tmp_path):
         assert runs(process)
         server.kill()
     until(lambda: not runs(process))
+
+
+def test_a_second_sigterm_does_not_break_off_the_end():
+    with subprocess.Popen(
+        [sys.executable, "-c", CLOSE], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as server:
+        for line in ("open\n", "closes\n"):
+            assert server.stdout.readline() == line
+            server.terminate()
+        assert server.communicate() == ("closed\n", "")
+    assert server.returncode == 0
 
 
 def test_nobody_but_this_user_reaches_the_child(tmp_path):

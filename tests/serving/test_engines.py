@@ -16,6 +16,7 @@ from koalign.evaluation.solving.solutions import solve_by_vote
 from koalign.evaluation.solving.voting import spent
 from koalign.records import Message
 from koalign.serving.asking import Ask, Asker, Hint, Reply
+from koalign.serving.bodies import MOST_STOPS
 from koalign.serving.errors import ApiError
 from koalign.serving.queue import EngineQueue
 from koalign.serving.served import CHAIN, GREEDY, ServedModel, ServedRun
@@ -156,6 +157,8 @@ def test_a_child_vllm_answers_as_solve_greedy_does_and_ends_with_us(run, solved)
                 await replies(Asker(served, child), warm),
             )
             assert [one.text for one in first] == [one.text for one in second]
+            many = replace(warm[0], stop=("없는 말",) * MOST_STOPS)
+            await replies(Asker(served, child), [many])  # vLLM by itself refuses more than four
             closed = asyncio.ensure_future(replies(Asker(served, child), warm))
             await asyncio.sleep(0.05)
             closed.cancel()
