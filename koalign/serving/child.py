@@ -94,7 +94,8 @@ class ChildServer(AbstractAsyncContextManager["ChildServer"]):
             await self._http.aclose()
         finally:
             if not self.failure:  # after which another process may have its number
-                end_group(self.process)
+                # In a thread: vLLM waits for connections, which are closed by this one.
+                await asyncio.to_thread(end_group, self.process)
             self._folder.cleanup()
 
     async def post(self, body: Mapping[str, Any]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import socket
 import sys
@@ -107,7 +108,13 @@ async def run_app(app: Any, bound: socket.socket, ready: Callable[[], None]) -> 
         app, log_level="warning", access_log=False, server_header=False, lifespan="off",
         timeout_graceful_shutdown=DRAIN, timeout_keep_alive=KEEP_ALIVE, ws="none",
     )  # fmt: skip
+    logging.getLogger("uvicorn.error").addFilter(_no_cancellation)
     await _Server(config, ready).serve(sockets=[bound])
+
+
+def _no_cancellation(record: logging.LogRecord) -> bool:
+    """A request that a second Ctrl-C cuts off is no fault to log."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 class _Server(uvicorn.Server):

@@ -61,7 +61,7 @@ def server_process() -> Iterator[tuple[subprocess.Popen[str], str]]:
     path = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
     process = subprocess.Popen(
         [sys.executable, "-m", "support.serving", "1"], env={**os.environ, "PYTHONPATH": path},
-        stdout=subprocess.PIPE, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
         yield process, process.stdout.readline().split()[-1]
@@ -89,6 +89,29 @@ def test_a_signal_takes_no_new_request_and_ends_those_under_way(ran, number):
         asking.join()
         assert replies[0].json()["choices"][0]["message"]["content"] == "고른 답: 서울\n정답: 1"
         assert process.wait(30) == 0
+
+
+def test_a_second_ctrl_c_cuts_off_what_is_under_way_and_logs_no_fault(ran):
+    with server_process() as (process, url):
+        cut = []
+
+        def ask() -> None:
+            try:
+                reply = httpx.post(
+                    f"{url}/chat/completions", json=chat_body(message_of(1)), timeout=60
+                )
+                cut.append(reply.status_code == 500)
+            except httpx.TransportError:
+                cut.append(True)
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        for _ in range(2):
+            time.sleep(0.4)
+            process.send_signal(signal.SIGINT)
+        asking.join()
+        assert cut == [True]
+        assert "Exception in ASGI" not in process.communicate(timeout=30)[1]
 
 
 def test_a_connection_that_was_idle_for_as_long_as_clients_keep_it_is_answered(ran):
