@@ -6,13 +6,14 @@ import re
 from collections.abc import Sequence
 
 from koalign.grading import patterns
-from koalign.grading.labels import Labels, after_own_text, union
+from koalign.grading.labels import Labels, union
 from koalign.grading.supposed import is_supposed
 
 
 def is_open(text: str, group: Labels) -> bool:
-    """Whether what follows the labels denies or doubts them."""
-    return bool(patterns.DENIED.match(text, group.end) or patterns.HEDGED.match(text, group.end))
+    """Whether what follows the labels, or their choice's own text, denies or doubts them."""
+    doubts = (patterns.DENIED, patterns.HEDGED)
+    return any(doubt.match(text, end) for end in (group.end, group.after) for doubt in doubts)
 
 
 def asserted(
@@ -20,11 +21,12 @@ def asserted(
     groups: Sequence[Labels],
     keys: set[int],
     claim: re.Pattern[str],
-    folded: Sequence[str] = (),
+    *,
+    past_text: bool = False,
 ) -> list[tuple[int, tuple[int, ...]]]:
     """(position, numbers) of the labels after one of the keys or before the claim, not denied.
 
-    A choice's own text may stand between its label and the claim.
+    `past_text`: a choice's own text may stand between its label and the claim.
     """
     found: list[tuple[int, tuple[int, ...]]] = []
     for group in groups:
@@ -34,8 +36,8 @@ def asserted(
         if not (group.asked or group.start in keys):
             claimed = None
             if group.begins and not is_supposed(text, group.start):
-                claimed = claim.match(text, group.end) or claim.match(
-                    text, after_own_text(text, group, folded)
+                claimed = claim.match(text, group.end) or (
+                    claim.match(text, group.after) if past_text else None
                 )
             if (
                 not claimed

@@ -13,7 +13,7 @@ import re
 from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import zip_longest
+from itertools import groupby, zip_longest
 
 from koalign.grading import patterns
 from koalign.grading.asked import asked
@@ -83,14 +83,14 @@ def extract_numbers(
     }
     labels = [replace(g, asked=False) if g.start in spoken_of else g for g in labels]
     keys -= spoken_of
-    found += asserted(seen, labels, keys, patterns.SUBJECT, folded)
+    found += asserted(seen, labels, keys, patterns.SUBJECT, past_text=True)
     found += _concluded(seen, labels, folded) + _after_text(seen, all_keys, labels, folded)
     if found:
         found.sort()
         (first, answer), (last, other) = found[0], found[-1]
         if answer != other and patterns.NEXT_PROBLEM.search(seen, first, last):
             return []
-        if patterns.GIVES_UP.search(seen, last) or _says_several(seen, found):
+        if patterns.GIVES_UP.search(seen, last) or _says_several(seen, found) or _wavers(found):
             return []
         turns = [
             turn
@@ -151,6 +151,12 @@ def _says_several(text: str, found: Sequence[tuple[int, tuple[int, ...]]]) -> bo
     )
 
 
+def _wavers(found: Sequence[tuple[int, tuple[int, ...]]]) -> bool:
+    """Whether answers take turns: an answer may be taken back, and that too, and no more."""
+    said = [numbers for numbers, _ in groupby(numbers for _, numbers in found)]
+    return len(said) > 3 and len(set(said)) < len(said) - 1
+
+
 def _commits(text: str, group: Labels, folded: Sequence[str]) -> bool:
     """Whether a sentence says no more of the labels after its key than that they are the answer."""
     return bool(
@@ -186,6 +192,10 @@ def _quoted_choices(text: str, folded: Sequence[str]) -> dict[int, tuple[int, ..
         phrase = _after_key(text, key)
         if key["quote"] or not patterns.NUMBER_ONLY.fullmatch(phrase):
             number = number_of_text(phrase, folded)
+            first = patterns.FIRST_SENTENCE.match(phrase) if has_colon(key) else None
+            if number is None and first and not patterns.NUMBER_ONLY.fullmatch(first[1]):
+                phrase = first[1]
+                number = number_of_text(phrase, folded)
             if number is not None:
                 found[key.end()] = label_or_text(forms(phrase)[-1], number, folded)
     return found

@@ -53,7 +53,8 @@ TOGETHER = re.compile(
     rf" ?(?:또는 |혹은 |or |and )?{CHOICE_WORD}{OPEN}"
 )
 INSTEAD = re.compile(
-    rf" ?(?:이|가|은|는|도)? ?(?:아니라|아니고|아닌|말고|대신|중에서|중에|중),? ?{CHOICE_WORD}{OPEN}"
+    rf"(?:\.{{2,3}}|…)? ?(?:이|가|은|는|도)? ?(?:아니라|아니고|아닌|말고|대신|중에서|중에|중),?"
+    rf" ?{CHOICE_WORD}{OPEN}"
 )
 """Between two labels: they are offered together, or the second takes the place of the first."""
 SYLLABLE = re.compile(r"(?<![가-힣])[(]?[가나다라마][)]")

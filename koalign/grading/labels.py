@@ -18,6 +18,8 @@ class Labels:
 
     start: int
     end: int
+    after: int
+    """Where the own text of the last of them ends, if that follows as written: `4번 '세종'`; else `end`."""
     numbers: tuple[int, ...]
     begins: bool
     """Whether they can be the subject of a clause."""
@@ -33,6 +35,7 @@ def label_groups(text: str, keys: set[int], folded: Sequence[str]) -> list[Label
     groups: list[Labels] = []
     for label, number in _labels(text, keys, folded):
         start, end = label.start(), label.end()
+        after = _after_own_text(text, end, number, folded)
         bare_label = not (label["mark"] or label["ordinal"] or label["counter"])
         begins = not bare_label or bool(
             patterns.CLAUSE_START.search(text[max(0, start - 24) : start])
@@ -40,11 +43,13 @@ def label_groups(text: str, keys: set[int], folded: Sequence[str]) -> list[Label
         last = groups[-1] if groups else None
         gap = text[last.end : start] if last else ""
         if last and _are_together(text, last.end, gap, label):
-            groups[-1] = replace(last, end=end, numbers=union(last.numbers, (number,)))
-        elif last and label_patterns.INSTEAD.fullmatch(gap):
-            groups[-1] = Labels(start, end, (number,), begins or last.begins, last.asked)
+            numbers = union(last.numbers, (number,))
+            groups[-1] = replace(last, end=end, after=after, numbers=numbers)
+        elif last and label_patterns.INSTEAD.fullmatch(text, last.after, start):
+            begins = begins or last.begins
+            groups[-1] = Labels(start, end, after, (number,), begins, last.asked)
         else:
-            groups.append(Labels(start, end, (number,), begins, start in keys))
+            groups.append(Labels(start, end, after, (number,), begins, start in keys))
     return groups
 
 
@@ -171,15 +176,13 @@ def has_own_text(text: str, end: int, number: int, folded: Sequence[str]) -> boo
     return rest.startswith(own) or (rest.casefold().startswith(own.casefold()) and not of_others)
 
 
-def after_own_text(text: str, group: Labels, folded: Sequence[str]) -> int:
-    """Where a label ends with its choice's text, if that follows it as written: `4번 '세종'`."""
-    number = group.numbers[-1]
+def _after_own_text(text: str, end: int, number: int, folded: Sequence[str]) -> int:
     own = folded[number - 1] if 1 <= number <= len(folded) else ""
-    before = patterns.BEFORE_OWN_TEXT.match(text, group.end)
+    before = patterns.BEFORE_OWN_TEXT.match(text, end)
     if not (own and before and text.startswith(own, before.end())):
-        return group.end
+        return end
     closing = patterns.CLOSING.match(text, before.end() + len(own))
-    return closing.end() if closing else group.end
+    return closing.end() if closing else end
 
 
 def number_of_text(phrase: str, folded: Sequence[str]) -> int | None:

@@ -37,7 +37,7 @@ def whole(phrase: str, folded: Sequence[str], *, boxed: bool = False) -> tuple[i
         return ()
     if patterns.NOTHING_MORE.fullmatch(rest):
         return group.numbers
-    rest = rest.lstrip(" .:)-\n")
+    rest = rest.lstrip(" .,:)-\n")
     own = (number_of_text(rest, folded) or number_of_text(patterns.GLOSS.sub("", rest), folded),)
     return group.numbers if group.numbers == own else ()
 

@@ -164,4 +164,36 @@ MORE_WAYS = [
     (NO_COIN, "따라서 화폐 단위에 해당하는 것은 프랑이다.", None), (NO_COIN, "프랑이 여기에 해당합니다.", None),
     (KINGS, "정답: 3\n\n질문:\n위 답이 맞는가?\n아니다. 정답은 2번이다.", None), (PRESSURE, "증가한다. 그렇게 보는 견해도 있다.", None),
 ]  # fmt: skip
-VECTORS = [*TAKEN, *PLACES, *AS_ASKED, *VALUES, *SIGNS, *GOES_ON, *LEFT_OPEN, *MORE_WAYS]
+# A label with its choice's text: what follows the text denies it, doubts it or puts another in its place.
+OWN_TEXT = [
+    (RIVERS, "정답은 1번 한강이 아니라 2번 낙동강입니다.", "2"),
+    (RIVERS, "정답은 1번 한강...이 아니라 2번 낙동강입니다.", "2"),
+    (RIVERS, "정답은 ① 한강이 아니고 ② 낙동강이다.", "2"), (RIVERS, "정답은 1번 한강 말고 2번 낙동강이다.", "2"),
+    (RIVERS, "정답은 1번 한강보다 2번 낙동강이 맞습니다.", None),
+    (RIVERS, "정답은 1번 한강이 아닙니다.", None), (RIVERS, "정답은 ② 낙동강이라고 하기는 어렵다.", None),
+    (RIVERS, "정답은 1번 한강과 2번 낙동강입니다.", None), (RIVERS, "3번, 금강.", "3"),
+]  # fmt: skip
+# A text or a label that a key announces at once; answers that take turns, or are taken back at the end.
+ANNOUNCED = [
+    (COINS, "정답: 프랑. 유로를 쓰지 않는 나라의 화폐이다.", "2"), (COINS, "정답: 프랑. 파운드는 영국의 화폐이다.", "2"),
+    (COINS, "정답: 프랑. 이라고 하고 싶지만 모르겠다.", None), (COINS, "정답: 프랑. 아니, 정답은 파운드입니다.", "3"),
+    (COINS, "먼저 정답부터 말씀드리면 **② 프랑**입니다. 유로는 다릅니다.", "2"), (COINS, "정답부터 말하자면 ②이다.", "2"),
+    (COINS, "정답부터 말하면 모르겠습니다.", None), (COINS, "②번을 찍을게요", "2"), (COINS, "②번을 찍겠다는 학생이 많다.", None),
+    (COINS, "정답은 1번이다. 다시 보면 정답은 2번이다. 아니다, 정답은 1번이다.", "1"),
+    (COINS, "정답은 1번이다. 그러므로 정답은 2번이다. 정답은 1번이다. 그러므로 정답은 2번이다. 정답은 1번", None),
+    (COINS, "정답은 2번입니다. 앞서 말한 2번은 취소할게요.", None),
+    (COINS, "정답은 2번입니다. 그런데 지금으로서는 어느 것이라고 말씀드리기 어렵습니다.", None),
+]  # fmt: skip
+
+VECTORS = [
+    *TAKEN,
+    *PLACES,
+    *AS_ASKED,
+    *VALUES,
+    *SIGNS,
+    *GOES_ON,
+    *LEFT_OPEN,
+    *MORE_WAYS,
+    *OWN_TEXT,
+    *ANNOUNCED,
+]
