@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -52,6 +52,15 @@ def hash_corpus(path: Path) -> str:
     return content_hash(
         [(file.relative_to(path).as_posix(), hash_path(file)) for file in corpus_files(path)]
     )
+
+
+def hashes_of(inputs: Mapping[str, Path]) -> dict[str, str]:
+    """The hash of each input of a stage: `stage/file` of a run, or a config key that names others."""
+    hashes: dict[str, str] = {}
+    for name, path in inputs.items():
+        outside = hash_corpus if name.startswith("corpus.") else hash_source
+        hashes[name] = hash_path(path) if "/" in name else outside(path)
+    return hashes
 
 
 def hash_files(folder: Path) -> dict[str, str]:

@@ -16,7 +16,7 @@ from typing import Any, Generic, NamedTuple, Self, TextIO, TypeVar
 
 from pydantic import ValidationError
 
-from koalign.locking import is_named, try_lock
+from koalign.locking import is_named, refuse_renamed, try_lock
 from koalign.records import KoalignError, Record
 
 MOST_BYTES = 2**28
@@ -267,13 +267,12 @@ def open_alone(path: Path) -> TextIO:
 class JsonlAppender(Generic[R]):
     """Appends records to a file a killed process may have left in the middle of a line.
 
-    `done` holds what was whole on opening; a half-written last line is cut off. Raises KoalignError for a
-    file that another process is appending to.
+    `done`: what was whole on opening; half a last line is cut off. Raises KoalignError for a busy file.
     """
 
     def __init__(self, path: Path, record: type[R]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = open_alone(path)
+        self._path, self._file = path, open_alone(path)
         os.truncate(path, path.read_bytes().rfind(b"\n") + 1)
         try:
             self.done = read_jsonl(path, record)
@@ -286,9 +285,10 @@ class JsonlAppender(Generic[R]):
         self._file.flush()
 
     def close(self) -> None:
-        """Force what was written to the disk."""
-        os.fsync(self._file.fileno())
-        self._file.close()
+        """Force what was written to the disk; raises KoalignError where the file was moved or removed."""
+        with self._file:
+            os.fsync(self._file.fileno())
+            refuse_renamed(self._file.fileno(), self._path)
 
     def __enter__(self) -> Self:
         return self

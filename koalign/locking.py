@@ -115,6 +115,26 @@ def is_named(file: int, path: Path) -> bool:
         return False
 
 
+def refuse_renamed(file: int, path: Path) -> None:
+    """Raises KoalignError where an open file is no longer the one of that name."""
+    if not is_named(file, path):
+        raise KoalignError(
+            f"{path}: moved or removed while it was written; put it back and repeat the command"
+        )
+
+
+def refuse_moved(folder: Path, began: os.stat_result) -> None:
+    """Raises KoalignError where a folder is no longer the one in which the work began.
+
+    What was written after that is in a new folder of the old name.
+    """
+    if not (folder.exists() and os.path.samestat(folder.stat(), began)):
+        raise KoalignError(
+            f"{folder}: moved or removed while it was written; what stands there now is not whole: remove "
+            "it, and put the folder back"
+        )
+
+
 def refuse_links(folder: Path) -> None:
     """Raises KoalignError for a link below a folder that leads out of it."""
     inside = folder.resolve()

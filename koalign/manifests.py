@@ -97,6 +97,26 @@ def read_made(path: Path, record: type[R]) -> R:
 
 
 @contextmanager
+def unchanged(run_dir: Path, *stages: str) -> Iterator[None]:
+    """Raises KoalignError where a stage of a run is made again while the body reads several of its files.
+
+    A stage has no manifest while it is made, and one that is made again another.
+    """
+    made = {stage: read_manifest(run_dir / stage) for stage in stages}
+    yield
+    for stage, before in made.items():
+        refuse_remade(run_dir / stage, before)
+
+
+def refuse_remade(stage: Path, before: Manifest | None) -> None:
+    """Raises KoalignError where a stage has no longer this manifest."""
+    if read_manifest(stage) != before:
+        raise KoalignError(
+            f"{stage}: is made again while this command reads it; the same command once it is done"
+        )
+
+
+@contextmanager
 def well_formed(path: Path) -> Iterator[None]:
     """Raises KoalignError where what is done inside does not find the shape that a stage's file has."""
     try:

@@ -97,7 +97,7 @@ class PartedFile(JsonlAppender[R]):
         self.shard = shard_of(home)
         self._whole = home.parents[1] if self.shard else home
         self._inside = path.relative_to(home)
-        self._path, self._record, self._name = path, record, name
+        self._record, self._name = record, name
         self._own = {name(record) for record in self.done}
         self.known = self._others() | {name(record): record for record in self.done}
         """Records by name; those of other parts too."""

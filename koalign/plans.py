@@ -10,7 +10,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from koalign.hashing import PLAN
+from koalign.hashing import PLAN, hashes_of
 from koalign.jsonl import read_record, write_json
 from koalign.records import KoalignError, Record, content_hash
 from koalign.yaml_text import in_yaml, parse_yaml
@@ -44,6 +44,18 @@ def write_plan(folder: Path, plan: Plan) -> None:
 def void_plan(folder: Path) -> None:
     """Before a folder is cleared: no plan equals this one, so a kill leaves nothing to go on from."""
     write_json(folder / PLAN, {})
+
+
+def refuse_written(folder: Path, plan: Plan, inputs: Mapping[str, Path], command: str) -> None:
+    """Raises KoalignError where a file outside of the run was written while a stage read it."""
+    outside = {name: path for name, path in inputs.items() if "/" not in name}
+    for name, now in hashes_of(outside).items():
+        if now != plan.inputs[name]:
+            void_plan(folder)  # nothing may go on from what was read of both
+            raise KoalignError(
+                f"{name}: {inputs[name]} was written while `koalign {command}` read it; repeat it with "
+                "--force once the file is whole"
+            )
 
 
 def other_plan(folder: Path, plan: Plan, inputs: Mapping[str, Path]) -> str | None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import koalign
 from koalign.config.narrowing import settings_of
 from koalign.config.sections import Config, resolve_path
-from koalign.hashing import MANIFEST, PLAN, WORK, hash_corpus, hash_files, hash_path, hash_source
+from koalign.hashing import MANIFEST, PLAN, WORK, hash_files, hashes_of
 from koalign.jsonl import write_json
-from koalign.locking import locked
+from koalign.locking import locked, refuse_moved
 from koalign.manifests import (
     CALLS_FAILED,
     ROUND,
@@ -23,7 +23,7 @@ from koalign.manifests import (
     refuse_changed,
 )
 from koalign.parts import PartDrawn, Shard, parts_of, refuse_other_total, shard_of
-from koalign.plans import Plan, other_plan, void_plan, write_plan
+from koalign.plans import Plan, other_plan, refuse_written, void_plan, write_plan
 from koalign.provenance import device, git_commit, measured, package_versions
 from koalign.records import KoalignError
 from koalign.renderer import open_renderer
@@ -107,6 +107,7 @@ def execute(
         return done, False
     _refuse_other_parts(out, plan, inputs)
     out.mkdir(parents=True, exist_ok=True)
+    made_in = out.stat()
     (out / MANIFEST).unlink(missing_ok=True)
     write_plan(out, plan)
     # The stage sees the sections it declared and no others, so that a plan cannot miss a setting.
@@ -116,6 +117,8 @@ def execute(
     name = stage.name, plan.fingerprint
     with events.stopped(*name), events.warnings(*name), measured() as cost:
         result = stage.run(visible, {**inputs, **looked_at}, out)
+        refuse_moved(out, made_in)
+        refuse_written(out, plan, inputs, stage.command)
     manifest = Manifest(
         stage=stage.name,
         fingerprint=plan.fingerprint,
@@ -204,15 +207,6 @@ def plan_of(stage: Stage, config: Config, hashes: dict[str, str]) -> Plan:
         config=settings_of(config, stage.sections),
         inputs=hashes,
     )
-
-
-def hashes_of(inputs: Inputs) -> dict[str, str]:
-    """The hash of each input."""
-    hashes: dict[str, str] = {}
-    for name, path in inputs.items():
-        outside = hash_corpus if name.startswith("corpus.") else hash_source
-        hashes[name] = hash_path(path) if "/" in name else outside(path)
-    return hashes
 
 
 def _usable(stage: Stage, out: Path, plan: Plan, inputs: Inputs, force: bool) -> Manifest | None:

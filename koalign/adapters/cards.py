@@ -96,6 +96,19 @@ def adapter_id(folder: Path) -> str:
     )
 
 
+def refuse_replaced(folder: Path, known: str) -> None:
+    """Raises KoalignError where a folder no longer holds the adapter of this id."""
+    try:
+        now = f"is {adapter_id(folder)}"
+    except (KoalignError, OSError):  # its stage is being made again
+        now = "cannot be read"
+    if now != f"is {known}":
+        raise KoalignError(
+            f"{folder}: the adapter was {known} when this command opened it, and {now} now; start the "
+            "command again"
+        )
+
+
 def is_pruned(folder: Path) -> bool:
     """Whether the weights of an adapter were removed to free disk, and its card has the id."""
     if (folder / WEIGHTS).exists() or not (folder / CARD).exists():

@@ -9,7 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from koalign.adapters.card import AdapterBase, AdapterCard
-from koalign.adapters.cards import read_card, refuse_damaged, refuse_foreign_files, write_card
+from koalign.adapters.cards import (
+    adapter_id,
+    read_card,
+    refuse_damaged,
+    refuse_foreign_files,
+    refuse_replaced,
+    write_card,
+)
 from koalign.adapters.external import CONFIG, WEIGHTS, read_config, refuse_not_finite
 from koalign.adapters.hub import downloaded
 from koalign.config.sections import resolve_path
@@ -32,6 +39,7 @@ def export(folder: Path, out: Path) -> AdapterCard:
     KoalignError if `out` is there, and if no tokenizer is to be had.
     """
     refuse_foreign_files(folder, folder)
+    known = adapter_id(folder)
     refuse_damaged(folder)
     refuse_not_finite(folder)
     config, card = read_config(folder), read_card(folder)
@@ -47,6 +55,7 @@ def export(folder: Path, out: Path) -> AdapterCard:
         write_json(new / CONFIG, {**config, **named})
         shutil.copyfile(folder / WEIGHTS, new / WEIGHTS)
         write_card(new, card.model_copy(update=changed))
+        refuse_replaced(folder, known)
     return read_card(out)
 
 

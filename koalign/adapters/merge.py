@@ -15,7 +15,13 @@ from transformers.pytorch_utils import Conv1D
 from transformers.utils import GENERATION_CONFIG_NAME
 
 from koalign.adapters.base import base_folder, identify
-from koalign.adapters.cards import adapter_id, check_adapter, read_card, refuse_foreign_files
+from koalign.adapters.cards import (
+    adapter_id,
+    check_adapter,
+    read_card,
+    refuse_foreign_files,
+    refuse_replaced,
+)
 from koalign.adapters.export import begun, copy_files, copy_tokenizer, unknown_base
 from koalign.adapters.lora import Lora, read_lora
 from koalign.config.inputs import Model
@@ -70,6 +76,7 @@ def merge(folder: Path, out: Path, *, dtype: str | None = None, dequantize: bool
     in float32 differs by more than `BOUND`.
     """
     refuse_foreign_files(folder, folder)
+    known = adapter_id(folder)
     card, lora = read_card(folder), read_lora(folder)
     if not card.base.path:
         raise KoalignError(unknown_base(folder))
@@ -99,13 +106,14 @@ def merge(folder: Path, out: Path, *, dtype: str | None = None, dequantize: bool
         found = _logits(_load(new, torch.float32), prompts)
         parity = Parity(
             base=card.base.path,
-            adapter=adapter_id(folder),
+            adapter=known,
             dtype=saved,
             delta_lost=lost,
             **_differences(expected, found),
             bound=BOUND if saved == "float32" else None,
         )
         write_json(new / "parity.json", parity.model_dump(mode="json"))
+        refuse_replaced(folder, known)
     if not parity.holds:
         raise KoalignError(
             f"{out}: its logits differ by up to {parity.max_difference:.1e} from base with adapter, more "

@@ -14,10 +14,12 @@ import torch
 import koalign
 from koalign.adapters.card import AdapterBase, AdapterCard
 from koalign.adapters.cards import (
+    adapter_id,
     part,
     read_card,
     refuse_damaged,
     refuse_foreign_files,
+    refuse_replaced,
     write_card,
 )
 from koalign.adapters.export import empty
@@ -52,6 +54,8 @@ def stack(
     refuse_occupied(parts, out, force)
     for folder in parts:
         refuse_foreign_files(folder, folder)
+    known = [adapter_id(folder) for folder in parts]
+    for folder in parts:
         refuse_damaged(folder)
     cards = [read_card(folder) for folder in parts]
     loras = [read_lora(folder) for folder in parts]
@@ -85,6 +89,8 @@ def stack(
         empty(new)
         write_lora(new, kept, base=base.path, fan_in_fan_out=_turned(parts, loras))
         write_card(new, card)
+        for folder, its in zip(parts, known, strict=True):
+            refuse_replaced(folder, its)
         if out.exists():
             shutil.rmtree(out)
         new.rename(out)

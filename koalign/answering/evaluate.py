@@ -24,6 +24,9 @@ def evaluate(config: Config, benchmark: Benchmark, system: System, out: Path) ->
         measured() as cost,
         open_engine(config.engine, config.model, system.base, system.steps) as engine,
     ):
+        steps = [step for step in system.steps if step is not None]
+        checked = {step: card.id for step, card in zip(steps, system.cards, strict=True)}
+        engine.refuse_others({step: its for step, its in checked.items() if its})
         loaded = time.monotonic()
         answers = answer(engine, config.sample, benchmark, system, out)
         ran = time.monotonic()

@@ -18,7 +18,7 @@ from koalign.data.preparing.preparation import SPLITS
 from koalign.engines.embedding import open_dense
 from koalign.hashing import hash_path
 from koalign.jsonl import read_jsonl
-from koalign.manifests import output_of
+from koalign.manifests import output_of, read_manifest, refuse_remade
 from koalign.records import KoalignError, Problem
 from koalign.retrieval.chunk_file import ChunkFile
 from koalign.retrieval.records import Passage
@@ -26,6 +26,7 @@ from koalign.retrieval.screens import EvaluatedText
 from koalign.retrieval.search import Search, open_index
 
 USER = "solve.passages"
+STAGES = ("prepare", "retrieve", "index")
 
 
 class PassageFinder:
@@ -43,6 +44,7 @@ class PassageFinder:
         `written`: problem id -> the query of an adapter; these problems are searched, those of the run too.
         """
         self._config, self._run_dir, self._most = config, run_dir, config.solve.passages
+        self._made = {stage: read_manifest(run_dir / stage) for stage in STAGES}
         splits = {s: read_jsonl(self._output(f"prepare/{s}.jsonl"), Problem) for s in SPLITS}
         self._own = {problem.id for split in splits.values() for problem in split}
         held_out = {p.id: p for p in (*splits["dev"], *splits["test"], *asked)}
@@ -79,6 +81,7 @@ class PassageFinder:
         frozen: dict[str, list[Passage]] = {}
         for passage in read_jsonl(self._output("retrieve/passages.jsonl"), Passage):
             frozen.setdefault(passage.problem_id, []).append(passage)
+        self._refuse_remade()
         return frozen
 
     @cached_property
@@ -88,7 +91,7 @@ class PassageFinder:
         index = open_index(
             self._output("index/lexical"), self._output("index/index.json"), hash_path(corpus)
         )
-        return Search(
+        search = Search(
             index,
             self._open.enter_context(ChunkFile(corpus)),
             EvaluatedText(self._evaluated, section.leak_overlap),
@@ -97,6 +100,13 @@ class PassageFinder:
             dense=open_dense(self._config, corpus.parent),
             written=self._written,
         )
+        self._refuse_remade()
+        return search
+
+    def _refuse_remade(self) -> None:
+        """What is open stays as it was; what is opened must be of the same stages as all before."""
+        for stage, before in self._made.items():
+            refuse_remade(self._run_dir / stage, before)
 
     def _output(self, name: str) -> Path:
         return output_of(self._run_dir, name, USER)

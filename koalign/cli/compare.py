@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -34,6 +35,7 @@ def compare(
     from koalign.evaluation.comparability import read_evaluations
     from koalign.evaluation.comparison import compare_evaluations
     from koalign.locking import alone
+    from koalign.manifests import unchanged
     from koalign.reports.comparison import JSON, print_comparison, write_comparison
 
     def refuse_made(out: Path) -> None:
@@ -43,7 +45,11 @@ def compare(
     if out is not None:
         refuse_made(out)
     steps = [step for folder in folders for step in _steps(folder)]
-    comparison = compare_evaluations(read_evaluations(steps), common)
+    with ExitStack() as runs:
+        for folder in folders:
+            runs.enter_context(unchanged(folder, "evaluate"))
+        evaluations = read_evaluations(steps)
+    comparison = compare_evaluations(evaluations, common)
     if as_json:
         say_json(comparison.model_dump(mode="json"))
     else:

@@ -163,7 +163,7 @@ def _solve_file(
     force: bool,
     shard: Shard | None,
 ) -> None:
-    from koalign.adapters.cards import check_adapter
+    from koalign.adapters.cards import adapter_id, check_adapter
     from koalign.adapters.names import find_adapters
     from koalign.cli.passages import find_passages
     from koalign.config.files import parse_source
@@ -205,15 +205,15 @@ def _solve_file(
             "give the config of that run with -c"
         )
     renderer = open_renderer(config.prompt, output_of(run_dir, "prepare/shots.jsonl", "solve"))
-    for step in steps:
-        if step is not None:
-            check_adapter(step, base, None if any_template else renderer.hash)
+    checked = {step: adapter_id(step) for step in steps if step is not None}
+    for step in checked:
+        check_adapter(step, base, None if any_template else renderer.hash)
     problems_of_rows = {row.id: row for row in rows if isinstance(row, Problem)}
     passages, queries = find_passages(config, run_dir, base, [*problems_of_rows.values()], query)
     work = run_dir / "solving"
     job = SolveJob(config, base, renderer, rows, steps, work, out, passages, queries)
     name, plan = plan_of_file(job, [query, *steps] if query else steps)
-    job = replace(job, work=work / name)
+    job = replace(job, work=work / name, checked=checked)
     refuse_other_total(job.work, shard)
     refuse_other_parts(job.work, plan, source.path)
     if shard:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
-from koalign.adapters.cards import adapter_id
+from koalign.adapters.cards import adapter_id, refuse_replaced
 from koalign.config.inputs import Sampling
-from koalign.records import Base, Prompt, Sample, content_hash
+from koalign.records import Base, KoalignError, Prompt, Sample, content_hash
 
 ROOM_STEP = 64
 """Tokens that the room of a completion is a multiple of, where the context limits it and it has as many."""
@@ -107,7 +107,8 @@ class Engine(AbstractContextManager["Engine"]):
         """`tokenizer`: None where prompts go out as text."""
         self.base = base
         self.tokenizer = tokenizer
-        self._ids: dict[Path, str] = {}
+        self.ids: dict[Path, str] = {}
+        """Of the adapters, as they were when the engine was opened."""
         self._keeps_cache = False
         self.folders: dict[Path, Path] = {}
         """Adapters that stand at another place on this machine than where requests name them."""
@@ -134,6 +135,9 @@ class Engine(AbstractContextManager["Engine"]):
         """Empty what is cached of prompts: it changes the arithmetic by a rounding, and so, rarely, a
         sample; a continued run must not depend on what was sampled before."""
 
+    def load(self, adapter: Path) -> None:
+        """Take now what requests to an adapter need, and not with the first of them."""
+
     def folder(self, adapter: Path) -> Path:
         """Where an adapter stands on this machine."""
         return self.folders.get(adapter, adapter)
@@ -142,9 +146,24 @@ class Engine(AbstractContextManager["Engine"]):
         """The id that samples of this adapter carry: its content hash, computed once."""
         if adapter is None:
             return ""
-        if adapter not in self._ids:
-            self._ids[adapter] = adapter_id(self.folder(adapter))
-        return self._ids[adapter]
+        if adapter not in self.ids:
+            self.ids[adapter] = adapter_id(self.folder(adapter))
+        return self.ids[adapter]
+
+    def refuse_replaced(self, adapter: Path) -> None:
+        """Raises KoalignError where an adapter is no longer the one that was opened.
+
+        Asked before and behind its loading, which may be hours after the opening.
+        """
+        refuse_replaced(self.folder(adapter), self.adapter_id(adapter))
+
+    def refuse_others(self, checked: Mapping[Path, str]) -> None:
+        """Raises KoalignError where an opened adapter is not the one of the id that was checked."""
+        for adapter, its in checked.items():
+            if self.adapter_id(adapter) != its:
+                raise KoalignError(
+                    f"{adapter}: replaced while this command started; start it again"
+                )
 
     @property
     def left_out(self) -> frozenset[str]:

@@ -26,7 +26,7 @@ from koalign.data.prompting.tokens import stop_ids
 from koalign.engines.engine import Engine, Question, Request, before_stop, sample_seed
 from koalign.engines.hf_cache import for_samples
 from koalign.engines.hf_scores import Scorer
-from koalign.records import Base, Sample
+from koalign.records import Base, KoalignError, Sample
 
 LIKELIEST = 1024
 """Tokens sorted at first; they hold the nucleus of nearly every step."""
@@ -66,6 +66,10 @@ class HfEngine(Engine):
         """Load the model, of whatever many tokens."""
         _ = self._model
 
+    def load(self, adapter: Path) -> None:
+        """See Engine.load."""
+        self._with_adapter(adapter)
+
     def requests_at_once(self, n: int) -> int:
         """As many as fill `engine.batch_size` rows."""
         return max(1, self._rows // n)
@@ -79,17 +83,26 @@ class HfEngine(Engine):
                 self._model.base_model.disable_adapter_layers()
             return self._model
         name = self.adapter_id(adapter)
-        if not isinstance(self._model, PeftModel):
-            with loading(adapter):
-                self._model = PeftModel.from_pretrained(
-                    self._model, self.folder(adapter), adapter_name=name
-                )
-        elif name not in self._model.peft_config:
-            with loading(adapter):
-                self._model.load_adapter(self.folder(adapter), adapter_name=name)
+        if not (isinstance(self._model, PeftModel) and name in self._model.peft_config):
+            self.refuse_replaced(adapter)
+            self._add_adapter(adapter, name)
+            try:
+                self.refuse_replaced(adapter)
+            except KoalignError:
+                self.__exit__()  # the model holds other weights under this name
+                raise
         self._model.base_model.enable_adapter_layers()
         self._model.set_adapter(name, inference_mode=True)
         return self._model.eval()
+
+    def _add_adapter(self, adapter: Path, name: str) -> None:
+        with loading(adapter):
+            if isinstance(self._model, PeftModel):
+                self._model.load_adapter(self.folder(adapter), adapter_name=name)
+            else:
+                self._model = PeftModel.from_pretrained(
+                    self._model, self.folder(adapter), adapter_name=name
+                )
 
     def _batch_key(self, request: Request) -> tuple[str, int]:
         return str(request.adapter), request.n

@@ -26,8 +26,15 @@ def is_endpoint(model: str) -> bool:
 def open_engine(
     engine: EngineConfig, model: Model, base: Base, adapters: Sequence[Path | None]
 ) -> Engine:
-    """The engine that the config names, ready for the adapters; says which one `auto` took."""
+    """The engine that the config names, ready for the adapters as they are now; says which `auto` took."""
     folders = [adapter for adapter in adapters if adapter is not None]
+    opened = _open(engine, model, base, folders)
+    for folder in folders:  # an engine may load one hours later
+        opened.adapter_id(folder)
+    return opened
+
+
+def _open(engine: EngineConfig, model: Model, base: Base, folders: Sequence[Path]) -> Engine:
     if is_endpoint(base.path):
         from koalign.engines.endpoint import EndpointEngine
 

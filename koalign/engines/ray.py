@@ -209,6 +209,7 @@ class _Holder:
         folders = {named: standing(*found) for named, found in adapters.items()}
         self._engine = opens(engine, model, base, list(folders.values()))
         self._engine.folders = folders
+        self._engine.ids = {named: its for named, (_, its, _) in adapters.items()}
 
     def run(self, job: Callable[[Engine, Any], Any], item: Any) -> Any:
         return job(self._engine, item)

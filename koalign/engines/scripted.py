@@ -78,8 +78,19 @@ class ScriptedEngine(Engine):
             parse_record(Line, rule, f"{path}: rule {n}") for n, rule in enumerate(rules, 1)
         ]
 
+        self._names: dict[Path, str] = {}
+        """Of the loaded adapters, as their cards have them."""
+
     def __exit__(self, *_: object) -> None:
         pass
+
+    def load(self, adapter: Path) -> None:
+        """See Engine.load."""
+        if adapter not in self._names:
+            self.refuse_replaced(adapter)
+            name = read_card(self.folder(adapter)).name
+            self.refuse_replaced(adapter)
+            self._names[adapter] = name
 
     def requests_at_once(self, n: int) -> int:
         """A small number, so that the tests see several batches."""
@@ -99,7 +110,10 @@ class ScriptedEngine(Engine):
 
     def _texts(self, prompt_ids: Sequence[int], adapter: Path | None) -> Sequence[str]:
         prompt = self.tokenizer.decode(prompt_ids)
-        name = read_card(adapter).name if adapter else "base"
+        name = "base"
+        if adapter is not None:
+            self.load(adapter)
+            name = self._names[adapter]
         for line in self._lines:
             if line.adapter in ("", name) and all(part in prompt for part in line.contains):
                 return line.texts

@@ -64,6 +64,8 @@ class VllmEngine(Engine):
             }
         self._llm: Any = None
         self._tokens = 0
+        self._loaded: set[Path] = set()
+        """Adapters that vLLM has taken; it reads one with the first request to it, and keeps all."""
 
     def __exit__(self, *_: object) -> None:
         self._stop()
@@ -111,6 +113,7 @@ class VllmEngine(Engine):
             return
         self._llm.llm_engine.engine_core.shutdown()
         self._llm, self._tokens = None, 0
+        self._loaded.clear()
         own = [process for process in _processes() if process not in self._others]
         _, alive = psutil.wait_procs(own, SHUTDOWN_SECONDS)
         for process in alive:
@@ -168,11 +171,10 @@ class VllmEngine(Engine):
                         temperature=0, max_tokens=1, logprob_token_ids=nexts, detokenize=False
                     )
                 )
-        outputs = self._llm.generate(
-            [{"prompt_token_ids": [*questions[n].prompt_ids, *prefix]} for n, prefix in prefixes],
+        outputs = self._outputs(
+            [[*questions[n].prompt_ids, *prefix] for n, prefix in prefixes],
             params,
-            lora_request=[self._lora(questions[n].adapter) for n, _ in prefixes],
-            use_tqdm=False,
+            [questions[n].adapter for n, _ in prefixes],
         )
         logprobs = {
             (number, prefix): output.outputs[0].logprobs[0]
@@ -189,6 +191,28 @@ class VllmEngine(Engine):
     def _forget(self) -> None:
         if self._llm is not None:
             self._llm.reset_prefix_cache()
+
+    def _outputs(
+        self, prompts: Sequence[list[int]], params: list[Any], adapters: Sequence[Path | None]
+    ) -> list[Any]:
+        """What vLLM makes of each prompt. Raises KoalignError where it may have read another adapter."""
+        new = {adapter for adapter in adapters if adapter is not None} - self._loaded
+        for adapter in new:
+            self.refuse_replaced(adapter)
+        outputs: list[Any] = self._llm.generate(
+            [{"prompt_token_ids": ids} for ids in prompts],
+            params,
+            lora_request=[self._lora(adapter) for adapter in adapters],
+            use_tqdm=False,
+        )
+        try:
+            for adapter in new:
+                self.refuse_replaced(adapter)
+        except KoalignError:
+            self._stop()  # it holds other weights under this name
+            raise
+        self._loaded |= new
+        return outputs
 
     def _lora(self, adapter: Path | None) -> Any:
         from vllm.lora.request import LoRARequest
@@ -216,8 +240,8 @@ class VllmEngine(Engine):
         # parallel_sampling.py), and a sample's seed is made of its own name. It costs nothing: vLLM takes
         # such a request apart in the same way, and the prompt is shared by the prefix cache.
         draws = [(request, index) for request in requests for index in request.indices]
-        outputs = self._llm.generate(
-            [{"prompt_token_ids": list(request.prompt_ids)} for request, _ in draws],
+        outputs = self._outputs(
+            [list(request.prompt_ids) for request, _ in draws],
             [
                 SamplingParams(
                     temperature=sampling.temperature,
@@ -231,8 +255,7 @@ class VllmEngine(Engine):
                 )
                 for request, index in draws
             ],
-            lora_request=[self._lora(request.adapter) for request, _ in draws],
-            use_tqdm=False,
+            [request.adapter for request, _ in draws],
         )
         samples = []
         for (request, index), output in zip(draws, outputs, strict=True):

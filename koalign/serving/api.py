@@ -13,7 +13,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from koalign.adapters.cards import adapter_id
 from koalign.records import Message
 from koalign.serving import bodies, streams
 from koalign.serving.asking import Ask, Asker, Part, Reply
@@ -56,7 +55,7 @@ class Service:
             "root": self.run.base.path,
             "parent": None,
             "template": self.run.renderer.hash,
-            "adapters": [adapter_id(folder) for folder in model.steps],
+            "adapters": [*model.ids],
             "max_model_len": self.run.base.context,
         }
 
@@ -78,7 +77,11 @@ class Call:
 
 
 def make_app(service: Service, backend: Backend, token: str | None = None) -> FastAPI:
-    """The routes, behind the guard; without documents that would load scripts from elsewhere."""
+    """The routes, behind the guard; without documents that would load scripts from elsewhere.
+
+    Raises KoalignError where the backend has opened other adapters than the run had.
+    """
+    backend.engine.refuse_others(service.run.ids)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     asker = Asker(service.run, backend)
     _add_errors(app)

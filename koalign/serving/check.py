@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from koalign.adapters.cards import adapter_id
 from koalign.answering.solving import hint_id
 from koalign.config.inputs import Sampling
 from koalign.data.prompting.prompts import Purpose
@@ -76,7 +75,7 @@ def _of_evaluate(run: ServedRun) -> Iterator[Stored]:
     plan, problems = _plan(folder, evaluate.STAGE), _problems(run)
     if plan is None:
         return
-    served = {adapter_id(adapter): adapter for adapter in run.adapters}
+    served = {its: adapter for adapter, its in run.ids.items()}
     sampling = Sampling(temperature=0, top_p=1, max_tokens=plan.config["solve"]["max_tokens"])
     stop = load_protocol(run.config.prompt.template).stop
     for path in sorted(folder.glob("*/samples.jsonl")):

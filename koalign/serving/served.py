@@ -35,6 +35,8 @@ class ServedModel:
     name: str
     steps: tuple[Path, ...]
     """Of two the first generates a hint."""
+    ids: tuple[str, ...]
+    """Of the adapters of the steps, taken before they were checked."""
     section: Solve
     """How it samples."""
     purpose: Purpose = "answer"
@@ -64,10 +66,15 @@ class ServedRun:
         return list(dict.fromkeys(step for model in self.models.values() for step in model.steps))
 
     @property
+    def ids(self) -> dict[Path, str]:
+        """Adapter folder -> the id of the adapter that was checked."""
+        models = self.models.values()
+        return {step: its for m in models for step, its in zip(m.steps, m.ids, strict=True)}
+
+    @property
     def id(self) -> str:
         """Changes with the base, an adapter or the prompts."""
-        ids = sorted(adapter_id(folder) for folder in self.adapters)
-        return content_hash(self.base.weight_hash, ids, self.renderer.hash)
+        return content_hash(self.base.weight_hash, sorted(self.ids.values()), self.renderer.hash)
 
 
 def open_run(run_dir: Path, config: Config, names: str | None = None) -> ServedRun:
@@ -120,15 +127,17 @@ def _chain(
     refuse_query(named, found, "a server")
     refuse_hints_and_passages(config.solve, found)
     steps: list[Path] = []
+    ids: list[str] = []
     for step in found:
         if step is None:
             raise KoalignError("--adapters: the base is not served, only adapters on it")
+        ids.append(adapter_id(step))
         check_adapter(step, base, renderer.hash)
         steps.append(step)
     greedy = config.solve.model_copy(update=GREEDY)
     return {
-        CHAIN: ServedModel(CHAIN, tuple(steps), greedy),
-        VOTE: ServedModel(VOTE, tuple(steps), config.solve),
+        CHAIN: ServedModel(CHAIN, tuple(steps), tuple(ids), greedy),
+        VOTE: ServedModel(VOTE, tuple(steps), tuple(ids), config.solve),
     }
 
 
@@ -143,12 +152,12 @@ def _single(
         folder = output_of(run_dir, f"{name}/adapter", "serve")
         if is_pruned(folder):
             continue
-        card = read_card(folder)
+        its, card = adapter_id(folder), read_card(folder)
         if card.template_hash not in (None, renderer.hash):
             say(f"{name}: not served, it was trained with other prompts", err=True)
             continue
         check_adapter(folder, base, renderer.hash)
         purpose: Purpose = "abstraction" if card.role == "abstraction" else "answer"
         section = greedy if card.role == "reader" else bare
-        models[name] = ServedModel(name, (folder,), section, purpose)
+        models[name] = ServedModel(name, (folder,), (its,), section, purpose)
     return models

@@ -60,6 +60,8 @@ def serve(service: Service, bound: socket.socket, token: str | None, *, checked:
         return
     with open_engine(run.config.engine, run.config.model, run.base, run.adapters) as engine:
         engine.expect(engine.base.context)
+        for adapter in run.adapters:  # what replaces one later is not served
+            engine.load(adapter)
         queue = EngineQueue(engine, lambda: service.load.active, service.metrics.batch)
         asyncio.run(_serve(service, queue, bound, token, checked))
 

@@ -37,6 +37,8 @@ async def vllm_child(run: ServedRun) -> AsyncIterator[Completions]:
         *("--lora-modules", *(f"{name}={folder.resolve()}" for name, folder in names.items())),
     ]
     async with ChildServer(command, run.run_dir / LOG) as server:
+        for folder in run.adapters:  # it has read all of them while it started
+            engine.refuse_replaced(folder)
         yield Completions(engine, server)
 
 

@@ -98,6 +98,8 @@ class SolveJob:
     """Problem id -> passages, with `solve.passages`."""
     queries: Mapping[str, SampledQuery] = field(default_factory=dict)
     """Problem id -> what a query adapter wrote to find them."""
+    checked: Mapping[Path, str] = field(default_factory=dict)
+    """Adapter -> its id when it was checked."""
 
     @property
     def problems(self) -> list[Problem]:
@@ -128,6 +130,7 @@ def solve(job: SolveJob) -> list[Solution]:
         open_engine(job.config.engine, job.config.model, job.base, job.steps) as engine,
         JsonlAppender(job.answers, Solution) as file,
     ):
+        engine.refuse_others(job.checked)
         solver = job.solver(engine)
         refused = solver.refusals(job.problems)
         if refused:

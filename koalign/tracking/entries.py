@@ -68,6 +68,7 @@ class Entries:
         self.run_dir = run_dir
         self.reader = EventReader(run_dir / EVENTS)
         self._known: dict[tuple[str, str], Entry] = {}
+        self._rows: set[tuple[object, ...]] = set()
 
     def read(self) -> list[Entry]:
         """All entries, as far as the file goes now."""
@@ -78,7 +79,9 @@ class Entries:
                 (event.stage, event.plan), Entry(event.stage, event.plan, event.time)
             )
             if event.kind in ("metrics", "evaluation"):
-                entry.rows.append(event)
+                if event.key not in self._rows:  # of a file that was replaced all are read again
+                    self._rows.add(event.key)
+                    entry.rows.append(event)
             elif event.kind == "ended" and entry.ended is None:
                 entry.ended = event
         return list(self._known.values())

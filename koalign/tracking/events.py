@@ -68,9 +68,11 @@ class EventReader:
         self.damaged: list[int] = []
         """Numbers of lines that are no events; they are left out."""
         self._end, self._lines = 0, 0
+        self._last = b""
+        """The last whole line."""
 
     def read_new(self) -> list[Event]:
-        """The events since the last call; of a file that was replaced by a shorter one all."""
+        """The events since the last call; of a file that no longer has the last line in its place all."""
         try:
             with open(self.path, "rb", opener=_open_file) as file:
                 return self.read_from(file.fileno())
@@ -80,12 +82,15 @@ class EventReader:
     def read_from(self, file: int) -> list[Event]:
         """The same of an open file."""
         size = os.fstat(file).st_size
-        if size < self._end:
-            self._end, self._lines, self.damaged = 0, 0, []
+        os.lseek(file, max(0, self._end - len(self._last)), os.SEEK_SET)
+        if size < self._end or _read(file, len(self._last)) != self._last:
+            self._end, self._lines, self._last, self.damaged = 0, 0, b"", []
         os.lseek(file, self._end, os.SEEK_SET)
         data = _read(file, size - self._end)
         whole = data[: data.rfind(b"\n") + 1]
         self._end += len(whole)
+        if whole:
+            self._last = whole[whole.rfind(b"\n", 0, -1) + 1 :]
         return list(self._parsed(whole))
 
     @property

@@ -20,7 +20,7 @@ from koalign.config.training import Optimization
 from koalign.data.prompting.examples import example_ids, examples_of, teachable
 from koalign.guard import within_context
 from koalign.jsonl import read_json, read_jsonl, read_record, write_atomically
-from koalign.manifests import output_of, read_manifest
+from koalign.manifests import output_of, read_manifest, refuse_remade
 from koalign.records import Base, KoalignError, Pair, Problem
 from koalign.renderer import open_renderer
 from koalign.training.scoring import IGNORED
@@ -79,6 +79,7 @@ def export_trl(config: Config, run_dir: Path, out: Path) -> tuple[dict[str, Expo
     a precision that TRL cannot be told.
     """
     _, mixed_precision = _precision(config.model)
+    made = {stage: read_manifest(run_dir / stage) for stage in ("prepare", "pairs")}
     base = read_record(output_of(run_dir, "prepare/base.json", "export"), Base)
     if base.scripted:
         raise KoalignError("export: a scripted engine has no tokenizer; name a base in model.path")
@@ -97,7 +98,7 @@ def export_trl(config: Config, run_dir: Path, out: Path) -> tuple[dict[str, Expo
         if sets["sft"].other_ids:
             _write_ids(new / "sft", sft)
         readme, pairs = README, []
-        if read_manifest(run_dir / "pairs") is not None:
+        if made["pairs"] is not None:
             pairs = read_jsonl(output_of(run_dir, "pairs/pairs.jsonl", "export"), Pair)
         if pairs:
             sides = [(p.prompt_ids, p.chosen.token_ids, p.rejected.token_ids) for p in pairs]
@@ -110,6 +111,8 @@ def export_trl(config: Config, run_dir: Path, out: Path) -> tuple[dict[str, Expo
             text = path.read_text(encoding="utf-8")
             write_atomically(path, text.replace(BF16, f'mixed_precision: "{mixed_precision}"'))
         write_atomically(new / "README.md", readme)
+        for stage, before in made.items():
+            refuse_remade(run_dir / stage, before)
     return sets, [source["path"] for source in report["sources"] if source["split"] == "train"]
 
 

@@ -7,6 +7,7 @@ import pytest
 from support.problems import exam
 from support.training import MODEL, RENDERER, base_of_tests, trained_adapter
 
+from koalign.adapters.cards import adapter_id
 from koalign.answering.solving import Solver
 from koalign.config.engine import Engine, Vllm
 from koalign.config.inputs import Data
@@ -41,9 +42,10 @@ def run(tmp_path_factory) -> ServedRun:
         solve={"max_tokens": 24},
     )
     section = config.solve.model_copy(update=GREEDY)
+    ids = tuple(map(adapter_id, steps))
     models = {
-        CHAIN: ServedModel(CHAIN, steps, section),
-        "answer": ServedModel("answer", steps[1:], section),
+        CHAIN: ServedModel(CHAIN, steps, ids, section),
+        "answer": ServedModel("answer", steps[1:], ids[1:], section),
     }
     return ServedRun(folder, config, base_of_tests(), RENDERER, models)
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from koalign.records import KoalignError
 from koalign.serving.board.lines import open_lines, tail
 
 
@@ -45,6 +46,30 @@ def test_a_file_that_grew_or_changed_is_indexed_again(tmp_path):
     written(path, [{**row, "id": row["id"].upper()} for row in ROWS])
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
     assert open_lines(path, tmp_path / "cache").number_of("I3") == 3
+
+
+def test_another_file_of_the_same_size_and_time_is_indexed_again(tmp_path):
+    rows = [{"id": "가" * 3000}, {"id": "나"}, {"id": "다" * 300}, {"id": "라" * 3000}]
+    path = written(tmp_path / "a.jsonl", rows)
+    other = written(tmp_path / "b.jsonl", [rows[0], rows[2], rows[1], rows[3]])
+    stat = path.stat()
+    os.utime(other, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert open_lines(path, tmp_path / "cache").number_of("나") == 1
+    other.replace(path)
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (stat.st_size, stat.st_mtime_ns)
+    assert open_lines(path, tmp_path / "cache").number_of("나") == 2
+
+
+def test_a_file_that_is_written_again_under_its_index_gives_no_lines_of_another(tmp_path):
+    path = written(tmp_path / "a.jsonl", ROWS)
+    lines = open_lines(path, tmp_path / "cache")
+    written(tmp_path / "b.jsonl", ROWS[::-1]).replace(path)
+    with pytest.raises(KoalignError, match="was written again"):
+        lines.rows(0, 10)
+    lines = open_lines(path, tmp_path / "cache")
+    written(path, ROWS[:3])
+    with pytest.raises(KoalignError, match="was written again"):
+        lines.rows(100, 110)
 
 
 def test_a_damaged_index_is_made_again(tmp_path):

@@ -14,6 +14,7 @@ from support.events import event, events_of
 
 from koalign.plans import Plan, write_plan
 from koalign.records import KoalignError
+from koalign.tracking.entries import Entries
 from koalign.tracking.events import EVENTS, EventLog, EventReader, training_log
 
 OUTSIDE = json.dumps(event(9, stage="../other")).encode()
@@ -158,3 +159,33 @@ def test_a_stage_that_stops_says_why(tmp_path):
         ("stopped", "no problem"),
         ("stopped", "Ctrl-C"),
     ]
+
+
+@pytest.mark.parametrize("in_place", [True, False])
+def test_a_file_that_was_replaced_by_a_longer_one_is_read_from_its_start(tmp_path, in_place):
+    def lines(first: int, last: int) -> bytes:
+        return b"".join(json.dumps(event(n)).encode() + b"\n" for n in range(first, last))
+
+    path = tmp_path / EVENTS
+    path.write_bytes(lines(1, 5))
+    reader = EventReader(path)
+    assert [e.step for e in reader.read_new()] == [1, 2, 3, 4]
+    path.write_bytes(lines(1, 6))  # what came behind the last line is new alone
+    assert [e.step for e in reader.read_new()] == [5]
+    if not in_place:
+        path.rename(tmp_path / "events.1.jsonl")
+    path.write_bytes(lines(20, 40))
+    assert [e.step for e in reader.read_new()] == [*range(20, 40)]
+    assert not reader.damaged and not reader.read_new()
+
+
+def test_a_file_that_is_read_again_adds_no_step_to_an_entry_twice(tmp_path):
+    path = tmp_path / EVENTS
+    first, second = (json.dumps(event(n)) + "\n" for n in (1, 2))
+    path.write_text(first + second, "utf-8")
+    entries = Entries(tmp_path)
+    assert [row.step for row in entries.read()[0].rows] == [1, 2]
+    path.write_text(first, "utf-8")
+    assert [row.step for row in entries.read()[0].rows] == [1, 2]
+    path.write_text(first + json.dumps(event(3)) + "\n", "utf-8")
+    assert [row.step for row in entries.read()[0].rows] == [1, 2, 3]

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from koalign.records import KoalignError
+
 BLOCK = 1 << 24
 """Bytes read at once while indexing."""
 EDGE = 4096
@@ -26,20 +28,30 @@ Row = dict[str, Any]
 class Lines:
     """The lines of a file that end in a newline; of a file that is being written, those so far."""
 
-    def __init__(self, path: Path, offsets: np.ndarray, cache: Path, state: str) -> None:
-        self.path, self._offsets, self._cache, self._state = path, offsets, cache, state
+    def __init__(
+        self, path: Path, inode: int, offsets: np.ndarray, cache: Path, state: str
+    ) -> None:
+        self.path, self._inode, self._offsets = path, inode, offsets
+        self._cache, self._state = cache, state
 
     def __len__(self) -> int:
         return len(self._offsets) - 1
 
     def raw(self, start: int, stop: int) -> list[bytes]:
-        """The bytes of lines `start` (from 0) up to `stop`."""
+        """The bytes of lines `start` (from 0) up to `stop`.
+
+        Raises KoalignError where another file, or a shorter one, has taken the place of the file.
+        """
         first, last = max(0, start), min(stop, len(self))
         if first >= last:
             return []
+        begin, end = int(self._offsets[first]), int(self._offsets[last])
         with self.path.open("rb") as file:
-            file.seek(int(self._offsets[first]))
-            block = file.read(int(self._offsets[last] - self._offsets[first]))
+            stat = os.fstat(file.fileno())
+            if stat.st_ino != self._inode or stat.st_size < end:
+                raise KoalignError(f"{self.path.name}: was written again; load the page again")
+            file.seek(begin)
+            block = file.read(end - begin)
         return block.split(b"\n")[: last - first]
 
     def rows(self, start: int, stop: int) -> list[Row]:
@@ -94,22 +106,25 @@ class Lines:
 def open_lines(path: Path, cache: Path) -> Lines:
     """The lines of a file, by the index in the folder `cache`, which is made or extended where needed."""
     stat = path.stat()
-    return _open(path, cache, stat.st_size, stat.st_mtime_ns)
+    times = stat.st_mtime_ns, stat.st_ctime_ns
+    return _open(path, cache, stat.st_ino, stat.st_size, times)
 
 
 @lru_cache(64)
-def _open(path: Path, cache: Path, size: int, modified: int) -> Lines:
+def _open(path: Path, cache: Path, inode: int, size: int, times: tuple[int, int]) -> Lines:
+    """A copy keeps the time of its content, and not that of its inode."""
     kept = cache / f"{hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:24]}.npz"
     with path.open("rb") as file:
         head = file.read(EDGE)
         file.seek(max(0, size - EDGE))
         tail = file.read(EDGE)
-    state = hashlib.sha256(b"%d %d %s %s" % (size, modified, head, tail)).hexdigest()
+    known_by = b"%d %d %d %d %s %s" % (inode, size, *times, head, tail)
+    state = hashlib.sha256(known_by).hexdigest()
     if (known := _load(kept, state)) is not None:
-        return Lines(path, known["offsets"], kept, state)
+        return Lines(path, inode, known["offsets"], kept, state)
     offsets = _offsets(path, size)
     _save(kept, state, offsets=offsets)
-    return Lines(path, offsets, kept, state)
+    return Lines(path, inode, offsets, kept, state)
 
 
 def _offsets(path: Path, size: int) -> np.ndarray:
