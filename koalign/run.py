@@ -228,7 +228,7 @@ def _usable(stage: Stage, out: Path, plan: Plan, inputs: Inputs, force: bool) ->
         _clear(out, stage.keeps)
         return None
     other = other_plan(out, plan, inputs)
-    if other and not force:
+    if other and not (force or _is_of_nothing(out)):
         raise KoalignError(
             f"{out} was made with {other}; take another --run-dir, or --force to make it again"
         )
@@ -250,6 +250,12 @@ def is_blank(stage: Stage, out: Path) -> bool:
         if path.is_file() and path.stat().st_size and not any(map(shard_of, path.parents))
     }
     return held <= {PLAN, f"{PLAN}.part"} or held <= {f"{PLAN}.part", *stage.keeps}
+
+
+def _is_of_nothing(out: Path) -> bool:
+    """Whether a finished stage found no pair, or was trained on none: nothing is lost with it."""
+    done = read_manifest(out)
+    return done is not None and 0 in (done.counts.get("pairs"), done.counts.get("examples"))
 
 
 def _is_damaged(out: Path) -> bool:

@@ -101,7 +101,7 @@ def test_hidden_rows_and_columns_are_read_and_told(book, tmp_path, capsys):
     book.active.row_dimensions[9].hidden = True
     book.active.column_dimensions["F"].hidden = True
     assert len(read(tmp_path, book).problems) == 2
-    told = "hidden in Excel, and read: 1 rows, the first 3; columns from F\n"
+    told = "hidden in Excel, and read: 1 row, the first 3; columns from F\n"
     assert told in capsys.readouterr().err
 
 

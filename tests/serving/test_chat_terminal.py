@@ -86,6 +86,7 @@ def test_in_a_chat_an_answer_comes_piece_by_piece_ctrl_c_ends_it_and_the_chat_go
         assert "must be started again" in screen.until("dpo> ")
         screen.type("half a que")
         screen.until("half a que")  # it is read now
+        time.sleep(0.5)  # readline is deaf between what it shows and its next wait
         screen.type(CTRL_C)
         screen.until("dpo> ")
         screen.type(CTRL_D)

@@ -150,7 +150,7 @@ def test_nobody_but_this_user_reaches_the_child(tmp_path):
 
 def test_no_request_goes_by_a_connection_that_the_child_may_be_closing(tmp_path):
     async def main() -> None:
-        async with child_server("--hasty", log=tmp_path / "log") as server:
+        async with asyncio.timeout(20), child_server("--hasty", log=tmp_path / "log") as server:
             for _ in range(3):
                 assert (await server.post({}))["text"] == "실마리"
 

@@ -63,7 +63,12 @@ def test_a_run_in_which_no_problem_gives_a_pair_keeps_the_policy_and_is_evaluate
     assert list(results) == STEPS
     assert "dpo: no gain over sft" in koalign("show", code=0).stdout
     assert "nothing to do" in koalign("run", "-s", "dpo.rounds=2", code=0).stdout
-    assert "no problem gave a pair" in koalign("dpo-pairs", code=2).stderr
+    for settings in (
+        (),
+        ("-s", "pairs.guess_level=0.5"),
+    ):  # nothing is lost, so no --force is asked for
+        done = koalign("dpo-pairs", *settings, code=2)
+        assert "no problem gave a pair" in done.stderr and "--force" not in done.stderr
 
 
 def test_a_run_without_a_kept_hint_goes_on_where_an_earlier_stage_is_gone(scripted):

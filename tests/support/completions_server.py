@@ -40,7 +40,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def parse_request(self) -> bool:
         self.requests += 1
-        return super().parse_request() and not (self.hasty and self.requests > 1)
+        parsed = super().parse_request()
+        if self.hasty and self.requests > 1:
+            self.close_connection = True
+            return False
+        return parsed
 
     def do_GET(self) -> None:
         if Handler.deaf:
