@@ -190,7 +190,7 @@ def execute_each(
             why = why_no_pairs(run_dir / stage.name)
             if not later:
                 raise KoalignError(why)
-            say(f"{why}. DPO keeps the policy as it is", err=True)
+            say(why, err=True)
         if stage.name == "passages" and later and not made.counts.get("gold"):
             say("none of the passages is gold, so no reader is trained")
             execute_each(without_reader(later), config, run_dir, force, seed)

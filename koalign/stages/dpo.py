@@ -145,6 +145,7 @@ def _job(
         }
     )
     if not pairs:
+        say(f"{name}: no pairs, so it keeps the weights of the SFT adapter", err=True)
         shutil.copytree(inputs["sft/adapter"], out / "adapter", dirs_exist_ok=True)
     if base.scripted or not pairs:
         write_card(out / "adapter", card)

@@ -58,7 +58,9 @@ def test_a_run_in_which_no_problem_gives_a_pair_keeps_the_policy_and_is_evaluate
     Path("script.yaml").write_text("[{texts: ['고른 답: 서울\n정답: 1']}]", encoding="utf-8")
     run = koalign("run", "-s", "dpo.rounds=2", "-s", "candidates.source=none", code=0)
     assert run.stderr.count("no problem gave a pair: ") == 2  # in each round
-    assert run.stderr.count("train SFT longer (sft.epochs). DPO keeps the policy as it is") == 2
+    assert run.stderr.count("train SFT longer (sft.epochs)") == 2
+    kept = "no pairs, so it keeps the weights of the SFT adapter"
+    assert run.stderr.count(f"dpo: {kept}") == 2 and f"rft: {kept}" in run.stderr
     results = json.loads((EVALUATED / "results.json").read_text("utf-8"))
     assert list(results) == STEPS
     assert "dpo: no gain over sft" in koalign("show", code=0).stdout
