@@ -4,7 +4,7 @@ BIN := .venv/bin
 WHEELHOUSE ?= wheelhouse
 PLATFORM ?= manylinux_2_28_x86_64
 
-.PHONY: demo test fast lint docs gpu wheelhouse clean
+.PHONY: demo test fast random lint docs gpu wheelhouse clean
 
 demo: .venv/runtime  ## the whole chain on the built-in exam: about eight minutes
 	$(BIN)/koalign run
@@ -15,6 +15,10 @@ test: .venv/all lint  ## everything, real vLLM included; two files at a time, a 
 
 fast: .venv/all lint  ## what needs neither torch, training nor an engine: two minutes on two cores
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+
+random: .venv/all  ## inputs that no earlier run tried, EXAMPLES for each property of the fast tests
+	OMP_NUM_THREADS=1 KOALIGN_RANDOM_EXAMPLES=$(or $(EXAMPLES),500) \
+	  $(BIN)/python -m pytest -n 2 --dist worksteal -m "hypothesis and not slow"
 
 lint: .venv/all
 	$(BIN)/ruff check .

@@ -17,16 +17,25 @@ from support.documents import with_passages
 from support.project import set_up
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
-settings.register_profile("all", max_examples=50, deadline=None, database=None)
+settings.register_profile("all", max_examples=50, deadline=None, database=None, derandomize=True)
 settings.register_profile("fast", settings.get_profile("all"), max_examples=10)
+EXAMPLES = "KOALIGN_RANDOM_EXAMPLES"
 FAST = "not slow"
 WHOLE_FILE = r"^pytestmark = \[?\s*pytest\.mark\.(slow|gpu)(?=[],]|$)"
 """No condition behind the mark: a file that may hold a fast test is collected."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """`make fast` tries ten random inputs of a property, `make test` fifty."""
+    """`make fast` tries ten inputs of a property, `make test` fifty, the same in each run; `make random` new ones.
+
+    A build is then red by its change and not by chance.
+    """
     settings.load_profile("fast" if config.option.markexpr == FAST else "all")
+    if examples := os.environ.get(EXAMPLES):
+        settings.register_profile(
+            "random", settings.get_profile("all"), derandomize=False, max_examples=int(examples)
+        )
+        settings.load_profile("random")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -39,7 +48,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     mark = re.search(WHOLE_FILE, collection_path.read_text("utf-8"), re.M)
     if not mark:
         return None
-    if config.option.markexpr == FAST:
+    if FAST in config.option.markexpr:
         return True
     import torch
 
