@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -18,7 +19,11 @@ MANIFEST = "manifest.json"
 WORK = "unfinished"
 """Sub-folder of a stage for what only its own continuation needs; not an output."""
 LARGE = 1 << 26
-"""Bytes from which a hash is remembered: to read them takes longer than a tick of a file system's clock."""
+"""Bytes from which a hash is remembered: to read them again takes long."""
+AT_REST_NS = 60 * 10**9
+"""For so long nobody may have changed a file before its hash is remembered. Another write within a tick of
+the clock, or through a map in memory (mmap) until the kernel has written its pages, leaves the times as
+they are; Linux writes pages within about half a minute."""
 MOST = 1000
 """Large files that are remembered."""
 MEMORY = Path(".cache/koalign/hashes.json")
@@ -82,10 +87,10 @@ def hash_files(folder: Path) -> dict[str, str]:
 def remembered(path: Path, what: str, compute: Callable[[], str]) -> str:
     """What was computed of a file; of a large one as it was the last time, if nobody wrote to it since.
 
-    That is so while its device, inode, size and times are the same; they are taken before it is read.
+    That is so while its device, inode, size and times are the same, and it was at rest when it was read.
     """
     stat = path.stat()
-    if stat.st_size < LARGE:
+    if stat.st_size < LARGE or time.time_ns() - stat.st_ctime_ns < AT_REST_NS:
         return compute()
     state = stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
     key = " ".join([what, *map(str, state)])

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from koalign.hashing import PLAN, hashes_of
-from koalign.jsonl import read_record, write_json
+from koalign.jsonl import read_json, read_record, write_json
 from koalign.records import KoalignError, Record, content_hash
 from koalign.yaml_text import in_yaml, parse_yaml
 
@@ -44,6 +44,15 @@ def write_plan(folder: Path, plan: Plan) -> None:
 def void_plan(folder: Path) -> None:
     """Before a folder is cleared: no plan equals this one, so a kill leaves nothing to go on from."""
     write_json(folder / PLAN, {})
+
+
+def is_stage(folder: Path) -> bool:
+    """Whether a folder is that of a stage: its plan says so."""
+    try:
+        made = read_json(folder / PLAN) if (folder / PLAN).is_file() else None
+    except KoalignError:  # no plan of ours
+        return False
+    return isinstance(made, dict) and "stage" in made
 
 
 def refuse_written(folder: Path, plan: Plan, inputs: Mapping[str, Path], command: str) -> None:

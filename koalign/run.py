@@ -224,7 +224,8 @@ def _usable(stage: Stage, out: Path, plan: Plan, inputs: Inputs, force: bool) ->
             shutil.rmtree(part)
     if is_blank(stage, out):
         return None
-    if not (out / MANIFEST).exists() and not stage.continues:
+    # Without a plan no stage wrote what is there.
+    if (out / PLAN).exists() and not (out / MANIFEST).exists() and not stage.continues:
         _clear(out, stage.keeps)
         return None
     other = other_plan(out, plan, inputs)

@@ -14,7 +14,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, Genera
 from transformers.pytorch_utils import Conv1D
 from transformers.utils import GENERATION_CONFIG_NAME
 
-from koalign.adapters.base import base_folder, identify
+from koalign.adapters.base import base_folder, identify, weight_hash
 from koalign.adapters.cards import (
     adapter_id,
     check_adapter,
@@ -83,7 +83,8 @@ def merge(folder: Path, out: Path, *, dtype: str | None = None, dequantize: bool
     base = Model(path=card.base.path, chat_template=card.base.chat_template)
     source = base_folder(base)
     _refuse_quantized(source, dequantize)
-    check_adapter(folder, identify(base), None)
+    identified = identify(base)
+    check_adapter(folder, identified, None)
     with begun(out) as new:
         prompts = list(_prompts(source))
         expected = _logits(PeftModel.from_pretrained(_load(source, torch.float32), folder), prompts)
@@ -114,6 +115,10 @@ def merge(folder: Path, out: Path, *, dtype: str | None = None, dequantize: bool
         )
         write_json(new / "parity.json", parity.model_dump(mode="json"))
         refuse_replaced(folder, known)
+        if weight_hash(source) != identified.weight_hash:
+            raise KoalignError(
+                f"{source}: the base was replaced meanwhile; start the command again"
+            )
     if not parity.holds:
         raise KoalignError(
             f"{out}: its logits differ by up to {parity.max_difference:.1e} from base with adapter, more "

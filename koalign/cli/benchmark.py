@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from koalign.cli.benchmark_options import (
+    FILES,
     default_folder,
     is_made,
     open_benchmark,
@@ -25,6 +26,8 @@ from koalign.cli.options import (
     Settings,
     name_board,
     read_config,
+    refuse_in_stage,
+    refuse_own_input,
 )
 from koalign.cli.retrieval import PROTOCOL, benchmark_retrieval
 from koalign.cli.shards import ShardOption, drawing, read_shard
@@ -147,6 +150,10 @@ def benchmark(
     chosen = load_protocol(protocol, config.solve.max_tokens)
     if mode is not None:
         chosen = in_mode(chosen, mode)
+    if diagnose and draw:
+        raise KoalignError(
+            "--shard with --diagnose: diagnose with the command that merges the parts"
+        )
     if shot_order not in (None, chosen.shot_order):
         name = f"{chosen.name}, shots {shot_order}"
         chosen = chosen.model_copy(update={"shot_order": shot_order, "name": name})
@@ -155,6 +162,8 @@ def benchmark(
     items = open_benchmark(
         config, chosen, data, split, shots, shots_data, subset or [], limit, run_dir
     )
+    if shot_order and not items.renderer.shots:
+        raise KoalignError("--shot-order: no shots are shown; say how many with --shots")
     items = replace(items, samples=samples, cyclic=cyclic)
     if diagnose and (len(system.steps) != 1 or system.steps[0] is None):
         raise KoalignError(
@@ -166,6 +175,9 @@ def benchmark(
     if out is None and run_dir.is_dir():
         refuse_links(run_dir)
     folder = out or default_folder(run_dir, items, system, split)
+    refuse_in_stage(folder)
+    for name in FILES:
+        refuse_own_input(folder / name, items.data)
     planned = plan_of(config, items, system)
     if draw:
         with drawing(folder, draw) as part:

@@ -104,16 +104,23 @@ def open_benchmark(
     from koalign.evaluation.benchmark import Benchmark, select
     from koalign.evaluation.items import refuse_unfit, shots_of
     from koalign.evaluation.protocols import for_kinds
+    from koalign.manifests import unchanged
 
-    problems, hashes = _read(data, split, run_dir)
     count = protocol.shots if shots is None else shots
-    renderer = Renderer(load_template(protocol.template), config.prompt.thinking, count)
-    numbers = select(problems, protocol, subsets, limit)
-    refuse_unfit(protocol, [problems[number] for number in numbers])
-    pool: list[Problem] = []
-    if count and not (protocol.shots_from == "test" and shots_data is None):
-        pool, more = _read(shots_data or data, protocol.shots_from, run_dir)
-        hashes |= more
+    if shots_data and not count:
+        raise KoalignError(
+            f"--shots-data {shots_data}: no shots are shown; say how many with --shots"
+        )
+    # One `prepare`: the shots of another may be the items of this one.
+    with unchanged(run_dir, *([] if data else ["prepare"])):
+        problems, hashes = _read(data, split, run_dir)
+        renderer = Renderer(load_template(protocol.template), config.prompt.thinking, count)
+        numbers = select(problems, protocol, subsets, limit)
+        refuse_unfit(protocol, [problems[number] for number in numbers])
+        pool: list[Problem] = []
+        if count and not (protocol.shots_from == "test" and shots_data is None):
+            pool, more = _read(shots_data or data, protocol.shots_from, run_dir)
+            hashes |= more
     drawn = shots_of(protocol, renderer, problems, count, pool)
     return Benchmark(
         protocol=for_kinds(protocol, problems),
@@ -148,7 +155,13 @@ def _read(data: str | None, split: str, run_dir: Path) -> tuple[list[Problem], d
         data = str(prepared)
     source = parse_source(data)
     path = resolve_path(source.path)
+    here = None if path.startswith(HUB) or not Path(path).exists() else Path(path)
+    before = here and hash_source(here)
     reading = read_source(path, split, **source.options)
+    if here and hash_source(here) != before:
+        raise KoalignError(
+            f"{path}: was written while it was read; repeat the command once it is whole"
+        )
     for name, why in reading.not_read.items():
         say(f"{path}: not read: {name}: {why}", err=True)
     if reading.drops:
@@ -159,8 +172,7 @@ def _read(data: str | None, split: str, run_dir: Path) -> tuple[list[Problem], d
         )
     if reading.rankings:
         raise KoalignError(f"{path}: holds rankings, and not problems to answer")
-    hashed = {} if path.startswith(HUB) else {path: hash_source(Path(path))}
-    return [*reading.problems], hashed
+    return [*reading.problems], {path: before} if before else {}
 
 
 def default_folder(run_dir: Path, benchmark: Benchmark, system: System, split: str) -> Path:
@@ -174,20 +186,41 @@ def default_folder(run_dir: Path, benchmark: Benchmark, system: System, split: s
 def plan_of(config: Config, benchmark: Benchmark, system: System) -> dict[str, Any]:
     """What decides the results; an evaluation is only continued under the same."""
     from koalign.adapters.cards import adapter_id
+    from koalign.config.narrowing import settings_of
+    from koalign.hashing import hash_path
     from koalign.records import content_hash
 
+    shown = {shot.id: shot for shots in benchmark.shots for shot in shots}
+    settings = {
+        f"{section}.{key}": value
+        for section, keys in settings_of(config, ("model", "engine")).items()
+        for key, value in keys.items()
+        if (section, key) != ("model", "path")  # the base is known by its hash
+    }
+    script = config.engine.script
     return {
         "protocol": benchmark.protocol.model_dump(mode="json"),
         "template": benchmark.renderer.hash,
         "base": system.base.model_dump(mode="json", exclude={"path"}),
         "adapters": [adapter_id(step) if step else "" for step in system.steps],
-        "items": content_hash(benchmark.ids),
-        "shots": content_hash([[shot.id for shot in shots] for shots in benchmark.shots]),
+        # With their answers and subjects, which an id does not hold.
+        "items": content_hash([_dumped(problem) for problem in benchmark.problems]),
+        "of": benchmark.of,
+        "shots": content_hash(
+            [[shot.id for shot in shots] for shots in benchmark.shots],
+            [_dumped(shot) for shot in shown.values()],
+        ),
         "samples": benchmark.samples,
         "cyclic": benchmark.cyclic,
         "sampling": config.sample.model_dump(mode="json") if benchmark.samples > 1 else None,
         "seed": benchmark.seed,
+        **settings,
+        "engine.script": hash_path(Path(script)) if script else None,
     }
+
+
+def _dumped(problem: Problem) -> dict[str, Any]:
+    return problem.model_dump(mode="json")
 
 
 def is_made(folder: Path, plan: dict[str, Any], force: bool) -> bool:
@@ -210,10 +243,10 @@ def is_made(folder: Path, plan: dict[str, Any], force: bool) -> bool:
             "--out, or --force to replace it"
         )
     if written and earlier is not None and earlier != plan and not force:
-        key = next(key for key in plan if earlier.get(key) != plan[key])
+        changed = [key for key in plan if key in earlier and earlier[key] != plan[key]]
+        other = f"with another {changed[0]}" if changed else "by another version of koalign"
         raise KoalignError(
-            f"{folder}: holds an evaluation with another {key}; take another --out, or --force to "
-            "replace it"
+            f"{folder}: holds an evaluation {other}; take another --out, or --force to replace it"
         )
     if force or not written or earlier is None:
         for name in FILES:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from koalign.cli.options import refuse_in_stage
 from koalign.records import KoalignError
 from koalign.text.visible import say
 
@@ -58,6 +59,7 @@ def board(
     token = _token(token_env)
     site = _site(runs, server, token)
     if export is not None:
+        refuse_in_stage(export)
         from koalign.serving.board.export import export as write_site
 
         say(f"{write_site(site, export):,} pages: {export / 'index.html'}")

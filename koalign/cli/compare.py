@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from koalign.cli.options import AsJson, Force
+from koalign.cli.options import AsJson, Force, refuse_in_stage
 from koalign.records import KoalignError
 from koalign.text.visible import say, say_json
 
@@ -36,13 +36,15 @@ def compare(
     from koalign.evaluation.comparison import compare_evaluations
     from koalign.locking import alone
     from koalign.manifests import unchanged
-    from koalign.reports.comparison import JSON, print_comparison, write_comparison
+    from koalign.reports.comparison import FILES, JSON, print_comparison, write_comparison
 
     def refuse_made(out: Path) -> None:
-        if (out / JSON).exists() and not force:
-            raise KoalignError(f"{out / JSON} is there already; take another --out, or --force")
+        for path in (out / name for name in FILES):
+            if path.exists() and not force:
+                raise KoalignError(f"{path} is there already; take another --out, or --force")
 
     if out is not None:
+        refuse_in_stage(out)
         refuse_made(out)
     steps = [step for folder in folders for step in _steps(folder)]
     with ExitStack() as runs:

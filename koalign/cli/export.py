@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from koalign.cli.options import DEFAULT_RUN, Files, RunDir, Settings, read_config
+from koalign.cli.options import (
+    DEFAULT_RUN,
+    Files,
+    RunDir,
+    Settings,
+    read_config,
+    refuse_in_stage,
+)
 from koalign.cli.shards import tell_outdated
 from koalign.text.visible import say
 
@@ -25,6 +32,7 @@ def export(
     from koalign.stages.pipeline import stages_of
     from koalign.training.trl_export import ROWS, export_trl
 
+    refuse_in_stage(trl)
     config = read_config(files, settings)
     tell_outdated(stages_of("dpo", config), config, run_dir)
     sets, sources = export_trl(config, run_dir, trl)

@@ -74,7 +74,9 @@ def mine(
     if out is None:
         raise KoalignError("say where the problems go with -o mistakes.jsonl")
     refuse_other_suffix(out)
-    refuse_existing(out, force)
+    listed = out.with_suffix(".clusters.json")
+    for path in (out, listed):
+        refuse_existing(path, force)
     if predictions is None and problems is not None:
         raise KoalignError("--problems goes with a folder of predictions; without one leave it out")
     if predictions is not None and folds is not None:
@@ -125,8 +127,7 @@ def mine(
     print_mined(mined)
     if not mining.problems:
         return
-    listed = out.with_suffix(".clusters.json")
     write_jsonl(out, mining.problems, over=force)
-    write_json(listed, mined.model_dump(mode="json"))
+    write_json(listed, mined.model_dump(mode="json"), over=force)
     say(f"{out}: {counted(len(mining.problems), 'problem')} for data.train; {listed}")
     name_board(out)

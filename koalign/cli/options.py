@@ -62,12 +62,28 @@ def refuse_existing(out: Path | None, force: bool) -> None:
 
 
 def refuse_own_input(out: Path, read: Iterable[str | None]) -> None:
-    """Raises KoalignError for an output that the command reads, itself or the folder that it is in."""
+    """Raises KoalignError for an output that the command reads, itself or the folder that it is in.
+
+    So too for one in a stage of a run.
+    """
+    refuse_in_stage(out)
     for path in map(Path, filter(None, read)):
         inside = path.is_dir() and out.resolve().is_relative_to(path.resolve())
         if out.exists() and (inside or (path.exists() and path.samefile(out))):
             raise KoalignError(
                 f"{out}: this command reads it, and would write over it; take another -o"
+            )
+
+
+def refuse_in_stage(out: Path) -> None:
+    """Raises KoalignError for an output at or below a stage of a run, which is cleared to be made again."""
+    from koalign.plans import is_stage
+
+    for folder in (out.resolve(), *out.resolve().parents):
+        if is_stage(folder):
+            raise KoalignError(
+                f"{out}: {folder} is a stage of a run, and cleared when that is made again; take another "
+                "place"
             )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from koalign.cli.options import refuse_existing
+from koalign.cli.options import refuse_existing, refuse_in_stage
 from koalign.jsonl import write_json
 from koalign.naming import counted
 from koalign.records import KoalignError
@@ -37,6 +37,8 @@ def benchmark_retrieval(
             "benchmark retrieval needs --data: questions on passages, as KorQuAD or KLUE-MRC"
         )
     page = out / "results.json" if out else None
+    if page:
+        refuse_in_stage(page)
     refuse_existing(page, force)
     source = parse_source(data)
     model = _model(config.corpus.embedding) if config.corpus.embedding else None

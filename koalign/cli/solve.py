@@ -18,13 +18,14 @@ from koalign.cli.options import (
     RunDir,
     Settings,
     read_config,
+    refuse_existing,
     refuse_own_input,
     sources_of,
 )
 from koalign.cli.shards import ShardOption, draw_part, drawing, read_shard
 from koalign.cli.stages import run_stages
 from koalign.jsonl import open_alone, read_jsonl, read_record
-from koalign.records import Base, Drop, KoalignError, Problem
+from koalign.records import Base, KoalignError, Problem
 from koalign.text.visible import say
 
 if TYPE_CHECKING:
@@ -94,6 +95,10 @@ def solve(
     if report and part:
         raise KoalignError("--shard with --report: the report is made of all parts; leave one out")
     if problems is None and out is None:
+        if any_template:
+            raise KoalignError(
+                "--any-template is for a file, or with -o; the adapters of a run have its own template"
+            )
         _solve_test_split(adapters, files, settings, run_dir, report, force, part)
         return
     if out is None:
@@ -182,6 +187,7 @@ def _solve_file(
         can_continue,
         plan_of_file,
         refuse_other_parts,
+        refuse_report,
     )
     from koalign.stages.solve import solve as solve_problems
 
@@ -196,7 +202,7 @@ def _solve_file(
     if query and shard:
         raise KoalignError("--shard: one process writes the queries of --adapters; leave one out")
     if report:
-        _refuse_report(rows, steps, config.solve.passages)
+        refuse_report(rows, steps, config.solve.passages)
     policy = find_adapters("dpo", run_dir, config.dpo.rounds)[0] if report else None
     now, _ = describe_base(config.engine, config.model)
     if now.weight_hash != base.weight_hash:
@@ -223,6 +229,8 @@ def _solve_file(
         return
     started = time.monotonic()
     with locked(run_dir):
+        if report and not out.exists():
+            refuse_existing(out.with_suffix(".report.json"), force)
         if out.exists():
             if force and not out.is_dir():
                 with open_alone(out):
@@ -292,20 +300,6 @@ def _exit_for_rows_not_asked(solutions: Sequence[Solution]) -> None:
             err=True,
         )
         raise typer.Exit(1)
-
-
-def _refuse_report(rows: Sequence[Problem | Drop], steps: list[Path | None], passages: int) -> None:
-    if len(steps) != 2 and not passages:
-        raise KoalignError(
-            "--report: without hints or passages there is nothing to compare; name two --adapters, or set "
-            "solve.passages"
-        )
-    problems = [row for row in rows if isinstance(row, Problem)]
-    if without := sum(not problem.answers for problem in problems):
-        raise KoalignError(
-            f"--report: {without} of {len(problems)} problems have no answer to check against; give "
-            "them answers, or leave --report out"
-        )
 
 
 def _report(job: SolveJob, policy: Path | None) -> None:

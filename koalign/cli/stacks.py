@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from koalign.cli.options import DEFAULT_RUN, AsJson, RunDir
+from koalign.cli.options import DEFAULT_RUN, AsJson, RunDir, refuse_in_stage
 from koalign.records import KoalignError
 from koalign.text.visible import say, say_json
 
@@ -36,6 +36,7 @@ def stack(
     from koalign.adapters.stack import ERROR, WORST
     from koalign.adapters.stack import stack as write
 
+    refuse_in_stage(out)
     folders = [find_adapter(name, run_dir) for name in adapters]
     card = write(folders, out, rank=rank, force=force)
     try:
@@ -105,6 +106,7 @@ def export(
     """A plain PEFT folder with tokenizer for anyone, or with --merge a whole model."""
     from koalign.adapters.names import find_adapter
 
+    refuse_in_stage(out)
     folder = find_adapter(adapter, run_dir)
     if not merge:
         if dtype or dequantize:

@@ -61,7 +61,15 @@ def push(
                 say(f"{tracker.name}: {counted(sent, 'stage')} sent")
             except (TrackerError, KoalignError) as error:
                 failures.append(str(error))
-        if damaged := sender.entries.reader.damaged:
+        reader = sender.entries.reader
+        if (lost := reader.last - reader.events - len(reader.damaged)) > 0:
+            say(f"{run / EVENTS}: {counted(lost, 'line')} of {reader.last:,} gone", err=True)
+        if unsaid := sender.entries.unsaid():
+            say(
+                f"{run / EVENTS}: lacks the end of {', '.join(unsaid)}; `koalign run` writes it again",
+                err=True,
+            )
+        if damaged := reader.damaged:
             say(
                 f"{run / EVENTS}:{damaged[0]}: no event; {counted(len(damaged), 'damaged line')} left out",
                 err=True,

@@ -16,6 +16,8 @@ from koalign.reports.spreadsheet import write_sheet
 from koalign.reports.views import print_lines, print_table
 
 JSON = "comparison.json"
+FILES = (JSON, "subjects.csv", "flips.csv")
+"""What `--out` gets."""
 SUBJECTS = 12
 """Subjects shown in the terminal, half of them the greatest losses; subjects.csv has all."""
 FLIPS = 3

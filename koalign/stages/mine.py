@@ -28,7 +28,7 @@ from koalign.evaluation.results import Prediction, read_evaluation
 from koalign.evaluation.stats.resampling import clusters_of
 from koalign.grading.grade import grade
 from koalign.jsonl import read_json, read_jsonl, read_record, write_jsonl
-from koalign.manifests import MINE, Manifest, output_of, read_manifest
+from koalign.manifests import MINE, Manifest, output_of, read_manifest, unchanged
 from koalign.mining.mistakes.mistakes import AnsweredProblem, matched, refuse_test
 from koalign.naming import counted
 from koalign.records import Base, KoalignError, Problem, content_hash
@@ -77,11 +77,12 @@ def judged(folder: Path, problems: str, run_dir: Path) -> tuple[list[AnsweredPro
         return answered, [
             f"no run in {run_dir}: the split was checked by the problems' own word only"
         ]
-    overlap = read_json(output_of(run_dir, "prepare/leaks.json", "mine"))["overlap"]
-    train, dev, test = (
-        read_jsonl(output_of(run_dir, f"prepare/{name}.jsonl", "mine"), Problem)
-        for name in ("train", "dev", "test")
-    )
+    with unchanged(run_dir, "prepare"):
+        overlap = read_json(output_of(run_dir, "prepare/leaks.json", "mine"))["overlap"]
+        train, dev, test = (
+            read_jsonl(output_of(run_dir, f"prepare/{name}.jsonl", "mine"), Problem)
+            for name in ("train", "dev", "test")
+        )
     refuse_test(evaluated, test, overlap, str(folder))
     notes = []
     if held_out := len(find_leaks(evaluated, dev, overlap)):

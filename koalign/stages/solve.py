@@ -11,6 +11,7 @@ from koalign.adapters.cards import adapter_id, check_adapter
 from koalign.answering.controls import draw_controls, right_alone
 from koalign.answering.queries import SampledQuery
 from koalign.answering.solving import Solver
+from koalign.config.narrowing import settings_of
 from koalign.config.sections import Config, Solve
 from koalign.data.prompting.prompts import Renderer
 from koalign.engines.engine import Engine
@@ -165,7 +166,7 @@ def plan_of_file(job: SolveJob, adapters: Sequence[Path | None]) -> tuple[str, P
         template=job.renderer.hash,
         config={
             "solve": config.solve.model_dump(mode="json"),
-            "engine": {"backend": config.engine.result.backend},
+            **settings_of(config, ("model", "engine")),
             "seed": config.seed,
         },
         inputs={
@@ -211,6 +212,23 @@ def can_continue(job: SolveJob) -> bool:
     refused = read_json(path) if path.exists() else {}
     lines = [to_json_line(line) + "\n" for line in solutions_of(job.rows, attempts, refused)]
     return "".join(lines).encode("utf-8").startswith(answers)
+
+
+def refuse_report(
+    rows: Sequence[Problem | Drop], steps: Sequence[Path | None], passages: int
+) -> None:
+    """Raises KoalignError where a report has nothing to compare, or no answers to compare by."""
+    if len(steps) != 2 and not passages:
+        raise KoalignError(
+            "--report: without hints or passages there is nothing to compare; name two --adapters, or set "
+            "solve.passages"
+        )
+    problems = [row for row in rows if isinstance(row, Problem)]
+    if without := sum(not problem.answers for problem in problems):
+        raise KoalignError(
+            f"--report: {without} of {len(problems)} problems have no answer to check against; give "
+            "them answers, or leave --report out"
+        )
 
 
 def report_on(job: SolveJob, policy: Path | None) -> SolvingReport:

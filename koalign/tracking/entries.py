@@ -13,9 +13,9 @@ from uuid import UUID, uuid5
 
 from koalign.config.sections import Tracking
 from koalign.evaluation.results import PREDICTIONS, RESULTS
-from koalign.hashing import PLAN, hash_path
+from koalign.hashing import MANIFEST, PLAN, hash_path
 from koalign.jsonl import iter_json_lines, read_json, read_record
-from koalign.manifests import Manifest, read_manifest, refuse_changed
+from koalign.manifests import Manifest, read_manifest, refuse_changed, refuse_remade
 from koalign.plans import Plan
 from koalign.records import KoalignError, content_hash
 from koalign.tracking.events import EVENTS, Event, EventReader, without_secrets
@@ -86,6 +86,13 @@ class Entries:
                 entry.ended = event
         return list(self._known.values())
 
+    def unsaid(self) -> list[str]:
+        """The stages that are whole and of which no event says so, as after the file was cut."""
+        ended = {key for key, entry in self._known.items() if entry.ended}
+        folders = sorted(path.parent for path in self.run_dir.glob(f"*/{MANIFEST}"))
+        made = [(folder.name, read_manifest(folder)) for folder in folders]
+        return [name for name, one in made if one and (name, one.fingerprint) not in ended]
+
     def contents(self, entry: Entry) -> Contents:
         """What the files of the entry's stage say beside its events."""
         return Contents(self.run_dir, entry)
@@ -100,11 +107,26 @@ class Contents:
 
     @cached_property
     def _plan(self) -> Plan | None:
-        try:
-            plan = read_record(self.run_dir / self.entry.stage / PLAN, Plan)
-        except (KoalignError, OSError):
-            return None
-        return plan if plan.fingerprint == self.entry.plan else None
+        path = self._folder / PLAN
+        plan = read_record(path, Plan) if path.exists() else None
+        return plan if plan and plan.fingerprint == self.entry.plan else None
+
+    @property
+    def _folder(self) -> Path:
+        return self.run_dir / self.entry.stage
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the folder holds nothing of the entry any more."""
+        return self._plan is None
+
+    def refuse_changing(self) -> None:
+        """Raises KoalignError where the stage has ended and is being made again, or has changed since."""
+        if self.entry.ended and self._plan and self._made is None:
+            raise KoalignError(f"{self._folder}: is made again, and not whole yet")
+        _ = self.tables
+        if self._made:
+            refuse_remade(self._folder, self._made)
 
     @property
     def run(self) -> str:
@@ -125,11 +147,10 @@ class Contents:
         outputs = self._made.outputs if self._made else {}
         return {name: known for name, known in outputs.items() if name.startswith("adapter/")}
 
-    @property
+    @cached_property
     def tables(self) -> dict[str, Rows]:
         """results, solving and items of an evaluation."""
-        folder = self.run_dir / self.entry.stage
-        made = self._made
+        folder, made = self._folder, self._made
         if made is None or RESULTS not in made.outputs:
             return {}
         steps = (name for name in STEPS if f"{name}/{PREDICTIONS}" in made.outputs)
@@ -148,7 +169,7 @@ class Contents:
 
     @cached_property
     def _made(self) -> Manifest | None:
-        made = read_manifest(self.run_dir / self.entry.stage) if self._plan else None
+        made = read_manifest(self._folder) if self._plan else None
         return made if made and made.fingerprint == self.entry.plan else None
 
     def _items(self, path: Path, system: str) -> Rows:

@@ -67,6 +67,10 @@ class EventReader:
         self.path = path
         self.damaged: list[int] = []
         """Numbers of lines that are no events; they are left out."""
+        self.last = 0
+        """The sequence of the last event: how many there were."""
+        self.events = 0
+        """How many were read."""
         self._end, self._lines = 0, 0
         self._last = b""
         """The last whole line."""
@@ -85,6 +89,7 @@ class EventReader:
         os.lseek(file, max(0, self._end - len(self._last)), os.SEEK_SET)
         if size < self._end or _read(file, len(self._last)) != self._last:
             self._end, self._lines, self._last, self.damaged = 0, 0, b"", []
+            self.last = self.events = 0
         os.lseek(file, self._end, os.SEEK_SET)
         data = _read(file, size - self._end)
         whole = data[: data.rfind(b"\n") + 1]
@@ -102,10 +107,12 @@ class EventReader:
         for line in whole.split(b"\n")[:-1]:
             self._lines += 1
             try:
-                value = json.loads(line)
-                yield parse_record(Event, value, f"{self.path}:{self._lines}")
+                event = parse_record(Event, json.loads(line), f"{self.path}:{self._lines}")
             except (ValueError, RecursionError, KoalignError):
                 self.damaged.append(self._lines)
+            else:
+                self.last, self.events = max(self.last, event.sequence), self.events + 1
+                yield event
 
 
 class EventLog:

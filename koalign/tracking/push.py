@@ -11,6 +11,7 @@ from koalign.config.sections import Tracking
 from koalign.jsonl import read_json, write_json
 from koalign.locking import locked
 from koalign.records import KoalignError
+from koalign.text.visible import say
 from koalign.tracking.entries import Contents, Entries, Entry
 from koalign.tracking.http import PATIENCE, TrackerError, within
 from koalign.tracking.langsmith import Langsmith
@@ -86,20 +87,35 @@ class Pusher:
     def push(self, tracker: Tracker) -> int:
         """Send what a tracker lacks; the number of stages that it lacked something of.
 
-        Raises TrackerError and KoalignError as the tracker does.
+        Raises TrackerError and KoalignError as the tracker does; KoalignError too, behind all others, for a
+        stage that is being made again or has changed.
         """
-        sent = 0
+        sent, changing = 0, []
         for entry in self.entries.read():
             key = str(entry.id(self._tracking))
             state = len(entry.rows), entry.ended is not None
             whole = self._whole.setdefault(tracker.destination, [])
             if key in whole or self._sent.get((tracker.destination, key)) == state:
                 continue
-            if tracker.send(entry, self.entries.contents(entry)):
+            contents = self.entries.contents(entry)
+            try:
+                contents.refuse_changing()
+            except KoalignError as error:
+                changing.append(str(error))
+                continue
+            if contents.is_gone:
+                say(
+                    f"{tracker.name}: {entry.stage}: its folder is gone or of other settings by now; it is "
+                    "sent without settings and tables",
+                    err=True,
+                )
+            if tracker.send(entry, contents):
                 whole.append(key)
                 write_json(self._folder / PUSHED, self._whole)
             self._sent[tracker.destination, key] = state
             sent += 1
+        if changing:
+            raise KoalignError(f"{tracker.name}: {'; '.join(changing)}")
         return sent
 
 

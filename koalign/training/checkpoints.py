@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from functools import partial
@@ -16,6 +17,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 
 from koalign.hashing import hash_path
 from koalign.jsonl import read_json, write_json
+from koalign.locking import refuse_moved
 from koalign.records import KoalignError
 from koalign.training import processes
 
@@ -136,6 +138,21 @@ class Finite(TrainerCallback):
             f"lower {self._settings}.learning_rate or {self._settings}.max_grad_norm and run with --force, "
             "which begins anew (copy that folder first if you want it)"
         )
+
+
+class InPlace(TrainerCallback):
+    """Stops a training whose folder was moved, before it saves into another run of the old name.
+
+    Raises KoalignError at the end of a step, and behind a save before the checkpoint is marked as whole.
+    """
+
+    def __init__(self, out: Path, began: os.stat_result) -> None:
+        self._out, self._began = out, began
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        refuse_moved(self._out, self._began)
+
+    on_save = on_step_end
 
 
 class Frozen(TrainerCallback):

@@ -186,6 +186,7 @@ def test_each_shard_is_checked_and_hashed_before_the_next_is_read(base, tmp_path
     shards = sharded(base)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(hashing, "LARGE", 0)
+    monkeypatch.setattr(hashing, "AT_REST_NS", 0)
     hashing._memory.cache_clear()
     identify(Model(path=str(base)))
     inodes = {str(shard.stat().st_ino): shard for shard in shards}

@@ -124,7 +124,7 @@ def test_a_folder_with_files_of_its_own_keeps_them(questions):
     [
         ("predictions.jsonl", '{"mine": 1}\n', "--force to replace it"),
         ("manifest.json", "{}", "take another --out"),
-        ("plan.json", '{"stage": "sft"}', "take another --out"),
+        ("plan.json", '{"stage": "sft"}', "take another place"),
     ],
 )
 def test_what_no_evaluation_wrote_is_not_overwritten(questions, file, text, remedy):
@@ -191,6 +191,9 @@ def test_turned_choices_are_reported_beside_the_figure_and_not_in_its_place(ques
         (["direct", "--subset", "물리"], ["--subset 물리"]),
         (["direct", "--adapters", "sft"], ["sft"]),
         (["direct", "--shots", "3", "--shots-data", "pool.jsonl"], ["evaluated, too"]),
+        (["direct", "--shots-data", "pool.jsonl"], ["no shots are shown", "--shots"]),
+        (["direct", "--shot-order", "lm-eval"], ["no shots are shown", "--shots"]),
+        (["direct", "--diagnose", "--shard", "1/2"], ["--shard with --diagnose"]),
     ],
 )  # fmt: skip
 def test_what_cannot_be_evaluated_is_one_line_that_says_what_to_do(questions, arguments, words):
