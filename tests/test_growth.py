@@ -38,6 +38,7 @@ from koalign.reports.problems import describe_problems
 from koalign.retrieval.chunks import chunks
 from koalign.retrieval.html import text_of_html
 from koalign.retrieval.wikipedia import plain_text
+from koalign.serving.board.words import told
 from koalign.serving.problems import problem_in
 from koalign.text.choices import unnumbered
 from koalign.text.korean import clean, fold, fold_words, han_leak, oddities, unescape_literals
@@ -140,6 +141,7 @@ ENTRIES: dict[str, Callable[[str], object]] = {
 
 FAST_ENTRIES: dict[str, Callable[[str], object]] = {
     "web page": text_of_html, "article": plain_text, "chunks": lambda t: list(chunks(t, 500, 1)),
+    "sentence of a report": told, "address of a page": lambda t: told(f"{t}: 1 of 2, 3 of 4" + t),
     "question of a message": lambda t: problem_in(f"다음 중 옳은 것{t}x\n1. 가\n2. 나"), "message": problem_in,
     "header": lambda t: read([open_document("a.csv", f"question,가{t}나\n가,나\n".encode())]),
     "all or none": lambda t: order_dependent(problem(choices=("보기" + t, "나", "다", "라"))),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, TypeVar
+import asyncio
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 from starlette.requests import Request
 
 from koalign.jsonl import field_errors
@@ -14,6 +15,8 @@ from koalign.text.visible import shown, visible
 
 MOST_BYTES = 2**20
 """Of a body: a passage of an exam has some ten thousand characters."""
+BODY_SECONDS = 60
+"""In which a body must be whole."""
 LEAST_TEMPERATURE = 0.01
 """vLLM's; logits over less are more than a float holds."""
 MOST_STOPS = 16
@@ -40,33 +43,47 @@ Role = Literal["system", "developer", "user", "assistant"]
 B = TypeVar("B", bound=BaseModel)
 
 
-class Part(BaseModel):
+class Strict(BaseModel):
+    """A value of another type is refused: `max_tokens: true` is no 1."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+
+class Part(Strict):
     """A part of a message."""
 
     type: Literal["text"]
     text: str
 
 
-class ChatMessage(BaseModel):
+def _parts(content: Any) -> Any:
+    """A text as its one part."""
+    if not isinstance(content, str | list):
+        raise ValueError("a text, or a list of text parts, is expected")
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
+
+
+class ChatMessage(Strict):
     role: Role
-    content: str | list[Part] | None = None
+    content: Annotated[list[Part], BeforeValidator(_parts), Field(min_length=1)]
+    tool_calls: list[Any] | None = Field(default=None, max_length=0)
+    """No model of a run calls tools, and an answer to a call cannot be read without it."""
 
     @property
     def turn(self) -> Message:
         """As the renderer takes it."""
-        parts = self.content if isinstance(self.content, list) else []
-        text = self.content if isinstance(self.content, str) else "".join(p.text for p in parts)
+        text = "".join(part.text for part in self.content)
         return Message(role="system" if self.role == "developer" else self.role, text=text)
 
 
-class StreamOptions(BaseModel):
+class StreamOptions(Strict):
     include_usage: bool = False
 
 
-class Body(BaseModel):
+class Body(Strict):
     """The fields of OpenAI that are heeded. Others are ignored, and the answer lists them."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow")
     sampling: ClassVar[tuple[str, ...]] = ("temperature", "top_p", "stop")
     """What the models with a budget of their own do not take from a request."""
 
@@ -136,10 +153,10 @@ class CompletionBody(Body):
         return prompts[0]
 
 
-class SolveBody(BaseModel):
+class SolveBody(Strict):
     """A problem, and who is to solve it."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow")
 
     model: str = "koalign"
     seed: int | None = None
@@ -152,13 +169,18 @@ class SolveBody(BaseModel):
 
 async def read_body(request: Request, body: type[B]) -> B:
     """The body of a request; raises ApiError for what is no JSON, too large or of another shape."""
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+    kind = request.headers.get("content-type", "").partition(";")[0].strip()
+    if kind.lower() != "application/json":
         raise ApiError(415, "send JSON, with the header Content-Type: application/json")
     data = bytearray()
-    async for chunk in request.stream():
-        data += chunk
-        if len(data) > MOST_BYTES:
-            raise ApiError(413, f"the body is larger than {MOST_BYTES:,} bytes")
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                data += chunk
+                if len(data) > MOST_BYTES:
+                    raise ApiError(413, f"the body is larger than {MOST_BYTES:,} bytes")
+    except TimeoutError:
+        raise ApiError(408, f"the body was not whole after {BODY_SECONDS} s") from None
     try:
         made = body.model_validate_json(bytes(data))
     except ValidationError as error:

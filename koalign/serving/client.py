@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +24,8 @@ from koalign.text.visible import shown
 
 SILENCE = 600.0
 """Seconds without a byte after which a server is given up."""
+MOST_BYTES = 32 * 2**20
+"""Of a reply. 100,000 tokens in events are less than 32 MiB."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ class Client:
         """Raises KoalignError where an answer is not read as it should be."""
         try:
             yield
-        except (LookupError, TypeError, AttributeError):
+        except (LookupError, TypeError, AttributeError, OverflowError):
             raise KoalignError(f"{self._name}: answers otherwise than `koalign serve`") from None
 
     def _parsed(self, body: bytes) -> Any:
@@ -173,17 +175,43 @@ def remote(url: str, token_env: str | None) -> Iterator[Client]:
     if token_env and not token:
         raise KoalignError(f"--token-env {token_env[:40]}: the variable is not set")
     require_permission(url, token_env or "", token)
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    headers = {"Accept-Encoding": "identity"}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
     base = url.rstrip("/").removesuffix("/v1")
     with asyncio.Runner() as runner:
         http = httpx.AsyncClient(
             base_url=base, headers=headers, timeout=SILENCE,
             trust_env=not on_this_machine(base),  # a proxy of the network does not know this machine
+            event_hooks={"response": [_bound]},
         )  # fmt: skip
         try:
             yield Client(http, runner, url)
         finally:
             runner.run(http.aclose())
+
+
+async def _bound(reply: httpx.Response) -> None:
+    """Let a reply have an end, and none be unpacked: some kilobytes may hold gigabytes."""
+    reply.headers.pop("content-encoding", None)
+    assert isinstance(reply.stream, httpx.AsyncByteStream)
+    reply.stream = _Bounded(reply.stream)
+
+
+class _Bounded(httpx.AsyncByteStream):
+    def __init__(self, stream: httpx.AsyncByteStream) -> None:
+        self._stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        left = MOST_BYTES
+        async for chunk in self._stream:
+            left -= len(chunk)
+            if left < 0:
+                raise httpx.ReadError(f"the reply is larger than {MOST_BYTES:,} bytes")
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
 
 
 @contextmanager

@@ -67,7 +67,8 @@ def problem_of(fields: Mapping[str, Any]) -> Problem:
     try:
         return native(Row("the request", dict(fields), "", ""))
     except Refused as error:
-        raise ApiError(400, f"the problem: {shown(error.detail)}", param="question") from None
+        reason = f"{error.reason.replace('_', ' ')}: {shown(error.detail)}"
+        raise ApiError(400, f"the problem: {reason}", param="question") from None
     except ValidationError as error:
         field, message, *_ = field_errors(error)[0]
         place = f"{field}: " if field else ""

@@ -50,8 +50,10 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def serve(service: Service, bound: socket.socket, token: str | None, *, checked: bool) -> None:
-    """Serve until SIGTERM or Ctrl-C: then no new request is taken, and those under way end."""
+    """Serve until SIGTERM, SIGHUP or Ctrl-C: then no new request is taken, and those under way end."""
     signal.signal(signal.SIGTERM, close_and_end)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # and not under nohup
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     run = service.run
     if backend_of(run.config.engine) == "vllm":
         from koalign.serving.vllm_child import vllm_child  # loads torch
@@ -105,10 +107,13 @@ def _announce(service: Service, bound: socket.socket) -> None:
 
 
 async def run_app(app: Any, bound: socket.socket, ready: Callable[[], None]) -> None:
-    """Run an ASGI app on a bound socket until a signal; `ready` is called once it listens."""
+    """Run an ASGI app on a bound socket until a signal; `ready` is called once it listens.
+
+    h11 ends a head of more than 64 KiB; httptools, which uvicorn prefers, keeps headers without end.
+    """
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, server_header=False, lifespan="off",
-        timeout_graceful_shutdown=DRAIN, timeout_keep_alive=KEEP_ALIVE, ws="none",
+        timeout_graceful_shutdown=DRAIN, timeout_keep_alive=KEEP_ALIVE, ws="none", http="h11",
     )  # fmt: skip
     logging.getLogger("uvicorn.error").addFilter(_no_cancellation)
     await _Server(config, ready).serve(sockets=[bound])

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from support.board import LOCAL, SCRIPT
+from support.raw_server import http, raw_server
 
 pytest.importorskip("fastapi")
 pytest.importorskip("altair")
@@ -113,6 +114,11 @@ def test_a_problem_goes_to_the_server_and_its_faults_are_told(tmp_path, drawn, m
         assert "too long: 9 tokens" in tried(question="no")
         assert "wants its token" in tried(token="")
         server.shutdown()
+    with raw_server() as server:
+        at = server.url
+        for answer in (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", http(200, b"[" * 99_999), http(200, b"{}")):
+            server.answer = answer
+            assert f"What answers at {at} is no koalign serve" in tried(question="q")
     missing = tried(question="q")
     assert f"No server answers at {at}" in missing and "koalign serve" in missing
     assert "<form" not in missing

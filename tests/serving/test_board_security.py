@@ -38,6 +38,15 @@ def test_pages_carry_headers_that_let_nothing_foreign_in(scripted_run, drawn):
     assert not re.search(r'\s(style|on\w+)="', answer.text)
 
 
+def test_no_page_of_another_site_has_one_drawn_or_framed(scripted_run, drawn):
+    site = client(scripted_run / "runs", drawn)
+    for wanted, status in (("image", 403), ("iframe", 403), ("empty", 403), ("document", 200)):
+        headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": wanted}
+        assert site.get("/ko/try?question=q", headers=headers).status_code == status
+    headers = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "empty", "Host": "LOCALHOST:1"}
+    assert site.get("/ko/", headers=headers).status_code == 200
+
+
 def test_it_is_read_only(scripted_run, drawn):
     site = client(scripted_run / "runs", drawn)
     for method in ("POST", "PUT", "DELETE", "PATCH"):

@@ -1,5 +1,6 @@
 """Whatever a server answers to koalign ask, it is an answer or one line."""
 
+import gzip
 import json
 
 import pytest
@@ -8,6 +9,7 @@ from support.raw_server import http, raw_server
 from support.refusals import refused
 
 from koalign.records import KoalignError
+from koalign.serving import client
 from koalign.serving.client import remote
 
 STREAM = ("Content-Type: text/event-stream; charset=hex",)
@@ -27,8 +29,8 @@ def server():
 
 def streamed(server, data: bytes, status: int = 200) -> str:
     server.answer = http(status, b"data: " + data + b"\n\ndata: [DONE]\n\n", STREAM)
-    with remote(server.url, None) as client:
-        return client.chat([], "m", lambda hint: None, lambda text: None).text
+    with remote(server.url, None) as asking:
+        return asking.chat([], "m", lambda hint: None, lambda text: None).text
 
 
 def test_an_answer_is_read_whatever_charset_is_named(server):
@@ -51,7 +53,7 @@ def test_an_answer_of_another_shape_is_a_line(server, shape, status):
 
 @pytest.mark.parametrize("slip", [
     {"text": None}, {"abstraction": 3}, {"votes": None}, {"votes": {"1": "x"}}, {"probabilities": [1]},
-    {"probabilities": {"1": None}},
+    {"probabilities": {"1": None}}, {"probabilities": {"1": 10**400}},
 ])  # fmt: skip
 def test_a_solution_of_another_shape_is_a_line(server, slip):
     whole = {"text": "정답: 1", "abstraction": "", "answer": "1", "why": "match"}
@@ -75,3 +77,21 @@ def test_an_answer_that_is_no_json_is_a_line(server, data):
     with pytest.raises(KoalignError) as caught:
         streamed(server, data)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "data", [b"x" * 9000, b'data: {"choices": [{"delta": {"content": "a"}}]}\n\n' * 200]
+)
+def test_a_reply_without_an_end_is_a_line(server, monkeypatch, data):
+    monkeypatch.setattr(client, "MOST_BYTES", 8000)
+    server.answer = http(200, data, STREAM)
+    with remote(server.url, None) as asking, refused("larger than 8,000 bytes"):
+        asking.chat([], "m", lambda hint: None, lambda text: None)
+    with remote(server.url, None) as asking, refused("larger than 8,000 bytes"):
+        asking.models()
+
+
+def test_a_packed_reply_is_not_unpacked(server):
+    server.answer = http(200, gzip.compress(b"0" * 2**20), ("Content-Encoding: gzip",))
+    with remote(server.url, None) as asking, refused("answers with no JSON"):
+        asking.models()

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 
 import httpx
 import pytest
@@ -10,7 +11,7 @@ from support.command import RUN, koalign
 from support.serving import chat_body, message_of, served
 
 from koalign.config.files import load_config
-from koalign.serving import check
+from koalign.serving import bodies, check
 from koalign.serving.served import open_run
 
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -39,6 +40,23 @@ def test_a_body_has_an_end(ran, body):
             f"{server.url}{CHAT}", content=body, headers={"Content-Type": "application/json"}
         )
         assert reply.status_code == 413
+
+
+def test_a_body_that_is_not_whole_in_time_leaves_its_place(ran, monkeypatch):
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.2)
+    with served() as server:
+        head = f"POST {CHAT} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2]))) as slow:
+            slow.sendall(f"{head}Content-Length: 20\r\n\r\n{{".encode())
+            assert slow.recv(99).startswith(b"HTTP/1.1 408")
+
+
+@pytest.mark.parametrize("kind", ["Application/JSON", "application/json; charset=utf-8"])
+def test_a_type_is_json_in_any_letter_case(ran, kind):
+    with served() as server:
+        body = json.dumps(chat_body(message_of(1)))
+        reply = httpx.post(f"{server.url}{CHAT}", content=body, headers={"Content-Type": kind})
+        assert reply.status_code == 200
 
 
 def test_with_a_token_only_its_bearer_is_answered_and_nobody_reads_it(ran, capfd):

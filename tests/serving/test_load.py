@@ -69,7 +69,7 @@ def server_process() -> Iterator[tuple[subprocess.Popen[str], str]]:
         process.kill()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_takes_no_new_request_and_ends_those_under_way(ran, number):
     with server_process() as (process, url):
         replies = []
@@ -89,6 +89,15 @@ def test_a_signal_takes_no_new_request_and_ends_those_under_way(ran, number):
         asking.join()
         assert replies[0].json()["choices"][0]["message"]["content"] == "고른 답: 서울\n정답: 1"
         assert process.wait(30) == 0
+
+
+def test_a_head_without_an_end_is_refused_and_not_kept(ran):
+    with server_process() as (_, url):
+        address = "127.0.0.1", httpx.URL(url).port
+        with socket.create_connection(address, timeout=30) as endless, pytest.raises(OSError):
+            endless.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n")
+            for _ in range(1000):
+                endless.sendall(b"X: " + b"x" * 100_000 + b"\r\n")
 
 
 def test_a_second_ctrl_c_cuts_off_what_is_under_way_and_logs_no_fault(ran):

@@ -95,10 +95,12 @@ def _endpoint(site: Site, page: Callable[..., Reply]) -> Callable[..., Response]
 
 
 def _refusal(request: Request, token: str, hosts: tuple[str, ...]) -> Response | None:
+    if request.headers.get("sec-fetch-site") == "cross-site" and not _is_opened(request):
+        return Response("a page of another site has asked for it", 403)
     if not token:
         host = request.headers.get("host", "").rpartition("]")[0].lstrip("[")
         host = host or request.headers.get("host", "").partition(":")[0]
-        return None if host in hosts else Response("this name is not served", 403)
+        return None if host.lower() in hosts else Response("this name is not served", 403)
     given = request.headers.get("authorization", "")
     kind, _, value = given.partition(" ")
     if kind.lower() == "basic":
@@ -112,3 +114,8 @@ def _refusal(request: Request, token: str, hosts: tuple[str, ...]) -> Response |
         "the token is missing or wrong; any user name, and the token as the password", 401,
         {"WWW-Authenticate": 'Basic realm="koalign board", charset="UTF-8"'},
     )  # fmt: skip
+
+
+def _is_opened(request: Request) -> bool:
+    """Whether a reader opens a page, and no other site draws or frames it: a page may ask the server."""
+    return request.headers.get("sec-fetch-dest") == "document"

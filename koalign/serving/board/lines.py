@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -143,7 +144,7 @@ def _load(path: Path, state: str) -> dict[str, np.ndarray] | None:
     try:
         with np.load(path, allow_pickle=False) as held:
             return dict(held) if str(held["state"]) == state else None
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None
 
 

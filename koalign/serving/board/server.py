@@ -13,6 +13,9 @@ from koalign.serving.board.app import LOOPBACK, board_app
 from koalign.serving.board.site import Site
 from koalign.text.visible import say
 
+DRAIN = 5
+"""Seconds in which pages under way may end after a signal; a client may never read its page."""
+
 
 def serve(site: Site, host: str, port: int, token: str) -> None:
     """Raises KoalignError for an address beyond this machine without a token, and for a port in use."""
@@ -26,7 +29,11 @@ def serve(site: Site, host: str, port: int, token: str) -> None:
     name = f"[{host}]" if ":" in host else host
     threading.Thread(target=site.charts.warm_up, daemon=True).start()
     say(f"koalign board: http://{name}:{at}/ (Ctrl-C ends it)")
-    config = uvicorn.Config(board_app(site, token), log_level="warning", access_log=False)
+    config = uvicorn.Config(
+        board_app(site, token), log_level="warning", access_log=False, ws="none",
+        http="h11",  # which bounds the head of a request
+        timeout_graceful_shutdown=DRAIN,
+    )  # fmt: skip
     uvicorn.Server(config).run(sockets=[listening])
 
 

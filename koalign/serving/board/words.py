@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 _LINES = (Path(__file__).parent / "templates" / "ko.txt").read_text("utf-8").splitlines()
+_NAME = re.compile(r"{(\w+)}")
 KO: dict[str, str] = dict(line.split(" = ", 1) for line in _LINES)
 
 
@@ -25,20 +27,44 @@ def told(sentence: str) -> str:
     """The Korean of a sentence of a report, with its figures; a sentence of no known form as it is."""
     if sentence in KO:
         return KO[sentence]
-    for form, korean in _forms():
-        if found := form.fullmatch(sentence):
-            return korean.format(
-                **{name: KO.get(part, part) for name, part in found.groupdict().items()}
-            )
+    for form in _forms():
+        if (values := form.values(sentence)) is not None:
+            return form.korean.format(**{name: KO.get(part, part) for name, part in values.items()})
     return sentence
 
 
+class _Form(NamedTuple):
+    """A line with names, between which stand its own letters."""
+
+    names: tuple[str, ...]
+    pieces: tuple[str, ...]
+    """One more than names."""
+    korean: str
+
+    def values(self, sentence: str) -> dict[str, str] | None:
+        """What stands in the places of the names, each as short as it can be; None: another sentence.
+
+        By `find`: patterns with several `.+?` take the square or the cube of the length of a text.
+        """
+        first, *middle, last = self.pieces
+        start, end = len(first), len(sentence) - len(last)
+        if not (sentence.startswith(first) and sentence.endswith(last)):
+            return None
+        found = []
+        for piece in middle:
+            place = sentence.find(piece, start + 1, end)
+            if place < 0:
+                return None
+            found.append(sentence[start:place])
+            start = place + len(piece)
+        if start >= end:
+            return None
+        return dict(zip(self.names, [*found, sentence[start:end]], strict=True))
+
+
 @lru_cache(1)
-def _forms() -> list[tuple[re.Pattern[str], str]]:
+def _forms() -> list[_Form]:
     """The lines with names, those with the most letters of their own first."""
-    forms = [(english, korean) for english, korean in KO.items() if "{" in english]
-    forms.sort(key=lambda form: -len(re.sub(r"{.*?}", "", form[0])))
-    return [
-        (re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+?)", re.escape(english)), re.DOTALL), korean)
-        for english, korean in forms
-    ]
+    lines = [(_NAME.split(english), korean) for english, korean in KO.items() if "{" in english]
+    forms = [_Form(tuple(parts[1::2]), tuple(parts[::2]), korean) for parts, korean in lines]
+    return sorted(forms, key=lambda form: -sum(map(len, form.pieces)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, Request, build_opener
@@ -63,7 +64,7 @@ def _models(view: View) -> list[str]:
         models = []
     except (URLError, OSError):
         raise KoalignError(view.t("No server answers at {at}.", at=at)) from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError, HTTPException):
         models = []
     if not models:
         raise KoalignError(view.t("What answers at {at} is no koalign serve.", at=at))
@@ -77,7 +78,7 @@ def _solve(view: View, body: Mapping[str, Any]) -> dict[str, Any]:
         answer = _asked(view, "/v1/solve", body, TIMEOUT)
     except HTTPError as error:
         raise KoalignError(_refusal(error)) from None
-    except (URLError, OSError, ValueError):
+    except (URLError, OSError, ValueError, RecursionError, HTTPException):
         raise KoalignError(view.t("No server answers at {at}.", at=at)) from None
     if not isinstance(answer, dict):
         raise KoalignError(view.t("What answers at {at} is no koalign serve.", at=at))
@@ -97,5 +98,5 @@ def _asked(view: View, path: str, body: Mapping[str, Any] | None, seconds: float
 def _refusal(error: HTTPError) -> str:
     try:
         return str(json.loads(error.read(LARGEST))["error"]["message"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError, HTTPException, OSError):
         return f"the server refused it with status {error.code}"
