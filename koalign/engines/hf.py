@@ -118,7 +118,7 @@ class HfEngine(Engine):
         """
         model, n = self._with_adapter(requests[0].adapter), requests[0].n
         pad, ends = self.tokenizer.pad_token_id, stop_ids(self.tokenizer)
-        width = max(len(request.prompt_ids) for request in requests)
+        width = max(2, *(len(request.prompt_ids) for request in requests))  # a prefill has a token
         gaps = [width - len(request.prompt_ids) for request in requests]
         ids = torch.tensor(
             [[pad] * gap + list(r.prompt_ids) for gap, r in zip(gaps, requests, strict=True)],
@@ -246,7 +246,8 @@ def _among_likeliest(
     else:
         reach, sure = torch.where(kept, mass, 0).amax(dim=-1, keepdim=True), mass[:, -1] >= top_p
     place = (mass <= uniform * reach).sum(dim=-1, keepdim=True)
-    place = place.minimum(kept.sum(dim=-1, keepdim=True) - 1)
+    # The likeliest token is in any nucleus, of a top_p too that float32 has as 0.
+    place = place.minimum((kept.sum(dim=-1, keepdim=True) - 1).clamp(min=0))
     return tokens.gather(-1, place), sure
 
 

@@ -146,10 +146,12 @@ class CompletionBody(Body):
 
     @property
     def text(self) -> str:
-        """The one prompt; raises ApiError for several."""
+        """The one prompt; raises ApiError for several, and for one without a text."""
         prompts = [self.prompt] if isinstance(self.prompt, str) else self.prompt
         if len(prompts) != 1:
             raise ApiError(400, f"prompt: {len(prompts)} texts; send one a request", param="prompt")
+        if not prompts[0]:
+            raise ApiError(400, "prompt: is empty; a model goes on with a text", param="prompt")
         return prompts[0]
 
 

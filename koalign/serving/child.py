@@ -22,6 +22,7 @@ from koalign.jsonl import removed
 from koalign.locking import is_named, try_lock
 from koalign.records import KoalignError
 from koalign.serving.errors import ApiError
+from koalign.serving.event_data import event_data
 from koalign.text.visible import say, shown
 
 START_SECONDS = 3600
@@ -119,16 +120,16 @@ class ChildServer(AbstractAsyncContextManager["ChildServer"]):
                 if reply.status_code != 200:
                     text = (await reply.aread()).decode("utf-8", "replace")
                     raise ApiError(500, f"vllm: HTTP {reply.status_code}: {shown(text)}")
-                async for line in reply.aiter_lines():
-                    if not line.startswith("data: {"):
+                async for data in event_data(reply):
+                    if data == b"[DONE]":
                         continue
-                    event = json.loads(line.removeprefix("data: "))
+                    event = json.loads(data)
                     if "error" in event:
                         raise ApiError(500, f"vllm: {shown(str(event['error']))}")
                     choice = event["choices"][0]
                     finished = finished or choice["finish_reason"] is not None
                     yield choice
-        except (httpx.TransportError, json.JSONDecodeError) as error:  # the latter: cut in a line
+        except httpx.TransportError as error:
             raise await self._gone(error) from None
         if not finished:
             raise await self._gone(EOFError())

@@ -17,6 +17,7 @@ from koalign.engines.opening import open_engine
 from koalign.engines.permission import on_this_machine, require_permission
 from koalign.records import KoalignError
 from koalign.serving.api import Service, make_app
+from koalign.serving.event_data import event_data
 from koalign.serving.in_process import InProcess
 from koalign.serving.queue import EngineQueue
 from koalign.serving.served import ServedRun
@@ -59,7 +60,7 @@ class Client:
         """The names of the models; raises KoalignError where there is none."""
         listed = self._run(self._json("GET", "/v1/models"))
         with self._shaped():
-            names = ["" + model["id"] for model in listed["data"]]
+            names = [_text(model["id"]) for model in listed["data"]]
         if not names:
             raise KoalignError(f"{self._name}: serves no model")
         return names
@@ -70,8 +71,8 @@ class Client:
         reply = self._run(self._json("POST", "/v1/solve", json=body))
         with self._shaped():
             return Solved(
-                hint="" + reply["abstraction"],
-                text="" + reply["text"],
+                hint=_text(reply["abstraction"]),
+                text=_text(reply["text"]),
                 answer=reply["answer"],
                 why=str(reply["why"]),
                 probabilities={n: 0.0 + p for n, p in (reply["probabilities"] or {}).items()},
@@ -111,15 +112,13 @@ class Client:
         async with self._http.stream("POST", "/v1/chat/completions", json=body) as reply:
             if reply.status_code != 200:
                 raise self._error(reply.status_code, await reply.aread())
-            reply.encoding = "utf-8"  # a server may name any codec of Python
-            async for line in reply.aiter_lines():
-                data = line.removeprefix("data: ")
-                if line == data or data == "[DONE]":
+            async for data in event_data(reply):
+                if data == b"[DONE]":
                     continue
-                event = self._parsed(data.encode())
+                event = self._parsed(data)
                 with self._shaped():
                     if "error" in event:
-                        raise self._error(500, data.encode())
+                        raise self._error(500, data)
                     parts = [_part(choice) for choice in event.get("choices") or ()]
                 for of_hint, of_text, last in parts:
                     if of_hint:
@@ -161,7 +160,13 @@ def _part(choice: Any) -> tuple[str, str, bool]:
     """Hint and text of a streamed choice, and whether it is the last part."""
     delta = choice.get("delta") or {}
     hint = delta.get("reasoning") or delta.get("reasoning_content") or ""
-    return "" + hint, "" + (delta.get("content") or ""), choice.get("finish_reason") is not None
+    text = delta.get("content") or ""
+    return _text(hint), _text(text), choice.get("finish_reason") is not None
+
+
+def _text(value: Any) -> str:
+    """A text that can be sent back and saved; raises TypeError for what is none."""
+    return ("" + value).encode("utf-8", "replace").decode("utf-8")
 
 
 @contextmanager

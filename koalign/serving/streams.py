@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from koalign.serving.asking import Hint, Part, Reply
 from koalign.serving.errors import FAULTS, api_error
+from koalign.text.visible import escaped_json
 
 KEEP_ALIVE = 15.0
 """Seconds of silence after which a stream gets a comment, so that no proxy closes it."""
@@ -123,7 +124,8 @@ async def events(
 
 
 def _event(value: Mapping[str, Any]) -> str:
-    return f"data: {json.dumps(value, ensure_ascii=False)}\n\n"
+    """Readers of lines, as httpx and Python's, end one at U+2028 and U+0085, too: they are escaped."""
+    return f"data: {escaped_json(json.dumps(value, ensure_ascii=False))}\n\n"
 
 
 async def with_comments(parts: AsyncIterator[T], seconds: float = 0) -> AsyncIterator[T | None]:

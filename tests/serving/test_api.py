@@ -234,6 +234,7 @@ BODIES = [
     ("/v1/chat/completions", chat_body("가", "dpo", stream=1), 400, "stream"),
     ("/v1/completions", {"model": "koalign", "prompt": "가"}, 400, "name an adapter"),
     ("/v1/completions", {"model": "dpo", "prompt": ["가", "나"]}, 400, "one a request"),
+    ("/v1/completions", {"model": "dpo", "prompt": ""}, 400, "empty"),
     ("/v1/completions", {"model": "dpo", "prompt": [1, 2]}, 400, "prompt"),
     ("/v1/solve", {}, 400, "question"),
     ("/v1/solve", {"question": "?", "choices": ["가"]}, 400, "2 choices"),

@@ -22,7 +22,7 @@ ENDED = "vllm has ended (SIGKILL); `koalign serve` must be started again"
 
 
 def read_until_killed(url: str, child, body: dict) -> list[dict]:
-    """The events of a stream whose child is killed after the third piece of the answer."""
+    """The events of a stream whose child is killed after the ninth piece of the answer."""
     events = []
     with httpx.stream("POST", f"{url}{CHAT}", json=body, timeout=30) as reply:
         assert reply.status_code == 200
@@ -30,7 +30,7 @@ def read_until_killed(url: str, child, body: dict) -> list[dict]:
             if not line.startswith("data: "):
                 continue
             events.append(json.loads(line.removeprefix("data: ")))
-            if len(texts_of(events)) == 3 and not child.failure and child.process.poll() is None:
+            if len(texts_of(events)) == 9 and not child.failure and child.process.poll() is None:
                 os.kill(child.process.pid, signal.SIGKILL)
     return events
 
@@ -49,7 +49,7 @@ def test_a_stream_whose_child_is_killed_ends_with_an_error_and_never_as_if_it_we
         started = time.monotonic()
         *events, last = read_until_killed(server.url, child, body)
         assert time.monotonic() - started < 10
-        assert texts_of(events)[:3] == ["할", "말", " "]
+        assert texts_of(events)[:9] == [*"할말 가나다라마\u2028"]
         assert last == {
             "error": {"message": ENDED, "type": "server_error", "param": None, "code": None}
         }

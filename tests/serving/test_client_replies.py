@@ -37,6 +37,18 @@ def test_an_answer_is_read_whatever_charset_is_named(server):
     assert streamed(server, json.dumps(PART).encode()) == "정답: 1"
 
 
+@pytest.mark.parametrize("text", ["가\u2028나", "\u0085", "\x1e\x0b", "\n\r\n"])
+@pytest.mark.parametrize("escaped", [True, False])
+def test_an_event_ends_where_its_line_does_and_not_at_another_sign(server, text, escaped):
+    part = {"choices": [{"delta": {"content": text}, "finish_reason": "stop"}]}
+    assert streamed(server, json.dumps(part, ensure_ascii=escaped).encode()) == text
+
+
+def test_half_a_sign_is_a_question_mark_that_can_be_sent_back(server):
+    part = {"choices": [{"delta": {"content": "정답: \ud800"}, "finish_reason": "stop"}]}
+    assert streamed(server, json.dumps(part).encode()) == "정답: ?"
+
+
 @pytest.mark.parametrize("status", [200, 500])
 @pytest.mark.parametrize("shape", SHAPES, ids=json.dumps)
 def test_an_answer_of_another_shape_is_a_line(server, shape, status):

@@ -21,7 +21,7 @@ from typing import Any
 
 from koalign.serving.child import end_with_stdin
 
-LETTERS = "할말 가나다라마바사아자차카타파하"
+LETTERS = "할말 가나다라마\u2028바사아자차카타파하"
 
 
 def choice(text: str, finish: str | None) -> dict[str, Any]:
@@ -77,7 +77,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _chunk(self, part: dict[str, Any]) -> None:
-        data = f"data: {json.dumps({'choices': [part]})}\n\n".encode()
+        data = f"data: {json.dumps({'choices': [part]}, ensure_ascii=False)}\n\n".encode()
         if self.protocol_version == "HTTP/1.1":
             data = f"{len(data):x}\r\n".encode() + data + b"\r\n"
         self.wfile.write(data)
