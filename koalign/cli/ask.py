@@ -117,8 +117,12 @@ def opened(
         raise KoalignError(f"{error.name} is not installed; pip install 'koalign[web]'") from None
 
     if url is None:
+        if token_env:
+            raise KoalignError("--token-env is for --url; leave it out")
         with own_engine(open_run(run_dir, read_config(files, settings))) as client:
             yield client
     else:
+        if files or settings:
+            raise KoalignError("--url: the server has settings of its own; leave -c and -s out")
         with remote(url, token_env) as client:
             yield client

@@ -28,6 +28,7 @@ from koalign.cli.options import (
     read_config,
     refuse_in_stage,
     refuse_own_input,
+    tell_unread,
 )
 from koalign.cli.retrieval import PROTOCOL, benchmark_retrieval
 from koalign.cli.shards import ShardOption, drawing, read_shard
@@ -140,8 +141,12 @@ def benchmark(
             raise KoalignError(
                 f"benchmark retrieval asks no model, so {said[0]} says nothing to it"
             )
+        tell_unread("benchmark retrieval", settings, ("corpus", "retrieve.dense_weight"))
         benchmark_retrieval(read_config(files, settings), data, split, limit, out, force)
         return
+    read = ["model", "engine", "seed", "prompt.thinking", "dpo.rounds", "solve.max_tokens"]
+    read += ["sample.temperature", "sample.top_p"] if samples > 1 else []
+    tell_unread("benchmark", settings, [*read, *(["prompt", "solve"] if diagnose else [])])
     draw = read_shard(shard, force)
     if model is not None:
         config = with_model(load_config(files or [], settings or []), model)

@@ -20,6 +20,7 @@ from koalign.cli.options import (
     refuse_own_input,
     sources_of,
 )
+from koalign.cli.shards import tell_unread_by
 from koalign.cli.stages import execute_each
 from koalign.text.visible import say
 
@@ -52,7 +53,9 @@ def distill(
         refuse_own_input(out, sources_of(config))
     with locked(run_dir):
         stage = stage_for(config, run_dir)
-        execute_each((*stages_of("prepare", config), stage), config, run_dir, force)
+        stages = (*stages_of("prepare", config), stage)
+        tell_unread_by("distill", settings, stages, config)
+        execute_each(stages, config, run_dir, force)
         folder = run_dir / stage.name
         if out is not None:
             with (folder / "rationales.jsonl").open(encoding="utf-8", newline="\n") as lines:

@@ -15,7 +15,7 @@ from koalign.cli.options import (
     read_config,
     refuse_in_stage,
 )
-from koalign.cli.shards import tell_outdated
+from koalign.cli.shards import tell_outdated, tell_unread_by
 from koalign.text.visible import say
 
 
@@ -30,10 +30,11 @@ def export(
     """The SFT and preference sets of a run, for training with TRL elsewhere."""
     from koalign.naming import counted
     from koalign.stages.pipeline import stages_of
-    from koalign.training.trl_export import ROWS, export_trl
+    from koalign.training.trl_export import ROWS, export_trl, not_exported
 
     refuse_in_stage(trl)
     config = read_config(files, settings)
+    tell_unread_by("export", settings, stages_of("dpo", config), config)
     tell_outdated(stages_of("dpo", config), config, run_dir)
     sets, sources = export_trl(config, run_dir, trl)
     say(f"{trl}: for TRL 1.16; the commands are in {trl / 'README.md'}")
@@ -50,6 +51,8 @@ def export(
                 f"koalign, the first is row {one.other_ids[0] + 1} of {trl / name / ROWS}",
                 err=True,
             )
+    for note in not_exported(config):
+        say(f"note: {note}", err=True)
     if "dpo" not in sets:
         say(f"no preference set: `koalign dpo-pairs` makes {run_dir / 'pairs'}")
     say(

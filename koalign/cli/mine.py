@@ -20,6 +20,7 @@ from koalign.cli.options import (
     refuse_other_suffix,
     refuse_own_input,
     sources_of,
+    tell_unread,
 )
 from koalign.cli.stages import execute_each
 from koalign.naming import counted
@@ -103,6 +104,8 @@ def mine(
     )
     from koalign.stages.pipeline import stages_of
 
+    of_folds = ("model", "data", "prompt", "engine", "training", "probe", "sft", "solve")
+    tell_unread("mine", settings, ("seed", *(() if predictions else of_folds)))
     vectors = open_vectors(embedding)
     notes: list[str] = []
     if predictions is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,6 +48,19 @@ def read_config(files: list[Path] | None, settings: list[str] | None) -> Config:
             "your data"
         )
     return config
+
+
+def tell_unread(command: str, settings: Sequence[str] | None, read: Iterable[str]) -> None:
+    """Say which keys of `-s` play no part in what a command does; `read`: the sections and keys that do."""
+    known = [f"{name}." for name in read]
+    keys = dict.fromkeys(setting.partition("=")[0] for setting in settings or ())
+    unread = [
+        key
+        for key in keys
+        if not any(f"{key}.".startswith(name) or name.startswith(f"{key}.") for name in known)
+    ]
+    if unread:
+        say(f"-s {', '.join(unread)}: plays no part in `koalign {command}`", err=True)
 
 
 def name_board(folder: Path, err: bool = False) -> None:

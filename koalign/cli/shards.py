@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from koalign.cli.options import tell_unread
 from koalign.records import KoalignError
 from koalign.text.visible import say
 
@@ -44,7 +45,12 @@ def read_shard(text: str | None, force: bool) -> Shard | None:
 
 
 def draw_part(
-    command: str, shard: Shard, stages: Sequence[Stage], config: Config, run_dir: Path
+    command: str,
+    shard: Shard,
+    stages: Sequence[Stage],
+    config: Config,
+    run_dir: Path,
+    settings: Sequence[str] | None,
 ) -> None:
     """Draw a part of the stages of a command that sample, as far as the other parts let it."""
     from koalign.locking import locked
@@ -53,6 +59,7 @@ def draw_part(
     from koalign.run import execute_part
 
     last = max(number for number, stage in enumerate(stages) if stage.draws)
+    tell_unread_by(command, settings, stages, config)
     with locked(run_dir, shared=True):
         tell_outdated(stages, config, run_dir)
         for stage in stages[: last + 1]:
@@ -80,6 +87,18 @@ def drawing(whole: Path, shard: Shard) -> Iterator[Path]:
             say(f"shard {shard}: all parts are drawn; the same command without --shard merges them")
         except PartDrawn as drawn:
             say(f"shard {shard}: {drawn}")
+
+
+def tell_unread_by(
+    command: str, settings: Sequence[str] | None, stages: Sequence[Stage], config: Config
+) -> None:
+    """Say which keys of `-s` no stage of a command reads, and none that these are made of."""
+    from koalign.stages.pipeline import CHOOSE, stages_before
+
+    read = {"engine", "tracking", *CHOOSE}
+    for stage in (*stages_before(stages, config), *stages):
+        read |= {*stage.sections, *(name for name in stage.inputs if "/" not in name)}
+    tell_unread(command, settings, read)
 
 
 def tell_outdated(stages: Sequence[Stage], config: Config, run_dir: Path) -> None:

@@ -21,6 +21,7 @@ from koalign.cli.options import (
     refuse_existing,
     refuse_own_input,
     sources_of,
+    tell_unread,
 )
 from koalign.cli.shards import ShardOption, draw_part, drawing, read_shard
 from koalign.cli.stages import run_stages
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
     from koalign.parts import Shard
     from koalign.stages.solve import SolveJob
 
+READ = (
+    "model", "data", "prompt", "engine", "solve", "seed", "dpo.rounds", "corpus", "retrieve", "queries",
+)  # fmt: skip
+"""What plays a part in the answers to a file."""
 GREEDY = ("hints=1", "answers=1", "bare=0", "temperature=0", "hint_temperature=0")
 
 
@@ -143,7 +148,7 @@ def _solve_test_split(
     settings = [*settings, f"solve.adapters={ROLES}"]
     if shard:
         config = read_config(files, settings)
-        draw_part("solve", shard, stages_of("solve", config), config, run_dir)
+        draw_part("solve", shard, stages_of("solve", config), config, run_dir, settings)
         return
     run_stages("solve", files, settings, run_dir, force)
     done = read_manifest(run_dir / "solve")
@@ -192,6 +197,7 @@ def _solve_file(
     from koalign.stages.solve import solve as solve_problems
 
     config = _with_adapters(read_config(files, settings), adapters)
+    tell_unread("solve", settings, READ)
     if not (run_dir / "prepare").exists():
         raise KoalignError(f"{run_dir}: no run here; run `koalign sft` first (or `koalign run`)")
     base = read_record(output_of(run_dir, "prepare/base.json", "solve"), Base)

@@ -21,7 +21,14 @@ from koalign.cli.options import (
     name_board,
     read_config,
 )
-from koalign.cli.shards import SHARDED, ShardOption, draw_part, read_shard, tell_outdated
+from koalign.cli.shards import (
+    SHARDED,
+    ShardOption,
+    draw_part,
+    read_shard,
+    tell_outdated,
+    tell_unread_by,
+)
 from koalign.jsonl import read_json
 from koalign.manifests import ROUND, read_made, well_formed
 from koalign.naming import counted
@@ -56,7 +63,8 @@ def stage_command(command: str) -> Callable[..., None]:
     ) -> None:
         if part := read_shard(shard, force):
             config = read_config(files, settings)
-            draw_part(command, part, _chosen_stages(command, config, run_dir), config, run_dir)
+            stages = _chosen_stages(command, config, run_dir)
+            draw_part(command, part, stages, config, run_dir, settings)
         else:
             run_stages(command, files, settings, run_dir, force)
 
@@ -85,9 +93,12 @@ def run(
     force: Force = False,
 ) -> None:
     """All of it: every stage that is not done yet."""
+    from koalign.stages.pipeline import stages_of
+
     config = read_config(files, settings)
     with first_node(config) as first:
         if first:
+            tell_unread_by("run", settings, stages_of("run", config), config)
             _run(config, seeds, anyway, dry_run, run_dir, force)
 
 
@@ -242,10 +253,16 @@ def run_stages(
     config = read_config(files, settings)
     with first_node(config) as first:
         if first:
-            _run_stages(command, config, run_dir, force)
+            _run_stages(command, config, run_dir, force, settings)
 
 
-def _run_stages(command: str, config: Config, run_dir: Path, force: bool) -> None:
+def _run_stages(
+    command: str,
+    config: Config,
+    run_dir: Path,
+    force: bool,
+    settings: Sequence[str] | None = None,
+) -> None:
     from koalign.locking import locked
     from koalign.reports.views import print_results
     from koalign.tracking.follow import followed
@@ -254,6 +271,7 @@ def _run_stages(command: str, config: Config, run_dir: Path, force: bool) -> Non
         _warn_without_hints(config)
     with locked(run_dir):
         stages = _chosen_stages(command, config, run_dir)
+        tell_unread_by(command, settings, stages, config)
         tell_outdated(stages, config, run_dir)
         with followed(config.tracking, run_dir):
             execute_each(stages, config, run_dir, force)

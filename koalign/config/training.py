@@ -62,6 +62,13 @@ class Training(Section):
             raise ValueError(
                 "processes share the rows of packing groups; packing trl has one process"
             )
+        if (
+            self.packing == "trl"
+            and self.row_tokens != type(self).model_fields["row_tokens"].default
+        ):
+            raise ValueError(
+                "row_tokens is for packing groups; packing trl would ignore it: lower batch_size instead"
+            )
         if self.packing == "trl" and self.shard != "none":
             raise ValueError(
                 f"shard {self.shard} is for packing groups; packing trl takes shard none"

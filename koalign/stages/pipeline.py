@@ -43,6 +43,11 @@ DPO = (dpo.REFERENCE, dpo.STAGE)
 HINTS = (candidates.STAGE, hints.STAGE, roles.ABSTRACTION, roles.ANSWER)
 CONTROLS = (dpo.RFT, traces.STAGE, roles.REASONING, sft.PLATEAU)
 SOLVING = (solve.STAGE, *CONTROLS, evaluate.STAGE)
+CHOOSE = (
+    "controls", "dpo.rounds", "candidates.source", "judge.url", "corpus.sources", "query.held_out",
+    "retrieve.adapter", "sft.epochs",
+)  # fmt: skip
+"""Keys that choose stages, whether these read them or not."""
 WITH_HINTS = frozenset(stage.name for stage in (*HINTS, solve.STAGE, traces.STAGE, roles.REASONING))
 """Stages that a run without hints does not have, and whose files its `evaluate` does not read."""
 

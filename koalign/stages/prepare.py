@@ -51,7 +51,11 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     ]
     prepared.set_aside(renderer.template.kinds, len(renderer.template.ten_labels))
     prepared.remove_duplicates(config.data.near_duplicates)
-    if config.data.dev_share and not prepared.splits["dev"]:
+    if config.data.dev_share and prepared.splits["dev"]:
+        warn(
+            "data.dev_share: nothing is held out of data.train, since data.dev is given", once=True
+        )
+    elif config.data.dev_share:
         prepared.hold_out_dev(config.data.dev_share, config.data.seed)
     prepared.mix_train(config.data.seed)
     leaks = _guard(prepared, config.data.leak_overlap, config.data.leaks == "stop", out)

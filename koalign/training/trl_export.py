@@ -116,6 +116,20 @@ def export_trl(config: Config, run_dir: Path, out: Path) -> tuple[dict[str, Expo
     return sets, [source["path"] for source in report["sources"] if source["split"] == "train"]
 
 
+def not_exported(config: Config) -> list[str]:
+    """What the config asks for and TRL is not told, in words."""
+    notes = []
+    if config.sft.epochs == "auto":
+        notes.append(
+            f"sft.epochs auto: TRL has no probe that ends a training, and trains {AUTO_EPOCHS}"
+        )
+    if config.probe.problems:
+        notes.append("probe.problems: TRL keeps the last checkpoint, and not the best by a probe")
+    if config.dpo.rounds > 1:
+        notes.append(f"dpo.rounds: {config.dpo.rounds}, and the pairs are those of the first round")
+    return notes
+
+
 def _write_set(
     folder: Path,
     tokenizer: Any,

@@ -1,0 +1,64 @@
+"""Keys and options that would do nothing are said, or refused in one line."""
+
+import pytest
+from support.command import RUN, koalign
+
+from koalign.config.files import load_config
+from koalign.records import KoalignError
+
+UNREAD = {
+    "another stage": (("prepare", "-s", "dpo.beta=0.2"), "dpo.beta", "prepare"),
+    "several": (("prepare", "-s", "sample.n=4", "-s", "seed=3", "-s", "prompt.shots=0"), "sample.n, seed", "prepare"),
+    "a whole section": (("sft", "-s", "solve={hints: 2, bare: 1}"), "solve", "sft"),
+    "no hints in the run": (("run", "-s", "candidates.source=none", "-s", "hints.n=8"), "hints.n", "run"),
+    "a file": (("solve", "test.jsonl", "--adapters", "sft", "-o", "a.jsonl", "-s", "sample.n=4"), "sample.n", "solve"),
+    "benchmark": (("benchmark", "direct", "--data", "test.jsonl", "--out", "out", "-s", "prompt.shots=2"), "prompt.shots", "benchmark"),
+    "one sample": (("benchmark", "direct", "--data", "test.jsonl", "--out", "out", "-s", "sample.top_p=1"), "sample.top_p", "benchmark"),
+    "mine": (("mine", "-o", "m.jsonl", "-s", "dpo.beta=0.2"), "dpo.beta", "mine"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", UNREAD)
+def test_a_key_of_another_command_is_said_to_play_no_part(case, scripted):
+    arguments, keys, command = UNREAD[case]
+    koalign("sft", code=0)
+    arguments = (*arguments, "--force") if command in ("prepare", "sft") else arguments
+    said = koalign(*arguments).stderr.splitlines()
+    assert said.count(f"-s {keys}: plays no part in `koalign {command}`") == 1
+
+
+READ = {
+    "its own": ("prepare", "-s", "data.leak_overlap=0.7", "--force"),
+    "of a stage before": ("dpo-pairs", "-s", "sft.rank=8", "-s", "sample.n=8"),
+    "chooses stages": ("evaluate", "-s", "controls=off", "-s", "candidates.source=none"),
+    "engine and trackers": ("sft", "-s", "engine.batch_size=4", "-s", "tracking.project=x"),
+    "several samples": ("benchmark", "direct", "--data", "test.jsonl", "--out", "out", "--samples", "3", "-s", "sample.top_p=1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", READ)
+def test_a_key_that_plays_a_part_is_not_said_to_play_none(case, scripted):
+    koalign("sft", code=0)
+    assert "plays no part" not in koalign(*READ[case]).stderr
+
+
+def test_a_share_to_hold_out_beside_a_dev_split_is_said_to_do_nothing(scripted):
+    said = koalign("prepare", "-s", "data.dev=test.jsonl", "-s", "data.test=[]", "-s", "data.dev_share=0.5", code=0)  # fmt: skip
+    assert (
+        "data.dev_share: nothing is held out of data.train, since data.dev is given" in said.stderr
+    )
+
+
+@pytest.mark.parametrize("command", ["ask", "chat"])
+def test_options_of_the_other_way_to_ask_are_refused(command, ran):
+    pytest.importorskip("fastapi")
+    question = ("문제",) if command == "ask" else ()
+    said = koalign(command, *question, "--url", "http://127.0.0.1:9", "-s", "seed=1", code=2).stderr
+    assert "--url: the server has settings of its own" in said
+    said = koalign(command, *question, "--token-env", "TOKEN", "--run-dir", str(RUN), code=2).stderr
+    assert "--token-env is for --url" in said
+
+
+def test_a_bound_that_packing_trl_would_ignore_is_refused():
+    with pytest.raises(KoalignError, match="row_tokens is for packing groups"):
+        load_config([], ["training.packing=trl", "training.row_tokens=512"])
