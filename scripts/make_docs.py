@@ -98,11 +98,11 @@ def configuration(say: Say) -> Iterator[str]:
     yield say(
         "Every key of `koalign.yaml`: type, default, meaning.\n\n"
         "- `koalign init` writes a file with all of them, `init --data FILE` a short one for your data.\n"
-        "- `-s dpo.beta=0.05` changes one key for one command, which says where the key plays no part in it.\n"
+        "- `-s dpo.beta=0.05` changes one key for one command, which says where it plays no part.\n"
         "- `-c base.yaml -c mine.yaml` reads several files; later ones win.\n",
         "`koalign.yaml`의 모든 키와 자료형, 기본값, 뜻입니다. 뜻은 코드에 적힌 영어 그대로입니다.\n\n"
         "- `koalign init`은 모든 키를, `init --data 파일`은 내 데이터에 맞춘 것만 씁니다.\n"
-        "- `-s dpo.beta=0.05`는 명령 한 번에 키 하나를 바꿉니다. 그 명령에서 쓰이지 않는 키면 알려 줍니다.\n"
+        "- `-s dpo.beta=0.05`는 명령 한 번에 키 하나를 바꿉니다. 그 명령이 쓰지 않는 키면 알립니다.\n"
         "- `-c base.yaml -c mine.yaml`은 파일을 여럿 읽습니다. 뒤에 온 파일이 우선합니다.\n",
     )
     for name, field in Config.model_fields.items():

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from koalign.cli.options import DEFAULT_RUN, Files, RunDir, Settings, read_config
+from koalign.cli.options import (
+    ANSWERING,
+    DEFAULT_RUN,
+    Files,
+    RunDir,
+    Settings,
+    read_config,
+    tell_unread,
+)
 from koalign.records import KoalignError
 from koalign.text.visible import say
 
@@ -119,6 +127,7 @@ def opened(
     if url is None:
         if token_env:
             raise KoalignError("--token-env is for --url; leave it out")
+        tell_unread("ask` and `koalign chat", settings, ANSWERING)
         with own_engine(open_run(run_dir, read_config(files, settings))) as client:
             yield client
     else:

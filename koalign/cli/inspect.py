@@ -18,6 +18,7 @@ from koalign.cli.options import (
     read_config,
     refuse_existing,
     refuse_own_input,
+    tell_unread,
 )
 from koalign.jsonl import write_jsonl
 from koalign.naming import counted
@@ -99,6 +100,7 @@ def preview(
     from koalign.reports.views import print_tokens
 
     config = read_config(files, settings)
+    tell_unread("preview", settings, ("model", "data", "prompt", "engine"))
     problems = _problems_of(config, "train")
     if number > len(problems):
         count = counted(len(problems), "problem")

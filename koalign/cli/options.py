@@ -35,6 +35,10 @@ Force = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON value.")]
 DEFAULT_RUN = Path("runs/default")
+ANSWERING = (
+    "model", "data", "prompt", "engine", "solve", "seed", "dpo.rounds", "corpus", "retrieve", "queries",
+)  # fmt: skip
+"""Settings that play a part in answers of a run to what it is given."""
 
 
 def read_config(files: list[Path] | None, settings: list[str] | None) -> Config:

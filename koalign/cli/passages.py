@@ -71,6 +71,7 @@ def _folder(config: Config, run_dir: Path, problems: Sequence[Problem], adapter:
     """Named by all that decides what is found; raises KoalignError where the run has no index."""
     from koalign.adapters.cards import adapter_id
     from koalign.answering.passages import USER
+    from koalign.config.narrowing import settings_of
     from koalign.hashing import hash_path
     from koalign.manifests import output_of
     from koalign.retrieval.queries import query_renderer
@@ -82,7 +83,7 @@ def _folder(config: Config, run_dir: Path, problems: Sequence[Problem], adapter:
         config.retrieve.model_dump(),
         config.solve.passages,
         hash_path(output_of(run_dir, "index/index.json", USER)),
-        config.engine.result.backend,
+        settings_of(config, ("model", "engine")),
         config.seed,
         query_renderer(config.prompt.thinking).hash,
     )

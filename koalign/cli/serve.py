@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
-from koalign.cli.options import DEFAULT_RUN, Files, RunDir, Settings, read_config
+from koalign.cli.options import (
+    ANSWERING,
+    DEFAULT_RUN,
+    Files,
+    RunDir,
+    Settings,
+    read_config,
+    tell_unread,
+)
 from koalign.records import KoalignError
 
 
@@ -47,6 +55,7 @@ def serve(
         raise KoalignError(f"{error.name} is not installed; pip install 'koalign[web]'") from None
 
     config = read_config(files, settings)
+    tell_unread("serve", settings, ANSWERING)
     token = read_token(host, token_env)
     run = open_run(run_dir, config, adapters)
     with bind(host, port) as bound:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from koalign.cli.options import (
+    ANSWERING,
     DEFAULT_RUN,
     Files,
     Force,
@@ -35,10 +36,6 @@ if TYPE_CHECKING:
     from koalign.parts import Shard
     from koalign.stages.solve import SolveJob
 
-READ = (
-    "model", "data", "prompt", "engine", "solve", "seed", "dpo.rounds", "corpus", "retrieve", "queries",
-)  # fmt: skip
-"""What plays a part in the answers to a file."""
 GREEDY = ("hints=1", "answers=1", "bare=0", "temperature=0", "hint_temperature=0")
 
 
@@ -197,7 +194,7 @@ def _solve_file(
     from koalign.stages.solve import solve as solve_problems
 
     config = _with_adapters(read_config(files, settings), adapters)
-    tell_unread("solve", settings, READ)
+    tell_unread("solve", settings, ANSWERING)
     if not (run_dir / "prepare").exists():
         raise KoalignError(f"{run_dir}: no run here; run `koalign sft` first (or `koalign run`)")
     base = read_record(output_of(run_dir, "prepare/base.json", "solve"), Base)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from koalign.cli.options import DEFAULT_RUN, Files, Settings, read_config
+from koalign.cli.options import DEFAULT_RUN, Files, Settings, read_config, tell_unread
 from koalign.records import KoalignError
 from koalign.text.visible import say
 
@@ -38,6 +38,7 @@ def push(
     from koalign.tracking.push import NAMES, pusher, refuse_unready, trackers_of
 
     tracking = read_config(files, settings).tracking
+    tell_unread("track push", settings, ("tracking",))
     if unknown := [name for name in to or () if name not in NAMES]:
         raise KoalignError(f"--to {unknown[0]}: no such tracker; known are {', '.join(NAMES)}")
     if to:

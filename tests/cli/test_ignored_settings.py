@@ -4,6 +4,7 @@ import pytest
 from support.command import RUN, koalign
 
 from koalign.config.files import load_config
+from koalign.jsonl import write_json
 from koalign.records import KoalignError
 
 UNREAD = {
@@ -62,3 +63,20 @@ def test_options_of_the_other_way_to_ask_are_refused(command, ran):
 def test_a_bound_that_packing_trl_would_ignore_is_refused():
     with pytest.raises(KoalignError, match="row_tokens is for packing groups"):
         load_config([], ["training.packing=trl", "training.row_tokens=512"])
+
+
+@pytest.mark.parametrize("command, answering", [("serve", False), ("ask", True)])
+def test_a_setting_that_plays_no_part_in_answers_is_said(command, answering, ran, monkeypatch):
+    pytest.importorskip("fastapi")
+    monkeypatch.setattr("koalign.serving.start.serve", lambda *_, **__: None)
+    question = ("문제",) if answering else ("--port", "0")
+    said = koalign(command, *question, "-s", "sft.rank=8", "-s", "seed=0").stderr
+    assert "-s sft.rank: plays no part in `koalign " in said
+
+
+def test_a_kind_for_a_format_that_has_its_own_is_said(folder):
+    entry = {"title": "강", "paragraphs": [{"context": "한강은 서울을 지난다.", "qas": [
+        {"id": "1", "question": "어디를 지나는가?", "answers": [{"text": "서울", "answer_start": 4}]}]}]}  # fmt: skip
+    write_json(folder / "river.json", {"version": "x", "data": [entry]})
+    said = koalign("preview", "-s", "data.train={path: river.json, kind: short}", "-s", "model.path=builtin:tiny-ko").stderr  # fmt: skip
+    assert "kind: short plays no part, for squad has kinds of its own" in said

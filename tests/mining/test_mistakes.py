@@ -251,6 +251,15 @@ def test_predictions_find_their_problems_and_one_without_is_refused():
         matched(predictions, [p for p in problems if p != rows[2].problem], "eval")
 
 
+def test_an_answer_key_that_was_corrected_since_is_no_reason_for_a_mistake():
+    rows = exam({"생물": 4})
+    first = rows[0].problem
+    other = tuple(str(n) for n in (1, 2) if str(n) not in first.answers)[:1]
+    problems = [first.model_copy(update={"answers": other}), *(one.problem for one in rows[1:])]
+    with refused("--problems: 1 of the 4 problems have another answer", first.id):
+        matched([one.prediction for one in rows], problems, "eval")
+
+
 def test_a_problem_that_stands_in_a_dev_and_a_test_file_is_of_the_test_split():
     rows = exam({"생물": 3})
     twice = [rows[0].problem.model_copy(update={"split": s}) for s in ("dev", "test", "dev")]

@@ -85,6 +85,8 @@ def read(
         if guessed:
             reading.columns[document.name] = guessed.columns
             notes.append(_told(guessed))
+        if kind and not fitting.guesses_kind:
+            notes.append(f"kind: {kind} plays no part, for {fitting.name} has kinds of its own")
         if rights_text(guessed.columns if guessed else columns or {}):
             notes.append(
                 "choices stand in the order of their texts, for the right one has a column"

@@ -103,7 +103,7 @@ class Mining:
 def matched(
     predictions: Sequence[Prediction], problems: Iterable[Problem], place: str
 ) -> list[AnsweredProblem]:
-    """Each prediction with its problem; raises KoalignError if one is not among the problems.
+    """Each prediction with its problem; raises KoalignError if it is not there or has another answer now.
 
     Of a problem that was evaluated twice the first prediction counts.
     """
@@ -117,6 +117,12 @@ def matched(
         raise KoalignError(
             f"--problems: {len(unknown)} of the {len(predictions)} problems of {place} are not there, "
             f"the first: {unknown[0]}; give the file that was evaluated"
+        )
+    other = [p for p in predictions if {*p.gold} != {*known[p.id].answers}]
+    if other:
+        raise KoalignError(
+            f"--problems: {len(other)} of the {len(predictions)} problems have another answer than when "
+            f"they were evaluated, the first: {other[0].name}; evaluate them again, or give that file"
         )
     return [AnsweredProblem(known[prediction.id], prediction) for prediction in predictions]
 
