@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import trl
 from accelerate.commands.config.config_args import load_config_from_file
-from support.command import koalign
+from support.command import RUN, koalign
 from support.fake_tokenizers import EMPTY, FAMILIES, fake_tokenizer
 from support.problems import exam
 from trl.scripts import dpo as trl_dpo
@@ -17,6 +17,7 @@ from koalign.data.prompting.examples import example_ids, examples_of
 from koalign.data.prompting.prompts import Renderer, load_template
 from koalign.jsonl import iter_json_lines, read_jsonl
 from koalign.records import Pair, Problem
+from koalign.training import trl_export
 from koalign.training.trl_export import row_text, trl_ids
 
 pytestmark = pytest.mark.slow
@@ -185,3 +186,22 @@ def test_text_has_the_ids_of_every_family(family, template):
         same.append(trl_ids(tokenizer, text, end) == [prompt, completion])
     # Its prompts end in a line end that is another token before a text: such a set is written as ids.
     assert all(same) != (family == "exaone-4.0" and renderer.template.chat)
+
+
+@pytest.mark.parametrize("stage", ["prepare", "pairs"])
+def test_sets_of_a_stage_that_is_made_again_meanwhile_are_not_written(stage, exported, monkeypatch):
+    manifest = exported / RUN / stage / "manifest.json"
+    write, whole = trl_export._write_set, manifest.read_bytes()
+
+    def then_remade(*arguments):
+        made = write(*arguments)
+        manifest.unlink(missing_ok=True)
+        return made
+
+    monkeypatch.setattr(trl_export, "_write_set", then_remade)
+    try:
+        said = koalign("export", "--trl", "again", *SETTINGS, cwd=exported, code=2).stderr
+    finally:
+        manifest.write_bytes(whole)
+    assert f"{stage}: is made again while this command reads it" in said
+    assert not (exported / "again").exists()
