@@ -19,7 +19,14 @@ from koalign.grading import patterns
 from koalign.grading.asked import asked
 from koalign.grading.claims import asserted, is_open, weakly_stated
 from koalign.grading.formats import BOXED, FORMATS, formatted, spans_of_objects
-from koalign.grading.keys import announces_text, has_colon, keys_of, text_start, without_key
+from koalign.grading.keys import (
+    announces_text,
+    has_colon,
+    is_as_asked,
+    keys_of,
+    text_start,
+    without_key,
+)
 from koalign.grading.labels import (
     Labels,
     has_own_text,
@@ -69,10 +76,11 @@ def extract_numbers(
     keys = {
         key.end() for key in all_keys if not (key["quote"] or lists_choices(seen, key))
     } - quoted.keys()
+    as_asked = {key.end() for key in all_keys if is_as_asked(key)}
     reasons = spans_of_objects(seen)
     labels = [
         group
-        for group in label_groups(seen, keys, folded)
+        for group in label_groups(seen, keys, folded, as_asked)
         if group.start not in quoted and not _is_inside(reasons, group.start)
     ]
     topics = {key.end() for key in all_keys if not (key["quote"] or has_colon(key))}
@@ -103,7 +111,8 @@ def extract_numbers(
                 found.append((len(seen), weaker))
             elif any(turn["void"] for turn in turns):
                 return []
-        of_last_line = whole(seen.rpartition("\n")[2].strip("() "), folded)
+        before, _, line = seen.rpartition("\n")
+        of_last_line = whole(line.strip("() "), folded) if found[-1][0] < len(before) else ()
         if of_last_line and set(of_last_line) < set(found[-1][1]):
             found.append((len(seen), of_last_line))  # \boxed{2}, and under it: (② 3)
         return [numbers for _, numbers in found]
@@ -141,14 +150,16 @@ def extract_texts(text: str) -> list[str]:
 
 
 def _says_several(text: str, found: Sequence[tuple[int, tuple[int, ...]]]) -> bool:
-    """Whether a text is nothing but announced answers, one in each line, that differ."""
-    lines = text.split("\n")
-    return (
-        len(lines) == len(found) > 1
-        and len({numbers for _, numbers in found}) > 1
-        and "최종" not in text
-        and all(key and not key["quote"] for key in map(patterns.KEY.match, lines))
-    )
+    """Whether a text ends with announced answers, one in each line, that differ."""
+    start = len(text) + 1
+    for line in reversed(text.split("\n")):
+        key = patterns.KEY.match(line)
+        if not key or key["quote"]:
+            break
+        start -= len(line) + 1
+    said = [numbers for position, numbers in found if position >= start]
+    lines = text[start:].count("\n") + 1
+    return lines == len(said) and len(set(said)) > 1 and "최종" not in text[start:]
 
 
 def _wavers(found: Sequence[tuple[int, tuple[int, ...]]]) -> bool:
@@ -190,7 +201,8 @@ def _quoted_choices(text: str, folded: Sequence[str]) -> dict[int, tuple[int, ..
     found: dict[int, tuple[int, ...]] = {}
     for key in keys_of(text) if folded else ():
         phrase = _after_key(text, key)
-        if key["quote"] or not patterns.NUMBER_ONLY.fullmatch(phrase):
+        is_number = patterns.NUMBER_ONLY.fullmatch(forms(phrase)[-1] if has_colon(key) else phrase)
+        if key["quote"] or not is_number:
             number = number_of_text(phrase, folded)
             first = patterns.FIRST_SENTENCE.match(phrase) if has_colon(key) else None
             if number is None and first and not patterns.NUMBER_ONLY.fullmatch(first[1]):

@@ -17,6 +17,11 @@ def has_colon(key: re.Match[str]) -> bool:
     return bool(key["is"] or (key["sep"] or "은")[-1] not in "은는이을")
 
 
+def is_as_asked(key: re.Match[str]) -> bool:
+    """Whether it is one that prompts ask for: `정답:`, `Answer:`."""
+    return has_colon(key) and not (key["is"] or ":").strip().isalpha()
+
+
 def announces_text(key: re.Match[str]) -> bool:
     return bool(key["quote"] or key["sep"] or key["is"])
 

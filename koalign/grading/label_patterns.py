@@ -7,16 +7,21 @@ import re
 from koalign.grading.patterns import CHEERS, CHOICE_WORD, CLOSE, OPEN
 from koalign.text.korean import CHOICE_MARKS
 
-ORDINALS = {"일": 1, "이": 2, "삼": 3, "사": 4, "오": 5} | {
-    "첫": 1,
-    "두": 2,
-    "둘": 2,
-    "세": 3,
-    "셋": 3,
-    "네": 4,
-    "넷": 4,
-    "다섯": 5,
-}
+ENGLISH = ("first", "second", "third", "fourth", "fifth")
+ORDINALS = (
+    {"일": 1, "이": 2, "삼": 3, "사": 4, "오": 5}
+    | {
+        "첫": 1,
+        "두": 2,
+        "둘": 2,
+        "세": 3,
+        "셋": 3,
+        "네": 4,
+        "넷": 4,
+        "다섯": 5,
+    }
+    | {word: place for place, word in enumerate(ENGLISH, 1)}
+)
 LAST = "마지막"
 PICKED = (
     r"(?:입니다|이다|이에요|예요|요(?=[.!\n]|\Z))|[이가]\ (?:정답|답|맞|옳)"
@@ -26,8 +31,9 @@ LABEL = re.compile(
     rf"""(?:(?P<mark>[{"".join(CHOICE_MARKS)}])
           |(?<![가-힣0-9])(?<!에서\ )
            (?P<ordinal>(?:(?:{"|".join(ORDINALS)}|[1-9])\ ?번|[첫둘셋넷]|다섯)째|[일이삼사오]\ ?번
-             |(?:(?:맨|가장|제일)\ )?{LAST})
-           (?:(?P<noun>\ (?:선택지|선지|보기|문항|항목|옵션)|\ 것(?=이\ (?:정답|답|맞|옳)))
+             |(?:(?:맨|가장|제일)\ )?{LAST}|(?<![A-Za-z])(?:{"|".join(ENGLISH)}))
+           (?:(?P<noun>\ (?:one|option|choice)\b
+                |\ (?:선택지|선지|보기|문항|항목|옵션)|\ 것(?=이\ (?:정답|답|맞|옳)))
              |(?={PICKED}|[.!]?(?:\n|\Z)))
           |(?<![A-Za-z0-9./~^=+_·-])(?<![0-9]:)(?P<digits>[0-9]{{1,2}})(?![0-9])
           |(?<![A-Za-z0-9])(?P<letter>[A-J])(?![A-Za-z0-9])

@@ -31,7 +31,10 @@ def union(some: tuple[int, ...], others: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(some + others))
 
 
-def label_groups(text: str, keys: set[int], folded: Sequence[str]) -> list[Labels]:
+def label_groups(
+    text: str, keys: set[int], folded: Sequence[str], as_asked: set[int]
+) -> list[Labels]:
+    """`as_asked`: where a label stands as prompts ask for it (`정답: 2`), and not a choice's text."""
     groups: list[Labels] = []
     for label, number in _labels(text, keys, folded):
         start, end = label.start(), label.end()
@@ -42,15 +45,30 @@ def label_groups(text: str, keys: set[int], folded: Sequence[str]) -> list[Label
         )
         last = groups[-1] if groups else None
         gap = text[last.end : start] if last else ""
+        numbers: tuple[int, ...] = (number,)
+        if bare_label and after == end and start not in as_asked:
+            numbers = _or_of_text(text, label, number, folded)
+        if last and bare_label and numbers[0] in last.numbers and gap in (", ", " "):
+            continue  # 3번, 2입니다: the text of the third choice
         if last and _are_together(text, last.end, gap, label):
-            numbers = union(last.numbers, (number,))
+            numbers = union(last.numbers, numbers)
             groups[-1] = replace(last, end=end, after=after, numbers=numbers)
         elif last and label_patterns.INSTEAD.fullmatch(text, last.after, start):
             begins = begins or last.begins
-            groups[-1] = Labels(start, end, after, (number,), begins, last.asked)
+            groups[-1] = Labels(start, end, after, numbers, begins, last.asked)
         else:
-            groups.append(Labels(start, end, after, (number,), begins, start in keys))
+            groups.append(Labels(start, end, after, numbers, begins, start in keys))
     return groups
+
+
+def _or_of_text(
+    text: str, label: re.Match[str], number: int, folded: Sequence[str]
+) -> tuple[int, ...]:
+    """What a bare number may say: of the choices 0, 1, 2, 3 a 2 is the third or the second."""
+    is_item = text[label.end() - 1] in ")]" or patterns.ITEM_DOT.match(text, label.end())
+    if is_item or not (digits := label["digits"]) or digits not in folded:
+        return (number,)
+    return union((folded.index(digits) + 1,), (number,))
 
 
 def _are_together(text: str, end: int, gap: str, label: re.Match[str]) -> bool:

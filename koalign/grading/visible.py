@@ -15,6 +15,13 @@ fifteen seconds."""
 _THOUGHT_END = re.compile(r"</(?:think|thinking|thought|추론)\s?>", re.IGNORECASE)
 _THOUGHT_START = re.compile(r"<(?:think|thinking|thought|추론)\s?>", re.IGNORECASE)
 
+_TURN_END = re.compile(
+    r"(?<=\S)\s{0,8}(?:<\|(?:im_end|eot_id|eom_id|endoftext|end_of_text|end|return)\|>|<end_of_turn>|<eos>"
+    r"|\[\|endofturn\|\])"
+)
+_SENTENCE_END = re.compile(r"(?<=\S)\s{0,8}</s>")
+"""Special tokens that a model wrote out in letters. `</s>` also ends what HTML strikes out."""
+
 _ONE_WAY_OF_WRITING = str.maketrans(
     {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
     | dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad\ufe0f\u20e3`"))
@@ -41,11 +48,17 @@ _TEX_TEXT = re.compile(r"\\(?:text|textbf|mathrm|mathbf) ?\{([^{}\n]{0,300})\}")
 def visible_text(text: str) -> str | None:
     """What can be seen of a completion, written in one way; none while a thought has not ended.
 
-    Full width and Markdown emphasis are undone, white space is squeezed; case and line ends stay. Of
-    more than MOST characters the last ones count.
+    Full width and Markdown emphasis are undone, white space is squeezed; case and line ends stay. What
+    follows an end of turn that is written out is another turn. Of more than MOST characters the last
+    ones count.
     """
     seen = after_thoughts(text)
-    return None if seen is None else _plain(seen[-MOST:])
+    return None if seen is None else _plain(_first_turn(seen)[-MOST:])
+
+
+def _first_turn(text: str) -> str:
+    text = _TURN_END.split(text, 1)[0]
+    return text if "<s>" in text else _SENTENCE_END.split(text, 1)[0]
 
 
 def untagged(seen: str) -> str:

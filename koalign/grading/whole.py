@@ -29,7 +29,7 @@ def whole(phrase: str, folded: Sequence[str], *, boxed: bool = False) -> tuple[i
     if number:
         return label_or_text(phrase, number, folded) if boxed else (number,)
     start = before.end() if (before := patterns.BEFORE_LABEL.match(phrase)) else 0
-    group = next(iter(label_groups(phrase[:_LONGEST], {start}, folded)), None)
+    group = next(iter(label_groups(phrase[:_LONGEST], {start}, folded, {start})), None)
     if group is None or group.start != start:
         return ()
     rest = phrase[group.end :]

@@ -12,6 +12,7 @@ from support import (
     phrasing_vectors,
     pointing_vectors,
     statement_vectors,
+    value_vectors,
 )
 from support import grading_vectors as vectors
 from support.grading_vectors import (
@@ -53,6 +54,7 @@ def test_an_answer_is_read_as_it_is_stated_and_none_where_none_is(problem, text,
         *phrasing_vectors.VECTORS,
         *conclusion_vectors.VECTORS,
         *pointing_vectors.VECTORS,
+        *value_vectors.VECTORS,
     ],
 )
 def test_a_commitment_is_read_and_a_hedge_is_not(problem, text, answer):

@@ -184,8 +184,24 @@ ANNOUNCED = [
     (COINS, "정답은 2번입니다. 앞서 말한 2번은 취소할게요.", None),
     (COINS, "정답은 2번입니다. 그런데 지금으로서는 어느 것이라고 말씀드리기 어렵습니다.", None),
 ]  # fmt: skip
+# What a model writes out at its end, or after it; several answers at the end; other words for the same.
+AT_THE_END = [
+    (COINS, "정답: 2</s>", "2"), (COINS, "정답: 2<eos>", "2"), (COINS, "2<|im_end|>", "2"), (COINS, "정답: 2[|endofturn|]", "2"),
+    (COINS, "정답: 2<|im_end|>\n<|im_start|>user\n정답: 1", "2"), (COINS, "정답: 2 <end_of_turn>\n다음 문제\n정답: 1", "2"),
+    (COINS, "<|im_end|>정답: 2", "2"), (COINS, "<s>정답: 1</s> 정답: 2", "2"),
+    (COINS, "설명이다.\n\n정답: 2\n정답: 3", None), (COINS, "설명이다.\n\n정답: 2\n정답: 2", "2"),
+    (COINS, "정답: 2\n설명이다.\n정답: 3", "3"), (COINS, "설명이다.\n답: 2\n최종 정답: 3", "3"),
+    (COINS, "설명이다.\n[ANSWER] 2", "2"), (COINS, "答: 2", "2"), (COINS, "應答: 2", None),
+    (COINS, "하나만 남았다. 프랑, 이것이 정답이다.", "2"), (COINS, "따라서 프랑이고 이것이 답이다.", "2"),
+    (COINS, "프랑, 이것이 정답이 아니다.", None), (COINS, "프랑이고 이것이 답일 수도 있다.", None),
+    (COINS, "결국 2번의 설명이 옳습니다.", "2"), (COINS, "2번의 설명이 옳다고 볼 수 없다.", None),
+    (COINS, "답은 2번 외에는 있을 수 없습니다.", "2"), (COINS, "답은 2번 외에도 있다.", None),
+    (COINS, "Therefore my answer is the second one.", "2"), (COINS, "The answer is the third option.", "3"),
+    (COINS, "The first one is a coin.", None), (COINS, "My answer is the first thing I thought of.", None),
+]  # fmt: skip
 
 VECTORS = [
+    *AT_THE_END,
     *TAKEN,
     *PLACES,
     *AS_ASKED,

@@ -1,0 +1,33 @@
+"""value_vectors: replies on choices that are numbers, where a number may be a label or a value -> the answer."""
+
+from koalign.records import Problem
+
+AMBIGUOUS = "ambiguous"
+FROM_0 = Problem(question="다음 식의 값은?", choices=("0", "1", "2", "3"), answers=("3",))
+ODD = FROM_0.model_copy(update={"choices": ("1", "3", "5", "7", "9")})
+LARGE = FROM_0.model_copy(update={"choices": ("12", "15", "18", "20")})
+FRACTIONS = FROM_0.model_copy(update={"choices": ("2/3", "4/3", "5/3", "2")})
+ONE_TO_FOUR = FROM_0.model_copy(update={"choices": ("1", "2", "3", "4")})
+
+# As prompts ask for it a number is a label; in a sentence of its own it may be the value.
+LABEL_OR_VALUE = [
+    (FROM_0, "정답: 2입니다.", "2"), (FROM_0, "정답: 2 입니다.", "2"), (FROM_0, "**정답: 2**", "2"),
+    (FROM_0, "풀이: 1+1=2\n정답: 2", "2"), (FROM_0, "정답: 2번(1)", "2"), (FROM_0, "2", "2"), (FROM_0, "2번입니다.", "2"),
+    (FROM_0, "정답은 2입니다.", AMBIGUOUS), (FROM_0, "정답은 2이다.", AMBIGUOUS), (FROM_0, "정답은 2", AMBIGUOUS),
+    (FROM_0, "정답은 2라고 생각합니다.", AMBIGUOUS), (FROM_0, "답은 2가 됩니다.", AMBIGUOUS), (FROM_0, "2가 정답이다.", AMBIGUOUS),
+    (FROM_0, "계산하면 2이다.", AMBIGUOUS), (FROM_0, "따라서 2입니다.", AMBIGUOUS), (FROM_0, "∴ 2", AMBIGUOUS),
+    (FROM_0, "The answer is 2.", AMBIGUOUS), (FROM_0, "따라서 정답은 $2$입니다.", AMBIGUOUS), (FROM_0, "2를 선택합니다.", AMBIGUOUS),
+    (ODD, "정답은 5입니다.", AMBIGUOUS), (ODD, "따라서 5입니다.", AMBIGUOUS), (ODD, "정답은 7입니다.", "4"), (ODD, "정답: 5", "5"),
+    (ONE_TO_FOUR, "정답은 3입니다.", "3"), (LARGE, "정답은 18입니다.", "3"), (LARGE, "정답은 3입니다.", "3"),
+    (FRACTIONS, "정답: 2 입니다.", "2"),
+    (FRACTIONS, "따라서 넓이는 $\\boxed{\\frac{4}{3}}$이고 정답: 2 입니다.", "2"),
+]  # fmt: skip
+# A mark, 번, or the value beside its label says which of both it is.
+LABEL_AND_VALUE = [
+    (FROM_0, "정답은 3번, 2입니다.", "3"), (FROM_0, "따라서 답은 ③번, 2이다.", "3"), (FROM_0, "정답은 ③ 2입니다.", "3"),
+    (FROM_0, "정답: ③ (2)", "3"), (FROM_0, "정답: 3) 2", "3"), (FROM_0, "답: 2 (3번)", "3"), (FROM_0, "답은 2(③)입니다.", "3"),
+    (FROM_0, "정답은 2, 즉 3번이다.", "3"), (FROM_0, "값은 2이므로 ③입니다.", "3"), (FROM_0, "3. 2", "3"),
+    (FROM_0, "정답은 2입니다.\n(③)", "3"), (ODD, "따라서 답은 5이므로 ③번입니다.", "3"), (ODD, "정답은 3번 5입니다.", "3"),
+]  # fmt: skip
+
+VECTORS = [*LABEL_OR_VALUE, *LABEL_AND_VALUE]
