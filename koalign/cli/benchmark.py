@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from koalign.cli.benchmark_options import (
+    DIAGNOSIS,
     FILES,
     default_folder,
     is_made,
@@ -122,7 +123,7 @@ def benchmark(
     from koalign.config.files import load_config
     from koalign.evaluation.protocols import in_mode, load_protocol
     from koalign.evaluation.results import read_evaluation
-    from koalign.hashing import WORK
+    from koalign.hashing import PLAN, WORK
     from koalign.locking import locked, refuse_links
     from koalign.parts import parts_of, refuse_other_total
     from koalign.reports.evaluation import (
@@ -192,6 +193,8 @@ def benchmark(
     with locked(folder):
         if force:
             shutil.rmtree(folder / WORK, ignore_errors=True)
+            if (folder / DIAGNOSIS / PLAN).exists():
+                shutil.rmtree(folder / DIAGNOSIS)
         refuse_other_total(folder)
         for part in parts_of(folder).values():
             is_made(part, planned, False)
@@ -206,7 +209,7 @@ def benchmark(
     name_board(folder)
     if diagnose:
         with locked(folder):
-            _diagnose(config, items, system, run_dir, folder / "diagnosis")
+            _diagnose(config, items, system, run_dir, folder / DIAGNOSIS)
 
 
 def _diagnose(

@@ -23,7 +23,8 @@ FILES = (
     RESULTS, "predictions.jsonl", "scores.jsonl", "samples.jsonl", "hint_samples.jsonl",
     "predictions.csv", "results.csv",
 )  # fmt: skip
-"""What an evaluation writes; nothing else in its folder is ever touched."""
+DIAGNOSIS = "diagnosis"
+"""What an evaluation writes, and its folder of a diagnosis; nothing else in its folder is ever touched."""
 
 
 def refuse_contradictions(

@@ -117,3 +117,15 @@ def test_items_and_shots_are_of_one_prepare(scripted, monkeypatch):
     monkeypatch.setattr(benchmark_options, "_read", then_made_again)
     said = koalign("benchmark", "direct", "--shots", "2", "--run-dir", str(RUN), code=2).stderr
     assert "prepare: is made again while this command reads it" in said
+
+
+def test_force_diagnoses_again_too_and_never_from_samples_of_another_script(scripted):
+    koalign("sft", code=0)
+    command = (*ASK, "--data", "test.jsonl", "--adapters", "sft", "--diagnose")
+    koalign(*command, code=0)
+    samples = Path("out/diagnosis/samples-plain.jsonl")
+    before = samples.read_bytes()
+    Path("script.yaml").write_text("- texts: ['정답: 4']\n", "utf-8")
+    koalign(*command, "--force", code=0)
+    texts = {json.loads(line)["text"] for line in samples.read_text("utf-8").splitlines()}
+    assert texts == {"정답: 4"} and samples.read_bytes() != before
