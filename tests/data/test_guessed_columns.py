@@ -206,12 +206,12 @@ def test_the_source_to_paste_keeps_what_was_said_of_it(tmp_path):
 
 
 @pytest.mark.parametrize("end", [",,,\n", ",,,\n , ,,\n\n", '"","","",""\n', ",,,"])
-def test_blank_rows_at_the_end_of_a_table_are_no_rows(end, tmp_path):
-    text = f"문제,보기1,보기2,정답\n가?,나,다,1\n,,,\n라?,마,바,2\n{end}"
+@pytest.mark.parametrize("between", [",,,\n", " , , ,\n", '"","","",""\n', ",\n", ",,,,,\n"])
+def test_rows_of_blank_cells_are_no_rows(between, end, tmp_path):
+    text = f"문제,보기1,보기2,정답\n가?,나,다,1\n{between}라?,마,바,2\n{end}"
     reading = read(tmp_path, text)
-    assert [len(reading.problems), len(reading.drops), reading.rows] == [2, 1, 3]
-    assert reading.drops[0].reason == "no_question"
-    assert reading.places == [f"{tmp_path / '문제.csv'}:{n}" for n in (2, 3, 4)]
+    assert [len(reading.problems), len(reading.drops), reading.rows] == [2, 0, 2]
+    assert reading.places == [f"{tmp_path / '문제.csv'}:{n}" for n in (2, 4)]
 
 
 def test_a_quotation_mark_that_ends_a_cell_on_a_line_of_its_own_is_no_blank_row(tmp_path):

@@ -162,16 +162,18 @@ class Table(Grid):
         self.doubts = ()
         while place < len(self._lines):
             cells, end = self._record(place)
+            if not isinstance(cells, str) and not any(map(str.strip, cells)):  # `,,,` is no row
+                place = end
+                continue
             if end > place + 1 and self._is_whole(cells) and self._may_be_rows(place, end):
                 doubtful.append((place, end))
                 self.doubts = [_in_doubt(doubtful)]
-            if cells and not self._is_whole(cells):
+            if not self._is_whole(cells):
                 own = next((n for n in range(place + 1, end) if self._begins_a_record(n)), None)
                 if own is None and end > place + 1:
                     self._refuse_unclosed(place)
                 end = own or end
-            if cells:
-                yield place + 1, self._checked(cells, end - place)
+            yield place + 1, self._checked(cells, end - place)
             place = end
 
     def _record(self, place: int, most: int = sys.maxsize) -> tuple[list[str] | str, int]:
