@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -31,6 +32,8 @@ HEALTH_SECONDS = 10
 """For an answer of /health while it starts; then it is asked again."""
 STOP_SECONDS = 30
 """After SIGTERM, before SIGKILL."""
+STARTING_STOP_SECONDS = 5
+"""The same while it starts: nothing is under way, and vLLM may not hear a signal while it loads."""
 NOTICED_SECONDS = 5
 """From a broken connection until the end of the process is known, at most."""
 ENVIRONMENT = {
@@ -96,7 +99,8 @@ class ChildServer(AbstractAsyncContextManager["ChildServer"]):
         finally:
             if not self.failure:  # after which another process may have its number
                 # In a thread: vLLM waits for connections, which are closed by this one.
-                await asyncio.to_thread(end_group, self.process)
+                seconds = STOP_SECONDS if self._watch else STARTING_STOP_SECONDS
+                await asyncio.to_thread(end_group, self.process, seconds)
             self._folder.cleanup()
 
     async def post(self, body: Mapping[str, Any]) -> Any:
@@ -151,6 +155,10 @@ class ChildServer(AbstractAsyncContextManager["ChildServer"]):
                 asked = self._http.get("/health", timeout=HEALTH_SECONDS)
                 if (await asked).status_code == 200:
                     return
+            if _is_full(self._log):
+                raise KoalignError(
+                    f"{self._log}: the disk is full, and vLLM may wait for it; make room"
+                )
             if time.monotonic() > end:
                 raise KoalignError(
                     f"vLLM has not answered {START_SECONDS} s after its start; its log is {self._log}"
@@ -167,13 +175,13 @@ class ChildServer(AbstractAsyncContextManager["ChildServer"]):
         say(f"serve: {self.failure}; its log is {self._log}", err=True)
 
 
-def end_group(child: subprocess.Popen[bytes]) -> None:
-    """End a child and those that it has started: SIGTERM, and SIGKILL for what stays."""
+def end_group(child: subprocess.Popen[bytes], seconds: float = STOP_SECONDS) -> None:
+    """End a child and those that it has started: SIGTERM, and SIGKILL for what stays after `seconds`."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
             os.killpg(child.pid, number)
         with suppress(subprocess.TimeoutExpired):
-            child.wait(STOP_SECONDS)
+            child.wait(seconds)
     assert child.stdin
     child.stdin.close()
 
@@ -184,6 +192,12 @@ def end_with_stdin() -> None:
     os.killpg(os.getpid(), signal.SIGTERM)
     time.sleep(STOP_SECONDS)
     os.killpg(os.getpid(), signal.SIGKILL)
+
+
+def _is_full(file: Path) -> bool:
+    """Whether nothing more can be written to a file; a file system that knows no sizes is not full."""
+    total, _, free = shutil.disk_usage(file)
+    return total > 0 and free == 0
 
 
 def _start_failure(log: Path) -> str:

@@ -84,6 +84,34 @@ def test_a_child_that_never_answers_is_ended_with_one_line(tmp_path, monkeypatch
     assert not runs(server.process.pid)
 
 
+def test_a_child_that_hears_no_sigterm_while_it_starts_is_ended_soon(tmp_path, monkeypatch):
+    monkeypatch.setattr(child, "START_SECONDS", 2)
+    monkeypatch.setattr(child, "STARTING_STOP_SECONDS", 0.5)
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
+    server = child.ChildServer([sys.executable, "-c", deaf], tmp_path / "log")
+
+    async def main() -> None:
+        async with asyncio.timeout(10), server:
+            pass
+
+    with pytest.raises(KoalignError, match="not answered"):
+        asyncio.run(main())
+    assert not runs(server.process.pid)
+
+
+def test_a_start_on_a_full_disk_ends_with_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(child.shutil, "disk_usage", lambda _: (1, 1, 0))
+    server = child_server("--deaf", "1000", log=tmp_path / "log")
+
+    async def main() -> None:
+        async with asyncio.timeout(20), server:
+            pass
+
+    with pytest.raises(KoalignError, match=r"^.*log: the disk is full"):
+        asyncio.run(main())
+    assert not runs(server.process.pid)
+
+
 def test_a_signal_without_a_name_is_told_by_its_number(tmp_path):
     async def main() -> None:
         async with child_server(log=tmp_path / "log") as server:
