@@ -260,7 +260,10 @@ WRONG_IS_ASKED = re.compile(
     r"|아닌) "
 )
 """How a completion says that its question asks for the wrong choice."""
-DOUBT = f"(?:지|는지|은지|는 것|은 것처|을 수|을지|을까|다고(?! {THINKS})|다는|다면|아 보|으면)"
+DOUBT = (
+    f"(?:지|는지|은지|는 것|은 것처|을 수|을지|을까|는?다고(?! {THINKS})"
+    "|는?다(?:는|면|손| 해도|치| 하더)|아 보|으면)"
+)
 RIGHT = re.compile(
     r"(?:의 (?:설명|내용|진술|주장|서술|선택지))?"
     rf"(?:이|가) ?(?:가장 |더 )?(?:(?:옳|맞)(?!{DOUBT})|적[절합]하?(?![하지치])|알맞(?!지)"

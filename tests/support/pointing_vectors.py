@@ -195,6 +195,8 @@ AT_THE_END = [
     (COINS, "하나만 남았다. 프랑, 이것이 정답이다.", "2"), (COINS, "따라서 프랑이고 이것이 답이다.", "2"),
     (COINS, "프랑, 이것이 정답이 아니다.", None), (COINS, "프랑이고 이것이 답일 수도 있다.", None),
     (COINS, "결국 2번의 설명이 옳습니다.", "2"), (COINS, "2번의 설명이 옳다고 볼 수 없다.", None),
+    (COINS, "2번이 맞는다고 해도 3번은 틀리다.", None), (COINS, "2번이 맞는다면 3번은 틀리다.", None), (COINS, "2번이 맞는다.", "2"),
+    (COINS, "2번이 옳다 해도 그렇다.", None), (COINS, "2번이 맞는다고 생각합니다.", "2"), (COINS, "2번이 맞는다는 주장도 있다.", None),
     (COINS, "답은 2번 외에는 있을 수 없습니다.", "2"), (COINS, "답은 2번 외에도 있다.", None),
     (COINS, "Therefore my answer is the second one.", "2"), (COINS, "The answer is the third option.", "3"),
     (COINS, "The first one is a coin.", None), (COINS, "My answer is the first thing I thought of.", None),
