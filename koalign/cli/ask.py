@@ -127,8 +127,9 @@ def opened(
     if url is None:
         if token_env:
             raise KoalignError("--token-env is for --url; leave it out")
-        tell_unread("ask` and `koalign chat", settings, ANSWERING)
-        with own_engine(open_run(run_dir, read_config(files, settings))) as client:
+        config = read_config(files, settings)
+        tell_unread("ask` and `koalign chat", settings, config, ANSWERING)
+        with own_engine(open_run(run_dir, config)) as client:
             yield client
     else:
         if files or settings:

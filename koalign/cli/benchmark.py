@@ -142,17 +142,18 @@ def benchmark(
             raise KoalignError(
                 f"benchmark retrieval asks no model, so {said[0]} says nothing to it"
             )
-        tell_unread("benchmark retrieval", settings, ("corpus", "retrieve.dense_weight"))
-        benchmark_retrieval(read_config(files, settings), data, split, limit, out, force)
+        config = read_config(files, settings)
+        tell_unread("benchmark retrieval", settings, config, ("corpus", "retrieve.dense_weight"))
+        benchmark_retrieval(config, data, split, limit, out, force)
         return
-    read = ["model", "engine", "seed", "prompt.thinking", "dpo.rounds", "solve.max_tokens"]
-    read += ["sample.temperature", "sample.top_p"] if samples > 1 else []
-    tell_unread("benchmark", settings, [*read, *(["prompt", "solve"] if diagnose else [])])
     draw = read_shard(shard, force)
     if model is not None:
         config = with_model(load_config(files or [], settings or []), model)
     else:
         config = read_config(files, settings)
+    read = ["model", "engine", "seed", "prompt.thinking", "dpo.rounds", "solve.max_tokens"]
+    read += ["sample.temperature", "sample.top_p"] if samples > 1 else []
+    tell_unread("benchmark", settings, config, [*read, *(["prompt", "solve"] if diagnose else [])])
     chosen = load_protocol(protocol, config.solve.max_tokens)
     if mode is not None:
         chosen = in_mode(chosen, mode)

@@ -100,7 +100,7 @@ def preview(
     from koalign.reports.views import print_tokens
 
     config = read_config(files, settings)
-    tell_unread("preview", settings, ("model", "data", "prompt", "engine"))
+    tell_unread("preview", settings, config, ("model", "data", "prompt", "engine"))
     problems = _problems_of(config, "train")
     if number > len(problems):
         count = counted(len(problems), "problem")

@@ -28,6 +28,8 @@ from koalign.records import KoalignError
 from koalign.text.visible import say
 
 FOLDS = 5
+OF_FOLDS = ("model", "data", "prompt", "engine", "training", "probe", "sft", "solve", "seed")
+"""Settings that play a part in the folds."""
 
 
 def mine(
@@ -104,16 +106,16 @@ def mine(
     )
     from koalign.stages.pipeline import stages_of
 
-    of_folds = ("model", "data", "prompt", "engine", "training", "probe", "sft", "solve")
-    tell_unread("mine", settings, ("seed", *(() if predictions else of_folds)))
     vectors = open_vectors(embedding)
     notes: list[str] = []
     if predictions is not None:
         config = load_config(files or [], settings or [])
+        tell_unread("mine", settings, config, ("seed",))
         refuse_own_input(out, [parse_source(problems or "").path, *sources_of(config)])
         answered, notes = judged(predictions, problems or "", run_dir)
     else:
         config = read_config(files, settings)
+        tell_unread("mine", settings, config, OF_FOLDS)
         refuse_own_input(out, sources_of(config))
         with locked(run_dir):
             home = folds_folder(run_dir, folds or FOLDS)

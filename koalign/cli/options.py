@@ -54,9 +54,15 @@ def read_config(files: list[Path] | None, settings: list[str] | None) -> Config:
     return config
 
 
-def tell_unread(command: str, settings: Sequence[str] | None, read: Iterable[str]) -> None:
-    """Say which keys of `-s` play no part in what a command does; `read`: the sections and keys that do."""
-    known = [f"{name}." for name in read]
+def tell_unread(
+    command: str, settings: Sequence[str] | None, config: Config, read: Iterable[str]
+) -> None:
+    """Say which keys of `-s` play no part in what a command does; `read`: the sections and keys that do.
+
+    Of the engine those that its backend reads.
+    """
+    names = [key for name in read for key in (config.engine.read if name == "engine" else [name])]
+    known = [f"{name}." for name in names]
     keys = dict.fromkeys(setting.partition("=")[0] for setting in settings or ())
     unread = [
         key

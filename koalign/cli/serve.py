@@ -55,7 +55,7 @@ def serve(
         raise KoalignError(f"{error.name} is not installed; pip install 'koalign[web]'") from None
 
     config = read_config(files, settings)
-    tell_unread("serve", settings, ANSWERING)
+    tell_unread("serve", settings, config, ANSWERING)
     token = read_token(host, token_env)
     run = open_run(run_dir, config, adapters)
     with bind(host, port) as bound:

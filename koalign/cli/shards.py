@@ -98,7 +98,7 @@ def tell_unread_by(
     read = {"engine", "tracking", *CHOOSE}
     for stage in (*stages_before(stages, config), *stages):
         read |= {*stage.sections, *(name for name in stage.inputs if "/" not in name)}
-    tell_unread(command, settings, read)
+    tell_unread(command, settings, config, read)
 
 
 def tell_outdated(stages: Sequence[Stage], config: Config, run_dir: Path) -> None:

@@ -194,7 +194,7 @@ def _solve_file(
     from koalign.stages.solve import solve as solve_problems
 
     config = _with_adapters(read_config(files, settings), adapters)
-    tell_unread("solve", settings, ANSWERING)
+    tell_unread("solve", settings, config, ANSWERING)
     if not (run_dir / "prepare").exists():
         raise KoalignError(f"{run_dir}: no run here; run `koalign sft` first (or `koalign run`)")
     base = read_record(output_of(run_dir, "prepare/base.json", "solve"), Base)

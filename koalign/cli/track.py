@@ -37,8 +37,9 @@ def push(
     from koalign.tracking.http import TrackerError
     from koalign.tracking.push import NAMES, pusher, refuse_unready, trackers_of
 
-    tracking = read_config(files, settings).tracking
-    tell_unread("track push", settings, ("tracking",))
+    config = read_config(files, settings)
+    tell_unread("track push", settings, config, ("tracking",))
+    tracking = config.tracking
     if unknown := [name for name in to or () if name not in NAMES]:
         raise KoalignError(f"--to {unknown[0]}: no such tracker; known are {', '.join(NAMES)}")
     if to:

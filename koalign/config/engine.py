@@ -90,3 +90,16 @@ class Engine(Section):
         return (
             self.model_copy(update={"backend": self.ray.engine}) if self.backend == "ray" else self
         )
+
+    @property
+    def read(self) -> list[str]:
+        """The keys that play a part with this backend; of auto it is not known yet."""
+        of_vllm = ["vllm", "gpu_memory_utilization"]
+        keys = {
+            "hf": ["batch_size"],
+            "vllm": of_vllm,
+            "ray": ["ray", *(of_vllm if self.ray.engine == "vllm" else ["batch_size"])],
+            "auto": ["batch_size", *of_vllm],
+            "scripted": [],
+        }[self.backend]
+        return [f"engine.{key}" for key in ("backend", "script", *keys)]

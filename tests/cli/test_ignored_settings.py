@@ -15,6 +15,7 @@ UNREAD = {
     "a file": (("solve", "test.jsonl", "--adapters", "sft", "-o", "a.jsonl", "-s", "sample.n=4"), "sample.n", "solve"),
     "benchmark": (("benchmark", "direct", "--data", "test.jsonl", "--out", "out", "-s", "prompt.shots=2"), "prompt.shots", "benchmark"),
     "one sample": (("benchmark", "direct", "--data", "test.jsonl", "--out", "out", "-s", "sample.top_p=1"), "sample.top_p", "benchmark"),
+    "vLLM's key for the scripted engine": (("sft", "-s", "engine.vllm.max_num_seqs=4", "-s", "engine.script=script.yaml"), "engine.vllm.max_num_seqs", "sft"),
     "mine": (("mine", "-o", "m.jsonl", "-s", "dpo.beta=0.2"), "dpo.beta", "mine"),
 }  # fmt: skip
 
@@ -32,7 +33,7 @@ READ = {
     "its own": ("prepare", "-s", "data.leak_overlap=0.7", "--force"),
     "of a stage before": ("dpo-pairs", "-s", "sft.rank=8", "-s", "sample.n=8"),
     "chooses stages": ("evaluate", "-s", "controls=off", "-s", "candidates.source=none"),
-    "engine and trackers": ("sft", "-s", "engine.batch_size=4", "-s", "tracking.project=x"),
+    "engine and trackers": ("sft", "-s", "engine.script=script.yaml", "-s", "tracking.project=x"),
     "several samples": ("benchmark", "direct", "--data", "test.jsonl", "--out", "out", "--samples", "3", "-s", "sample.top_p=1"),
 }  # fmt: skip
 
@@ -80,3 +81,13 @@ def test_a_kind_for_a_format_that_has_its_own_is_said(folder):
     write_json(folder / "river.json", {"version": "x", "data": [entry]})
     said = koalign("preview", "-s", "data.train={path: river.json, kind: short}", "-s", "model.path=builtin:tiny-ko").stderr  # fmt: skip
     assert "kind: short plays no part, for squad has kinds of its own" in said
+
+
+@pytest.mark.parametrize("settings, unread", [
+    (["engine.backend=hf"], {"vllm", "ray", "gpu_memory_utilization"}), (["engine.backend=vllm"], {"batch_size", "ray"}),
+    (["engine.backend=ray", "engine.ray.engine=hf"], {"vllm", "gpu_memory_utilization"}), (["engine.backend=auto"], {"ray"}),
+    (["engine.backend=ray"], {"batch_size"}),
+])  # fmt: skip
+def test_each_backend_reads_its_own_keys(settings, unread):
+    engine = load_config([], settings).engine
+    assert {*type(engine).model_fields} - {key.partition(".")[2] for key in engine.read} == unread
