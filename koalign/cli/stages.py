@@ -281,7 +281,7 @@ def _run_stages(
         path = run_dir / "prepare" / "report.json"
         with well_formed(path):
             report = read_json(path)
-            print_dataset(report)
+            print_dataset(report, path.with_name("dropped.jsonl"))
             name_board(run_dir)
             _tell_empty_splits(config, report["splits"])
     if command == "dpo-pairs":

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import PurePosixPath
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from koalign.data.formats.files import SUFFIXES
 from koalign.evaluation.stats.wording import in_words, listed, percent
+from koalign.jsonl import iter_json_lines
 from koalign.naming import counted
 from koalign.reports.problems import kinds_in_words
 from koalign.reports.views import print_lines, print_table
@@ -16,8 +17,8 @@ PER_CENT = ("yield", "pass@1", "pass@n", "balancing_cost")
 SOURCE_HEAD = ("split", "source", "read as", "rows", "problems", "rankings")
 
 
-def print_dataset(report: Mapping[str, Any]) -> None:
-    """What was read from where, what became of it, and how long it is."""
+def print_dataset(report: Mapping[str, Any], dropped: Path) -> None:
+    """What was read from where, what became of it, and how long it is; `dropped` is the file of drops."""
     rows = [(*_source(source), listed(source["dropped"])) for source in report["sources"]]
     print_table((*SOURCE_HEAD, "dropped"), rows, "sources")
     head = "split", "problems", "passages", "kinds", "gold positions", "tokens median / p99 / max"
@@ -32,8 +33,18 @@ def print_dataset(report: Mapping[str, Any]) -> None:
     print_table(head, rows, "splits")
     if report["dropped"]:
         print_table(("dropped because", "rows"), report["dropped"].items())
+        print_lines([*_first_of_each(dropped), f"all of them: {dropped}"])
     else:
         print_lines(["nothing was dropped"])
+
+
+def _first_of_each(dropped: Path) -> Iterator[str]:
+    """The first row of each reason, and what was found there."""
+    reasons = set[str]()
+    for _, drop in iter_json_lines(dropped):
+        if (reason := drop["reason"]) not in reasons:
+            reasons.add(reason)
+            yield f"{reason}, the first: {', '.join(filter(None, (drop['place'], drop['detail'])))}"
 
 
 def _source(source: Mapping[str, Any]) -> tuple[str | int, ...]:

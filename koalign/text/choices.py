@@ -66,7 +66,8 @@ def unnumbered(choices: Sequence[str], shown: str = "") -> tuple[str, ...]:
     """The choices without their own numbers, if all of them carry theirs in order, in one way.
 
     Other marks than digits and ① stay where the problem shows them: there (가) is a part of the
-    passage. So does `1번` where the rest is the same (`1번 국도`, `2번 국도`).
+    passage. So does `1번` where the rest is the same (`1번 국도`, `2번 국도`), and any mark where all rests
+    are (`a.png`, `b.png`).
     """
     return _unnumbered(_unnumbered(tuple(choices), shown), shown)  # `① 1. CO2`
 
@@ -84,7 +85,8 @@ def _unnumbered(choices: tuple[str, ...], shown: str) -> tuple[str, ...]:
     in_order = any(symbols == [*known[: len(symbols)]] for known in (*_LISTS, *_SIGNS))
     is_number = symbols[0] in ("0", "1") or symbols[0] in CHOICE_MARKS
     of_problem = not is_number and all(_is_shown(symbol, shown) for symbol in symbols[:2])
-    is_content = kinds == {"counted"} and len({*map(fold_width, rests)}) < len(rests)
+    different = len({*map(fold_width, rests)})
+    is_content = different == 1 or (kinds == {"counted"} and different < len(rests))
     return rests if in_order and not of_problem and not is_content else choices
 
 

@@ -57,6 +57,10 @@ def test_what_is_dropped_keeps_its_own_id(scripted):
     write_lines(
         Path("train.jsonl"), [*rows, {"id": "q-14", "question": "", "choices": ["가", "나"]}]
     )
-    koalign("prepare", "-s", "data.hints=null", code=0)
+    done = koalign("prepare", "-s", "data.hints=null", code=0)
     drops = [value for _, value in iter_json_lines(RUN / "prepare" / "dropped.jsonl")]
     assert {drop["key"] for drop in drops} >= {"again", "q-14"}
+    reasons = {drop["reason"] for drop in drops}
+    for first in (next(drop for drop in drops if drop["reason"] == reason) for reason in reasons):
+        place = f"{first['reason']}, the first: {first['place']}, "
+        assert place in done.stdout, "a person finds the row without opening a file"

@@ -114,6 +114,12 @@ TABLES = {
     "other words for wrong answers": (
         "문제,맞는 답,틀린 답 1,매력적인 오답\n나라는?,조선,신라,고려\n", {"choices": ("고려", "신라", "조선"), "answers": ("3",)},
     ),
+    "choices inside of the question": (
+        "번호,문제,정답\n7,나라는? ① 신라 ② 고려 ③ 조선 ④ 발해,③\n", {"choices": tuple(FOUR), "answers": ("3",)},
+    ),
+    "가 to 라 for the choices": (
+        "번호,문제,가,나,다,라,정답\n7,나라는?,신라,고려,조선,발해,다\n", {"choices": tuple(FOUR), "answers": ("3",)},
+    ),
     "short answers": ("번호,질문,답\n7,나라는?,조선\n", {"kind": "short", "choices": (), "answers": ("조선",)}),
     "no answers": (
         "번호,문제,보기1,보기2,보기3,보기4\n7,나라는?,신라,고려,조선,발해\n",
@@ -156,13 +162,12 @@ def test_four_and_five_choices_and_none_stand_in_one_table(tmp_path):
 
 DOUBTS = {
     "answers to a Google form": ("타임스탬프,점수,이름,1. 옳은 것은?\n2026. 3. 1,10 / 20,김철수,3번\n", "no column looks like the question"),
-    "choices inside of the question": ("번호,문제,정답\n1,나라는? ① 신라 ② 고려,②\n", "the number of a choice, and no column holds choices"),
+    "choices that nothing marks inside of the question": ("번호,문제,정답\n1,나라는? 신라 고려,②\n", "the number of a choice, and no column holds choices"),
     "choices called otherwise": ("문제,지문1,지문2,지문3,정답\n가?,ㄱ,ㄴ,ㄷ,1\n나?,ㄱ,ㄴ,ㄷ,2\n다?,ㄱ,ㄴ,ㄷ,3\n", "no column holds choices"),
     "one wrong answer": ("문제,정답,오답\n나라는?,조선,신라\n", "'오답' holds '신라'; several wrong answers need a column each"),
     "wrong answers in one cell": ("문제,정답,오답\n나라는?,조선,신라/고려/발해\n", "'오답' holds '신라/고려/발해'; several"),
     "a number beside wrong answers": ("문제,정답,오답1,오답2\n나라는?,②,신라,고려\n", "'정답' holds '②', a number beside texts that are wrong"),
     "choices between commas": ("문제,보기,정답\n나라는?,\"신라, 고려, 조선\",조선\n", "and the answer is a part of it"),
-    "가 to 라 for the choices": ("번호,문제,가,나,다,라,정답\n1,나라는?,신라,고려,조선,발해,다\n", "'정답' holds '다', which names none of the choices"),
     "no name that is known": ("No,내용,가,나,다,라,키\n1,나라는?,신라,고려,조선,발해,3\n", "no column looks like the question"),
     "two questions": ("문제,발문,보기1,보기2,정답\n글이다,나라는?,신라,고려,1\n", "both '문제' and '발문' look like the question"),
     "two answers": ("문제,보기1,보기2,정답,답\n나라는?,신라,고려,1,2\n", "both '정답' and '답' look like the answer"),

@@ -86,9 +86,7 @@ def test_a_korean_label_is_a_key_where_choices_carry_such_labels(tmp_path):
     ):
         answers_in(
             tmp_path / "c.csv",
-            TABLE.replace("보기1,보기2,보기3", "㉠,㉡,㉢")
-            .replace("O,3", "O,㉢")
-            .replace("조,1", "조,㉠"),
+            TABLE.replace("O,3", "O,㉢").replace("조,1", "조,㉠"),
         )
 
 

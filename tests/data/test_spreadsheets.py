@@ -17,6 +17,7 @@ from koalign.data.formats.reading import Reading
 from koalign.data.formats.sources import read_source
 from koalign.data.formats.spreadsheets import MOST_BYTES
 from koalign.records import KoalignError
+from koalign.yaml_text import parse_yaml
 
 HEADER = ["번호", "문제", "보기1", "보기2", "보기3", "보기4", "정답"]
 ROW = [1, "나라는?", *FOUR, 3]
@@ -108,8 +109,10 @@ def test_the_first_sheet_is_read_or_the_named_one(book, tmp_path, capsys):
     fill(book.create_sheet("2반"), HEADER, [*ROW[:-1], 4])
     assert read(tmp_path, book).problems[0].answers == ("3",)
     printed = capsys.readouterr().err
-    assert "sheet '1반' is read, 2반 not; {path: " in printed
-    assert "문제.xlsx, sheet: 2반} reads another" in printed
+    assert "sheet '1반' is read, 2반 not; to read all: train: [{path: " in printed
+    sources = parse_yaml(printed.partition("to read all: ")[2].partition("\n")[0], "")["train"]
+    sheets = [read_source(one.pop("path"), "dev", **one) for one in sources]
+    assert [sheet.problems[0].answers for sheet in sheets] == [("3",), ("4",)]
     assert read(tmp_path, book, sheet="2반").problems[0].answers == ("4",)
     with pytest.raises(KoalignError, match="no sheet '3반'; there are 1반, 2반"):
         read(tmp_path, book, sheet="3반")

@@ -9,10 +9,25 @@ from typing import Any
 from koalign.data.formats.fields import LETTERS, Refused, as_list, is_missing, literal, wrong_type
 
 _CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩"
+_FIRST_LABEL = re.compile(r"(\(?)([1Aa가ㄱ])(\)|번[.)]?|\.(?![0-9]))\s*+(?=\S)")
+_FIRST = re.compile(r"①|(?:^|(?<=\s))(?:\(?[1Aa]\)|1번|[1A]\.(?![0-9]))(?=\s*+\S)", re.MULTILINE)
+"""Where choices may begin that a question precedes."""
+MOST_TRIED = 20
+"""Places from the end of a cell where they may: each is read to the end of the cell."""
+_SERIES = {
+    series[0]: series
+    for series in (
+        [str(number) for number in range(1, 100)],
+        LETTERS,
+        LETTERS.lower(),
+        "가나다라마바사아자차",
+        "ㄱㄴㄷㄹㅁㅂㅅㅇㅈㅊ",
+    )
+}
 
 
 def listed(value: Any, name: str) -> Sequence[Any]:
-    """The choices that one cell holds: a list, the text of a list, `① … ② …`, one a line, or `… | …`.
+    """The choices that one cell holds: a list, its text, `① … ② …`, `1) … 2) …`, one a line, or `… | …`.
 
     Raises Refused for anything else.
     """
@@ -25,14 +40,68 @@ def listed(value: Any, name: str) -> Sequence[Any]:
     written = value.strip()
     if written.startswith(("[", "('", '("')):
         return as_list(literal(written, name), name)
-    parts = re.split(f"[{_CIRCLED}]", written)
-    marks = "".join(re.findall(f"[{_CIRCLED}]", written))
-    if len(marks) > 1 and not parts[0] and _CIRCLED.startswith(marks):
-        return [part.strip() for part in parts[1:]]
+    if marked := _marked(written):
+        return marked
     for between in ("\n", "|"):
         if between in written:
             return [part.strip() for part in written.split(between) if part.strip()]
     raise wrong_type(name, "a list", value)
+
+
+def apart(value: Any, name: str) -> tuple[str, Sequence[str]]:
+    """The question and the choices of a cell that holds both, the choices marked: `물은? ① … ② …`.
+
+    Raises Refused where no choices end it.
+    """
+    written = value.strip() if isinstance(value, str) else ""
+    for first in reversed([*_FIRST.finditer(written)][-MOST_TRIED:]):
+        if choices := _marked(written[first.start() :]):
+            return written[: first.start()].strip(), choices
+    raise Refused("no_choices", f"{name}: no choices such as `① … ② …` end it")
+
+
+def ends_in_choices(value: Any) -> bool:
+    """Whether a cell holds a question and its choices."""
+    try:
+        return bool(apart(value, "")[0])
+    except Refused:
+        return False
+
+
+def _marked(text: str) -> list[str]:
+    parts = re.split(f"[{_CIRCLED}]", text)
+    marks = "".join(re.findall(f"[{_CIRCLED}]", text))
+    if len(marks) > 1 and not parts[0] and _CIRCLED.startswith(marks):
+        return [part.strip() for part in parts[1:]]
+    return _behind_labels(text)
+
+
+def _behind_labels(text: str) -> list[str]:
+    """The choices behind labels that count up, with these; none where a label is there twice.
+
+    They may be on one line, and a choice on several: `1) … 2) …`. Hangul labels begin a line, for a box
+    has such on one.
+    """
+    first = _FIRST_LABEL.match(text)
+    if first is None:
+        return []
+    before, series, after = first[1], _SERIES[first[2]], first[3]
+    starts: list[int] = []
+    for symbol in series:
+        ahead = "^" if symbol >= "ㄱ" else r"(?:^|(?<=\s))"
+        label = re.escape(f"{before}{symbol}{after}") + (r"(?![0-9])" if after == "." else "")
+        found = [match.start() for match in re.finditer(f"{ahead}{label}", text, re.MULTILINE)]
+        if not found:
+            break
+        if len(found) > 1 or found < starts[-1:]:
+            return []
+        starts += found
+    ends = [*starts[1:], len(text)]
+    return (
+        [text[start:end].strip() for start, end in zip(starts, ends, strict=True)]
+        if starts[1:]
+        else []
+    )
 
 
 def labelled(value: dict[str, Any], name: str) -> Sequence[Any]:

@@ -34,6 +34,8 @@ CHOICES = frozenset(_CHOICES.split())
 _STEMS = sorted([*CHOICES, "답안", "답", "답변", "answer", "answeroption"], key=len, reverse=True)
 """With names that the right answer has too."""
 BOX_OR_CHOICES = "보기"
+UNNAMED = "Unnamed: "
+"""How the name of a column without one begins."""
 LONGEST = 1000
 """Letters of a name that are looked at: brackets in a row take quadratic time."""
 SUBMITTED = "답안"
@@ -90,6 +92,13 @@ def from_zero(names: Sequence[str]) -> bool:
     return len(numbers) > 1 and numbers == [*range(len(numbers))]
 
 
+def place_of(value: object, names: Sequence[str]) -> int:
+    """The place, from 1, of the column of a choice that a cell names: `보기3`, `다`; 0 without one."""
+    words = [*map(word, names)]
+    wanted = word(value) if isinstance(value, str) else ""
+    return words.index(wanted) + 1 if len(names) > 1 and words.count(wanted) == 1 else 0
+
+
 def is_choice(name: str) -> bool:
     """Whether a name is that of one choice."""
     return choice(name) is not None
@@ -103,6 +112,27 @@ def is_wrong(name: str) -> bool:
 def holds_choices(name: str) -> bool:
     """Whether a name is that of the choices, without a number."""
     return word(name) in CHOICES
+
+
+def under_one_name(names: Sequence[str], filled: Sequence[str]) -> dict[str, dict[int, str]]:
+    """Columns of choices with one name, or one above the first of them: `보기,보기,보기` or `보기,,`.
+
+    Returns their word -> number of a choice -> its column.
+    """
+    families = {}
+    for place, name in enumerate(names):
+        if holds_choices(name):
+            alike = re.compile(rf"{re.escape(name)}\.[0-9]+|{UNNAMED}[0-9]+")
+            family = [name]
+            for other in names[place + 1 :]:
+                if not alike.fullmatch(other):
+                    break
+                family.append(other)
+            while family[-1] not in filled and len(family) > 1:
+                family.pop()
+            if len(family) > 2:
+                families[word(name)] = dict(enumerate(family, start=1))
+    return families
 
 
 def is_certain(stem: str) -> bool:

@@ -152,7 +152,7 @@ def open_document(
     if suffix not in SUFFIXES:
         raise KoalignError(
             f"{name}: koalign reads {', '.join(SUFFIXES)} and .zip, not {suffix or 'this'}"
-            + ("; save it as .xlsx" if suffix == ".xls" else "")
+            + _INSTEAD.get(suffix, _TABLE)
         )
     if suffix == ".xlsx":
         grid, notes = read_sheet(name, whole(data), sheet)
@@ -170,6 +170,14 @@ def open_document(
     mark = delimiter(lines) if suffix == ".csv" else "\t"
     notes = (f"columns are separated by {mark!r}",) if suffix == ".csv" and mark != "," else ()
     return _of_grid(name, split, Table(name, lines, mark), text.encoding, notes)
+
+
+_TABLE = "; make a table of it, a row for each problem: 문제, 보기1, 보기2, …, 정답"
+_INSTEAD = {
+    ".xls": "; save it as .xlsx",
+    ".txt": f"; if it is a table with tabs, name it .tsv{_TABLE.replace(';', ', else', 1)}",
+}
+"""What to do with a file of this kind."""
 
 
 def _of_grid(

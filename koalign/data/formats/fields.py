@@ -16,6 +16,8 @@ from koalign.text.tex import restored
 
 ZERO = "answer_is_zero"
 """Reason of a row whose answer is 0 where answers count from 1."""
+NO_NUMBER = "answer_is_no_number"
+"""Reason of a row whose answer is neither a label nor the text of a choice."""
 UNCLEAR = "answer_from_0_or_1"
 """Reason of a row whose choices are numbered from 0, and whose answer may be such a number or a place."""
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -30,6 +32,11 @@ _BETWEEN = re.compile(r"[\s,/·、;&]|및|와|과|또는|and|or|\(?복수 ?정�
 """What may stand between labels and after them."""
 _BESIDE = re.compile(r"[^\W가-힣] ?번? ?[(\[] ?[^\W가-힣]")
 """A label and, in brackets, points or the answer of another form: `3(2)`."""
+_LABEL_AND_MORE = re.compile(
+    rf"(?:[{''.join(CHOICE_MARKS)}]|[(\[]? ?[0-9a-z]{{1,2}} ?(?:번|[)\]]|번?\.(?= )))"
+    r"(?:(?<=\.) )? ?[0-9a-z]{1,2}"
+)
+"""A label and, with nothing but a blank between, what may be the text of its choice: `③ 5`, `3) 5`."""
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -166,8 +173,8 @@ def gold(
     if is_number and (number_is_label or not isinstance(value, str)):
         return _among([int(written.removesuffix(".0")) - first + 1], value, len(choices), name)
     if not isinstance(value, str):  # `True` is no number
-        raise Refused("answer_is_no_number", f"{name}: {value!r}")
-    numbers = [_number(symbol, first) for symbol in labels(value)] or _with_text(value, choices)
+        raise Refused(NO_NUMBER, f"{name}: {value!r}")
+    numbers = _with_text(value, choices) or [_number(symbol, first) for symbol in labels(value)]
     place = korean_place(value)
     if not numbers and 0 < place <= len(choices) and unnumbered(choices) != tuple(choices):
         numbers = [place]  # of `(가) CO2`, `(나) NaCl`: the choices carry such labels
@@ -182,13 +189,15 @@ def gold(
         return choice_text(value, choices, name)
     if not numbers:
         hint = f"; write {place} if that is the choice" if place else ""
-        raise Refused("answer_is_no_number", f"{name}: {value!r}{hint}")
+        raise Refused(NO_NUMBER, f"{name}: {value!r}{hint}")
     return _among(numbers, value, len(choices), name)
 
 
 def labels(value: str) -> list[str]:
     """The symbols of the labels that a text consists of, such as 1 and 3; none where it says more."""
     folded = fold(value)
+    if _LABEL_AND_MORE.fullmatch(folded):
+        return []
     more = _BESIDE.search(folded) or _BETWEEN.sub("", _LABEL.sub("", folded))
     return [] if more else _LABEL.findall(folded)
 

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import ValidationError
 
 from koalign.data.formats.documents import Document, Row, first_rows
 from koalign.data.formats.fields import Refused
-from koalign.records import Drop, Problem, Ranking
+from koalign.records import Drop, KoalignError, Problem, Ranking
 from koalign.text.choices import count_from_zero
 from koalign.yaml_text import in_yaml
 
 Columns = Mapping[str, str | Sequence[str] | int]
 """A user's map: field of a Problem -> its column, for choices also a list of columns; and `answer_from`."""
+
+
+def choice_columns(columns: Columns) -> Sequence[str]:
+    """The columns of the choices, or the one that holds all of them; none without."""
+    names = columns.get("choices", ())
+    if isinstance(names, int):
+        raise KoalignError(f"columns.choices: the names of columns expected, found {names!r}")
+    return [names] if isinstance(names, str) else names
 
 
 def source_in_yaml(path: str, **options: Any) -> str:
@@ -68,6 +76,8 @@ class Format:
     """Column of a completion to grade."""
     from_zero: bool = False
     """Whether the names of the columns number the choices from 0."""
+    columns: Columns = field(default_factory=dict)
+    """The map of a table whose columns are named."""
     guesses_kind: bool = False
     """Whether the kind of problems without choices is not said, and read off the length of the answers."""
 
@@ -92,6 +102,8 @@ class Guess:
     """The other columns that hold anything."""
     doubt: str = ""
     """Why it is not certain; empty where it is."""
+    remedy: str = ""
+    """What to do with the file, where naming its columns is of no use."""
 
     @property
     def completed(self) -> dict[str, str | list[str]]:

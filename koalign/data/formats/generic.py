@@ -2,27 +2,29 @@
 
     columns: {question: 문제, choices: [보기1, 보기2, 보기3, 보기4], answer: 정답, answer_is: letter}
 
-Keys are fields of a Problem with `answer` for its answer; `choices` is a list of columns or one
-column that holds all of them (choice_lists.listed). Where the column of the answer is one of them, as in
-`[정답, 오답1, 오답2]`, it holds the right text, and the choices stand in the order of their texts. Empty
-choices at the end of a row are none; without any it is a short problem. `text` is a completion to
-grade. `answer_is`: any (the default), number, letter, or text. `answer_from`: the number of the first
-choice, 1 (the default) or 0.
+Keys are fields of a Problem with `answer` for its answer; `choices` is a list of columns or one column
+that holds all of them (choice_lists.listed), which may be that of the question. Where the column of the
+answer is one of them, as in `[정답, 오답1, 오답2]`, it holds the right text, and the choices stand in the
+order of their texts. Empty choices at the end of a row are none; without any it is a short problem.
+`text` is a completion to grade. `answer_is`: any (the default), number, letter, or text. `answer_from`:
+the number of the first choice, 1 (the default) or 0. `blank_passage`: what an empty passage means
+(shared_passages).
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from koalign.data.formats import column_names
 from koalign.data.formats import fields as cells
-from koalign.data.formats.choice_lists import listed
+from koalign.data.formats.choice_lists import apart, listed
 from koalign.data.formats.documents import Document, Row, first_rows
-from koalign.data.formats.format import Columns, Format
+from koalign.data.formats.format import Columns, Format, choice_columns
+from koalign.data.formats.shared_passages import BLANK
 from koalign.data.formats.split_names import split_in_name
 from koalign.records import Drop, KoalignError, Problem
 from koalign.text.choices import unnumbered
@@ -30,7 +32,7 @@ from koalign.text.choices import unnumbered
 LOOKED_AT = 1000
 """Rows whose values are looked at."""
 TEXTS = ("passage", "box", "group", "split", "source", "key", "subject", "rationale")
-OPTIONS = ("answer_is", "answer_from")
+OPTIONS = ("answer_is", "answer_from", "blank_passage")
 KEYS = ("question", "choices", "answer", "points", "text", *OPTIONS, *TEXTS)
 POINTS = re.compile(r"[\[(]?\s*([0-9]+(?:\.[0-9]+)?)\s*+점?\s*+[\])]?")
 
@@ -62,22 +64,35 @@ def mapped(columns: Columns) -> Format:
         raise KoalignError(f"columns.answer_is: one of {', '.join(ANSWERS)}")
     if columns.get("answer_from", 1) not in (0, 1):
         raise KoalignError("columns.answer_from: 0 or 1, the number of the first choice")
+    if _one(columns, "blank_passage") not in ("", *BLANK):
+        raise KoalignError(f"columns.blank_passage: one of {', '.join(BLANK)}")
     named = [
         name
         for key in columns
         if key not in OPTIONS
-        for name in (_choice_columns(columns) if key == "choices" else [_one(columns, key)])
+        for name in (choice_columns(columns) if key == "choices" else [_one(columns, key)])
     ]
 
     def fits(document: Document) -> bool:
         return set(named) <= document.columns
 
+    in_question = columns.get("choices") == _one(columns, "question")
+
+    def _answers(read: Any, value: Any, choices: Sequence[str], row: Row) -> tuple[str, ...]:
+        try:
+            return read(value, choices, row)
+        except cells.Refused as refused:
+            place = column_names.place_of(value, choice_columns(columns))
+            if refused.reason != cells.NO_NUMBER or not place:
+                raise
+            return read(place, choices, replace(row, answer_from=1))
+
     right, answer_is = None, _one(columns, "answer_is") or "any"
     if rights_text(columns):
-        right, answer_is = [*_choice_columns(columns)].index(_one(columns, "answer")), "text"
+        right, answer_is = [*choice_columns(columns)].index(_one(columns, "answer")), "text"
 
     def problem(row: Row) -> Problem:
-        choices = _choices(row, columns)
+        choices = choices_of(row.fields, columns)
         value = row.fields.get(_one(columns, "answer"))
         if right is not None and choices:  # the right one would always come first
             if right >= len(choices):
@@ -85,15 +100,18 @@ def mapped(columns: Columns) -> Format:
             bare = unnumbered(choices)
             choices, value = tuple(sorted(bare)), bare[right]
         if choices:
-            answers = ANSWERS[answer_is](value, choices, row)
+            answers = _answers(ANSWERS[answer_is], value, choices, row)
         else:
             answers = () if cells.is_missing(value) else (cells.as_text(value, "answer"),)
         texts = {key: cells.optional(row, _one(columns, key)) for key in TEXTS if key in columns}
         if "split" in texts:
             texts["split"] = split_in_name(texts["split"]) or texts["split"]
+        question = cells.text(row, _one(columns, "question"), "question")
+        if in_question:
+            question, _ = apart(question, _one(columns, "question"))
         cells.optional(row, _one(columns, "text"))  # a list is no completion to grade
         return Problem(
-            question=cells.text(row, _one(columns, "question"), "question"),
+            question=question,
             choices=choices,
             answers=answers,
             kind="choice" if choices else "short",
@@ -118,13 +136,14 @@ def mapped(columns: Columns) -> Format:
         answer="" if right is not None else _one(columns, "answer"),
         text=_one(columns, "text"),
         guesses_kind=True,
-        from_zero=column_names.from_zero(_choice_columns(columns)),
+        from_zero=column_names.from_zero(choice_columns(columns)),
+        columns=columns,
     )
 
 
 def rights_text(columns: Columns) -> bool:
     """Whether the column of the answer is one of the choices, beside those of wrong answers."""
-    return _one(columns, "answer") in _choice_columns(columns)
+    return _one(columns, "answer") in choice_columns(columns)
 
 
 def _texts_answer(document: Document, columns: Columns) -> bool:
@@ -134,7 +153,7 @@ def _texts_answer(document: Document, columns: Columns) -> bool:
         row = Row("", fields, "", "")
         value = fields.get(_one(columns, "answer"))
         try:
-            choices = _choices(row, columns)
+            choices = choices_of(fields, columns)
         except cells.Refused:
             continue
         is_label, is_text = (
@@ -168,18 +187,14 @@ def _points(row: Row, name: str) -> float | None:
     return float(number[1])
 
 
-def _choice_columns(columns: Columns) -> Sequence[str]:
-    names = columns.get("choices", ())
-    if isinstance(names, int):
-        raise KoalignError(f"columns.choices: the names of columns expected, found {names!r}")
-    return [names] if isinstance(names, str) else names
-
-
-def _choices(row: Row, columns: Columns) -> tuple[str, ...]:
-    names = _choice_columns(columns)
-    if isinstance(columns.get("choices"), str):
-        values = listed(row.fields.get(names[0]), names[0])
+def choices_of(fields: Mapping[str, Any], columns: Columns) -> tuple[str, ...]:
+    """The choices of a row; raises Refused."""
+    names = choice_columns(columns)
+    values: Sequence[Any]
+    if columns.get("choices") == columns.get("question"):
+        _, values = apart(fields.get(names[0]), names[0])
+    elif isinstance(columns.get("choices"), str):
+        values = listed(fields.get(names[0]), names[0])
     else:
-        values = [row.fields.get(name) for name in names]
-    label = "/".join(names)
-    return cells.texts(cells.offered(values), label)
+        values = [fields.get(name) for name in names]
+    return cells.texts(cells.offered(values), "/".join(names))

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from koalign.data.formats import column_names as names_of
-from koalign.data.formats.choice_lists import is_list, listed
+from koalign.data.formats.choice_lists import ends_in_choices, is_list
 from koalign.data.formats.documents import Document, first_rows
 from koalign.data.formats.fields import (
     ZERO,
@@ -20,12 +20,11 @@ from koalign.data.formats.fields import (
     gold,
     is_label,
     is_missing,
-    offered,
 )
 from koalign.data.formats.format import Guess
-from koalign.data.formats.generic import LOOKED_AT, POINTS
+from koalign.data.formats.generic import LOOKED_AT, POINTS, choices_of
+from koalign.data.formats.side_by_side import second_table
 from koalign.data.formats.split_names import split_in_name
-from koalign.data.formats.tables import UNNAMED
 from koalign.text.choices import korean_place
 
 
@@ -51,7 +50,7 @@ def most_likely(tables: Sequence[Document], guesses: Sequence[Guess | None]) -> 
         return max(known, key=lambda guessed: len(guessed.columns))
     for table in tables:
         names = _names(table)
-        if sum(not name.startswith(UNNAMED) for name in names) > 1:
+        if sum(not name.startswith(names_of.UNNAMED) for name in names) > 1:
             return _Guessing(table, names).guess()
     return None
 
@@ -68,6 +67,7 @@ class _Guessing:
         self._filled = [name for name in names if self._values(name)] if rows else list(names)
         self._columns: dict[str, str | list[str]] = {}
         self._doubts: list[str] = []
+        self._remedy = ""
 
     def guess(self) -> Guess:
         for step in (
@@ -82,6 +82,10 @@ class _Guessing:
                 step()
             except _Doubt as why:
                 self._doubts.append(str(why))
+        wrong, remedy = second_table(self._filled, self._rows, self._columns)
+        if wrong:
+            self._doubts.insert(0, wrong)
+            self._remedy = remedy
         if not {"choices", "answer"} & set(self._columns):
             self._doubts.append("no column looks like the choices or the answer")
         if not self._doubts:
@@ -92,7 +96,7 @@ class _Guessing:
         order = ("passage", "box", "question", "choices", "answer")
         columns = {key: self._columns[key] for key in order if key in self._columns}
         doubt = self._doubts[0] if self._doubts else ""
-        return Guess(self._table, {**columns, **self._columns}, unused, doubt)
+        return Guess(self._table, {**columns, **self._columns}, unused, doubt, self._remedy)
 
     def _choices(self) -> None:
         families: dict[str, dict[int, str]] = defaultdict(dict)
@@ -102,7 +106,7 @@ class _Guessing:
                 if number in families[stem]:
                     raise _Doubt(f"{families[stem][number]!r} and {name!r} are one choice")
                 families[stem][number] = name
-        families |= self._unnumbered()
+        families |= names_of.under_one_name(self._names, self._filled)
         certain = [f for stem, f in families.items() if len(f) > 1 and names_of.is_certain(stem)]
         likely = certain or [family for family in families.values() if len(family) > 2]
         if not likely:
@@ -115,23 +119,6 @@ class _Guessing:
         first, last = min(likely[0]), max(likely[0])
         if first > 1 or len(likely[0]) != last - first + 1:
             raise _Doubt(f"a choice is missing between {', '.join(self._columns['choices'])}")
-
-    def _unnumbered(self) -> dict[str, dict[int, str]]:
-        """One name for several columns, or above the first of them: `보기,보기,보기` or `보기,,`."""
-        families = {}
-        for place, name in enumerate(self._names):
-            if names_of.holds_choices(name):
-                alike = re.compile(rf"{re.escape(name)}\.[0-9]+|{UNNAMED}[0-9]+")
-                family = [name]
-                for other in self._names[place + 1 :]:
-                    if not alike.fullmatch(other):
-                        break
-                    family.append(other)
-                while family[-1] not in self._filled and len(family) > 1:
-                    family.pop()
-                if len(family) > 2:
-                    families[names_of.word(name)] = dict(enumerate(family, start=1))
-        return families
 
     def _choices_in_one_column(self) -> None:
         for name in self._filled:
@@ -146,8 +133,14 @@ class _Guessing:
     def _question(self) -> None:
         texts = [name for name in self._named("question") if not self._mostly(name, is_label)]
         if not texts:
+            is_row = any(name.rstrip().endswith((".", "?")) for name in self._names)
+            if is_row and not any(names_of.meaning(name)[0] for name in self._names):
+                self._remedy = "Write names above it: 번호,문제,보기1,보기2,보기3,보기4,정답"
+                raise _Doubt("no column looks like the question, and the header is a row")
             raise _Doubt("no column looks like the question")
         self._columns["question"] = texts[0]
+        if "choices" not in self._columns and self._mostly(texts[0], ends_in_choices):
+            self._columns["choices"] = texts[0]
         self._refuse_two("question", texts)
 
     def _passage(self) -> None:
@@ -222,8 +215,9 @@ class _Guessing:
             if marks or len(values) > 2:
                 self._doubts.append(
                     f"{name!r} holds {self._example(name)}, the number of a choice, and no column "
-                    "holds choices"
+                    "holds choices; one cell may hold them, a line each or as `① … ② …`"
                 )
+                self._columns["choices"] = ["?"]
         if self._parts_hold(name):
             box = self._columns["box"]
             self._doubts.append(
@@ -233,9 +227,9 @@ class _Guessing:
         if 2 * len(wrong) > len(self._rows):
             value = str(wrong[0].get(name))
             place = korean_place(value)
-            hint = f"; write {place} if that is the choice" if place else ""
+            hint = f"{place} if that is the choice" if place else "its number or its text"
             self._doubts.append(
-                f"{name!r} holds {value[:40]!r}, which names none of the choices{hint}"
+                f"{name!r} holds {value[:40]!r}, which names none of the choices; write {hint}"
             )
 
     def _parts_hold(self, answer: str) -> bool:
@@ -265,14 +259,9 @@ class _Guessing:
                 )
 
     def _names_a_choice(self, row: Mapping[str, Any], name: str) -> bool:
-        columns = self._columns.get("choices", ())
+        names = self._columns.get("choices", ())
         try:
-            values = (
-                listed(row.get(columns), columns)
-                if isinstance(columns, str)
-                else [row.get(column) for column in columns]
-            )
-            choices = [str(value) for value in offered(values)]
+            choices = choices_of(row, self._columns) if names else ()
         except Refused:
             return False
         zero = False
@@ -283,7 +272,8 @@ class _Guessing:
                 return True
             except Refused as refused:
                 zero |= refused.reason == ZERO
-        return zero  # the whole file may count from 0
+        is_name = isinstance(names, list) and names_of.place_of(row.get(name), names) > 0
+        return is_name or zero  # the whole file may count from 0
 
     def _named(self, field: str) -> list[str]:
         """The columns that are called so and hold anything, without those that are taken."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from array import array
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -11,17 +10,20 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from koalign.data.formats.documents import Document, Row, drop
+from koalign.data.formats.column_names import meaning
+from koalign.data.formats.documents import Document, Row, drop, first_rows
 from koalign.data.formats.fields import UNCLEAR, ZERO, Refused, is_missing, optional
 from koalign.data.formats.format import Columns, Format, Guess, source_in_yaml
 from koalign.data.formats.generic import mapped, rights_text
 from koalign.data.formats.guessing import guess, most_likely
 from koalign.data.formats.kinds import guess_kind, several_in_one, with_kind
+from koalign.data.formats.noticed import Noticed
 from koalign.data.formats.reading import Reading
+from koalign.data.formats.shared_passages import SharedPassages
 from koalign.data.formats.tidy import tidy
 from koalign.jsonl import field_errors
 from koalign.records import Drop, FreeKind, KoalignError, Problem, Ranking, content_hash
-from koalign.text.korean import fold
+from koalign.text.korean import fold, fold_width
 from koalign.text.visible import shown
 from koalign.yaml_text import in_yaml
 
@@ -105,14 +107,14 @@ def _match(
     document: Document, candidates: Sequence[Format], given: Mapping[str, Any], *, may_guess: bool
 ) -> tuple[Document, Format, Guess | None] | str:
     """The document, perhaps with its header on a lower line, and its format; or why it has none."""
-    fitting = next((candidate for candidate in candidates if candidate.fits(document)), None)
-    if fitting is not None:
+    fitting = next((one for one in candidates if one.fits(document)), None)
+    if fitting is not None and not (may_guess and _leaves_out(fitting, document)):
         return document, fitting, None
     tables = [*document.headers()] or [document]
     guesses: list[Guess | None] = []
     for table in tables:
-        fitting = next((candidate for candidate in candidates if candidate.fits(table)), None)
-        if fitting is not None:
+        fitting = next((one for one in candidates if one.fits(table)), None)
+        if fitting is not None and not (may_guess and _leaves_out(fitting, table)):
             return table, fitting, None
         guessed = guess(table) if may_guess else None
         if guessed and not guessed.doubt:
@@ -128,7 +130,8 @@ def _match(
         )
         return (
             "does not look like any known format, and its columns cannot be guessed: "
-            f"{best.doubt}. There are {_found(best.table)}. Say which is what: {source}"
+            f"{best.doubt}. There are {_found(best.table)}. "
+            + (best.remedy or f"Say which is what: {source}")
         )
     wanted = candidates[0].name if len(candidates) == 1 else "any known format"
     other = next(
@@ -136,6 +139,21 @@ def _match(
     )
     remedy = f"; for another sheet write {other}" if other else ""
     return f"does not look like {wanted} (found: {_found(document)}){remedy}"
+
+
+def _leaves_out(format: Format, document: Document) -> bool:
+    """Whether a format reads a flat document without its column of passages: it is then another format."""
+    names = [name for name in document.columns if meaning(name)[0] in ("passage", "material")]
+    rows = [Row("", fields, "", "") for fields in first_rows(document.rows())] if names else []
+    for row in rows:
+        bare = replace(row, fields={key: v for key, v in row.fields.items() if key not in names})
+        filled = any(not is_missing(row.fields.get(name)) for name in names)
+        try:
+            if filled and format.problem(row) == format.problem(bare):
+                return True
+        except (Refused, ValidationError):
+            continue
+    return False
 
 
 def _found(document: Document) -> str:
@@ -162,9 +180,10 @@ def _read_rows(
     needs_answers: bool,
 ) -> None:
     other_splits = zeros = unclear = 0
-    counts = Counter[str]()
+    noticed = Noticed()
     open_kind = array("q")
-    for row in format.rows(document):
+    shared = SharedPassages(format.columns)
+    for row in shared.in_each(format.rows(document)):
         if answer_from == 0 and isinstance(row, Row):
             row = replace(row, answer_from=0)
         record = row if isinstance(row, Drop) else _read_row(row, format, answer_from)
@@ -180,7 +199,7 @@ def _read_rows(
             said = isinstance(row, Row) and not is_missing(row.fields.get("kind"))
             if format.guesses_kind and isinstance(record, Problem) and not (record.choices or said):
                 open_kind.append(len(into.records))
-            counts.update(_counted(record))
+            noticed.see(record, row.place)
             into.records.append(record)
             into.places.append(row.place)
             if format.text:
@@ -189,12 +208,14 @@ def _read_rows(
                 else:
                     into.texts.append(optional(row, format.text))
     _set_kind(document.name, open_kind, kind, into)
-    for note in document.doubts():
+    if shared.doubt:
+        into.shared[document.name] = shared.doubt
+    is_table = bool(document.header) and format.guesses_kind
+    notes = (*document.doubts(), shared.note, *noticed.notes(is_table=is_table))
+    for note in filter(None, notes):
         into.notes.setdefault(note, []).append(document.name)
     if other_splits:
         into.not_read[document.name] = f"{other_splits} {OTHER_ROWS}"
-    if document.header and format.guesses_kind:
-        _note_empty(document.name, counts, into)
     if unclear and not needs_answers:
         note = (
             "gold answers may count from 0 or 1 and are left aside; answer_from: 0 or 1 reads them"
@@ -202,31 +223,8 @@ def _read_rows(
         into.notes.setdefault(note, []).append(document.name)
     # Where no answers are needed, unclear ones were left aside.
     odd = zeros + unclear * needs_answers
-    if answer_from is None and odd > MANY_ZEROS * counts["last"]:
+    if answer_from is None and odd > MANY_ZEROS * noticed.last_choices:
         into.from_zero[document.name] = zeros, unclear
-
-
-def _counted(record: Problem | Ranking | Drop) -> dict[str, int]:
-    """Of a problem, 1 for each of these that is true of it: what a document is judged by."""
-    if not isinstance(record, Problem):
-        return {}
-    return {
-        "problems": 1,
-        "passage": not record.passage,
-        "choices": not record.choices,
-        "last": record.kind == "choice" and str(len(record.choices)) in record.answers,
-    }
-
-
-def _note_empty(name: str, counts: Mapping[str, int], into: Reading) -> None:
-    """Say where only some rows of a table have a passage, or choices."""
-    for what, meaning in (
-        ("passage", "one that belongs to several rows must stand in each"),
-        ("choices", "these are questions without choices"),
-    ):
-        if 0 < counts[what] < counts["problems"]:
-            note = f"no {what} in {counts[what]} of {counts['problems']} rows: {meaning}"
-            into.notes.setdefault(note, []).append(name)
 
 
 def _without_answer(row: Row, dropped: Drop, format: Format) -> Row:
@@ -255,6 +253,8 @@ def _problems_at(numbers: Sequence[int], reading: Reading) -> Iterator[Problem]:
 def _read_row(row: Row, format: Format, answer_from: int | None) -> Problem | Ranking | Drop:
     try:
         record = format.problem(row)
+        if isinstance(record, Problem) and _are_alike(record):
+            raise Refused("answer_is_every_choice", f"all choices say {record.choices[0]!r}")
         if answer_from is None and isinstance(record, Problem) and format.is_unclear(row, record):
             raise Refused(UNCLEAR, f"answer: choice {', '.join(record.answers)}, or the next one")
     except Refused as refused:
@@ -266,6 +266,12 @@ def _read_row(row: Row, format: Format, answer_from: int | None) -> Problem | Ra
     if isinstance(record, Ranking):
         return record.model_copy(update={"problem": _named(record.problem, format, row)})
     return _named(record, format, row)
+
+
+def _are_alike(problem: Problem) -> bool:
+    """Whether an answer is one of choices that all say the same, as `(그림)` does for pictures."""
+    different = {fold_width(choice) for choice in problem.choices}
+    return bool(problem.answers) and len(problem.choices) > 1 and len(different) == 1
 
 
 def _key_of(row: Row, format: Format) -> str:

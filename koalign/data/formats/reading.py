@@ -30,6 +30,8 @@ class Reading:
     """Document -> its columns, where they were guessed."""
     notes: dict[str, list[str]] = field(default_factory=dict)
     """What people should know of how documents were read -> these documents."""
+    shared: dict[str, str] = field(default_factory=dict)
+    """Document whose empty passages may be those above them -> why."""
     from_zero: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Document whose answers may count from 0 -> rows with the answer 0, and rows whose choices do."""
 

@@ -79,6 +79,13 @@ def read_source(
                 path, wanted, needs_answers=False, **given | {"answer_from": 0, "split": split}
             )
         reading.from_zero = {}
+    for name, why in reading.shared.items():
+        named = reading.columns.get(name, columns or {})
+        above = source_in_yaml(path, **given | {"columns": {**named, "blank_passage": "above"}})
+        raise KoalignError(
+            f"{name}: {why}. Write {above} in its place where an empty passage means the one above it, "
+            "blank_passage: none where it means none"
+        )
     for name, (zeros, unclear) in reading.from_zero.items():
         source = source_in_yaml(path, **given | {"answer_from": 0})
         if unclear:
@@ -105,6 +112,7 @@ def read_source(
             raise KoalignError(
                 f"{name}: no column looks like the answer, which training needs; complete "
                 + source_in_yaml(name, **given | {"columns": {**guessed, "answer": "?"}})
+                + ", or copy the answers of another file into a column 정답"
             )
     is_test = any(problem.split == "test" for problem in reading.problems)
     if wanted == "train" and split is None and is_test:

@@ -131,8 +131,10 @@ def read_sheet(name: str, data: bytes, sheet: str | None = None) -> tuple[Sheet,
     if sheet is None and others:
         named = (f"{other} (hidden)" if other in hidden else other for other in others)
         which = f"{title!r} (hidden)" if title in hidden else repr(title)
-        other = in_yaml({"path": name, "sheet": others[0]})
-        notes.insert(0, f"sheet {which} is read, {', '.join(named)} not; {other} reads another")
+        all_of_them = in_yaml([{"path": name, "sheet": one} for one in titles if one not in hidden])
+        notes.insert(
+            0, f"sheet {which} is read, {', '.join(named)} not; to read all: train: {all_of_them}"
+        )
     return Sheet(name, rows, title, others), tuple(note for note in notes if note)
 
 

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Self
 
-from koalign.data.formats.column_names import is_choice, meaning
+from koalign.data.formats.column_names import UNNAMED, is_choice, meaning
 from koalign.data.formats.streams import Lines
 from koalign.naming import counted
 from koalign.records import KoalignError
@@ -23,14 +23,13 @@ MOST_COLUMNS = 20_000
 """A spreadsheet has 16,384."""
 _SEP = re.compile(r'"?sep=([,;|\t])"?', re.IGNORECASE)
 """What Excel may write on the first line."""
+_QUOTED = re.compile(r'"[^"]*"')
 _LINE_END = re.compile(r"\r\n|\r|\n")
 RECORD_LINES = 100
 """Most lines of a record that is taken to end a broken one above it. Each line below that one may begin
 such a record, so without a bound a file of open quotation marks takes quadratic time."""
 UNCLOSED = "unexpected end of data"
 """What the csv module says of a quoted cell that the file ends in."""
-UNNAMED = "Unnamed: "
-"""How the name of a column without one begins."""
 
 
 class Grid(ABC):
@@ -260,13 +259,14 @@ def _in_doubt(records: Sequence[tuple[int, int]]) -> str:
 def delimiter(lines: Lines) -> str:
     """What separates the columns of a .csv file: what its first line says (`sep=;`), else a comma.
 
-    Unless that line has none but others.
+    Unless that line has more of another, outside of quotation marks.
     """
     first = next((line.lstrip() for line in lines.between(0, len(lines)) if line.strip()), "")
     if said := _SEP.fullmatch(first.strip()):
         return said[1]
-    others = [mark for mark in (";", "\t", "|") if first.count(mark) > 1]
-    return "," if "," in first or len(others) != 1 else others[0]
+    first = _QUOTED.sub("", first)
+    others = [mark for mark in (";", "\t", "|") if first.count(mark) > 1 + first.count(",")]
+    return others[0] if len(others) == 1 else ","
 
 
 def _is_blank(line: str, delimiter: str) -> bool:

@@ -1,0 +1,73 @@
+"""noticed: the problems of one file -> what people should know of them as a whole."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from koalign.data.formats.shared_passages import speaks_of_a_text
+from koalign.naming import counted
+from koalign.records import Drop, Problem, Ranking
+
+_PICTURE = re.compile(
+    r"<[iI][mM][gG]\b|!\[|\.(?:png|PNG|jpe?g|JPE?G|gif|GIF|bmp|BMP|svg|webp)\b"
+    r"|(?:다음|위|아래|오른쪽|왼쪽)의? ?(?:그림|사진|그래프|도표)|[(\[<](?:그림|사진|이미지)[)\]>]"
+)
+_LACKING = {
+    "passage": ("passage", "one that belongs to several rows must stand in each"),
+    "choices": ("choices", "these are questions without choices"),
+    "neither": (
+        "choices and no answer",
+        "if such a row is the passage of those below it, move it into a column 지문",
+    ),
+}
+"""What only some rows of a table lack -> its name, and what that means."""
+
+
+class Noticed:
+    """Counts of what is true of problems, and the place of the first of each."""
+
+    def __init__(self) -> None:
+        self._counts = Counter[str]()
+        self._first: dict[str, str] = {}
+
+    def see(self, record: Problem | Ranking | Drop, place: str) -> None:
+        """One row more."""
+        if isinstance(record, Problem):
+            for what in _true_of(record):
+                self._counts[what] += 1
+                self._first.setdefault(what, place)
+
+    @property
+    def last_choices(self) -> int:
+        """Problems whose last choice is right."""
+        return self._counts["last"]
+
+    def notes(self, *, is_table: bool) -> Iterator[str]:
+        """What to say; of a table also what only some of its rows lack."""
+        count, all_of_them = self._counts, self._counts["problems"]
+        for what, (name, meaning) in _LACKING.items():
+            if is_table and 0 < count[what] < all_of_them:
+                yield f"no {name} in {count[what]} of {all_of_them} rows: {meaning}"
+        if is_table and (texts := count["text"]):
+            first = self._first["text"]
+            yield f"questions that speak of a text, and have none: {texts:,}, the first {first}"
+        if pictures := count["picture"]:
+            several = counted(pictures, "problem")
+            yield f"pictures are not read: {several} with one, the first {self._first['picture']}"
+
+
+def _true_of(problem: Problem) -> Iterator[str]:
+    yield "problems"
+    if not problem.passage:
+        yield "passage"
+        if not problem.box and speaks_of_a_text(problem.question):
+            yield "text"
+    if not problem.choices:
+        yield "choices" if problem.answers else "neither"
+    if problem.kind == "choice" and str(len(problem.choices)) in problem.answers:
+        yield "last"
+    texts = (problem.question, problem.passage, problem.box, *problem.choices)
+    if any(map(_PICTURE.search, texts)):
+        yield "picture"

@@ -1,0 +1,135 @@
+"""shared_passages: a passage that a table writes once -> in each row that it belongs to, or it is asked.
+
+    지문,문제,…
+    세종은 …,훈민정음이 반포된 해는?,…
+    ,윗글의 내용과 같은 것은?,…
+
+A mark such as 〃 is the passage above. An empty cell may be that or none: where a question speaks of a
+text, or a row holds a passage alone, `blank_passage` of `columns` has to say which.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from koalign.data.formats.documents import Row, drop
+from koalign.data.formats.fields import is_missing
+from koalign.data.formats.format import Columns, choice_columns
+from koalign.naming import counted
+from koalign.records import Drop
+from koalign.text.korean import fold
+
+BLANK = ("above", "none")
+"""What an empty passage may mean: the one above it, or none."""
+NO_PASSAGE = ("-", "없음")
+"""What a row says that has none, where an empty passage means the one above."""
+LONGEST = 100
+"""Letters of a question that holds no passage itself, and of what is no passage."""
+_DITTO = re.compile(
+    r"[〃″\"'‘’“”]{1,2}|(?:위|앞|바로 ?위)(?:와|의)? ?(?:지문|글)?(?:과|와)? ?(?:같음|동일|동일함)"
+    r"|상동|동상|동일|위 ?지문|위 ?글|윗 ?글|같은 ?(?:지문|글)|same(?: as above)?|ditto"
+)
+_ELSEWHERE = re.compile(
+    r"(?:제 ?)?[0-9]{1,3} ?번?(?: ?문제| ?문항)?(?:의|과)? ?(?:지문|글|자료)(?:과|와)?"
+    r"(?: ?(?:같음|동일|참조|참고))?"
+    r"|(?:지문|글|자료) ?[0-9]{1,3}(?: ?번)?(?: ?(?:참조|참고))?|(?:별지|첨부|뒷면) ?(?:참조|참고)"
+)
+_SPEAKS_OF_ONE = re.compile(
+    r"윗 ?글|위의? ?(?:글|지문|시)[은는이가을를의에과와 ]|앞의? ?글|제시문|이 ?글[은을의에]"
+)
+
+
+def speaks_of_a_text(question: Any) -> bool:
+    """Whether a question asks of a text that stands elsewhere: `윗글의 내용과 …`."""
+    return (
+        isinstance(question, str)
+        and len(question) <= LONGEST
+        and _SPEAKS_OF_ONE.search(question) is not None
+    )
+
+
+class SharedPassages:
+    """The rows of one table, in order; afterwards what was read from above and what is in doubt."""
+
+    def __init__(self, columns: Columns) -> None:
+        self._columns = columns
+        self._name = str(columns.get("passage", ""))
+        self._question = str(columns.get("question", ""))
+        self._others = (self._question, *choice_columns(columns), str(columns.get("answer", "")))
+        self._from_above = self._skipped = 0
+        self._alone: list[str] = []
+        self._wanting: list[str] = []
+
+    def in_each(self, rows: Iterator[Row | Drop]) -> Iterator[Row | Drop]:
+        """The rows, each with its passage; one that holds only a passage is none where that is said."""
+        if not self._name:
+            yield from rows
+            return
+        above = alone = ""
+        for row in rows:
+            if isinstance(row, Drop):
+                yield row
+                continue
+            cell = row.fields.get(self._name)
+            is_short = isinstance(cell, str) and len(cell) <= LONGEST
+            written = fold(str(cell)).strip("()[]<>. ") if is_short else ""
+            is_ditto = _DITTO.fullmatch(written) is not None
+            if _ELSEWHERE.fullmatch(written) or (is_ditto and not above):
+                yield self._refused(row, str(cell))
+            elif is_ditto or (is_missing(cell) and self._means == "above" and above):
+                self._from_above += 1
+                yield replace(row, fields={**row.fields, self._name: above})
+            elif self._means == "above" and written in NO_PASSAGE:
+                above = ""
+                yield replace(row, fields={**row.fields, self._name: ""})
+            elif is_missing(cell):
+                if alone:
+                    self._alone.append(alone)
+                if above and speaks_of_a_text(row.fields.get(self._question)):
+                    self._wanting.append(row.place)
+                alone = ""
+                yield row
+            else:
+                above = str(cell)
+                is_alone = all(is_missing(row.fields.get(other)) for other in self._others)
+                alone = row.place if is_alone else ""
+                if is_alone and self._means == "above":
+                    self._skipped += 1
+                else:
+                    yield row
+
+    @property
+    def _means(self) -> Any:
+        return self._columns.get("blank_passage")
+
+    def _refused(self, row: Row, cell: str) -> Drop:
+        key = str(row.fields.get(str(self._columns.get("key", "")), ""))
+        detail = f"{self._name}: {cell!r} stands for a text elsewhere; write the text"
+        return drop(row.place, "passage_elsewhere", detail, key)
+
+    @property
+    def note(self) -> str:
+        """What was read from a row above."""
+        if not self._from_above:
+            return ""
+        alone = f", of {counted(self._skipped, 'row')} that hold it alone" * bool(self._skipped)
+        return f"passages read from a row above: {self._from_above:,}{alone}"
+
+    @property
+    def doubt(self) -> str:
+        """Why `blank_passage` has to be said; empty where it is, or where nothing is in doubt."""
+        if self._means:
+            return ""
+        if self._alone:
+            return (
+                f"rows that hold a passage alone: {len(self._alone):,}, the first {self._alone[0]}"
+            )
+        if self._wanting:
+            return (
+                f"questions that speak of a text, and whose passage is empty: {len(self._wanting):,}, "
+                f"the first {self._wanting[0]}"
+            )
+        return ""
