@@ -33,6 +33,7 @@ from koalign.evaluation.metrics.nikl_metrics import split_reason
 from koalign.grading.grade import grade, quotes_its_choice
 from koalign.mining.distilling.explaining import says_it_was_told
 from koalign.mining.distilling.verify import hangul_share, reasoning_of
+from koalign.mining.hints.statements import judges_a_statement
 from koalign.mining.hints.static_screen import static_refusal
 from koalign.records import Problem
 from koalign.reports.problems import describe_problems
@@ -141,6 +142,7 @@ ENTRIES: dict[str, Callable[[str], object]] = {
 }  # fmt: skip
 
 FAST_ENTRIES: dict[str, Callable[[str], object]] = {
+    "statements of a hint": lambda t: judges_a_statement(problem(box=f"ㄱ. {STATEMENT}"), t),
     "web page": text_of_html, "article": plain_text, "chunks": lambda t: list(chunks(t, 500, 1)),
     "sentence of a report": told, "address of a page": lambda t: told(f"{t}: 1 of 2, 3 of 4" + t),
     "question of a message": lambda t: problem_in(f"다음 중 옳은 것{t}x\n1. 가\n2. 나"), "message": problem_in,
@@ -151,7 +153,21 @@ FAST_ENTRIES: dict[str, Callable[[str], object]] = {
     "type of a question": in_row("nikl-rule", id="1", input={"question_type": "@x", "question": "가"}, output={"answer": "가"}),
 }  # fmt: skip
 """What takes little time for a letter, so that only a long text tells."""
-FAST_UNITS = [" ", "!", "#", "형", "보", "<!--", "<style", "<![CDATA[", "<ref>", "[//", "="]
+STATEMENT = "나는 어제 학교에 갔다가 집으로 돌아왔다"
+FAST_UNITS = [
+    f"{STATEMENT} 그리고 ",
+    " ",
+    "!",
+    "#",
+    "형",
+    "보",
+    "<!--",
+    "<style",
+    "<![CDATA[",
+    "<ref>",
+    "[//",
+    "=",
+]
 """Each took quadratic time somewhere."""
 NAMED = ["①", " ", "a ", "\u0301", "\u0f73", "\u0301\u200b", '{"답": 3}', "ㄱ,", "㉠㉡"]
 """Each took quadratic time somewhere."""
