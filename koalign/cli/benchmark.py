@@ -29,10 +29,11 @@ from koalign.cli.options import (
     read_config,
     refuse_in_stage,
     refuse_own_input,
+    refuse_twice,
     tell_unread,
 )
 from koalign.cli.retrieval import PROTOCOL, benchmark_retrieval
-from koalign.cli.shards import ShardOption, drawing, read_shard
+from koalign.cli.shards import ShardOption, drawing, read_shard, tell_outdated
 from koalign.records import KoalignError
 from koalign.text.visible import say
 
@@ -131,6 +132,7 @@ def benchmark(
         write_csv,
         write_results_csv,
     )
+    from koalign.stages.pipeline import stages_of
 
     if protocol == PROTOCOL:
         asks = {
@@ -148,6 +150,7 @@ def benchmark(
         return
     draw = read_shard(shard, force)
     if model is not None:
+        refuse_twice("--model", ["model.path"], settings)
         config = with_model(load_config(files or [], settings or []), model)
     else:
         config = read_config(files, settings)
@@ -165,6 +168,8 @@ def benchmark(
         name = f"{chosen.name}, shots {shot_order}"
         chosen = chosen.model_copy(update={"shot_order": shot_order, "name": name})
     refuse_contradictions(chosen, config.model.path, adapters, samples, cyclic)
+    if data is None and model is None:
+        tell_outdated(stages_of("sft", config)[1:], config, run_dir)
     system = open_system(config, adapters, run_dir, own_model=model is None)
     items = open_benchmark(
         config, chosen, data, split, shots, shots_data, subset or [], limit, run_dir

@@ -73,6 +73,13 @@ def tell_unread(
         say(f"-s {', '.join(unread)}: plays no part in `koalign {command}`", err=True)
 
 
+def refuse_twice(option: str, keys: Iterable[str], settings: Sequence[str] | None) -> None:
+    """Raises KoalignError where `-s` sets a key that an option sets too, and would be ignored."""
+    given = {setting.partition("=")[0] for setting in settings or ()}
+    if twice := [key for key in keys if key in given]:
+        raise KoalignError(f"{option} and -s {twice[0]}: say one of them")
+
+
 def name_board(folder: Path, err: bool = False) -> None:
     """Say how to look at what was found, of the run or evaluation in a folder, with charts."""
     say(f"with charts, in a browser: koalign board {shlex.quote(str(folder.parent))}", err=err)

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from koalign.cli.options import DEFAULT_RUN, AsJson, Files, RunDir, Settings, read_config
+from koalign.cli.options import (
+    DEFAULT_RUN,
+    AsJson,
+    Files,
+    RunDir,
+    Settings,
+    read_config,
+    refuse_twice,
+)
 from koalign.records import KoalignError
 from koalign.text.visible import say, say_json
 
@@ -39,6 +47,8 @@ def plan(
     from koalign.config.sections import ASSETS
     from koalign.reports import plan as report
 
+    if model:
+        refuse_twice("--model", ["model.path"], settings)
     if model and not files and not Path("koalign.yaml").exists():
         files = [ASSETS / "no_data.yaml"]  # and not the example, which is made for a tiny model
     config = read_config(files, [*(settings or []), *([f"model.path={model}"] if model else [])])

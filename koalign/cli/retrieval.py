@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from koalign.cli.options import refuse_existing, refuse_in_stage
+from koalign.evaluation.results import PREDICTIONS
 from koalign.jsonl import write_json
 from koalign.naming import counted
 from koalign.records import KoalignError
@@ -37,8 +38,10 @@ def benchmark_retrieval(
             "benchmark retrieval needs --data: questions on passages, as KorQuAD or KLUE-MRC"
         )
     page = out / "results.json" if out else None
-    if page:
+    if out and page:
         refuse_in_stage(page)
+        if (out / PREDICTIONS).exists():
+            raise KoalignError(f"--out {out}: the evaluation of a model is there; take another")
     refuse_existing(page, force)
     source = parse_source(data)
     model = _model(config.corpus.embedding) if config.corpus.embedding else None

@@ -13,6 +13,7 @@ from koalign.cli.options import (
     RunDir,
     Settings,
     read_config,
+    refuse_twice,
     tell_unread,
 )
 from koalign.records import KoalignError
@@ -54,6 +55,8 @@ def serve(
     except ModuleNotFoundError as error:
         raise KoalignError(f"{error.name} is not installed; pip install 'koalign[web]'") from None
 
+    if adapters is not None:
+        refuse_twice("--adapters", ["solve.adapters"], settings)
     config = read_config(files, settings)
     tell_unread("serve", settings, config, ANSWERING)
     token = read_token(host, token_env)

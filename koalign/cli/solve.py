@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from koalign.cli.budget import budget_settings
 from koalign.cli.options import (
     ANSWERING,
     DEFAULT_RUN,
@@ -21,10 +22,11 @@ from koalign.cli.options import (
     read_config,
     refuse_existing,
     refuse_own_input,
+    refuse_twice,
     sources_of,
     tell_unread,
 )
-from koalign.cli.shards import ShardOption, draw_part, drawing, read_shard
+from koalign.cli.shards import ShardOption, draw_part, drawing, read_shard, tell_outdated
 from koalign.cli.stages import run_stages
 from koalign.jsonl import open_alone, read_jsonl, read_record
 from koalign.records import Base, KoalignError, Problem
@@ -35,8 +37,6 @@ if TYPE_CHECKING:
     from koalign.evaluation.solving.solutions import Solution
     from koalign.parts import Shard
     from koalign.stages.solve import SolveJob
-
-GREEDY = ("hints=1", "answers=1", "bare=0", "temperature=0", "hint_temperature=0")
 
 
 def solve(
@@ -90,9 +90,9 @@ def solve(
 
     Exit code 1: some rows could not be asked, and their lines say why.
     """
-    if greedy and budget not in (None, 1):
-        raise KoalignError(f"--greedy is a budget of 1, and not of {budget}; leave one of them out")
-    settings = [*(settings or []), *_budget_settings(1 if greedy else budget)]
+    settings = budget_settings(budget, greedy, settings or [])
+    if adapters is not None:
+        refuse_twice("--adapters", ["solve.adapters"], settings)
     part = read_shard(shard, force)
     if report and part:
         raise KoalignError("--shard with --report: the report is made of all parts; leave one out")
@@ -108,13 +108,6 @@ def solve(
     _solve_file(
         problems, out, adapters, files or [], settings, run_dir, report, any_template, force, part
     )
-
-
-def _budget_settings(budget: int | None) -> list[str]:
-    if budget is None:
-        return []
-    split = (f"hints={budget - budget // 2}", "answers=1", f"bare={budget // 2}")
-    return [f"solve.{one}" for one in (GREEDY if budget == 1 else split)]
 
 
 def _solve_test_split(
@@ -183,6 +176,7 @@ def _solve_file(
     from koalign.plans import write_plan
     from koalign.renderer import open_renderer
     from koalign.reports.solving import summary
+    from koalign.stages.pipeline import stages_of
     from koalign.stages.solve import (
         ANSWERS,
         SolveJob,
@@ -198,6 +192,8 @@ def _solve_file(
     if not (run_dir / "prepare").exists():
         raise KoalignError(f"{run_dir}: no run here; run `koalign sft` first (or `koalign run`)")
     base = read_record(output_of(run_dir, "prepare/base.json", "solve"), Base)
+    if problems is None:
+        tell_outdated(stages_of("sft", config)[1:], config, run_dir)
     source = parse_source(problems or _test_split(config, run_dir))
     refuse_own_input(out, [source.path, *sources_of(config)])
     rows = read_rows(resolve_path(source.path), **source.options)

@@ -129,3 +129,12 @@ def test_force_diagnoses_again_too_and_never_from_samples_of_another_script(scri
     koalign(*command, "--force", code=0)
     texts = {json.loads(line)["text"] for line in samples.read_text("utf-8").splitlines()}
     assert texts == {"정답: 4"} and samples.read_bytes() != before
+
+
+@pytest.mark.parametrize("command", [ASK, ("solve", "--adapters", "sft", "-o", "a.jsonl")])
+def test_a_test_split_that_was_prepared_of_other_data_is_said(command, scripted):
+    koalign("sft", code=0)
+    write_lines(Path("other.jsonl"), [problem(n) for n in range(70, 74)])
+    said = koalign(*command, "-s", "data.test=other.jsonl", code=0).stderr
+    assert "prepare was made with" in said and "`koalign prepare --force` makes it again" in said
+    assert "was made with" not in koalign(*command, "--force", code=0).stderr

@@ -9,7 +9,7 @@ from support.problems import CITIES, problem, write_lines
 
 from koalign.answering.controls import draw_controls
 from koalign.answering.solving import Solver
-from koalign.cli.solve import _budget_settings
+from koalign.cli.budget import budget_settings
 from koalign.config.engine import Engine
 from koalign.config.files import load_config
 from koalign.config.inputs import Data, Model
@@ -118,13 +118,13 @@ def test_greedily_one_hint_and_one_answer_are_drawn(folder):
     ("budget", "hints", "bare"), [(2, 1, 1), (3, 2, 1), (8, 4, 4), (9, 5, 4)]
 )  # fmt: skip
 def test_a_budget_is_half_hints_with_an_answer_each_and_half_bare(budget, hints, bare):
-    section = load_config([], _budget_settings(budget)).solve
+    section = load_config([], budget_settings(budget, False, [])).solve
     assert (section.hints, section.answers, section.bare) == (hints, 1, bare)
     assert section.budget == budget
 
 
 def test_a_budget_of_one_is_greedy():
-    section = load_config([], _budget_settings(1)).solve
+    section = load_config([], budget_settings(1, False, [])).solve
     assert (section.budget, section.hints) == (1, 1)
     assert section.temperature == section.hint_temperature == 0
 

@@ -141,3 +141,12 @@ def test_what_it_cannot_measure_is_refused(scripted, arguments, says):
     (scripted / "train.jsonl").write_text(json.dumps(row) + "\n", "utf-8")
     (scripted / "reading.json").write_text("{}", "utf-8")
     assert says in koalign("benchmark", "retrieval", *arguments, code=2).stderr
+
+
+def test_an_evaluation_of_a_model_is_not_replaced_by_one_of_retrieval(squad):
+    Path("out").mkdir()
+    for name in ("predictions.jsonl", "results.json"):
+        Path("out", name).write_text("mine", "utf-8")
+    command = ("benchmark", "retrieval", "--data", "reading.json", "--out", "out", "--force")
+    assert "--out out: the evaluation of a model is there" in koalign(*command, code=2).stderr
+    assert Path("out/results.json").read_text("utf-8") == "mine"

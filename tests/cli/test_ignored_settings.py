@@ -91,3 +91,20 @@ def test_a_kind_for_a_format_that_has_its_own_is_said(folder):
 def test_each_backend_reads_its_own_keys(settings, unread):
     engine = load_config([], settings).engine
     assert {*type(engine).model_fields} - {key.partition(".")[2] for key in engine.read} == unread
+
+
+@pytest.mark.parametrize("arguments, said", [
+    (("solve", "--greedy", "-s", "solve.temperature=0.5"), "--greedy and -s solve.temperature"),
+    (("solve", "--budget", "4", "-s", "solve.bare=1"), "--budget and -s solve.bare"),
+    (("solve", "test.jsonl", "-o", "a", "--adapters", "sft", "-s", "solve.adapters=dpo"), "--adapters and -s solve.adapters"),
+    (("serve", "--adapters", "sft", "-s", "solve.adapters=dpo"), "--adapters and -s solve.adapters"),
+    (("plan", "--model", "x", "-s", "model.path=y"), "--model and -s model.path"),
+    (("benchmark", "direct", "--model", "x", "-s", "model.path=y"), "--model and -s model.path"),
+])  # fmt: skip
+def test_a_key_that_an_option_sets_too_is_refused(arguments, said, scripted):
+    assert f"{said}: say one of them" in koalign(*arguments, code=2).stderr
+
+
+def test_an_option_alone_sets_its_keys(ran):
+    koalign("solve", "test.jsonl", "-o", "a.jsonl", "--greedy", "-s", "solve.top_p=1", code=0)
+    koalign("solve", "test.jsonl", "-o", "b.jsonl", "--budget", "1", code=0)
