@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from koalign.adapters.cards import read_card
+from koalign.adapters.lineage import ancestors, flat
 from koalign.config.inputs import Sampling
 from koalign.data.prompting.orders import choice_orders, render_in_order
 from koalign.data.prompting.prompts import Renderer
@@ -38,12 +39,14 @@ def trained_on(run_dir: Path, adapter: Path) -> list[Problem]:
             f"{path}: not there, and --diagnose needs what the adapter was trained on; "
             "give the --run-dir that it was trained in"
         )
-    learned = read_card(adapter).data.get("train.jsonl")
-    if learned not in (None, hash_path(path)):
-        raise KoalignError(
-            f"{path}: {adapter} was trained on another train.jsonl ({learned}); "
-            "give the --run-dir that it was trained in"
-        )
+    above = [one.path for one in flat(ancestors(adapter, [run_dir])) if one.path]
+    for folder in (adapter, *above):  # of a policy after DPO its SFT knows
+        learned = read_card(folder).data.get("train.jsonl")
+        if learned not in (None, hash_path(path)):
+            raise KoalignError(
+                f"{path}: {folder} was trained on another train.jsonl ({learned}); "
+                "give the --run-dir that it was trained in"
+            )
     plan = run_dir / "sft" / PLAN
     with well_formed(plan):
         limit = read_made(plan, Plan).config["sft"]["limit"] if plan.exists() else None

@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+from support.command import koalign
 from support.diagnosed import TRAIN, adapter_in
-from support.problems import write_lines
+from support.problems import problem, write_lines
 
 from koalign.hashing import hash_path
 from koalign.records import KoalignError
@@ -49,3 +50,21 @@ def test_the_training_split_of_another_run_is_refused(folder):
     prepared(folder, [p.model_dump(mode="json") for p in TRAIN])
     with pytest.raises(KoalignError, match=r"was trained on another train\.jsonl"):
         trained_on(folder / "run", adapter_in(folder, **{"train.jsonl": "0" * 16}))
+
+
+def test_a_policy_after_dpo_was_trained_on_what_its_sft_was(ran):
+    ask = (
+        "benchmark",
+        "direct",
+        "--data",
+        "test.jsonl",
+        "--adapters",
+        "dpo",
+        "--diagnose",
+        "--out",
+    )
+    koalign(*ask, "out", code=0)
+    write_lines(Path("other.jsonl"), [problem(n) for n in range(300, 330)])
+    koalign("prepare", "--force", "-s", "data.train=other.jsonl", "-s", "data.hints=null", code=0)
+    said = koalign(*ask, "again", code=2).stderr
+    assert "runs/default/sft/adapter was trained on another train.jsonl" in said
