@@ -40,11 +40,16 @@ def show(
     from koalign.manifests import read_manifest
     from koalign.reports.seeds import print_seeds
     from koalign.reports.views import print_run, run_summary
+    from koalign.serving.board.states import stages_of
     from koalign.stages.pipeline import names_in
     from koalign.stages.seeds import read_report, seed_folders
 
     config = _config_or_none(files, settings)
     summary = run_summary(run, names_in(run, config))
+    for stage in stages_of(run, [row["stage"] for row in summary["stages"]], None):
+        if stage.state == "stale":
+            inputs, _, remedy = stage.why.rpartition(": ")
+            say(f"{stage.name} was made of another {inputs}; `{remedy}` makes it again", err=True)
     folders = seed_folders(run)
     report = read_report(folders)
     if as_json:

@@ -54,3 +54,15 @@ def test_of_long_answers_alone_no_pairs_are_missing(scripted):
     write_lines(Path("test.jsonl"), [problem(100)])
     koalign("prepare", *WITHOUT_HINTS, code=0)
     assert set(shown(*WITHOUT_HINTS)) == {"prepare", "sft", "evaluate"}
+
+
+@pytest.mark.parametrize("as_json", [(), ("--json",)])
+def test_stages_that_were_made_of_other_files_are_named(as_json, ran):
+    assert koalign("show", *as_json, code=0).stderr == ""
+    write_lines(Path("other.jsonl"), [problem(n) for n in range(300, 330)])
+    koalign("prepare", "--force", "-s", "data.train=other.jsonl", "-s", "data.hints=null", code=0)
+    said = koalign("show", *as_json, code=0).stderr
+    assert (
+        "sft was made of another prepare/train.jsonl; `koalign sft --force` makes it again" in said
+    )
+    assert "solve was made of another" not in said  # of the same test split and adapters
