@@ -106,9 +106,14 @@ def refuse_own_input(out: Path, read: Iterable[str | None]) -> None:
 
 
 def refuse_in_stage(out: Path) -> None:
-    """Raises KoalignError for an output at or below a stage of a run, which is cleared to be made again."""
+    """Raises KoalignError for an output that is a run, or is at or below a stage of one.
+
+    A stage is cleared to be made again; results in the folder of a run would stand for those of its steps.
+    """
     from koalign.plans import is_stage
 
+    if is_stage(out / "prepare"):
+        raise KoalignError(f"{out}: the folder of a run; take another place")
     for folder in (out.resolve(), *out.resolve().parents):
         if is_stage(folder):
             raise KoalignError(

@@ -71,3 +71,13 @@ def test_files_beside_an_output_are_written_over_with_force_alone(ran):
 
 def test_any_template_is_refused_where_it_would_do_nothing(ran):
     assert "--any-template is for a file" in koalign("solve", "--any-template", code=2).stderr
+
+
+@pytest.mark.parametrize("command", ["compare", "benchmark"])
+def test_no_results_stand_in_the_folder_of_a_run_for_those_of_its_steps(command, ran):
+    arguments = {
+        "compare": ("compare", "a", "b"), "benchmark": ("benchmark", "direct", "--data", "test.jsonl"),
+    }[command]  # fmt: skip
+    said = koalign(*arguments, "--out", str(RUN), code=2).stderr
+    assert f"{RUN}: the folder of a run; take another place" in said
+    assert not (RUN / "results.json").exists()
