@@ -24,7 +24,7 @@ from koalign.text.korean import CHOICE_MARKS
 
 _ANNOUNCED = re.compile(rf"(?:선택지|선지|보기|옵션|[Oo]ption|[Cc]hoice) ?{OPEN}\Z")
 _LETTER_ITEM = re.compile(r"(?:\A|(?<=\n))[-*• ]{0,3}[(]?([A-J])[).:]")
-_WRITTEN_AS = {"-": "(?:[-‐‑–—−]|과|와|의)", ",": "(?:,|과|와|및|·|그리고){1,2}"}
+_WRITTEN_AS = {"-": "(?:[-‐‑–—−→]|과|와|의)", ",": "(?:,|과|와|및|·|그리고){1,2}"}
 _MOST_COMMAS = 8
 """In a choice whose commas a sentence may write as `과` or `및`."""
 _COUNTED = re.compile("[0-9한두세네] ?(?:번|회|차례)")
@@ -163,7 +163,7 @@ def _is_label(
     if label[-1] in CHOICE_MARKS or not label[-1].isascii():
         return True
     before = text[max(0, group.start - 40) : group.start]
-    if _ANNOUNCED.search(before) or (label.isalpha() and words.I_TAKE.search(before)):
+    if _ANNOUNCED.search(before) or words.I_TAKE.search(before):
         return True
     listed = listed or (before.endswith("(") and text[group.start + 1 : group.start + 2] == ")")
     if not listed or not label[-1].isalpha():
@@ -216,7 +216,10 @@ def _said(text: str, sentence: _Sentence, asks: Asked) -> _Claim | None:
     wrong_asked = words.WRONG_ASKED.search(text, clause, start) if asks.wrong else None
     from_here = wrong_asked.end() if wrong_asked else clause
     before, after = text[from_here:start], text[end : sentence.end]
-    taken = words.TAKEN.match(text, end, sentence.end) and words.WRITER.fullmatch(before)
+    is_conclusion = clause > sentence.start
+    taken = words.TAKEN.match(text, end, sentence.end) and (
+        words.WRITER.fullmatch(before) or (is_conclusion and words.SUCH_A.fullmatch(before))
+    )
     if taken and words.NAMES_ONE.match(text, end) and not (wrong_asked or "답" in before):
         taken = None  # 예로는 A를 들 수 있다
     around = "" if taken else before + " " + after
@@ -236,8 +239,8 @@ def _said(text: str, sentence: _Sentence, asks: Asked) -> _Claim | None:
         return None
     if taken:
         return _Claim(number, outright=True)
-    begins = clause > sentence.start or len(sentence.names) == len(names)
-    is_sure = clause > sentence.start or any(name.is_text for name in names)
+    begins = is_conclusion or len(sentence.names) == len(names)
+    is_sure = is_conclusion or any(name.is_text for name in names)
     is_by_fact = clause == sentence.start and all(name.is_text for name in names)
     is_before = words.IS_BEFORE if is_sure else words.IS_THE_ONE
 

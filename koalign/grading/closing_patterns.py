@@ -83,13 +83,18 @@ WRITER = re.compile(
     r"|가운데)(?:에서)?,? )?"
     rf"(?:(?:(?:이|위|본) (?:문제|문항|질문)의 )?(?:최종 )?(?:정답|답안?)으로(?:는)? )?{OPENS}"
 )
+SUCH_A = re.compile(
+    rf"(?:(?:선택지|선지|보기) (?:중|가운데)(?:에서)? )?[^ ]{{1,12}}[이가] [^ ]{{1,12}}(?:인|한|된) {OPENS}"
+)
+"""In a conclusion, before the choice that the writer takes: `값이 4인 3번을 고른다`."""
 I_TAKE = re.compile(
     r"\b(?:I(?:'m| am|'ll| will|'d| would)?(?: have to)? (?:go|going|choose|pick|select|opt"
     r"|settle|say)"
     rf"(?: with| for| on)? (?:the )?|(?:[Ii]t|[Tt]hat)(?:'s| is| must be| has to be) ){OPENS}"
 )
 IS_AFTER = re.compile(
-    rf"{CLOSE}(?:{patterns.BARE_END.pattern}|{NOUN}(?:뿐(?:입니다|이다)|에 해당(?:합니다|한다|함)"
+    rf"{CLOSE}(?: ?순서?)?"
+    rf"(?:{patterns.BARE_END.pattern}|{NOUN}(?:뿐(?:입니다|이다)|에 해당(?:합니다|한다|함)"
     rf"|(?:이|가) (?:되겠습니다|됩니다|된다)){END})"
 )
 TAKEN = re.compile(
@@ -158,5 +163,6 @@ MOST = re.compile(
 )
 ENDS = re.compile(CLOSE + END)
 JOINED = re.compile(
-    r"[ ().:,'\"「」『』·=$*–-]{0,5}(?:번|인|에 해당하는|이며|이고|으?로|즉)?[ (:,'\"「『]{0,3}"
+    r"[ ().:,'\"「」『』·=$*–-]{0,5}(?:번|인|에 해당하는|이며|이고|으?로|즉)?"
+    r"[ (:,'\"「『]{0,3}(?:(?:선택지|선지|보기) )?"
 )

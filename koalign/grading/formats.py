@@ -12,7 +12,7 @@ FORMATS = (
     re.compile(
         r"""["'](?:(?:최종[ _]?)?(?:정답|답변|답안|답|선택)(?:[ _]?번호)?
              |(?i:(?:(?:final|correct|chosen|selected)[ _]?)?answer(?:[ _]?(?:number|choice|option))?
-               |(?:final|correct|chosen|selected)[ _]?(?:choice|option)))["']\s?:\s?
+               |(?:final|correct|chosen|selected)[ _]?(?:choice|option)|final))["']\s?:\s?
             (?:"((?:[^"\\\n]|\\.){0,300})"|'([^'\n]{0,300})'|\[([^\[\]\n]{0,300})\]|(-?[\w.]{1,30}))""",
         re.VERBOSE,
     ),

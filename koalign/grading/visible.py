@@ -35,8 +35,9 @@ _TAGS = re.compile(
     r"<(b|strong|i|em|u|mark|span|p|h[1-6])>([^<>\n]{1,300})</\1>|(?<=[^\s:])<br ?/?>(?=\n|\Z)"
 )
 _FRACTION = re.compile(
-    r"(?<![0-9^_])\\[dt]?frac ?\{([0-9]{1,6}|[A-Za-z])\}\{([0-9]{1,6}|[A-Za-z])\}"
+    r"(?<![0-9^_])\\[dt]?frac ?\{(√?[0-9]{1,6}|[A-Za-z])\}\{(√?[0-9]{1,6}|[A-Za-z])\}"
 )
+_ROOT = re.compile(r"\\sqrt ?(?:\{([0-9]{1,6}|[A-Za-z])\}|([0-9A-Za-z]))")
 _JAMO_AND = re.compile("(?<=[ㄱ-ㅎ])(?:,?그리고|[과와·/]|및)(?=[ㄱ-ㅎ])")
 _HANJA = re.compile(r"(?<=[가-힣])\([\u4e00-\u9fff,]{1,30}\)")
 _UNDERLINED = re.compile(r"(?<!\w)__(?=[^\s_])([^_\n]{1,300})(?<=\S)__(?!\w)")
@@ -111,5 +112,6 @@ def _plain(text: str) -> str:
     text = clean(text).translate(_ONE_WAY_OF_WRITING)
     lines = [" ".join(line.split()) for line in text.split("\n")]
     text = "\n".join(line for line in lines if line)
-    text = _UNDERLINED.sub(r"\1", _STRUCK.sub("", _FRACTION.sub(r"\1/\2", text)))
+    text = _FRACTION.sub(r"\1/\2", _ROOT.sub(r"√\1\2", text.replace("{,}", ",")))
+    text = _UNDERLINED.sub(r"\1", _STRUCK.sub("", text))
     return _TEX_TEXT.sub(r"\1", _EMPHASIS.sub(r"\2", _TEX_SPACE.sub(" ", text)))

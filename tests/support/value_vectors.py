@@ -29,5 +29,30 @@ LABEL_AND_VALUE = [
     (FROM_0, "정답은 2, 즉 3번이다.", "3"), (FROM_0, "값은 2이므로 ③입니다.", "3"), (FROM_0, "3. 2", "3"),
     (FROM_0, "정답은 2입니다.\n(③)", "3"), (ODD, "따라서 답은 5이므로 ③번입니다.", "3"), (ODD, "정답은 3번 5입니다.", "3"),
 ]  # fmt: skip
+# Values as LaTeX, JSON and arrows write them, and what says that a number is taken.
+PRICES = FROM_0.model_copy(update={"choices": ("8,000원", "9,000원", "10,000원", "12,000원")})
+ROOTS = FROM_0.model_copy(update={"choices": ("√2 - 1", "1 - √2", "√3/2", "√2 + 1")})
+DECIMALS = FROM_0.model_copy(update={"choices": ("0.6826", "0.8185", "0.8413")})
+DAYS = FROM_0.model_copy(update={"choices": ("금요일", "토요일", "일요일", "월요일")})
+ORDERS = FROM_0.model_copy(
+    update={"choices": ("(가)-(나)-(다)-(라)", "(나)-(라)-(가)-(다)", "(나)-(가)-(라)-(다)")}
+)
+UNDERLINED = FROM_0.model_copy(
+    update={
+        "question": "어법상 틀린 부분은?\nThe ①man ②are ③here.",
+        "choices": ("man", "are", "here"),
+    }
+)
+WRITTEN = [
+    (PRICES, "따라서 원가는 $\\boxed{10{,}000}$원입니다.", "3"), (ROOTS, "그래서\n$$\\boxed{\\sqrt{2}-1}$$", "1"),
+    (ROOTS, "$\\boxed{\\frac{\\sqrt{3}}{2}}$", "3"), (DECIMALS, '{"analysis": {"1": "0.68"}, "final": "2"}', "2"),
+    (DECIMALS, "계산하면 0.8185.\n\nI'll go with 2.", "2"), (DECIMALS, "I would not go with 2.", None),
+    (FROM_0, "I'll go with 2.", None), (DECIMALS, "I go to school at 2.", None),
+    (DAYS, "그러므로 3월 10일은 일요일이며, 선택지 3번에 해당합니다.", "3"), (DAYS, "3월 10일은 일요일이며, 선택지 2번에 해당합니다.", None),
+    (ORDERS, "3번처럼 쓰면 안 됩니다.\n따라서 (나) → (라) → (가) → (다) 순이다.", "2"), (ORDERS, "(나) → (라) → (가) → (다) 순이 아니다.", None),
+    (UNDERLINED, "①은 맞다. 틀린 것은 ②이며 'is'로 고쳐야 합니다.", "2"),
+    (ODD, "따라서 선택지 중 값이 5인 3번을 고른다.", "3"), (ODD, "따라서 값이 5인 3번을 고르지 않는다.", None),
+    (ODD, "따라서 사람이 흔히 3번을 고른다.", None),
+]  # fmt: skip
 
-VECTORS = [*LABEL_OR_VALUE, *LABEL_AND_VALUE]
+VECTORS = [*WRITTEN, *LABEL_OR_VALUE, *LABEL_AND_VALUE]
