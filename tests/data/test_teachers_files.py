@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 
 import pytest
 
@@ -69,6 +70,19 @@ def test_a_choice_in_a_cell_may_go_over_several_lines(cell, tmp_path):
     (problem,) = read_table(tmp_path, *rows).problems
     assert problem.choices == ("부산은\n큰 도시이다.", "대구", "서울은\n수도이다.")
     assert said(problem) == ["서울은\n수도이다."]
+
+
+def test_a_row_of_more_choices_than_the_others_is_said_where_a_line_end_may_have_made_them(
+    tmp_path, capsys
+):
+    cells = ["\n".join(CITIES)] * 10 + ["부산은\n큰 도시\n대구\n서울\n인천\n광주"]
+    read_table(
+        tmp_path,
+        ["문제", "보기", "정답"],
+        *([f"물음 {n}", cell, 3] for n, cell in enumerate(cells)),
+    )
+    note = f"more than 5 choices: 1 of 11 rows, the first {tmp_path}/문제.csv:52"
+    assert note in capsys.readouterr().err
 
 
 def test_choices_that_only_begin_as_labels_do_stand_one_a_line(tmp_path):
@@ -176,6 +190,42 @@ def test_a_known_format_with_a_column_of_passages_keeps_the_passages(name, tmp_p
     assert (problem.passage, said(problem)) == ("세종은 왕이다.", ["4"])
     (without,) = read_table(tmp_path, rows[0][1:], rows[1][1:]).problems
     assert without.source == "kmmlu"
+
+
+OWN = {"question": "왕은?", "choices": [*SUMS], "answer": 2}
+BESIDE = {
+    "KMMLU's columns": {"question": "왕은?", **dict(zip("ABCD", SUMS, strict=False)), "answer": 2},
+    "koalign's own": OWN,
+    "koalign's own and another that it has not": {**OWN, "해설": "…"},
+    "ARC's columns": {"id": "1", "question": "왕은?", "choices": SUMS, "answerKey": "2"},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "field"), [("지문", "passage"), ("context", "passage"), ("보기글", "box")]
+)
+@pytest.mark.parametrize("shape", BESIDE)
+def test_rows_of_a_known_format_with_a_text_more_keep_that_text(shape, name, field, tmp_path):
+    path = tmp_path / "문제.jsonl"
+    path.write_text(json.dumps({**BESIDE[shape], name: "세종은 왕이다."}), encoding="utf-8")
+    (problem,) = read_source(str(path), "train").problems
+    assert (getattr(problem, field), said(problem)) == ("세종은 왕이다.", ["4"])
+
+
+def test_a_misspelt_field_is_named_and_not_left_out(tmp_path):
+    path = tmp_path / "문제.jsonl"
+    path.write_text(json.dumps({**OWN, "grup": "지문-1"}), encoding="utf-8")
+    with pytest.raises(KoalignError, match="unknown_field: 'grup'; did you mean 'group'"):
+        read_source(str(path), "train")
+
+
+def test_a_known_format_that_leaves_a_text_out_is_named_and_reads_the_rest_if_it_is_said(tmp_path):
+    row = {"instruction": "요약하라.", "input": "", "output": "세종", "context": "세종은 왕이다."}
+    path = tmp_path / "문제.jsonl"
+    path.write_text(json.dumps(row), encoding="utf-8")
+    with pytest.raises(KoalignError, match=r"reads 'context' \(`format: alpaca` leaves it out\)"):
+        read_source(str(path), "train")
+    assert read_source(str(path), "train", format="alpaca").problems[0].answers == ("세종",)
 
 
 def test_answers_beside_the_numbers_of_other_problems_are_no_answers(tmp_path):

@@ -9,8 +9,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from koalign.data.formats.column_names import holds_a_text
 from koalign.data.formats.documents import Document, Row, first_rows
-from koalign.data.formats.fields import Refused
+from koalign.data.formats.fields import UNKNOWN_FIELD, Refused, is_missing
 from koalign.records import Drop, KoalignError, Problem, Ranking
 from koalign.text.choices import count_from_zero
 from koalign.yaml_text import in_yaml
@@ -81,15 +82,45 @@ class Format:
     guesses_kind: bool = False
     """Whether the kind of problems without choices is not said, and read off the length of the answers."""
 
+    def leaves_out(self, document: Document) -> str:
+        """The first column of passages or boxes without which a flat document would be read as with it."""
+        names = [name for name in document.columns if holds_a_text(name)]
+        rows = [Row("", fields, "", "") for fields in first_rows(document.rows())] if names else []
+        for name in names:
+            for row in rows:
+                bare = {key: value for key, value in row.fields.items() if key != name}
+                without = self._read(replace(row, fields=bare))
+                if not is_missing(row.fields.get(name)) and without and without == self._read(row):
+                    return name
+        return ""
+
+    def knows_fields(self, document: Document) -> bool:
+        """Whether it refuses not each of the first rows for a field that it does not have."""
+        reasons = set()
+        for row in first_rows(self.rows(document)):
+            try:
+                self.problem(Row("", row, "", ""))
+                return True
+            except Refused as refused:
+                reasons.add(refused.reason)
+            except ValidationError:
+                return True
+        return reasons != {UNKNOWN_FIELD}
+
+    def _read(self, row: Row) -> Problem | Ranking | None:
+        try:
+            return self.problem(row)
+        except (Refused, ValidationError):
+            return None
+
     def is_unclear(self, row: Row, problem: Problem) -> bool:
         """Whether the choices are numbered from 0, and the answer would be another if it were, too."""
         if not problem.answers or not (self.from_zero or count_from_zero(problem.choices)):
             return False
-        try:
-            from_zero = self.problem(replace(row, answer_from=0))
-        except (Refused, ValidationError):
-            return True
-        return isinstance(from_zero, Problem) and from_zero.answers != problem.answers
+        from_zero = self._read(replace(row, answer_from=0))
+        return from_zero is None or (
+            isinstance(from_zero, Problem) and from_zero.answers != problem.answers
+        )
 
 
 @dataclass(frozen=True)

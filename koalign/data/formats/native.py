@@ -13,6 +13,7 @@ from typing import Any
 from koalign.data.formats.choice_lists import listed
 from koalign.data.formats.documents import Document, Row
 from koalign.data.formats.fields import (
+    UNKNOWN_FIELD,
     Refused,
     as_text,
     gold,
@@ -35,7 +36,7 @@ def problem(row: Row) -> Problem:
     if unknown:
         near = difflib.get_close_matches(unknown[0], FIELDS, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise Refused("unknown_field", f"{unknown[0]!r}{hint}")
+        raise Refused(UNKNOWN_FIELD, f"{unknown[0]!r}{hint}")
     given = row.fields.get("choices")
     choices = texts(offered(listed(given, "choices")), "choices")
     kind = optional(row, "kind") or ("choice" if choices else "short")

@@ -10,12 +10,17 @@ from koalign.data.formats.shared_passages import speaks_of_a_text
 from koalign.naming import counted
 from koalign.records import Drop, Problem, Ranking
 
+_SHOWN = re.compile(r"<[iI][mM][gG]\b|!\[[^\]\n]{0,100}\]\(")
 _PICTURE = re.compile(
-    r"<[iI][mM][gG]\b|!\[|\.(?:png|PNG|jpe?g|JPE?G|gif|GIF|bmp|BMP|svg|webp)\b"
+    rf"{_SHOWN.pattern}|\.(?:png|PNG|jpe?g|JPE?G|gif|GIF|bmp|BMP|svg|webp)\b"
     r"|(?:다음|위|아래|오른쪽|왼쪽)의? ?(?:그림|사진|그래프|도표)|[(\[<](?:그림|사진|이미지)[)\]>]"
 )
+"""In a question also the name of a file, and words; a passage may hold these without a picture."""
 _LACKING = {
-    "passage": ("passage", "one that belongs to several rows must stand in each"),
+    "passage": (
+        "passage",
+        "one that belongs to several rows must stand in each, or `columns` say `blank_passage: above`",
+    ),
     "choices": ("choices", "these are questions without choices"),
     "neither": (
         "choices and no answer",
@@ -23,6 +28,10 @@ _LACKING = {
     ),
 }
 """What only some rows of a table lack -> its name, and what that means."""
+
+
+FEW = 10
+"""Rows with more choices than most are few where there are so many times as many in all."""
 
 
 class Noticed:
@@ -44,8 +53,11 @@ class Noticed:
         """Problems whose last choice is right."""
         return self._counts["last"]
 
-    def notes(self, *, is_table: bool) -> Iterator[str]:
-        """What to say; of a table also what only some of its rows lack."""
+    def notes(self, *, is_table: bool, in_one_cell: bool) -> Iterator[str]:
+        """What to say; of a table also what only some of its rows lack.
+
+        `in_one_cell`: all choices of a row were, so that a line end in one of them makes it two.
+        """
         count, all_of_them = self._counts, self._counts["problems"]
         for what, (name, meaning) in _LACKING.items():
             if is_table and 0 < count[what] < all_of_them:
@@ -53,6 +65,13 @@ class Noticed:
         if is_table and (texts := count["text"]):
             first = self._first["text"]
             yield f"questions that speak of a text, and have none: {texts:,}, the first {first}"
+        if in_one_cell:
+            numbers = {name: rows for name, rows in count.items() if name.isdecimal()}
+            usual = max(numbers, key=lambda number: numbers[number], default="0")
+            more = [number for number in numbers if int(number) > int(usual)]
+            if more and FEW * (rows := sum(numbers[number] for number in more)) <= all_of_them:
+                first = self._first[more[0]]
+                yield f"more than {usual} choices: {rows:,} of {all_of_them} rows, the first {first}"
         if pictures := count["picture"]:
             several = counted(pictures, "problem")
             yield f"pictures are not read: {several} with one, the first {self._first['picture']}"
@@ -60,6 +79,7 @@ class Noticed:
 
 def _true_of(problem: Problem) -> Iterator[str]:
     yield "problems"
+    yield str(len(problem.choices))
     if not problem.passage:
         yield "passage"
         if not problem.box and speaks_of_a_text(problem.question):
@@ -68,6 +88,6 @@ def _true_of(problem: Problem) -> Iterator[str]:
         yield "choices" if problem.answers else "neither"
     if problem.kind == "choice" and str(len(problem.choices)) in problem.answers:
         yield "last"
-    texts = (problem.question, problem.passage, problem.box, *problem.choices)
-    if any(map(_PICTURE.search, texts)):
+    asked, given = (problem.question, *problem.choices), (problem.passage, problem.box)
+    if any(map(_PICTURE.search, asked)) or any(map(_SHOWN.search, given)):
         yield "picture"

@@ -10,8 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from koalign.data.formats.column_names import meaning
-from koalign.data.formats.documents import Document, Row, drop, first_rows
+from koalign.data.formats.documents import Document, Row, drop
 from koalign.data.formats.fields import UNCLEAR, ZERO, Refused, is_missing, optional
 from koalign.data.formats.format import Columns, Format, Guess, source_in_yaml
 from koalign.data.formats.generic import mapped, rights_text
@@ -107,19 +106,22 @@ def _match(
     document: Document, candidates: Sequence[Format], given: Mapping[str, Any], *, may_guess: bool
 ) -> tuple[Document, Format, Guess | None] | str:
     """The document, perhaps with its header on a lower line, and its format; or why it has none."""
-    fitting = next((one for one in candidates if one.fits(document)), None)
-    if fitting is not None and not (may_guess and _leaves_out(fitting, document)):
+    fitting = _fitting(document, candidates, may_guess=may_guess)
+    if fitting and (not may_guess or fitting.knows_fields(document)):
         return document, fitting, None
     tables = [*document.headers()] or [document]
     guesses: list[Guess | None] = []
     for table in tables:
-        fitting = next((one for one in candidates if one.fits(table)), None)
-        if fitting is not None and not (may_guess and _leaves_out(fitting, table)):
-            return table, fitting, None
+        lower = _fitting(table, candidates, may_guess=may_guess)
+        if lower and (not may_guess or lower.knows_fields(table)):
+            return table, lower, None
         guessed = guess(table) if may_guess else None
-        if guessed and not guessed.doubt:
+        # A field that is misspelt has no meaning, and is no reason to read the rest without it.
+        if guessed and not guessed.doubt and not (fitting and guessed.unused):
             return table, mapped(guessed.columns), guessed
         guesses.append(guessed)
+    if fitting:
+        return document, fitting, None
     if needs := candidates[0].needs:
         table = max(tables, key=lambda table: len(table.columns & set(needs)))
         missing = next(name for name in needs if name not in table.columns)
@@ -128,10 +130,16 @@ def _match(
         source = source_in_yaml(
             document.name, sheet=document.sheet, columns=best.completed, **given
         )
+        is_open = best.completed.get("choices") == ["?"]
+        no_choices = ", without `choices` where there are none" if is_open else ""
+        wanted = "any known format"
+        if less := next((one for one in candidates if one.fits(document)), None):
+            left_out = less.leaves_out(document)
+            wanted = f"a format that reads {left_out!r} (`format: {less.name}` leaves it out)"
         return (
-            "does not look like any known format, and its columns cannot be guessed: "
+            f"does not look like {wanted}, and its columns cannot be guessed: "
             f"{best.doubt}. There are {_found(best.table)}. "
-            + (best.remedy or f"Say which is what: {source}")
+            + (best.remedy or f"Say which is what{no_choices}: {source}")
         )
     wanted = candidates[0].name if len(candidates) == 1 else "any known format"
     other = next(
@@ -141,19 +149,10 @@ def _match(
     return f"does not look like {wanted} (found: {_found(document)}){remedy}"
 
 
-def _leaves_out(format: Format, document: Document) -> bool:
-    """Whether a format reads a flat document without its column of passages: it is then another format."""
-    names = [name for name in document.columns if meaning(name)[0] in ("passage", "material")]
-    rows = [Row("", fields, "", "") for fields in first_rows(document.rows())] if names else []
-    for row in rows:
-        bare = replace(row, fields={key: v for key, v in row.fields.items() if key not in names})
-        filled = any(not is_missing(row.fields.get(name)) for name in names)
-        try:
-            if filled and format.problem(row) == format.problem(bare):
-                return True
-        except (Refused, ValidationError):
-            continue
-    return False
+def _fitting(document: Document, candidates: Sequence[Format], *, may_guess: bool) -> Format | None:
+    """The first format that a document looks like, and that leaves no text of its rows out."""
+    fitting = (one for one in candidates if one.fits(document))
+    return next((one for one in fitting if not (may_guess and one.leaves_out(document))), None)
 
 
 def _found(document: Document) -> str:
@@ -211,7 +210,13 @@ def _read_rows(
     if shared.doubt:
         into.shared[document.name] = shared.doubt
     is_table = bool(document.header) and format.guesses_kind
-    notes = (*document.doubts(), shared.note, *noticed.notes(is_table=is_table))
+    notes = (
+        *document.doubts(),
+        shared.note,
+        *noticed.notes(
+            is_table=is_table, in_one_cell=isinstance(format.columns.get("choices"), str)
+        ),
+    )
     for note in filter(None, notes):
         into.notes.setdefault(note, []).append(document.name)
     if other_splits:
