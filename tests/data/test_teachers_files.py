@@ -160,6 +160,15 @@ def test_where_an_empty_passage_is_that_above_a_dash_is_none(tmp_path):
     assert passages == [FIRST[0], FIRST[0], "", ""]
 
 
+@pytest.mark.parametrize("none", ["-", "–", "없음", "(없음)", "해당 없음", "N/A"])
+def test_a_passage_or_a_box_that_says_none_is_none(none, tmp_path):
+    header = ["지문", "조건", *HEADER[1:]]
+    rows = [[FIRST[0], "ㄱ. 왕", *FIRST[1:]], [none, none, "수도는?", *CITIES, "3"]]
+    first, second = read_table(tmp_path, header, *rows).problems
+    assert (first.passage, first.box) == (FIRST[0], "ㄱ. 왕")
+    assert (second.passage, second.box, second.group) == ("", "", "")
+
+
 def test_problems_without_a_passage_among_others_are_read_as_they_stand(tmp_path, capsys):
     note = ["출처: 2024학년도", *[""] * 7]
     reading = read_table(tmp_path, HEADER, FIRST, ["", "수도는?", *CITIES, "3"], note)

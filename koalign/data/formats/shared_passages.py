@@ -24,8 +24,7 @@ from koalign.text.korean import fold
 
 BLANK = ("above", "none")
 """What an empty passage may mean: the one above it, or none."""
-NO_PASSAGE = ("-", "없음")
-"""What a row says that has none, where an empty passage means the one above."""
+_NONE = ("-", "없음", "해당 없음", "해당없음", "지문 없음", "지문없음", "n/a")
 LONGEST = 100
 """Letters of a question that holds no passage itself, and of what is no passage."""
 _DITTO = re.compile(
@@ -49,6 +48,11 @@ def speaks_of_a_text(question: Any) -> bool:
         and len(question) <= LONGEST
         and _SPEAKS_OF_ONE.search(question) is not None
     )
+
+
+def says_none(text: str) -> bool:
+    """Whether a passage or a box says that there is none: `-`, `없음`."""
+    return len(text) <= LONGEST and fold(text).strip("()[]<>. ") in _NONE
 
 
 class SharedPassages:
@@ -82,8 +86,8 @@ class SharedPassages:
             elif is_ditto or (is_missing(cell) and self._means == "above" and above):
                 self._from_above += 1
                 yield replace(row, fields={**row.fields, self._name: above})
-            elif self._means == "above" and written in NO_PASSAGE:
-                above = ""
+            elif says_none(str(cell)):
+                above = alone = ""
                 yield replace(row, fields={**row.fields, self._name: ""})
             elif is_missing(cell):
                 if alone:
