@@ -123,12 +123,22 @@ def refuse_renamed(file: int, path: Path) -> None:
         )
 
 
-def refuse_moved(folder: Path, began: os.stat_result) -> None:
-    """Raises KoalignError where a folder is no longer the one in which the work began.
+@contextmanager
+def held(folder: Path) -> Iterator[int]:
+    """A folder that is open: as long as it is, no new one gets its number, though it be removed."""
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield file
+    finally:
+        os.close(file)
+
+
+def refuse_moved(folder: Path, began: int) -> None:
+    """Raises KoalignError where a folder is no longer the open one in which the work began.
 
     What was written after that is in a new folder of the old name.
     """
-    if not (folder.exists() and os.path.samestat(folder.stat(), began)):
+    if not is_named(began, folder):
         raise KoalignError(
             f"{folder}: moved or removed while it was written; what stands there now is not whole: remove "
             "it, and put the folder back"

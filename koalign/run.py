@@ -12,7 +12,7 @@ from koalign.config.narrowing import settings_of
 from koalign.config.sections import Config, resolve_path
 from koalign.hashing import MANIFEST, PLAN, WORK, hash_files, hashes_of
 from koalign.jsonl import write_json
-from koalign.locking import locked, refuse_moved
+from koalign.locking import held, locked, refuse_moved
 from koalign.manifests import (
     CALLS_FAILED,
     ROUND,
@@ -107,18 +107,18 @@ def execute(
         return done, False
     _refuse_other_parts(out, plan, inputs)
     out.mkdir(parents=True, exist_ok=True)
-    made_in = out.stat()
-    (out / MANIFEST).unlink(missing_ok=True)
-    write_plan(out, plan)
-    # The stage sees the sections it declared and no others, so that a plan cannot miss a setting.
-    visible = config.only(stage.sections)
-    announce()
-    events.append("begun", stage.name, plan.fingerprint)
-    name = stage.name, plan.fingerprint
-    with events.stopped(*name), events.warnings(*name), measured() as cost:
-        result = stage.run(visible, {**inputs, **looked_at}, out)
-        refuse_moved(out, made_in)
-        refuse_written(out, plan, inputs, stage.command)
+    with held(out) as made_in:
+        (out / MANIFEST).unlink(missing_ok=True)
+        write_plan(out, plan)
+        # The stage sees the sections it declared and no others, so that a plan cannot miss a setting.
+        visible = config.only(stage.sections)
+        announce()
+        events.append("begun", stage.name, plan.fingerprint)
+        name = stage.name, plan.fingerprint
+        with events.stopped(*name), events.warnings(*name), measured() as cost:
+            result = stage.run(visible, {**inputs, **looked_at}, out)
+            refuse_moved(out, made_in)
+            refuse_written(out, plan, inputs, stage.command)
     manifest = Manifest(
         stage=stage.name,
         fingerprint=plan.fingerprint,

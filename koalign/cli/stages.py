@@ -177,6 +177,7 @@ def execute_each(
     """
     from koalign.cli.plan import refuse, refuse_without_room
     from koalign.hashing import MANIFEST
+    from koalign.locking import held, refuse_moved
     from koalign.preflight import data_findings
     from koalign.reports.views import describe
     from koalign.run import execute
@@ -184,32 +185,34 @@ def execute_each(
     from koalign.stages.pipeline import without_hints, without_pairs, without_reader
 
     refuse_without_room(stages, config, run_dir, force)
-    for number, stage in enumerate(stages, start=1):
-        title = f"{seed}stage {number} of {len(stages)}: {stage.name}"
-        later = stages[number:]
-        asks_again = not any((run_dir / one.name / MANIFEST).exists() for one in later)
-        made, ran = execute(stage, config, run_dir, force, partial(say, title), asks_again)
-        say(describe(made, ran))
-        if stage.name == "prepare" and ran:
-            _tell_small_dev(config, made.counts["dev"])
-        if stage.name == "prepare" and ran and len(later) > 1:
-            refuse(data_findings(config, stages, run_dir))
-        if stage.name == "prepare" and _ends_with_sft(later, config, run_dir):
-            execute_each(without_pairs(later), config, run_dir, force, seed)
-            return
-        if stage.name.partition(ROUND)[0] == "pairs" and not made.counts["pairs"]:
-            why = why_no_pairs(run_dir / stage.name)
-            if not later:
-                raise KoalignError(why)
-            say(why, err=True)
-        if stage.name == "passages" and later and not made.counts.get("gold"):
-            say("none of the passages is gold, so no reader is trained")
-            execute_each(without_reader(later), config, run_dir, force, seed)
-            return
-        if stage.name == "hints" and not made.counts["kept"] and later[-1].name == "evaluate":
-            say("none of the hints passed, so the chain ends with DPO")
-            execute_each(without_hints(later), config, run_dir, force, seed)
-            return
+    with held(run_dir) as began:
+        for number, stage in enumerate(stages, start=1):
+            refuse_moved(run_dir, began)  # the lock is of the folder that was moved
+            title = f"{seed}stage {number} of {len(stages)}: {stage.name}"
+            later = stages[number:]
+            asks_again = not any((run_dir / one.name / MANIFEST).exists() for one in later)
+            made, ran = execute(stage, config, run_dir, force, partial(say, title), asks_again)
+            say(describe(made, ran))
+            if stage.name == "prepare" and ran:
+                _tell_small_dev(config, made.counts["dev"])
+            if stage.name == "prepare" and ran and len(later) > 1:
+                refuse(data_findings(config, stages, run_dir))
+            if stage.name == "prepare" and _ends_with_sft(later, config, run_dir):
+                execute_each(without_pairs(later), config, run_dir, force, seed)
+                return
+            if stage.name.partition(ROUND)[0] == "pairs" and not made.counts["pairs"]:
+                why = why_no_pairs(run_dir / stage.name)
+                if not later:
+                    raise KoalignError(why)
+                say(why, err=True)
+            if stage.name == "passages" and later and not made.counts.get("gold"):
+                say("none of the passages is gold, so no reader is trained")
+                execute_each(without_reader(later), config, run_dir, force, seed)
+                return
+            if stage.name == "hints" and not made.counts["kept"] and later[-1].name == "evaluate":
+                say("none of the hints passed, so the chain ends with DPO")
+                execute_each(without_hints(later), config, run_dir, force, seed)
+                return
 
 
 def _tell_small_dev(config: Config, problems: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from functools import partial
@@ -146,7 +145,7 @@ class InPlace(TrainerCallback):
     Raises KoalignError at the end of a step, and behind a save before the checkpoint is marked as whole.
     """
 
-    def __init__(self, out: Path, began: os.stat_result) -> None:
+    def __init__(self, out: Path, began: int) -> None:
         self._out, self._began = out, began
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:

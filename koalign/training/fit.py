@@ -30,7 +30,7 @@ from koalign.adapters.cards import write_card
 from koalign.config.training import Optimization, Training
 from koalign.hashing import WORK
 from koalign.jsonl import read_json, write_json
-from koalign.locking import refuse_moved
+from koalign.locking import held, refuse_moved
 from koalign.tracking.events import Log, training_log, training_warnings
 from koalign.training import processes
 from koalign.training.checkpoints import (
@@ -148,25 +148,25 @@ def _fit_and_save(
     job: Job, trainer_of: Callable[..., Trainer], data: Sequence[Any]
 ) -> dict[str, float]:
     job.out.mkdir(parents=True, exist_ok=True)
-    began = job.out.stat()
+    with held(job.out) as began:
 
-    def fitted(log: Log) -> tuple[Trainer, dict[str, float]]:
-        policy, work = open_policy(job.start, job.training), job.out / WORK
-        trainer = trainer_of(
-            policy, job.tokenizer, *data, job.section, job.training, work, job.seed
-        )
-        if processes.number() == 0:
-            trainer.add_callback(InPlace(job.out, began))
-        return trainer, fit(trainer, job.card, log, job.watch)
+        def fitted(log: Log) -> tuple[Trainer, dict[str, float]]:
+            policy, work = open_policy(job.start, job.training), job.out / WORK
+            trainer = trainer_of(
+                policy, job.tokenizer, *data, job.section, job.training, work, job.seed
+            )
+            if processes.number() == 0:
+                trainer.add_callback(InPlace(job.out, began))
+            return trainer, fit(trainer, job.card, log, job.watch)
 
-    if processes.number():  # of several processes the first alone logs and saves
-        return fitted(lambda metrics, step: None)[1]
-    with training_warnings(job.out):
-        trainer, metrics = fitted(training_log(job.out))
-    refuse_moved(job.out, began)
-    card = job.card.model_copy(update={"metrics": lasting(metrics)})
-    save_adapter(trainer.model, job.out / "adapter", card)
-    return metrics
+        if processes.number():  # of several processes the first alone logs and saves
+            return fitted(lambda metrics, step: None)[1]
+        with training_warnings(job.out):
+            trainer, metrics = fitted(training_log(job.out))
+        refuse_moved(job.out, began)
+        card = job.card.model_copy(update={"metrics": lasting(metrics)})
+        save_adapter(trainer.model, job.out / "adapter", card)
+        return metrics
 
 
 def fit(

@@ -168,3 +168,22 @@ def test_comparing_a_run_that_is_evaluated_again_is_refused(ran, monkeypatch):
 
     monkeypatch.setattr(comparability, "read_evaluation", then_remade)
     assert "evaluate: is made again" in koalign("compare", str(RUN), code=2).stderr
+
+
+def test_a_run_that_is_moved_between_two_stages_does_not_go_on_in_another_of_its_name(
+    ran, monkeypatch
+):
+    end = EventLog.end
+
+    def then_moved(log, made):
+        end(log, made)
+        if made.stage == "samples":
+            shutil.copytree(RUN, "other")
+            RUN.rename("moved")
+            Path("other").rename(RUN)
+
+    monkeypatch.setattr(EventLog, "end", then_moved)
+    said = koalign("dpo-pairs", "--force", "-s", "sample.n=6", code=2).stderr
+    assert f"{RUN}: moved or removed while it was written" in said
+    for name in (MANIFEST, "pairs.jsonl"):
+        assert (RUN / "pairs" / name).read_bytes() == Path("moved/pairs", name).read_bytes()
