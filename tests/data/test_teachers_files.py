@@ -293,3 +293,13 @@ def test_a_text_file_is_refused_with_what_to_make_of_it(tmp_path):
     (tmp_path / "문제.txt").write_text("1. 수도는?\n① 부산 ② 서울\n", encoding="utf-8")
     with pytest.raises(KoalignError, match=r"if it is a table with tabs, name it \.tsv"):
         read_source(str(tmp_path / "문제.txt"), "train")
+
+
+@pytest.mark.parametrize("name", ["단원 평가.csv", "검증.csv", "quiz eval.csv"])
+def test_a_file_whose_name_says_another_split_is_read_as_the_error_says(name, tmp_path):
+    path = tmp_path / name
+    path.write_text(table(HEADER[1:], ["수도는?", *CITIES, 3]), encoding="utf-8")
+    with pytest.raises(KoalignError, match="if it is to be used for train, say so with ") as error:
+        read_source(str(path), "train", split="train")
+    source = parse_yaml(str(error.value).partition("say so with ")[2], "")
+    assert said(read_source(source.pop("path"), "train", **source).problems[0]) == ["서울"]

@@ -68,7 +68,11 @@ def read_source(
         unread = sorted(reading.not_read.items(), key=lambda item: item[1].startswith(OTHER_SPLIT))
         name, why = unread[0]
         for_split = f"{path}: nothing to read for {wanted}: " * why.startswith(OTHER_SPLIT)
-        raise KoalignError(f"{for_split}{name}: {why}")
+        remedy = ""
+        if for_split and one_file:
+            pasted = source_in_yaml(path, **given | {"split": reading.splits[name]})
+            remedy = f"; if it is to be used for {wanted}, say so with {pasted}"
+        raise KoalignError(f"{for_split}{name}: {why}{remedy}")
     if not on_hub:
         reading.not_read.update(of_other_kinds(Path(path)))
     if reading.from_zero and not needs_answers:
