@@ -81,8 +81,8 @@ def test_traces_of_a_prompt_are_one_example_and_trl_sees_the_same_loss(tokenizer
     """Four traces a prompt: the same examples packed and padded, step by step, to rounding."""
     traces = [(p, rows[(n + k) % 8][1]) for n, (p, _) in enumerate(rows[:8]) for k in range(4)]
     curves = {}
-    for packing in ("groups", "trl"):
-        training = Training(packing=packing, row_tokens=256)
+    for training in (Training(row_tokens=256), Training(packing="trl")):
+        packing = training.packing
         trainer = sft_trainer(
             fresh_policy(MODEL, 8, 8, seed=0),
             tokenizer,
