@@ -112,7 +112,7 @@ def main() -> None:
     except SystemExit as end:
         if end.code == 130:  # what Typer makes of Ctrl-C
             anew = " without --force" if "--force" in sys.argv else ""
-            keeps = sys.argv[1:2] not in (["ask"], ["chat"])
+            keeps = sys.argv[1:2] not in (["ask"], ["board"], ["chat"], ["serve"])
             goes_on = f"; the same command{anew} goes on from here" if keeps else ""
             say(f"koalign: stopped{goes_on}", err=True)
         raise

@@ -5,10 +5,14 @@ from __future__ import annotations
 import base64
 import re
 import shutil
+import signal
+import socket
+import subprocess
+import time
 
 import pytest
 from support.board import Tags, addresses, client
-from support.command import koalign
+from support.command import KOALIGN, hear_ctrl_c, koalign
 
 pytest.importorskip("fastapi")
 pytest.importorskip("altair")
@@ -140,3 +144,24 @@ def test_a_port_in_use_is_refused_in_one_line(folder):
         other.listen()
         done = koalign("board", ".", "--port", str(other.getsockname()[1]), code=2)
     assert "in use; take another --port" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "code", "told"),
+    [(signal.SIGINT, 130, "koalign: stopped\n"), (signal.SIGTERM, -signal.SIGTERM, "")],
+)
+def test_it_ends_beside_a_reader_who_never_reads(scripted_run, number, code, told):
+    with subprocess.Popen(
+        [*KOALIGN, "board", "runs", "--port", "0"], cwd=scripted_run, preexec_fn=hear_ctrl_c,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as board:  # fmt: skip
+        port = int(re.search(r":(\d+)/", board.stdout.readline())[1])
+        with socket.create_connection(("127.0.0.1", port)) as deaf:
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            page = b"GET /ko/run/default/exam HTTP/1.1\r\nHost: localhost\r\n\r\n"
+            deaf.sendall(page * 500)
+            time.sleep(1)
+            board.send_signal(number)
+            assert board.wait(30) == code
+        assert board.stderr.read().endswith(told)
