@@ -9,9 +9,10 @@ from collections.abc import Sequence
 WORDS = {
     "question": """문제 발문 질문 물음 문항 설문 문제내용 문항내용 질문내용 문제본문 문제문
         question questiontext questions problem query prompt stem q""",
-    "passage": "지문 본문 제시문 글 읽기자료 지문내용 passage context paragraph article",
-    "material": "자료 제시자료 참고자료 material",
-    "box": "조건 보기글 box",
+    "passage": """지문 본문 제시문 글 읽기자료 지문내용 공통지문 대본 듣기대본 스크립트
+        passage context paragraph article script transcript""",
+    "material": "자료 제시자료 참고자료 사례 상황 대화 대화문 예문 material dialogue dialog",
+    "box": "조건 보기글 박스 글상자 box",
     "answer": """정답 답 모범답안 정답번호 답번호 정답지 정답선택지
         answer answers correct correctanswer correctanswers correctoption correctchoice answerkey gold label
         답변 맞는답 옳은답 바른답""",
@@ -20,7 +21,7 @@ WORDS = {
         subject category topic domain type questiontype""",
     "key": "문제번호 문항번호 문제id 문항id 번호 순번 연번 일련번호 id qid questionid no number num index",
     "points": "배점 점수 points point score marks",
-    "split": "split",
+    "split": "split datasplit set subset partition 데이터구분 데이터분할 분할 용도",
     "text": """모델답 모델답변 모델응답 모델출력 응답 출력 생성결과
         학생답 학생답안 학생답변 학생응답 제출답 제출답안 응시자답 응시자응답 답안
         completion response output prediction predicted generated modelanswer studentanswer submission""",

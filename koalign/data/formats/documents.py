@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from koalign.data.formats.column_names import holds_a_text, meaning
 from koalign.data.formats.decoding import encoding_of
 from koalign.data.formats.files import SUFFIXES, contents
 from koalign.data.formats.parquet import read_parquet
@@ -156,7 +157,7 @@ def open_document(
         )
     if suffix == ".xlsx":
         grid, notes = read_sheet(name, whole(data), sheet)
-        return _of_grid(name, split, grid, notes=notes)
+        return _of_grid(name, split or split_in_name(grid.sheet), grid, notes=notes)
     if sheet is not None:
         raise KoalignError(f"{name}: `sheet` is for .xlsx files")
     if suffix == ".parquet":
@@ -226,7 +227,7 @@ def _json_lines(name: str, text: Text) -> Iterator[tuple[str, Any]]:
         if line.strip():
             place = f"{name}:{number}"
             try:
-                value = json.loads(line)
+                value = json.loads(line, object_pairs_hook=_object)
             except (ValueError, RecursionError) as error:
                 value = broken(place, f"no line of JSON ({error})")
             yield place, value
@@ -234,7 +235,7 @@ def _json_lines(name: str, text: Text) -> Iterator[tuple[str, Any]]:
 
 def _json(name: str, split: str, text: Text) -> Document:
     try:
-        value = json.loads(text.whole())
+        value = json.loads(text.whole(), object_pairs_hook=_object)
     except RecursionError:
         raise KoalignError(f"{name}: the JSON is nested too deeply") from None
     except json.JSONDecodeError as error:
@@ -253,7 +254,22 @@ def _json(name: str, split: str, text: Text) -> Document:
         ):
             ((key, items),) = lists.items()
             label, notes = f"{name}: {shown(key)} item", (f"the rows are the list {shown(key)!r}",)
+            around = {
+                name: text
+                for name, text in value.items()
+                if isinstance(text, str) and (holds_a_text(name) or meaning(name)[0] == "split")
+            }
+            items = [{**around, **row} for row in items] if around else items
     return Document(name, split, lambda: _numbered(label, items), value, text.encoding, notes=notes)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; raises ValueError where a key stands there twice, for one would be lost."""
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise ValueError(f"the key {twice!r} stands twice in one object")
+    return fields
 
 
 def _begins_with_a_row(text: Text) -> bool:

@@ -7,7 +7,7 @@ the choices are numbered without a gap, and the answers name them. Else it says 
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,6 +25,7 @@ from koalign.data.formats.format import Guess
 from koalign.data.formats.generic import LOOKED_AT, POINTS, choices_of
 from koalign.data.formats.side_by_side import second_table
 from koalign.data.formats.split_names import split_in_name
+from koalign.data.formats.unused_columns import needed, rows_below, split_column
 from koalign.text.choices import korean_place
 
 
@@ -38,7 +39,12 @@ def guess(document: Document) -> Guess | None:
     meant = {names_of.meaning(name)[0] for name in names}
     if not meant & {"question", "answer"} and not any(map(names_of.holds_choices, names)):
         return None
-    return _Guessing(document, names).guess()
+    rows = first_rows(document.rows(), LOOKED_AT)
+    guessed = _Guessing(document, names, rows).guess()
+    if guessed.doubt or not (below := rows_below(document, rows)):
+        return guessed
+    names = tuple(dict.fromkeys([*names, *(name for fields in below for name in fields)]))
+    return _Guessing(document, names, [*rows, *below]).guess()
 
 
 def most_likely(tables: Sequence[Document], guesses: Sequence[Guess | None]) -> Guess | None:
@@ -51,7 +57,7 @@ def most_likely(tables: Sequence[Document], guesses: Sequence[Guess | None]) -> 
     for table in tables:
         names = _names(table)
         if sum(not name.startswith(names_of.UNNAMED) for name in names) > 1:
-            return _Guessing(table, names).guess()
+            return _Guessing(table, names, first_rows(table.rows(), LOOKED_AT)).guess()
     return None
 
 
@@ -61,9 +67,10 @@ def _names(document: Document) -> tuple[str, ...]:
 
 
 class _Guessing:
-    def __init__(self, table: Document, names: Sequence[str]) -> None:
-        self._table, self._names = table, names
-        self._rows = rows = first_rows(table.rows(), LOOKED_AT)
+    def __init__(
+        self, table: Document, names: Sequence[str], rows: Sequence[Mapping[str, Any]]
+    ) -> None:
+        self._table, self._names, self._rows = table, names, rows
         self._filled = [name for name in names if self._values(name)] if rows else list(names)
         self._columns: dict[str, str | list[str]] = {}
         self._doubts: list[str] = []
@@ -90,9 +97,10 @@ class _Guessing:
             self._doubts.append("no column looks like the choices or the answer")
         if not self._doubts:
             self._check_answers()
-            self._check_unused()
-        used = self._used()
-        unused = tuple(name for name in self._filled if name not in used)
+            for reason, more in needed(self._unused(), self._rows, self._columns):
+                self._doubts.append(reason)
+                self._columns |= more
+        unused = tuple(self._unused())
         order = ("passage", "box", "question", "choices", "answer")
         columns = {key: self._columns[key] for key in order if key in self._columns}
         doubt = self._doubts[0] if self._doubts else ""
@@ -200,6 +208,8 @@ class _Guessing:
             names = [n for n in self._named(field) if all(map(fit, self._values(n)))]
             if names:
                 self._columns[field] = min(names, key=lambda name: names_of.meaning(name)[1])
+        if "split" not in self._columns and (split := split_column(self._unused(), self._rows)):
+            self._columns["split"] = split
         numbers = [n for n in self._named("question") if self._mostly(n, is_label)]
         if numbers and "key" not in self._columns:
             self._columns["key"] = numbers[0]
@@ -218,6 +228,14 @@ class _Guessing:
                     "holds choices; one cell may hold them, a line each or as `① … ② …`"
                 )
                 self._columns["choices"] = ["?"]
+        named = {names_of.word(other) for other in self._unused()}
+        if "choices" not in self._columns and self._mostly(
+            name, lambda value: names_of.word(str(value)) in named
+        ):
+            self._doubts.append(
+                f"{name!r} holds {self._example(name)}, the name of a column, and no column holds choices"
+            )
+            self._columns["choices"] = ["?"]
         if self._parts_hold(name):
             box = self._columns["box"]
             self._doubts.append(
@@ -244,20 +262,6 @@ class _Guessing:
         ]
         return 2 * sum(held) > len(held)
 
-    def _check_unused(self) -> None:
-        """A doubt where columns are numbered as choices are: `오답1,오답2,오답3`."""
-        used = self._used()
-        numbered = [
-            re.fullmatch(r"(.*\D)[0-9]", name.strip()) for name in self._filled if name not in used
-        ]
-        stems = Counter(match[1] for match in numbered if match)
-        if stems and "choices" not in self._columns:
-            (stem, count), *_ = stems.most_common(1)
-            if count > 2:
-                self._doubts.append(
-                    f"{count} columns {stem!r} are numbered, and none holds choices"
-                )
-
     def _names_a_choice(self, row: Mapping[str, Any], name: str) -> bool:
         names = self._columns.get("choices", ())
         try:
@@ -281,6 +285,10 @@ class _Guessing:
         return [
             name for name in self._filled if names_of.meaning(name)[0] == field and name not in used
         ]
+
+    def _unused(self) -> list[str]:
+        used = self._used()
+        return [name for name in self._filled if name not in used]
 
     def _used(self) -> set[str]:
         return {

@@ -14,7 +14,7 @@ from koalign.text.visible import shown
 LONG = 40
 """Letters: where the median answer of a file has more, its answers are texts, which no rule verifies.
 A rule of thumb: of KorQuAD 1.0 (dev) 99 % of the answers have at most 17, and the longest has 43."""
-_SEVERAL = re.compile(r"\s/\s|[,;]\s|\s(?:또는|혹은|or)\s")
+_SEVERAL = re.compile(r"\s/\s|,\s|(?<=[가-힣]);|;\s|(?<=[가-힣])\||\s(?:또는|혹은|or)\s")
 """What stands between two accepted answers, or between the parts of one."""
 _MEANS: dict[FreeKind, str] = {
     "short": "right if equal to the gold",

@@ -118,12 +118,18 @@ def read_source(
                 + source_in_yaml(name, **given | {"columns": {**guessed, "answer": "?"}})
                 + ", or copy the answers of another file into a column 정답"
             )
-    is_test = any(problem.split == "test" for problem in reading.problems)
-    if wanted == "train" and split is None and is_test:
-        raise KoalignError(
-            f"{path}: calls itself the test split; if it is to be trained on, say so with "
-            + source_in_yaml(path, **given | {"split": "test"})
+    splits = {problem.split for problem in reading.problems}
+    if wanted == "train" and split is None and "test" in splits:
+        remedy = "; if it is to be trained on, say so with " + source_in_yaml(
+            path, **given | {"split": "test"}
         )
+        if len(splits) > 1:
+            remedy = " in some rows: " + ", ".join(
+                f"{one}: {source_in_yaml(path, **given | {'split': one})}"
+                for one in ("train", "dev", "test")
+                if one in splits or one == "train"
+            )
+        raise KoalignError(f"{path}: calls itself the test split{remedy}")
     return reading
 
 

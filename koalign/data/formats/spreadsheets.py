@@ -13,6 +13,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from typing import Any
 
+from koalign.data.formats.split_names import split_in_name
 from koalign.data.formats.tables import Grid
 from koalign.naming import counted
 from koalign.records import KoalignError
@@ -131,9 +132,14 @@ def read_sheet(name: str, data: bytes, sheet: str | None = None) -> tuple[Sheet,
     if sheet is None and others:
         named = (f"{other} (hidden)" if other in hidden else other for other in others)
         which = f"{title!r} (hidden)" if title in hidden else repr(title)
-        all_of_them = in_yaml([{"path": name, "sheet": one} for one in titles if one not in hidden])
+        of_split: dict[str, list[dict[str, str]]] = {}
+        for one in (one for one in titles if one not in hidden):
+            of_split.setdefault(split_in_name(one) or "train", []).append(
+                {"path": name, "sheet": one}
+            )
+        all_of_them = ", ".join(f"{split}: {in_yaml(sheets)}" for split, sheets in of_split.items())
         notes.insert(
-            0, f"sheet {which} is read, {', '.join(named)} not; to read all: train: {all_of_them}"
+            0, f"sheet {which} is read, {', '.join(named)} not; to read all: {all_of_them}"
         )
     return Sheet(name, rows, title, others), tuple(note for note in notes if note)
 

@@ -91,6 +91,8 @@ def _given(answers: Any) -> list[Any]:
     """The answers, or their texts; a null is none."""
     if is_missing(answers):
         return []
+    if isinstance(answers, str):
+        return [answers]
     if isinstance(answers, dict):
         listed = answers.get("text")
         items = listed if isinstance(listed, list) else [listed]
@@ -148,7 +150,9 @@ def _is(pattern: re.Pattern[str], value: Any) -> bool:
 
 def _fits(document: Document) -> bool:
     nested = isinstance(document.value, dict)
-    return _known_by(lambda row: nested or isinstance(row.get("answers"), dict))(document)
+    return _known_by(
+        lambda row: nested or isinstance(row.get("answers"), dict) or "is_impossible" in row
+    )(document)
 
 
 FORMATS = (

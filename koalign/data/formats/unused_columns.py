@@ -1,0 +1,129 @@
+"""unused_columns: what a guess leaves unread of a table -> why it cannot be: a passage, another answer."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from koalign.data.formats.column_names import meaning, word
+from koalign.data.formats.documents import Document, Row
+from koalign.data.formats.fields import Refused, gold, is_label, is_missing
+from koalign.data.formats.format import Columns
+from koalign.data.formats.generic import choices_of
+from koalign.data.formats.split_names import split_in_name
+
+Rows = Sequence[Mapping[str, Any]]
+
+LONG = 80
+"""Letters of a text that may be a passage; a remark or the name of an exam has fewer. A rule of thumb."""
+_ABOUT = re.compile(
+    "해설|풀이|설명|근거|의도|비고|메모|참고|코멘트|의견|힌트|출처|오답|이유|피드백|url|link|source|comment"
+    "|note|memo|hint|reason|rationale|explanation|feedback|thought|cot|meta|제목|title"
+)
+"""In names of what is about a problem, and no part of it."""
+_ANSWER = re.compile("정답|answer|gold")
+_NO_ANSWER = re.compile(
+    "률|율|(?<!복)수|여부|자|시간|유형|형식|해설|근거|이유|예측|모델|학생|rate|ratio|count|num|type|time|pred|model|student"
+)
+"""In names of what is told of answers: `정답률`, `정답자수`."""
+
+
+def split_column(names: Sequence[str], rows: Rows) -> str:
+    """The column whose every cell names a split, and not all of them one; empty without."""
+    for name in names:
+        splits = {split_in_name(str(value)) for value in _values(name, rows)}
+        if "" not in splits and len(splits) > 1:
+            return name
+    return ""
+
+
+def rows_below(document: Document, rows: Rows) -> list[dict[str, Any]]:
+    """The rows in which a column first holds something that is empty in the first `rows`."""
+    filled = {name for row in rows for name, value in row.items() if not is_missing(value)}
+    if document.header and filled >= {*document.header}:
+        return []
+    below = []
+    for row in document.rows():
+        fields = row.fields if isinstance(row, Row) else {}
+        if new := {name for name in fields.keys() - filled if not is_missing(fields[name])}:
+            filled |= new
+            below.append(fields)
+    return below
+
+
+def needed(
+    names: Sequence[str], rows: Rows, columns: Columns
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Why a column may not be left unread, and what it then is of `columns`."""
+    numbered = [re.fullmatch(r"(.*\D)[0-9]", name.strip()) for name in names]
+    stems = Counter(match[1] for match in numbered if match)  # as choices are: `오답1,오답2,오답3`
+    if stems and "choices" not in columns:
+        (stem, count), *_ = stems.most_common(1)
+        if count > 2:
+            yield f"{count} columns {stem!r} are numbered, and none holds choices", {}
+    for name in names:
+        splits = Counter(split_in_name(str(value)) for value in _values(name, rows))
+        others = splits.pop("", 0)
+        if others and len(splits) > 1 and splits.total() > others:
+            odd = next(v for v in _values(name, rows) if not split_in_name(str(v)))
+            yield f"{name!r} names splits, and {str(odd)[:40]!r} is none", {"split": name}
+    if second := _second_answer(names, rows, columns):
+        both = f"both {columns['answer']!r} and {second!r} look like the answer"
+        yield (
+            f"{both}; several right ones go into one cell: `1,3`, of a short answer `서울#서울시`",
+            {},
+        )
+    if text := _unread_text(names, rows):
+        field = next((key for key in ("passage", "box") if key not in columns), "")
+        held = f"{text!r} holds {str(_values(text, rows)[0])[:40]!r}, and may be a passage"
+        yield f"{held}; where it is none, leave it out of `columns`", {field: text} if field else {}
+
+
+def _unread_text(names: Sequence[str], rows: Rows) -> str:
+    """The first column most of whose cells are long, and whose name is not of a remark; empty without."""
+    for name in names:
+        values = _values(name, rows)
+        long = [value for value in values if isinstance(value, str) and len(value) >= LONG]
+        if not _ABOUT.search(word(name)) and 2 * len(long) > len(values):
+            return name
+    return ""
+
+
+def _second_answer(names: Sequence[str], rows: Rows, columns: Columns) -> str:
+    """The first column that looks like the answer too, and says another one; empty without."""
+    answer = columns.get("answer")
+    for name in names if answer else ():
+        is_numbered = meaning(re.sub(r"[0-9]+\Z", "", word(name)))[0] == "answer"
+        values = _values(name, rows)
+        labels = sum(is_label(value, most=5) for value in values)
+        is_told = _ANSWER.search(word(name)) and not _NO_ANSWER.search(word(name))
+        if (is_numbered or (is_told and 2 * labels > len(values))) and not any(
+            _say_the_same(str(answer), name, rows, columns, first) for first in (1, 0)
+        ):
+            return name
+    return ""
+
+
+def _say_the_same(answer: str, name: str, rows: Rows, columns: Columns, first: int) -> bool:
+    """Whether two columns name the same choices, those of the second counted from `first`."""
+    return all(
+        row.get(answer) == row[name]
+        or _named(row, answer, columns, 1) == _named(row, name, columns, first)
+        for row in rows
+        if not is_missing(row.get(name))
+    )
+
+
+def _named(row: Mapping[str, Any], name: str, columns: Columns, first: int) -> object:
+    """The choices that a cell names; an object like no other where it names none."""
+    try:
+        choices = choices_of(row, columns) if "choices" in columns else ()
+        return gold(row.get(name), choices, first=first) or object()
+    except Refused:
+        return object()
+
+
+def _values(name: str, rows: Rows) -> list[Any]:
+    return [row[name] for row in rows if not is_missing(row.get(name))]

@@ -1,0 +1,189 @@
+"""What a table or a JSON file holds beside the question, its choices and its answer is read, or it is asked."""
+
+import csv
+import io
+import json
+
+import pytest
+
+from koalign.data.formats.sources import read_source
+from koalign.records import KoalignError
+from koalign.yaml_text import parse_yaml
+
+HEADER = ["문제", "보기1", "보기2", "보기3", "정답"]
+ROWS = [[f"질문 {number}의 답은?", "가", "나", "다", number % 3 + 1] for number in range(6)]
+TEXT = "세종은 백성이 쉽게 읽고 쓸 수 있는 글자를 만들고자 집현전의 학자들과 오래 연구하였다. " * 2
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder whose name is not that of a split."""
+    path = tmp_path / "files" / "here"
+    path.mkdir(parents=True)
+    return path
+
+
+def with_column(folder, name, values, **options):
+    text = io.StringIO()
+    rows = [[*row, value] for row, value in zip(ROWS, values, strict=True)]
+    csv.writer(text).writerows([[*HEADER, name], *rows])
+    path = folder / "문제.csv"
+    path.write_text(text.getvalue(), encoding="utf-8")
+    return read_source(str(path), options.pop("wanted", "train"), **options)
+
+
+def in_json(folder, value):
+    path = folder / "문제.json"
+    path.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
+    return read_source(str(path), "train")
+
+
+@pytest.mark.parametrize("name", ["구분", "set", "데이터 구분", "용도", "비고"])
+def test_rows_that_a_column_calls_test_are_not_trained_on_whatever_its_name(name, folder):
+    values = ["학습", "학습용", "train", "Train", "평가", "test"]
+    with pytest.raises(KoalignError, match="in some rows: train: ") as refused:
+        with_column(folder, name, values)
+    train, test = (
+        parse_yaml(part, "error")
+        for part in str(refused.value).partition("train: ")[2].split(", test: ")
+    )
+    assert len(read_source(wanted="train", **train).problems) == 4
+    assert len(read_source(wanted="test", **test).problems) == 2
+
+
+def test_a_split_column_with_a_word_that_names_none_is_asked_about(folder):
+    with pytest.raises(KoalignError, match="'set' names splits, and '기타' is none"):
+        with_column(folder, "set", ["train", "train", "test", "test", "dev", "기타"])
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [("박스", "box"), ("상황", "passage"), ("대화", "passage"), ("듣기 대본", "passage")],
+)
+def test_short_texts_under_their_usual_names_are_read(name, field, folder):
+    reading = with_column(folder, name, [f"갑: 안녕 {number}" for number in range(6)])
+    assert [getattr(problem, field) for problem in reading.problems] == [
+        f"갑: 안녕 {number}" for number in range(6)
+    ]
+
+
+def test_a_column_of_long_texts_under_another_name_is_asked_about_and_the_line_reads_it(folder):
+    with pytest.raises(KoalignError, match=r"'배경' holds .* may be a passage") as refused:
+        with_column(folder, "배경", [f"{TEXT}{number}" for number in range(6)])
+    source = parse_yaml(str(refused.value).partition("which is what: ")[2], "error")
+    assert all(TEXT.strip() in p.passage for p in read_source(wanted="train", **source).problems)
+
+
+@pytest.mark.parametrize("name", ["비고", "출제 의도", "출처", "source"])
+def test_long_remarks_are_no_passage(name, folder):
+    assert len(with_column(folder, name, [TEXT] * 6).problems) == 6
+
+
+@pytest.mark.parametrize("name", ["정답2", "최종정답", "복수정답", "answer2"])
+def test_a_second_column_of_answers_is_not_left_out(name, folder):
+    with pytest.raises(KoalignError, match=f"both '정답' and '{name}' look like the answer"):
+        with_column(folder, name, ["", "3", "", "", "", ""])
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("answer_letter", ["A", "B", "C", "A", "B", "C"]),
+        ("answer_idx", [0, 1, 2, 0, 1, 2]),
+        ("정답률", ["0.4"] * 6),
+        ("정답2", [""] * 6),
+    ],
+)
+def test_answers_in_another_form_and_what_is_told_of_them_are_no_second_answer(
+    name, values, folder
+):
+    assert [problem.answers for problem in with_column(folder, name, values).problems] == [
+        (str(row[-1]),) for row in ROWS
+    ]
+
+
+def test_answers_that_are_names_of_columns_are_no_short_answers(folder):
+    text = "문제,첫째,둘째,셋째,정답\n" + "".join(
+        f"질문 {n}?,가,나,다,{place}\n" for n, place in enumerate(["첫째", "셋째", "둘째"])
+    )
+    path = folder / "문제.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(KoalignError, match="'첫째', the name of a column") as refused:
+        read_source(str(path), "train")
+    line = str(refused.value).partition("where there are none: ")[2]
+    source = parse_yaml(line.replace("'?'", "첫째, 둘째, 셋째"), "error")
+    reading = read_source(wanted="train", **source)
+    assert [problem.answers for problem in reading.problems] == [("1",), ("3",), ("2",)]
+
+
+@pytest.mark.parametrize("late", [1000, 1005])
+def test_a_passage_that_begins_below_a_thousand_rows_is_read(late, folder):
+    rows = [
+        {"문제": f"질문 {n}?", "보기": ["가", "나"], "정답": 1}
+        | ({"지문": TEXT} if n >= late else {})
+        for n in range(1010)
+    ]
+    reading = in_json(folder, rows)
+    assert sum(bool(problem.passage) for problem in reading.problems) == 1010 - late
+
+
+def test_the_passage_and_the_split_beside_the_one_list_of_a_file_belong_to_each_row(folder):
+    rows = [{"문제": row[0], "보기": row[1:4], "정답": row[4]} for row in ROWS]
+    reading = in_json(folder, {"과목": "국어", "지문": TEXT, "문항": rows})
+    assert {problem.passage for problem in reading.problems} == {TEXT}
+    own = in_json(folder, {"지문": TEXT, "문항": [{**rows[0], "지문": "다른 글"}, *rows[1:]]})
+    assert own.problems[0].passage == "다른 글"
+    with pytest.raises(KoalignError, match="calls itself the test split"):
+        in_json(folder, {"split": "test", "문항": rows})
+
+
+def test_a_key_that_stands_twice_in_an_object_is_no_row(folder):
+    text = '{"문제": "가?", "보기": "ㄱ. 하나", "보기": ["나", "다"], "정답": 1}'
+    path = folder / "문제.json"
+    path.write_text(f"[{text}]", encoding="utf-8")
+    with pytest.raises(KoalignError, match="'보기' stands twice"):
+        read_source(str(path), "train")
+    lines = folder / "문제.jsonl"
+    whole = '{"문제": "나?", "보기": ["나", "다"], "정답": 1}\n'
+    lines.write_text(f"{whole}{text}\n{whole.replace('나?', '다?')}", encoding="utf-8")
+    reading = read_source(str(lines), "train")
+    assert len(reading.problems) == 2
+    assert [drop.place for drop in reading.drops] == [f"{lines}:2"]
+
+
+def test_an_unanswerable_question_stays_so_in_a_flat_file(folder):
+    passage = "서울은 한국의 수도이다."
+    rows = [
+        {"context": passage, "question": "일본의 수도는?", "answer": "서울", "is_impossible": True},
+        {
+            "context": passage,
+            "question": "한국의 수도는?",
+            "answer": "서울",
+            "is_impossible": False,
+        },
+    ]
+    assert [problem.answers for problem in in_json(folder, rows).problems] == [("",), ("서울",)]
+
+
+@pytest.mark.parametrize("written", ["서울;서울시", "서울|서울시", "서울; 서울시"])
+def test_answers_between_signs_are_said_to_be_read_as_one(written, folder, capsys):
+    path = folder / "문제.csv"
+    path.write_text(f"질문,정답\n수도는?,{written}\n", encoding="utf-8")
+    read_source(str(path), "train")
+    assert "write '서울#서울시'" in capsys.readouterr().err
+
+
+def test_a_sheet_that_calls_itself_test_is_not_read_for_train(folder, capsys):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.active.title = "학습"
+    for sheet in (book.active, book.create_sheet("평가")):
+        for row in (HEADER, *ROWS):
+            sheet.append(row)
+    path = folder / "문제.xlsx"
+    book.save(path)
+    assert {problem.split for problem in read_source(str(path), "train").problems} == {"train"}
+    said = capsys.readouterr().err
+    assert f"train: [{{path: {path}, sheet: 학습}}], test: [{{path: {path}, sheet: 평가}}]" in said
+    with pytest.raises(KoalignError, match="calls itself the test split"):
+        read_source(str(path), "train", sheet="평가")
