@@ -120,16 +120,17 @@ def read_source(
             )
     splits = {problem.split for problem in reading.problems}
     if wanted == "train" and split is None and "test" in splits:
-        remedy = "; if it is to be trained on, say so with " + source_in_yaml(
-            path, **given | {"split": "test"}
-        )
-        if len(splits) > 1:
-            remedy = " in some rows: " + ", ".join(
-                f"{one}: {source_in_yaml(path, **given | {'split': one})}"
-                for one in ("train", "dev", "test")
-                if one in splits or one == "train"
+        if splits == {"test"}:
+            raise KoalignError(
+                f"{path}: calls itself the test split; if it is to be trained on, say so with "
+                + source_in_yaml(path, **given | {"split": "test"})
             )
-        raise KoalignError(f"{path}: calls itself the test split{remedy}")
+        each = ", ".join(
+            f"{one}: {source_in_yaml(path, **given | {'split': one})}"
+            for one in ("train", "dev", "test")
+            if one in splits or one == "train"
+        )
+        raise KoalignError(f"{path}: calls itself the test split in some rows: {each}")
     return reading
 
 
