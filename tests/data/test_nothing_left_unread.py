@@ -51,6 +51,42 @@ def test_rows_that_a_column_calls_test_are_not_trained_on_whatever_its_name(name
     assert len(read_source(wanted="test", **test).problems) == 2
 
 
+@pytest.mark.parametrize("name", ["split", "구분"])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {
+            "question": "수도는?",
+            "answer": 1,
+            "A": "가",
+            "B": "나",
+            "C": "다",
+            "D": "라",
+            "Human Accuracy": 1,
+        },
+        {
+            "question": "수도는?",
+            "choices": {"text": ["가", "나"], "label": ["A", "B"]},
+            "answerKey": "B",
+        },
+        {
+            "id": "1-1-1",
+            "context": "가",
+            "question": "?",
+            "answers": {"text": ["가"], "answer_start": [0]},
+        },
+        {"prompt": "가?", "chosen": "나", "rejected": "다"},
+        {"messages": [{"role": "user", "content": "가?"}, {"role": "assistant", "content": "나"}]},
+    ],
+)
+def test_rows_of_a_known_format_are_of_the_split_that_they_say(name, fields, folder):
+    rows = [fields | {name: split} for split in ("train", "train", "test")]
+    with pytest.raises(KoalignError, match="in some rows: train: "):
+        in_json(folder, rows)
+    path = str(folder / "문제.json")
+    assert [len(read_source(path, s, split=s).records) for s in ("train", "test")] == [2, 1]
+
+
 def test_a_split_column_with_a_word_that_names_none_is_asked_about(folder):
     with pytest.raises(KoalignError, match="'set' names splits, and '기타' is none"):
         with_column(folder, "set", ["train", "train", "test", "test", "dev", "기타"])

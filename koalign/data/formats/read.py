@@ -10,16 +10,18 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from koalign.data.formats.documents import Document, Row, drop
+from koalign.data.formats.documents import Document, Row, drop, first_rows
 from koalign.data.formats.fields import UNCLEAR, ZERO, Refused, is_missing, optional
 from koalign.data.formats.format import Columns, Format, Guess, source_in_yaml
-from koalign.data.formats.generic import mapped, rights_text
+from koalign.data.formats.generic import LOOKED_AT, mapped, rights_text
 from koalign.data.formats.guessing import guess, most_likely
 from koalign.data.formats.kinds import guess_kind, several_in_one, with_kind
 from koalign.data.formats.noticed import Noticed
 from koalign.data.formats.reading import Reading
 from koalign.data.formats.shared_passages import SharedPassages
+from koalign.data.formats.split_names import split_in_name
 from koalign.data.formats.tidy import tidy
+from koalign.data.formats.unused_columns import split_field
 from koalign.jsonl import field_errors
 from koalign.records import Drop, FreeKind, KoalignError, Problem, Ranking, content_hash
 from koalign.text.korean import fold, fold_width
@@ -182,9 +184,12 @@ def _read_rows(
     noticed = Noticed()
     open_kind = array("q")
     shared = SharedPassages(format.columns)
+    by_row = "" if format.columns else split_field(first_rows(format.rows(document), LOOKED_AT))
     for row in shared.in_each(format.rows(document)):
         if answer_from == 0 and isinstance(row, Row):
             row = replace(row, answer_from=0)
+        if by_row and isinstance(row, Row):
+            row = replace(row, split=split_in_name(str(row.fields.get(by_row))) or row.split)
         record = row if isinstance(row, Drop) else _read_row(row, format, answer_from)
         if isinstance(row, Row) and isinstance(record, Drop) and record.reason.startswith("answer"):
             zeros += record.reason == ZERO

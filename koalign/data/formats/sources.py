@@ -119,6 +119,7 @@ def read_source(
                 + ", or copy the answers of another file into a column 정답"
             )
     splits = {problem.split for problem in reading.problems}
+    splits |= {ranking.problem.split for ranking in reading.rankings}
     if wanted == "train" and split is None and "test" in splits:
         if splits == {"test"}:
             raise KoalignError(

@@ -39,6 +39,16 @@ def split_column(names: Sequence[str], rows: Rows) -> str:
     return ""
 
 
+def split_field(rows: Rows) -> str:
+    """The field that names the split of rows in a format that has none for it; empty without."""
+    names = [*dict.fromkeys(name for row in rows for name in row)]
+    for name in names:
+        values = _values(name, rows) if meaning(name)[0] == "split" else []
+        if values and all(split_in_name(str(value)) for value in values):
+            return name
+    return split_column(names, rows)
+
+
 def rows_below(document: Document, rows: Rows) -> list[dict[str, Any]]:
     """The rows in which a column first holds something that is empty in the first `rows`."""
     filled = {name for row in rows for name, value in row.items() if not is_missing(value)}
