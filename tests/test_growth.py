@@ -109,6 +109,7 @@ ENTRIES: dict[str, Callable[[str], object]] = {
     "grade long": lambda t: grade(answered("서울", "long"), t), "grade a gold": lambda t: grade(answered("가" + t, "span"), "정답: 서울"),
     "grade a question": lambda t: grade(problem(question="가" + t), "정답: 2"),
     "grade a choice": lambda t: grade(problem(choices=("가" + t, "나", "다", "라")), "정답: 나"),
+    "grade a quoted choice": lambda t: grade(problem(choices=("나", "다", t + "가", "라")), "정답은 " + t),
     "quote": lambda t: quotes_its_choice(problem(), t),
     "screen": screened(box=BOX, choices=("ㄱ", "ㄴ", "ㄱ, ㄴ", "없음"), rationale="왜냐하면 그러하기 때문이다"),
     "screen statements": screened(box=BOX, choices=("ㄱ", "ㄴ", "ㄱ, ㄴ", "ㄷ")),

@@ -16,7 +16,7 @@ from functools import lru_cache
 from koalign.grading import closing_patterns as words
 from koalign.grading import patterns
 from koalign.grading.asked import MARKS, Asked
-from koalign.grading.labels import Labels, texts
+from koalign.grading.labels import OWN_TEXT, Labels, texts
 from koalign.grading.patterns import OPEN
 from koalign.grading.supposed import is_supposed
 from koalign.grading.visible import canonical
@@ -137,6 +137,7 @@ def _sentences(text: str, groups: Sequence[Labels], folded: Sequence[str]) -> li
     written = [
         (_written(form), number)
         for form, number in sorted(texts(folded).items(), key=lambda item: -len(item[0]))
+        if len(form) <= OWN_TEXT
     ]
     found = []
     for match in words.SENTENCE.finditer(text):

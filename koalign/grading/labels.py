@@ -11,6 +11,9 @@ from koalign.grading import label_patterns, patterns
 from koalign.grading.visible import canonical, comparable_choice, forms
 from koalign.text.korean import CHOICE_MARKS
 
+OWN_TEXT = 600
+"""Characters of a choice's own text that are looked for; a longer one is in no sentence."""
+
 
 @dataclass(frozen=True)
 class Labels:
@@ -184,14 +187,20 @@ def has_own_text(text: str, end: int, number: int, folded: Sequence[str]) -> boo
     """Whether the text of the choice with this number follows: `정답: 3 서울`, `2. 1597년`."""
     if not 1 <= number <= len(folded) or not folded[number - 1]:
         return False
-    own = canonical(folded[number - 1])
+    beginnings = _beginnings(tuple(folded))
+    own = beginnings[number - 1]
     before = patterns.BEFORE_OWN_TEXT.match(text, end)
     start = before.end() if before else end
-    rest = text[start : start + 2 * len(folded[number - 1]) + 16].lstrip(" .…:-=>→/|('\"$")
-    rest = canonical(comparable_choice(rest))
-    others = {canonical(text) for text in folded if text} - {own}
+    rest = text[start : start + 2 * len(folded[number - 1][:OWN_TEXT]) + 16]
+    rest = canonical(comparable_choice(rest.lstrip(" .…:-=>→/|('\"$")))
+    others = {*filter(None, beginnings)} - {own}
     of_others = any(rest.startswith(text) for text in others)
     return rest.startswith(own) or (rest.casefold().startswith(own.casefold()) and not of_others)
+
+
+@lru_cache(maxsize=256)
+def _beginnings(folded: tuple[str, ...]) -> list[str]:
+    return [canonical(text[:OWN_TEXT]) for text in folded]
 
 
 def _after_own_text(text: str, end: int, number: int, folded: Sequence[str]) -> int:
