@@ -10,6 +10,7 @@ import socket
 import subprocess
 import time
 
+import httpx
 import pytest
 from support.board import Tags, addresses, client
 from support.command import KOALIGN, hear_ctrl_c, koalign
@@ -156,12 +157,16 @@ def test_it_ends_beside_a_reader_who_never_reads(scripted_run, number, code, tol
         [*KOALIGN, "board", "runs", "--port", "0"], cwd=scripted_run, preexec_fn=hear_ctrl_c,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as board:  # fmt: skip
-        port = int(re.search(r":(\d+)/", board.stdout.readline())[1])
-        with socket.create_connection(("127.0.0.1", port)) as deaf:
-            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            page = b"GET /ko/run/default/exam HTTP/1.1\r\nHost: localhost\r\n\r\n"
-            deaf.sendall(page * 500)
-            time.sleep(1)
-            board.send_signal(number)
-            assert board.wait(30) == code
-        assert board.stderr.read().endswith(told)
+        try:
+            port = int(re.search(r":(\d+)/", board.stdout.readline())[1])
+            assert httpx.get(f"http://127.0.0.1:{port}/ko/", timeout=60).status_code == 200
+            with socket.create_connection(("127.0.0.1", port)) as deaf:
+                deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                page = b"GET /ko/run/default/exam HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                deaf.sendall(page * 500)
+                time.sleep(1)
+                board.send_signal(number)
+                assert board.wait(30) == code
+            assert board.stderr.read().endswith(told)
+        finally:
+            board.kill()

@@ -51,6 +51,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
+        listening.listen()  # who reads the address may ask at once, before the app is built
     except OSError as error:
         raise KoalignError(
             f"--host {host} --port {port}: {error.strerror or error}; take another --port, or 0"
