@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 import openai
 import pytest
+from support.command import hear_hang_up
 from support.serving import chat_body, message_of, served
 
 from koalign.serving import streams
@@ -61,7 +62,7 @@ def server_process() -> Iterator[tuple[subprocess.Popen[str], str]]:
     path = os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])
     process = subprocess.Popen(
         [sys.executable, "-m", "support.serving", "1"], env={**os.environ, "PYTHONPATH": path},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=hear_hang_up, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
         yield process, process.stdout.readline().split()[-1]

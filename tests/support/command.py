@@ -61,6 +61,11 @@ def hear_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def hear_hang_up() -> None:
+    """What runs under nohup ignores the end of its terminal."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 def clear_caches() -> None:
     """Forget templates read before and messages said once."""
     for name, module in list(sys.modules.items()):
