@@ -53,7 +53,7 @@ def ask(
 ) -> None:
     """Ask a model of a run one question: the hint goes to stderr, the answer to stdout."""
     text = _question(question)
-    with opened(url, token_env, files, settings, run_dir) as client:
+    with opened("ask", url, token_env, files, settings, run_dir) as client:
         messages = [{"role": "user", "content": text}]
         answered(client, messages, model, lambda hint: say(f"hint: {hint}", err=True))
 
@@ -111,6 +111,7 @@ def answered(
 
 @contextmanager
 def opened(
+    command: str,
     url: str | None,
     token_env: str | None,
     files: list[Path] | None,
@@ -128,7 +129,7 @@ def opened(
         if token_env:
             raise KoalignError("--token-env is for --url; leave it out")
         config = read_config(files, settings)
-        tell_unread("ask` and `koalign chat", settings, config, ANSWERING)
+        tell_unread(command, settings, config, ANSWERING)
         with own_engine(open_run(run_dir, config)) as client:
             yield client
     else:

@@ -39,7 +39,7 @@ def chat(
     run_dir: RunDir = DEFAULT_RUN,
 ) -> None:
     """Talk to the models of a run; /help lists what else can be typed."""
-    with opened(url, token_env, files, settings, run_dir) as client:
+    with opened("chat", url, token_env, files, settings, run_dir) as client:
         _Chat(client, model).run()
 
 
