@@ -23,6 +23,7 @@ LEAST = 16
 
 
 def board(
+    context: typer.Context,
     runs: Annotated[Path, typer.Argument(help="Folder that holds the runs.")] = Path("runs"),
     host: Annotated[
         str,
@@ -56,10 +57,12 @@ def board(
     ] = None,
 ) -> None:
     """Runs, results, exam papers, comparisons and data, as pages to look at."""
+    if export is not None:
+        _refuse_options_of_a_server(context)
+        refuse_in_stage(export)
     token = _token(token_env)
     site = _site(runs, server, token)
     if export is not None:
-        refuse_in_stage(export)
         from koalign.serving.board.export import export as write_site
 
         say(f"{write_site(site, export):,} pages: {export / 'index.html'}")
@@ -86,6 +89,14 @@ def _site(runs: Path, server: str, token: str) -> Site:
         raise KoalignError(f"--server {server}: {error}") from None
     address = server.rstrip("/").removesuffix("/v1")
     return Site(runs, Path.home() / CACHE, address, token)
+
+
+def _refuse_options_of_a_server(context: typer.Context) -> None:
+    for name in ("host", "port", "token_env", "server"):
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            option = f"--{name.replace('_', '-')}"
+            raise KoalignError(f"--export writes files and starts no server; leave {option} out")
 
 
 def _token(name: str | None) -> str:

@@ -17,6 +17,7 @@ from koalign.cli.options import (
     Settings,
     read_config,
     refuse_existing,
+    refuse_other_suffix,
     refuse_own_input,
     tell_unread,
 )
@@ -151,6 +152,7 @@ def grade(
     refuse_existing(out, force)
     source = parse_source(answers)
     if out is not None:
+        refuse_other_suffix(out)
         refuse_own_input(out, [source.path])
     lines = read_grade_lines(source.path, **source.options)
     graded = list(regrade(lines))

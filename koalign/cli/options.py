@@ -129,6 +129,6 @@ def sources_of(config: Config) -> list[str | None]:
 
 
 def refuse_other_suffix(out: Path) -> None:
-    """Raises KoalignError for problems that would go to a file that `data.train` cannot read."""
+    """Raises KoalignError for JSON lines that would go to a file which says it is something else."""
     if out.suffix != ".jsonl":
-        raise KoalignError(f"-o {out}: end the name in .jsonl, so that data.train can read it")
+        raise KoalignError(f"-o {out}: JSON lines are written; end the name in .jsonl")

@@ -21,6 +21,7 @@ from koalign.cli.options import (
     Settings,
     read_config,
     refuse_existing,
+    refuse_other_suffix,
     refuse_own_input,
     refuse_twice,
     sources_of,
@@ -105,6 +106,7 @@ def solve(
         return
     if out is None:
         raise KoalignError(f"{problems}: say where the answers go with -o answers.jsonl")
+    refuse_other_suffix(out)
     _solve_file(
         problems, out, adapters, files or [], settings, run_dir, report, any_template, force, part
     )

@@ -43,3 +43,13 @@ def test_force_never_writes_over_what_the_command_reads(arguments, answered):
 def test_another_file_in_the_folder_of_the_data_may_be_written(answered):
     for _ in range(2):
         koalign("solve", "data/more.jsonl", "--adapters", "sft", "-o", "data/answers.jsonl", "--force", code=0)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("grade", "answers.jsonl"), ("solve", "test.jsonl", "--adapters", "sft"), ("mine",)],
+)
+def test_json_lines_go_to_no_file_that_says_it_is_a_table(arguments, answered):
+    said = koalign(*arguments, "-o", "new.csv", code=2).stderr
+    assert "-o new.csv: JSON lines are written; end the name in .jsonl" in said
+    assert not (answered / "new.csv").exists()

@@ -127,6 +127,8 @@ def test_with_a_token_only_who_gives_it_reads(scripted_run, drawn):
         ((".", "--host", "0.0.0.0", "--token-env", "UNSET"), "UNSET: is not set"),
         ((".", "--token-env", "SHORT"), "SHORT: has 5 characters"),
         ((".", "--export", "full"), "not empty"),
+        ((".", "--export", "new", "--host", "127.0.0.1"), "leave --host out"),
+        ((".", "--export", "new", "--token-env", "UNSET"), "leave --token-env out"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(folder, arguments, told):
