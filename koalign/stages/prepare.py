@@ -253,5 +253,5 @@ STAGE = Stage(
     sections=("model", "data", "prompt", "engine.script"),
     inputs=("data.train", "data.dev", "data.test", "data.hints"),
     continues=False,
-    version=16,
+    version=17,
 )

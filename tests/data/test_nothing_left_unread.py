@@ -223,3 +223,55 @@ def test_a_sheet_that_calls_itself_test_is_not_read_for_train(folder, capsys):
     assert f"train: [{{path: {path}, sheet: 학습}}], test: [{{path: {path}, sheet: 평가}}]" in said
     with pytest.raises(KoalignError, match="calls itself the test split"):
         read_source(str(path), "train", sheet="평가")
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("is_test", [False, False, False, False, True, True]),
+        ("isTest", [0, 0, 0, 0, 1, 1]),
+        ("평가여부", ["N", "N", "N", "N", "Y", "Y"]),
+        ("평가용", ["", "", "", "", "O", "O"]),
+        ("for_eval", ["", "no", "", "no", "yes", "yes"]),
+        ("학습여부", ["Y", "Y", "Y", "Y", "N", ""]),
+        ("테스트 표시", ["x", "x", "x", "x", "○", "✓"]),
+    ],
+)
+def test_rows_that_a_column_marks_as_held_out_are_not_trained_on(name, values, folder):
+    with pytest.raises(KoalignError, match="calls itself the test split in some rows") as refused:
+        with_column(folder, name, values)
+    train, test = (
+        parse_yaml(part, "error")
+        for part in str(refused.value).partition("train: ")[2].split(", test: ")
+    )
+    answers = [
+        [p.question for p in read_source(wanted="train", **one).problems] for one in (train, test)
+    ]
+    assert answers == [[row[0] for row in ROWS[:4]], [row[0] for row in ROWS[4:]]]
+
+
+def test_a_file_whose_every_row_is_marked_as_held_out_is_not_trained_on(folder):
+    for name, cell in (
+        ("구분", "평가"),
+        ("용도구분", "평가용"),
+        ("is_test", True),
+        ("kind of set", "test"),
+    ):
+        with pytest.raises(KoalignError, match=r"calls itself the test split; .* split: test"):
+            with_column(folder, name, [cell] * 6)
+
+
+@pytest.mark.parametrize(
+    "cells", [["unit test 3"] * 6, ["모의평가"] * 6, ["평가원"] * 6, ["학습"] * 6]
+)
+def test_what_only_speaks_of_a_test_is_no_split(cells, folder):
+    assert len(with_column(folder, "출전", cells).problems) == 6
+
+
+def test_two_columns_that_say_different_splits_are_asked_about(folder):
+    rows = [
+        {**dict(zip(HEADER, row, strict=True)), "is_dev": n == 4, "is_test": n == 5}
+        for n, row in enumerate(ROWS)
+    ]
+    with pytest.raises(KoalignError, match="'is_dev' and 'is_test' say different splits"):
+        in_json(folder, rows)

@@ -178,11 +178,12 @@ def test_problems_without_a_passage_among_others_are_read_as_they_stand(tmp_path
 
 
 def test_questions_of_a_text_that_no_row_holds_are_said(tmp_path, capsys):
-    shared = ["※ [1~2] 다음 글을 읽고 물음에 답하시오. 세종은 …", *[""] * 6]
+    shared = ["※ 다음 글을 읽고 물음에 답하시오. 세종은 …", *[""] * 6]
     rows = [HEADER[1:], shared, FIRST[1:], BELOW]
-    assert len(read_table(tmp_path, *rows).problems) == 3
+    rows += [[f"{n}대 왕은?", *FIRST[2:]] for n in range(10)]
+    assert len(read_table(tmp_path, *rows).problems) == 13
     printed = capsys.readouterr().err
-    assert "no choices and no answer in 1 of 3 rows: if such a row is the passage" in printed
+    assert "no choices and no answer in 1 of 13 rows: if such a row is the passage" in printed
     assert (
         f"questions that speak of a text, and have none: 1, the first {tmp_path}/문제.csv:4"
         in printed

@@ -41,6 +41,8 @@ class Row:
     """The number of the first choice in the answers."""
     number_is_label: bool = True
     """Whether an answer that is a number is that of a choice, also where a choice says just that."""
+    passage: str = ""
+    """That of a row above, which says so."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from koalign.data.formats.choice_lists import apart, listed
 from koalign.data.formats.documents import Document, Row, first_rows
 from koalign.data.formats.format import Columns, Format, choice_columns
 from koalign.data.formats.shared_passages import BLANK, says_none
-from koalign.data.formats.split_names import split_in_name
+from koalign.data.formats.split_names import split_in_cell
 from koalign.records import Drop, KoalignError, Problem
 from koalign.text.choices import unnumbered
 
@@ -104,10 +104,11 @@ def mapped(columns: Columns) -> Format:
         else:
             answers = () if cells.is_missing(value) else (cells.as_text(value, "answer"),)
         texts = {key: cells.optional(row, _one(columns, key)) for key in TEXTS if key in columns}
+        texts["passage"] = texts.get("passage") or row.passage
         if says_none(texts.get("box", "")):
             texts["box"] = ""
         if "split" in texts:
-            texts["split"] = split_in_name(texts["split"]) or texts["split"]
+            texts["split"] = split_in_cell(_one(columns, "split"), texts["split"]) or texts["split"]
         question = cells.text(row, _one(columns, "question"), "question")
         if in_question:
             question, _ = apart(question, _one(columns, "question"))

@@ -53,6 +53,16 @@ class Noticed:
         """Problems whose last choice is right."""
         return self._counts["last"]
 
+    def doubt(self) -> str:
+        """Why passages may stand elsewhere, where a table has none; empty where few questions want one."""
+        wanting, problems = self._counts["text"], self._counts["problems"]
+        if FEW * wanting < problems or not wanting or self._counts["passage"] < problems:
+            return ""
+        return (
+            f"questions that speak of a text, and there is none: {wanting:,} of {problems:,}, the first "
+            f"{self._first['text']}"
+        )
+
     def notes(self, *, is_table: bool, in_one_cell: bool) -> Iterator[str]:
         """What to say; of a table also what only some of its rows lack.
 

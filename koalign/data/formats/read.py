@@ -18,8 +18,9 @@ from koalign.data.formats.guessing import guess, most_likely
 from koalign.data.formats.kinds import guess_kind, several_in_one, with_kind
 from koalign.data.formats.noticed import Noticed
 from koalign.data.formats.reading import Reading
+from koalign.data.formats.set_passages import SetPassages
 from koalign.data.formats.shared_passages import SharedPassages
-from koalign.data.formats.split_names import split_in_name
+from koalign.data.formats.split_names import split_in_cell
 from koalign.data.formats.tidy import tidy
 from koalign.data.formats.unused_columns import split_field
 from koalign.jsonl import field_errors
@@ -185,11 +186,14 @@ def _read_rows(
     open_kind = array("q")
     shared = SharedPassages(format.columns)
     by_row = "" if format.columns else split_field(first_rows(format.rows(document), LOOKED_AT))
-    for row in shared.in_each(format.rows(document)):
+    sets = SetPassages(format.columns)
+    for row in shared.in_each(sets.in_each(format.rows(document))):
         if answer_from == 0 and isinstance(row, Row):
             row = replace(row, answer_from=0)
         if by_row and isinstance(row, Row):
-            row = replace(row, split=split_in_name(str(row.fields.get(by_row))) or row.split)
+            cell = row.fields.get(by_row)
+            of_row = split_in_cell(by_row, "" if is_missing(cell) else str(cell))
+            row = replace(row, split=of_row or row.split)
         record = row if isinstance(row, Drop) else _read_row(row, format, answer_from)
         if isinstance(row, Row) and isinstance(record, Drop) and record.reason.startswith("answer"):
             zeros += record.reason == ZERO
@@ -212,12 +216,14 @@ def _read_rows(
                 else:
                     into.texts.append(optional(row, format.text))
     _set_kind(document.name, open_kind, kind, into)
-    if shared.doubt:
-        into.shared[document.name] = shared.doubt
     is_table = bool(document.header) and format.guesses_kind
+    means = format.columns.get("blank_passage")
+    if doubt := shared.doubt or (noticed.doubt() if is_table and not means else ""):
+        into.shared[document.name] = doubt
     notes = (
         *document.doubts(),
         shared.note,
+        sets.note,
         *noticed.notes(
             is_table=is_table, in_one_cell=isinstance(format.columns.get("choices"), str)
         ),

@@ -42,11 +42,11 @@ _SPEAKS_OF_ONE = re.compile(
 
 
 def speaks_of_a_text(question: Any) -> bool:
-    """Whether a question asks of a text that stands elsewhere: `윗글의 내용과 …`."""
+    """Whether a question asks of a text that stands elsewhere: `윗글의 내용과 …`, not on lines above it."""
     return (
         isinstance(question, str)
         and len(question) <= LONGEST
-        and _SPEAKS_OF_ONE.search(question) is not None
+        and _SPEAKS_OF_ONE.search(question.strip().partition("\n")[0]) is not None
     )
 
 

@@ -85,6 +85,12 @@ def read_source(
         reading.from_zero = {}
     for name, why in reading.shared.items():
         named = reading.columns.get(name, columns or {})
+        if "passage" not in named:
+            none = source_in_yaml(path, **given | {"columns": {**named, "blank_passage": "none"}})
+            raise KoalignError(
+                f"{name}: {why}. Copy the text into a column 지문 of each row, also from another sheet or "
+                f"file, or write {none} in its place where the questions need none"
+            )
         above = source_in_yaml(path, **given | {"columns": {**named, "blank_passage": "above"}})
         raise KoalignError(
             f"{name}: {why}. Write {above} in its place where an empty passage means the one above it, "

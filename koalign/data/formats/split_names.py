@@ -1,8 +1,9 @@
-"""split_names: a path -> the split that its files and folders name, in English or Korean."""
+"""split_names: a path, or a cell of a table -> the split that it names, in English or Korean."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from koalign.data.formats.files import SUFFIXES
@@ -19,6 +20,15 @@ _WORD = re.compile(
     rf"({'|'.join(sorted(_SPLITS, key=len, reverse=True))})"
     "(?:s|sets?|data|datasets?|files?|splits?|용|세트|셋|데이터|데이터셋|데이터세트|용데이터|용데이터셋)?"
 )
+_FLAG = re.compile(
+    rf"(?:is|for|in)?({'|'.join(_SPLITS)})(?:set|용|셋|세트|데이터)?(?:여부|유무|표시|flag|yn)?"
+)
+"""The name of a column that says of each row whether it is of a split: `is_test`, `평가여부`."""
+_YES = "true t yes y 1 1.0 o ○ ◯ v ✓ ✔ √ ● 예 네 해당"
+_NO = "false f no n 0 0.0 x × - 아니오 아니요 미해당 nan"
+_SAYS = {"": False, **dict.fromkeys(_YES.split(), True), **dict.fromkeys(_NO.split(), False)}
+LONGEST_NAME = 100
+"""Letters of the name of a column that are looked at."""
 _AI_HUB = re.compile(r"(?:\[[^\]]*\])?([TV])[LS](?![A-Za-z])")
 """AI Hub's archives: training or validation, labels or sources (`TL_국어.zip`, `VS1.zip`)."""
 
@@ -38,3 +48,31 @@ def split_in_name(name: str) -> str:
         if archive := _AI_HUB.match(stem):
             return "train" if archive[1] == "T" else "dev"
     return ""
+
+
+def split_in_cell(name: str, cell: str) -> str:
+    """The split that a cell of a column names, or says with a yes or no: `is_test` and `True` -> test.
+
+    A no under the name of a held-out split is train, and one under that of train is test.
+    """
+    flag, says = _flag(name), _SAYS.get(cell.strip().lower())
+    if not flag or says is None:
+        return split_in_name(cell)
+    return flag if says else "test" if flag == "train" else "train"
+
+
+def marks_a_split(name: str, cells: Sequence[str]) -> bool:
+    """Whether the cells of a column, the empty ones among them, say yes or no of a split that it names."""
+    said = {_SAYS.get(cell.strip().lower()) for cell in cells}
+    return _flag(name) != "" and None not in said and True in said
+
+
+def is_held_out(cell: str) -> bool:
+    """Whether a cell says nothing but that it is no training data: `평가`, not `unit test 3`."""
+    match = _WORD.fullmatch(composed(cell).strip().lower())
+    return match is not None and _SPLITS[match[1]] != "train"
+
+
+def _flag(name: str) -> str:
+    match = _FLAG.fullmatch(re.sub(r"[\W_]+", "", composed(name[:LONGEST_NAME]).lower()))
+    return _SPLITS[match[1]] if match else ""

@@ -12,7 +12,12 @@ from koalign.data.formats.documents import Document, Row
 from koalign.data.formats.fields import Refused, gold, is_label, is_missing
 from koalign.data.formats.format import Columns
 from koalign.data.formats.generic import choices_of
-from koalign.data.formats.split_names import split_in_name
+from koalign.data.formats.split_names import (
+    is_held_out,
+    marks_a_split,
+    split_in_cell,
+    split_in_name,
+)
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -31,10 +36,18 @@ _NO_ANSWER = re.compile(
 
 
 def split_column(names: Sequence[str], rows: Rows) -> str:
-    """The column whose every cell names a split, and not all of them one; empty without."""
+    """The column that names the split of each row; empty without.
+
+    Its every cell does, and not all of them one, unless that is held out; or its own name does, and the
+    cells say yes or no.
+    """
     for name in names:
-        splits = {split_in_name(str(value)) for value in _values(name, rows)}
-        if "" not in splits and len(splits) > 1:
+        values = [str(value) for value in _values(name, rows)]
+        splits = {split_in_name(value) for value in values}
+        if "" not in splits and (len(splits) > 1 or (values and all(map(is_held_out, values)))):
+            return name
+        cells = ["" if is_missing(row.get(name)) else str(row[name]) for row in rows]
+        if marks_a_split(name, cells):
             return name
     return ""
 
@@ -79,6 +92,11 @@ def needed(
         if others and len(splits) > 1 and splits.total() > others:
             odd = next(v for v in _values(name, rows) if not split_in_name(str(v)))
             yield f"{name!r} names splits, and {str(odd)[:40]!r} is none", {"split": name}
+        if (split := str(columns.get("split", ""))) and _differ(split, name, rows):
+            yield (
+                f"{split!r} and {name!r} say different splits; write one column of train, dev, test",
+                {},
+            )
     if second := _second_answer(names, rows, columns):
         both = f"both {columns['answer']!r} and {second!r} look like the answer"
         yield (
@@ -89,6 +107,15 @@ def needed(
         field = next((key for key in ("passage", "box") if key not in columns), "")
         held = f"{text!r} holds {str(_values(text, rows)[0])[:40]!r}, and may be a passage"
         yield f"{held}; where it is none, leave it out of `columns`", {field: text} if field else {}
+
+
+def _differ(split: str, flag: str, rows: Rows) -> bool:
+    """Whether a column says of a row that it is of a split, and the column of splits says another."""
+    cells = [["" if is_missing(row.get(n)) else str(row[n]) for n in (split, flag)] for row in rows]
+    return marks_a_split(flag, [cell for _, cell in cells]) and any(
+        split_in_cell(flag, cell) not in ("train", split_in_cell(split, said))
+        for said, cell in cells
+    )
 
 
 def _unread_text(names: Sequence[str], rows: Rows) -> str:
