@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +13,15 @@ _CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩"
 _FIRST_LABEL = re.compile(r"(\(?)([1Aa가ㄱ])(\)|번[.)]?|\.(?![0-9]))\s*+(?=\S)")
 _FIRST = re.compile(r"①|(?:^|(?<=\s))(?:\(?[1Aa]\)|1번|[1A]\.(?![0-9]))(?=\s*+\S)", re.MULTILINE)
 """Where choices may begin that a question precedes."""
+_BREAK = re.compile(r"(?<![①-⑩).\s])\s{0,9}<br\s{0,3}/?>\s{0,9}", re.IGNORECASE)
+"""Not what is itself a choice: `① <br> ② <p>`."""
+_ANSWER_BELOW = re.compile(
+    r"\n[ \t]{0,9}[\[(<【*-]?[ \t]{0,3}(?:정\s?답|답|해설|풀이)[ \t]{0,3}"
+    rf"(?:[\])>】:：][^\n]{{0,40}}|[{_CIRCLED}0-9])"
+)
+"""What is no choice, on a line below them."""
+_STRING = re.compile(r"""'(?:[^'\\\n]|\\.)*+'|"(?:[^"\\\n]|\\.)*+\"""")
+_NUMPY = re.compile(rf"\[\s*(?:{_STRING.pattern})(?:\s+(?:{_STRING.pattern}))+\s*\]")
 MOST_TRIED = 20
 """Places from the end of a cell where they may: each is read to the end of the cell."""
 _SERIES = {
@@ -27,7 +37,9 @@ _SERIES = {
 
 
 def listed(value: Any, name: str) -> Sequence[Any]:
-    """The choices that one cell holds: a list, its text, `① … ② …`, `1) … 2) …`, one a line, or `… | …`.
+    """The choices that one cell holds: a list, its text, `① … ② …`, `1) … 2) …`, one a line, between `|`.
+
+    Or three and more between ` / `. A list may be written as numpy does, without commas.
 
     Raises Refused for anything else.
     """
@@ -37,14 +49,18 @@ def listed(value: Any, name: str) -> Sequence[Any]:
         return labelled(value, name)
     if not isinstance(value, str):
         return as_list(value, name)
-    written = value.strip()
+    written = _BREAK.sub("\n", value).strip()
+    _refuse_answer(written, name)
+    if _NUMPY.fullmatch(written):  # whose strings Python would join
+        return [ast.literal_eval(part[0]) for part in _STRING.finditer(written)]
     if written.startswith(("[", "('", '("')):
         return as_list(literal(written, name), name)
     if marked := _marked(written):
         return marked
-    for between in ("\n", "|"):
-        if between in written:
-            return [part.strip() for part in written.split(between) if part.strip()]
+    for between, least in (("\n", 1), ("|", 1), (" / ", 3)):
+        parts = [part.strip() for part in written.split(between) if part.strip()]
+        if between in written and len(parts) >= least:
+            return parts
     raise wrong_type(name, "a list", value)
 
 
@@ -53,11 +69,21 @@ def apart(value: Any, name: str) -> tuple[str, Sequence[str]]:
 
     Raises Refused where no choices end it.
     """
-    written = value.strip() if isinstance(value, str) else ""
+    written = _BREAK.sub("\n", value).strip() if isinstance(value, str) else ""
     for first in reversed([*_FIRST.finditer(written)][-MOST_TRIED:]):
         if choices := _marked(written[first.start() :]):
+            _refuse_answer(written[first.start() :], name)
             return written[: first.start()].strip(), choices
     raise Refused("no_choices", f"{name}: no choices such as `① … ② …` end it")
+
+
+def _refuse_answer(choices: str, name: str) -> None:
+    """Raises Refused where the answer goes on below choices, as a part of the last one."""
+    if answer := _ANSWER_BELOW.search(choices):
+        detail = (
+            f"{name}: {answer[0].strip()!r} stands below them; move it into a column of its own"
+        )
+        raise Refused("answer_in_choices", detail)
 
 
 def ends_in_choices(value: Any) -> bool:

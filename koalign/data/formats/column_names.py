@@ -15,7 +15,8 @@ WORDS = {
     "box": "조건 보기글 박스 글상자 box",
     "answer": """정답 답 모범답안 정답번호 답번호 정답지 정답선택지
         answer answers correct correctanswer correctanswers correctoption correctchoice answerkey gold label
-        답변 맞는답 옳은답 바른답""",
+        답변 맞는답 옳은답 바른답 최종정답 최종답안 확정정답 확정답안 ans""",
+    "index": "정답인덱스 answerindex answeridx correctindex correctanswerindex correctidx",
     "rationale": "해설 풀이 정답해설 문제해설 해설내용 풀이과정 설명 explanation rationale feedback",
     "subject": """과목 과목명 교과 교과목 영역 분야 단원 분류 카테고리 유형 문제유형
         subject category topic domain type questiontype""",
@@ -26,7 +27,7 @@ WORDS = {
         학생답 학생답안 학생답변 학생응답 제출답 제출답안 응시자답 응시자응답 답안
         completion response output prediction predicted generated modelanswer studentanswer submission""",
 }
-"""Field of a problem -> names of its column, the one to prefer first; `material` is passage or box."""
+"""Field -> names of its column, the one to prefer first; `material`: passage or box, `index`: answer."""
 _CHOICES = (
     "선택지 선지 보기 답지 답항 선택 선택항 선다 항목 선택지목록 choice choices option options opt"
 )

@@ -30,7 +30,7 @@ _LABEL = re.compile(
     r"(?: ?번)?(?: ?[)\]])?(?:\.(?![0-9]))?"
 )
 """A label in a folded text; its group is the symbol."""
-_BETWEEN = re.compile(r"[\s,/·、;&]|및|와|과|또는|and|or|\(?복수 ?정답\)?")
+_BETWEEN = re.compile(r"[\s,/·、;&]|및|와|과|또는|and|or|\(?복수 ?정답\)?|\(?해설 ?참[조고]\)?")
 """What may stand between labels and after them."""
 _BESIDE = re.compile(r"[^\W가-힣] ?번? ?[(\[] ?[^\W가-힣]")
 """A label and, in brackets, points or the answer of another form: `3(2)`."""
@@ -254,21 +254,27 @@ def choice_text(value: Any, choices: Sequence[str], name: str = "answer") -> tup
     if not same:
         raise Refused("answer_is_no_choice", f"{name}: {wanted[:60]!r} is not among the choices")
     if len({fold_width(choices[number - 1]) for number in same}) > 1:
-        raise Refused("answer_is_two_choices", f"{name}: {wanted[:60]!r}, but for letter case")
+        raise Refused(
+            "answer_is_two_choices", f"{name}: {wanted[:60]!r}, but for letter case or blanks"
+        )
     return tuple(map(str, same))
 
 
 def _same_text(wanted: str, choices: Sequence[str]) -> list[int]:
     """The numbers of the choices of this text; folded where none is the same to the letter.
 
-    Letter case is ignored last: of Co and CO each is the one that it says.
+    Then letter case is ignored, blanks last (`ㄱ,ㄴ`, `ㄱ, ㄴ`): of Co and CO each is the one that it says.
     """
     for texts in (choices, unnumbered(choices)):
-        for form in (str, fold_width, fold):
+        for form in (str, fold_width, fold, _without_blanks):
             formed = form(wanted)
             if same := [n for n, text in enumerate(texts, start=1) if form(text) == formed]:
                 return same
     return []
+
+
+def _without_blanks(text: str) -> str:
+    return fold(text).replace(" ", "")
 
 
 def literal(value: Any, name: str) -> Any:

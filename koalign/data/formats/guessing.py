@@ -169,7 +169,7 @@ class _Guessing:
 
     def _answer(self) -> None:
         submitted = [n for n in self._named("text") if names_of.word(n) == names_of.SUBMITTED]
-        if answers := self._named("answer") or submitted:
+        if answers := self._named("answer") or self._named("index") or submitted:
             self._columns["answer"] = answers[0]
             first = [row.get(answers[0]) for row in self._rows]
             others = [n for n in answers if [row.get(n) for row in self._rows] != first]

@@ -6,9 +6,11 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from koalign.data.formats.marred import MEANS, MOSTLY, marred
 from koalign.data.formats.shared_passages import speaks_of_a_text
 from koalign.naming import counted
 from koalign.records import Drop, Problem, Ranking
+from koalign.text.visible import shown
 
 _SHOWN = re.compile(r"<[iI][mM][gG]\b|!\[[^\]\n]{0,100}\]\(")
 _PICTURE = re.compile(
@@ -31,7 +33,7 @@ _LACKING = {
 
 
 FEW = 10
-"""Rows with more choices than most are few where there are so many times as many in all."""
+"""Questions that speak of a text are few where there are so many times as many in all."""
 
 
 class Noticed:
@@ -47,6 +49,9 @@ class Noticed:
             for what in _true_of(record):
                 self._counts[what] += 1
                 self._first.setdefault(what, place)
+            for what, example in {what: (what, text) for what, text in marred(record)}.values():
+                self._counts[what] += 1
+                self._first.setdefault(what, f"{place} {shown(example)!r}")
 
     @property
     def last_choices(self) -> int:
@@ -75,11 +80,14 @@ class Noticed:
         if is_table and (texts := count["text"]):
             first = self._first["text"]
             yield f"questions that speak of a text, and have none: {texts:,}, the first {first}"
+        for what, means in MEANS.items():
+            if (marks := count[what]) and (what not in MOSTLY or 2 * marks > all_of_them > 2):
+                yield f"{means}: {counted(marks, 'problem')}, the first {self._first[what]}"
         if in_one_cell:
             numbers = {name: rows for name, rows in count.items() if name.isdecimal()}
             usual = max(numbers, key=lambda number: numbers[number], default="0")
             more = [number for number in numbers if int(number) > int(usual)]
-            if more and FEW * (rows := sum(numbers[number] for number in more)) <= all_of_them:
+            if more and 2 * (rows := sum(numbers[number] for number in more)) < all_of_them:
                 first = self._first[more[0]]
                 yield f"more than {usual} choices: {rows:,} of {all_of_them} rows, the first {first}"
         if pictures := count["picture"]:

@@ -97,6 +97,7 @@ def read_sheet(name: str, data: bytes, sheet: str | None = None) -> tuple[Sheet,
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of openpyxl, on styles and extensions
+            pictures = sum(m.filename.startswith("xl/media/") for m in archive.infolist())
             size = sum(member.file_size for member in archive.infolist())
             xml = sum(m.file_size for m in archive.infolist() if m.filename.endswith(".xml"))
             if xml > MOST_BYTES or size > 10 * MOST_BYTES:
@@ -125,6 +126,8 @@ def read_sheet(name: str, data: bytes, sheet: str | None = None) -> tuple[Sheet,
             "cannot, nor another kind of file under this name"
         ) from None
     notes += [_fill_merged(name, rows, source), _hidden(rows, source)]
+    if pictures:
+        notes.append(f"pictures are not read: {pictures} in the workbook")
     place = titles.index(title)
     others = [*titles[place + 1 :], *titles[:place]]
     if sheet is not None and not rows:

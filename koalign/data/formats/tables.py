@@ -25,6 +25,8 @@ _SEP = re.compile(r'"?sep=([,;|\t])"?', re.IGNORECASE)
 """What Excel may write on the first line."""
 _QUOTED = re.compile(r'"[^"]*"')
 _LINE_END = re.compile(r"\r\n|\r|\n")
+_GUARDED = re.compile(r"'(?:[=+@-].*|[0-9①-⑳][0-9①-⑳.,/~: -]*)", re.DOTALL)
+LONGEST_GUARDED = 1000
 RECORD_LINES = 100
 """Most lines of a record that is taken to end a broken one above it. Each line below that one may begin
 such a record, so without a bound a file of open quotation marks takes quadratic time."""
@@ -243,7 +245,26 @@ class Table(Grid):
         cells = self._without_empty(cells)
         if len(cells) != len(self._names):
             return f"{len(cells)} fields, and the header names {len(self._names)}{over}"
-        return "the header again" if self._repeats_the_header(cells) else cells
+        return "the header again" if self._repeats_the_header(cells) else _unguarded(cells)
+
+
+def _unguarded(cells: list[str]) -> list[str]:
+    """Cells without what keeps Excel from reading a text as a number or a formula: `="003"`, `'3-1`.
+
+    Other texts lose such a mark where three of a row have one and no second: `'82년생` may be a title.
+    """
+    marked = [cell for cell in cells if cell.startswith("'") and cell.count("'") == 1]
+    guarded = {cell for cell in marked if _GUARDED.fullmatch(cell[:LONGEST_GUARDED])}
+    if len({*marked} - guarded) > 2:
+        guarded = {*marked}
+    return [
+        cell[2:-1].replace('""', '"')
+        if cell.startswith('="') and cell.endswith('"') and len(cell) > 2
+        else cell[1:]
+        if cell in guarded
+        else cell
+        for cell in cells
+    ]
 
 
 def _in_doubt(records: Sequence[tuple[int, int]]) -> str:

@@ -1,0 +1,63 @@
+"""marred: texts of problems -> what a program may have made of them: dates, errors, lost letters, HTML."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from koalign.records import Problem
+
+_ALONE = re.compile(
+    r"(?P<dates>(?:0[1-9]|1[0-2])월 (?:0[1-9]|[12][0-9]|3[01])일"
+    r"|[0-3]?[0-9]-(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+    r"|(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)-[0-9]{2})"
+    r"|(?P<powers>[0-9](?:\.[0-9]{1,5})?E\+[0-9]{2})"
+    r"|(?P<errors>#(?:NAME\?|REF!|VALUE!|DIV/0!|N/A|NUM!|NULL!|SPILL!|CALC!|\#{4,30}))"
+)
+"""What Excel leaves of `1-2`, of a long number, and of a text that begins with a sign."""
+_HTML = re.compile(
+    r"</?(?:p|br|div|span|b|i|u|strong|em|sup|sub|table|tr|td|li|ul|ol|font)\b[^<>]{0,200}>"
+    r"|&(?:[lg]t|amp|nbsp|quot|#[0-9]{1,6});",
+    re.IGNORECASE,
+)
+_LOST = "\ufffd"
+MEANS = {
+    "dates": "cells that Excel may have made a date of, as of `1-2`",
+    "powers": "cells that Excel may have shortened, as a long number",
+    "errors": "cells that hold an error of Excel",
+    "thousands": "choices that may be one number, as of `1,000` without quotation marks",
+    "lost": "texts in which � stands for a lost letter",
+    "html": "HTML is read as written",
+    "shown": "the question ends with its answer, as `( ② )` does",
+    "marked": "a sign marks the right choice, and no other",
+}
+MOSTLY = ("shown", "marked")
+"""What may be chance where not most problems have it."""
+_SHOWN_ANSWER = re.compile(r"[(\[（]\s*([①-⑩1-9])\s*번?\s*[)\]）]\s*\Z")
+_MARK = re.compile(
+    r"\A[^\w\s'\"‘“(\[{<「『《〈$\\+.~=√∠△−-]{1,3}|\s?[(\[](?:정답|답|[oO○◯✓]|correct)[)\]]\Z"
+    r"|(?:</\w{1,9}>|[✓✔√★☆◎●○*※←])\Z"
+)
+
+
+def marred(problem: Problem) -> Iterator[tuple[str, str]]:
+    """What may be wrong with the texts of a problem, and an example of each; names of `MEANS`."""
+    cells = [*problem.choices, *(() if problem.choices else problem.answers)]
+    for match in filter(None, (_ALONE.fullmatch(cell.strip()) for cell in cells)):
+        yield str(match.lastgroup), match[0]
+    for one, other in zip(problem.choices, problem.choices[1:], strict=False):
+        if re.fullmatch("[0-9]{1,3}", one) and re.match("0[0-9]{2}(?![0-9])", other):
+            yield "thousands", f"{one},{other}"
+    texts = (problem.question, *cells, problem.passage, problem.box)
+    if any(_LOST in text for text in texts):
+        yield "lost", _LOST
+    if html := next(filter(None, map(_HTML.search, texts)), None):
+        yield "html", html[0]
+    if len(problem.choices) > 1 and len(problem.answers) == 1:
+        right = int(problem.answers[0])
+        shown = _SHOWN_ANSWER.search(problem.question[-20:])
+        if shown and ("①②③④⑤⑥⑦⑧⑨⑩".find(shown[1]) + 1 or int(shown[1])) == right:
+            yield "shown", shown[0]
+        marks = ["".join(_MARK.findall(text)[:1]) for text in problem.choices]
+        if (mark := marks.pop(right - 1)) and not any(marks):
+            yield "marked", mark.strip()

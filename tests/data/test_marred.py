@@ -1,0 +1,174 @@
+"""What Excel, a web page or a teacher left in the cells of a table is read, or said with its line."""
+
+import csv
+import io
+
+import pytest
+
+from koalign.data.formats.marred import marred
+from koalign.data.formats.sources import read_source
+from koalign.records import Problem
+
+HEADER = ["문제", "보기1", "보기2", "보기3", "보기4", "정답"]
+ROWS = [[f"질문 {n}의 답은?", "하나", "둘", "셋", "넷", n % 4 + 1] for n in range(8)]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder whose name is not that of a split."""
+    path = tmp_path / "files" / "here"
+    path.mkdir(parents=True)
+    return path
+
+
+def read(folder, rows, header=HEADER):
+    written = io.StringIO()
+    csv.writer(written).writerows([header, *rows])
+    path = folder / "문제.csv"
+    path.write_text(written.getvalue(), encoding="utf-8")
+    return read_source(str(path), "train")
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ("01월 02일", "may have made a date of"),
+        ("2-Jan", "may have made a date of"),
+        ("Mar-04", "may have made a date of"),
+        ("1.23E+11", "may have shortened"),
+        ("#NAME?", "an error of Excel"),
+        ("#DIV/0!", "an error of Excel"),
+        ("########", "an error of Excel"),
+        ("�리", "a lost letter"),
+        ("<p>하나</p>", "HTML is read as written"),
+        ("A&amp;B", "HTML is read as written"),
+        ("x<sup>2</sup>", "HTML is read as written"),
+    ],
+)
+def test_what_a_program_made_of_a_cell_is_said_with_its_line(cell, said, folder, capsys):
+    reading = read(folder, [*ROWS, ["무엇?", cell, "둘", "셋", "넷", 2]])
+    assert reading.problems[8].choices[0] == cell
+    printed = capsys.readouterr().err
+    assert f"{said}" in printed
+    assert "1 problem, the first" in printed
+    assert "문제.csv:10 " in printed
+
+
+@pytest.mark.parametrize(
+    "cell", ["1월 2일", "3-1", "E+11", "#해시", "a < b > c", "R&D", "10월 9일"]
+)
+def test_what_people_write_is_not_said_to_be_marred(cell):
+    found = dict(marred(Problem(question="무엇?", choices=(cell, "둘"), answers=("1",))))
+    assert not found.keys() - {"marked"}  # which is said where most rows have it
+
+
+def test_a_number_that_an_unquoted_comma_parts_is_said(folder, capsys):
+    rows = [*ROWS, ["값은?", "1", "000원", "2000원", "3000원", 2]]
+    read(folder, rows)
+    assert "as of `1,000` without quotation marks: 1 problem" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "marks",
+    ["{}(정답)", "*{}", "★{}", "{} (O)", "{}✓", "<b>{}</b>", "→ {}", "{}[정답]", "√ {}x", "◎{}"],
+)
+def test_choices_that_show_which_is_right_are_said(marks, folder, capsys):
+    rows = [
+        [cell if n != row[-1] else marks.format(cell) for n, cell in enumerate(row)] for row in ROWS
+    ]
+    rows = [[*row[:-1], ROWS[n][-1]] for n, row in enumerate(rows)]
+    read(folder, rows)
+    said = "a sign marks the right choice, and no other: 8 problems" in capsys.readouterr().err
+    assert said == (marks != "√ {}x")  # a root is content
+
+
+def test_a_question_that_ends_with_its_answer_is_said_and_one_by_chance_is_not(folder, capsys):
+    read(folder, [[f"{row[0]} ( {'①②③④'[row[-1] - 1]} )", *row[1:]] for row in ROWS])
+    assert "the question ends with its answer" in capsys.readouterr().err
+    read(folder, [[f"{row[0]} ({n % 3 + 1})", *row[1:]] for n, row in enumerate(ROWS)])
+    assert "the question ends with its answer" not in capsys.readouterr().err
+
+
+def test_what_keeps_excel_from_reading_a_number_is_no_part_of_a_text(folder):
+    rows = [[f'="{cell}"' for cell in row] for row in ROWS]
+    assert [p.choices for p in read(folder, rows).problems] == [("하나", "둘", "셋", "넷")] * 8
+    rows = [[f"'{cell}" for cell in row] for row in ROWS]
+    assert [p.answers for p in read(folder, rows).problems] == [(str(row[-1]),) for row in ROWS]
+    (problem,) = read(
+        folder, [["'82년생 김지영'의 작가는?", "'82년생", "'3-1", "'=1", "넷'", "'2"]]
+    ).problems
+    assert (problem.choices, problem.answers) == (("'82년생", "3-1", "=1", "넷'"), ("2",))
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "① 하나<br>② 둘<br/>③ 셋<BR />④ 넷",
+        "하나<br>둘<br>셋<br>넷",
+        "하나 / 둘 / 셋 / 넷",
+        "['하나' '둘' '셋' '넷']",
+        "['하나' '둘'\n '셋' \"넷\"]",
+    ],
+)
+def test_one_cell_holds_choices_between_breaks_strokes_and_as_numpy_writes_them(cell, folder):
+    reading = read(
+        folder, [[f"질문 {n}?", cell, n + 1] for n in range(4)], ["문제", "선택지", "정답"]
+    )
+    assert [p.choices for p in reading.problems] == [("하나", "둘", "셋", "넷")] * 4
+    assert [p.answers for p in reading.problems] == [("1",), ("2",), ("3",), ("4",)]
+
+
+def test_tags_that_are_choices_stay(folder):
+    reading = read(
+        folder, [["줄바꿈은?", "① <br> ② <p> ③ <hr>", 1]] * 1, ["문제", "선택지", "정답"]
+    )
+    assert reading.problems[0].choices == ("<br>", "<p>", "<hr>")
+
+
+@pytest.mark.parametrize(
+    "below", ["정답: 2", "정답 2", "[정답] 2", "답: ②", "<해설> 둘이다.", "【정답】 둘"]
+)
+def test_an_answer_below_the_choices_is_no_part_of_the_last_one(below, folder):
+    choices = "1) 하나\n2) 둘\n3) 셋"
+    rows = [[f"질문 {n}?", choices, 2] for n in range(3)]
+    reading = read(folder, [*rows, ["왕은?", f"{choices}\n{below}", 2]], ["문제", "선택지", "정답"])
+    assert (len(reading.problems), [drop.reason for drop in reading.drops][:1]) in (
+        (3, ["answer_in_choices"]),
+        (3, ["wrong_type"]),
+    )
+
+
+@pytest.mark.parametrize("key", ["3번 (해설참조)", "③(해설 참고)", "ㄱ,ㄴ", "ㄱ , ㄴ", "정답 : ③"])
+def test_keys_beside_a_remark_or_with_other_blanks_are_read(key, folder):
+    reading = read(folder, [["옳은 것은?", "ㄱ", "ㄴ", "ㄱ, ㄴ", "ㄴ, ㄷ", key]])
+    assert reading.problems[0].answers == ("3",)
+
+
+@pytest.mark.parametrize("name", ["ans", "answer_index", "확정답안", "최종정답"])
+def test_the_answer_has_these_names_too(name, folder):
+    reading = read(folder, ROWS, [*HEADER[:-1], name])
+    assert [p.answers for p in reading.problems] == [(str(row[-1]),) for row in ROWS]
+
+
+def test_rows_with_one_more_choice_than_most_are_said_in_a_small_file_too(folder, capsys):
+    rows = [
+        ["질문 0?", "하나\n두\n번째\n셋", 1],
+        *([f"질문 {n}?", "하나\n둘\n셋", 1] for n in range(1, 4)),
+    ]
+    read(folder, rows, ["문제", "선택지", "정답"])
+    assert "more than 3 choices: 1 of 4 rows" in capsys.readouterr().err
+
+
+def test_pictures_of_a_workbook_are_said(folder, capsys):
+    openpyxl = pytest.importorskip("openpyxl")
+    image = pytest.importorskip("PIL.Image")
+    from openpyxl.drawing.image import Image
+
+    image.new("RGB", (9, 9)).save(folder / "x.png")
+    book = openpyxl.Workbook()
+    for row in (HEADER, *ROWS):
+        book.active.append(row)
+    book.active.add_image(Image(str(folder / "x.png")), "B3")
+    book.save(folder / "문제.xlsx")
+    read_source(str(folder / "문제.xlsx"), "train")
+    assert "pictures are not read: 1 in the workbook" in capsys.readouterr().err
