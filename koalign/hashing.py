@@ -26,6 +26,9 @@ the clock, or through a map in memory (mmap) until the kernel has written its pa
 they are; Linux writes pages within about half a minute."""
 MOST = 1000
 """Large files that are remembered."""
+MODELS = ("model.path", "engine.vllm.weights", "corpus.embedding")
+"""Config keys that name a model: a folder, or what has none, such as a hub id."""
+_OF_A_MODEL = {".safetensors", ".json", ".jinja", ".model", ".txt", ".py"}
 MEMORY = Path(".cache/koalign/hashes.json")
 """Below the home folder: nothing in a copied run can say what a file holds."""
 
@@ -59,12 +62,25 @@ def hash_corpus(path: Path) -> str:
     )
 
 
+def hash_model(folder: Path) -> str:
+    """Hash (16 hex digits) of what a model is loaded from: weights, settings, tokenizer and its own code.
+
+    Folders within are others' files, such as the same weights in another format.
+    """
+    files = (path for path in folder.iterdir() if path.suffix in _OF_A_MODEL and path.is_file())
+    return content_hash({path.name: hash_path(path) for path in files})
+
+
 def hashes_of(inputs: Mapping[str, Path]) -> dict[str, str]:
     """The hash of each input of a stage: `stage/file` of a run, or a config key that names others."""
     hashes: dict[str, str] = {}
     for name, path in inputs.items():
-        outside = hash_corpus if name.startswith("corpus.") else hash_source
-        hashes[name] = hash_path(path) if "/" in name else outside(path)
+        if "/" in name:
+            hashes[name] = hash_path(path)
+        elif name in MODELS:
+            hashes[name] = hash_model(path)
+        else:
+            hashes[name] = hash_corpus(path) if name.startswith("corpus.") else hash_source(path)
     return hashes
 
 

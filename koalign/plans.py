@@ -10,7 +10,8 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from koalign.hashing import PLAN, hashes_of
+from koalign.config.sections import Config, resolve_path
+from koalign.hashing import MODELS, PLAN, hashes_of
 from koalign.jsonl import read_json, read_record, write_json
 from koalign.records import KoalignError, Record, content_hash
 from koalign.yaml_text import in_yaml, parse_yaml
@@ -20,6 +21,9 @@ MOST = 4
 LONGEST = 80
 """Letters of a setting that a message writes out."""
 OTHER_VERSION = "another version of koalign"
+HUB = "hf://"
+BASE = "model.path"
+PREPARE = "prepare"
 
 
 class Plan(Record):
@@ -39,6 +43,53 @@ class Plan(Record):
 def write_plan(folder: Path, plan: Plan) -> None:
     """The plan of what is in the folder from now on."""
     write_json(folder / PLAN, plan.model_dump(mode="json"))
+
+
+def outside_of(name: str, config: Config) -> dict[str, Path]:
+    """The files that a config key names, each by its name as an input.
+
+    Raises KoalignError for one that is not there; what is on the hub, or at an address, has none.
+    """
+    value: Any = config
+    for key in name.split("."):
+        value = getattr(value, key)
+    if value is None:
+        return {}
+    if name in MODELS:
+        folder = Path(resolve_path(value))
+        return {name: folder} if folder.is_dir() else {}
+    if isinstance(value, str):
+        return {name: _outside(name, value)}
+    return {
+        f"{name}.{number}": _outside(name, source.path)
+        for number, source in enumerate(value)
+        if not source.path.startswith(HUB)
+    }
+
+
+def _outside(name: str, value: str) -> Path:
+    path = Path(resolve_path(value))
+    if not path.exists():
+        raise KoalignError(f"{name}: {path}: no such file")
+    return path
+
+
+def refuse_other_base(run_dir: Path, config: Config) -> None:
+    """Raises KoalignError where the base is another model by now than a run was prepared with.
+
+    Its adapters are of that one. What is on the hub has no file to tell by.
+    """
+    prepared = run_dir / PREPARE
+    try:
+        made = read_record(prepared / PLAN, Plan).inputs.get(BASE)
+    except KoalignError:  # told where a stage needs it
+        return
+    now = hashes_of(outside_of(BASE, config)).get(BASE)
+    if None not in (made, now) and made != now:
+        raise KoalignError(
+            f"{BASE}: {config.model.path} is another model by now than {run_dir} was made with, in its "
+            "weights, settings or tokenizer; put it back, or take another --run-dir"
+        )
 
 
 def void_plan(folder: Path) -> None:

@@ -32,11 +32,11 @@ from koalign.jsonl import read_jsonl, read_record
 from koalign.manifests import ROUND, read_manifest
 from koalign.planning.changes import refuse_offload_without_room
 from koalign.planning.shape import Shape
-from koalign.plans import Plan, other_plan
+from koalign.plans import HUB, Plan, other_plan
 from koalign.records import KoalignError, Problem, Ranking
 from koalign.renderer import open_renderer
 from koalign.retrieval.lexical import require_tantivy
-from koalign.run import HUB, Stage, find_inputs, is_blank, plan_of
+from koalign.run import Stage, find_inputs, is_blank, plan_of
 from koalign.stages.evaluate import refuse_unanswered
 from koalign.stages.pipeline import left_in
 from koalign.stages.prepare import READ_BACK, refuse_unreadable_targets

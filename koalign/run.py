@@ -9,7 +9,7 @@ from pathlib import Path
 
 import koalign
 from koalign.config.narrowing import settings_of
-from koalign.config.sections import Config, resolve_path
+from koalign.config.sections import Config
 from koalign.hashing import MANIFEST, PLAN, WORK, hash_files, hashes_of
 from koalign.jsonl import write_json
 from koalign.locking import held, locked, refuse_moved
@@ -23,18 +23,19 @@ from koalign.manifests import (
     refuse_changed,
 )
 from koalign.parts import PartDrawn, Shard, parts_of, refuse_other_total, shard_of
-from koalign.plans import Plan, other_plan, refuse_written, void_plan, write_plan
+from koalign.plans import Plan, other_plan, outside_of, refuse_written, void_plan, write_plan
 from koalign.provenance import device, git_commit, measured, package_versions
 from koalign.records import KoalignError
 from koalign.renderer import open_renderer
 from koalign.tracking.events import EventLog
 
-HUB = "hf://"
 REMOVED = "take another --run-dir, or remove that folder"
 PROMPTED = ("prepare/shots.jsonl", "prepare/base.json")
 """Inputs of a stage that prompts the model."""
 PREPARED = ("prepare/train.jsonl", *PROMPTED)
 """Inputs of a stage that prompts it with training problems."""
+ENGINE = ("engine.script", "engine.vllm.weights")
+"""Inputs of a stage that samples: files beside the base that decide what is drawn."""
 Inputs = Mapping[str, Path]
 """Input of a stage -> its file or folder."""
 
@@ -289,22 +290,8 @@ def find_inputs(
         if "/" in name:
             found[name] = output_of(run_dir, stage.at.get(name, name), stage.name)
         else:
-            section, key = name.split(".")
-            value = getattr(getattr(config, section), key)
-            if isinstance(value, str):
-                found[name] = _outside(name, value)
-            elif value is not None:
-                for number, source in enumerate(value):
-                    if not source.path.startswith(HUB):
-                        found[f"{name}.{number}"] = _outside(name, source.path)
+            found |= outside_of(name, config)
     return found
-
-
-def _outside(name: str, value: str) -> Path:
-    path = Path(resolve_path(value))
-    if not path.exists():
-        raise KoalignError(f"{name}: {path}: no such file")
-    return path
 
 
 def in_round(name: str, number: int) -> str:

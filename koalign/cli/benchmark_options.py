@@ -141,7 +141,7 @@ def _read(data: str | None, split: str, run_dir: Path) -> tuple[list[Problem], d
     from koalign.data.formats.sources import read_source
     from koalign.hashing import hash_source
     from koalign.manifests import output_of
-    from koalign.run import HUB
+    from koalign.plans import HUB
 
     if data is None:
         prepared = run_dir / "prepare" / f"{split}.jsonl"

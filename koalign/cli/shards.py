@@ -102,11 +102,17 @@ def tell_unread_by(
 
 
 def tell_outdated(stages: Sequence[Stage], config: Config, run_dir: Path) -> None:
-    """Say which stages that these are made of have other settings or inputs than those of now."""
+    """Say which stages that these are made of have other settings or inputs than those of now.
+
+    Raises KoalignError where the base is another by now.
+    """
+    from koalign.plans import PREPARE, refuse_other_base
     from koalign.run import outdated
     from koalign.stages.pipeline import stages_before
 
     for stage in stages_before(stages, config):
+        if stage.name == PREPARE:
+            refuse_other_base(run_dir, config)
         if other := outdated(stage, config, run_dir):
             say(
                 f"{run_dir / stage.name} was made with {other}; it is used as it is, and "

@@ -206,10 +206,10 @@ def _solve_file(
         refuse_report(rows, steps, config.solve.passages)
     policy = find_adapters("dpo", run_dir, config.dpo.rounds)[0] if report else None
     now, _ = describe_base(config.engine, config.model)
-    if now.weight_hash != base.weight_hash:
+    if (now.weight_hash, now.tokenizer_hash) != (base.weight_hash, base.tokenizer_hash):
         raise KoalignError(
-            f"model.path: {now.path} is not the base of {run_dir} ({base.path}); "
-            "give the config of that run with -c"
+            f"model.path: {now.path} is not the base of {run_dir} ({base.path}), in its weights, tokenizer "
+            "or chat template; give the config of that run with -c"
         )
     renderer = open_renderer(config.prompt, output_of(run_dir, "prepare/shots.jsonl", "solve"))
     checked = {step: adapter_id(step) for step in steps if step is not None}

@@ -14,7 +14,8 @@ from koalign.config.sections import Config, resolve_path
 from koalign.data.formats.split_names import split_in_name
 from koalign.jsonl import read_json
 from koalign.manifests import Manifest, read_manifest, well_formed
-from koalign.run import HUB, in_round
+from koalign.plans import HUB
+from koalign.run import in_round
 
 TEXTS = (".csv", ".tsv", ".jsonl", ".json")
 """Endings of files whose lines are about their problems."""

@@ -88,10 +88,10 @@ def open_run(run_dir: Path, config: Config, names: str | None = None) -> ServedR
         raise KoalignError(f"{run_dir}: no run here; run `koalign sft` first (or `koalign run`)")
     base = read_record(output_of(run_dir, "prepare/base.json", "serve"), Base)
     now, _ = describe_base(config.engine, config.model)
-    if now.weight_hash != base.weight_hash:
+    if (now.weight_hash, now.tokenizer_hash) != (base.weight_hash, base.tokenizer_hash):
         raise KoalignError(
-            f"model.path: {now.path} is not the base of {run_dir} ({base.path}); "
-            "give the config of that run with -c"
+            f"model.path: {now.path} is not the base of {run_dir} ({base.path}), in its weights, tokenizer "
+            "or chat template; give the config of that run with -c"
         )
     renderer = open_renderer(config.prompt, output_of(run_dir, "prepare/shots.jsonl", "serve"))
     models = _chain(run_dir, config, base, renderer, names) | _single(

@@ -21,7 +21,7 @@ from koalign.mining.hints.writing import OwnAnswer
 from koalign.naming import counted
 from koalign.records import Base, Drop, Hint, KoalignError, Problem, Sample, count_reasons
 from koalign.renderer import open_renderer
-from koalign.run import PREPARED, Inputs, Stage, StageResult
+from koalign.run import ENGINE, PREPARED, Inputs, Stage, StageResult
 from koalign.text.visible import warn
 
 Unsolved = list[tuple[Problem, list[OwnAnswer]]]
@@ -160,7 +160,7 @@ STAGE = Stage(
         "prepare/hints.jsonl",
         "samples/samples.jsonl",
         "dpo/adapter",
-        "engine.script",
+        *ENGINE,
     ),
     looks_at=HELD_OUT,
     keeps=PAID,

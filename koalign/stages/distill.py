@@ -28,7 +28,7 @@ from koalign.mining.distilling.teacher_calls import PAID, REPLIES, Call, Reply
 from koalign.mining.distilling.verify import By, Solution, VerifiedSolution, drop_of, fits, verified
 from koalign.records import Base, Drop, KoalignError, Problem, Sample, count_reasons
 from koalign.renderer import open_renderer
-from koalign.run import PREPARED, Inputs, Stage, StageResult
+from koalign.run import ENGINE, PREPARED, Inputs, Stage, StageResult
 from koalign.text.visible import say, warn
 
 SAMPLES = "samples/samples.jsonl"
@@ -270,7 +270,7 @@ def stage_for(config: Config, run_dir: Path) -> Stage:
                 "rationale; say false, or take another prompt.template"
             )
         sections += ["engine", "sample"]
-        inputs += [POLICY, "engine.script"]
+        inputs += [POLICY, *ENGINE]
     return replace(stage, sections=tuple(sections), inputs=tuple(inputs))
 
 

@@ -18,7 +18,7 @@ from koalign.mining.distilling.teacher_calls import PAID, REPLIES
 from koalign.plans import Plan
 from koalign.records import Base, KoalignError, Problem
 from koalign.retrieval.records import Passage
-from koalign.run import PROMPTED, Inputs, Stage, StageResult
+from koalign.run import ENGINE, PROMPTED, Inputs, Stage, StageResult
 
 ALONE = {
     "base": "base",
@@ -130,7 +130,7 @@ STAGE = Stage(
         *(f"{name}/adapter" for name in ADAPTERS),
         "solve/answers.jsonl",
         ATTEMPTS,
-        "engine.script",
+        *ENGINE,
     ),
     keeps=PAID,
     version=17,

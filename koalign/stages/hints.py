@@ -22,7 +22,7 @@ from koalign.mining.hints.uplift_screens import (
 )
 from koalign.records import Abstraction, Base, Count, Drop, Hint, Problem, count_reasons
 from koalign.renderer import open_renderer
-from koalign.run import PREPARED, Inputs, Stage, StageResult
+from koalign.run import ENGINE, PREPARED, Inputs, Stage, StageResult
 
 
 def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
@@ -139,7 +139,7 @@ STAGE = Stage(
     command="abstractions",
     run=run,
     sections=("model", "prompt", "engine", "hints", "seed"),
-    inputs=(*PREPARED, "candidates/hints.jsonl", "dpo/adapter", "engine.script"),
+    inputs=(*PREPARED, "candidates/hints.jsonl", "dpo/adapter", *ENGINE),
     looks_at=HELD_OUT,
     version=12,
     draws=True,

@@ -15,6 +15,7 @@ from koalign.engines.embedding import VECTORS, Embedding, open_embedding
 from koalign.hashing import WORK, hash_path
 from koalign.jsonl import write_json, write_jsonl
 from koalign.naming import counted
+from koalign.plans import HUB
 from koalign.progress import bar
 from koalign.records import Drop, KoalignError, count_reasons
 from koalign.retrieval.chunk_file import ChunkFile, write_chunks
@@ -22,7 +23,7 @@ from koalign.retrieval.dense import VectorFile
 from koalign.retrieval.documents import SUFFIXES, documents, unread_files
 from koalign.retrieval.lexical import analyser_hash, build_index, require_tantivy
 from koalign.retrieval.records import Document
-from koalign.run import HUB, Inputs, Stage, StageResult
+from koalign.run import Inputs, Stage, StageResult
 from koalign.text.visible import warn
 
 
@@ -138,6 +139,6 @@ STAGE = Stage(
     command="index",
     run=run,
     sections=("corpus",),
-    inputs=("corpus.sources",),
+    inputs=("corpus.sources", "corpus.embedding"),
     prompts=False,
 )

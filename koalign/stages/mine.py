@@ -33,7 +33,7 @@ from koalign.mining.mistakes.mistakes import AnsweredProblem, matched, refuse_te
 from koalign.naming import counted
 from koalign.records import Base, KoalignError, Problem, content_hash
 from koalign.renderer import open_renderer
-from koalign.run import PREPARED, Inputs, Stage, StageResult, execute
+from koalign.run import ENGINE, PREPARED, Inputs, Stage, StageResult, execute
 
 POLICY = "dpo"
 """Of the systems that a run evaluates, the one whose mistakes are mined."""
@@ -128,7 +128,7 @@ def cross_fit(
             "prepare/base.json",
             *(f"prepare/{number}/{name}.jsonl" for number in numbers for name in ("test", "shots")),
             *(f"sft-{number}/adapter" for number in numbers),
-            "engine.script",
+            *ENGINE,
         ),
         version=8,
     )

@@ -16,7 +16,7 @@ from koalign.records import Base, Count, Drop, Hint, KoalignError, Problem, coun
 from koalign.renderer import open_renderer
 from koalign.retrieval.records import Passage, ScreenedPassage
 from koalign.retrieval.uplift import describe_uplift, is_moved, verdicts
-from koalign.run import PREPARED, Inputs, Stage, StageResult
+from koalign.run import ENGINE, PREPARED, Inputs, Stage, StageResult
 
 
 def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
@@ -106,7 +106,7 @@ STAGE = Stage(
     command="passages",
     run=run,
     sections=("model", "prompt", "engine", "passages", "seed"),
-    inputs=(*PREPARED, "retrieve/passages.jsonl", "dpo/adapter", "engine.script"),
+    inputs=(*PREPARED, "retrieve/passages.jsonl", "dpo/adapter", *ENGINE),
     looks_at=HELD_OUT,
     version=6,
     draws=True,

@@ -11,7 +11,7 @@ from koalign.config.sections import Config
 from koalign.hashing import MANIFEST, PLAN
 from koalign.manifests import PRODUCERS, ROUND, read_manifest
 from koalign.records import KoalignError
-from koalign.run import Stage, in_round, outdated
+from koalign.run import ENGINE, Stage, in_round, outdated
 from koalign.stages import (
     candidates,
     distill,
@@ -246,7 +246,7 @@ def _retrieval(config: Config) -> tuple[Stage, ...]:
             last,
             version=2,
             sections=(*last.sections, "model", "prompt", "engine", "queries", "seed"),
-            inputs=(*last.inputs, "prepare/base.json", "retrieve.adapter", "engine.script"),
+            inputs=(*last.inputs, "prepare/base.json", "retrieve.adapter", *ENGINE),
         )
     return first, last
 

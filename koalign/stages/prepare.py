@@ -27,6 +27,7 @@ from koalign.engines.opening import describe_base
 from koalign.grading.grade import grade
 from koalign.jsonl import iter_json_lines, parse_record, write_json, write_jsonl
 from koalign.naming import counted
+from koalign.plans import BASE
 from koalign.records import Hint, KoalignError, Problem, count_reasons
 from koalign.renderer import open_renderer
 from koalign.reports.problems import describe_kinds, describe_problems
@@ -251,7 +252,7 @@ STAGE = Stage(
     command="prepare",
     run=run,
     sections=("model", "data", "prompt", "engine.script"),
-    inputs=("data.train", "data.dev", "data.test", "data.hints"),
+    inputs=("data.train", "data.dev", "data.test", "data.hints", BASE),
     continues=False,
     version=17,
 )

@@ -17,7 +17,7 @@ from koalign.retrieval.chunk_file import ChunkFile
 from koalign.retrieval.queries import WrittenQuery, query_renderer, rank_of_gold, reciprocal_ranks
 from koalign.retrieval.records import ScreenedPassage, gold_chunks
 from koalign.retrieval.search import open_index
-from koalign.run import PREPARED, Inputs, Stage, StageResult
+from koalign.run import ENGINE, PREPARED, Inputs, Stage, StageResult
 
 
 def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
@@ -75,7 +75,7 @@ STAGE = Stage(
     sections=("model", "prompt", "engine", "retrieve", "queries", "seed"),
     inputs=(
         *PREPARED, "index/chunks.jsonl", "index/index.json", "passages/passages.jsonl", "dpo/adapter",
-        "engine.script",
+        *ENGINE,
     ),
     looks_at=(*HELD_OUT, "index/lexical"),
 )  # fmt: skip

@@ -16,7 +16,7 @@ from koalign.guard import HELD_OUT, refuse_leaks
 from koalign.jsonl import read_jsonl, read_record, write_jsonl
 from koalign.records import Base, Problem, PromptTokens
 from koalign.renderer import open_renderer
-from koalign.run import PREPARED, Inputs, Stage, StageResult
+from koalign.run import ENGINE, PREPARED, Inputs, Stage, StageResult
 
 
 def run(config: Config, inputs: Inputs, out: Path, *, long: bool = False) -> StageResult:
@@ -83,7 +83,7 @@ STAGE = Stage(
     command="dpo-pairs",
     run=run,
     sections=("model", "prompt", "engine", "sample", "seed"),
-    inputs=(*PREPARED, "sft/adapter", "engine.script"),
+    inputs=(*PREPARED, "sft/adapter", *ENGINE),
     looks_at=HELD_OUT,
     version=3,
     draws=True,

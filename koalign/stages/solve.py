@@ -39,7 +39,7 @@ from koalign.plans import Plan, other_plan
 from koalign.records import Base, Drop, KoalignError, Problem, content_hash
 from koalign.renderer import open_renderer
 from koalign.retrieval.records import Passage
-from koalign.run import PROMPTED, Inputs, Stage, StageResult
+from koalign.run import ENGINE, PROMPTED, Inputs, Stage, StageResult
 
 ROLES = "abstraction,answer"
 """The adapters of the stage; `koalign solve FILE` takes any."""
@@ -261,7 +261,7 @@ STAGE = Stage(
         *PROMPTED,
         "abstraction/adapter",
         "answer/adapter",
-        "engine.script",
+        *ENGINE,
     ),
     version=13,
     draws=True,

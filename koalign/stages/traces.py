@@ -16,7 +16,7 @@ from koalign.jsonl import read_jsonl, read_record
 from koalign.mining.hints.traces import right_samples
 from koalign.records import Base, KoalignError, Problem
 from koalign.renderer import open_renderer, reasoning_prompt
-from koalign.run import PREPARED, Inputs, Stage, StageResult
+from koalign.run import ENGINE, PREPARED, Inputs, Stage, StageResult
 
 
 def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
@@ -54,7 +54,7 @@ STAGE = Stage(
     command="evaluate",
     run=run,
     sections=("model", "prompt", "engine", "sample", "solve", "seed"),
-    inputs=(*PREPARED, "dpo/adapter", "engine.script"),
+    inputs=(*PREPARED, "dpo/adapter", *ENGINE),
     looks_at=HELD_OUT,
     version=8,
 )
