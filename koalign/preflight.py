@@ -14,8 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from koalign.config.inputs import Source, Teacher
+from koalign.config.inputs import Source
 from koalign.config.sections import Config, resolve_path
+from koalign.config.teacher import Teacher
 from koalign.data.formats.reading import Reading
 from koalign.data.formats.sources import read_source
 from koalign.data.preparing.preparation import SPLITS, Preparation

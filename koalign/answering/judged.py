@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from koalign.config.judge import Judge
+from koalign.config.teacher import Judge
 from koalign.engines.judge import Judgement, judge
 from koalign.evaluation.results import Prediction
 from koalign.evaluation.rows import Row, WinRate

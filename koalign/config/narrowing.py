@@ -44,6 +44,6 @@ def _plain(value: Any) -> Any:
     if not isinstance(value, Section):
         return value
     value = value.result
-    plain = value.model_dump(mode="json", exclude=set(value.same_result))
+    plain = value.model_dump(mode="json", exclude=set(value.no_part))
     inside = {key: _plain(inner) for key, inner in value if isinstance(inner, Section)}
     return {key: inside.get(key, entry) for key, entry in plain.items()}

@@ -9,10 +9,10 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from koalign.config.engine import Engine
-from koalign.config.inputs import Candidates, Data, Model, Prompt, Sampling, Section, Teacher
-from koalign.config.judge import Judge
+from koalign.config.inputs import Candidates, Data, Model, Prompt, Sampling, Section
 from koalign.config.narrowing import narrowed
 from koalign.config.retrieval import Corpus, Queries, Query, QueryDpo, Retrieve
+from koalign.config.teacher import Judge, Teacher
 from koalign.config.training import Dpo, Optimization, Probing, Sft, Training
 from koalign.jsonl import on_disk
 

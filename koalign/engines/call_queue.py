@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from koalign import progress
-from koalign.config.inputs import Teacher
+from koalign.config.teacher import Teacher
 from koalign.engines import chat
 from koalign.engines.chat import ChatReply, served_models
 from koalign.engines.limits import NOTHING, Budget, RateLimiter, Tokens

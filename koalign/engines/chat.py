@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from koalign.config.inputs import Teacher
+from koalign.config.teacher import Teacher
 from koalign.engines.limits import NOTHING, Tokens
 from koalign.engines.permission import on_this_machine, require_permission
 from koalign.engines.replies import (

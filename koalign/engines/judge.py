@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from koalign.config.judge import Judge
+from koalign.config.teacher import Judge
 from koalign.engines.teacher import ask_teacher
 from koalign.manifests import CALLS_FAILED
 from koalign.mining.comparing import Comparison, Outcome, calls_of, outcome_of

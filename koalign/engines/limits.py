@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from koalign.config.inputs import Teacher
+from koalign.config.teacher import Teacher
 
 
 @dataclass(frozen=True)

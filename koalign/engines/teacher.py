@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from koalign.config.inputs import Teacher
+from koalign.config.teacher import Teacher
 from koalign.engines.call_queue import CallQueue, only_model
 from koalign.engines.chat import read_key
 from koalign.jsonl import JsonlAppender

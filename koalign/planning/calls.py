@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from koalign.config.inputs import Teacher
-from koalign.config.judge import Judge
+from koalign.config.teacher import Judge, Teacher
 from koalign.planning.counts import VERDICT_TOKENS, Counts
 
 JUDGED = 0.5

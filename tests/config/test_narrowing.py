@@ -41,3 +41,15 @@ def test_a_key_that_changes_no_result_is_no_setting_of_it():
     assert settings_of(config, ["engine.script", "seed"]) == {"engine": {"script": None}, "seed": 0}
     assert "batch_size" not in settings_of(config, ["engine"])["engine"]
     assert narrowed(config, ["seed"]).seed == 0
+
+
+@pytest.mark.parametrize("section", ["teacher", "judge"])
+def test_a_server_without_the_name_of_its_model_is_known_by_its_address(section):
+    def settings(*named):
+        config = load_config([], [*NEEDED, *(f"{section}.{key}" for key in named)])
+        return settings_of(config, [section])
+
+    first, second = "url=http://127.0.0.1:1/v1", "url=http://127.0.0.1:2/v1"
+    assert settings(first) != settings(second)
+    assert settings(first, "model=m") == settings(second, "model=m") != settings(second, "model=n")
+    assert settings(first, "timeout=1") == settings(first, "timeout=2")

@@ -15,7 +15,8 @@ from support.training import MODEL, RENDERER
 
 from koalign.adapters.base import base_folder, load_tokenizer
 from koalign.config.engine import Engine
-from koalign.config.inputs import Model, Sampling, Teacher
+from koalign.config.inputs import Model, Sampling
+from koalign.config.teacher import Teacher
 from koalign.data.prompting.tokens import prompt_ids
 from koalign.engines.drawing import requests_for
 from koalign.engines.engine import Question

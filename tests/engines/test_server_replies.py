@@ -9,7 +9,8 @@ from support.raw_server import JSON, http, raw_server
 from support.servers import allow
 from support.teachers import call
 
-from koalign.config.inputs import Sampling, Teacher
+from koalign.config.inputs import Sampling
+from koalign.config.teacher import Teacher
 from koalign.engines import endpoint
 from koalign.engines.endpoint import EndpointEngine
 from koalign.engines.engine import Request

@@ -7,7 +7,7 @@ import pytest
 from support.faulty_server import answer_to
 from support.teachers import ask, call, calls, faulty
 
-from koalign.config.inputs import Teacher
+from koalign.config.teacher import Teacher
 from koalign.engines.teacher import ask_teacher
 from koalign.jsonl import read_jsonl
 from koalign.mining.distilling.teacher_calls import Reply, call_id

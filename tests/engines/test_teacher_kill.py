@@ -19,7 +19,7 @@ KILLS, CALLS, AT_ONCE = 20, 400, 4
 PROGRAM = f"""
 import sys
 from pathlib import Path
-from koalign.config.inputs import Teacher
+from koalign.config.teacher import Teacher
 from koalign.mining.distilling.teacher_calls import Call
 from koalign.engines.teacher import ask_teacher
 from koalign.jsonl import write_jsonl

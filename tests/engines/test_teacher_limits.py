@@ -11,7 +11,7 @@ from support.servers import allow
 from support.teachers import ask, call, calls, faulty
 
 from koalign.config.files import load_config
-from koalign.config.inputs import Teacher
+from koalign.config.teacher import Teacher
 from koalign.engines.replies import one_line
 from koalign.engines.teacher import ask_teacher
 from koalign.jsonl import read_jsonl

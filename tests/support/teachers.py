@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from koalign.config.inputs import Teacher
+from koalign.config.teacher import Teacher
 from koalign.engines.teacher import TeacherResult, ask_teacher
 from koalign.mining.distilling.teacher_calls import Call
 from koalign.records import Message
