@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from koalign.answering.generated import generate_answers
-from koalign.answering.results import write_results
+from koalign.answering.results import settings_told, write_results
 from koalign.answering.scored import score_choices
 from koalign.answering.system import Answers, System
 from koalign.config.inputs import Sampling
@@ -34,9 +34,16 @@ def evaluate(config: Config, benchmark: Benchmark, system: System, out: Path) ->
     later = engine.start_seconds
     seconds = {"load": round(loaded - started + later, 2), "run": round(ran - loaded - later, 2)}
     write_results(
-        benchmark, system, answers, out,
-        engine=engine, dtype=dtype, seconds=seconds, peak_memory_mb=cost["peak_memory_mb"],
-    )  # fmt: skip
+        benchmark,
+        system,
+        answers,
+        out,
+        engine=engine,
+        settings=settings_told(config, config.sample, benchmark),
+        dtype=dtype,
+        seconds=seconds,
+        peak_memory_mb=cost["peak_memory_mb"],
+    )
 
 
 def answer(

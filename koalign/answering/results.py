@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import koalign
 from koalign.answering.system import Answers, System
+from koalign.config.inputs import Sampling
+from koalign.config.narrowing import settings_of
+from koalign.config.sections import Config
 from koalign.engines.engine import Engine
 from koalign.evaluation.benchmark import Benchmark
 from koalign.evaluation.figures import results_of
@@ -25,6 +29,7 @@ def write_results(
     out: Path,
     *,
     engine: Engine,
+    settings: dict[str, Any],
     dtype: str,
     seconds: dict[str, float],
     peak_memory_mb: float,
@@ -48,6 +53,9 @@ def write_results(
         samples=benchmark.samples,
         model=system.base.path,
         weight_hash=system.base.weight_hash,
+        tokenizer_hash=system.base.tokenizer_hash,
+        context=system.base.context,
+        settings=settings,
         adapters=system.adapters,
         stack=[card.model_dump(mode="json") for card in system.cards],
         dtype=dtype,
@@ -76,6 +84,32 @@ def write_results(
         packages=package_versions(),
     )
     write_json(out / RESULTS, evaluation.model_dump(mode="json"))
+
+
+def settings_told(config: Config, several: Sampling, benchmark: Benchmark) -> dict[str, Any]:
+    """The settings that decide answers and scores, and have no field of their own in results.json.
+
+    `several`: how answers that vote are sampled. Of the engine what vLLM alone reads.
+    """
+    protocol, vllm = benchmark.protocol, settings_of(config, ("engine",))["engine"]["vllm"]
+    told: dict[str, Any] = {"whole_query": protocol.whole_query, "grading": protocol.grading}
+    if benchmark.renderer.shots:
+        keys = {"shot_order", "shots_from", "own_shot"}
+        told |= protocol.model_dump(mode="json", include=keys)
+    if protocol.mode == "choice":
+        told["candidates"] = protocol.candidates
+    else:
+        drawn = several if benchmark.samples > 1 else protocol
+        told |= {
+            "max_tokens": Sampling(max_tokens=protocol.max_tokens).most_tokens,
+            "temperature": drawn.temperature,
+            "top_p": drawn.top_p,
+            "stop": list(protocol.stop),
+        }
+    if config.engine.result.backend in ("vllm", "auto"):
+        told |= {f"engine.vllm.{key}": value for key, value in vllm.items()}
+        told["model.load_in_4bit"] = config.model.load_in_4bit
+    return told
 
 
 def _scorers() -> dict[str, Scorer]:

@@ -16,7 +16,7 @@ from koalign.answering.controls import (
     votes_at_equal_written,
 )
 from koalign.answering.evaluate import answer
-from koalign.answering.results import write_results
+from koalign.answering.results import settings_told, write_results
 from koalign.answering.solving import Solver
 from koalign.answering.system import Answers, System, prediction_of
 from koalign.config.inputs import Prompt
@@ -259,12 +259,14 @@ class RunSystems:
         if self.is_part:
             return
         votes = max(1, *(len(prediction.votes) for prediction in answers.predictions))
+        under = replace(under, samples=votes)
         write_results(
-            replace(under, samples=votes),
+            under,
             system,
             answers,
             self._out / name,
             engine=self._engine,
+            settings=settings_told(self._config, self._config.solve, under),
             dtype=precision_of(self._config.engine, self._config.model),
             seconds={"run": cost["seconds"]},
             peak_memory_mb=cost["peak_memory_mb"],

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from koalign.evaluation.results import Evaluation, Prediction, read_evaluation
 from koalign.evaluation.stats.wording import percent
@@ -90,6 +92,7 @@ _EQUAL: dict[str, Callable[[Evaluation], str]] = {
     "samples a problem": lambda e: str(e.samples),
     "dtype": lambda e: e.dtype,
     "engine": lambda e: e.engine,
+    "keys that the server refused": lambda e: ", ".join(e.left_out),
 }
 """What a reader takes to be equal, as text."""
 
@@ -102,6 +105,10 @@ def doubts(systems: Sequence[Evaluated]) -> list[str]:
     lines: list[str] = []
     for what, show in _EQUAL.items():
         lines += _differs(what, {system.name: show(system.evaluation) for system in systems})
+    told = {s.name: s.evaluation.settings for s in systems if s.evaluation.settings}
+    for key in [*next(iter(told.values()), {})]:
+        values = {name: settings[key] for name, settings in told.items() if key in settings}
+        lines += _differs(key, {name: _written(value) for name, value in values.items()})
     by_shots: dict[int, dict[str, str]] = {}  # the hash covers the number of shots
     by_model: dict[str, dict[str, str]] = {}
     for system in systems:
@@ -112,6 +119,7 @@ def doubts(systems: Sequence[Evaluated]) -> list[str]:
         lines += _differs(f"hash of the prompt with {shots} shots", hashes)
     for model, hashes in by_model.items():
         lines += _differs(f"hash of the weights of {model}", hashes)
+    lines += _other_bases(systems)
     for system in systems:
         if system.evaluation.n < system.evaluation.of:
             lines.append(
@@ -126,6 +134,27 @@ def doubts(systems: Sequence[Evaluated]) -> list[str]:
             )
     lines += _other_gold(systems)
     return [*lines, *_missing_baselines([system.evaluation for system in systems])]
+
+
+def _written(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _other_bases(systems: Sequence[Evaluated]) -> Iterator[str]:
+    """What one model was read with, as far as it is known."""
+    by_weights: dict[str, list[Evaluated]] = {}
+    for system in systems:
+        if system.evaluation.tokenizer_hash:
+            by_weights.setdefault(system.evaluation.weight_hash, []).append(system)
+    for alike in by_weights.values():
+        model = alike[0].evaluation.model
+        yield from _differs(
+            f"hash of the tokenizer and chat template of {model}",
+            {system.name: system.evaluation.tokenizer_hash for system in alike},
+        )
+        yield from _differs(
+            f"context of {model}", {one.name: str(one.evaluation.context) for one in alike}
+        )
 
 
 def _differs(what: str, values: Mapping[str, str]) -> Iterator[str]:

@@ -6,6 +6,8 @@ import hashlib
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import Field
+
 from koalign.jsonl import read_jsonl, read_record
 from koalign.naming import named
 from koalign.records import KoalignError, Record
@@ -87,6 +89,12 @@ class Evaluation(Record):
     """Completions drawn for each problem; their majority answers."""
     model: str
     weight_hash: str
+    tokenizer_hash: str = ""
+    """With that of the chat template; empty, as the two below: not recorded by that version."""
+    context: int | None = None
+    """Tokens of a prompt with its completion."""
+    settings: dict[str, Any] = Field(default_factory=dict)
+    """Key -> value: how answers were drawn and scored, beyond what stands here in fields of their own."""
     adapters: str
     """As `--adapters` names them; `base`: none."""
     left_out: tuple[str, ...] = ()

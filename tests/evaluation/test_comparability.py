@@ -37,6 +37,12 @@ def test_nothing_in_common_is_refused():
 # What to doubt
 
 
+RECORDED = {
+    "settings": {"max_tokens": 1024, "stop": []}, "tokenizer_hash": "t", "context": 512,
+}  # fmt: skip
+"""What an evaluation of an older version does not say."""
+
+
 def doubted(before: dict, after: dict) -> list[str]:
     marks = "++--++--++--++--++--"
     first = evaluated("a", marked(marks), **before)
@@ -57,18 +63,24 @@ def doubted(before: dict, after: dict) -> list[str]:
         ({"engine": "hf"}, "engine differs: vllm (a); hf (b)"),
         ({"average": "macro"}, "headline differs: acc, micro (a); acc, macro (b)"),
         ({"weight_hash": "v"}, "hash of the weights of some/model differs: w (a); v (b)"),
+        ({"left_out": ("seed",)}, "keys that the server refused differs: none (a); seed (b)"),
+        ({"settings": {"max_tokens": 32}}, "max_tokens differs: 1024 (a); 32 (b)"),
+        ({"settings": {"max_tokens": 1024, "stop": ["\n"]}}, 'stop differs: [] (a); ["\\n"] (b)'),
+        ({"tokenizer_hash": "u"}, "hash of the tokenizer and chat template of some/model differs: t (a); u (b)"),
+        ({"context": 256}, "context of some/model differs: 512 (a); 256 (b)"),
         ({"of": 400}, "b: 20 of 400 items were evaluated; these are not the figures of the whole data"),
     ],
 )  # fmt: skip
 def test_what_a_reader_takes_to_be_equal_and_is_not_is_one_line(changes, said):
-    assert doubted({}, changes) == [said]
+    assert doubted(RECORDED, RECORDED | changes) == [said]
 
 
 @pytest.mark.parametrize(
     "changes",
     [
         {}, {"shots": 5}, {"model": "other/model", "weight_hash": "v"},
-        {"data": {"elsewhere/test.csv": "d"}}, {"seed": 7},
+        {"data": {"elsewhere/test.csv": "d"}}, {"seed": 7}, RECORDED,
+        {"settings": {"grading": "koalign"}, "tokenizer_hash": "u", "context": 9, "weight_hash": "v", "model": "m"},
     ],
 )  # fmt: skip
 def test_what_may_differ_is_not_doubted(changes):
