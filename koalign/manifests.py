@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePath
+from typing import Any
 
 from pydantic import field_validator
 
-from koalign.hashing import MANIFEST, hash_path
-from koalign.jsonl import R, read_record
+from koalign.hashing import MANIFEST, PLAN, hash_path
+from koalign.jsonl import R, read_json, read_record
 from koalign.records import KoalignError, Record, content_hash
-from koalign.text.visible import shown
+from koalign.text.visible import shown, warn
 
 ROUND = "-"
 """Between the name of a stage and the number of its round, from the second on: `dpo-2`."""
@@ -135,6 +137,68 @@ def command_of(stage: Path) -> str:
     if stage.parent.name.startswith(SEED):
         return "run"
     return PRODUCERS.get(stage.name.partition(ROUND)[0], "run")
+
+
+def hashes_in(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Each output of a stage and each folder at its top -> hash, as a plan names its inputs."""
+    outputs = manifest.get("outputs")
+    if not isinstance(outputs, dict):
+        return {}
+    folders: dict[str, dict[str, str]] = defaultdict(dict)
+    digests = {path: str(digest) for path, digest in outputs.items()}
+    for path, digest in digests.items():
+        top, _, rest = path.partition("/")
+        if rest:
+            folders[top][rest] = digest
+    return {**digests, **{top: content_hash(files) for top, files in folders.items()}}
+
+
+def other_inputs(inputs: Any, manifests: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The inputs of a stage, by its plan, for which its run has other files by now.
+
+    `manifests`: those of the run by stage, as they are read; an empty one is of a stage that is not whole.
+    In another round another stage stands for the one that an input names.
+    """
+    made: dict[str, set[str]] = defaultdict(set)
+    for manifest in manifests.values():
+        for file, digest in hashes_in(manifest).items():
+            made[file].add(digest)
+    return [
+        name for name, digest in (inputs.items() if isinstance(inputs, dict) else ())
+        if (known := made.get(name.partition("/")[2])) and str(digest) not in known
+        and manifests.get(name.partition("/")[0])
+    ]  # fmt: skip
+
+
+def warn_of_older(run_dir: Path, stage: str) -> None:
+    """Say where a finished stage, or one before it, was made of other files than its run has now."""
+    places = [path.parent for path in run_dir.glob(f"*/{MANIFEST}")]
+    manifests = {place.name: _object(place / MANIFEST) for place in places}
+    seen: set[str] = set()
+    wanted = [stage]
+    while wanted:
+        name = wanted.pop(0)
+        if name in seen or not manifests.get(name):
+            continue
+        seen.add(name)
+        inputs = _object(run_dir / name / PLAN).get("inputs")
+        inputs = inputs if isinstance(inputs, dict) else {}
+        if changed := other_inputs(inputs, manifests):
+            warn(
+                f"{run_dir / name} was made of another {', '.join(changed)}; it is used as it is, and "
+                f"`koalign {command_of(run_dir / name)} --force` makes it again",
+                once=True,
+            )
+        wanted += [key.partition("/")[0] for key in inputs]
+
+
+def _object(path: Path) -> dict[str, Any]:
+    """The JSON object of a file; empty for what is none: a command that needs it says so."""
+    try:
+        value = read_json(path)
+    except (KoalignError, OSError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def output_of(run_dir: Path, name: str, user: str) -> Path:

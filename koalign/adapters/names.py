@@ -22,7 +22,7 @@ from koalign.adapters.lineage import STACKS, refuse_overlap
 from koalign.hashing import PLAN, hash_path
 from koalign.jsonl import read_json
 from koalign.locking import refuse_links
-from koalign.manifests import ROUND, well_formed
+from koalign.manifests import ROUND, warn_of_older, well_formed
 from koalign.records import KoalignError, content_hash
 from koalign.run import in_round
 
@@ -93,6 +93,7 @@ def _find(name: str, run_dir: Path, rounds: int | None) -> Path:
     if name == "query" and SHARPENED in made and _is_of_query(run_dir):
         folder = SHARPENED
     if folder in made:
+        warn_of_older(run_dir, folder)
         return run_dir / folder / "adapter"
     stage = name.partition(ROUND)[0]
     if name in RUN_ADAPTERS or re.fullmatch(rf"dpo{ROUND}\d+", name):

@@ -35,7 +35,7 @@ def compare(
     from koalign.evaluation.comparability import read_evaluations
     from koalign.evaluation.comparison import compare_evaluations
     from koalign.locking import alone
-    from koalign.manifests import unchanged
+    from koalign.manifests import unchanged, warn_of_older
     from koalign.reports.comparison import FILES, JSON, print_comparison, write_comparison
 
     def refuse_made(out: Path) -> None:
@@ -50,6 +50,8 @@ def compare(
     with ExitStack() as runs:
         for folder in folders:
             runs.enter_context(unchanged(folder, "evaluate"))
+            is_step = folder.parent.name == "evaluate"
+            warn_of_older(folder.parents[1] if is_step else folder, "evaluate")
         evaluations = read_evaluations(steps)
     comparison = compare_evaluations(evaluations, common)
     if as_json:

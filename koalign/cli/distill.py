@@ -20,7 +20,7 @@ from koalign.cli.options import (
     refuse_own_input,
     sources_of,
 )
-from koalign.cli.shards import tell_unread_by
+from koalign.cli.shards import tell_outdated, tell_unread_by
 from koalign.cli.stages import execute_each
 from koalign.text.visible import say
 
@@ -55,6 +55,7 @@ def distill(
         stage = stage_for(config, run_dir)
         stages = (*stages_of("prepare", config), stage)
         tell_unread_by("distill", settings, stages, config)
+        tell_outdated(stages, config, run_dir)
         execute_each(stages, config, run_dir, force)
         folder = run_dir / stage.name
         if out is not None:

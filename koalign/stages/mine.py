@@ -28,7 +28,7 @@ from koalign.evaluation.results import Prediction, read_evaluation
 from koalign.evaluation.stats.resampling import clusters_of
 from koalign.grading.grade import grade
 from koalign.jsonl import read_json, read_jsonl, read_record, write_jsonl
-from koalign.manifests import MINE, Manifest, output_of, read_manifest, unchanged
+from koalign.manifests import MINE, Manifest, output_of, read_manifest, unchanged, warn_of_older
 from koalign.mining.mistakes.mistakes import AnsweredProblem, matched, refuse_test
 from koalign.naming import counted
 from koalign.records import Base, KoalignError, Problem, content_hash
@@ -53,6 +53,7 @@ def judged(folder: Path, problems: str, run_dir: Path) -> tuple[list[AnsweredPro
             f"{folder}: nothing evaluated in this run; run `koalign evaluate`, or give no folder and "
             "mine the training set"
         )
+    warn_of_older(folder, "evaluate")
     evaluation, predictions = read_evaluation(
         output_of(folder, f"evaluate/{POLICY}", "mine") if is_run else folder
     )

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from koalign.hashing import MANIFEST, PLAN
-from koalign.manifests import command_of
-from koalign.records import content_hash
+from koalign.manifests import command_of, other_inputs
 
 LOCKS = Path("/proc/locks")
 RECENT = 120
@@ -57,10 +55,6 @@ def _open_file(path: str, flags: int) -> int:
 def stages_of(folder: Path, names: list[str], locked: bool | None) -> Iterator[StageState]:
     """The state of each of these stages."""
     manifests = {name: read_object(f"{folder}/{name}/{MANIFEST}") for name in names}
-    made: dict[str, set[str]] = defaultdict(set)
-    for manifest in manifests.values():
-        for file, digest in _made(manifest).items():
-            made[file].add(digest)
     started = False
     for name in names:
         manifest = manifests[name]
@@ -71,12 +65,8 @@ def stages_of(folder: Path, names: list[str], locked: bool | None) -> Iterator[S
             state = "damaged" if exists else "running" if running else "unfinished"
             yield StageState(name, state, f"koalign {command_of(folder / name)}")
             continue
-        inputs = read_object(f"{folder}/{name}/{PLAN}").get("inputs", {})
-        changed = [
-            key for key, digest in (inputs.items() if isinstance(inputs, dict) else ())
-            if (known := made.get(key.partition("/")[2])) and str(digest) not in known
-            and manifests.get(key.partition("/")[0])
-        ]  # fmt: skip
+        inputs = read_object(f"{folder}/{name}/{PLAN}").get("inputs")
+        changed = other_inputs(inputs, manifests)
         remedy = f"koalign {command_of(folder / name)} --force" if changed else ""
         try:
             yield StageState(
@@ -93,20 +83,6 @@ def stages_of(folder: Path, names: list[str], locked: bool | None) -> Iterator[S
             )
         except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
             yield StageState(name, "damaged", f"koalign {command_of(folder / name)} --force")
-
-
-def _made(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """Each output of a stage and each folder at its top -> hash, as a plan names its inputs."""
-    outputs = manifest.get("outputs")
-    if not isinstance(outputs, dict):
-        return {}
-    folders: dict[str, dict[str, str]] = defaultdict(dict)
-    digests = {path: str(digest) for path, digest in outputs.items()}
-    for path, digest in digests.items():
-        top, _, rest = path.partition("/")
-        if rest:
-            folders[top][rest] = digest
-    return {**digests, **{top: content_hash(files) for top, files in folders.items()}}
 
 
 def _is_running(stage: Path, locked: bool | None) -> bool:
