@@ -62,6 +62,7 @@ def results_of(
     counted, notes = _counted(protocol, items, present)
     results = {protocol.name: _row(protocol, counted)}
     notes += _without_points(protocol, counted)
+    notes += _of_a_part(protocol, counted)
     for group, subjects in protocol.groups.items():
         absent = [subject for subject in subjects if subject not in present]
         if not absent:
@@ -129,6 +130,18 @@ def _without_points(protocol: Protocol, items: Sequence[_Item]) -> list[str]:
     if "points" in protocol.metrics and without and wanted:
         return [f"points: no figure, for {without} of {len(items)} problems have no 배점"]
     return []
+
+
+def _of_a_part(protocol: Protocol, items: Sequence[_Item]) -> list[str]:
+    """Of which items a metric is, where some of them have no such score: long answers have no accuracy."""
+    notes = []
+    for metric in protocol.metrics:
+        scored = sum(metric in item.prediction.scores for item in items)
+        if 0 < scored < len(items) and metric not in protocol.measured:
+            notes.append(
+                f"{metric}: of {scored} of {len(items)} items; the others have no such score"
+            )
+    return notes
 
 
 def _nikl(

@@ -195,3 +195,13 @@ def test_a_reason_that_is_not_given_is_skipped_and_counted():
     results, notes = results_of(load_protocol("nikl-rule"), problem, prediction)
     assert results["nikl-rule"]["exact_match"] == 1
     assert notes == ["nikl-rule: reasons not scored, for one is missing: of 1 item"]
+
+
+def test_a_metric_of_a_part_of_the_items_says_of_how_many():
+    protocol = load_protocol("direct").model_copy(update={"metrics": ("acc", "macro_f1")})
+    problems, predictions = right_and_wrong(2, 5)
+    long = Problem(question="설명하라", answers=("긴 글",), kind="long")
+    other = predictions[0].model_copy(update={"id": long.id, "scores": {}, "gold": long.answers})
+    results, notes = results_of(protocol, [*problems, long], [*predictions, other])
+    assert results[protocol.name]["acc"] == pytest.approx(2 / 5)
+    assert notes == ["acc: of 5 of 6 items; the others have no such score"]
