@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from koalign.grading import patterns
+from koalign.grading import judgement_patterns
 from koalign.grading.visible import canonical
 
 _WRONG = re.compile(
@@ -42,7 +42,7 @@ class Asked:
 
 def asked(question: str, reply: str) -> Asked:
     """What a question asks for; a reply may say that the wrong one is asked."""
-    wrong = bool(_WRONG.search(question) or patterns.WRONG_IS_ASKED.search(reply))
+    wrong = bool(_WRONG.search(question) or judgement_patterns.WRONG_IS_ASKED.search(reply))
     asks = _PHRASE.search(_NOTE.sub("", question))
     phrase = canonical(asks[1]) if asks else ""
     return Asked(

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from koalign.grading import patterns
+from koalign.grading import judgement_patterns, patterns
 from koalign.grading.labels import Labels, union
 from koalign.grading.supposed import is_supposed
+
+_CHANGES_OF_MIND = 1
+"""More of them without a word on it, and a model goes through all choices: `1번입니다. 2번입니다. …`."""
 
 
 def is_open(text: str, group: Labels) -> bool:
@@ -21,12 +24,10 @@ def asserted(
     groups: Sequence[Labels],
     keys: set[int],
     claim: re.Pattern[str],
-    *,
-    past_text: bool = False,
 ) -> list[tuple[int, tuple[int, ...]]]:
     """(position, numbers) of the labels after one of the keys or before the claim, not denied.
 
-    `past_text`: a choice's own text may stand between its label and the claim.
+    A choice's own text may stand between its label and the claim.
     """
     found: list[tuple[int, tuple[int, ...]]] = []
     for group in groups:
@@ -36,18 +37,20 @@ def asserted(
         if not (group.asked or group.start in keys):
             claimed = None
             if group.begins and not is_supposed(text, group.start):
-                claimed = claim.match(text, group.end) or (
-                    claim.match(text, group.after) if past_text else None
-                )
+                claimed = claim.match(text, group.end) or claim.match(text, group.after)
             if (
                 not claimed
                 or patterns.DENIED.match(text, claimed.end())
                 or patterns.HEDGED.match(text, claimed.end())
             ):
                 continue
-            if found and claimed.groupdict().get("also"):  # 2번이 정답이고 3번도 정답이다
+            if claimed.groupdict().get("also"):  # 2번이 정답이고 3번도 정답이다
+                if not found:
+                    continue
                 numbers = union(found[-1][1], numbers)
-        elif patterns.CALLED_WRONG.match(text, group.end):  # 정답은 2번이 옳지 않으므로 3번
+        elif judgement_patterns.CALLED_WRONG.match(
+            text, group.end
+        ):  # 정답은 2번이 옳지 않으므로 3번
             continue
         found.append((group.start, numbers))
     return found
@@ -56,21 +59,25 @@ def asserted(
 def weakly_stated(text: str, groups: Sequence[Labels], *, wrong_is_asked: bool) -> tuple[int, ...]:
     """The last label that is a sentence (`3번입니다.`) or follows a turn (`그러나 … ③이다`).
 
-    Else all that is called right, or wrong.
+    None of more than two that differ. Without any all that is called right, or wrong.
     """
-    for group in reversed(groups):
+    said: list[tuple[int, ...]] = []
+    for group in groups:
         before = text[max(0, group.start - 40) : group.start]
         if is_open(text, group):
             continue
         sentence = patterns.SENTENCE.match(text, group.end)
-        if sentence and patterns.SENTENCE_START.search(before):
-            return group.numbers
-        if patterns.TURN.search(before) and (sentence or patterns.BARE_END.match(text, group.end)):
-            return group.numbers
+        is_end = sentence or patterns.BARE_END.match(text, group.end)
+        if (sentence and patterns.SENTENCE_START.search(before)) or (
+            is_end and patterns.TURN.search(before)
+        ):
+            said.append(group.numbers)
+    if said:
+        return said[-1] if len(set(said)) <= _CHANGES_OF_MIND + 1 else ()
     key, claim = (
-        (patterns.WRONG_KEY, patterns.WRONG)
+        (judgement_patterns.WRONG_KEY, judgement_patterns.WRONG)
         if wrong_is_asked
-        else (patterns.RIGHT_KEY, patterns.RIGHT)
+        else (judgement_patterns.RIGHT_KEY, judgement_patterns.RIGHT)
     )
     keys = {match.end() for match in key.finditer(text)}
     claimed: tuple[int, ...] = ()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from koalign.grading import closing_patterns as words
-from koalign.grading import patterns
+from koalign.grading import judgement_patterns
 from koalign.grading.asked import MARKS, Asked
 from koalign.grading.labels import OWN_TEXT, Labels, texts
 from koalign.grading.patterns import OPEN
@@ -119,9 +119,25 @@ def concluded(
     named = {name.number for sentence in naming for name in sentence.names}
     is_bare = words.WRITER.match(text, last.start, last.names[0].start)
     own = folded[said - 1] if 1 <= said <= len(folded) else ""
-    alone = named == {said} and not rest and not own[-1:].isdigit()
+    alone = named == {said} and (_is_rest(text, own, rest) if rest else not own[-1:].isdigit())
     is_enough = claim.outright or is_conclusion or alone or not (by_text or is_bare)
     return (said,) if is_enough else ()
+
+
+def _is_rest(text: str, own: str, rest: Sequence[_Sentence]) -> bool:
+    """Whether the sentences behind a choice's own text leave it as it is: the text is whole.
+
+    A number may be a step of a calculation.
+    """
+    return (
+        words.WHOLE.search(text) is not None
+        and not any(map(str.isdigit, own))
+        and not any(
+            pattern.search(text, after.start, after.end)
+            for pattern in (words.LEAVES_OPEN, words.COMES_TO)
+            for after in rest
+        )
+    )
 
 
 def _sentences(text: str, groups: Sequence[Labels], folded: Sequence[str]) -> list[_Sentence]:
@@ -223,10 +239,14 @@ def _said(text: str, sentence: _Sentence, asks: Asked) -> _Claim | None:
     )
     if taken and words.NAMES_ONE.match(text, end) and not (wrong_asked or "답" in before):
         taken = None  # 예로는 A를 들 수 있다
-    around = "" if taken else before + " " + after
+    fits = words.FITS.match(text, end, sentence.end)
+    is_answer = fits and fits["answer"]
+    around = (words.ATTRIBUTE.sub("", before) if is_answer else before) + " " + after
+    around = "" if taken else around
+    reported = "" if taken and words.I_SAY.search(before) else text[sentence.start : from_here]
     if (
         len({name.number for name in names}) > 1
-        or words.SUPPOSES.search(text[sentence.start : from_here] + before + " " + after)
+        or words.SUPPOSES.search(reported + before + " " + after)
         or words.DENIES.search(around)
         or words.AMONG.search(before)
         or any(
@@ -252,7 +272,7 @@ def _said(text: str, sentence: _Sentence, asks: Asked) -> _Claim | None:
         return _Claim(number, outright=True)
     if words.ANSWER.search(text, sentence.start, start) and not names[-1].is_text:
         return None
-    if (fits := follows(words.FITS)) and names[-1].is_text:
+    if fits and (names[-1].is_text or fits["this"]):
         if asks.right is False and fits["right"]:
             return None
         return _Claim(number, outright=bool(asks.right or fits["answer"] or fits["this"]))
@@ -262,7 +282,7 @@ def _said(text: str, sentence: _Sentence, asks: Asked) -> _Claim | None:
         as_asked = (
             (wrong_asked and wrong_asked["thing"])
             or words.AS_ASKED.search(before)
-            or (asks.right and patterns.RIGHT_KEY.search(before))
+            or (asks.right and judgement_patterns.RIGHT_KEY.search(before))
             or (asks.phrase and asks.phrase in canonical(text[clause:start]))
         )
         if asks.right is False and is_by_fact and not (wrong_asked or as_asked):

@@ -91,7 +91,7 @@ def extract_numbers(
     }
     labels = [replace(g, asked=False) if g.start in spoken_of else g for g in labels]
     keys -= spoken_of
-    found += asserted(seen, labels, keys, patterns.SUBJECT, past_text=True)
+    found += asserted(seen, labels, keys, patterns.SUBJECT)
     found += _concluded(seen, labels, folded) + _after_text(seen, all_keys, labels, folded)
     if found:
         found.sort()
@@ -153,13 +153,13 @@ def _says_several(text: str, found: Sequence[tuple[int, tuple[int, ...]]]) -> bo
     """Whether a text ends with announced answers, one in each line, that differ."""
     start = len(text) + 1
     for line in reversed(text.split("\n")):
-        key = patterns.KEY.match(line)
+        key = patterns.KEY.match(line.removeprefix("최종 "))
         if not key or key["quote"]:
             break
         start -= len(line) + 1
     said = [numbers for position, numbers in found if position >= start]
     lines = text[start:].count("\n") + 1
-    return lines == len(said) and len(set(said)) > 1 and "최종" not in text[start:]
+    return lines == len(said) and len(set(said)) > 1 and text.count("최종", start) != 1
 
 
 def _wavers(found: Sequence[tuple[int, tuple[int, ...]]]) -> bool:

@@ -7,6 +7,8 @@ import re
 from koalign.grading import patterns
 from koalign.grading.supposed import is_supposed
 
+_ENDS_LINE = re.compile(r"[0-9]{1,2}[.)]?(?:\n|\Z)")
+
 
 def keys_of(text: str) -> list[re.Match[str]]:
     """What announces answers, where the sentence means it."""
@@ -18,7 +20,9 @@ def has_colon(key: re.Match[str]) -> bool:
 
 
 def is_as_asked(key: re.Match[str]) -> bool:
-    """Whether it is one that prompts ask for: `정답:`, `Answer:`."""
+    """Whether it is one that prompts ask for: `정답:`, `Answer:`; `정답 4` that is a line."""
+    if key["opens"] is not None and not (key["sep"] or key["is"]):
+        return bool(_ENDS_LINE.match(key.string, key.end()))
     return has_colon(key) and not (key["is"] or ":").strip().isalpha()
 
 

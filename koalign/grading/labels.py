@@ -51,6 +51,8 @@ def label_groups(
         numbers: tuple[int, ...] = (number,)
         if bare_label and after == end and start not in as_asked:
             numbers = _or_of_text(text, label, number, folded)
+        if after == end and (other := _other_text(text, end, folded)):
+            numbers = union(numbers, (other,))  # 정답: 2번 형법, of which the fourth choice is 형법
         if last and bare_label and numbers[0] in last.numbers and gap in (", ", " "):
             continue  # 3번, 2입니다: the text of the third choice
         if last and _are_together(text, last.end, gap, label):
@@ -72,6 +74,17 @@ def _or_of_text(
     if is_item or not (digits := label["digits"]) or digits not in folded:
         return (number,)
     return union((folded.index(digits) + 1,), (number,))
+
+
+def _other_text(text: str, end: int, folded: Sequence[str]) -> int | None:
+    """The number of the choice whose text is all that follows a label in its line."""
+    longest = min(max(map(len, folded), default=0), OWN_TEXT)
+    rest, newline, _ = text[end : end + 2 * longest + 16].partition("\n")
+    is_cut = not newline and end + len(rest) < len(text)
+    alone = (patterns.NUMBER_ONLY, patterns.NOTHING_MORE)
+    if is_cut or any(pattern.fullmatch(rest.strip()) for pattern in alone):
+        return None
+    return number_of_text(rest.lstrip(" .:=-"), folded)
 
 
 def _are_together(text: str, end: int, gap: str, label: re.Match[str]) -> bool:

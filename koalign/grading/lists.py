@@ -30,6 +30,9 @@ _LISTED_RIGHT = re.compile(
 """At the end of a choice's line: it is the answer."""
 
 _SIGN = re.compile("[✅✔✓☑👈←]|<-")
+_STEP = re.compile(" ?(?:→|⇒|[=-]>|>) ?")
+_PART = re.compile(" ?(?:→|⇒|[=-]>|>|[-‐‑–—−~,]) ?")
+"""Between the steps of an order, in a reply and in a choice."""
 _WARNS = re.compile(r"함정|오답|주의|헷갈|혼동|\?")
 _JUDGED_ITEM_END = re.compile(rf"\n|(?<=[^\n][)○×OX✅❌⭕✔]),? ?(?=[{_MARKS}]|[1-9]번)")
 _JUDGED_ITEM = re.compile(
@@ -107,6 +110,18 @@ def pointed_at(text: str, folded: Sequence[str]) -> tuple[int, ...]:
     picked = [number for number, is_signed in signed.items() if is_signed]
     is_whole = sorted(signed) == [*range(1, len(folded) + 1)] and len(signed) > 2
     return tuple(picked) if is_whole and len(picked) == 1 else ()
+
+
+def in_order(line: str, folded: Sequence[str]) -> tuple[int, ...]:
+    """The only choice whose parts a line goes through in their order: `(가) 1919년 → (라) 1926년 → …`."""
+    steps = [canonical(step) for step in _STEP.split(line)]
+    orders = [[canonical(part) for part in _PART.split(choice)] for choice in folded]
+    fitting = [
+        number
+        for number, parts in enumerate(orders, 1)
+        if len(parts) == len(steps) > 2 and all(map(str.startswith, steps, parts)) and all(parts)
+    ]
+    return tuple(fitting) if len(fitting) == 1 else ()
 
 
 def judged(text: str, folded: Sequence[str], *, wrong_is_asked: bool) -> tuple[int, ...]:

@@ -25,6 +25,7 @@ _SENTENCE_END = re.compile(r"(?<=\S)\s{0,8}</s>")
 _ONE_WAY_OF_WRITING = str.maketrans(
     {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
     | dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad\ufe0f\u20e3`"))
+    | {ord("。"): "."}
     | dict.fromkeys(map(ord, "\u2018\u2019"), "'")
     | dict.fromkeys(map(ord, "\u201c\u201d"), '"')
 )

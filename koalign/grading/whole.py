@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from koalign.grading import patterns
@@ -10,11 +11,15 @@ from koalign.grading.closing import concluded
 from koalign.grading.closing_patterns import DENIES, LEAVES_OPEN, TURNS
 from koalign.grading.keys import without_key
 from koalign.grading.labels import Labels, label_groups, number_of_text, union
-from koalign.grading.lists import ITEM, judged, pointed_at
+from koalign.grading.lists import ITEM, in_order, judged, pointed_at
 from koalign.grading.visible import canonical
 
 _LONGEST = 600
 """Characters that are read of a phrase."""
+_POINTS = re.compile(r"\A(?:#### |(?:=>|->|[→⇒∴]) ?)")
+"""What a last line may begin with that is an answer."""
+_OTHER_ITEM = re.compile(r"[(]?([가나다라마a-e])[).:] ?([^\n]+)")
+"""A choice's text behind a letter by which it was not listed."""
 
 
 def whole(phrase: str, folded: Sequence[str], *, boxed: bool = False) -> tuple[int, ...]:
@@ -26,6 +31,9 @@ def whole(phrase: str, folded: Sequence[str], *, boxed: bool = False) -> tuple[i
     number = None
     if boxed or not patterns.NUMBER_ONLY.fullmatch(phrase):
         number = number_of_text(phrase, folded)
+    if number is None and (item := _OTHER_ITEM.fullmatch(phrase)):
+        place = "가나다라마abcde".index(item[1]) % 5 + 1
+        return (place,) if number_of_text(item[2], folded) == place else ()
     if number:
         return label_or_text(phrase, number, folded) if boxed else (number,)
     start = before.end() if (before := patterns.BEFORE_LABEL.match(phrase)) else 0
@@ -82,7 +90,8 @@ def at_the_end(
         if not ITEM.search(after):
             readings.add(whole(first, folded, boxed=True))
         if not (patterns.DIGITS.fullmatch(last) or ITEM.search(before)):
-            last = last if "#### " in before else last.removeprefix("#### ")
+            last = last if "#### " in before else _POINTS.sub("", last)
             readings.add(whole(last, folded, boxed=True))
+            readings.add(in_order(last, folded))
     readings.discard(())
     return readings.pop() if len(readings) == 1 else ()

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from support import (
     conclusion_vectors,
     ending_vectors,
+    loose_vectors,
     phrasing_vectors,
     pointing_vectors,
     statement_vectors,
@@ -54,6 +55,7 @@ def test_an_answer_is_read_as_it_is_stated_and_none_where_none_is(problem, text,
         *phrasing_vectors.VECTORS,
         *conclusion_vectors.VECTORS,
         *pointing_vectors.VECTORS,
+        *loose_vectors.VECTORS,
         *value_vectors.VECTORS,
     ],
 )

@@ -22,7 +22,7 @@ DIGITS = KINGS.model_copy(update={"choices": ("1", "2", "3", "4", "5")})  # fmt:
 # A label stands before its own text, whatever its blanks and `$`; places are counted to the last.
 WRITTEN_OTHERWISE = [
     (RANGES, "**따라서 정답은 ② $x<-1$ 또는 $x>3$ 입니다.**", "2"),
-    (RANGES, "정답은 ② $0<x<3$ 입니다.", None),
+    (RANGES, "정답은 ② $0<x<3$ 입니다.", "ambiguous"),
     (KINGS, "두번째가 맞음", "2"), (KINGS, "정답은 세 번째입니다.", "3"), (KINGS, "정답은 셋째 선지이다.", "3"),
     (KINGS, "두 견해 중 두 번째가 맞다.", None), (KINGS, "정답은 두 번째 문단에 있다.", None),
     (KINGS, "정답은 둘째 아들이다.", None), (KINGS, "첫째, 왕이 다르다. 둘째, 때가 다르다.", None),

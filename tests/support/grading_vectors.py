@@ -92,7 +92,7 @@ NO_LABELS = [
     ("정답: 3%", None), ("정답: 3:1", None), ("정답: -3", None), ("정답: 1,000", None), ("정답은 1~3번", None),
     ("정답은 3과 4개", None), ("정답: 제3공화국", None), ("정답: A형 간염", None), ("정답은 C언어", None),
     ("Answer: A balanced diet", None), ("비타민 C가 정답이다", None), ("x = 3이 정답이다", None), ("정답률은 3%", None),
-    ("대답: 3", None), ("정답은 ㄱ", None), ("정답은 없다", None), ("지문에 따르면 ③은 뒤에 온다", None),
+    ("화답: 3", None), ("정답은 ㄱ", None), ("정답은 없다", None), ("지문에 따르면 ③은 뒤에 온다", None),
 ]  # fmt: skip
 # A number that is no choice is no answer.
 OUT_OF_RANGE = [("정답: 5", None), ("정답: 0", None), ("정답: E", None), ("정답은 ⑤번", None), ("정답: 12", None), ("정답은 ⑳", None)]  # fmt: skip
