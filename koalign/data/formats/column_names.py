@@ -21,6 +21,7 @@ WORDS = {
     "subject": """과목 과목명 교과 교과목 영역 분야 단원 분류 카테고리 유형 문제유형
         subject category topic domain type questiontype""",
     "key": "문제번호 문항번호 문제id 문항id 번호 순번 연번 일련번호 id qid questionid no number num index",
+    "passage_id": "세트 세트번호 세트id 지문번호 지문id 지문코드 passageid passageno setid contextid",
     "points": "배점 점수 points point score marks",
     "split": "split datasplit set subset partition 데이터구분 데이터분할 분할 용도",
     "text": """모델답 모델답변 모델응답 모델출력 응답 출력 생성결과

@@ -16,6 +16,8 @@ from koalign.text.tex import restored
 
 ZERO = "answer_is_zero"
 """Reason of a row whose answer is 0 where answers count from 1."""
+AMBIGUOUS = "answer_is_ambiguous"
+"""Reason of a row whose answer is the text of a choice and the label of another."""
 NO_NUMBER = "answer_is_no_number"
 """Reason of a row whose answer is neither a label nor the text of a choice."""
 UNKNOWN_FIELD = "unknown_field"
@@ -183,7 +185,7 @@ def gold(
     same = _same_text(value, choices) if may_be_text else []
     if same and numbers != same and all(0 < n <= len(choices) for n in numbers) and numbers:
         raise Refused(
-            "answer_is_ambiguous",
+            AMBIGUOUS,
             f"{name}: {value!r} is the text of choice {same[0]} and the label of another; "
             "`answer_is` of `columns` says which is meant",
         )

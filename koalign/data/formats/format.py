@@ -135,6 +135,8 @@ class Guess:
     """Why it is not certain; empty where it is."""
     remedy: str = ""
     """What to do with the file, where naming its columns is of no use."""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """Columns left out that hold texts, and are no remarks by their names -> an example."""
 
     @property
     def completed(self) -> dict[str, str | list[str]]:

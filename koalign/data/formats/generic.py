@@ -33,7 +33,7 @@ LOOKED_AT = 1000
 """Rows whose values are looked at."""
 TEXTS = ("passage", "box", "group", "split", "source", "key", "subject", "rationale")
 OPTIONS = ("answer_is", "answer_from", "blank_passage")
-KEYS = ("question", "choices", "answer", "points", "text", *OPTIONS, *TEXTS)
+KEYS = ("question", "choices", "answer", "points", "text", "passage_id", *OPTIONS, *TEXTS)
 POINTS = re.compile(r"[\[(]?\s*([0-9]+(?:\.[0-9]+)?)\s*+점?\s*+[\])]?")
 
 ANSWERS: dict[str, Callable[[Any, Sequence[str], Row], tuple[str, ...]]] = {
@@ -151,7 +151,7 @@ def rights_text(columns: Columns) -> bool:
 
 def _texts_answer(document: Document, columns: Columns) -> bool:
     """Whether answers of a table are texts of choices: `4` of 3, 4, 5, 6 may then be the second."""
-    labels = texts = 0
+    labels = texts = either = 0
     for fields in first_rows(document.rows(), LOOKED_AT):
         row = Row("", fields, "", "")
         value = fields.get(_one(columns, "answer"))
@@ -159,19 +159,21 @@ def _texts_answer(document: Document, columns: Columns) -> bool:
             choices = choices_of(fields, columns)
         except cells.Refused:
             continue
-        is_label, is_text = (
-            _reads(read, value, choices, row) for read in (ANSWERS["number"], ANSWERS["text"])
+        as_label, as_text = (
+            _read_as(ANSWERS[form], value, choices, row) for form in ("number", "text")
         )
-        labels += is_label and not is_text
-        texts += is_text and not is_label
-    return texts > MANY_TEXTS * labels
+        labels += bool(as_label) and not as_text
+        texts += bool(as_text) and not as_label
+        either += bool(as_label and as_text) and as_label != as_text
+    # Labels that are all the text of another choice too would be a rare chance.
+    return texts > MANY_TEXTS * labels or (either > 0 and not labels)
 
 
-def _reads(read: Any, value: Any, choices: Sequence[str], row: Row) -> bool:
+def _read_as(read: Any, value: Any, choices: Sequence[str], row: Row) -> tuple[str, ...]:
     try:
-        return bool(choices and read(value, choices, row))
+        return tuple(read(value, choices, row)) if choices else ()
     except cells.Refused:
-        return False
+        return ()
 
 
 def _one(columns: Columns, key: str) -> str:

@@ -14,19 +14,16 @@ from typing import Any
 from koalign.data.formats import column_names as names_of
 from koalign.data.formats.choice_lists import ends_in_choices, is_list
 from koalign.data.formats.documents import Document, first_rows
-from koalign.data.formats.fields import (
-    ZERO,
-    Refused,
-    gold,
-    is_label,
-    is_missing,
-)
+from koalign.data.formats.fields import ZERO, Refused, gold, is_label, is_missing
 from koalign.data.formats.format import Guess
 from koalign.data.formats.generic import LOOKED_AT, POINTS, choices_of
-from koalign.data.formats.side_by_side import second_table
+from koalign.data.formats.shapes import EXCHANGE, is_transposed, lists_the_answer, other_shape
+from koalign.data.formats.shared_passages import has_one_passage
 from koalign.data.formats.split_names import split_in_name
-from koalign.data.formats.unused_columns import needed, rows_below, split_column
+from koalign.data.formats.unused_columns import needed, rows_below, split_column, texts_left_out
 from koalign.text.choices import korean_place
+
+BETWEEN = "put | or a line end between them"
 
 
 class _Doubt(Exception):
@@ -52,6 +49,10 @@ def most_likely(tables: Sequence[Document], guesses: Sequence[Guess | None]) -> 
 
     Without any the first header of two names, whatever they say; none for rows of one field or of none.
     """
+    names, rows = _names(tables[0]), first_rows(tables[0].rows(), LOOKED_AT)
+    if is_transposed(names, rows):
+        doubt = f"{names[0]!r} and the names below it stand in the first column, as names of rows"
+        return Guess(tables[0], {}, (), doubt, EXCHANGE)
     if known := [guessed for guessed in guesses if guessed]:
         return max(known, key=lambda guessed: len(guessed.columns))
     for table in tables:
@@ -89,7 +90,7 @@ class _Guessing:
                 step()
             except _Doubt as why:
                 self._doubts.append(str(why))
-        wrong, remedy = second_table(self._filled, self._rows, self._columns)
+        wrong, remedy = other_shape(self._filled, self._rows, self._columns)
         if wrong:
             self._doubts.insert(0, wrong)
             self._remedy = remedy
@@ -104,7 +105,8 @@ class _Guessing:
         order = ("passage", "box", "question", "choices", "answer")
         columns = {key: self._columns[key] for key in order if key in self._columns}
         doubt = self._doubts[0] if self._doubts else ""
-        return Guess(self._table, {**columns, **self._columns}, unused, doubt, self._remedy)
+        texts = texts_left_out(unused, self._rows)
+        return Guess(self._table, {**columns, **self._columns}, unused, doubt, self._remedy, texts)
 
     def _choices(self) -> None:
         families: dict[str, dict[int, str]] = defaultdict(dict)
@@ -134,8 +136,9 @@ class _Guessing:
                 if self._mostly(name, is_list):
                     self._columns["choices"] = name
                 elif names_of.word(name) != names_of.BOX_OR_CHOICES:
+                    self._columns["choices"] = ["?"]
                     raise _Doubt(
-                        f"{name!r} holds {self._example(name)}, which is no list of choices"
+                        f"{name!r} holds {self._example(name)}, which is no list of choices; {BETWEEN}"
                     )
 
     def _question(self) -> None:
@@ -173,6 +176,9 @@ class _Guessing:
             self._columns["answer"] = answers[0]
             first = [row.get(answers[0]) for row in self._rows]
             others = [n for n in answers if [row.get(n) for row in self._rows] != first]
+            if others and not any(self._filled_both(answers[0], other) for other in others):
+                self._remedy = "Copy both into one column 정답"
+                raise _Doubt(f"{answers[0]!r} is empty where {others[0]!r} is not")
             self._refuse_two("answer", [answers[0], *others])
 
     def _wrong(self) -> None:
@@ -200,12 +206,16 @@ class _Guessing:
             "rationale": lambda value: True,
             "subject": lambda value: True,
             "key": lambda value: True,
+            "passage_id": lambda value: True,
             "text": lambda value: True,
             "points": lambda value: POINTS.fullmatch(str(value).strip()) is not None,
             "split": lambda value: split_in_name(str(value)) != "",
         }
         for field, fit in fits.items():
             names = [n for n in self._named(field) if all(map(fit, self._values(n)))]
+            if field == "passage_id":
+                passage = str(self._columns.get("passage", ""))
+                names = [n for n in names if has_one_passage(passage, n, self._rows)]
             if names:
                 self._columns[field] = min(names, key=lambda name: names_of.meaning(name)[1])
         if "split" not in self._columns and (split := split_column(self._unused(), self._rows)):
@@ -236,11 +246,11 @@ class _Guessing:
                 f"{name!r} holds {self._example(name)}, the name of a column, and no column holds choices"
             )
             self._columns["choices"] = ["?"]
-        if self._parts_hold(name):
-            box = self._columns["box"]
-            self._doubts.append(
-                f"{box!r} holds {self._example(str(box))}, and the answer is a part of it"
-            )
+        box = self._columns.get("box")
+        if "choices" not in self._columns and box and lists_the_answer(str(box), name, self._rows):
+            held = f"{box!r} holds {self._example(str(box))}, and the answer is a part of it"
+            self._doubts.append(f"{held}; if these are the choices, {BETWEEN}")
+            self._columns["choices"] = ["?"]
         wrong = [row for row in self._rows if not self._names_a_choice(row, name)]
         if 2 * len(wrong) > len(self._rows):
             value = str(wrong[0].get(name))
@@ -249,18 +259,6 @@ class _Guessing:
             self._doubts.append(
                 f"{name!r} holds {value[:40]!r}, which names none of the choices; write {hint}"
             )
-
-    def _parts_hold(self, answer: str) -> bool:
-        """Whether the box lists the answer among others, as choices that nothing marks."""
-        box = self._columns.get("box")
-        if "choices" in self._columns or not isinstance(box, str):
-            return False
-        parts = [re.split(r"\s*[,/;]\s*|\s{2,}", str(row.get(box)).strip()) for row in self._rows]
-        held = [
-            len(listed) > 1 and str(row.get(answer)).strip() in listed
-            for listed, row in zip(parts, self._rows, strict=True)
-        ]
-        return 2 * sum(held) > len(held)
 
     def _names_a_choice(self, row: Mapping[str, Any], name: str) -> bool:
         names = self._columns.get("choices", ())
@@ -300,6 +298,11 @@ class _Guessing:
     def _refuse_two(self, field: str, names: Sequence[str]) -> None:
         if len(names) > 1:
             raise _Doubt(f"both {names[0]!r} and {names[1]!r} look like the {field}")
+
+    def _filled_both(self, one: str, other: str) -> bool:
+        return any(
+            not is_missing(row.get(one)) and not is_missing(row.get(other)) for row in self._rows
+        )
 
     def _values(self, name: str) -> list[Any]:
         return [row[name] for row in self._rows if not is_missing(row.get(name))]

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
 
 from pydantic import ValidationError
 
 from koalign.data.formats.documents import Document, Row, drop, first_rows
-from koalign.data.formats.fields import UNCLEAR, ZERO, Refused, is_missing, optional
-from koalign.data.formats.format import Columns, Format, Guess, source_in_yaml
+from koalign.data.formats.fields import AMBIGUOUS, UNCLEAR, ZERO, Refused, is_missing, optional
+from koalign.data.formats.format import Columns, Format
 from koalign.data.formats.generic import LOOKED_AT, mapped, rights_text
-from koalign.data.formats.guessing import guess, most_likely
 from koalign.data.formats.kinds import guess_kind, several_in_one, with_kind
+from koalign.data.formats.matching import ambiguous_told, match, texts_told, told
 from koalign.data.formats.noticed import Noticed
 from koalign.data.formats.reading import Reading
 from koalign.data.formats.set_passages import SetPassages
@@ -27,7 +26,6 @@ from koalign.jsonl import field_errors
 from koalign.records import Drop, FreeKind, KoalignError, Problem, Ranking, content_hash
 from koalign.text.korean import fold, fold_width
 from koalign.text.visible import shown
-from koalign.yaml_text import in_yaml
 
 MANY_ZEROS = 9
 """More answers 0 than so many times those of the last choice: the answers count from 0. Where they count
@@ -78,7 +76,7 @@ def read(
             continue
         given = {"answer_from": answer_from, "kind": kind}
         may_guess = columns is None and format is None
-        matched = _match(document, candidates, given, may_guess=may_guess)
+        matched = match(document, candidates, given, may_guess=may_guess)
         if isinstance(matched, str):
             others = ", ".join(document.other_sheets)
             where = f"sheet {document.sheet!r} is read, {others} not: " if others else ""
@@ -88,7 +86,8 @@ def read(
         notes = list(document.notes)
         if guessed:
             reading.columns[document.name] = guessed.columns
-            notes.append(_told(guessed))
+            notes.append(told(guessed))
+            notes += texts_told(document, guessed, given)
         if kind and not fitting.guesses_kind:
             notes.append(f"kind: {kind} plays no part, for {fitting.name} has kinds of its own")
         if rights_text(guessed.columns if guessed else columns or {}):
@@ -105,72 +104,6 @@ def read(
     return reading
 
 
-def _match(
-    document: Document, candidates: Sequence[Format], given: Mapping[str, Any], *, may_guess: bool
-) -> tuple[Document, Format, Guess | None] | str:
-    """The document, perhaps with its header on a lower line, and its format; or why it has none."""
-    fitting = _fitting(document, candidates, may_guess=may_guess)
-    if fitting and (not may_guess or fitting.knows_fields(document)):
-        return document, fitting, None
-    tables = [*document.headers()] or [document]
-    guesses: list[Guess | None] = []
-    for table in tables:
-        lower = _fitting(table, candidates, may_guess=may_guess)
-        if lower and (not may_guess or lower.knows_fields(table)):
-            return table, lower, None
-        guessed = guess(table) if may_guess else None
-        # A field that is misspelt has no meaning, and is no reason to read the rest without it.
-        if guessed and not guessed.doubt and not (fitting and guessed.unused):
-            return table, mapped(guessed.columns), guessed
-        guesses.append(guessed)
-    if fitting:
-        return document, fitting, None
-    if needs := candidates[0].needs:
-        table = max(tables, key=lambda table: len(table.columns & set(needs)))
-        missing = next(name for name in needs if name not in table.columns)
-        return f"has no column {missing!r}; there are {_found(table)}"
-    if may_guess and (best := most_likely(tables, guesses)):
-        source = source_in_yaml(
-            document.name, sheet=document.sheet, columns=best.completed, **given
-        )
-        is_open = best.completed.get("choices") == ["?"]
-        no_choices = ", without `choices` where there are none" if is_open else ""
-        wanted = "any known format"
-        if less := next((one for one in candidates if one.fits(document)), None):
-            left_out = less.leaves_out(document)
-            wanted = f"a format that reads {left_out!r} (`format: {less.name}` leaves it out)"
-        return (
-            f"does not look like {wanted}, and its columns cannot be guessed: "
-            f"{best.doubt}. There are {_found(best.table)}. "
-            + (best.remedy or f"Say which is what{no_choices}: {source}")
-        )
-    wanted = candidates[0].name if len(candidates) == 1 else "any known format"
-    other = next(
-        (source_in_yaml(document.name, sheet=s, **given) for s in document.other_sheets), ""
-    )
-    remedy = f"; for another sheet write {other}" if other else ""
-    return f"does not look like {wanted} (found: {_found(document)}){remedy}"
-
-
-def _fitting(document: Document, candidates: Sequence[Format], *, may_guess: bool) -> Format | None:
-    """The first format that a document looks like, and that leaves no text of its rows out."""
-    fitting = (one for one in candidates if one.fits(document))
-    return next((one for one in fitting if not (may_guess and one.leaves_out(document))), None)
-
-
-def _found(document: Document) -> str:
-    names = [*document.header] or sorted(document.columns)
-    if not names and isinstance(document.value, dict):
-        keys = shown(", ".join(map(str, [*document.value][:20])))
-        return f"one object with {keys}, and not one list of rows"
-    return shown(", ".join(names[:20])) or "no rows of named fields"
-
-
-def _told(guessed: Guess) -> str:
-    unused = f"; not used: {shown(', '.join(guessed.unused))}" if guessed.unused else ""
-    return f"columns guessed: {in_yaml(guessed.columns)}{unused}"
-
-
 def _read_rows(
     document: Document,
     format: Format,
@@ -181,7 +114,7 @@ def _read_rows(
     *,
     needs_answers: bool,
 ) -> None:
-    other_splits = zeros = unclear = 0
+    other_splits = zeros = unclear = ambiguous = 0
     noticed = Noticed()
     open_kind = array("q")
     shared = SharedPassages(format.columns)
@@ -197,6 +130,7 @@ def _read_rows(
         record = row if isinstance(row, Drop) else _read_row(row, format, answer_from)
         if isinstance(row, Row) and isinstance(record, Drop) and record.reason.startswith("answer"):
             zeros += record.reason == ZERO
+            ambiguous += record.reason == AMBIGUOUS
             unclear += record.reason == UNCLEAR
             if not needs_answers:
                 record = _read_row(_without_answer(row, record, format), format, answer_from)
@@ -224,6 +158,7 @@ def _read_rows(
         *document.doubts(),
         shared.note,
         sets.note,
+        ambiguous_told(document, format.columns, ambiguous) if ambiguous and needs_answers else "",
         *noticed.notes(
             is_table=is_table, in_one_cell=isinstance(format.columns.get("choices"), str)
         ),

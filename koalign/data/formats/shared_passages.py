@@ -4,14 +4,15 @@
     세종은 …,훈민정음이 반포된 해는?,…
     ,윗글의 내용과 같은 것은?,…
 
-A mark such as 〃 is the passage above. An empty cell may be that or none: where a question speaks of a
+A mark such as 〃 is the passage above, and where a column `passage_id` is the same in rows of one
+passage, an empty one is theirs. An empty cell may be that or none: where a question speaks of a
 text, or a row holds a passage alone, `blank_passage` of `columns` has to say which.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -55,6 +56,19 @@ def says_none(text: str) -> bool:
     return len(text) <= LONGEST and fold(text).strip("()[]<>. ") in _NONE
 
 
+def has_one_passage(passage: str, group: str, rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the rows of each group have one passage, which the first has and others leave out."""
+    of_group: dict[Any, set[str]] = {}
+    if not any(is_missing(row.get(passage)) for row in rows):
+        return False
+    for row in rows:
+        cell = row.get(passage)
+        if is_missing(row.get(group)) or (is_missing(cell) and row[group] not in of_group):
+            return False
+        of_group.setdefault(row[group], set()).update([] if is_missing(cell) else [str(cell)])
+    return bool(passage) and all(len(texts) == 1 for texts in of_group.values())
+
+
 class SharedPassages:
     """The rows of one table, in order; afterwards what was read from above and what is in doubt."""
 
@@ -62,6 +76,7 @@ class SharedPassages:
         self._columns = columns
         self._name = str(columns.get("passage", ""))
         self._question = str(columns.get("question", ""))
+        self._group = str(columns.get("passage_id", ""))
         self._others = (self._question, *choice_columns(columns), str(columns.get("answer", "")))
         self._from_above = self._skipped = 0
         self._alone: list[str] = []
@@ -73,16 +88,21 @@ class SharedPassages:
             yield from rows
             return
         above = alone = ""
+        of_group: dict[Any, str] = {}
         for row in rows:
             if isinstance(row, Drop):
                 yield row
                 continue
+            group = row.fields.get(self._group)
             cell = row.fields.get(self._name)
             is_short = isinstance(cell, str) and len(cell) <= LONGEST
             written = fold(str(cell)).strip("()[]<>. ") if is_short else ""
             is_ditto = _DITTO.fullmatch(written) is not None
             if _ELSEWHERE.fullmatch(written) or (is_ditto and not above):
                 yield self._refused(row, str(cell))
+            elif is_missing(cell) and group in of_group and self._means != "none":
+                self._from_above += 1
+                yield replace(row, fields={**row.fields, self._name: of_group[group]})
             elif is_ditto or (is_missing(cell) and self._means == "above" and above):
                 self._from_above += 1
                 yield replace(row, fields={**row.fields, self._name: above})
@@ -98,6 +118,8 @@ class SharedPassages:
                 yield row
             else:
                 above = str(cell)
+                if not is_missing(group):
+                    of_group[group] = above
                 is_alone = all(is_missing(row.fields.get(other)) for other in self._others)
                 alone = row.place if is_alone else ""
                 if is_alone and self._means == "above":

@@ -28,6 +28,14 @@ _ABOUT = re.compile(
     "|note|memo|hint|reason|rationale|explanation|feedback|thought|cot|meta|제목|title"
 )
 """In names of what is about a problem, and no part of it."""
+_OF_THE_EXAM = re.compile(
+    "성취|기준|평가|단원|키워드|태그|검수|작성|담당|학년|학기|난이도|교과서|출판|시험명|회차|시행|일시|날짜|일자|시간|기관"
+    "|이름|성명|코드|번호|tag|keyword|author|level|name|time|date|skill|standard|path|code"
+)
+"""In names of what short texts tell of an exam or of its author."""
+_PHRASE = re.compile(
+    r"\S\s+\S+\s+\S|[.?!]\s*\Z|\.(?:png|jpe?g|gif|bmp|svg|webp)\b|<img\b", re.IGNORECASE
+)
 _ANSWER = re.compile("정답|answer|gold")
 _NO_ANSWER = re.compile(
     "률|율|(?<!복)수|여부|자|시간|유형|형식|해설|근거|이유|예측|모델|학생|rate|ratio|count|num|type|time|pred|model|student"
@@ -78,14 +86,25 @@ def rows_below(document: Document, rows: Rows) -> list[dict[str, Any]]:
 
 def needed(
     names: Sequence[str], rows: Rows, columns: Columns
-) -> Iterator[tuple[str, dict[str, str]]]:
+) -> Iterator[tuple[str, dict[str, str | list[str]]]]:
     """Why a column may not be left unread, and what it then is of `columns`."""
     numbered = [re.fullmatch(r"(.*\D)[0-9]", name.strip()) for name in names]
     stems = Counter(match[1] for match in numbered if match)  # as choices are: `오답1,오답2,오답3`
-    if stems and "choices" not in columns:
+    is_open = columns.get("choices", ["?"]) == ["?"]
+    if stems and is_open:
         (stem, count), *_ = stems.most_common(1)
         if count > 2:
-            yield f"{count} columns {stem!r} are numbered, and none holds choices", {}
+            own = [name for name in names if re.fullmatch(rf"{re.escape(stem)}[0-9]", name.strip())]
+            yield f"{count} columns {stem!r} are numbered, and none holds choices", {"choices": own}
+            is_open = False
+    if is_open and (own := _choices_of_answers(names, rows, columns)):
+        yield (
+            f"the answer is the text of {', '.join(map(repr, own))}, and no column holds choices",
+            {"choices": own},
+        )
+    if other := _where_no_answer(names, rows, columns):
+        answer = columns["answer"]
+        yield f"{answer!r} is empty where {other!r} is not; copy both into one column 정답", {}
     for name in names:
         splits = Counter(split_in_name(str(value)) for value in _values(name, rows))
         others = splits.pop("", 0)
@@ -107,6 +126,45 @@ def needed(
         field = next((key for key in ("passage", "box") if key not in columns), "")
         held = f"{text!r} holds {str(_values(text, rows)[0])[:40]!r}, and may be a passage"
         yield f"{held}; where it is none, leave it out of `columns`", {field: text} if field else {}
+
+
+def texts_left_out(names: Sequence[str], rows: Rows) -> dict[str, str]:
+    """The columns most of whose cells are phrases, sentences or pictures, and an example of each."""
+    texts = {}
+    for name in names:
+        values = [str(value) for value in _values(name, rows)]
+        found = [value for value in values if _PHRASE.search(value)]
+        is_about = _ABOUT.search(word(name)) or _OF_THE_EXAM.search(word(name))
+        if 2 * len(found) > len(values) and not is_about:
+            texts[name] = found[0]
+    return texts
+
+
+def _choices_of_answers(names: Sequence[str], rows: Rows, columns: Columns) -> list[str]:
+    """The columns, from the first to the last of them, one of which says what the answer does."""
+    answer = str(columns.get("answer", ""))
+    given = [row for row in rows if not is_missing(row.get(answer))]
+    same = [[name for name in names if row.get(name) == row[answer]] for row in given]
+    of_answer = [names.index(name) for one in same for name in one]
+    if 2 * sum(map(bool, same)) <= len(given) or len({*of_answer}) < 2:
+        return []
+    return [*names[min(of_answer) : max(of_answer) + 1]]
+
+
+def _where_no_answer(names: Sequence[str], rows: Rows, columns: Columns) -> str:
+    """The first column that holds something only where the answer is empty, and there mostly."""
+    answer = str(columns.get("answer", ""))
+    empty = [row for row in rows if is_missing(row.get(answer))]
+    for name in names if answer else ():
+        filled = [row for row in empty if not is_missing(row.get(name))]
+        if (
+            filled
+            and 2 * len(filled) > len(empty)
+            and len(filled) == len(_values(name, rows))
+            and not _ABOUT.search(word(name))
+        ):
+            return name
+    return ""
 
 
 def _differ(split: str, flag: str, rows: Rows) -> bool:
