@@ -185,3 +185,54 @@ def test_choices_between_commas_are_to_be_written_otherwise(between, folder):
         "error",
     )
     assert source["columns"]["choices"] == ["?"]
+
+
+def test_two_columns_of_passages_or_questions_are_joined_by_the_source_to_paste(folder):
+    rows = [["제시문(가)", "제시문(나)", "발문", "문제", *HEADER[2:]]]
+    rows += [["하나", "", "옳은 것은?", "She is.", *row[2:]] for row in ROWS[:2]]
+    rows += [["하나", "(나) 둘", "", "He is.", *row[2:]] for row in ROWS[2:]]
+    with pytest.raises(
+        KoalignError, match="both '발문' and '문제' look like the question"
+    ) as refused:
+        read(folder, rows)
+    source = parse_yaml(str(refused.value).partition("which is what: ")[2], "error")
+    reading = read_source(wanted="train", **source)
+    assert [problem.passage for problem in reading.problems[:3]] == ["(가) 하나"] * 2 + [
+        "(가) 하나\n(나) 둘"
+    ]
+    assert [p.question for p in reading.problems[1:3]] == ["옳은 것은?\nShe is.", "He is."]
+    assert [p.answers for p in reading.problems] == [(str(row[-1]),) for row in ROWS]
+
+
+def test_statements_in_a_column_each_are_one_box(folder):
+    rows = [["문제", "ㄱ", "ㄴ", "ㄷ", "①", "②", "③", "④", "정답"]]
+    rows += [[row[1], "해는 뜬다.", "ㄴ. 달은 돈다.", "", *row[2:]] for row in ROWS]
+    with pytest.raises(KoalignError, match="'ㄱ' and '①' are one choice"):
+        read(folder, rows)
+    columns = {
+        "question": "문제",
+        "box": ["ㄱ", "ㄴ", "ㄷ"],
+        "choices": [*"①②③④"],
+        "answer": "정답",
+    }
+    reading = read(folder, rows, columns=columns)
+    assert {problem.box for problem in reading.problems} == {"ㄱ. 해는 뜬다.\nㄴ. 달은 돈다."}
+    with pytest.raises(KoalignError, match="has no column 'ㄹ'"):
+        read(folder, rows, columns={**columns, "box": ["ㄱ", "ㄹ"]})
+
+
+def test_an_empty_passage_in_several_columns_is_one(folder):
+    rows = [["글1", "글2", *HEADER[1:]], *(["가", "나", *row[1:]] for row in ROWS[:1])]
+    rows += [["", "", f"윗글과 같은 것은? {row[0]}", *row[2:]] for row in ROWS[1:]]
+    columns = {
+        "passage": ["글1", "글2"],
+        "question": "문제",
+        "choices": HEADER[2:6],
+        "answer": "정답",
+    }
+    with pytest.raises(
+        KoalignError, match=r"whose passage is empty: 7.*글1, 글2.*blank_passage: above"
+    ):
+        read(folder, rows, columns=columns)
+    above = read(folder, rows, columns={**columns, "blank_passage": "above"})
+    assert {problem.passage for problem in above.problems} == {"가\n나"}

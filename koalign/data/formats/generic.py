@@ -8,7 +8,8 @@ answer is one of them, as in `[정답, 오답1, 오답2]`, it holds the right te
 order of their texts. Empty choices at the end of a row are none; without any it is a short problem.
 `text` is a completion to grade. `answer_is`: any (the default), number, letter, or text. `answer_from`:
 the number of the first choice, 1 (the default) or 0. `blank_passage`: what an empty passage means
-(shared_passages).
+(shared_passages). The question, passage or box may be in several columns, whose texts are joined:
+`box: [ㄱ, ㄴ, ㄷ]`.
 """
 
 from __future__ import annotations
@@ -33,7 +34,10 @@ LOOKED_AT = 1000
 """Rows whose values are looked at."""
 TEXTS = ("passage", "box", "group", "split", "source", "key", "subject", "rationale")
 OPTIONS = ("answer_is", "answer_from", "blank_passage")
+JOINED = ("question", "passage", "box")
+"""Keys whose text may be in several columns."""
 KEYS = ("question", "choices", "answer", "points", "text", "passage_id", *OPTIONS, *TEXTS)
+_LABEL = re.compile(r"(\([가-하A-E]\))\Z|\A([ㄱ-ㅎ])\Z")
 POINTS = re.compile(r"[\[(]?\s*([0-9]+(?:\.[0-9]+)?)\s*+점?\s*+[\])]?")
 
 ANSWERS: dict[str, Callable[[Any, Sequence[str], Row], tuple[str, ...]]] = {
@@ -66,11 +70,16 @@ def mapped(columns: Columns) -> Format:
         raise KoalignError("columns.answer_from: 0 or 1, the number of the first choice")
     if _one(columns, "blank_passage") not in ("", *BLANK):
         raise KoalignError(f"columns.blank_passage: one of {', '.join(BLANK)}")
+    parts = {key: names for key in JOINED if isinstance(names := columns.get(key), list | tuple)}
+    own = columns
+    columns = {**columns, **{key: " + ".join(names) for key, names in parts.items()}}
     named = [
         name
         for key in columns
         if key not in OPTIONS
-        for name in (choice_columns(columns) if key == "choices" else [_one(columns, key)])
+        for name in (
+            choice_columns(own) if key == "choices" else parts.get(key, [_one(columns, key)])
+        )
     ]
 
     def fits(document: Document) -> bool:
@@ -125,7 +134,10 @@ def mapped(columns: Columns) -> Format:
     def rows(document: Document) -> Iterator[Row | Drop]:
         labels = answer_is != "any" or not _texts_answer(document, columns)
         for row in document.rows():
-            yield row if isinstance(row, Drop) else replace(row, number_is_label=labels)
+            if isinstance(row, Row):
+                texts = {_one(columns, key): _joined(row, names) for key, names in parts.items()}
+                row = replace(row, fields=row.fields | texts, number_is_label=labels)
+            yield row
 
     about = "any table, its columns named by `columns`"
     return Format(
@@ -142,6 +154,17 @@ def mapped(columns: Columns) -> Format:
         from_zero=column_names.from_zero(choice_columns(columns)),
         columns=columns,
     )
+
+
+def _joined(row: Row, names: Sequence[str]) -> str:
+    """The texts of several columns, a line each, behind the labels that the names are or end in."""
+    lines = []
+    for name in names:
+        if text := cells.optional(row, name).strip():
+            label = _LABEL.search(name.strip())
+            mark = (label[1] or f"{label[2]}.") if label else ""
+            lines.append(text if text.startswith(label[0] if label else "") else f"{mark} {text}")
+    return "\n".join(lines)
 
 
 def rights_text(columns: Columns) -> bool:

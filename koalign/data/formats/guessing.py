@@ -114,6 +114,7 @@ class _Guessing:
             if known := names_of.choice(name):
                 stem, number = known
                 if number in families[stem]:
+                    self._columns["choices"] = ["?"]
                     raise _Doubt(f"{families[stem][number]!r} and {name!r} are one choice")
                 families[stem][number] = name
         families |= names_of.under_one_name(self._names, self._filled)
@@ -152,6 +153,8 @@ class _Guessing:
         self._columns["question"] = texts[0]
         if "choices" not in self._columns and self._mostly(texts[0], ends_in_choices):
             self._columns["choices"] = texts[0]
+        if len(texts) > 1:
+            self._columns["question"] = texts
         self._refuse_two("question", texts)
 
     def _passage(self) -> None:
@@ -166,7 +169,7 @@ class _Guessing:
         (boxes if texts else texts).extend(material)
         for field, names in (("passage", texts), ("box", boxes)):
             if names:
-                self._columns[field] = names[0]
+                self._columns[field] = names[0] if len(names) == 1 else names
         self._refuse_two("passage", texts)
         self._refuse_two("box", boxes)
 

@@ -82,14 +82,15 @@ def told(guessed: Guess) -> str:
 
 def texts_told(document: Document, guessed: Guess, given: Mapping[str, Any]) -> Iterator[str]:
     """Of each column that was left out and holds texts, and the source that reads it."""
-    field = next((key for key in ("passage", "box") if key not in guessed.columns), "")
+    field = next((key for key in ("passage", "box") if key not in guessed.columns), "question")
     for name, text in guessed.texts.items():
-        read_too = ""
-        if field:
-            columns = {**guessed.columns, field: name}
-            source = source_in_yaml(document.name, sheet=document.sheet, columns=columns, **given)
-            read_too = f"; if it is a part of the problem write {source}"
-        yield f"{name!r} is not read, and holds {shown(text[:40])!r}{read_too}"
+        both = [str(guessed.columns["question"]), name] if field == "question" else name
+        columns = {**guessed.columns, field: both}
+        source = source_in_yaml(document.name, sheet=document.sheet, columns=columns, **given)
+        yield (
+            f"{name!r} is not read, and holds {shown(text[:40])!r}; if it is a part of the problem write "
+            f"{source}"
+        )
 
 
 def ambiguous_told(document: Document, columns: Columns, answers: int) -> str:
