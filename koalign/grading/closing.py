@@ -280,7 +280,7 @@ def _said(text: str, sentence: _Sentence, asks: Asked) -> _Claim | None:
         is_before.search(before) or (begins and words.WRITER.fullmatch(before))
     ):
         as_asked = (
-            (wrong_asked and wrong_asked["thing"])
+            wrong_asked
             or words.AS_ASKED.search(before)
             or (asks.right and judgement_patterns.RIGHT_KEY.search(before))
             or (asks.phrase and asks.phrase in canonical(text[clause:start]))

@@ -98,7 +98,19 @@ def extract_numbers(
         (first, answer), (last, other) = found[0], found[-1]
         if answer != other and patterns.NEXT_PROBLEM.search(seen, first, last):
             return []
-        if patterns.GIVES_UP.search(seen, last) or _says_several(seen, found) or _wavers(found):
+        if (
+            patterns.NOT_LISTED.search(seen, last)
+            or patterns.GIVES_UP.search(seen, last)
+            or _says_several(seen, found)
+            or _wavers(found)
+        ):
+            return []
+        if any(
+            group.start > last
+            and group.numbers == other
+            and patterns.DISOWNED.match(seen, group.end)
+            for group in labels
+        ):
             return []
         turns = [
             turn
@@ -205,6 +217,8 @@ def _quoted_choices(text: str, folded: Sequence[str]) -> dict[int, tuple[int, ..
         if key["quote"] or not is_number:
             number = number_of_text(phrase, folded)
             first = patterns.FIRST_SENTENCE.match(phrase) if has_colon(key) else None
+            if number is None and (reason := patterns.BECAUSE.match(phrase)):
+                number = number_of_text(reason[1], folded)
             if number is None and first and not patterns.NUMBER_ONLY.fullmatch(first[1]):
                 phrase = first[1]
                 number = number_of_text(phrase, folded)

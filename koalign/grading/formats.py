@@ -8,15 +8,20 @@ _OBJECT = 20_000
 """Characters that are read of a JSON object on each side of its answer."""
 
 BOXED = re.compile(r"\\boxed ?\{((?:[^{}\n]|\{[^{}\n]{0,100}\}){1,200})\}")
+_CHOICE = re.compile(
+    r"""["'](?:choice|option)["']\s?:\s?["']?([①-⑩]|[A-J]|[0-9]{1,2})["']?(?=[\s,}])"""
+)
+"""A field that lists the choices, where there are several of it."""
 FORMATS = (
     re.compile(
         r"""["'](?:(?:최종[ _]?)?(?:정답|답변|답안|답|선택)(?:[ _]?번호)?
              |(?i:(?:(?:final|correct|chosen|selected)[ _]?)?answer(?:[ _]?(?:number|choice|option))?
-               |(?:final|correct|chosen|selected)[ _]?(?:choice|option)|final))["']\s?:\s?
+               |(?:final|correct|chosen|selected)[ _]?(?:choice|option)|final|prediction))["']\s?:\s?
             (?:"((?:[^"\\\n]|\\.){0,300})"|'([^'\n]{0,300})'|\[([^\[\]\n]{0,300})\]|(-?[\w.]{1,30}))""",
         re.VERBOSE,
     ),
     BOXED,
+    _CHOICE,
     re.compile(
         r"<\|?(?i:(?:final_)?answer|답변|정답|답)\|?>\s?([^<]{0,500}?)\s?<\|?/(?i:(?:final_)?answer|답변|정답|답)\|?>"
     ),
@@ -29,8 +34,13 @@ def formatted(text: str) -> list[tuple[re.Match[str], str]]:
     return [
         (match, next((group for group in match.groups() if group is not None), ""))
         for pattern in FORMATS
-        for match in pattern.finditer(text)
+        for match in _matches(pattern, text)
     ]
+
+
+def _matches(pattern: re.Pattern[str], text: str) -> list[re.Match[str]]:
+    found = [*pattern.finditer(text)]
+    return [] if pattern is _CHOICE and len(found) > 1 else found
 
 
 def spans_of_objects(text: str) -> list[tuple[int, int]]:

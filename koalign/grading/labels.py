@@ -105,10 +105,13 @@ def lettered(text: str, question: str, folded: Sequence[str]) -> str:
 
     As it stands where the question or a choice has such letters of its own.
     """
-    if any(label_patterns.SYLLABLE.search(part) for part in (question, *folded)):
+    if any(
+        label_patterns.SYLLABLE.search(part) or re.fullmatch("[가나다라마]", part)
+        for part in (question, *folded)
+    ):
         return text
     return label_patterns.SYLLABLE_SAID.sub(
-        lambda said: "_①②③④⑤"["_가나다라마".index(said[1])], text
+        lambda said: "_①②③④⑤"["_가나다라마".index(said[1] or said[2])], text
     )
 
 
@@ -121,7 +124,7 @@ def _labels(
         if mark:
             number = CHOICE_MARKS[mark]
         elif ordinal:
-            if not (match["noun"] or match.start() == 0 or match.start() in keys):
+            if not (match["noun"] is not None or match.start() == 0 or match.start() in keys):
                 continue  # 두 견해 중 첫 번째가 맞다
             number = _place(ordinal, folded)
         elif digits := match["digits"]:

@@ -149,7 +149,7 @@ SENTENCE = re.compile(
     r"|에 해당(?:합니다|한다|함)"
     r"|(?:을|를) (?:최종(?:적으로)? |정답으로 |답으로 )?"
     r"(?:(?:선택|택)(?:한다|하겠다|했(?:습니)?다|하였(?:습니)?다|할 것이다|할 것입니다)"
-    rf"|고(?:른다|르겠다|를 것이다|를 것입니다|랐다|랐습니다))){END}"
+    rf"|고(?:른다|르겠다|를 것이다|를 것입니다)|골랐(?:습니다|다))){END}"
 )
 NOT_SHOWN = "을 (?:가정|증명|보이|보여|의심|부정|확인하[시라자])"
 COMMITS = re.compile(
@@ -186,9 +186,10 @@ AFTERWARDS = re.compile(
     r"(?:\.{2,3}(?!\.)|…|~)? ?(?:[:;]-?[)D]|[\^ㅎㅋ]{1,3})?(?= ?(?:[!\n]|<[|/]|\[E|\Z))"
 )
 """What may end such a sentence beside END: signs, and special tokens written out."""
+THIS_IS = re.compile(rf"(?<![가-힣])(?:이는|이것은|이건|이게|이거) {CHOICE_WORD}{OPEN}\Z")
 SENTENCE_START = re.compile(
     rf"(?:^|[\n.!] ?)(?:(?:저는|나는|저라면|나라면|제 생각에는),? ?)?{CHOICE_WORD}{OPEN}\Z"
-    rf"|(?<![가-힣])(?:이는|이것은|이건|이게|이거) {CHOICE_WORD}{OPEN}\Z"
+    rf"|{THIS_IS.pattern}"
 )
 TURN = re.compile(
     r"(?:지만|으나|이나|는데|정정:|수정:|므로|기 때문에|그러나|하지만"
@@ -226,10 +227,17 @@ GIVES_UP = re.compile(
     r"|(?:두|둘 다|세|여러) (?:답|정답|보기|선택지)?(?:이|가|은|는)? ?(?:모두 |다 )?(?:성립"
     r"|가능|정답이 될 수 있)"
     r"|(?:하지만|그러나|그런데|다만)[^.!?\n]{1,120}(?:면|므로|지만|는데|니까?),?(?:\.{3}|…)?\Z"
+    r"|의견이 (?:갈[리립린]|나[뉘뉜]|엇갈|분분)|위의? (?:형식|양식|예시)(?:으로|대로|에 맞|처럼|과 같이)"
     r"|답(?:을|이 무엇인지|을 하나로)? (?:알|정할|확정할|특정할|단정할|판단할|고를) 수(?:는|가)? 없"
 )
 """After answers: the writer takes none of them for the answer."""
 
+NOT_LISTED = re.compile(
+    r"(?:보기|선택지|선지)(?: 중)?(?:에|에는|에서는?) [^.!?\n]{0,15}없(?:네요?|습니다|다|음|어요)"
+)
+"""After an answer: it is no choice."""
+DISOWNED = re.compile(r"(?:은|는|이|가) ?(?:정답이 |답이 )?아(?:닙니다|니다|님|니에요|니네요?)[.!]")
+"""After a label that was the answer: it is none."""
 REASON = re.compile(
     rf"(?P<what>.{{0,200}}?)(?:이?므로|때문에|(?:이|으)니까?|이?기에|이?라서),? ?{OPEN}\Z",
     re.DOTALL,
@@ -259,4 +267,5 @@ GLOSS = re.compile(r"(?<=[가-힣]) ?\([A-Za-z\u4e00-\u9fff][A-Za-z\u4e00-\u9fff
 FIRST_SENTENCE = re.compile(
     r"([^\n.!?]{1,200})[.!] (?!이?라고|[이가] 아니|아니|하지만|그러나)(?=[^\n])"
 )
+BECAUSE = re.compile(r"(.{1,200}?),? (?:because|since) ")
 ANSWER_LEAD = re.compile(r"\AA ?: ?(?=[①-⑩(]?[0-9①-⑩])")

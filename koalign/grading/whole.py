@@ -18,6 +18,7 @@ _LONGEST = 600
 """Characters that are read of a phrase."""
 _POINTS = re.compile(r"\A(?:#### |(?:=>|->|[→⇒∴]) ?)")
 """What a last line may begin with that is an answer."""
+_SMALL = re.compile(r"[a-e][).]?")
 _OTHER_ITEM = re.compile(r"[(]?([가나다라마a-e])[).:] ?([^\n]+)")
 """A choice's text behind a letter by which it was not listed."""
 
@@ -34,6 +35,9 @@ def whole(phrase: str, folded: Sequence[str], *, boxed: bool = False) -> tuple[i
     if number is None and (item := _OTHER_ITEM.fullmatch(phrase)):
         place = "가나다라마abcde".index(item[1]) % 5 + 1
         return (place,) if number_of_text(item[2], folded) == place else ()
+    if number is None and _SMALL.fullmatch(phrase) and phrase[:1] not in folded:
+        number = "abcde".index(phrase[0]) + 1
+        return (number,)
     if number:
         return label_or_text(phrase, number, folded) if boxed else (number,)
     start = before.end() if (before := patterns.BEFORE_LABEL.match(phrase)) else 0
