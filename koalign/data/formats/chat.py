@@ -2,7 +2,7 @@
 
 - trl-preference: `prompt, chosen, rejected`, each a text or a list of messages, or whole conversations
   in `chosen` and `rejected`, with the prompt in `prompt` as well or not.
-- trl-prompt-completion: `prompt, completion`; a `label` of false says that the completion is bad.
+- trl-prompt-completion: `prompt, completion`.
 - ms-swift: `messages` and, for what should not be said, `rejected_response`.
 - messages: `messages` of `role, content`.
 - sharegpt: `conversations` of `from` (human, gpt, system) and `value`, and perhaps a `system` column.
@@ -11,8 +11,9 @@
   `system` and `history`. The question is the system message, the instruction and the input, each
   set off by a blank line. Other columns (`type`) are annotations and not read.
 
-koalign trains on one prompt and one completion: a conversation of more turns is refused, and a system
-message stands in front of the question, set off by a blank line.
+A `label` of false, as TRL and ms-swift have it for KTO, or LLaMA-Factory's `kto_tag`, says that the
+completion is bad. koalign trains on one prompt and one completion: a conversation of more turns is
+refused, and a system message stands in front of the question, set off by a blank line.
 """
 
 from __future__ import annotations
@@ -66,15 +67,26 @@ def _one_turn(turns: list[Turn]) -> Turn:
 
 
 def _conversation(row: Row, name: str) -> Problem:
-    system: list[Turn] = [("system", content)] if (content := optional(row, "system")) else []
-    question, answer = _one_turn([*system, *_turns(row, name, "user")])
+    _refuse_bad(row)
+    question, answer = _one_turn([*_system(row), *_turns(row, name, "user")])
     return open_problem(question, answer, key=optional(row, "id"))
 
 
+def _system(row: Row) -> list[Turn]:
+    """The system message that stands in a column."""
+    return [("system", content)] if (content := optional(row, "system")) else []
+
+
+def _refuse_bad(row: Row) -> None:
+    """Raises Refused where a row of KTO says that its completion is bad."""
+    for name in ("label", "kto_tag"):
+        if str(row.fields.get(name)).lower() in ("false", "0"):
+            raise Refused("labelled_bad", f"a completion with {name}: false is no example")
+
+
 def _prompt_completion(row: Row) -> Problem:
-    if str(row.fields.get("label")).lower() in ("false", "0"):
-        raise Refused("labelled_bad", "a completion with the label false is no example")
-    turns = _turns(row, "prompt", "user") + _turns(row, "completion", "assistant")
+    _refuse_bad(row)
+    turns = _system(row) + _turns(row, "prompt", "user") + _turns(row, "completion", "assistant")
     question, answer = _one_turn(turns)
     return open_problem(question, answer, key=optional(row, "id"))
 
@@ -91,8 +103,8 @@ def _side(row: Row, name: str) -> Turn:
     """The question and one of its answers; a list that begins with the question holds both."""
     turns = _turns(row, name, "assistant")
     if not turns or turns[0][0] == "assistant":
-        return _one_turn(_turns(row, "prompt", "user") + turns)
-    question, answer = _one_turn(turns)
+        return _one_turn(_system(row) + _turns(row, "prompt", "user") + turns)
+    question, answer = _one_turn(_system(row) + turns)
     if not is_missing(row.fields.get("prompt")):
         for _, turn in _turns(row, "prompt", "user"):
             if turn.strip() not in question:
@@ -122,6 +134,7 @@ def _is_alpaca(document: Document) -> bool:
 
 
 def _alpaca(row: Row) -> Problem:
+    _refuse_bad(row)
     history = row.fields.get("history")
     if history not in ([], "[]") and not is_missing(history):
         raise Refused("several_turns", "history: turns before this one")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Sequence
 from typing import Any
 
-from koalign.data.formats.fields import LETTERS, Refused, as_list, is_missing, literal, wrong_type
+from koalign.data.formats.fields import LETTERS, Refused, as_list, is_missing, wrong_type
+from koalign.data.formats.literals import literal
 
 _CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩"
 _FIRST_LABEL = re.compile(r"(\(?)([1Aa가ㄱ])(\)|번[.)]?|\.(?![0-9]))\s*+(?=\S)")
@@ -20,8 +20,6 @@ _ANSWER_BELOW = re.compile(
     rf"(?:[\])>】:：][^\n]{{0,40}}|[{_CIRCLED}0-9])"
 )
 """What is no choice, on a line below them."""
-_STRING = re.compile(r"""'(?:[^'\\\n]|\\.)*+'|"(?:[^"\\\n]|\\.)*+\"""")
-_NUMPY = re.compile(rf"\[\s*(?:{_STRING.pattern})(?:\s+(?:{_STRING.pattern}))+\s*\]")
 MOST_TRIED = 20
 """Places from the end of a cell where they may: each is read to the end of the cell."""
 _SERIES = {
@@ -51,10 +49,10 @@ def listed(value: Any, name: str) -> Sequence[Any]:
         return as_list(value, name)
     written = _BREAK.sub("\n", value).strip()
     _refuse_answer(written, name)
-    if _NUMPY.fullmatch(written):  # whose strings Python would join
-        return [ast.literal_eval(part[0]) for part in _STRING.finditer(written)]
-    if written.startswith(("[", "('", '("')):
+    if written.startswith(("[", "('", '("', "array([")):
         return as_list(literal(written, name), name)
+    if written.startswith("{") and isinstance(parsed := literal(written, name), dict):
+        return labelled(parsed, name)
     if marked := _marked(written):
         return marked
     for between, least in (("\n", 1), ("|", 1), (" / ", 3)):

@@ -21,12 +21,12 @@ from koalign.data.formats.fields import (
     choice_text,
     is_missing,
     labels,
-    literal,
     optional,
     text,
     texts,
 )
 from koalign.data.formats.format import Format
+from koalign.data.formats.literals import literal
 from koalign.records import Problem
 
 _SUBJECT_BY_ID = {

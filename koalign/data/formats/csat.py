@@ -27,13 +27,13 @@ from koalign.data.formats.fields import (
     Refused,
     columns,
     gold,
-    literal,
     optional,
     text,
     texts,
     wrong_type,
 )
 from koalign.data.formats.format import Format, having
+from koalign.data.formats.literals import literal
 from koalign.records import Problem
 
 OPTIONS = tuple(f"option#{n}" for n in range(1, 6))

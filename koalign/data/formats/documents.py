@@ -17,6 +17,8 @@ from typing import Any
 from koalign.data.formats.column_names import holds_a_text, meaning
 from koalign.data.formats.decoding import encoding_of
 from koalign.data.formats.files import SUFFIXES, contents
+from koalign.data.formats.json_texts import as_object, begins_with_a_row, is_one_value
+from koalign.data.formats.nested_choices import Contradiction, with_plain_choices
 from koalign.data.formats.parquet import read_parquet
 from koalign.data.formats.split_names import split_in_name
 from koalign.data.formats.spreadsheets import read_sheet
@@ -112,7 +114,10 @@ class Document:
     def _row(self, place: str, value: Any) -> Row | Drop:
         if not isinstance(value, dict):
             return _wrong_type(place, value, "an object")
-        return Row(place, value, self._stem, self.split)
+        try:
+            return Row(place, with_plain_choices(value), self._stem, self.split)
+        except Contradiction as why:
+            return drop(place, "two_answers", str(why))
 
     @cached_property
     def _stem(self) -> str:
@@ -167,7 +172,7 @@ def open_document(
         return Document(name, split, lambda: _numbered(f"{name}: row", values()), header=header)
     text = Text(data, encoding_of(data, name))
     if suffix in (".json", ".jsonl"):
-        in_lines = _begins_with_a_row(text) if suffix == ".json" else not _is_one_value(text)
+        in_lines = begins_with_a_row(text) if suffix == ".json" else not is_one_value(text)
         return _of_json_lines(name, split, text) if in_lines else _json(name, split, text)
     lines = Lines(text)
     mark = delimiter(lines) if suffix == ".csv" else "\t"
@@ -229,7 +234,7 @@ def _json_lines(name: str, text: Text) -> Iterator[tuple[str, Any]]:
         if line.strip():
             place = f"{name}:{number}"
             try:
-                value = json.loads(line, object_pairs_hook=_object)
+                value = json.loads(line, object_pairs_hook=as_object)
             except (ValueError, RecursionError) as error:
                 value = broken(place, f"no line of JSON ({error})")
             yield place, value
@@ -237,7 +242,7 @@ def _json_lines(name: str, text: Text) -> Iterator[tuple[str, Any]]:
 
 def _json(name: str, split: str, text: Text) -> Document:
     try:
-        value = json.loads(text.whole(), object_pairs_hook=_object)
+        value = json.loads(text.whole(), object_pairs_hook=as_object)
     except RecursionError:
         raise KoalignError(f"{name}: the JSON is nested too deeply") from None
     except json.JSONDecodeError as error:
@@ -263,48 +268,6 @@ def _json(name: str, split: str, text: Text) -> Document:
             }
             items = [{**around, **row} for row in items] if around else items
     return Document(name, split, lambda: _numbered(label, items), value, text.encoding, notes=notes)
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON; raises ValueError where a key stands there twice, for one would be lost."""
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-        raise ValueError(f"the key {twice!r} stands twice in one object")
-    return fields
-
-
-def _begins_with_a_row(text: Text) -> bool:
-    """Whether the first line is an object, with others below it."""
-    lines = text.lines()
-    first = next(lines, "")
-    if not first.startswith("{") or not any(map(str.strip, lines)):
-        return False
-    try:
-        json.loads(first)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-def _is_one_value(text: Text) -> bool:
-    """Whether JSON lines are none: a list of objects, an object of one, or one value over many lines."""
-    filled = filter(None, (line.strip("\ufeff \t\r\n") for line in text.lines()))
-    first = next(filled, "")
-    if not first.startswith("[") and first != "{" and next(filled, ""):
-        return False
-    try:
-        value = json.loads(text.whole().strip("\ufeff \t\r\n"))
-    except (ValueError, RecursionError):
-        return False
-    lists = [value]
-    if isinstance(value, dict):
-        lists = [rows for rows in value.values() if isinstance(rows, list)]
-    return first == "{" or (len(lists) == 1 and bool(lists[0]) and _are_objects(lists[0]))
-
-
-def _are_objects(rows: Any) -> bool:
-    return isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
 
 
 BROKEN_ROWS = 1000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import math
 import re
 from collections.abc import Sequence
@@ -164,12 +163,16 @@ def gold(
     """The 1-based answers from a key that counts from `first`; none if missing.
 
     A number; a label as Korean keys have it (③, 3번, (3), 3., 제3번, ３, C); several of them, each of them
-    right (`1,3`, ①③); the text of a choice; or both (③ 조선). Marks and letters show their own number,
-    whatever `first` is. Raises Refused for anything else, for a number outside the choices, and for a
-    text that is one choice and the label of another, a number alone only if not `number_is_label`.
+    right (`1,3`, ①③, a list); the text of a choice; or both (③ 조선). Marks and letters show their own
+    number, whatever `first` is. Raises Refused for anything else, for a number outside the choices, and
+    for a text that is one choice and the label of another, a number alone only if not `number_is_label`.
     """
     if is_missing(value):
         return ()
+    if isinstance(value, list):
+        how: dict[str, Any] = {"may_be_text": may_be_text, "number_is_label": number_is_label}
+        named = (number for part in value for number in gold(part, choices, name, first, **how))
+        return tuple(dict.fromkeys(named))
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     written = str(value).strip() if isinstance(value, int | str) else ""
@@ -277,18 +280,6 @@ def _same_text(wanted: str, choices: Sequence[str]) -> list[int]:
 
 def _without_blanks(text: str) -> str:
     return fold(text).replace(" ", "")
-
-
-def literal(value: Any, name: str) -> Any:
-    """The Python value that a cell holds as text; evaluates literals only and nothing else."""
-    if not isinstance(value, str):
-        return value
-    try:
-        parsed = ast.literal_eval(value.strip())
-        repr(parsed)  # a number of thousands of hexadecimal digits can be read, not written
-        return parsed
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
-        raise Refused("broken_literal", f"{name}: no Python value ({error})") from None
 
 
 def is_label(value: Any, most: float = math.inf) -> bool:

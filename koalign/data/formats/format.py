@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,7 +10,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from koalign.data.formats.column_names import holds_a_text
+from koalign.data.formats.choice_lists import is_list, listed
+from koalign.data.formats.column_names import holds_a_text, holds_choices, is_wrong
 from koalign.data.formats.documents import Document, Row, first_rows
 from koalign.data.formats.fields import UNKNOWN_FIELD, Refused, is_missing
 from koalign.records import Drop, KoalignError, Problem, Ranking
@@ -18,6 +20,10 @@ from koalign.yaml_text import in_yaml
 
 Columns = Mapping[str, str | Sequence[str] | int]
 """A user's map: field of a Problem -> its column, for choices also a list of columns; and `answer_from`."""
+
+
+MISSPELT = 0.8
+"""Likeness to the name of a field, as difflib has it: `grup` and `group`, but not `usage` and `passage`."""
 
 
 def choice_columns(columns: Columns) -> Sequence[str]:
@@ -79,18 +85,23 @@ class Format:
     """Whether the names of the columns number the choices from 0."""
     columns: Columns = field(default_factory=dict)
     """The map of a table whose columns are named."""
+    fields: tuple[str, ...] = ()
+    """All fields of a row, of a format that has no others."""
     guesses_kind: bool = False
     """Whether the kind of problems without choices is not said, and read off the length of the answers."""
 
     def leaves_out(self, document: Document) -> str:
-        """The first column of passages or boxes without which a flat document would be read as with it."""
-        names = [name for name in document.columns if holds_a_text(name)]
+        """The first column of passages, boxes or choices without which all would be read as with it."""
+        parts = (holds_a_text, holds_choices, is_wrong)
+        names = [name for name in document.columns if any(is_part(name) for is_part in parts)]
         rows = [Row("", fields, "", "") for fields in first_rows(document.rows())] if names else []
         for name in names:
             for row in rows:
                 bare = {key: value for key, value in row.fields.items() if key != name}
                 without = self._read(replace(row, fields=bare))
-                if not is_missing(row.fields.get(name)) and without and without == self._read(row):
+                if not _holds(name, value := row.fields.get(name)) or without != self._read(row):
+                    continue
+                if without and not (isinstance(without, Problem) and _offers(without, value)):
                     return name
         return ""
 
@@ -106,6 +117,10 @@ class Format:
             except ValidationError:
                 return True
         return reasons != {UNKNOWN_FIELD}
+
+    def misspells(self, names: Sequence[str]) -> bool:
+        """Whether one of the names is nearly that of a field."""
+        return any(difflib.get_close_matches(name, self.fields, cutoff=MISSPELT) for name in names)
 
     def _read(self, row: Row) -> Problem | Ranking | None:
         try:
@@ -123,12 +138,28 @@ class Format:
         )
 
 
+def _holds(name: str, value: Any) -> bool:
+    """Whether a column that is called so holds a part of the problem: a text, or several choices."""
+    return (
+        is_list(value) if holds_choices(name) and not holds_a_text(name) else not is_missing(value)
+    )
+
+
+def _offers(problem: Problem, value: Any) -> bool:
+    """Whether the choices in a cell are those that a problem has."""
+    try:
+        return tuple(map(str, listed(value, ""))) == problem.choices
+    except Refused:
+        return False
+
+
 @dataclass(frozen=True)
 class Guess:
     """What the columns of a table hold."""
 
     table: Document
     columns: dict[str, str | list[str]]
+    """Field of a problem -> its column, or its columns."""
     unused: tuple[str, ...]
     """The other columns that hold anything."""
     doubt: str = ""
@@ -137,13 +168,15 @@ class Guess:
     """What to do with the file, where naming its columns is of no use."""
     texts: Mapping[str, str] = field(default_factory=dict)
     """Columns left out that hold texts, and are no remarks by their names -> an example."""
+    answer_from: int | None = None
+    """The number of the first choice, where another column of answers shows it."""
 
     @property
     def completed(self) -> dict[str, str | list[str]]:
         """The columns, with `?` for those that a person has to name."""
-        if "question" in self.columns:
-            return self.columns
         unknown: dict[str, str | list[str]] = {"question": "?", "choices": ["?"], "answer": "?"}
-        if "answer" in self.columns:  # and no choices, perhaps because there are none
-            del unknown["choices"]
+        if "answer" in self.columns or "choices" in self.columns:
+            unknown.pop("choices")  # perhaps there are none
+            if "question" in self.columns:
+                unknown.pop("answer")
         return unknown | self.columns

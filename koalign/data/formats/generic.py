@@ -32,11 +32,11 @@ from koalign.text.choices import unnumbered
 
 LOOKED_AT = 1000
 """Rows whose values are looked at."""
-TEXTS = ("passage", "box", "group", "split", "source", "key", "subject", "rationale")
+TEXTS = ("passage", "box", "group", "source", "key", "subject", "rationale")
 OPTIONS = ("answer_is", "answer_from", "blank_passage")
 JOINED = ("question", "passage", "box")
 """Keys whose text may be in several columns."""
-KEYS = ("question", "choices", "answer", "points", "text", "passage_id", *OPTIONS, *TEXTS)
+KEYS = ("question", "choices", "answer", "points", "text", "passage_id", "split", *OPTIONS, *TEXTS)
 _LABEL = re.compile(r"(\([가-하A-E]\))\Z|\A([ㄱ-ㅎ])\Z")
 POINTS = re.compile(r"[\[(]?\s*([0-9]+(?:\.[0-9]+)?)\s*+점?\s*+[\])]?")
 
@@ -116,8 +116,10 @@ def mapped(columns: Columns) -> Format:
         texts["passage"] = texts.get("passage") or row.passage
         if says_none(texts.get("box", "")):
             texts["box"] = ""
-        if "split" in texts:
-            texts["split"] = split_in_cell(_one(columns, "split"), texts["split"]) or texts["split"]
+        if split := _one(columns, "split"):
+            flag = row.fields.get(split)
+            cell = str(flag) if isinstance(flag, bool) else cells.optional(row, split)
+            texts["split"] = split_in_cell(split, cell) or cell
         question = cells.text(row, _one(columns, "question"), "question")
         if in_question:
             question, _ = apart(question, _one(columns, "question"))
@@ -132,7 +134,7 @@ def mapped(columns: Columns) -> Format:
         )
 
     def rows(document: Document) -> Iterator[Row | Drop]:
-        labels = answer_is != "any" or not _texts_answer(document, columns)
+        labels = answer_is != "any" or not texts_answer(document, columns)
         for row in document.rows():
             if isinstance(row, Row):
                 texts = {_one(columns, key): _joined(row, names) for key, names in parts.items()}
@@ -172,7 +174,7 @@ def rights_text(columns: Columns) -> bool:
     return _one(columns, "answer") in choice_columns(columns)
 
 
-def _texts_answer(document: Document, columns: Columns) -> bool:
+def texts_answer(document: Document, columns: Columns) -> bool:
     """Whether answers of a table are texts of choices: `4` of 3, 4, 5, 6 may then be the second."""
     labels = texts = either = 0
     for fields in first_rows(document.rows(), LOOKED_AT):
@@ -185,6 +187,8 @@ def _texts_answer(document: Document, columns: Columns) -> bool:
         as_label, as_text = (
             _read_as(ANSWERS[form], value, choices, row) for form in ("number", "text")
         )
+        if not isinstance(value, str):  # a number of JSON is a label, whatever choices say
+            as_text = ()
         labels += bool(as_label) and not as_text
         texts += bool(as_text) and not as_label
         either += bool(as_label and as_text) and as_label != as_text

@@ -76,16 +76,11 @@ class _Guessing:
         self._columns: dict[str, str | list[str]] = {}
         self._doubts: list[str] = []
         self._remedy = ""
+        self._answer_from: int | None = None
 
     def guess(self) -> Guess:
-        for step in (
-            self._choices,
-            self._question,
-            self._passage,
-            self._answer,
-            self._wrong,
-            self._others,
-        ):
+        read_first = (self._choices, self._question, self._passage)
+        for step in (*read_first, self._answer, self._wrong, self._others):
             try:
                 step()
             except _Doubt as why:
@@ -100,13 +95,16 @@ class _Guessing:
             self._check_answers()
             for reason, more in needed(self._unused(), self._rows, self._columns):
                 self._doubts.append(reason)
+                self._answer_from = more.pop("answer_from", self._answer_from)
                 self._columns |= more
         unused = tuple(self._unused())
         order = ("passage", "box", "question", "choices", "answer")
         columns = {key: self._columns[key] for key in order if key in self._columns}
         doubt = self._doubts[0] if self._doubts else ""
+        columns |= self._columns
         texts = texts_left_out(unused, self._rows)
-        return Guess(self._table, {**columns, **self._columns}, unused, doubt, self._remedy, texts)
+        remedy, start = self._remedy, self._answer_from
+        return Guess(self._table, columns, unused, doubt, remedy, texts, start)
 
     def _choices(self) -> None:
         families: dict[str, dict[int, str]] = defaultdict(dict)
@@ -176,6 +174,11 @@ class _Guessing:
     def _answer(self) -> None:
         submitted = [n for n in self._named("text") if names_of.word(n) == names_of.SUBMITTED]
         if answers := self._named("answer") or self._named("index") or submitted:
+            if len(answers) > 1 and "choices" in self._columns:
+                named = {
+                    n: sum(self._names_a_choice(row, n) for row in self._rows) for n in answers
+                }
+                answers = [n for n in answers if 2 * named[n] > len(self._rows)] or answers
             self._columns["answer"] = answers[0]
             first = [row.get(answers[0]) for row in self._rows]
             others = [n for n in answers if [row.get(n) for row in self._rows] != first]
@@ -186,10 +189,8 @@ class _Guessing:
 
     def _wrong(self) -> None:
         """The right answer and the wrong ones, where no column holds all choices: `정답,오답1,오답2`."""
-        wrong, answer = (
-            [n for n in self._filled if names_of.is_wrong(n)],
-            self._columns.get("answer"),
-        )
+        wrong = [name for name in self._filled if names_of.is_wrong(name)]
+        answer = self._columns.get("answer")
         if not wrong or "choices" in self._columns or not isinstance(answer, str):
             return
         self._columns["choices"] = [answer, *wrong]

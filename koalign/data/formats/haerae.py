@@ -27,8 +27,9 @@ from __future__ import annotations
 import re
 
 from koalign.data.formats.documents import Row
-from koalign.data.formats.fields import LETTERS, letter, literal, text, texts
+from koalign.data.formats.fields import LETTERS, letter, text, texts
 from koalign.data.formats.format import Format, having
+from koalign.data.formats.literals import literal
 from koalign.records import Problem
 
 _SUBJECTS = {

@@ -30,13 +30,13 @@ from koalign.data.formats.fields import (
     columns,
     gold,
     letter,
-    literal,
     offered,
     optional,
     text,
     texts,
 )
 from koalign.data.formats.format import Format, having
+from koalign.data.formats.literals import literal
 from koalign.records import Problem
 
 LETTERS = ("A", "B", "C", "D")

@@ -28,18 +28,25 @@ def match(
             return table, lower, None
         guessed = guess(table) if may_guess else None
         # A field that is misspelt has no meaning, and is no reason to read the rest without it.
-        if guessed and not guessed.doubt and not (fitting and guessed.unused):
+        if guessed and not guessed.doubt and not (fitting and fitting.misspells(guessed.unused)):
             return table, mapped(guessed.columns), guessed
         guesses.append(guessed)
-    if fitting:
+    best = most_likely(tables, guesses) if may_guess else None
+    if fitting and not (best and best.doubt and not fitting.misspells(best.unused)):
         return document, fitting, None
     if needs := candidates[0].needs:
         table = max(tables, key=lambda table: len(table.columns & set(needs)))
         missing = next(name for name in needs if name not in table.columns)
         return f"has no column {missing!r}; there are {_found(table)}"
-    if may_guess and (best := most_likely(tables, guesses)):
+    if best:
         source = source_in_yaml(
-            document.name, sheet=document.sheet, columns=best.completed, **given
+            document.name,
+            sheet=document.sheet,
+            columns=best.completed,
+            **{
+                "answer_from": best.answer_from,
+                **{k: v for k, v in given.items() if v is not None},
+            },
         )
         is_open = best.completed.get("choices") == ["?"]
         no_choices = ", without `choices` where there are none" if is_open else ""

@@ -8,6 +8,8 @@ is kept as `key`.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from koalign.data.formats.choice_lists import listed
@@ -24,8 +26,9 @@ from koalign.data.formats.fields import (
     texts,
 )
 from koalign.data.formats.format import Format
+from koalign.data.formats.generic import texts_answer
 from koalign.data.formats.split_names import split_in_name
-from koalign.records import Problem
+from koalign.records import Drop, Problem
 
 FIELDS = (*Problem.model_fields, "id", "answer")
 
@@ -70,8 +73,15 @@ def _answers(row: Row, choices: tuple[str, ...]) -> tuple[str, ...]:
     items = given if isinstance(given, list | tuple) else [] if given is None else [given]
     if not choices:
         return tuple(as_text(item, "answers") for item in items)
-    first = row.answer_from
-    return tuple(n for item in items for n in gold(item, choices, first=first))
+    how: dict[str, Any] = {"first": row.answer_from, "number_is_label": row.number_is_label}
+    return tuple(n for item in items for n in gold(item, choices, **how))
+
+
+def _rows(document: Document) -> Iterator[Row | Drop]:
+    """Its rows; where answers are texts of choices, one that looks like a number may be either."""
+    labels = not texts_answer(document, {"choices": "choices", "answer": "answer"})
+    for row in document.rows():
+        yield row if isinstance(row, Drop) else replace(row, number_is_label=labels)
 
 
 def _fits(document: Document) -> bool:
@@ -84,5 +94,8 @@ def _fits(document: Document) -> bool:
 
 
 FORMATS = (
-    Format("native", "JSON lines in koalign's own words", _fits, problem, guesses_kind=True),
-)
+    Format(
+        "native", "JSON lines in koalign's own words", _fits, problem, _rows,
+        guesses_kind=True, fields=FIELDS,
+    ),
+)  # fmt: skip

@@ -17,6 +17,8 @@ MOST_ROWS, BATCH_BYTES = 2_000_000, 2**26
 def read_parquet(name: str, data: Data) -> tuple[tuple[str, ...], Callable[[], Iterator[Any]]]:
     """The names of the columns, and the rows as often as they are asked for.
 
+    No names where columns hold objects, which make others of them.
+
     Raises KoalignError, also while rows are read, for a file that is broken or too large.
     """
     import pyarrow
@@ -34,6 +36,8 @@ def read_parquet(name: str, data: Data) -> tuple[tuple[str, ...], Callable[[], I
         header = tuple(file.schema_arrow.names)
         if len({*header}) < len(header):
             raise ValueError("two columns have one name")
+        if any(map(_is_nested, file.schema_arrow.types)):
+            header = ()
     except faults as error:
         raise refused(error) from None
     if file.metadata.num_rows > MOST_ROWS:
@@ -69,3 +73,13 @@ def _length(value: Any) -> int:
     if isinstance(value, list):
         return 8 + sum(map(_length, value))
     return len(value) if isinstance(value, str | bytes) else 8
+
+
+def _is_nested(column: Any) -> bool:
+    """Whether a column holds objects, or lists of them."""
+    import pyarrow.types as of
+
+    is_list = of.is_list(column) or of.is_large_list(column) or of.is_fixed_size_list(column)
+    return bool(
+        of.is_struct(column) or of.is_map(column) or (is_list and _is_nested(column.value_type))
+    )

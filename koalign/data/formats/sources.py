@@ -97,7 +97,10 @@ def read_source(
             "blank_passage: none where it means none"
         )
     for name, (zeros, unclear) in reading.from_zero.items():
-        source = source_in_yaml(path, **given | {"answer_from": 0})
+        alone = len(reading.from_zero) == len(reading.files)
+        source = source_in_yaml(path if alone else name, **given | {"answer_from": 0})
+        if not alone:
+            source += ", with the other files as sources of their own,"
         if unclear:
             raise KoalignError(
                 f"{name}: choices are numbered from 0, and {zeros + unclear} answers may be such numbers "

@@ -21,9 +21,11 @@ _WORD = re.compile(
     "(?:s|sets?|data|datasets?|files?|splits?|용|세트|셋|데이터|데이터셋|데이터세트|용데이터|용데이터셋)?"
 )
 _FLAG = re.compile(
-    rf"(?:is|for|in)?({'|'.join(_SPLITS)})(?:set|용|셋|세트|데이터)?(?:여부|유무|표시|flag|yn)?"
+    rf"(?:is|for|in)?(?!valid(?:set)?\Z)({'|'.join(_SPLITS)})(?:set|용|셋|세트|데이터)?(?:여부|유무|표시|flag|yn)?"
 )
-"""The name of a column that says of each row whether it is of a split: `is_test`, `평가여부`."""
+"""The name of a column that says of each row whether it is of a split: `is_test`, `평가여부`.
+
+Not `is_valid`, which says that a row is in order."""
 _YES = "true t yes y 1 1.0 o ○ ◯ v ✓ ✔ √ ● 예 네 해당"
 _NO = "false f no n 0 0.0 x × - 아니오 아니요 미해당 nan"
 _SAYS = {"": False, **dict.fromkeys(_YES.split(), True), **dict.fromkeys(_NO.split(), False)}

@@ -33,13 +33,13 @@ from koalign.data.formats.fields import (
     as_text,
     gold,
     is_missing,
-    literal,
     offered,
     optional,
     text,
     texts,
 )
 from koalign.data.formats.format import Format, mostly
+from koalign.data.formats.literals import literal
 from koalign.records import Drop, Problem
 
 UNANSWERABLE = ("",)

@@ -86,7 +86,7 @@ def rows_below(document: Document, rows: Rows) -> list[dict[str, Any]]:
 
 def needed(
     names: Sequence[str], rows: Rows, columns: Columns
-) -> Iterator[tuple[str, dict[str, str | list[str]]]]:
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Why a column may not be left unread, and what it then is of `columns`."""
     numbered = [re.fullmatch(r"(.*\D)[0-9]", name.strip()) for name in names]
     stems = Counter(match[1] for match in numbered if match)  # as choices are: `오답1,오답2,오답3`
@@ -118,6 +118,9 @@ def needed(
             )
     if second := _second_answer(names, rows, columns):
         both = f"both {columns['answer']!r} and {second!r} look like the answer"
+        if _say_the_same(second, str(columns["answer"]), rows, columns, 0):
+            yield f"{both}, the first counting from 0", {"answer_from": 0}
+            return
         yield (
             f"{both}; several right ones go into one cell: `1,3`, of a short answer `서울#서울시`",
             {},
@@ -190,15 +193,24 @@ def _second_answer(names: Sequence[str], rows: Rows, columns: Columns) -> str:
     """The first column that looks like the answer too, and says another one; empty without."""
     answer = columns.get("answer")
     for name in names if answer else ():
-        is_numbered = meaning(re.sub(r"[0-9]+\Z", "", word(name)))[0] == "answer"
+        stem = re.sub(r"[0-9]+\Z", "", word(name))
+        is_numbered = stem != word(name) and meaning(stem)[0] == "answer"
         values = _values(name, rows)
         labels = sum(is_label(value, most=5) for value in values)
         is_told = _ANSWER.search(word(name)) and not _NO_ANSWER.search(word(name))
-        if (is_numbered or (is_told and 2 * labels > len(values))) and not any(
+        names_choices = (
+            labels if not is_told else max(labels, _texts_of_choices(name, rows, columns))
+        )
+        if (is_numbered or (is_told and 2 * names_choices > len(values))) and not any(
             _say_the_same(str(answer), name, rows, columns, first) for first in (1, 0)
         ):
             return name
     return ""
+
+
+def _texts_of_choices(name: str, rows: Rows, columns: Columns) -> int:
+    """How many cells of a column are the text of a choice of their row."""
+    return sum(isinstance(_named(row, name, columns, 1), tuple) for row in rows)
 
 
 def _say_the_same(answer: str, name: str, rows: Rows, columns: Columns, first: int) -> bool:
