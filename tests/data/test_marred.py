@@ -138,7 +138,9 @@ def test_an_answer_below_the_choices_is_no_part_of_the_last_one(below, folder):
     )
 
 
-@pytest.mark.parametrize("key", ["3번 (해설참조)", "③(해설 참고)", "ㄱ,ㄴ", "ㄱ , ㄴ", "정답 : ③"])
+@pytest.mark.parametrize(
+    "key", ["3번 (해설참조)", "③(2점)", "3[2.5점]", "③(해설 참고)", "ㄱ,ㄴ", "ㄱ , ㄴ", "정답 : ③"]
+)
 def test_keys_beside_a_remark_or_with_other_blanks_are_read(key, folder):
     reading = read(folder, [["옳은 것은?", "ㄱ", "ㄴ", "ㄱ, ㄴ", "ㄴ, ㄷ", key]])
     assert reading.problems[0].answers == ("3",)
@@ -172,3 +174,15 @@ def test_pictures_of_a_workbook_are_said(folder, capsys):
     book.save(folder / "문제.xlsx")
     read_source(str(folder / "문제.xlsx"), "train")
     assert "pictures are not read: 1 in the workbook" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("between", ["\n", " ", "   "])
+@pytest.mark.parametrize("marks", ["①②③④", ["1)", "2)", "3)", "4)"], ["(1)", "(2)", "(3)", "(4)"]])
+def test_a_question_loses_the_choices_that_it_repeats(between, marks, folder):
+    rows = []
+    for question, *choices, right in ROWS:
+        marked = [f"{mark} {choice}" for mark, choice in zip(marks, choices, strict=True)]
+        rows.append([f"{question}\n{between.join(marked)}", *choices, right])
+    assert [problem.question for problem in read(folder, rows).problems] == [row[0] for row in ROWS]
+    other = [[f"{ROWS[0][0]} ① 하나 ② 둘 ③ 넷 ④ 셋", *ROWS[0][1:]]]
+    assert read(folder, other).problems[0].question == other[0][0]

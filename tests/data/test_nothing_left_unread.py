@@ -268,6 +268,13 @@ def test_what_only_speaks_of_a_test_is_no_split(cells, folder):
     assert len(with_column(folder, "출전", cells).problems) == 6
 
 
+def test_a_split_that_only_the_first_row_of_a_block_names_is_asked_about(folder):
+    with pytest.raises(KoalignError, match="'구분' names splits, and is empty in 4 rows"):
+        with_column(folder, "구분", ["학습", "", "", "평가", "", ""])
+    with pytest.raises(KoalignError, match="calls itself the test split in some rows"):
+        with_column(folder, "구분", ["", "", "", "", "평가", "평가"])
+
+
 def test_two_columns_that_say_different_splits_are_asked_about(folder):
     rows = [
         {**dict(zip(HEADER, row, strict=True)), "is_dev": n == 4, "is_test": n == 5}

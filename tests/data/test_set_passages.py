@@ -137,3 +137,22 @@ def test_questions_of_a_text_that_stands_in_another_table_are_asked_about(folder
 def test_a_range_is_looked_for_at_the_beginning_only():
     assert set_of("가" * 1_000_000 + "[1~3] 다음 글을 읽고 물음에 답하시오.") is None
     assert set_of("[1~3]" * 100_000) is not None
+
+
+def test_a_range_in_the_column_of_passages_ends_where_it_says(folder):
+    header = [*HEADER[:1], "지문", *HEADER[1:]]
+    rows = [[row[0], "", f"알맞은 것은? {row[0]}", *row[2:]] for row in ROWS]
+    rows[0][1] = f"[1~3] 다음 글을 읽고 물음에 답하시오.\n{TEXT}"
+    assert passages(read(folder, rows, header)) == [TEXT] * 3 + ["", ""]
+    rows[3][1] = OTHER
+    assert passages(read(folder, rows, header)) == [TEXT] * 3 + [OTHER, ""]
+
+
+@pytest.mark.parametrize(
+    "cell", ["지문1.txt", "(지문 생략)", "생략", "3-1.hwp", "[본문 생략]", "글 2.png"]
+)
+def test_a_passage_that_is_a_file_or_left_out_is_a_drop(cell, folder):
+    header = [*HEADER[:1], "지문", *HEADER[1:]]
+    rows = [[row[0], cell if row[0] == 2 else TEXT, *row[1:]] for row in ROWS]
+    reading = read(folder, rows, header)
+    assert [drop.reason for drop in reading.drops] == ["passage_elsewhere"]

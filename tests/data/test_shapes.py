@@ -102,9 +102,7 @@ def test_answers_of_other_rows_in_a_column_of_their_own_are_not_left_out(name, f
         *([*row, ""] for row in ROWS),
         [9, "국화는?", "", "", "", "", "", "무궁화"],
     ]
-    with pytest.raises(
-        KoalignError, match=r"'정답' is empty where .* is not.*[Cc]opy both into one column"
-    ):
+    with pytest.raises(KoalignError, match=r"'정답' is empty where .* is not.*one column 정답"):
         read(folder, rows)
 
 
@@ -114,7 +112,6 @@ def test_answers_of_other_rows_in_a_column_of_their_own_are_not_left_out(name, f
         ("영어문장", [f"She has {n} very old books" for n in range(8)]),
         ("단서", ["", "단, 예외는 없다."] * 4),
         ("공통발문", ["밑줄 친 말의 뜻은?"] * 8),
-        ("이미지", [f"https://x.kr/{n}.png" for n in range(8)]),
     ],
 )
 def test_a_text_that_is_left_out_is_said_with_the_source_that_reads_it(name, cells, folder, capsys):
@@ -236,3 +233,17 @@ def test_an_empty_passage_in_several_columns_is_one(folder):
         read(folder, rows, columns=columns)
     above = read(folder, rows, columns={**columns, "blank_passage": "above"})
     assert {problem.passage for problem in above.problems} == {"가\n나"}
+
+
+@pytest.mark.parametrize("cell", ["https://x.kr/{}.png", "그림{}.jpg", '<img src="{}">'])
+def test_a_column_of_pictures_is_said_to_be_left_out(cell, folder, capsys):
+    read(folder, [[*HEADER, "이미지"], *([*row, cell.format(row[0])] for row in ROWS)])
+    assert "pictures are not read" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_second_answer_of_changed_rows_ends_in_what_to_do_and_loses_none(folder):
+    rows = [[*HEADER, "최종정답"], *([*row, 4 if row[0] == 2 else ""] for row in ROWS)]
+    with pytest.raises(
+        KoalignError, match=r"both '정답' and '최종정답'.*all answers into one column"
+    ):
+        read(folder, rows)

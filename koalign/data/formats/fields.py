@@ -35,6 +35,7 @@ _BETWEEN = re.compile(r"[\s,/·、;&]|및|와|과|또는|and|or|\(?복수 ?정�
 """What may stand between labels and after them."""
 _BESIDE = re.compile(r"[^\W가-힣] ?번? ?[(\[] ?[^\W가-힣]")
 """A label and, in brackets, points or the answer of another form: `3(2)`."""
+_POINTS = re.compile(r"[(\[] ?[0-9]{1,2}(?:\.[0-9])? ?점 ?[)\]]")
 _LABEL_AND_MORE = re.compile(
     rf"(?:[{''.join(CHOICE_MARKS)}]|[(\[]? ?[0-9a-z]{{1,2}} ?(?:번|[)\]]|번?\.(?= )))"
     r"(?:(?<=\.) )? ?[0-9a-z]{1,2}"
@@ -202,7 +203,7 @@ def gold(
 
 def labels(value: str) -> list[str]:
     """The symbols of the labels that a text consists of, such as 1 and 3; none where it says more."""
-    folded = fold(value)
+    folded = _POINTS.sub("", fold(value))
     if _LABEL_AND_MORE.fullmatch(folded):
         return []
     more = _BESIDE.search(folded) or _BETWEEN.sub("", _LABEL.sub("", folded))

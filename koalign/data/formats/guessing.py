@@ -182,8 +182,8 @@ class _Guessing:
             self._columns["answer"] = answers[0]
             first = [row.get(answers[0]) for row in self._rows]
             others = [n for n in answers if [row.get(n) for row in self._rows] != first]
+            self._remedy = "Write all answers into one column 정답" * bool(others)
             if others and not any(self._filled_both(answers[0], other) for other in others):
-                self._remedy = "Copy both into one column 정답"
                 raise _Doubt(f"{answers[0]!r} is empty where {others[0]!r} is not")
             self._refuse_two("answer", [answers[0], *others])
 

@@ -9,6 +9,7 @@ from koalign.data.formats.documents import Document
 from koalign.data.formats.format import Columns, Format, Guess, source_in_yaml
 from koalign.data.formats.generic import mapped
 from koalign.data.formats.guessing import guess, most_likely
+from koalign.data.formats.unused_columns import PICTURE
 from koalign.text.visible import shown
 from koalign.yaml_text import in_yaml
 
@@ -94,10 +95,10 @@ def texts_told(document: Document, guessed: Guess, given: Mapping[str, Any]) -> 
         both = [str(guessed.columns["question"]), name] if field == "question" else name
         columns = {**guessed.columns, field: both}
         source = source_in_yaml(document.name, sheet=document.sheet, columns=columns, **given)
-        yield (
-            f"{name!r} is not read, and holds {shown(text[:40])!r}; if it is a part of the problem write "
-            f"{source}"
-        )
+        remedy = f"if it is a part of the problem write {source}"
+        if PICTURE.search(text):
+            remedy = "pictures are not read"
+        yield f"{name!r} is not read, and holds {shown(text[:40])!r}; {remedy}"
 
 
 def ambiguous_told(document: Document, columns: Columns, answers: int) -> str:

@@ -95,6 +95,7 @@ class SetPassages:
             if isinstance(row, Drop):
                 yield row
                 continue
+            cell = set_of(row.fields.get(self._passage))
             text = self._only_text(row)
             found = set_of(text or row.fields.get(self._question), row.fields.get(self._key))
             if found and text:
@@ -103,6 +104,10 @@ class SetPassages:
             elif heads and text:
                 heads.append(row)
                 passage = f"{passage}\n{text}".strip()
+            elif cell and cell.asks and cell.text:  # beside the first of them
+                yield from heads
+                heads, of, left, passage, elsewhere = [], cell, cell.size - 1, cell.text, ""
+                yield self._with(replace(row, fields={**row.fields, self._passage: ""}), passage)
             elif of and left and self._is_of(of, row):
                 heads, left = [], left - 1
                 yield self._refused(row, elsewhere) if elsewhere else self._with(row, passage)

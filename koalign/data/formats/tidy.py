@@ -2,6 +2,7 @@
 
 - Choices that carry their own numbers (`1. CO2`, `(B) 부산`, `③ 대구`, `(가) 나`) lose them, all or none of
   a list: in another order the prompt would show `1. 2. NaCl`.
+- A question loses the choices that it repeats: in another order the prompt would show two.
 - A box loses its heading `<보기>`.
 - A choice that says what a right one says is right too.
 """
@@ -9,9 +10,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
+from koalign.data.formats.choice_lists import apart
+from koalign.data.formats.fields import Refused
 from koalign.records import Problem
 from koalign.text.choices import unnumbered, with_twins
+from koalign.text.korean import fold_width
 
 _HEADING = re.compile(
     r"\s*(?:[<〈《\[［＜「【(]\s*보\s*기\s*[>〉》\]］＞」】)]\s*[:：]?(?=[\sㄱ-ㅎ㉠-㉻①-⑳ⓐ-ⓩ(●○•◦▪·-]|\Z)"
@@ -21,13 +26,25 @@ _HEADING = re.compile(
 
 
 def tidy(problem: Problem) -> Problem:
-    """The same problem with these three put right; itself where there is nothing to do."""
+    """The same problem with these put right; itself where there is nothing to do."""
     shown = f"{problem.passage}\n{problem.box}\n{problem.question}"
     choices = unnumbered(problem.choices, shown)
     box = problem.box
     if heading := _HEADING.match(box):
         box = box[heading.end() :]
+    question = _without_choices(problem.question, choices)
     answers = with_twins(choices, problem.answers) if choices else problem.answers
-    if (choices, box, answers) == (problem.choices, problem.box, problem.answers):
-        return problem
-    return problem.model_copy(update={"choices": choices, "box": box, "answers": answers})
+    new = {"question": question, "choices": choices, "box": box, "answers": answers}
+    return problem if new.items() <= dict(problem).items() else problem.model_copy(update=new)
+
+
+def _without_choices(question: str, choices: Sequence[str]) -> str:
+    """A question without the choices, where marked ones end it and are the same."""
+    if len(choices) < 2 or not all(choice in question for choice in choices):
+        return question
+    try:
+        asked, repeated = apart(question, "question")
+    except Refused:
+        return question
+    same = [*map(fold_width, unnumbered(repeated))] == [*map(fold_width, choices)]
+    return asked if asked and same else question

@@ -18,6 +18,7 @@ from koalign.data.formats.split_names import (
     split_in_cell,
     split_in_name,
 )
+from koalign.naming import counted
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -33,9 +34,8 @@ _OF_THE_EXAM = re.compile(
     "|이름|성명|코드|번호|tag|keyword|author|level|name|time|date|skill|standard|path|code"
 )
 """In names of what short texts tell of an exam or of its author."""
-_PHRASE = re.compile(
-    r"\S\s+\S+\s+\S|[.?!]\s*\Z|\.(?:png|jpe?g|gif|bmp|svg|webp)\b|<img\b", re.IGNORECASE
-)
+PICTURE = re.compile(r"\.(?:png|jpe?g|gif|bmp|svg|webp)\b|<img\b", re.IGNORECASE)
+_PHRASE = re.compile(rf"\S\s+\S+\s+\S|[.?!]\s*\Z|{PICTURE.pattern}", re.IGNORECASE)
 _ANSWER = re.compile("정답|answer|gold")
 _NO_ANSWER = re.compile(
     "률|율|(?<!복)수|여부|자|시간|유형|형식|해설|근거|이유|예측|모델|학생|rate|ratio|count|num|type|time|pred|model|student"
@@ -116,6 +116,11 @@ def needed(
                 f"{split!r} and {name!r} say different splits; write one column of train, dev, test",
                 {},
             )
+    if empty := _without_split(str(columns.get("split", "")), str(columns.get("question")), rows):
+        yield (
+            f"{columns['split']!r} names splits, and is empty in {counted(empty, 'row')}; fill it in",
+            {"split": "?"},
+        )
     if second := _second_answer(names, rows, columns):
         both = f"both {columns['answer']!r} and {second!r} look like the answer"
         if _say_the_same(second, str(columns["answer"]), rows, columns, 0):
@@ -141,6 +146,15 @@ def texts_left_out(names: Sequence[str], rows: Rows) -> dict[str, str]:
         if 2 * len(found) > len(values) and not is_about:
             texts[name] = found[0]
     return texts
+
+
+def _without_split(split: str, question: str, rows: Rows) -> int:
+    """How many problems say none, where others say different ones, as below a merged cell."""
+    said = {split_in_cell(split, str(value)) for value in _values(split, rows)}
+    empty = [
+        row for row in rows if is_missing(row.get(split)) and not is_missing(row.get(question))
+    ]
+    return len(empty) if len(said) > 1 and not split_in_cell(split, "") else 0
 
 
 def _choices_of_answers(names: Sequence[str], rows: Rows, columns: Columns) -> list[str]:
