@@ -36,7 +36,7 @@ def export(folder: Path, out: Path) -> AdapterCard:
     """Write an adapter as a plain PEFT folder with its base's tokenizer and return its card.
 
     The base is named as others find it: by its hub id, or by the whole path of its folder. Raises
-    KoalignError if `out` is there, and if no tokenizer is to be had.
+    KoalignError if `out` is there, and if no tokenizer is to be had, or another than it was trained with.
     """
     refuse_foreign_files(folder, folder)
     known = adapter_id(folder)
@@ -44,6 +44,7 @@ def export(folder: Path, out: Path) -> AdapterCard:
     refuse_not_finite(folder)
     config, card = read_config(folder), read_card(folder)
     source = _tokenizer_folder(folder, card)
+    _refuse_other_tokenizer(folder, card, source)
     is_folder = Path(resolve_path(card.base.path)).is_dir()
     base = str(source.resolve()) if is_folder else card.base.path
     named = {"base_model_name_or_path": base, "task_type": config.get("task_type") or "CAUSAL_LM"}
@@ -127,3 +128,15 @@ def _tokenizer_folder(folder: Path, card: AdapterCard) -> Path:
             f"{here}: the base of {folder} has no tokenizer_config.json; put it there"
         )
     return here
+
+
+def _refuse_other_tokenizer(folder: Path, card: AdapterCard, source: Path) -> None:
+    """Raises KoalignError where the tokenizer of the base was replaced since the adapter was trained."""
+    from koalign.adapters.base import tokenizer_hash  # loads torch
+
+    now = tokenizer_hash(source, card.base.chat_template)
+    if card.base.tokenizer_hash not in (None, now):
+        raise KoalignError(
+            f"{source}: its tokenizer or chat template is another ({now}) than {folder} was trained with "
+            f"({card.base.tokenizer_hash}); put back the tokenizer files that it had"
+        )

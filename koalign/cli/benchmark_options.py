@@ -188,7 +188,8 @@ def plan_of(config: Config, benchmark: Benchmark, system: System) -> dict[str, A
     """What decides the results; an evaluation is only continued under the same."""
     from koalign.adapters.cards import adapter_id
     from koalign.config.narrowing import settings_of
-    from koalign.hashing import hash_path
+    from koalign.hashing import hash_path, hashes_of
+    from koalign.plans import outside_of
     from koalign.records import content_hash
 
     shown = {shot.id: shot for shots in benchmark.shots for shot in shots}
@@ -217,6 +218,7 @@ def plan_of(config: Config, benchmark: Benchmark, system: System) -> dict[str, A
         "seed": benchmark.seed,
         **settings,
         "engine.script": hash_path(Path(script)) if script else None,
+        **hashes_of(outside_of("engine.vllm.weights", config)),
     }
 
 

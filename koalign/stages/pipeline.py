@@ -31,6 +31,7 @@ from koalign.stages import (
     solve,
     traces,
 )
+from koalign.text.visible import warn
 
 SFT = (prepare.STAGE, sft.STAGE)
 PAIRS = (samples.STAGE, pairs.STAGE)
@@ -162,11 +163,21 @@ def has_no_gold(run_dir: Path) -> bool:
 
 
 def refuse_outdated_passages(config: Config, run_dir: Path) -> None:
-    """Raises KoalignError where the passages of a run are of other problems, chunks or settings."""
+    """Raises KoalignError where the passages of a run are of other problems, chunks or settings.
+
+    Of an index that is of other documents by now it is said.
+    """
     stage = stages_of("retrieve", config)[-1]
     if other := outdated(stage, config, run_dir):
         raise KoalignError(
             f"{run_dir / stage.name} was made with {other}; or run `koalign retrieve --force`"
+        )
+    (indexed,) = stages_of("index", config)
+    if other := outdated(indexed, config, run_dir):
+        warn(
+            f"{run_dir / indexed.name} was made with {other}; it is used as it is, and `koalign index "
+            "--force` makes it again",
+            once=True,
         )
 
 

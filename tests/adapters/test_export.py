@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
 from koalign.adapters import merge as merging
 from koalign.adapters.base import load_base, load_tokenizer
-from koalign.adapters.cards import adapter_id, read_card
+from koalign.adapters.cards import adapter_id, read_card, write_card
 from koalign.adapters.export import export
 from koalign.adapters.lora import read_lora
 from koalign.adapters.merge import merge
@@ -97,6 +97,20 @@ def test_weights_that_are_a_link_to_elsewhere_are_not_handed_on(adapter, tmp_pat
     (copied / "adapter_model.safetensors").symlink_to("../../blobs/0123")
     export(copied, tmp_path / "out")
     assert (tmp_path / "out" / "adapter_model.safetensors").is_file()
+
+
+def test_a_tokenizer_that_was_replaced_is_not_handed_on(tmp_path):
+    base = shutil.copytree(TINY, tmp_path / "base")
+    trained = trained_adapter(tmp_path / "sft", rank=4, seed=1)
+    facts = read_card(trained).base.model_copy(update={"path": str(base)})
+    card = read_card(trained).model_copy(update={"base": facts, "id": None})
+    write_card(tmp_path / "sft", card)
+    export(tmp_path / "sft", tmp_path / "out")
+    settings = read_json(base / "tokenizer_config.json")
+    write_json(base / "tokenizer_config.json", {**settings, "chat_template": "{{ messages }}"})
+    with pytest.raises(KoalignError, match="its tokenizer or chat template is another"):
+        export(tmp_path / "sft", tmp_path / "other")
+    assert not (tmp_path / "other").exists()
 
 
 def test_nothing_is_written_over(adapter, tmp_path):

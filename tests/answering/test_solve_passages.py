@@ -162,6 +162,17 @@ def test_a_passage_that_holds_an_asked_question_is_not_shown(run):
     assert line.hints[0].text == f"1호: {record(1)}"
 
 
+def test_an_index_of_documents_that_changed_since_is_said_to_be_so(run):
+    command = ("solve", "others.jsonl", "-o", "o.jsonl", *SHOW, "--greedy", "--force")
+    assert "index was made" not in koalign(*command, code=0).stderr
+    (run / "docs" / "새 글.txt").write_text("새 글이다.", "utf-8")
+    said = koalign(*command, code=0).stderr
+    assert (
+        "runs/default/index was made with another corpus.sources.0: docs has changed since" in said
+    )
+    assert "`koalign index --force` makes it again" in said
+
+
 def remade(folder: Path, name: str, change: dict) -> None:
     """An output of a stage, changed as if it had been made so."""
     stage, file = (folder / RUN / name).parent, (folder / RUN / name)
@@ -223,8 +234,9 @@ def none_with_them(folder: Path) -> list[str]:
 )
 def test_what_cannot_be_shown_is_refused_in_one_line(run, change, says):
     done = koalign("solve", *change(run), "-o", "o.jsonl", code=2)
-    assert says in done.stderr
-    assert len(done.stderr.splitlines()) == 1 and not Path("o.jsonl").exists()
+    *older, error = done.stderr.splitlines()
+    assert says in error and not Path("o.jsonl").exists()
+    assert all("was made of another prepare/" in line for line in older)
 
 
 def test_what_is_missing_is_told_in_order_adapters_then_test_problems_then_the_file_of_answers(run):
