@@ -52,6 +52,12 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     ]
     prepared.set_aside(renderer.template.kinds, len(renderer.template.ten_labels))
     prepared.remove_duplicates(config.data.near_duplicates)
+    for name, other in prepared.conflicts.items():
+        if other:
+            warn(
+                f"data.{name}: {counted(len(other), 'duplicate')} with another answer than the row that is "
+                f"kept, the first {other[0]}; one of the two is wrong: correct the file"
+            )
     if config.data.dev_share and prepared.splits["dev"]:
         warn(
             "data.dev_share: nothing is held out of data.train, since data.dev is given", once=True

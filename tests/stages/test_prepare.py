@@ -68,7 +68,10 @@ def test_duplicates_go_and_a_conflict_says_so(scripted):
     other_key = {**twice, "answer": 3}
     turned = {**twice, "choices": twice["choices"][::-1], "answer": 4}
     write_lines(Path("train.jsonl"), [twice, twice, other_key, turned, problem(9)])
-    prepare()
+    said = prepare().stderr
+    assert (
+        "data.train: 1 duplicate with another answer than the row that is kept, the first" in said
+    )
     assert reasons() == {"duplicate": 2, "reordered_duplicate": 1}
     details = [drop.detail for drop in read_jsonl(OUT / "dropped.jsonl", Drop)]
     assert sum("has another answer" in detail for detail in details) == 1
@@ -77,8 +80,11 @@ def test_duplicates_go_and_a_conflict_says_so(scripted):
 def test_in_the_test_split_only_what_is_the_same_to_the_letter_goes(scripted):
     one = problem(100)
     write_lines(Path("test.jsonl"), [one, one, {**one, "question": one["question"] + " "}])
-    prepare()
+    assert "another answer" not in prepare().stderr
     assert len(rows("test")) == 2 and reasons() == {"duplicate": 1}
+    write_lines(Path("test.jsonl"), [one, {**one, "answer": one["answer"] % 4 + 1}])
+    said = prepare("--force").stderr
+    assert "data.test: 1 duplicate with another answer than the row that is kept, the first" in said
 
 
 def test_a_template_whose_answers_the_grader_cannot_read_is_refused(

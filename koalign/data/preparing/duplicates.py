@@ -104,7 +104,7 @@ def find_duplicates(
         else:
             kind = "exact" if content(problem) == content(problems[first]) else "reordered"
             kept, similarity = first, 1.0
-        conflict = _conflict(problem, problems[kept])
+        conflict = conflict_of(problem, problems[kept])
         duplicates.append(Duplicate(index, kept, kind, similarity, conflict))
     return duplicates
 
@@ -139,7 +139,7 @@ def _near(
             and jaccard(passages[passage_of[one]], passages[passage_of[other]]) >= threshold
             and contained(end(kept), text) >= threshold
             and decisive(row) == decisive(kept)
-            and not _conflict(problems[row], problems[kept])  # two golds, two problems
+            and not conflict_of(problems[row], problems[kept])  # two golds, two problems
         ):
             near[row] = kept, similarity
     return near
@@ -275,7 +275,8 @@ def _decisive(problem: Problem) -> list[str]:
     return [match.replace(" ", "") for match in _DECISIVE.findall(text)]
 
 
-def _conflict(problem: Problem, other: Problem) -> bool:
+def conflict_of(problem: Problem, other: Problem) -> bool:
+    """Whether two problems that ask the same both have gold answers, and none in common."""
     return bool(problem.answers and other.answers) and _golds(problem).isdisjoint(_golds(other))
 
 

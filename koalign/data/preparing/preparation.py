@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from koalign.data.formats.reading import Reading
-from koalign.data.preparing.duplicates import find_duplicates
+from koalign.data.preparing.duplicates import conflict_of, find_duplicates
 from koalign.data.preparing.joins import MEMORY
 from koalign.data.preparing.leaks import find_leaks, taught_text, texts_leak
 from koalign.data.preparing.splits import draw
@@ -43,6 +43,8 @@ class Preparation:
         }
         self.rankings: list[Ranking] = []
         self.dropped = Spool[Drop]()
+        self.conflicts: dict[str, list[str]] = {name: [] for name in SPLITS}
+        """Split -> the names of duplicates that went, and had another answer than the row that stays."""
         self._held_out: set[str] = set()
         self._ranked_at: dict[tuple[str, str], str] = {}
         """Split and id of a ranked problem -> the place of its last ranking."""
@@ -95,14 +97,21 @@ class Preparation:
     def remove_duplicates(self, threshold: float) -> None:
         """In dev and test only what is the same to the letter: a published test set stays what it is."""
         for name in ("dev", "test"):
-            ids = (int(problem.id, 16) for problem in self.splits[name])
-            first = firsts(np.fromiter(ids, np.uint64, len(self.splits[name])))
+            problems = self.splits[name]
+            first = firsts(
+                np.fromiter((int(one.id, 16) for one in problems), np.uint64, len(problems))
+            )
+            for row in np.flatnonzero(first != np.arange(len(first))).tolist():
+                if conflict_of(problems[row], problems[int(first[row])]):
+                    self.conflicts[name].append(problems[row].name)
             self.keep(name, "duplicate", first == np.arange(len(first)))
         train = self.splits["train"]
         stays = np.ones(len(train), bool)
         for duplicate in find_duplicates(train, threshold, self._memory):
             stays[duplicate.index] = False
             other = ", and has another answer" if duplicate.conflict else ""
+            if duplicate.conflict:
+                self.conflicts["train"].append(train[duplicate.index].name)
             self._drop(
                 train[duplicate.index],
                 self._places[int(train.numbers[duplicate.index])],
