@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import koalign
 from koalign.config.narrowing import settings_of
 from koalign.config.sections import Config
 from koalign.hashing import MANIFEST, PLAN, WORK, hash_files, hashes_of
-from koalign.jsonl import write_json
+from koalign.jsonl import read_record, write_json
 from koalign.locking import held, locked, refuse_moved
 from koalign.manifests import (
     CALLS_FAILED,
@@ -187,16 +188,20 @@ def _refuse_other_parts(
 def outdated(stage: Stage, config: Config, run_dir: Path) -> str | None:
     """With what other settings or inputs a finished stage was made, in words; none: with those of now.
 
-    None too where it is not finished, and where what it was made of is gone.
+    None too where it is not finished. Where what it was made of is gone, the settings alone are compared.
     """
     out = run_dir / stage.name
     if read_manifest(out) is None:
         return None
+    inputs: Inputs = {}
+    hashes: dict[str, str] = {}
     try:
         inputs = find_inputs(stage, stage.inputs, config, run_dir)
+        hashes = hashes_of(inputs)
     except KoalignError:  # told where a stage needs it
-        return None
-    return other_plan(out, plan_of(stage, config, hashes_of(inputs)), inputs)
+        with suppress(KoalignError):  # `other_plan` says that it cannot be read
+            hashes = read_record(out / PLAN, Plan).inputs
+    return other_plan(out, plan_of(stage, config, hashes), inputs)
 
 
 def plan_of(stage: Stage, config: Config, hashes: dict[str, str]) -> Plan:

@@ -171,7 +171,7 @@ def _solve_file(
     from koalign.config.files import parse_source
     from koalign.config.sections import resolve_path
     from koalign.data.formats.sources import read_rows
-    from koalign.engines.opening import describe_base
+    from koalign.engines.opening import base_of_run
     from koalign.locking import locked
     from koalign.manifests import output_of
     from koalign.parts import refuse_other_total
@@ -205,12 +205,7 @@ def _solve_file(
     if report:
         refuse_report(rows, steps, config.solve.passages)
     policy = find_adapters("dpo", run_dir, config.dpo.rounds)[0] if report else None
-    now, _ = describe_base(config.engine, config.model)
-    if (now.weight_hash, now.tokenizer_hash) != (base.weight_hash, base.tokenizer_hash):
-        raise KoalignError(
-            f"model.path: {now.path} is not the base of {run_dir} ({base.path}), in its weights, tokenizer "
-            "or chat template; give the config of that run with -c"
-        )
+    base = base_of_run(config.engine, config.model, base, run_dir)
     renderer = open_renderer(config.prompt, output_of(run_dir, "prepare/shots.jsonl", "solve"))
     checked = {step: adapter_id(step) for step in steps if step is not None}
     for step in checked:

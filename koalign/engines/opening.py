@@ -117,6 +117,20 @@ def describe_base(engine: EngineConfig, model: Model) -> tuple[Base, Any]:
     return identify(model), load_tokenizer(model)
 
 
+def base_of_run(engine: EngineConfig, model: Model, made: Base, run_dir: Path) -> Base:
+    """The base of a run as the config has it now: with the context of now.
+
+    Raises KoalignError where it is another than `made`, which the run was prepared with.
+    """
+    now, _ = describe_base(engine, model)
+    if (now.weight_hash, now.tokenizer_hash) != (made.weight_hash, made.tokenizer_hash):
+        raise KoalignError(
+            f"model.path: {now.path} is not the base of {run_dir} ({made.path}), in its weights, tokenizer "
+            "or chat template; give the config of that run with -c"
+        )
+    return now
+
+
 def tokenizer_of(model: Model, base: Base) -> Any:
     """The tokenizer that a base is read with."""
     if base.scripted:

@@ -15,7 +15,7 @@ from koalign.answering.passages import (
 )
 from koalign.config.sections import Config, Solve
 from koalign.data.prompting.prompts import Purpose, Renderer
-from koalign.engines.opening import describe_base
+from koalign.engines.opening import base_of_run
 from koalign.jsonl import read_record
 from koalign.manifests import output_of
 from koalign.records import Base, KoalignError, content_hash
@@ -87,12 +87,7 @@ def open_run(run_dir: Path, config: Config, names: str | None = None) -> ServedR
     if not (run_dir / "prepare").exists():
         raise KoalignError(f"{run_dir}: no run here; run `koalign sft` first (or `koalign run`)")
     base = read_record(output_of(run_dir, "prepare/base.json", "serve"), Base)
-    now, _ = describe_base(config.engine, config.model)
-    if (now.weight_hash, now.tokenizer_hash) != (base.weight_hash, base.tokenizer_hash):
-        raise KoalignError(
-            f"model.path: {now.path} is not the base of {run_dir} ({base.path}), in its weights, tokenizer "
-            "or chat template; give the config of that run with -c"
-        )
+    base = base_of_run(config.engine, config.model, base, run_dir)
     renderer = open_renderer(config.prompt, output_of(run_dir, "prepare/shots.jsonl", "serve"))
     models = _chain(run_dir, config, base, renderer, names) | _single(
         run_dir, config, base, renderer

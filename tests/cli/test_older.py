@@ -49,3 +49,10 @@ def test_nothing_is_older_in_a_run_that_is_made_again_as_it_was(ran):
 def test_a_damaged_stage_beside_it_is_no_business_of_another(ran):
     (RUN / "hints" / "manifest.json").write_text("[", "utf-8")
     koalign("adapters", "show", "dpo", code=0)
+
+
+def test_another_file_that_is_not_there_is_said_to_play_no_part(ran):
+    said = koalign("evaluate", "-s", "data.test=nope.jsonl", code=0).stderr
+    assert "prepare was made with data.test = ['test.jsonl'], and it is now ['nope.jsonl']" in said
+    Path("train.jsonl").unlink()
+    assert "prepare was made" not in koalign("evaluate", code=0).stderr
