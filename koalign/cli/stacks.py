@@ -44,7 +44,7 @@ def stack(
     except KoalignError as error:  # the user may want such a sum
         say(f"note: {error}", err=True)
     listed = ", ".join(
-        f"{name} (rank {its})" for name, its in zip(adapters, ranks(folders), strict=True)
+        f"{folder} (rank {its})" for folder, its in zip(folders, ranks(folders), strict=True)
     )
     say(f"{out}: {listed} as one adapter of rank {card.rank}")
     for name, value in card.metrics.items():
@@ -81,7 +81,8 @@ def verify(
         for check in checks:
             say(f"{check.result:8}{check.name}: {check.detail}")
         unknown = sum(check.result == "unknown" for check in checks)
-        say(f"{len(checks) - len(failed) - unknown} ok, {len(failed)} failed, {unknown} unknown")
+        ok = len(checks) - len(failed) - unknown
+        say(f"{folder}: {ok} ok, {len(failed)} failed, {unknown} unknown")
     if failed:
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
         raise KoalignError(f"{folder}: {failed[0].name}: {failed[0].detail}{more}")
@@ -116,12 +117,12 @@ def export(
         from koalign.adapters.export import export as write
 
         card = write(folder, out)
-        say(f"{out}: adapter of rank {card.rank} for {card.base.path}, with tokenizer")
+        say(f"{out}: {folder} of rank {card.rank} for {card.base.path}, with tokenizer")
         return
     from koalign.adapters.merge import merge as write_merged
 
     parity = write_merged(folder, out, dtype=dtype, dequantize=dequantize)
-    say(f"{out}: base and adapter as one model in {parity.dtype}")
+    say(f"{out}: base and {folder} as one model in {parity.dtype}")
     say(
         f"logits against base with adapter, {parity.positions} positions: max difference "
         f"{parity.max_difference:.1e}, mean KL {parity.mean_kl:.1e}, same likeliest token at "

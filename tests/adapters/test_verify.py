@@ -278,7 +278,7 @@ def test_the_command_says_what_was_summed_and_what_compression_lost(run, monkeyp
     names = [str(folder) for folder in both(run)]
     done = CliRunner().invoke(app, ["stack", *names, "-o", "c", "--run-dir", str(run)])
     assert done.exit_code == 0, done.exception
-    assert "(rank 2)" in done.stdout
+    assert f"{names[0]} (rank 2)" in done.stdout
     assert "as one adapter of rank 5" in done.stdout
     done = CliRunner().invoke(app, ["stack", *names, "-o", "c", "--rank", "2", "--force"])
     error = read_json(Path("c") / "koalign.json")["metrics"][ERROR]

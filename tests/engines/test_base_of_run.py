@@ -27,5 +27,5 @@ def test_a_base_whose_tokenizer_was_replaced_is_refused(tmp_path, key):
     made, _ = describe_base(Engine(), Model(path=str(base)))
     settings = read_json(base / "tokenizer_config.json")
     write_json(base / "tokenizer_config.json", {**settings, key: "<x>"})
-    with pytest.raises(KoalignError, match="is not the base of run .*tokenizer or chat template"):
+    with pytest.raises(KoalignError, match="is not the base of run"):
         base_of_run(Engine(), Model(path=str(base)), made, Path("run"))
