@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from koalign.evaluation.results import Evaluation, Prediction, read_evaluation
 from koalign.evaluation.stats.wording import percent
@@ -95,6 +94,8 @@ _EQUAL: dict[str, Callable[[Evaluation], str]] = {
     "keys that the server refused": lambda e: ", ".join(e.left_out),
 }
 """What a reader takes to be equal, as text."""
+_DRAWN = ("temperature", "top_p")
+"""Settings of one completion, or of several that vote."""
 
 
 def doubts(systems: Sequence[Evaluated]) -> list[str]:
@@ -105,10 +106,7 @@ def doubts(systems: Sequence[Evaluated]) -> list[str]:
     lines: list[str] = []
     for what, show in _EQUAL.items():
         lines += _differs(what, {system.name: show(system.evaluation) for system in systems})
-    told = {s.name: s.evaluation.settings for s in systems if s.evaluation.settings}
-    for key in [*next(iter(told.values()), {})]:
-        values = {name: settings[key] for name, settings in told.items() if key in settings}
-        lines += _differs(key, {name: _written(value) for name, value in values.items()})
+    lines += _other_settings(systems)
     by_shots: dict[int, dict[str, str]] = {}  # the hash covers the number of shots
     by_model: dict[str, dict[str, str]] = {}
     for system in systems:
@@ -136,8 +134,18 @@ def doubts(systems: Sequence[Evaluated]) -> list[str]:
     return [*lines, *_missing_baselines([system.evaluation for system in systems])]
 
 
-def _written(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+def _other_settings(systems: Sequence[Evaluated]) -> Iterator[str]:
+    """What is known of all; votes are drawn in another way than one answer, and `samples` says so."""
+    told = [system.evaluation for system in systems if system.evaluation.settings]
+    for key in told[0].settings if told else ():
+        alike: dict[int, dict[str, str]] = {}
+        for name, of in ((system.name, system.evaluation) for system in systems):
+            if key in of.settings:
+                group = of.samples if key in _DRAWN else 0
+                value = json.dumps(of.settings[key], ensure_ascii=False)
+                alike.setdefault(group, {})[name] = value
+        for values in alike.values():
+            yield from _differs(key, values)
 
 
 def _other_bases(systems: Sequence[Evaluated]) -> Iterator[str]:

@@ -93,6 +93,19 @@ def test_a_gain_on_a_baseline_that_could_hardly_be_read_is_doubted():
     assert len(doubts) == 1 and doubts[0].startswith("a: no answer could be read of 15.0 % of its")
 
 
+def test_votes_may_be_drawn_in_another_way_than_one_answer():
+    told = [
+        doubted(
+            {"settings": {"temperature": 0.0}, "samples": 1},
+            {"settings": {"temperature": 0.8}, "samples": samples},
+        )
+        for samples in (1, 8)
+    ]
+    assert told == [
+        ["temperature differs: 0.0 (a); 0.8 (b)"], ["samples a problem differs: 1 (a); 8 (b)"]
+    ]  # fmt: skip
+
+
 def test_other_gold_answers_are_doubted():
     first = evaluated("a", marked("++++++++"))
     second = evaluated("b", [p.model_copy(update={"gold": ("2",)}) for p in marked("+-------")])
