@@ -104,6 +104,8 @@ def test_answers_of_other_rows_in_a_column_of_their_own_are_not_left_out(name, f
     ]
     with pytest.raises(KoalignError, match=r"'정답' is empty where .* is not.*one column 정답"):
         read(folder, rows)
+    rows[0][-1] = "비고"
+    assert len(read(folder, rows).problems) == 9
 
 
 @pytest.mark.parametrize(
@@ -246,4 +248,17 @@ def test_a_second_answer_of_changed_rows_ends_in_what_to_do_and_loses_none(folde
     with pytest.raises(
         KoalignError, match=r"both '정답' and '최종정답'.*all answers into one column"
     ):
+        read(folder, rows)
+
+
+def test_a_text_above_the_header_is_said_to_be_left_out(folder, capsys):
+    read(folder, [["세종은 글자를 만들었다. " * 9, *[""] * 6], HEADER, *ROWS])
+    assert "the header is on line 2; '세종은 글자를 만들었다. " in capsys.readouterr().err
+    read(folder, [["1학기 중간고사", *[""] * 6], HEADER, *ROWS])
+    assert "not read" not in capsys.readouterr().err
+
+
+def test_numbered_answers_are_not_read_as_the_first_alone(folder):
+    rows = [[*HEADER[:-1], "정답1", "정답2"], *([*row, 4 if row[0] == 2 else ""] for row in ROWS)]
+    with pytest.raises(KoalignError, match=r"both '정답1' and '정답2' look like the answer.*`1,3`"):
         read(folder, rows)

@@ -15,7 +15,7 @@ WORDS = {
     "box": "조건 보기글 박스 글상자 box",
     "answer": """정답 답 모범답안 정답번호 답번호 정답지 정답선택지
         answer answers correct correctanswer correctanswers correctoption correctchoice answerkey gold label
-        답변 맞는답 옳은답 바른답 최종정답 최종답안 확정정답 확정답안 ans""",
+        답변 맞는답 옳은답 바른답 최종정답 최종답안 확정정답 확정답안 예시답안 예시답 모범답 정답1 ans""",
     "index": "정답인덱스 answerindex answeridx correctindex correctanswerindex correctidx",
     "rationale": "해설 풀이 정답해설 문제해설 해설내용 풀이과정 설명 explanation rationale feedback",
     "subject": """과목 과목명 교과 교과목 영역 분야 단원 분류 카테고리 유형 문제유형

@@ -21,7 +21,7 @@ from koalign.data.formats.set_passages import SetPassages
 from koalign.data.formats.shared_passages import SharedPassages
 from koalign.data.formats.split_names import split_in_cell
 from koalign.data.formats.tidy import tidy
-from koalign.data.formats.unused_columns import split_field
+from koalign.data.formats.unused_columns import LONG, split_field
 from koalign.jsonl import field_errors
 from koalign.records import Drop, FreeKind, KoalignError, Problem, Ranking, content_hash
 from koalign.text.korean import fold, fold_width
@@ -95,7 +95,9 @@ def read(
                 "choices stand in the order of their texts, for the right one has a column"
             )
         if table.header_line != document.header_line:
-            notes.append(f"the header is on line {table.header_line}")
+            above = max(document.header, key=len, default="")
+            not_read = f"; {shown(above[:40])!r} above it is not read" * (len(above) > LONG)
+            notes.append(f"the header is on line {table.header_line}{not_read}")
         for note in notes:
             reading.notes.setdefault(note, []).append(document.name)
         reading.files[document.name] = fitting.name

@@ -104,7 +104,10 @@ def needed(
         )
     if other := _where_no_answer(names, rows, columns):
         answer = columns["answer"]
-        yield f"{answer!r} is empty where {other!r} is not; copy both into one column 정답", {}
+        yield (
+            f"{answer!r} is empty where {other!r} is not; copy both into one column 정답",
+            {"answer": "?"},
+        )
     for name in names:
         splits = Counter(split_in_name(str(value)) for value in _values(name, rows))
         others = splits.pop("", 0)
