@@ -92,6 +92,8 @@ def test_a_question_that_ends_with_its_answer_is_said_and_one_by_chance_is_not(f
 def test_what_keeps_excel_from_reading_a_number_is_no_part_of_a_text(folder):
     rows = [[f'="{cell}"' for cell in row] for row in ROWS]
     assert [p.choices for p in read(folder, rows).problems] == [("하나", "둘", "셋", "넷")] * 8
+    rows = [["무엇?", '="가"&"나"', '="합:"&A1&"원"', "=SUM(A1)", '="가', 1]]
+    assert read(folder, rows).problems[0].choices == tuple(rows[0][1:5])
     rows = [[f"'{cell}" for cell in row] for row in ROWS]
     assert [p.answers for p in read(folder, rows).problems] == [(str(row[-1]),) for row in ROWS]
     (problem,) = read(

@@ -275,6 +275,15 @@ def test_a_split_that_only_the_first_row_of_a_block_names_is_asked_about(folder)
         with_column(folder, "구분", ["", "", "", "", "평가", "평가"])
 
 
+def test_ids_that_name_splits_are_splits(folder):
+    ids = ["train-1", "train-2", "train-3", "train-4", "test-1", "test-2"]
+    with pytest.raises(KoalignError, match="calls itself the test split in some rows"):
+        with_column(folder, "문항ID", ids)
+    assert (
+        len(with_column(folder, "문항ID", ["K1", "K2", "test-3", "K4", "K5", "K6"]).problems) == 6
+    )
+
+
 def test_two_columns_that_say_different_splits_are_asked_about(folder):
     rows = [
         {**dict(zip(HEADER, row, strict=True)), "is_dev": n == 4, "is_test": n == 5}

@@ -148,11 +148,9 @@ class _Guessing:
                 self._remedy = "Write names above it: 번호,문제,보기1,보기2,보기3,보기4,정답"
                 raise _Doubt("no column looks like the question, and the header is a row")
             raise _Doubt("no column looks like the question")
-        self._columns["question"] = texts[0]
+        self._columns["question"] = texts[0] if len(texts) == 1 else texts
         if "choices" not in self._columns and self._mostly(texts[0], ends_in_choices):
             self._columns["choices"] = texts[0]
-        if len(texts) > 1:
-            self._columns["question"] = texts
         self._refuse_two("question", texts)
 
     def _passage(self) -> None:
@@ -222,7 +220,8 @@ class _Guessing:
                 names = [n for n in names if has_one_passage(passage, n, self._rows)]
             if names:
                 self._columns[field] = min(names, key=lambda name: names_of.meaning(name)[1])
-        if "split" not in self._columns and (split := split_column(self._unused(), self._rows)):
+        names = [*self._unused(), str(self._columns.get("key", ""))]  # `train-001`, `test-001`
+        if "split" not in self._columns and (split := split_column(names, self._rows)):
             self._columns["split"] = split
         numbers = [n for n in self._named("question") if self._mostly(n, is_label)]
         if numbers and "key" not in self._columns:

@@ -26,7 +26,8 @@ _LACKING = {
     "choices": ("choices", "these are questions without choices"),
     "neither": (
         "choices and no answer",
-        "if such a row is the passage of those below it, move it into a column 지문",
+        "if such a row is the passage of those below it, move it into a column 지문; if it goes on with "
+        "the row above, join them",
     ),
 }
 """What only some rows of a table lack -> its name, and what that means."""

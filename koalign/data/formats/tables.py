@@ -26,6 +26,7 @@ _SEP = re.compile(r'"?sep=([,;|\t])"?', re.IGNORECASE)
 _QUOTED = re.compile(r'"[^"]*"')
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _GUARDED = re.compile(r"'(?:[=+@-].*|[0-9①-⑳][0-9①-⑳.,/~: -]*)", re.DOTALL)
+_AS_TEXT = re.compile(r'="(?:[^"]|"")+"')
 LONGEST_GUARDED = 1000
 RECORD_LINES = 100
 """Most lines of a record that is taken to end a broken one above it. Each line below that one may begin
@@ -259,7 +260,7 @@ def _unguarded(cells: list[str]) -> list[str]:
         guarded = {*marked}
     return [
         cell[2:-1].replace('""', '"')
-        if cell.startswith('="') and cell.endswith('"') and len(cell) > 2
+        if _AS_TEXT.fullmatch(cell)
         else cell[1:]
         if cell in guarded
         else cell
