@@ -188,3 +188,14 @@ def test_a_question_loses_the_choices_that_it_repeats(between, marks, folder):
     assert [problem.question for problem in read(folder, rows).problems] == [row[0] for row in ROWS]
     other = [[f"{ROWS[0][0]} ① 하나 ② 둘 ③ 넷 ④ 셋", *ROWS[0][1:]]]
     assert read(folder, other).problems[0].question == other[0][0]
+
+
+def test_a_few_rows_with_a_choice_less_than_most_are_said(folder, capsys):
+    rows = [[f"질문 {n}?", "하나", "둘", "셋", "넷", n % 3 + 1] for n in range(20)]
+    rows[7][4] = ""
+    read(folder, rows)
+    assert "fewer than 4 choices: 1 of 20 rows, the first" in capsys.readouterr().err
+    for row in rows[:8]:
+        row[4] = ""
+    read(folder, rows)
+    assert "fewer than" not in capsys.readouterr().err

@@ -156,3 +156,16 @@ def test_a_passage_that_is_a_file_or_left_out_is_a_drop(cell, folder):
     rows = [[row[0], cell if row[0] == 2 else TEXT, *row[1:]] for row in ROWS]
     reading = read(folder, rows, header)
     assert [drop.reason for drop in reading.drops] == ["passage_elsewhere"]
+
+
+@pytest.mark.parametrize("question", ["㉠의 뜻은?", "(가)에 들어갈 말은?", "[A]와 ⓑ를 비교하면?"])
+def test_an_empty_passage_below_one_that_shows_the_marks_of_the_question_is_asked_about(
+    question, folder
+):
+    header = [*HEADER[:1], "지문", *HEADER[1:]]
+    text = "㉠ 하늘은 (가) 푸르고 [A] 바다는 ⓑ 깊다."
+    rows = [[1, text, "같은 것은?", "가", "나", "다", 1], [2, "", question, "가", "나", "다", 2]]
+    with pytest.raises(KoalignError, match="whose passage is empty: 1"):
+        read(folder, rows, header)
+    rows[1][2] = "㉮의 뜻은?"
+    assert passages(read(folder, rows, header)) == [text, ""]

@@ -34,7 +34,7 @@ _LACKING = {
 
 
 FEW = 10
-"""Questions that speak of a text are few where there are so many times as many in all."""
+"""Rows are few where there are so many times as many in all."""
 
 
 class Noticed:
@@ -84,9 +84,17 @@ class Noticed:
         for what, means in MEANS.items():
             if (marks := count[what]) and (what not in MOSTLY or 2 * marks > all_of_them > 2):
                 yield f"{means}: {counted(marks, 'problem')}, the first {self._first[what]}"
+        numbers = {name: rows for name, rows in count.items() if name.isdecimal()}
+        usual = max(numbers, key=lambda number: numbers[number], default="0")
+        fewer = [number for number in numbers if 0 < int(number) < int(usual)]
+        if (
+            is_table
+            and fewer
+            and FEW * (rows := sum(map(numbers.__getitem__, fewer))) <= all_of_them
+        ):
+            first = self._first[fewer[0]]
+            yield f"fewer than {usual} choices: {rows:,} of {all_of_them} rows, the first {first}"
         if in_one_cell:
-            numbers = {name: rows for name, rows in count.items() if name.isdecimal()}
-            usual = max(numbers, key=lambda number: numbers[number], default="0")
             more = [number for number in numbers if int(number) > int(usual)]
             if more and 2 * (rows := sum(numbers[number] for number in more)) < all_of_them:
                 first = self._first[more[0]]

@@ -43,6 +43,9 @@ _SPEAKS_OF_ONE = re.compile(
 )
 
 
+_MARK = re.compile(r"[㉠-㉭ⓐ-ⓩ]|\([가-라]\)|\[[A-E]\]")
+
+
 def speaks_of_a_text(question: Any) -> bool:
     """Whether a question asks of a text that stands elsewhere: `윗글의 내용과 …`, not on lines above it."""
     return (
@@ -50,6 +53,12 @@ def speaks_of_a_text(question: Any) -> bool:
         and len(question) <= LONGEST
         and _SPEAKS_OF_ONE.search(question.strip().partition("\n")[0]) is not None
     )
+
+
+def _asks_of_a_mark(question: Any, passage: str) -> bool:
+    """Whether a question names a mark once that a passage shows: `㉠의 뜻은?`, `(가)에 들어갈 말은?`."""
+    marks = _MARK.findall(question[: LONGEST + 1]) if isinstance(question, str) else []
+    return len(marks) == len({*marks}) > 0 and all(mark in passage for mark in marks)
 
 
 def says_none(text: str) -> bool:
@@ -113,7 +122,8 @@ class SharedPassages:
             elif is_missing(cell):
                 if alone:
                     self._alone.append(alone)
-                if above and speaks_of_a_text(row.fields.get(self._question)):
+                question = row.fields.get(self._question)
+                if above and (speaks_of_a_text(question) or _asks_of_a_mark(question, above)):
                     self._wanting.append(row.place)
                 alone = ""
                 yield row
