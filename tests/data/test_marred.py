@@ -199,3 +199,50 @@ def test_a_few_rows_with_a_choice_less_than_most_are_said(folder, capsys):
         row[4] = ""
     read(folder, rows)
     assert "fewer than" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (["무엇? 정답: 3", "하나", "둘", "셋", "넷", 3], "the answer or its explanation stands in"),
+        (
+            ["무엇? [정답] ②", "하나", "둘", "셋", "넷", 2],
+            "the answer or its explanation stands in",
+        ),
+        (
+            ["무엇?", "하나", "둘", "셋", "넷\n해설: 셋이다.", 3],
+            "the answer or its explanation stands in",
+        ),
+        (
+            ["무엇?", "② 하나", "① 둘", "③ 셋", "④ 넷", 3],
+            "carry other numbers than those of their places",
+        ),
+        (["무엇?", "하나", "하나", "셋", "넷", 3], "two choices say the same"),
+        (["21", "하나", "둘", "셋", "넷", 3], "the question is a number alone"),
+    ],
+)
+def test_a_row_that_says_another_thing_than_its_columns_is_said(row, said, folder, capsys):
+    read(folder, [*ROWS, row])
+    assert f"{said}" in capsys.readouterr().err
+
+
+def test_questions_that_speak_of_answers_are_not_said(folder, capsys):
+    questions = [
+        "정답이 아닌 것은?",
+        "정답을 고르면?",
+        "3+4=?",
+        "정답: ( )에 알맞은 것은?",
+        "오답 1을 고르면?",
+    ]
+    read(folder, [[question, *ROWS[0][1:]] for question in questions])
+    assert "the answer or" not in capsys.readouterr().err
+
+
+def test_choices_in_the_question_of_a_row_without_them_are_read_and_a_dash_is_no_answer(folder):
+    whole = ["무엇?\n① 하나 ② 둘 ③ 셋", "", "", "", "", 3]
+    asks = ["물음에 답하시오. ① 뜻을 쓰시오. ② 까닭을 쓰시오.", "", "", "", "", "뜻은 이렇다."]
+    deleted = ["문항 삭제", "-", "-", "-", "-", "-"]
+    first, second, third = read(folder, [*ROWS, whole, asks, deleted]).problems[8:]
+    assert (first.question, first.choices, first.answers) == ("무엇?", ("하나", "둘", "셋"), ("3",))
+    assert (second.choices, second.answers) == ((), ("뜻은 이렇다.",))
+    assert third.answers == ()

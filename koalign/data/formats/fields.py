@@ -24,7 +24,7 @@ UNKNOWN_FIELD = "unknown_field"
 UNCLEAR = "answer_from_0_or_1"
 """Reason of a row whose choices are numbered from 0, and whose answer may be such a number or a place."""
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_DASHES = ("-", "–", "—", "－")
+DASHES = ("-", "–", "—", "－")
 _LABEL = re.compile(
     r"(?:정?답(?:은|:| :)? ?)?(?:제 ?)?[(\[]? ?(?<![0-9a-z])"
     rf"([0-9]{{1,2}}|[a-z]|[{''.join(CHOICE_MARKS)}])(?![0-9a-z])"
@@ -120,7 +120,7 @@ def offered(values: Sequence[Any]) -> Sequence[Any]:
     while given and is_missing(given[-1]):
         given.pop()
     words = given.copy()
-    while words and (is_missing(words[-1]) or words[-1] in _DASHES):
+    while words and (is_missing(words[-1]) or words[-1] in DASHES):
         words.pop()
     are_signs = any(isinstance(word, str) and not re.search(r"\w", word) for word in words)
     return given if are_signs else words

@@ -101,6 +101,7 @@ def mapped(columns: Columns) -> Format:
         right, answer_is = [*choice_columns(columns)].index(_one(columns, "answer")), "text"
 
     def problem(row: Row) -> Problem:
+        question = cells.text(row, _one(columns, "question"), "question")
         choices = choices_of(row.fields, columns)
         value = row.fields.get(_one(columns, "answer"))
         if right is not None and choices:  # the right one would always come first
@@ -111,7 +112,10 @@ def mapped(columns: Columns) -> Format:
         if choices:
             answers = _answers(ANSWERS[answer_is], value, choices, row)
         else:
-            answers = () if cells.is_missing(value) else (cells.as_text(value, "answer"),)
+            none = cells.is_missing(value) or value in cells.DASHES
+            answers = () if none else (cells.as_text(value, "answer"),)
+            if "choices" in columns and answers and not in_question:
+                question, choices, answers = _in_question(question, answers, row)
         texts = {key: cells.optional(row, _one(columns, key)) for key in TEXTS if key in columns}
         texts["passage"] = texts.get("passage") or row.passage
         if says_none(texts.get("box", "")):
@@ -120,7 +124,6 @@ def mapped(columns: Columns) -> Format:
             flag = row.fields.get(split)
             cell = str(flag) if isinstance(flag, bool) else cells.optional(row, split)
             texts["split"] = split_in_cell(split, cell) or cell
-        question = cells.text(row, _one(columns, "question"), "question")
         if in_question:
             question, _ = apart(question, _one(columns, "question"))
         cells.optional(row, _one(columns, "text"))  # a list is no completion to grade
@@ -156,6 +159,18 @@ def mapped(columns: Columns) -> Format:
         from_zero=column_names.from_zero(choice_columns(columns)),
         columns=columns,
     )
+
+
+def _in_question(
+    question: str, answers: tuple[str, ...], row: Row
+) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    """Question, choices and answers of a row without choices: where marked ones end its question, these."""
+    try:
+        asked, listed_there = apart(question, "question")
+        choices = cells.texts(listed_there, "question")
+        return asked, choices, ANSWERS["number"](answers[0], choices, row)
+    except cells.Refused:
+        return question, (), answers
 
 
 def _joined(row: Row, names: Sequence[str]) -> str:

@@ -28,11 +28,18 @@ MEANS = {
     "thousands": "choices that may be one number, as of `1,000` without quotation marks",
     "lost": "texts in which � stands for a lost letter",
     "html": "HTML is read as written",
+    "answer": "the answer or its explanation stands in the question or in a choice",
+    "order": "choices carry other numbers than those of their places",
+    "twice": "two choices say the same",
+    "bare": "the question is a number alone",
     "shown": "the question ends with its answer, as `( ② )` does",
     "marked": "a sign marks the right choice, and no other",
 }
 MOSTLY = ("shown", "marked")
 """What may be chance where not most problems have it."""
+_ANSWER = re.compile(r"(?<![가-힣])정\s?답\s?[\])>】]?\s?[:：]?\s?(?:[①-⑩]|[1-9A-E](?![\w.]))")
+_EXPLAINED = re.compile(r"\n\s{0,9}[\[(<【*-]?\s?(?:정\s?답|해설|풀이)\s?[\])>】:：]")
+_CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩"
 _SHOWN_ANSWER = re.compile(r"[(\[（]\s*([①-⑩1-9])\s*번?\s*[)\]）]\s*\Z")
 _MARK = re.compile(
     r"\A[^\w\s'\"‘“(\[{<「『《〈$\\+.~=√∠△−-]{1,3}|\s?[(\[](?:정답|답|[oO○◯✓]|correct)[)\]]\Z"
@@ -53,10 +60,20 @@ def marred(problem: Problem) -> Iterator[tuple[str, str]]:
         yield "lost", _LOST
     if html := next(filter(None, map(_HTML.search, texts)), None):
         yield "html", html[0]
+    explained = filter(None, map(_EXPLAINED.search, problem.choices))
+    if found := next(explained, None) or _ANSWER.search(problem.question):
+        yield "answer", found[0].strip()
+    signs = "".join(choice[:1] for choice in problem.choices)
+    if len(signs) > 1 and {*signs} <= {*_CIRCLED} and not _CIRCLED.startswith(signs):
+        yield "order", signs
+    if len({*problem.choices}) < len(problem.choices):
+        yield "twice", next(text for text in problem.choices if problem.choices.count(text) > 1)
+    if not problem.passage and re.fullmatch(r"[0-9]{1,4}\s?[.번]?", problem.question.strip()):
+        yield "bare", problem.question.strip()
     if len(problem.choices) > 1 and len(problem.answers) == 1:
         right = int(problem.answers[0])
         shown = _SHOWN_ANSWER.search(problem.question[-20:])
-        if shown and ("①②③④⑤⑥⑦⑧⑨⑩".find(shown[1]) + 1 or int(shown[1])) == right:
+        if shown and (_CIRCLED.find(shown[1]) + 1 or int(shown[1])) == right:
             yield "shown", shown[0]
         marks = ["".join(_MARK.findall(text)[:1]) for text in problem.choices]
         if (mark := marks.pop(right - 1)) and not any(marks):
