@@ -129,6 +129,32 @@ def test_a_number_that_is_a_label_or_a_text_is_a_drop_where_answers_are_texts(fo
     assert read_source(written(folder / "a.jsonl", rows), "train").problems[6].answers == ("4",)
 
 
+@pytest.mark.parametrize("name", ["reading", "facts", "사실관계", "url"])
+def test_long_texts_that_a_known_format_does_not_read_are_said(name, folder):
+    row = {"question": "긴 강은?", "options": CHOICES, "solution": "1", "category": "지리"}
+    path = written(folder / "a.jsonl", [{**row, name: "세종은 집현전을 두었다. " * 9}] * 2)
+    notes = read_source(path, "train").notes
+    said = f"{name!r} holds texts, and format kmmlu-redux does not read it" in notes
+    assert said == (name != "url")
+
+
+def test_questions_on_a_text_that_no_row_has_are_said_in_json_too(folder):
+    rows = [{"question": f"윗글의 {n}째 말은?", "choices": CHOICES, "answer": 1} for n in range(3)]
+    notes = read_source(written(folder / "a.jsonl", rows), "train").notes
+    assert any("questions that speak of a text, and have none: 3" in note for note in notes)
+
+
+@pytest.mark.parametrize("marks", [(0, 1), ("0", "1"), (False, True)])
+@pytest.mark.parametrize("name", ["label", "answer", "correct"])
+def test_a_mark_for_each_choice_names_those_with_1(name, marks, folder):
+    rows = [
+        {"question": f"{n}?", "choices": CHOICES, name: [marks[i == n] for i in range(3)]}
+        for n in range(3)
+    ]
+    problems = read_source(written(folder / "a.jsonl", rows), "train").problems
+    assert [problem.answers for problem in problems] == [("1",), ("2",), ("3",)]
+
+
 def test_a_field_that_no_problem_has_is_not_used_and_said(folder):
     rows = [{"question": "강은?", "choices": CHOICES, "answer": 1, "url": "x", "label": "상"}] * 2
     reading = read_source(written(folder / "a.jsonl", rows), "train")

@@ -94,8 +94,16 @@ def test_a_korean_label_is_a_key_where_choices_carry_such_labels(tmp_path):
         ("cut.csv", TABLE.encode("utf-16")[:-1], "is not UTF-16, and the file says so"),
         ("plain.csv", TABLE.encode("utf-16-le"), "save the file as UTF-8"),
         ("ascii.csv", "q,a\nwater,1\n".encode("utf-16-le"), "save the file as UTF-8"),
-        ("two.json", json.dumps({"train": [WATER], "test": [KING]}), "one object with train, test"),
-        ("one.jsonl", json.dumps(WATER, indent=1), "one object with question, choices, answer"),
+        (
+            "two.json",
+            json.dumps({"train": [WATER], "test": [KING]}),
+            "the test split in some rows: train: {path: ",
+        ),
+        (
+            "other.jsonl",
+            json.dumps({"weather": WATER["choices"]}, indent=1),
+            "one object with weather",
+        ),
     ],
 )
 def test_what_cannot_be_read_safely_is_named(tmp_path, name, data, remedy):

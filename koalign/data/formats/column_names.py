@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 
 WORDS = {
     "question": """문제 발문 질문 물음 문항 설문 문제내용 문항내용 질문내용 문제본문 문제문
@@ -43,6 +44,13 @@ LONGEST = 1000
 """Letters of a name that are looked at: brackets in a row take quadratic time."""
 SUBMITTED = "답안"
 """A completion beside the answer, and without one the answer."""
+LONG = 80
+"""Letters of a text that may be a passage; a remark or the name of an exam has fewer. A rule of thumb."""
+_ABOUT = re.compile(
+    "해설|풀이|설명|근거|의도|비고|메모|참고|코멘트|의견|힌트|출처|오답|이유|피드백|url|link|source|comment"
+    "|note|memo|hint|reason|rationale|explanation|feedback|thought|cot|meta|제목|title|description|안내|유의|주의"
+)
+"""In names of what is about a problem, and no part of it."""
 _MEANING = {word: field for field, words in WORDS.items() for word in words.split()}
 _LETTERS = (
     "abcdefghij",
@@ -60,6 +68,7 @@ _CHOICE = re.compile(
 )
 
 
+@lru_cache(maxsize=4096)
 def word(name: str) -> str:
     """A name without what varies: `정답 (번호)`, `Correct_Answer(s) - choose one` -> its words alone."""
     text = unicodedata.normalize("NFKC", name[:LONGEST]).lower()
@@ -141,6 +150,11 @@ def under_one_name(names: Sequence[str], filled: Sequence[str]) -> dict[str, dic
 def holds_a_text(name: str) -> bool:
     """Whether a name is that of a passage or a box."""
     return meaning(name)[0] in ("passage", "material", "box") or word(name) == BOX_OR_CHOICES
+
+
+def is_remark(name: str) -> bool:
+    """Whether a name is that of a remark on a problem, such as 해설 or 출처, which is no part of it."""
+    return _ABOUT.search(word(name)) is not None
 
 
 def is_certain(stem: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -16,8 +16,15 @@ from typing import Any
 
 from koalign.data.formats.column_names import holds_a_text, meaning
 from koalign.data.formats.decoding import encoding_of
+from koalign.data.formats.drops import broken, drop, wrong_type
 from koalign.data.formats.files import SUFFIXES, contents
-from koalign.data.formats.json_texts import as_object, begins_with_a_row, is_one_value
+from koalign.data.formats.inside import is_problem, leads_to_problems, problems_inside
+from koalign.data.formats.json_texts import (
+    as_object,
+    begins_with_a_row,
+    is_a_value_a_line,
+    values_in_a_row,
+)
 from koalign.data.formats.nested_choices import Contradiction, with_plain_choices
 from koalign.data.formats.parquet import read_parquet
 from koalign.data.formats.split_names import split_in_name
@@ -66,8 +73,11 @@ class Document:
     sheet: str = ""
     """Of a workbook of several: the sheet that is read; below the others, the next one first."""
     other_sheets: tuple[str, ...] = ()
+    trouble: str = ""
+    """Why the problems in a JSON file are no rows."""
     headers: Callable[[], Iterable[Document]] = tuple
-    """The same table with its header on two lines, on one, and on lines below it, under a title."""
+    """The same table with its header on two lines, on one, and on lines below it, under a title; of JSON
+    and Parquet also the problems in its rows."""
     notes: tuple[str, ...] = ()
     """What people should know of how it was read."""
     doubts: Callable[[], Sequence[str]] = tuple
@@ -101,7 +111,7 @@ class Document:
         here = f"{path}.{level}" if path else level
         items = holder.get(level) if isinstance(holder, Mapping) else None
         if not isinstance(items, list):
-            yield _wrong_type(f"{self.name}: {here}", items, "a list")
+            yield wrong_type(f"{self.name}: {here}", items, "a list")
             return
         for number, item in enumerate(items, start=1):
             place = f"{here}[{number - 1}]"
@@ -113,32 +123,17 @@ class Document:
 
     def _row(self, place: str, value: Any) -> Row | Drop:
         if not isinstance(value, dict):
-            return _wrong_type(place, value, "an object")
+            return wrong_type(place, value, "an object")
         try:
             return Row(place, with_plain_choices(value), self._stem, self.split)
         except Contradiction as why:
             return drop(place, "two_answers", str(why))
+        except RecursionError:
+            return broken(place, "nested too deeply")
 
     @cached_property
     def _stem(self) -> str:
         return PurePosixPath(self.name).stem
-
-
-def _wrong_type(place: str, value: Any, wanted: str) -> Drop:
-    names = {
-        dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null",
-    }  # fmt: skip
-    return broken(place, f"{wanted} expected, found {names.get(type(value), 'a number')}")
-
-
-def broken(place: str, detail: str) -> Drop:
-    """The Drop of something that is no row at all."""
-    return drop(place, "broken_row", detail)
-
-
-def drop(place: str, reason: str, detail: str, key: str = "") -> Drop:
-    """The Drop of what a place holds."""
-    return Drop(stage="read", reason=reason, key=key, place=place, detail=shown(detail))
 
 
 def open_documents(path: Path, sheet: str | None = None) -> Iterator[Document]:
@@ -169,11 +164,12 @@ def open_document(
         raise KoalignError(f"{name}: `sheet` is for .xlsx files")
     if suffix == ".parquet":
         header, values = read_parquet(name, data)
-        return Document(name, split, lambda: _numbered(f"{name}: row", values()), header=header)
+        document = Document(name, split, lambda: _numbered(f"{name}: row", values()), header=header)
+        return document if header else replace(document, headers=lambda: _with_inner(document))
     text = Text(data, encoding_of(data, name))
     if suffix in (".json", ".jsonl"):
-        in_lines = begins_with_a_row(text) if suffix == ".json" else not is_one_value(text)
-        return _of_json_lines(name, split, text) if in_lines else _json(name, split, text)
+        lines_in = begins_with_a_row if suffix == ".json" else is_a_value_a_line
+        return (_of_json_lines if lines_in(text) else _json)(name, split, text)
     lines = Lines(text)
     mark = delimiter(lines) if suffix == ".csv" else "\t"
     notes = (f"columns are separated by {mark!r}",) if suffix == ".csv" and mark != "," else ()
@@ -208,7 +204,8 @@ def _of_grid(
 
 def document_of_rows(name: str, split: str, values: Iterable[Any]) -> Document:
     """A document from values that can be gone through more than once, as the hub gives them."""
-    return Document(name, split, lambda: _numbered(f"{name}: row", values))
+    document = Document(name, split, lambda: _numbered(f"{name}: row", values))
+    return replace(document, headers=lambda: _with_inner(document))
 
 
 def _numbered(label: str, values: Iterable[Any]) -> Iterator[tuple[str, Any]]:
@@ -226,7 +223,30 @@ def _records(name: str, table: Grid) -> Iterator[tuple[str, Any]]:
 
 
 def _of_json_lines(name: str, split: str, text: Text) -> Document:
-    return Document(name, split, lambda: _json_lines(name, text), encoding=text.encoding)
+    document = Document(name, split, lambda: _json_lines(name, text), encoding=text.encoding)
+    return replace(document, headers=lambda: _with_inner(document))
+
+
+def _with_inner(document: Document) -> Iterator[Document]:
+    """A document and, where problems are in other objects in its rows, one of these problems."""
+    yield document
+    values = (value for _, value in islice(document.records(), BROKEN_ROWS))
+    outer = (value for value in values if leads_to_problems(value) and not is_problem(value))
+    if (first := next(outer, None)) is not None:
+        notes = (*document.notes, problems_inside(first).note)
+        yield replace(document, records=lambda: _inner(document), header=(), notes=notes)
+
+
+def _inner(document: Document) -> Iterator[tuple[str, Any]]:
+    for place, value in document.records():
+        found = problems_inside(value)
+        if isinstance(value, Drop):
+            yield place, value
+        elif found.trouble or not found.rows:
+            yield place, broken(place, found.trouble or "no problem in it")
+        else:
+            for inside, fields in found.rows:
+                yield f"{place}: {inside}", fields
 
 
 def _json_lines(name: str, text: Text) -> Iterator[tuple[str, Any]]:
@@ -241,20 +261,33 @@ def _json_lines(name: str, text: Text) -> Iterator[tuple[str, Any]]:
 
 
 def _json(name: str, split: str, text: Text) -> Document:
+    notes: tuple[str, ...] = ()
     try:
         value = json.loads(text.whole(), object_pairs_hook=as_object)
     except RecursionError:
         raise KoalignError(f"{name}: the JSON is nested too deeply") from None
-    except json.JSONDecodeError as error:
-        if error.msg == "Extra data" and error.lineno > 1 and error.doc.startswith("{"):
-            return _of_json_lines(name, split, text)
-        raise KoalignError(f"{name}:{error.lineno}: not JSON ({error.msg})") from None
     except ValueError as error:
-        raise KoalignError(f"{name}: not JSON ({error})") from None
+        try:
+            value = values_in_a_row(text.whole())
+            notes = (f"the file holds {len(value):,} values of JSON, one after the other",)
+        except (ValueError, RecursionError):
+            if not isinstance(error, json.JSONDecodeError):
+                raise KoalignError(f"{name}: not JSON ({error})") from None
+            if error.msg == "Extra data" and error.lineno > 1 and error.doc.startswith("{"):
+                return _of_json_lines(name, split, text)
+            raise KoalignError(f"{name}:{error.lineno}: not JSON ({error.msg})") from None
 
-    label, items = f"{name}: item", value if isinstance(value, list) else []
-    notes: tuple[str, ...] = ()
+    label, items, trouble = f"{name}: item", value if isinstance(value, list) else [], ""
     if isinstance(value, dict):
+        found = problems_inside(value)
+        if found.rows:
+            trouble = found.trouble
+            notes = (found.note,) if any(found.paths) else ()
+            rows = [(f"{name}: {place}".removesuffix(": "), fields) for place, fields in found.rows]
+            return Document(
+                name, split, lambda: iter(() if trouble else rows), value, text.encoding,
+                notes=notes, trouble=trouble,
+            )  # fmt: skip
         lists = {key: rows for key, rows in value.items() if isinstance(rows, list) and rows}
         if len(lists) == 1 and all(
             isinstance(row, dict) for rows in lists.values() for row in rows
@@ -267,7 +300,10 @@ def _json(name: str, split: str, text: Text) -> Document:
                 if isinstance(text, str) and (holds_a_text(name) or meaning(name)[0] == "split")
             }
             items = [{**around, **row} for row in items] if around else items
-    return Document(name, split, lambda: _numbered(label, items), value, text.encoding, notes=notes)
+    document = Document(
+        name, split, lambda: _numbered(label, items), value, text.encoding, notes=notes
+    )
+    return replace(document, headers=lambda: _with_inner(document))
 
 
 BROKEN_ROWS = 1000

@@ -41,6 +41,8 @@ _LABEL_AND_MORE = re.compile(
     r"(?:(?<=\.) )? ?[0-9a-z]{1,2}"
 )
 """A label and, with nothing but a blank between, what may be the text of its choice: `③ 5`, `3) 5`."""
+_ONE, _ZERO_OR_ONE = {"1", "True"}, {"0", "1", "True", "False"}
+"""A mark for each choice, 1 at the right one."""
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -170,7 +172,9 @@ def gold(
     """
     if is_missing(value):
         return ()
-    if isinstance(value, list):
+    if isinstance(value, list) and not any(isinstance(part, list) for part in value):
+        if len(value) == len(choices) > 2 and {*map(str, value)} <= _ZERO_OR_ONE:
+            return tuple(str(n) for n, mark in enumerate(value, start=1) if str(mark) in _ONE)
         how: dict[str, Any] = {"may_be_text": may_be_text, "number_is_label": number_is_label}
         named = (number for part in value for number in gold(part, choices, name, first, **how))
         return tuple(dict.fromkeys(named))

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from koalign.data.formats.choice_lists import is_list, listed
-from koalign.data.formats.column_names import holds_a_text, holds_choices, is_wrong
+from koalign.data.formats.column_names import LONG, holds_a_text, holds_choices, is_remark, is_wrong
 from koalign.data.formats.documents import Document, Row, first_rows
 from koalign.data.formats.fields import UNKNOWN_FIELD, Refused, is_missing
 from koalign.records import Drop, KoalignError, Problem, Ranking
@@ -104,6 +104,17 @@ class Format:
                 if without and not (isinstance(without, Problem) and _offers(without, value)):
                     return name
         return ""
+
+    def unread_texts(self, document: Document) -> Iterator[str]:
+        """Columns of a flat document that hold long texts, are no remarks, and play no part."""
+        rows = [Row("", fields, "", "") for fields in first_rows(document.rows())]
+        names = [name for name in document.columns if not is_remark(name)]
+        for name in sorted(names) if self.rows is Document.rows or self.fields else ():
+            values = [row.fields.get(name) for row in rows]
+            if any(isinstance(value, str) and len(value) >= LONG for value in values):
+                bare = [replace(row, fields={**row.fields, name: None}) for row in rows]
+                if any(whole := [*map(self._read, rows)]) and whole == [*map(self._read, bare)]:
+                    yield name
 
     def knows_fields(self, document: Document) -> bool:
         """Whether it refuses not each of the first rows for a field that it does not have."""

@@ -75,6 +75,8 @@ def _fitting(document: Document, candidates: Sequence[Format], *, may_guess: boo
 
 
 def _found(document: Document) -> str:
+    if document.trouble:
+        return document.trouble
     names = [*document.header] or sorted(document.columns)
     if not names and isinstance(document.value, dict):
         keys = shown(", ".join(map(str, [*document.value][:20])))

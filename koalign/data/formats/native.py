@@ -74,7 +74,7 @@ def _answers(row: Row, choices: tuple[str, ...]) -> tuple[str, ...]:
     if not choices:
         return tuple(as_text(item, "answers") for item in items)
     how: dict[str, Any] = {"first": row.answer_from, "number_is_label": row.number_is_label}
-    return tuple(n for item in items for n in gold(item, choices, **how))
+    return gold(list(items), choices, **how) if items else ()
 
 
 def _rows(document: Document) -> Iterator[Row | Drop]:

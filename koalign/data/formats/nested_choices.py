@@ -206,7 +206,7 @@ def _same(answer: Any, read: _Choices) -> bool:
 def _answer(value: Any, read: _Choices) -> Any:
     """An answer as the letter of the choice that it is the label of; a nested one as what it says."""
     if isinstance(value, list):
-        parts = [_answer(part, read) for part in value]
+        parts = [part if isinstance(part, list) else _answer(part, read) for part in value]
         return parts[0] if len(parts) == 1 else parts
     if isinstance(value, Mapping):
         value = _said(value, read.texts)

@@ -25,7 +25,8 @@ from dataclasses import replace
 from typing import Any
 
 from koalign.data.formats.completions import ranking
-from koalign.data.formats.documents import Document, Row, broken
+from koalign.data.formats.documents import Document, Row
+from koalign.data.formats.drops import broken
 from koalign.data.formats.fields import (
     Refused,
     as_text,

@@ -78,7 +78,7 @@ class Noticed:
         for what, (name, meaning) in _LACKING.items():
             if is_table and 0 < count[what] < all_of_them:
                 yield f"no {name} in {count[what]} of {all_of_them} rows: {meaning}"
-        if is_table and (texts := count["text"]):
+        if texts := count["text"]:
             first = self._first["text"]
             yield f"questions that speak of a text, and have none: {texts:,}, the first {first}"
         for what, means in MEANS.items():

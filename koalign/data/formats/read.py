@@ -9,7 +9,9 @@ from functools import lru_cache
 
 from pydantic import ValidationError
 
-from koalign.data.formats.documents import Document, Row, drop, first_rows
+from koalign.data.formats.column_names import LONG
+from koalign.data.formats.documents import Document, Row, first_rows
+from koalign.data.formats.drops import drop
 from koalign.data.formats.fields import AMBIGUOUS, UNCLEAR, ZERO, Refused, is_missing, optional
 from koalign.data.formats.format import Columns, Format
 from koalign.data.formats.generic import LOOKED_AT, mapped, rights_text
@@ -21,7 +23,7 @@ from koalign.data.formats.set_passages import SetPassages
 from koalign.data.formats.shared_passages import SharedPassages
 from koalign.data.formats.split_names import split_in_cell
 from koalign.data.formats.tidy import tidy
-from koalign.data.formats.unused_columns import LONG, split_field
+from koalign.data.formats.unused_columns import split_field
 from koalign.jsonl import field_errors
 from koalign.records import Drop, FreeKind, KoalignError, Problem, Ranking, content_hash
 from koalign.text.korean import fold, fold_width
@@ -83,7 +85,7 @@ def read(
             reading.not_read[document.name] = where + matched
             continue
         table, fitting, guessed = matched
-        notes = list(document.notes)
+        notes = list(table.notes)
         if guessed:
             reading.columns[document.name] = guessed.columns
             notes.append(told(guessed))
@@ -94,6 +96,8 @@ def read(
             notes.append(
                 "choices stand in the order of their texts, for the right one has a column"
             )
+        for name in fitting.unread_texts(table):
+            notes.append(f"{shown(name)!r} holds texts, and format {fitting.name} does not read it")
         if table.header_line != document.header_line:
             above = max(document.header, key=len, default="")
             not_read = f"; {shown(above[:40])!r} above it is not read" * (len(above) > LONG)

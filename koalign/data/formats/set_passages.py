@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from koalign.data.formats.choice_lists import ends_in_choices
-from koalign.data.formats.documents import Row, drop
+from koalign.data.formats.documents import Row
+from koalign.data.formats.drops import drop
 from koalign.data.formats.fields import is_missing
 from koalign.data.formats.format import Columns, choice_columns
 from koalign.naming import counted

@@ -16,7 +16,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from koalign.data.formats.documents import Row, drop
+from koalign.data.formats.documents import Row
+from koalign.data.formats.drops import drop
 from koalign.data.formats.fields import is_missing
 from koalign.data.formats.format import Columns, choice_columns
 from koalign.naming import counted

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from koalign.data.formats.column_names import meaning, word
+from koalign.data.formats.column_names import LONG, is_remark, meaning, word
 from koalign.data.formats.documents import Document, Row
 from koalign.data.formats.fields import Refused, gold, is_label, is_missing
 from koalign.data.formats.format import Columns
@@ -22,13 +22,6 @@ from koalign.naming import counted
 
 Rows = Sequence[Mapping[str, Any]]
 
-LONG = 80
-"""Letters of a text that may be a passage; a remark or the name of an exam has fewer. A rule of thumb."""
-_ABOUT = re.compile(
-    "해설|풀이|설명|근거|의도|비고|메모|참고|코멘트|의견|힌트|출처|오답|이유|피드백|url|link|source|comment"
-    "|note|memo|hint|reason|rationale|explanation|feedback|thought|cot|meta|제목|title"
-)
-"""In names of what is about a problem, and no part of it."""
 _OF_THE_EXAM = re.compile(
     "성취|기준|평가|단원|키워드|태그|검수|작성|담당|학년|학기|난이도|교과서|출판|시험명|회차|시행|일시|날짜|일자|시간|기관"
     "|이름|성명|코드|번호|tag|keyword|author|level|name|time|date|skill|standard|path|code"
@@ -145,7 +138,7 @@ def texts_left_out(names: Sequence[str], rows: Rows) -> dict[str, str]:
     for name in names:
         values = [str(value) for value in _values(name, rows)]
         found = [value for value in values if _PHRASE.search(value)]
-        is_about = _ABOUT.search(word(name)) or _OF_THE_EXAM.search(word(name))
+        is_about = is_remark(name) or _OF_THE_EXAM.search(word(name))
         if 2 * len(found) > len(values) and not is_about:
             texts[name] = found[0]
     return texts
@@ -181,7 +174,7 @@ def _where_no_answer(names: Sequence[str], rows: Rows, columns: Columns) -> str:
             filled
             and 2 * len(filled) > len(empty)
             and len(filled) == len(_values(name, rows))
-            and not _ABOUT.search(word(name))
+            and not is_remark(name)
         ):
             return name
     return ""
@@ -201,7 +194,7 @@ def _unread_text(names: Sequence[str], rows: Rows) -> str:
     for name in names:
         values = _values(name, rows)
         long = [value for value in values if isinstance(value, str) and len(value) >= LONG]
-        if not _ABOUT.search(word(name)) and 2 * len(long) > len(values):
+        if not is_remark(name) and 2 * len(long) > len(values):
             return name
     return ""
 
