@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,19 @@ def _more(names: Sequence[Any]) -> str:
 def weight_hash(folder: Path) -> str:
     """Sixteen hex digits: the hash of a base's safetensors files."""
     return content_hash([hash_path(file) for file in sorted(folder.glob(WEIGHTS))])
+
+
+def refuse_replaced_base(path: str, known: str | None) -> None:
+    """Raises KoalignError where a base holds other weights here and now than a run was prepared with.
+
+    `known`: their hash; None: unknown. Another machine may have another model under the same name.
+    """
+    now = weight_hash(base_folder(Model(path=path)))
+    if known not in (None, now):
+        raise KoalignError(
+            f"model.path: {path} holds other weights on {socket.gethostname()} ({now}) than this run was "
+            f"prepared with ({known}); put those there, or take another --run-dir"
+        )
 
 
 def tokenizer_hash(folder: Path, chat_template: str | None = None) -> str:

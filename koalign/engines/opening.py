@@ -44,16 +44,20 @@ def _open(engine: EngineConfig, model: Model, base: Base, folders: Sequence[Path
         say(f"engine: {backend}", err=True)
     match backend:
         case "hf":
-            from koalign.adapters.base import load_base, load_tokenizer
+            from koalign.adapters.base import load_base, load_tokenizer, refuse_replaced_base
             from koalign.engines.hf import HfEngine
+
+            refuse_replaced_base(model.path, base.weight_hash)
 
             def load() -> Any:
                 return load_base(model, quantized=False).eval()
 
             return HfEngine(load, load_tokenizer(model), base, engine.batch_size)
         case "vllm":
+            from koalign.adapters.base import refuse_replaced_base
             from koalign.engines.vllm import VllmEngine
 
+            refuse_replaced_base(model.path, base.weight_hash)
             return VllmEngine(engine, model, base, folders)
         case "ray":
             from koalign.engines.ray import RayEngine

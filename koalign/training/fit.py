@@ -25,6 +25,7 @@ from transformers import (
 from transformers.trainer import TRAINER_STATE_NAME
 
 from koalign import progress
+from koalign.adapters.base import refuse_replaced_base
 from koalign.adapters.card import AdapterCard
 from koalign.adapters.cards import write_card
 from koalign.config.training import Optimization, Training
@@ -147,6 +148,7 @@ def train(job: Job, trainer: Callable[..., Trainer], *data: Any) -> dict[str, fl
 def _fit_and_save(
     job: Job, trainer_of: Callable[..., Trainer], data: Sequence[Any]
 ) -> dict[str, float]:
+    refuse_replaced_base(job.card.base.path, job.card.base.weight_hash)
     job.out.mkdir(parents=True, exist_ok=True)
     with held(job.out) as began:
 
