@@ -7,7 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from koalign.data.formats.sources import read_source
-from koalign.records import KoalignError
+from koalign.jsonl import write_jsonl
+from koalign.records import KoalignError, Problem
 from koalign.yaml_text import parse_yaml
 
 TEXTS = [["CO2", "NaCl", "H2O"], ["세종", "태조", "정조"], ["금강", "한강", "섬진강"]]
@@ -196,3 +197,10 @@ def test_an_answer_from_0_beside_its_text_is_asked_about_with_the_source_that_re
         golds(path, rows)
     source = parse_yaml(str(refused.value).rpartition("Say which is what: ")[2], "error")
     assert said(read_source(wanted="train", **source)) == READ[:2]
+
+
+def test_what_koalign_wrote_itself_is_read_again(tmp_path):
+    problem = Problem(question="수도는?", choices=("서울", "부산"), answers=("1",))
+    write_jsonl(tmp_path / "own.jsonl", [problem])
+    (read,) = read_source(str(tmp_path / "own.jsonl"), "test").problems
+    assert (read.choices, read.answers) == (problem.choices, problem.answers)

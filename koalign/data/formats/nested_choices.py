@@ -207,6 +207,8 @@ def _answer(value: Any, read: _Choices) -> Any:
     """An answer as the letter of the choice that it is the label of; a nested one as what it says."""
     if isinstance(value, list):
         parts = [part if isinstance(part, list) else _answer(part, read) for part in value]
+        if parts == value:  # plain already: koalign's own `answers` are a list, of one too
+            return value
         return parts[0] if len(parts) == 1 else parts
     if isinstance(value, Mapping):
         value = _said(value, read.texts)
