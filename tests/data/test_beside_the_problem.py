@@ -77,6 +77,45 @@ def test_a_completion_that_is_marked_bad_is_no_example(shape, bad, good, name, f
     assert len(reading.problems) == 1
 
 
+def test_a_message_in_parts_is_read_where_all_of_them_are_texts(folder):
+    def message(role, *parts):
+        return {"role": role, "content": [*parts]}
+
+    texts = [{"type": "text", "text": text} for text in ("긴 강은?", "한 단어로.", "한강")]
+    image = {"type": "image_url", "image_url": {"url": "a.png"}}
+    rows = [
+        {"messages": [message("user", *texts[:2]), message("assistant", texts[2])]},
+        {"messages": [message("user", texts[0], image), message("assistant", texts[2])]},
+    ]
+    reading = read_source(written(folder / "a.jsonl", rows), "train")
+    assert [(p.question, p.answers) for p in reading.problems] == [
+        ("긴 강은?\n한 단어로.", ("한강",))
+    ]
+    assert [drop.reason for drop in reading.drops] == ["wrong_type"]
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("a.jsonl.gz", "unpack it first"),
+        ("a.json.zst", "unpack it first"),
+        ("a.ndjson", "name it .jsonl"),
+    ],
+)
+def test_a_file_of_another_ending_is_refused_with_what_to_do(name, remedy, folder):
+    with pytest.raises(KoalignError, match=remedy):
+        read_source(written(folder / name, [{}]), "train")
+
+
+def test_the_answer_of_the_bar_exam_is_called_gt(folder):
+    row = {
+        "question": "긴 강은?",
+        **dict(zip("ABCDE", [*CHOICES, "만경강", "영산강"], strict=True)),
+    }
+    path = written(folder / "a.jsonl", [{**row, "gt": letter} for letter in "ABC"])
+    assert [p.answers for p in read_source(path, "train").problems] == [("1",), ("2",), ("3",)]
+
+
 def test_a_system_message_beside_a_preference_is_part_of_its_question(folder):
     path = written(folder / "a.jsonl", [{"system": "짧게 답하라.", **BESIDE["trl-preference"]}])
     (ranking,) = read_source(path, "train").rankings

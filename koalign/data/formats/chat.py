@@ -39,10 +39,18 @@ def _turns(row: Row, name: str, role: str) -> list[Turn]:
         raise Refused(f"no_{name}", f"{name!r} is empty or not there")
     if not isinstance(value, list):
         return [(role, as_text(value, name))]
-    return [
-        (_role(message), text(message, "value" if "value" in message.fields else "content"))
-        for message in objects(row, name)
-    ]
+    return [(_role(message), _content(message)) for message in objects(row, name)]
+
+
+def _content(message: Row) -> str:
+    """The text of a message; of one in parts, as OpenAI has them, where all are texts."""
+    name = "value" if "value" in message.fields else "content"
+    parts = message.fields.get(name)
+    if isinstance(parts, list) and all(
+        isinstance(p, dict) and p.get("type") == "text" for p in parts
+    ):
+        return "\n".join(text(part, "text") for part in objects(message, name))
+    return text(message, name)
 
 
 def _role(message: Row) -> str:

@@ -15,7 +15,8 @@ WORDS = {
     "material": "자료 제시자료 참고자료 사례 상황 대화 대화문 예문 material dialogue dialog",
     "box": "조건 보기글 박스 글상자 box",
     "answer": """정답 답 모범답안 정답번호 답번호 정답지 정답선택지
-        answer answers correct correctanswer correctanswers correctoption correctchoice answerkey gold label
+        answer answers correct correctanswer correctanswers correctoption correctchoice answerkey gold
+        gt groundtruth label
         답변 맞는답 옳은답 바른답 최종정답 최종답안 확정정답 확정답안 예시답안 예시답 모범답 정답1 ans""",
     "index": "정답인덱스 answerindex answeridx correctindex correctanswerindex correctidx",
     "rationale": "해설 풀이 정답해설 문제해설 해설내용 풀이과정 설명 explanation rationale feedback",

@@ -179,6 +179,8 @@ def open_document(
 _TABLE = "; make a table of it, a row for each problem: 문제, 보기1, 보기2, …, 정답"
 _INSTEAD = {
     ".xls": "; save it as .xlsx",
+    **dict.fromkeys((".gz", ".zst", ".7z", ".tar"), "; unpack it first"),
+    **dict.fromkeys((".ndjson", ".jsonlines"), "; name it .jsonl"),
     ".txt": f"; if it is a table with tabs, name it .tsv{_TABLE.replace(';', ', else', 1)}",
 }
 """What to do with a file of this kind."""
