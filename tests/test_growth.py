@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from koalign.data.formats import fields
+from koalign.data.formats import fields, literals
 from koalign.data.formats.documents import document_of_rows, open_document
 from koalign.data.formats.read import read
 from koalign.data.formats.split_names import split_in_name
@@ -122,7 +122,7 @@ ENTRIES: dict[str, Callable[[str], object]] = {
     "duplicates": lambda t: find_duplicates([problem(question="가" + t), problem(question=f"가{t}나")], 0.9),
     "leaks": lambda t: find_leaks([problem(question="가" + t, choices=(), answers=(), kind="short")], [problem(question=f"가{t}나")]),
     "texts": lambda t: texts_leak([t], [problem(question=f"가{t}나")]),
-    "key": lambda t: fields.gold(t, FOUR), "letter": lambda t: fields.letter(t, 4), "literal": lambda t: fields.literal(t, "x"),
+    "key": lambda t: fields.gold(t, FOUR), "letter": lambda t: fields.letter(t, 4), "literal": lambda t: literals.literal(t, "x"),
     "split name": split_in_name, "render": lambda t: RENDERER.render(problem(question="가" + t), "answer"),
     "describe": lambda t: describe_problems([problem(question="가" + t)], [3]),
     "csv": lambda t: read([open_document("a.csv", f"question,answer\n가{t},나\n".encode("utf-8", "replace"))]),

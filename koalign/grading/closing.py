@@ -182,6 +182,7 @@ def _is_label(
     before = text[max(0, group.start - 40) : group.start]
     if _ANNOUNCED.search(before) or words.I_TAKE.search(before):
         return True
+    listed = listed or words.CHOSEN.match(text, group.end) is not None
     listed = listed or (before.endswith("(") and text[group.start + 1 : group.start + 2] == ")")
     if not listed or not label[-1].isalpha():
         return False
@@ -240,7 +241,7 @@ def _said(text: str, sentence: _Sentence, asks: Asked) -> _Claim | None:
     if taken and words.NAMES_ONE.match(text, end) and not (wrong_asked or "답" in before):
         taken = None  # 예로는 A를 들 수 있다
     fits = words.FITS.match(text, end, sentence.end)
-    is_answer = fits and fits["answer"]
+    is_answer = fits and (fits["answer"] or words.AS_ANSWER.search(before))
     around = (words.ATTRIBUTE.sub("", before) if is_answer else before) + " " + after
     around = "" if taken else around
     reported = "" if taken and words.I_SAY.search(before) else text[sentence.start : from_here]
@@ -253,7 +254,7 @@ def _said(text: str, sentence: _Sentence, asks: Asked) -> _Claim | None:
             is_supposed(text, key.start())
             for key in words.ANSWER.finditer(text, sentence.start, start)
         )
-        or (asks.wrong and words.RIGHT_WORD.search(around))
+        or (asks.wrong and not is_answer and words.RIGHT_WORD.search(around))
         or is_supposed(text, start)
         or (asks.marks and set(MARKS.findall(before)) - asks.marks)
     ):
@@ -270,12 +271,12 @@ def _said(text: str, sentence: _Sentence, asks: Asked) -> _Claim | None:
 
     if asks.right is False and not asks.wrong and follows(words.IS_ODD):
         return _Claim(number, outright=True)
-    if words.ANSWER.search(text, sentence.start, start) and not names[-1].is_text:
+    if words.ANSWER.search(text, sentence.start, start) and not (names[-1].is_text or is_answer):
         return None
-    if fits and (names[-1].is_text or fits["this"]):
-        if asks.right is False and fits["right"]:
+    if fits and (names[-1].is_text or fits["this"] or is_answer):
+        if asks.right is False and fits["right"] and not is_answer:
             return None
-        return _Claim(number, outright=bool(asks.right or fits["answer"] or fits["this"]))
+        return _Claim(number, outright=bool(asks.right or is_answer or fits["this"]))
     if follows(words.IS_AFTER) and (
         is_before.search(before) or (begins and words.WRITER.fullmatch(before))
     ):

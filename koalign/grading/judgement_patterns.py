@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 
-from koalign.grading.patterns import CHOICE_WORD, END, OPEN, THINKS
+from koalign.grading.patterns import CHOICE_WORD, END, NOUN, OPEN, THINKS
 
 SORT = (
     r"(?:건|(?:것|설명|선택지|선지|보기|번호|답|문장|진술|내용|이해|추론|반응|해석)(?:은|는| ?:))"
 )
 _WELL = "(?:올?바르게|옳게|맞게|알맞게|적절하게|적절히)"
 RIGHT_KEY = re.compile(
-    rf"(?:{_WELL} (?:[가-힣]{{1,8}} ){{0,2}}[가-힣]{{0,6}}(?<![않없못])[한낸은는된인진쓴]|옳은"
+    rf"(?:{_WELL} (?:[가-힣]{{1,8}} ){{0,2}}[가-힣]{{0,6}}(?<![않없못])[한낸은는된인진쓴른]|옳은"
     rf"|(?<!부)적절한|(?<!부)적합한|알맞은|맞는|올바른|타당한|(?:해당|부합|일치)하는"
     r"|이를 모두 (?:포함|만족|충족)하는"
     r"|(?:물음|문제|질문|문항|조건)(?:이|가|에서|의|에|와|과) (?:부합|해당|일치|요구|요청)하는"
@@ -21,7 +21,7 @@ RIGHT_KEY = re.compile(
 )
 WRONG_KEY = re.compile(
     rf"(?:않은|않는|틀린|아닌|잘못된|부적절한|없는|먼|어긋나는|배치되는|못한"
-    rf"|무관한) {SORT} ?{CHOICE_WORD}{OPEN}"
+    rf"|무관한) (?:{SORT}|[가-힣]{{1,4}}[은는] ) ?{CHOICE_WORD}{OPEN}"
 )
 WRONG_IS_ASKED = re.compile(
     r"(?:않은|않는|틀린|아닌|잘못된|없는|거리가 먼) (?:것|설명|문장|진술|내용|보기|선택지"
@@ -49,7 +49,8 @@ RIGHT = re.compile(
     rf"|타당)[가-힣]{{1,5}}){END}"
 )
 CALLED_WRONG = re.compile(
-    r"(?:이|가) ?(?:가장 )?(?:(?:옳|맞|적절하|알맞|올바르)지 않(?!은 것[은이] 아니)|적절치 않"
+    rf"(?:{NOUN}의 (?:설명|내용|진술|주장|서술))?(?:이|가) ?(?:가장 )?"
+    r"(?:(?:옳|맞|적절하|알맞|올바르)지 않(?!은 것[은이] 아니)|적절치 않"
     r"|틀[리렸린]|잘못)"
 )
 WRONG = re.compile(

@@ -84,7 +84,8 @@ def _other_text(text: str, end: int, folded: Sequence[str]) -> int | None:
     alone = (patterns.NUMBER_ONLY, patterns.NOTHING_MORE)
     if is_cut or any(pattern.fullmatch(rest.strip()) for pattern in alone):
         return None
-    return number_of_text(rest.lstrip(" .:=-"), folded)
+    rest = rest.lstrip(" .:=-–—")
+    return number_of_text(rest, folded) or number_of_text(rest.strip("()"), folded)
 
 
 def _are_together(text: str, end: int, gap: str, label: re.Match[str]) -> bool:
@@ -208,7 +209,7 @@ def has_own_text(text: str, end: int, number: int, folded: Sequence[str]) -> boo
     before = patterns.BEFORE_OWN_TEXT.match(text, end)
     start = before.end() if before else end
     rest = text[start : start + 2 * len(folded[number - 1][:OWN_TEXT]) + 16]
-    rest = canonical(comparable_choice(rest.lstrip(" .…:-=>→/|('\"$")))
+    rest = canonical(comparable_choice(rest.lstrip(" .…:-–—=>→/|('\"$")))
     others = {*filter(None, beginnings)} - {own}
     of_others = any(rest.startswith(text) for text in others)
     return rest.startswith(own) or (rest.casefold().startswith(own.casefold()) and not of_others)
