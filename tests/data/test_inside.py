@@ -127,6 +127,15 @@ def test_what_is_left_out_around_problems_is_said(path):
     assert "the rows are in exam.questions[]; not used: title, source" in notes
 
 
+def test_a_problem_with_problems_in_it_is_one_too_and_a_sentence_above_problems_is_none(path):
+    both = {**WATER, "passage": "물은 H2O이다.", "followups": [KING, {"more": [RIVER]}]}
+    problems = problems_in(path, json.dumps({"questions": [both]}))
+    assert said(problems) == READ
+    assert {problem.passage for problem in problems} == {"물은 H2O이다."}
+    value = {"sets": [{"question": "다음 물음에 답하시오.", "items": ALL}]}
+    assert said(problems_in(path, json.dumps(value))) == READ
+
+
 def test_splits_that_are_keys_are_those_of_their_problems(path):
     with pytest.raises(KoalignError, match="in some rows: train: ") as refused:
         problems_in(path, json.dumps({"train": ALL[:2], "test": ALL[2:]}))

@@ -4,8 +4,8 @@
     {"q1": {"question": "…", …}, …}
     {"question": ["…", …], "choices": [[…], …], …}   {"columns": […], "data": […]}
 
-An object is a problem if it has a question and nothing in it is one. Of what stands around it, passages,
-boxes, splits and subjects belong to all problems below.
+An object is a problem if it has a question, and nothing in it is one or it has choices or an answer. Of
+what stands around it, passages, boxes, splits and subjects belong to all problems below.
 """
 
 from __future__ import annotations
@@ -112,6 +112,13 @@ def _walk(
             found.paths[path] = None
             found.rows.append((place, {**around, **value}))
             return
+        if _questions(value) and any(holds_choices(k) or meaning(k)[0] == "answer" for k in value):
+            own = {key: part for key, part in value.items() if not leads_to_problems(part)}
+            found.paths[path] = None
+            found.rows.append((place, {**around, **own}))
+            value = {
+                key: part for key, part in value.items() if key not in own or holds_a_text(key)
+            }
         table = _table(value)
         below = [*table[1]] if table else [key for key in value if leads_to_problems(value[key])]
         around = {**around, **_carried(value, below, found)} if below else around
