@@ -194,6 +194,23 @@ def test_a_mark_for_each_choice_names_those_with_1(name, marks, folder):
     assert [problem.answers for problem in problems] == [("1",), ("2",), ("3",)]
 
 
+@pytest.mark.parametrize("name", ["answer_text", "gold_text", "정답내용"])
+def test_a_text_of_another_choice_than_the_answer_of_a_known_format_is_asked_about(name, folder):
+    choices = dict(zip("ABCD", [*CHOICES, "만경강"], strict=True))
+    rows = [
+        {"question": f"{n}?", **choices, "answer": n, name: [*choices.values()][n]}
+        for n in (1, 2, 3)
+    ]
+    path = written(folder / "a.jsonl", rows)
+    with pytest.raises(KoalignError, match="the first counting from 0") as refused:
+        read_source(path, "train")
+    source = parse_yaml(str(refused.value).rpartition("Say which is what: ")[2], "error")
+    problems = read_source(wanted="train", **source).problems
+    assert [problem.answers for problem in problems] == [("2",), ("3",), ("4",)]
+    path = written(folder / "a.jsonl", [{**row, "answer": row["answer"] + 1} for row in rows])
+    assert read_source(path, "train").files == {path: "kmmlu"}
+
+
 def test_a_field_that_no_problem_has_is_not_used_and_said(folder):
     rows = [{"question": "강은?", "choices": CHOICES, "answer": 1, "url": "x", "label": "상"}] * 2
     reading = read_source(written(folder / "a.jsonl", rows), "train")

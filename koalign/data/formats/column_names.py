@@ -52,6 +52,11 @@ _ABOUT = re.compile(
     "|note|memo|hint|reason|rationale|explanation|feedback|thought|cot|meta|제목|title|description|안내|유의|주의"
 )
 """In names of what is about a problem, and no part of it."""
+_ANSWER = re.compile("정답|answer|gold")
+_NO_ANSWER = re.compile(
+    "률|율|(?<!복)수|여부|자|시간|유형|형식|해설|근거|이유|예측|모델|학생|rate|ratio|count|num|type|time|pred|model|student"
+)
+"""In names of what is told of answers: `정답률`, `정답자수`."""
 _MEANING = {word: field for field, words in WORDS.items() for word in words.split()}
 _LETTERS = (
     "abcdefghij",
@@ -151,6 +156,11 @@ def under_one_name(names: Sequence[str], filled: Sequence[str]) -> dict[str, dic
 def holds_a_text(name: str) -> bool:
     """Whether a name is that of a passage or a box."""
     return meaning(name)[0] in ("passage", "material", "box") or word(name) == BOX_OR_CHOICES
+
+
+def tells_answer(name: str) -> bool:
+    """Whether a name speaks of the answer itself: `answer_text`, `최종정답`, and not `정답률`."""
+    return _ANSWER.search(word(name)) is not None and not _NO_ANSWER.search(word(name))
 
 
 def is_remark(name: str) -> bool:

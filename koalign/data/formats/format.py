@@ -11,7 +11,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from koalign.data.formats.choice_lists import is_list, listed
-from koalign.data.formats.column_names import LONG, holds_a_text, holds_choices, is_remark, is_wrong
+from koalign.data.formats.column_names import (
+    LONG,
+    holds_a_text,
+    holds_choices,
+    is_remark,
+    is_wrong,
+    tells_answer,
+)
 from koalign.data.formats.documents import Document, Row, first_rows
 from koalign.data.formats.fields import UNKNOWN_FIELD, Refused, is_missing
 from koalign.records import Drop, KoalignError, Problem, Ranking
@@ -91,8 +98,11 @@ class Format:
     """Whether the kind of problems without choices is not said, and read off the length of the answers."""
 
     def leaves_out(self, document: Document) -> str:
-        """The first column of passages, boxes or choices without which all would be read as with it."""
-        parts = (holds_a_text, holds_choices, is_wrong)
+        """The first column of passages, boxes or choices without which all would be read as with it.
+
+        Or one of answers that says another choice.
+        """
+        parts = (holds_a_text, holds_choices, is_wrong, tells_answer)
         names = [name for name in document.columns if any(is_part(name) for is_part in parts)]
         rows = [Row("", fields, "", "") for fields in first_rows(document.rows())] if names else []
         for name in names:
@@ -101,7 +111,11 @@ class Format:
                 without = self._read(replace(row, fields=bare))
                 if not _holds(name, value := row.fields.get(name)) or without != self._read(row):
                     continue
-                if without and not (isinstance(without, Problem) and _offers(without, value)):
+                if isinstance(without, Problem) and tells_answer(name):
+                    same = [str(n) for n, text in enumerate(without.choices, 1) if text == value]
+                    if same and not {*same} & {*without.answers}:
+                        return name
+                elif without and not (isinstance(without, Problem) and _offers(without, value)):
                     return name
         return ""
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from koalign.data.formats.column_names import LONG, is_remark, meaning, word
+from koalign.data.formats.column_names import LONG, is_remark, meaning, tells_answer, word
 from koalign.data.formats.documents import Document, Row
 from koalign.data.formats.fields import Refused, gold, is_label, is_missing
 from koalign.data.formats.format import Columns
@@ -29,11 +29,6 @@ _OF_THE_EXAM = re.compile(
 """In names of what short texts tell of an exam or of its author."""
 PICTURE = re.compile(r"\.(?:png|jpe?g|gif|bmp|svg|webp)\b|<img\b", re.IGNORECASE)
 _PHRASE = re.compile(rf"\S\s+\S+\s+\S|[.?!]\s*\Z|{PICTURE.pattern}", re.IGNORECASE)
-_ANSWER = re.compile("정답|answer|gold")
-_NO_ANSWER = re.compile(
-    "률|율|(?<!복)수|여부|자|시간|유형|형식|해설|근거|이유|예측|모델|학생|rate|ratio|count|num|type|time|pred|model|student"
-)
-"""In names of what is told of answers: `정답률`, `정답자수`."""
 
 
 def split_column(names: Sequence[str], rows: Rows) -> str:
@@ -207,7 +202,7 @@ def _second_answer(names: Sequence[str], rows: Rows, columns: Columns) -> str:
         is_numbered = stem != word(name) and meaning(stem)[0] == "answer"
         values = _values(name, rows)
         labels = sum(is_label(value, most=5) for value in values)
-        is_told = _ANSWER.search(word(name)) and not _NO_ANSWER.search(word(name))
+        is_told = tells_answer(name)
         names_choices = (
             labels if not is_told else max(labels, _texts_of_choices(name, rows, columns))
         )
