@@ -70,11 +70,10 @@ def with_plain_choices(fields: dict[str, Any]) -> dict[str, Any]:
         read = _parsed(value) if holds_choices(name) or meaning(name)[0] == "answer" else None
         if read and (read.right is not None or holds_choices(name)):
             return _with_choices(fields, name, read)
-    lists = [
-        name for name, value in fields.items() if holds_choices(name) and isinstance(value, list)
-    ]
-    if len(lists) == 1:
-        return _with_choices(fields, lists[0], _Choices(fields[lists[0]], []))
+    nested = [name for name, value in fields.items() if isinstance(value, dict | list)]
+    choices = [name for name in nested if holds_choices(name) and isinstance(fields[name], list)]
+    if len(choices) == 1 and any(meaning(name)[0] == "answer" for name in nested):
+        return _with_choices(fields, choices[0], _Choices(fields[choices[0]], []))
     return _with_wrong_columns(fields)
 
 
