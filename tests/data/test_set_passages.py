@@ -169,3 +169,13 @@ def test_an_empty_passage_below_one_that_shows_the_marks_of_the_question_is_aske
         read(folder, rows, header)
     rows[1][2] = "㉮의 뜻은?"
     assert passages(read(folder, rows, header)) == [text, ""]
+
+
+def test_only_a_table_whose_columns_can_be_named_is_asked_for_its_passages(folder, capsys):
+    rows = [
+        ["q1", "윗글의 주제는?", "['가', '나']", 1],
+        ["q2", "윗글의 제재는?", "['가', '나']", 2],
+    ]
+    header = ["id", "question", "choices", "answer"]
+    assert len(read(folder, rows, header).problems) == 2
+    assert "questions that speak of a text, and have none: 2" in capsys.readouterr().err

@@ -157,8 +157,8 @@ def _read_rows(
                     into.texts.append(optional(row, format.text))
     _set_kind(document.name, open_kind, kind, into)
     is_table = bool(document.header) and format.guesses_kind
-    means = format.columns.get("blank_passage")
-    if doubt := shared.doubt or (noticed.doubt() if is_table and not means else ""):
+    may_want = is_table and format.columns and "blank_passage" not in format.columns
+    if doubt := shared.doubt or (noticed.doubt() if may_want else ""):
         into.shared[document.name] = doubt
     notes = (
         *document.doubts(),

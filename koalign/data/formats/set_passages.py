@@ -29,6 +29,7 @@ LOOKED_AT = 200
 _NUMBERS = r"0?([0-9]{1,3})\s*번?\s*(?:[~∼～〜\-–—]|부터)\s*0?([0-9]{1,3})\s*번?\s*(?:까지)?"
 _BRACKETED = rf"[\[［〔【(<〈]\s*(?:문제?|문항)?\s*{_NUMBERS}\s*[\])］〕】)>〉]"
 _RANGE = re.compile(rf"{_BRACKETED}|(?<![0-9.]){_NUMBERS}(?<=[번지])")
+_DASH = re.compile("[~∼～〜\\-–—]|부터")
 _KEY = re.compile(rf"\s*(?:{_BRACKETED}|{_NUMBERS})\s*")
 _ASKS = re.compile(
     r"[^\n]{0,100}?(?:답하|대답하|푸|풀)(?:시오|십시오|세요|라|여라|어라)[.\s)]*+|"
@@ -58,6 +59,8 @@ class Set:
 def set_of(text: object, key: object = "") -> Set | None:
     """The range that a text begins with, or that its key is: `[1~3] 다음 글을 읽고 물음에 답하시오.`"""
     written = text if isinstance(text, str) else ""
+    if not _DASH.search(f"{str(key)[:LOOKED_AT]} {written[:LOOKED_AT]}"):  # the pattern is slow
+        return None
     by_key = _KEY.fullmatch(str(key)[:LOOKED_AT])
     found = by_key or _RANGE.search(written[:LOOKED_AT])
     if not found:

@@ -129,6 +129,8 @@ class Grid(ABC):
     def _is_other_header(self, cells: Sequence[str]) -> bool:
         """Whether most cells are names of columns, two of them of this table, and none is a sentence."""
         texts = [cell.strip() for cell in cells if cell.strip()]
+        if sum(text in self._names for text in texts) < 2:  # of a name the meaning is slow
+            return False
         names = [text for text in texts if meaning(text)[0]]
         return (
             sum(name in self._names for name in names) > 1
