@@ -90,7 +90,7 @@ def test_in_the_test_split_only_what_is_the_same_to_the_letter_goes(scripted):
 def test_a_template_whose_answers_the_grader_cannot_read_is_refused(
     scripted,
 ):
-    text = "about: x\nprompt: '{{ question }}'\ntarget: '정답: {{ label }}'\nlabels: [가, 나, 다, 라]\n"
+    text = "about: x\nprompt: '{{ question }}'\ntarget: '정답: {{ label }}'\nlabels: [α, β, γ, δ]\n"
     Path("mine.yaml").write_text(text, encoding="utf-8")
     done = prepare("-s", "prompt.template=mine.yaml", code=2)
     assert "the grader cannot read the gold answer of 24 of 24" in done.stderr
