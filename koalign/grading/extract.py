@@ -38,6 +38,7 @@ from koalign.grading.labels import (
 from koalign.grading.lists import listed, lists_choices
 from koalign.grading.visible import comparable_choice, forms, untagged, visible_text
 from koalign.grading.whole import at_the_end, label_or_text, whole
+from koalign.text.korean import CHOICE_MARKS
 
 _LINE, _SHORT_LINE = 300, 100
 """Characters that are read of a line after a key; of a line that is an answer without one."""
@@ -269,7 +270,15 @@ def _after_text(
                     break
             else:
                 quote = patterns.REPLACED.sub("", between[: _joined(between)])
-                if group.numbers == (number_of_text(quote, folded),):
+                number = number_of_text(quote, folded)
+                is_remark = (
+                    number is None
+                    and has_colon(key)
+                    and patterns.IN_PARENTHESES.fullmatch(between)
+                    and text[group.start] in CHOICE_MARKS
+                    and patterns.BARE_END.match(text, group.end)
+                )
+                if group.numbers == (number,) or is_remark:
                     found.append((group.start, group.numbers))
                     break
     return found

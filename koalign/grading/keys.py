@@ -27,11 +27,17 @@ def is_as_asked(key: re.Match[str]) -> bool:
 
 
 def announces_text(key: re.Match[str]) -> bool:
-    return bool(key["quote"] or key["sep"] or key["is"])
+    return bool(key["quote"] or key["sep"] or key["is"] or (key["opens"] and key["close"]))
 
 
 def text_start(key: re.Match[str]) -> int:
-    return key.end("quote") if key["quote"] else key.end("sep") if key["sep"] else key.end("is")
+    return (
+        key.end("quote")
+        if key["quote"]
+        else key.end("sep")
+        if key["sep"]
+        else key.end("is" if key["is"] else "close")
+    )
 
 
 def without_key(phrase: str) -> str:

@@ -15,7 +15,7 @@ _TRIED, _HEADING, _TAIL = 3, 600, 12
 
 _OF_THE_ANSWER = re.compile("위의?(?:답|풀이)|(?:답이|정말|그답)[^?]{0,10}(?:맞|옳|확실)")
 """In a heading without blanks: it asks about the answer that was given."""
-_CHOICES = re.compile(r"①.*②|1[.)].*2[.)]|\(1\).*\(2\)", re.DOTALL)
+_CHOICES = re.compile(r"①.*②|1[.)].*2[.)]|\(1\).*\(2\)|a[.)].*b[.)]", re.DOTALL | re.IGNORECASE)
 
 
 def stated(
