@@ -204,6 +204,15 @@ def outdated(stage: Stage, config: Config, run_dir: Path) -> str | None:
     return other_plan(out, plan_of(stage, config, hashes), inputs)
 
 
+def outdated_note(stage: Stage, config: Config, run_dir: Path) -> str | None:
+    """What to say of a finished stage that is used though it was made with other settings or inputs."""
+    other = outdated(stage, config, run_dir)
+    return other and (
+        f"{run_dir / stage.name} was made with {other}; it is used as it is, and "
+        f"`koalign {stage.command} --force` makes it again"
+    )
+
+
 def plan_of(stage: Stage, config: Config, hashes: dict[str, str]) -> Plan:
     """What a stage is to do, with the hash of each input."""
     return Plan(

@@ -107,15 +107,11 @@ def tell_outdated(stages: Sequence[Stage], config: Config, run_dir: Path) -> Non
     Raises KoalignError where the base is another by now.
     """
     from koalign.plans import PREPARE, refuse_other_base
-    from koalign.run import outdated
+    from koalign.run import outdated_note
     from koalign.stages.pipeline import stages_before
 
     for stage in stages_before(stages, config):
         if stage.name == PREPARE:
             refuse_other_base(run_dir, config)
-        if other := outdated(stage, config, run_dir):
-            say(
-                f"{run_dir / stage.name} was made with {other}; it is used as it is, and "
-                f"`koalign {stage.command} --force` makes it again",
-                err=True,
-            )
+        if note := outdated_note(stage, config, run_dir):
+            say(note, err=True)

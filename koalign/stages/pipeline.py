@@ -11,7 +11,7 @@ from koalign.config.sections import Config
 from koalign.hashing import MANIFEST, PLAN
 from koalign.manifests import PRODUCERS, ROUND, read_manifest
 from koalign.records import KoalignError
-from koalign.run import ENGINE, Stage, in_round, outdated
+from koalign.run import ENGINE, Stage, in_round, outdated, outdated_note
 from koalign.stages import (
     candidates,
     distill,
@@ -173,12 +173,8 @@ def refuse_outdated_passages(config: Config, run_dir: Path) -> None:
             f"{run_dir / stage.name} was made with {other}; or run `koalign retrieve --force`"
         )
     (indexed,) = stages_of("index", config)
-    if other := outdated(indexed, config, run_dir):
-        warn(
-            f"{run_dir / indexed.name} was made with {other}; it is used as it is, and `koalign index "
-            "--force` makes it again",
-            once=True,
-        )
+    if note := outdated_note(indexed, config, run_dir):
+        warn(note, once=True)
 
 
 def makers(stage: Stage) -> set[str]:
