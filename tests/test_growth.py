@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from koalign.data.formats import fields, literals
 from koalign.data.formats.documents import document_of_rows, open_document
+from koalign.data.formats.inside import problems_inside
 from koalign.data.formats.read import read
 from koalign.data.formats.split_names import split_in_name
 from koalign.data.preparing.duplicates import find_duplicates
@@ -228,6 +229,13 @@ def test_work_on_what_was_once_quadratic_grows_with_the_text(name):
 def test_work_on_a_long_text_grows_with_it(name):
     entry = FAST_ENTRIES[name]
     assert not [unit for unit in FAST_UNITS if not grows_linearly(entry, unit, ("", ""), FAST)]
+
+
+def test_work_on_an_object_of_problems_by_id_grows_with_their_number():
+    def by_id(text):
+        return problems_inside({f"q{n}": {"question": "물음"} for n, _ in enumerate(text)})
+
+    assert grows_linearly(by_id, "가", ("", ""), times=3)
 
 
 @pytest.mark.slow

@@ -55,11 +55,24 @@ def test_what_a_program_made_of_a_cell_is_said_with_its_line(cell, said, folder,
 
 
 @pytest.mark.parametrize(
-    "cell", ["1월 2일", "3-1", "E+11", "#해시", "a < b > c", "R&D", "10월 9일"]
-)
+    "cell",
+    [
+        "1월 2일", "3-1", "E+11", "#해시", "a < b > c", "R&D", "10월 9일", "<I can do it>에서",
+        "<B>의 <A>", "<U >",
+    ],
+)  # fmt: skip
 def test_what_people_write_is_not_said_to_be_marred(cell):
     found = dict(marred(Problem(question="무엇?", choices=(cell, "둘"), answers=("1",))))
     assert not found.keys() - {"marked"}  # which is said where most rows have it
+
+
+def test_a_day_of_the_year_is_no_cell_of_excel_where_no_table_wrote_it(folder, capsys):
+    path = folder / "문제.jsonl"
+    path.write_text('{"question": "부마 민주 항쟁 기념일은?", "answer": "10월 16일"}\n', "utf-8")
+    read_source(str(path), "train")
+    assert "Excel" not in capsys.readouterr().err
+    read(folder, [*ROWS, ["무엇?", "10월 16일", "둘", "셋", "넷", 2]])
+    assert "Excel may have made a date" in capsys.readouterr().err
 
 
 def test_a_number_that_an_unquoted_comma_parts_is_said(folder, capsys):

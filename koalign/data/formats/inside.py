@@ -140,8 +140,9 @@ def _walk(
 def _carried(value: Mapping[str, Any], below: Sequence[str], found: Inside) -> dict[str, Any]:
     """What of an object belongs to all problems in it; the rest is told, or cannot be left out."""
     carried = {}
+    inner = {*below}
     for key, part in value.items():
-        if key in below or part in (None, "", [], {}):
+        if key in inner or part in (None, "", [], {}):
             continue
         if holds_a_text(key) or (meaning(key)[0] in _CARRIED and isinstance(part, str)):
             carried[key] = part

@@ -15,11 +15,14 @@ _ALONE = re.compile(
     r"|(?P<errors>#(?:NAME\?|REF!|VALUE!|DIV/0!|N/A|NUM!|NULL!|SPILL!|CALC!|\#{4,30}))"
 )
 """What Excel leaves of `1-2`, of a long number, and of a text that begins with a sign."""
+_DAY = re.compile("[1-9][0-9]월 [1-9][0-9]일")
+"""What people write, too."""
 _HTML = re.compile(
-    r"</?(?:p|br|div|span|b|i|u|strong|em|sup|sub|table|tr|td|li|ul|ol|font)\b[^<>]{0,200}>"
-    r"|&(?:[lg]t|amp|nbsp|quot|#[0-9]{1,6});",
-    re.IGNORECASE,
+    r"<(?:/|(?![A-Z]\s*>))(?i:p|br|div|span|b|i|u|strong|em|sup|sub|table|tr|td|li|ul|ol|font)"
+    r"(?:\s+[\w-]{1,40}\s*=[^<>]{0,200}|\s{0,9}/?)>"
+    r"|(?i:&(?:[lg]t|amp|nbsp|quot|#[0-9]{1,6});)"
 )
+"""Not `<I can do it>`, nor `<B>`, as people call a thing."""
 _LOST = "\ufffd"
 MEANS = {
     "dates": "cells that Excel may have made a date of, as of `1-2`",
@@ -47,11 +50,12 @@ _MARK = re.compile(
 )
 
 
-def marred(problem: Problem) -> Iterator[tuple[str, str]]:
+def marred(problem: Problem, *, in_csv: bool = True) -> Iterator[tuple[str, str]]:
     """What may be wrong with the texts of a problem, and an example of each; names of `MEANS`."""
     cells = [*problem.choices, *(() if problem.choices else problem.answers)]
     for match in filter(None, (_ALONE.fullmatch(cell.strip()) for cell in cells)):
-        yield str(match.lastgroup), match[0]
+        if in_csv or not _DAY.fullmatch(match[0]):
+            yield str(match.lastgroup), match[0]
     for one, other in zip(problem.choices, problem.choices[1:], strict=False):
         if re.fullmatch("[0-9]{1,3}", one) and re.match("0[0-9]{2}(?![0-9])", other):
             yield "thousands", f"{one},{other}"

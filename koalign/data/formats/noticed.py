@@ -40,7 +40,8 @@ FEW = 10
 class Noticed:
     """Counts of what is true of problems, and the place of the first of each."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, in_csv: bool) -> None:
+        self._in_csv = in_csv
         self._counts = Counter[str]()
         self._first: dict[str, str] = {}
 
@@ -50,7 +51,8 @@ class Noticed:
             for what in _true_of(record):
                 self._counts[what] += 1
                 self._first.setdefault(what, place)
-            for what, example in {what: (what, text) for what, text in marred(record)}.values():
+            found = marred(record, in_csv=self._in_csv)
+            for what, example in {what: (what, text) for what, text in found}.values():
                 self._counts[what] += 1
                 self._first.setdefault(what, f"{place} {shown(example)!r}")
 

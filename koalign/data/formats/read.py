@@ -121,7 +121,7 @@ def _read_rows(
     needs_answers: bool,
 ) -> None:
     other_splits = zeros = unclear = ambiguous = 0
-    noticed = Noticed()
+    noticed = Noticed(in_csv=bool(document.header and document.encoding))
     open_kind = array("q")
     shared = SharedPassages(format.columns)
     by_row = "" if format.columns else split_field(first_rows(format.rows(document), LOOKED_AT))
