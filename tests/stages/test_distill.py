@@ -193,6 +193,14 @@ def test_other_settings_are_refused_and_the_address_is_none(ready):
     assert "127.0.0.1" not in plan and "key" not in json.loads(plan)["config"]["teacher"]
 
 
+def test_samples_of_other_settings_are_said_to_be_used_as_they_are(ready, capsys):
+    run("sft"), run("dpo-pairs")
+    with serving(right) as teacher:
+        distill(teacher, "distill.n=1", "distill.own_per_teacher=12", "sample.temperature=0.35")
+    said = [line for line in capsys.readouterr().err.splitlines() if "is used as it is" in line]
+    assert len(said) == 1 and "samples was made with sample.temperature" in said[0]
+
+
 def test_a_key_stands_in_no_file_of_the_stage(ready, monkeypatch, capfd):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-recognisable-000111222")
     with serving(right) as teacher:
