@@ -31,13 +31,7 @@ def announces_text(key: re.Match[str]) -> bool:
 
 
 def text_start(key: re.Match[str]) -> int:
-    return (
-        key.end("quote")
-        if key["quote"]
-        else key.end("sep")
-        if key["sep"]
-        else key.end("is" if key["is"] else "close")
-    )
+    return next(key.end(name) for name in ("quote", "sep", "is", "close") if key[name])
 
 
 def without_key(phrase: str) -> str:

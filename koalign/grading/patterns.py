@@ -251,7 +251,9 @@ JOINS_LABEL = re.compile(
     rf"{OPEN}{CHOICE_WORD}{OPEN}\Z"
 )
 IN_PARENTHESES = re.compile(r"(?:(?!없|아니|모르|오답)[^\n(]){2,200} ?\(\Z")
-"""Between a key and a label: a reason (`답은 ㄴ, ㄷ이므로 ④`); what joins a choice's text to its label."""
+"""Between a key and a label: a reason (`답은 ㄴ, ㄷ이므로 ④`); what joins a choice's text to its label; an
+answer in other words (`정답: 원점에 대하여 대칭 (③)`).
+"""
 BEFORE_OWN_TEXT, CLOSING = re.compile(rf"{NOUN}(?:인| ?[:.,=-])? ?{OPEN}"), re.compile(CLOSE)
 
 

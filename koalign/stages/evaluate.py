@@ -133,6 +133,6 @@ STAGE = Stage(
         *ENGINE,
     ),
     keeps=PAID,
-    version=17,
+    version=18,
     draws=True,
 )

@@ -131,7 +131,7 @@ def cross_fit(
             *(f"sft-{number}/adapter" for number in numbers),
             *ENGINE,
         ),
-        version=8,
+        version=9,
     )
     yield execute(answers, config, home, force)
 

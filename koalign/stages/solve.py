@@ -263,6 +263,6 @@ STAGE = Stage(
         "answer/adapter",
         *ENGINE,
     ),
-    version=13,
+    version=14,
     draws=True,
 )
