@@ -38,7 +38,7 @@ def show(
     settings: Settings = None,
 ) -> None:
     """The stages of a run: what is done, what it cost, and the results."""
-    from koalign.manifests import read_manifest
+    from koalign.manifests import command_of, missing_outputs, read_manifest
     from koalign.reports.seeds import print_seeds
     from koalign.reports.views import print_run, run_summary
     from koalign.serving.board.states import stages_of
@@ -51,6 +51,13 @@ def show(
         if stage.state == "stale":
             inputs, _, remedy = stage.why.rpartition(": ")
             say(f"{stage.name} was made of another {inputs}; `{remedy}` makes it again", err=True)
+    for name in (row["stage"] for row in summary["stages"]):
+        made = read_manifest(run / name)
+        for path in missing_outputs(run / name, made, run / name) if made else ():
+            say(
+                f"{path} is gone; `koalign {command_of(run / name)} --force` makes it again",
+                err=True,
+            )
     folders = seed_folders(run)
     report = read_report(folders)
     if as_json:

@@ -57,6 +57,14 @@ def test_of_long_answers_alone_no_pairs_are_missing(scripted):
 
 
 @pytest.mark.parametrize("as_json", [(), ("--json",)])
+def test_a_file_of_a_stage_that_is_gone_is_named(as_json, ran):
+    (RUN / "evaluate/dpo/predictions.jsonl").unlink()
+    said = koalign("show", *as_json, code=0).stderr
+    assert "predictions.jsonl is gone; `koalign evaluate --force` makes it again" in said
+    assert said.count("is gone") == 1
+
+
+@pytest.mark.parametrize("as_json", [(), ("--json",)])
 def test_stages_that_were_made_of_other_files_are_named(as_json, ran):
     assert koalign("show", *as_json, code=0).stderr == ""
     write_lines(Path("other.jsonl"), [problem(n) for n in range(300, 330)])

@@ -107,7 +107,7 @@ def test_columns_numbered_from_zero_are_never_read_one_too_low(tmp_path):
     for names in ("보기0,보기1,보기2,보기3", "0,1,2,3", "choice_0,choice_1,choice_2,choice_3"):
         head = f"문제,{names},정답\n"
         path.write_text(f"{head}나라는?,신라,고려,조선,발해,2\n", "utf-8")
-        with pytest.raises(KoalignError, match="choices are numbered from 0, and 1 answers"):
+        with pytest.raises(KoalignError, match="choices are numbered from 0, .* 1 answers"):
             read_source(str(path), "dev")
         assert said(read_source(str(path), "dev", answer_from=0).problems[0]) == ["조선"]
         assert said(read_source(str(path), "dev", answer_from=1).problems[0]) == ["고려"]
@@ -161,3 +161,13 @@ def test_marks_and_letters_show_their_own_number_where_answers_count_from_zero(t
     reading = read_source(written(tmp_path, rows), "dev", answer_from=0)
     texts = [said(problem) for problem in reading.problems]
     assert texts == [["신라"], *[["조선"]] * 4, ["신라", "조선"]]
+
+
+@pytest.mark.parametrize("name", ["answerIndex", "정답인덱스"])
+def test_answers_that_are_called_an_index_are_asked_about_without_a_0_among_them(name, tmp_path):
+    rows = [{"문제": "수도는?", "선택지": ["부산", "서울", "대구", "인천"], name: 1}]
+    path = written(tmp_path, rows)
+    with pytest.raises(KoalignError, match=r"are called an index.*answer_from: 0\}"):
+        read_source(path, "dev")
+    (problem,) = read_source(path, "dev", answer_from=0).problems
+    assert said(problem) == ["서울"]

@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.exam_files import FIVE, FOUR
 
+from koalign.data.formats.choice_lists import apart
 from koalign.data.formats.documents import open_document
+from koalign.data.formats.fields import Refused
 from koalign.data.formats.read import read as read_documents
 from koalign.data.formats.reading import Reading
 from koalign.data.formats.sources import read_source
@@ -310,3 +312,17 @@ def test_no_table_ends_in_a_traceback_and_what_is_guessed_reads_the_same(header,
         assert reading.rows <= len(rows)
         again = read_documents([open_document("a.csv", text.getvalue().encode())], columns=columns)
         assert again.records == reading.records
+
+
+def test_choices_behind_letters_and_colons_end_a_question_and_people_who_talk_do_not(tmp_path):
+    path = tmp_path / "문제.jsonl"
+    choices = "\n".join(f"{letter}: 낱말 {n}" for n, letter in enumerate("ABCDEFGHIJ"))
+    rows = [
+        {"Question": f"{n}번 문장의 주어는?\n\n{choices}", "Answer": "CAJ"[n]} for n in range(3)
+    ]
+    path.write_text("\n".join(json.dumps(row) for row in rows), "utf-8")
+    problems = read_source(str(path), "dev").problems
+    assert [p.answers for p in problems] == [("3",), ("1",), ("10",)]
+    assert problems[0].question == "0번 문장의 주어는?" and problems[0].choices[9] == "낱말 9"
+    with pytest.raises(Refused):
+        apart("What comes next?\nA: Hello.\nB: Hi.\nC: Bye.", "question")

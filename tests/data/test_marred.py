@@ -161,7 +161,7 @@ def test_keys_beside_a_remark_or_with_other_blanks_are_read(key, folder):
     assert reading.problems[0].answers == ("3",)
 
 
-@pytest.mark.parametrize("name", ["ans", "answer_index", "확정답안", "최종정답"])
+@pytest.mark.parametrize("name", ["ans", "확정답안", "최종정답"])
 def test_the_answer_has_these_names_too(name, folder):
     reading = read(folder, ROWS, [*HEADER[:-1], name])
     assert [p.answers for p in reading.problems] == [(str(row[-1]),) for row in ROWS]

@@ -10,8 +10,10 @@ from koalign.data.formats.fields import LETTERS, Refused, as_list, is_missing, w
 from koalign.data.formats.literals import literal
 
 _CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩"
-_FIRST_LABEL = re.compile(r"(\(?)([1Aa가ㄱ])(\)|번[.)]?|\.(?![0-9]))\s*+(?=\S)")
-_FIRST = re.compile(r"①|(?:^|(?<=\s))(?:\(?[1Aa]\)|1번|[1A]\.(?![0-9]))(?=\s*+\S)", re.MULTILINE)
+_FIRST_LABEL = re.compile(r"(\(?)([1Aa가ㄱ])(\)|번[.)]?|\.(?![0-9])|(?<=A):)\s*+(?=\S)")
+_FIRST = re.compile(
+    r"①|(?:^|(?<=\s))(?:\(?[1Aa]\)|1번|[1A]\.(?![0-9])|^A:)(?=\s*+\S)", re.MULTILINE
+)
 """Where choices may begin that a question precedes."""
 _BREAK = re.compile(r"(?<![①-⑩).\s])\s{0,9}<br\s{0,3}/?>\s{0,9}", re.IGNORECASE)
 """Not what is itself a choice: `① <br> ② <p>`."""
@@ -20,6 +22,8 @@ _ANSWER_BELOW = re.compile(
     rf"(?:[\])>】:：][^\n]{{0,40}}|[{_CIRCLED}0-9])"
 )
 """What is no choice, on a line below them."""
+SPEAKERS = 3
+"""So many of `A: … B: …` may be people who talk; more are choices."""
 MOST_TRIED = 20
 """Places from the end of a cell where they may: each is read to the end of the cell."""
 _SERIES = {
@@ -104,7 +108,7 @@ def _behind_labels(text: str) -> list[str]:
     """The choices behind labels that count up, with these; none where a label is there twice.
 
     They may be on one line, and a choice on several: `1) … 2) …`. Hangul labels begin a line, for a box
-    has such on one.
+    has such on one, and so does `A:`.
     """
     first = _FIRST_LABEL.match(text)
     if first is None:
@@ -112,7 +116,7 @@ def _behind_labels(text: str) -> list[str]:
     before, series, after = first[1], _SERIES[first[2]], first[3]
     starts: list[int] = []
     for symbol in series:
-        ahead = "^" if symbol >= "ㄱ" else r"(?:^|(?<=\s))"
+        ahead = "^" if symbol >= "ㄱ" or after == ":" else r"(?:^|(?<=\s))"
         label = re.escape(f"{before}{symbol}{after}") + (r"(?![0-9])" if after == "." else "")
         found = [match.start() for match in re.finditer(f"{ahead}{label}", text, re.MULTILINE)]
         if not found:
@@ -123,7 +127,7 @@ def _behind_labels(text: str) -> list[str]:
     ends = [*starts[1:], len(text)]
     return (
         [text[start:end].strip() for start, end in zip(starts, ends, strict=True)]
-        if starts[1:]
+        if len(starts) > (SPEAKERS if after == ":" else 1)
         else []
     )
 

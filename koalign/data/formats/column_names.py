@@ -110,6 +110,11 @@ def from_zero(names: Sequence[str]) -> bool:
     return len(numbers) > 1 and numbers == [*range(len(numbers))]
 
 
+def is_index(name: str) -> bool:
+    """Whether a column of answers calls them an index, which may count from 0: `answerIndex`."""
+    return meaning(name)[0] == "index"
+
+
 def place_of(value: object, names: Sequence[str]) -> int:
     """The place, from 1, of the column of a choice that a cell names: `보기3`, `다`; 0 without one."""
     words = [*map(word, names)]

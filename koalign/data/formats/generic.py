@@ -156,7 +156,8 @@ def mapped(columns: Columns) -> Format:
         answer="" if right is not None else _one(columns, "answer"),
         text=_one(columns, "text"),
         guesses_kind=True,
-        from_zero=column_names.from_zero(choice_columns(columns)),
+        from_zero=column_names.from_zero(choice_columns(columns))
+        or column_names.is_index(_one(columns, "answer")),
         columns=columns,
     )
 

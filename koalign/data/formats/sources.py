@@ -103,8 +103,9 @@ def read_source(
             source += ", with the other files as sources of their own,"
         if unclear:
             raise KoalignError(
-                f"{name}: choices are numbered from 0, and {zeros + unclear} answers may be such numbers "
-                f"or count from 1. Write {source} where the first choice is 0, answer_from: 1 where it is 1"
+                f"{name}: choices are numbered from 0, or the answers are called an index, and "
+                f"{zeros + unclear} answers may count from 0 or from 1. Write {source} where the first "
+                "choice is 0, answer_from: 1 where it is 1"
             )
         raise KoalignError(
             f"{name}: the answers seem to count from 0: {zeros} are 0, and hardly one is the last "
