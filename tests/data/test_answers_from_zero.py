@@ -107,7 +107,7 @@ def test_columns_numbered_from_zero_are_never_read_one_too_low(tmp_path):
     for names in ("보기0,보기1,보기2,보기3", "0,1,2,3", "choice_0,choice_1,choice_2,choice_3"):
         head = f"문제,{names},정답\n"
         path.write_text(f"{head}나라는?,신라,고려,조선,발해,2\n", "utf-8")
-        with pytest.raises(KoalignError, match="choices are numbered from 0, .* 1 answers"):
+        with pytest.raises(KoalignError, match=r"choices are numbered from 0, .* 1 answers"):
             read_source(str(path), "dev")
         assert said(read_source(str(path), "dev", answer_from=0).problems[0]) == ["조선"]
         assert said(read_source(str(path), "dev", answer_from=1).problems[0]) == ["고려"]
