@@ -48,7 +48,7 @@ def refuse_contradictions(
     if cyclic and not (scored and protocol.candidates == "label"):
         raise KoalignError(
             f"--cyclic: of {protocol.name} the choices cannot be turned; it needs scored labels of "
-            "choices that the template shows"
+            "choices that the template shows" + "; say --mode choice" * (not scored)
         )
 
 

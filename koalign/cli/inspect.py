@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
@@ -47,10 +48,14 @@ def show(
 
     config = _config_or_none(files, settings)
     summary = run_summary(run, names_in(run, config))
+    stale = set()
     for stage in stages_of(run, [row["stage"] for row in summary["stages"]], None):
         if stage.state == "stale":
+            stale.add(stage.name)
             inputs, _, remedy = stage.why.rpartition(": ")
             say(f"{stage.name} was made of another {inputs}; `{remedy}` makes it again", err=True)
+    if config and (files or settings or Path("koalign.yaml").exists()):
+        _say_outdated(run, config, stale, settings or [])
     for name in (row["stage"] for row in summary["stages"]):
         made = read_manifest(run / name)
         for path in missing_outputs(run / name, made, run / name) if made else ():
@@ -74,6 +79,27 @@ def show(
         print_seeds(report)
     elif len(folders) > 1:
         say("no results over these seeds yet; `koalign run` makes them")
+
+
+def _say_outdated(
+    run: Path, config: Config, told: Collection[str], settings: Sequence[str]
+) -> None:
+    """Say which stages were made with other settings than those of the config, but for those told.
+
+    The folder of a seed is held against the config of that seed, unless `-s` names one.
+    """
+    from koalign.stages.pipeline import outdated_notes
+    from koalign.stages.seeds import config_in
+
+    try:
+        if not any(setting.startswith("seed=") for setting in settings):
+            config = config_in(run, config)
+        notes = outdated_notes(run, config)
+    except KoalignError as error:  # the template, which a stage that needs it names as well
+        notes = {"": str(error)}
+    for name, note in notes.items():
+        if name not in told:
+            say(note, err=True)
 
 
 def _print_passages_by_subject(evaluated: Path) -> None:

@@ -24,7 +24,7 @@ FLIPS = 3
 """Flips of each way shown in the terminal; flips.csv has all."""
 LONGEST = 60
 """Cells of an answer that are shown."""
-NO_SUBJECT = "(none)"
+NO_SUBJECT = "(no subject)"
 T = TypeVar("T")
 SUBJECT_HEAD = ("subject", "items", "points", "won", "lost", "p", "Holm")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from koalign.evaluation.stats.wording import listed
 from koalign.mining.mistakes.mistakes import Mined, MinedCluster
+from koalign.reports.comparison import NO_SUBJECT
 from koalign.reports.views import print_lines, print_table
 
-UNNAMED = "(no subject)"
 HEAD = ("cluster", "wrong", "picked", "subjects", "about")
 
 
@@ -37,5 +37,5 @@ def _summary(mined: Mined) -> list[str]:
 
 
 def _row(cluster: MinedCluster) -> tuple[int, int, str, str]:
-    subjects = {name or UNNAMED: count for name, count in cluster.subjects.items()}
+    subjects = {name or NO_SUBJECT: count for name, count in cluster.subjects.items()}
     return cluster.size, cluster.picked, listed(subjects), ", ".join(cluster.terms)

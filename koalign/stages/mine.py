@@ -88,15 +88,15 @@ def judged(folder: Path, problems: str, run_dir: Path) -> tuple[list[AnsweredPro
     notes = []
     if held_out := len(find_leaks(evaluated, dev, overlap)):
         notes.append(
-            f"{held_out} of these problems stand in the dev split of {run_dir}: take them out of "
-            "data.dev before you train on them"
+            f"{held_out} of the problems evaluated stand in the dev split of {run_dir}: take those that "
+            "are written out of data.dev before you train on them"
         )
     if evaluation.adapters != "base" and (
         seen := {p.id for p in train} & {p.id for p in evaluated}
     ):
         notes.append(
-            f"{len(seen)} of these problems stand in the training split of {run_dir}: what was taught "
-            "them is seldom wrong on them; without a folder they are answered by who never saw them"
+            f"{len(seen)} of the problems evaluated stand in the training split of {run_dir}: what was "
+            "taught them is seldom wrong on them; without a folder they are answered by who never saw them"
         )
     return answered, notes
 

@@ -211,6 +211,16 @@ def stale_in(run_dir: Path, config: Config) -> set[str]:
     return stale
 
 
+def outdated_notes(run_dir: Path, config: Config) -> dict[str, str]:
+    """Finished stage of a run -> what to say of it, where its settings or inputs are not those of now."""
+    chain = left_in(stages_of("run", config), run_dir, config)
+    notes = {
+        stage.name: outdated_note(stage, config, run_dir)
+        for stage in (*chain, *stages_of("query", config))
+    }
+    return {name: note for name, note in notes.items() if note}
+
+
 def _maker(name: str) -> str:
     """The name of the stage, without its round, that an input comes from."""
     return name.partition("/")[0].partition(ROUND)[0]

@@ -56,6 +56,15 @@ def of_seed(stages: Sequence[Stage], config: Config, number: int) -> tuple[list[
     return [replace(prepare, run=_copy), *others], seeded
 
 
+def config_in(run_dir: Path, config: Config) -> Config:
+    """The config of the run in a folder: with the seed of a folder of `--seeds`."""
+    folder = run_dir.resolve()
+    first = folder.parent
+    folders = seed_folders(first) if (first / "prepare").exists() else []
+    number = folders.index(folder) if folder in folders else 0
+    return config.model_copy(update={"seed": config.seed + number})
+
+
 def _copy(config: Config, inputs: Inputs, out: Path) -> StageResult:
     first = out.parents[1] / out.name
     made = read_manifest(first)

@@ -185,7 +185,7 @@ def test_turned_choices_are_reported_beside_the_figure_and_not_in_its_place(ques
         (["kmmlu@lm-eval", "--data", "nowhere"], ["nowhere"]),
         (["direct", "--mode", "choice", "--samples", "4"], ["--samples", "--mode generate"]),
         (["direct", "--mode", "choice", "--adapters", "a,b"], ["--mode generate"]),
-        (["direct", "--cyclic"], ["--cyclic"]),
+        (["direct", "--cyclic"], ["--cyclic", "; say --mode choice"]),
         (["csat", "--model", "http://127.0.0.1:9/v1#x"], ["need the weights", "--mode generate"]),
         (["direct", "--diagnose"], ["--diagnose", "--adapters"]),
         (["direct", "--subset", "물리"], ["--subset 물리"]),

@@ -108,7 +108,7 @@ def test_long_answers_are_cut_and_stand_on_one_line(run):
     first, second = ([prediction(0, answer, gold="x")] for answer in ("x", long))
     _, out, _ = run(written("a", first), written("b", second), "--out", "cmp")
     (shown,) = (line for line in out.splitlines() if "i0000" in line)
-    assert "x → 아주 긴 답 아주" in shown and shown.endswith("…, gold x") and len(shown) < 70
+    assert "x → 아주 긴 답 아주" in shown and shown.endswith("…, gold x") and len(shown) < 75
     assert long in Path("cmp/comparison.json").read_text("utf-8").replace("\\n", "\n")
 
 

@@ -1,9 +1,11 @@
 """koalign show lists what was begun and what `koalign run` would still make, and nothing else."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 from support.command import RUN, koalign
 from support.problems import problem, write_lines
 
@@ -74,3 +76,38 @@ def test_stages_that_were_made_of_other_files_are_named(as_json, ran):
         "sft was made of another prepare/train.jsonl; `koalign sft --force` makes it again" in said
     )
     assert "solve was made of another" not in said  # of the same test split and adapters
+
+
+def test_stages_with_other_settings_than_koalign_yaml_has_now_are_named(ran):
+    own = Path("koalign.yaml")
+    config = yaml.safe_load(own.read_text("utf-8"))
+    own.write_text(yaml.safe_dump(config | {"pairs": {"per_problem": 1}}), "utf-8")
+    said = koalign("show", code=0).stderr
+    assert f"{RUN / 'pairs'} was made with pairs." in said
+    assert "pairs.per_problem = 4, and it is now 1" in said
+    assert said.endswith("it is used as it is, and `koalign dpo-pairs --force` makes it again\n")
+    assert said.count("\n") == 1
+
+
+def test_a_run_is_held_against_what_is_named_and_not_against_the_built_in_example(ran):
+    own = Path("koalign.yaml").rename("mine.yaml")
+    assert koalign("show", code=0).stderr == ""
+    assert koalign("show", "-c", str(own), code=0).stderr == ""
+    said = koalign("show", "-c", str(own), "-s", "pairs.per_problem=1", code=0).stderr
+    assert f"{RUN / 'pairs'} was made with pairs.per_problem = " in said
+
+
+def test_a_run_of_a_seed_is_held_against_that_seed(ran):
+    shutil.copytree(RUN, RUN / "seed-1")
+    said = koalign("show", str(RUN / "seed-1"), code=0).stderr
+    assert f"{RUN / 'seed-1/solve'} was made with seed = 0, and it is now 1" in said
+    assert koalign("show", str(RUN / "seed-1"), "-s", "seed=0", code=0).stderr == ""
+    shutil.copytree(RUN, "runs/seed-1")
+    assert koalign("show", "runs/seed-1", code=0).stderr == ""
+
+
+def test_a_template_that_is_gone_hides_no_run(ran):
+    with Path("koalign.yaml").open("a", encoding="utf-8") as file:
+        file.write("prompt: {template: gone.yaml}\n")
+    done = koalign("show", code=0)
+    assert "gone.yaml" in done.stderr and "evaluate" in done.stdout

@@ -84,8 +84,8 @@ def test_problems_of_the_runs_other_splits_are_mined_and_the_user_is_told(prepar
     folder = str(evaluated(prepared / "a", asked, adapters="sft"))
     done = run(folder, "--problems", "both.jsonl", "-o", "o.jsonl")
     told = " ".join(done.stdout.split())
-    assert "note: 10 of these problems stand in the dev split of runs/default" in told
-    assert "note: 20 of these problems stand in the training split of runs/default" in told
+    assert "note: 10 of the problems evaluated stand in the dev split of runs/default" in told
+    assert "note: 20 of the problems evaluated stand in the training split of runs/default" in told
     evaluated(prepared / "a", asked)  # by the bare base, which was taught nothing
     assert "training split" not in run(folder, "--problems", "both.jsonl", "-o", "p.jsonl").stdout
 
