@@ -110,8 +110,8 @@ class RunSystems:
         )
         work = self._out / "solving"
         drawn = self._controls(solver, attempts, solving)
-        if controls != "off":
-            own = own_hints(attempts)
+        own = own_hints(attempts)
+        if controls != "off" and any(text for hints in own for text, _ in hints):
             hinted = {"base_hinted": "base"} | (
                 {"policy_hinted": "dpo"} if controls == "all" else {}
             )

@@ -57,8 +57,8 @@ class Comparison(Record):
     difference: float
     """Of the metric, a minus b, in shares of 1."""
     low: float | None
-    """95 % of the difference, as is `high`, over passages drawn whole; none where all passages
-    differ alike."""
+    """95 % of the difference, as is `high`, over passages drawn whole; none with one passage, and
+    where an F1 or a mean over subjects differs alike on all."""
     high: float | None
     won: int
     """Items on which a earned more than b."""

@@ -7,14 +7,14 @@ and the sums of what was drawn are a product of matrices.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import sqrt
 from statistics import variance
 from typing import NamedTuple
 
 import numpy as np
 
-from koalign.evaluation.stats.intervals import Figure, honest_interval
+from koalign.evaluation.stats.intervals import ALIKE, Figure, gap_interval, share_interval
 from koalign.evaluation.stats.resampling import resampled_sums
 
 
@@ -26,12 +26,12 @@ class Measure:
     """(items, sums): what each item adds to each sum."""
     value: Callable[[np.ndarray], np.ndarray]
     """(..., sums) -> (...): the share of 1; NaN where a draw holds nothing to measure."""
-    n: int
-    """Items that are measured; the others add nothing."""
     stderr: float | None = None
     """Standard error of the share; none where it is not known."""
     possible: float = 1.0
     """What all right gives."""
+    is_mean: bool = False
+    """Whether it is the plain mean of what the items earned."""
 
 
 class Measured(NamedTuple):
@@ -64,8 +64,8 @@ def mean_score(
         if score is not None:
             tallies[number, :, place[subject]] = score, 1
     stderr = _stderr(list(strata.values()), macro)
-    n = sum(map(len, strata.values()))
-    return Measure(tallies.reshape(len(scores), -1), _mean_of_shares, n, stderr)
+    is_mean = tallies.shape[-1] == 1
+    return Measure(tallies.reshape(len(scores), -1), _mean_of_shares, stderr, is_mean=is_mean)
 
 
 def macro_f1_measure(gold: Sequence[str], predicted: Sequence[str | None]) -> Measure:
@@ -75,7 +75,7 @@ def macro_f1_measure(gold: Sequence[str], predicted: Sequence[str | None]) -> Me
         both, is_gold, is_predicted = np.split(sums, 3, axis=-1)
         return _f1(both, is_gold, is_predicted, is_gold > 0)
 
-    return Measure(_f1_tallies(gold, predicted, sorted({*gold})), value, len(gold))
+    return Measure(_f1_tallies(gold, predicted, sorted({*gold})), value)
 
 
 def task_f1_measure(
@@ -104,7 +104,7 @@ def task_f1_measure(
             sizes.append(np.minimum(block[..., -1], 1) if macro else block[..., -1])
         return np.nansum(np.array(scores) * sizes, axis=0) / np.sum(sizes, axis=0)
 
-    return Measure(np.concatenate(blocks, axis=1), value, len(gold))
+    return Measure(np.concatenate(blocks, axis=1), value)
 
 
 def points_measure(points: Sequence[float | None], correct: Sequence[bool]) -> Measure | None:
@@ -112,21 +112,21 @@ def points_measure(points: Sequence[float | None], correct: Sequence[bool]) -> M
     if not all(points):
         return None
     worth = np.array(points, float)
-    return Measure(
-        np.stack([worth * correct, worth], axis=1), _mean_of_shares, len(worth), possible=100.0
-    )
+    return Measure(np.stack([worth * correct, worth], axis=1), _mean_of_shares, possible=100.0)
 
 
 def measured(measures: Sequence[Measure], clusters: Sequence[Hashable]) -> list[Measured]:
     """The measures of the same items with their intervals.
 
     The 95 % percentiles of draws of whole clusters (`resampling.py`), as far as they say something
-    (`honest_interval`).
+    (`share_interval`).
     """
     rows = []
     for measure, (low, high) in zip(measures, _intervals(measures, clusters), strict=True):
         share = float(measure.value(measure.tallies.sum(axis=0)))
-        ends = (measure.stderr, *honest_interval(share, measure.n, low, high))
+        # An item without a score adds nothing to any sum.
+        own = {c for c, row in zip(clusters, measure.tallies, strict=True) if row.any()}
+        ends = (measure.stderr, *share_interval(share, len(own), low, high))
         scaled = [None if end is None else end * measure.possible for end in ends]
         rows.append(Measured(share * measure.possible, *scaled))
     return rows
@@ -138,34 +138,44 @@ def difference(
     """Both measures of the same items, and first minus second with its 95 % interval (Efron 1979).
 
     Whole passages are drawn, with what both systems earned on them. Exchanging the systems changes
-    the signs and nothing else. Where there is one passage alone, or all differ alike, resampling says
-    nothing of the spread, and there is no interval. Needs an item.
+    the signs and nothing else. Where all differ alike, resampling says nothing of the spread: of two means
+    the interval is that of `gap_interval`, of other metrics there is none. Needs an item.
     """
     tallies = np.concatenate([first.tallies, second.tallies], axis=1)
     sums = np.concatenate([tallies.sum(axis=0)[None], resampled_sums(tallies, passages)])
     own, other = np.split(sums, [first.tallies.shape[1]], axis=1)
     values, others = first.value(own), second.value(other)
     gaps = values - others
-    low, high = (float(end) for end in np.nanquantile(gaps[1:], [0.025, 0.975]))
-    gap = Figure(float(gaps[0]), low, high, len(passages))
-    if np.nanmax(gaps) - np.nanmin(gaps) < 1e-12:
-        gap = replace(gap, low=None, high=None)
-    return float(values[0]), float(others[0]), gap
+    low, high = _percentiles(gaps[1:], passages)
+    if first.is_mean:
+        low, high = gap_interval(float(gaps[0]), len(set(passages)), low, high)
+    elif np.nanmax(gaps) - np.nanmin(gaps) < ALIKE:
+        low = high = None
+    return float(values[0]), float(others[0]), Figure(float(gaps[0]), low, high, len(passages))
+
+
+def _percentiles(
+    draws: np.ndarray, clusters: Sequence[Hashable]
+) -> tuple[float | None, float | None]:
+    """The ends of the 95 % interval; one cluster alone has none."""
+    if len(set(clusters)) < 2:
+        return None, None
+    low, high = np.nanquantile(draws, [0.025, 0.975])
+    return float(low), float(high)
 
 
 def _intervals(
     measures: Sequence[Measure], clusters: Sequence[Hashable]
 ) -> list[tuple[float | None, float | None]]:
-    if len(set(clusters)) < 2 or not measures:
-        return [(None, None)] * len(measures)
+    if not measures:
+        return []
     tallies = np.concatenate([measure.tallies for measure in measures], axis=1)
     edges = np.cumsum([measure.tallies.shape[1] for measure in measures])[:-1]
     parts = np.split(resampled_sums(tallies, clusters), edges, axis=1)
-    ends = [
-        np.nanquantile(measure.value(part), [0.025, 0.975])
+    return [
+        _percentiles(measure.value(part), clusters)
         for measure, part in zip(measures, parts, strict=True)
     ]
-    return [(float(low), float(high)) for low, high in ends]
 
 
 def _stderr(strata: Sequence[Sequence[float]], macro: bool) -> float | None:

@@ -7,7 +7,7 @@ from statistics import fmean
 
 from koalign.evaluation.results import Prediction
 from koalign.evaluation.rows import Kind, Metric, Row
-from koalign.evaluation.stats.intervals import Figure, figure, share_figure
+from koalign.evaluation.stats.intervals import Figure, gap_figure, share_figure
 from koalign.records import Record
 
 
@@ -70,7 +70,7 @@ def over_seeds(
     def difference(name: str, against: str) -> SeedDifference:
         pairs = zip(right[name], right[against], strict=True)
         seeds = [[a - b for a, b in zip(*pair, strict=True)] for pair in pairs]
-        mean = figure(_of_problems(seeds), clusters=passages)
+        mean = gap_figure(_of_problems(seeds), passages)
         above = sum(sum(seed) > 0 for seed in seeds)
         is_gain = above == len(seeds) and mean.low is not None and mean.low > 0
         return SeedDifference(**_spread(seeds, mean), above=above, is_gain=is_gain)

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from koalign.evaluation.solving.columns import difference
-from koalign.evaluation.stats.intervals import Figure, share_figure
+from koalign.evaluation.stats.intervals import Figure, paired_difference, share_figure
 from koalign.records import KoalignError, Problem, content_hash
 from koalign.retrieval.chunks import chunks
 from koalign.retrieval.dense import DenseIndex, Encode, VectorFile
@@ -154,7 +153,7 @@ def weigh(problems: Sequence[Problem], searched: Searched, weights: Sequence[flo
             weight: retrieval_figures(held, ranks[weight], len(searched.passage_of))
             for weight in weights
         },
-        gain=difference(chosen_ranks, lexical_ranks, [problem.passage for problem in held]),
+        gain=paired_difference(chosen_ranks, lexical_ranks, [one.passage for one in held])[0],
     )
 
 

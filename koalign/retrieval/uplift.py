@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from koalign.evaluation.solving.columns import difference
-from koalign.evaluation.stats.intervals import rate_z, share_figure
+from koalign.evaluation.stats.intervals import gap_figure, rate_z, share_figure
 from koalign.mining.hints.uplift_screens import discoveries
 from koalign.records import Count, Problem
 from koalign.retrieval.records import ScreenedPassage, Verdict
@@ -77,27 +76,25 @@ def _of_group(
     screen, of all passages, so nothing is chosen by them. chosen_gain: the passage shown that the first
     screen prefers, none where it prefers none, by the new samples. What is chosen by some samples is
     measured on others, since the best of several by the same samples is too good. Gains that are all
-    alike have the interval of `difference`.
+    alike have the interval of `gap_interval`.
     """
     clusters = [problem.cluster for problem in problems]
     own = [of_problem[problem.id] for problem in problems]
     bare = [passages[0].counts["bare"].rate for passages in own]
     first = [min(passages, key=lambda one: one.passage.rank) for passages in own]
+    first_gains = [one.counts["hinted"].rate - rate for one, rate in zip(first, bare, strict=True)]
 
     def share(verdict: Verdict) -> dict[str, float | int | None]:
         held = [float(any(one.verdict == verdict for one in passages)) for passages in own]
         return share_figure(held, clusters).rounded()
 
-    nothing = [0.0] * len(problems)
     return {
         "problems": len(problems),
         "gold": share("gold"),
         "poison": share("poison"),
         "bare": round(fmean(bare), 4),
-        "first_gain": difference(
-            [one.counts["hinted"].rate for one in first], bare, clusters
-        ).rounded(),
-        "chosen_gain": difference([*map(_gain_of_chosen, own)], nothing, clusters).rounded(),
+        "first_gain": gap_figure(first_gains, clusters).rounded(),
+        "chosen_gain": gap_figure([*map(_gain_of_chosen, own)], clusters).rounded(),
     }
 
 

@@ -133,6 +133,6 @@ STAGE = Stage(
         *ENGINE,
     ),
     keeps=PAID,
-    version=18,
+    version=19,
     draws=True,
 )

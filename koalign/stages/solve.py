@@ -263,6 +263,6 @@ STAGE = Stage(
         "answer/adapter",
         *ENGINE,
     ),
-    version=14,
+    version=15,
     draws=True,
 )

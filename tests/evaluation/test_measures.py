@@ -79,6 +79,12 @@ def test_all_right_and_all_wrong_have_the_interval_of_wilson(right, n):
     assert (found.low, found.high) == wilson_interval(right, n)
 
 
+def test_all_right_counts_the_passages_of_the_items_that_have_a_score():
+    scores, passages = [1.0, 1.0, 1.0, 1.0, None], ["one", "one", "two", "three", "four"]
+    (found,) = measured([mean_score(scores, [""] * 5, macro=False)], passages)
+    assert (found.low, found.high) == wilson_interval(3, 3)
+
+
 def test_one_passage_alone_has_no_interval():
     (found,) = measured([mean_score([0.0, 1.0], ["", ""], macro=False)], ["one", "one"])
     assert (found.value, found.low, found.high) == (0.5, None, None)

@@ -2,6 +2,7 @@
 
 import random
 import time
+from dataclasses import replace
 from statistics import fmean
 
 import pytest
@@ -120,7 +121,9 @@ def test_a_share_of_all_or_nothing_has_the_interval_of_wilson(right, n):
     values = [number < right for number in range(n)]
     expected = Figure(right / n, *wilson_interval(right, n), n)
     assert share_figure(values) == expected
-    assert share_figure(values, ["p"] * n) == expected, "of one passage alone as well"
+    of_passages = share_figure(values * 2, [*range(n)] * 2)
+    assert of_passages == replace(expected, n=2 * n), "passages are the cases, not their problems"
+    assert share_figure(values, ["p"] * n) == Figure(right / n, None, None, n), "of one passage none"
 
 
 def test_a_share_of_passages_that_are_alike_has_no_interval():
@@ -150,7 +153,16 @@ def test_exchanging_the_systems_turns_the_sign_and_keeps_the_p():
     back, p_back = paired_difference(second, first, clusters)
     assert there.value == -back.value and there.low == pytest.approx(-back.high)
     assert p == p_back
-    assert paired_difference(first, first) == (Figure(0.0, 0.0, 0.0, len(first)), 1)
+
+
+def test_systems_that_never_differ_may_still_differ_on_other_passages():
+    clusters = ["one", "one", "two", "two", "three"]
+    _, unseen = wilson_interval(0, 3)
+    same, p = paired_difference([1, 0, 1, 1, 0], [1, 0, 1, 1, 0], clusters)
+    assert same == Figure(0.0, -unseen, unseen, 5) and p == 1
+    apart, _ = paired_difference([1] * 5, [0] * 5, clusters)
+    assert apart == Figure(1.0, pytest.approx(1 - unseen), 1.0, 5)
+    assert paired_difference([1, 0], [0, 0], ["one", "one"])[0] == Figure(0.5, None, None, 2)
 
 
 def test_a_system_that_flips_ten_items_and_loses_none_is_better():

@@ -17,6 +17,7 @@ from koalign.evaluation.stats.intervals import (
     holm,
     macro_f1,
     mcnemar_p,
+    paired_difference,
     sign_test_p,
 )
 
@@ -191,7 +192,17 @@ def test_graded_scores_are_resampled_in_blocks_as_well():
     assert (gap.high - gap.low) / 2 == pytest.approx(1.96 * sqrt(variance(gaps) / 3000), rel=0.08)
 
 
-def test_one_passage_and_passages_that_differ_alike_have_no_interval():
+def test_one_passage_has_no_interval_and_passages_that_differ_alike_that_of_paired_difference():
     assert difference(*means([1, 0], [0, 0]), ["p", "p"])[2].low is None
-    *_, alike = difference(*means([1, 1], [0, 0]), ["p", "q"])
-    assert (alike.value, alike.low, alike.high) == (1, None, None)
+    for first, second in (([1, 1], [0, 0]), ([1, 0], [1, 0])):
+        *_, alike = difference(*means(first, second), ["p", "q"])
+        assert alike == paired_difference(first, second, ["p", "q"])[0] and alike.low is not None
+
+
+def test_an_f1_and_a_mean_over_subjects_that_differ_alike_have_no_interval():
+    """A passage moves them by more than its share, so no bound on passages bounds them."""
+    answers = ["1", "2", "2", "1"]
+    f1 = macro_f1_measure(answers, ["1", "2", "1", "1"])
+    over_subjects = mean_score([1.0, 0.0, 1.0, 0.0], ["a", "a", "b", "b"], macro=True)
+    for measure in (f1, over_subjects):
+        assert difference(measure, measure, ["p", "q", "r", "s"])[2].low is None

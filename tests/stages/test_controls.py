@@ -102,6 +102,19 @@ def test_a_policy_that_never_reasons_to_a_right_answer_is_refused_in_one_line(ma
     assert "set controls: cheap" in told
 
 
+def test_where_no_hint_can_be_used_no_row_answers_with_the_same_hints(scripted):
+    path = scripted / "script.yaml"
+    script = yaml.safe_load(path.read_text("utf-8"))
+    script[0]["texts"] = ["정답은 1번이다."]
+    path.write_text(yaml.safe_dump(script, allow_unicode=True), "utf-8")
+    koalign("run", "-s", "controls=all", code=0)
+    attempts = read_jsonl(RUN / "solve" / "attempts.jsonl", Attempt)
+    assert {hint.use for one in attempts for hint in one.hints} == {"states_an_answer"}
+    results = read_json(EVALUATED / "results.json")
+    without_hints = [name for name in CHEAP if name not in ("mismatched", "base_hinted")]
+    assert list(results) == [*without_hints, "reasoning"]
+
+
 def test_every_control_costs_what_it_is_said_to_cost(many_hints):
     koalign("run", "-s", "solve.hints=2", "-s", "solve.bare=1", code=0)
     written, read = total("solve")

@@ -11,7 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from koalign.evaluation.stats.intervals import Figure, figure, require_same_ids
+from koalign.evaluation.stats.intervals import (
+    Figure,
+    bootstrap_interval,
+    require_same_ids,
+    share_figure,
+    share_interval,
+)
 from koalign.records import KoalignError, Problem
 
 Scorer = Callable[[Sequence[str], Sequence[str]], Sequence[float]]
@@ -186,11 +192,16 @@ def _score(
         for problem_id, value in part.items():
             problems.setdefault(problem_id, {})[name] = value
     return NiklScore(
-        figures={name: figure(list(part.values())) for name, part in (parts | measures).items()},
-        final=None if missing else figure(list(problems.values()), _mean_of_parts),
+        figures={name: share_figure([*part.values()]) for name, part in (parts | measures).items()},
+        final=None if missing else _final(list(problems.values())),
         missing=missing,
         skipped=skipped,
     )
+
+
+def _final(problems: Sequence[dict[str, float]]) -> Figure:
+    value, ends = _mean_of_parts(problems), bootstrap_interval(problems, _mean_of_parts)
+    return Figure(value, *share_interval(value, len(problems), *ends), len(problems))
 
 
 def _mean_of_parts(problems: Sequence[dict[str, float]]) -> float:

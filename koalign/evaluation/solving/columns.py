@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal, get_args
 
 from koalign.evaluation.solving.controls import Controls
 from koalign.evaluation.solving.voting import Answer, Attempt, spent, vote_of
-from koalign.evaluation.stats.intervals import (
-    Figure,
-    figure,
-    mcnemar_p,
-    share_figure,
-    wilson_interval,
-)
+from koalign.evaluation.stats.intervals import paired_difference, share_figure
 from koalign.grading.grade import grade
 from koalign.records import Problem, Record
-
-ROUNDING = 1e-12
-"""An interval narrower than this has only rounding in it: all resamples are equal."""
 
 Shown = Literal["hints", "passages"]
 """What stands in the prompts."""
@@ -155,12 +146,12 @@ def column_of(name: Name, outcomes: Outcomes, clusters_of_rows: Sequence[str]) -
     against_bare = {}
     if name != "bare":
         bare_right = [bare[row].right for row in own]
-        gap = difference(right, bare_right, clusters)
+        gap, p = paired_difference(right, bare_right, clusters)
         against_bare = {
             "difference": gap.value, "difference_low": gap.low, "difference_high": gap.high
         }  # fmt: skip
         if not name.endswith("_average"):
-            against_bare["p"] = mcnemar_p(*([r == 1 for r in side] for side in (right, bare_right)))
+            against_bare["p"] = p
     return Column(
         name=name,
         accuracy=accuracy.value,
@@ -173,16 +164,3 @@ def column_of(name: Name, outcomes: Outcomes, clusters_of_rows: Sequence[str]) -
         prompt=round(fmean(outcome.prompt for outcome in own.values()), 2),
         attainable=name != "oracle",
     )
-
-
-def difference(first: Sequence[float], second: Sequence[float], clusters: Sequence[str]) -> Figure:
-    """The mean of first minus second with its bootstrap interval over clusters.
-
-    Where all items differ by the same, all resamples are equal. Then Wilson's bound on the share of
-    clusters that could still differ is the interval: three problems without a flip decide nothing.
-    """
-    mean = figure([a - b for a, b in zip(first, second, strict=True)], clusters=clusters)
-    if mean.low is None or mean.high is None or mean.high - mean.low > ROUNDING:
-        return mean
-    _, unseen = wilson_interval(0, len(set(clusters)))
-    return replace(mean, low=max(-1.0, mean.value - unseen), high=min(1.0, mean.value + unseen))

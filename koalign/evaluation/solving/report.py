@@ -7,14 +7,7 @@ from statistics import fmean
 
 from pydantic import Field
 
-from koalign.evaluation.solving.columns import (
-    Column,
-    Name,
-    Shown,
-    column_of,
-    difference,
-    outcomes_of,
-)
+from koalign.evaluation.solving.columns import Column, Name, Shown, column_of, outcomes_of
 from koalign.evaluation.solving.controls import MOST_VOTES, Controls
 from koalign.evaluation.solving.rivals import (
     RELEVANT,
@@ -27,7 +20,7 @@ from koalign.evaluation.solving.rivals import (
     tested,
 )
 from koalign.evaluation.solving.voting import CUT, Attempt, spent
-from koalign.evaluation.stats.intervals import mcnemar_p
+from koalign.evaluation.stats.intervals import paired_difference
 from koalign.evaluation.stats.resampling import clusters_of
 from koalign.evaluation.stats.wording import points
 from koalign.records import Problem, Record
@@ -86,9 +79,10 @@ def solving_report(
     columns = {name: column_of(name, outcomes, clusters) for name in outcomes if outcomes[name]}
     regression = None
     if policy:
-        gap = difference(answer, policy, clusters)
+        gap, p = paired_difference(answer, policy, clusters)
+        assert p is not None  # right or wrong
         regression = Regression(
-            policy=fmean(policy), answer=fmean(answer), p=mcnemar_p(answer, policy),
+            policy=fmean(policy), answer=fmean(answer), p=p,
             difference=gap.value, low=gap.low, high=gap.high,
         )  # fmt: skip
     rivals: tuple[Rival, ...] = ()

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
 
-from koalign.evaluation.solving.columns import Name, Outcomes, difference
-from koalign.evaluation.stats.intervals import holm, mcnemar_p
+from koalign.evaluation.solving.columns import Name, Outcomes
+from koalign.evaluation.stats.intervals import holm, paired_difference
 from koalign.evaluation.stats.wording import interval, p_value, points
 from koalign.records import Problem, Record
 
@@ -90,16 +90,9 @@ def contest(outcomes: Outcomes, clusters: Sequence[str], of: Collection[int]) ->
         if not rows:
             continue
         vote, rival = ([outcomes[side][row].right == 1 for row in rows] for side in ("vote", name))
-        gap = difference(vote, rival, [clusters[row] for row in rows])
-        rivals.append(
-            Rival(
-                name=name,
-                difference=gap.value,
-                low=gap.low,
-                high=gap.high,
-                p=mcnemar_p(vote, rival),
-            )
-        )
+        gap, p = paired_difference(vote, rival, [clusters[row] for row in rows])
+        assert p is not None  # right or wrong
+        rivals.append(Rival(name=name, difference=gap.value, low=gap.low, high=gap.high, p=p))
     return Contest(tuple(rivals))
 
 

@@ -17,7 +17,7 @@ T = TypeVar("T")
 FEWEST_FLIPS = 6
 """Five that all go one way have p = 0.0625, six have 0.03125."""
 Z_95 = 1.959963984540054
-_ALIKE = 1e-12
+ALIKE = 1e-12
 """Draws that differ by less differ by the order of their summands."""
 
 
@@ -148,25 +148,50 @@ def figure(
 
 
 def share_figure(values: Sequence[float], clusters: Sequence[Hashable] | None = None) -> Figure:
-    """The mean of values from 0 to 1, with what `honest_interval` leaves of the bootstrap's interval."""
+    """The mean of values from 0 to 1, with what `share_interval` makes of the bootstrap's interval."""
     mean = figure(values, clusters=clusters)
-    low, high = honest_interval(mean.value, mean.n, mean.low, mean.high)
+    low, high = share_interval(mean.value, _count(values, clusters), mean.low, mean.high)
     return replace(mean, low=low, high=high)
 
 
-def honest_interval(
-    share: float, n: int, low: float | None, high: float | None
-) -> tuple[float | None, float | None]:
-    """The ends of the bootstrap's interval of a share of n items, where its draws can differ at all.
+def gap_figure(gaps: Sequence[float], clusters: Sequence[Hashable] | None = None) -> Figure:
+    """The mean of differences of such values, with what `gap_interval` makes of the bootstrap."""
+    mean = figure(gaps, clusters=clusters)
+    low, high = gap_interval(mean.value, _count(gaps, clusters), mean.low, mean.high)
+    return replace(mean, low=low, high=high)
 
-    Where all are wrong or all are right no draw differs, and the interval is Wilson's; where all clusters
-    are alike in another way, or there is one alone, none is known.
+
+def share_interval(
+    share: float, clusters: int, low: float | None, high: float | None
+) -> tuple[float | None, float | None]:
+    """The ends of the bootstrap's interval of a share, where its draws can differ at all.
+
+    Where all are wrong or all are right no draw differs, and the interval is Wilson's, each cluster a case;
+    where all clusters are alike in another way, or there is one alone, none is known.
     """
-    if share in (0, 1):
-        return wilson_interval(round(share * n), n)
-    if low is None or high is None or high - low < _ALIKE:
+    if clusters < 2 or low is None or high is None:
         return None, None
-    return low, high
+    if share in (0, 1):
+        return wilson_interval(share * clusters, clusters)
+    return (None, None) if high - low < ALIKE else (low, high)
+
+
+def gap_interval(
+    gap: float, clusters: int, low: float | None, high: float | None
+) -> tuple[float | None, float | None]:
+    """The ends of the bootstrap's interval of a mean difference, where its draws can differ at all.
+
+    Where all items differ by the same, Wilson's bound on the share of clusters that could still differ is
+    the interval: three problems without a flip decide nothing. Of one cluster alone none is known.
+    """
+    if low is None or high is None or high - low >= ALIKE:
+        return low, high
+    _, unseen = wilson_interval(0, clusters)
+    return max(-1.0, gap - unseen), min(1.0, gap + unseen)
+
+
+def _count(values: Sequence[float], clusters: Sequence[Hashable] | None) -> int:
+    return len(values if clusters is None else set(clusters))
 
 
 def paired_difference(
@@ -184,7 +209,7 @@ def paired_difference(
     differences = [float(a) - float(b) for a, b in zip(first, second, strict=True)]
     all_or_nothing = {*first, *second} <= {0, 1}
     p = mcnemar_p(first, second) if all_or_nothing else None
-    return figure(differences, clusters=clusters), p
+    return gap_figure(differences, clusters), p
 
 
 def mcnemar_p(first: Sequence[float], second: Sequence[float]) -> float:
