@@ -123,7 +123,9 @@ def test_a_share_of_all_or_nothing_has_the_interval_of_wilson(right, n):
     assert share_figure(values) == expected
     of_passages = share_figure(values * 2, [*range(n)] * 2)
     assert of_passages == replace(expected, n=2 * n), "passages are the cases, not their problems"
-    assert share_figure(values, ["p"] * n) == Figure(right / n, None, None, n), "of one passage none"
+    assert share_figure(values, ["p"] * n) == Figure(right / n, None, None, n), (
+        "of one passage none"
+    )
 
 
 def test_a_share_of_passages_that_are_alike_has_no_interval():

@@ -29,10 +29,10 @@ PROBLEMS = exam("dev")[:6]
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> ServedRun:
-    """A run that was not run: two adapters as hint and answer, with short completions."""
+    """A run that was not run: two adapters as hint and answer, with short completions. One hint is used."""
     folder = tmp_path_factory.mktemp("run")
     steps = tuple(
-        trained_adapter(folder / name / "adapter", rank=rank, seed=rank)
+        trained_adapter(folder / name / "adapter", rank=rank, seed=8)
         for name, rank in (("abstraction", 4), ("answer", 8))
     )
     config = Config(
@@ -88,7 +88,7 @@ async def pieces(run: ServedRun, backend, problem) -> list[str]:
 async def streamed(run: ServedRun, backend, solved) -> None:
     """Of the chain: the hint whole, then the answer in several pieces, together the text of solve."""
     asker = Asker(run, backend)
-    several = 0
+    several = hints = 0
     for problem, (solution, cost) in zip(PROBLEMS, solved, strict=True):
         ask = Ask(run.models[CHAIN], problem, stream=True)
         *parts, reply = [part async for part in await asker.prepare(ask)]
@@ -97,7 +97,8 @@ async def streamed(run: ServedRun, backend, solved) -> None:
         assert (reply.solution, reply.tokens) == (solution, cost)
         assert all(isinstance(part, Hint) for part in parts[: len(parts) - len(pieces)])
         several += len(pieces) > 3
-    assert several
+        hints += len(parts) > len(pieces)
+    assert several and hints
 
 
 async def killed(run: ServedRun, child) -> None:
