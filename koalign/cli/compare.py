@@ -68,9 +68,14 @@ def compare(
 def _steps(folder: Path) -> list[Path]:
     """The evaluations in a folder: of a run those of its steps."""
     from koalign.manifests import output_of
+    from koalign.plans import is_stage
 
     evaluated = folder / "evaluate"
-    if (folder / "results.json").exists() or not (evaluated / "manifest.json").exists():
+    if (folder / "results.json").exists() or not is_stage(folder / "prepare"):
         return [folder]
+    if not (evaluated / "manifest.json").exists():
+        raise KoalignError(
+            f"{folder}: a run without an evaluation; `koalign evaluate --run-dir {folder}` makes it"
+        )
     steps = (name for name in ("base", "sft", "dpo", "solve") if (evaluated / name).exists())
     return [output_of(folder, f"evaluate/{name}", "compare") for name in steps]

@@ -62,6 +62,7 @@ def draw_part(
     tell_unread_by(command, settings, stages, config)
     with locked(run_dir, shared=True):
         tell_outdated(stages, config, run_dir)
+        refuse_missing(stages, config, run_dir)
         for stage in stages[: last + 1]:
             title = f"shard {shard}: {stage.name}"
             try:
@@ -115,3 +116,17 @@ def tell_outdated(stages: Sequence[Stage], config: Config, run_dir: Path) -> Non
             refuse_other_base(run_dir, config)
         if note := outdated_note(stage, config, run_dir):
             say(note, err=True)
+
+
+def refuse_missing(stages: Sequence[Stage], config: Config, run_dir: Path) -> None:
+    """Raises KoalignError for a file that these stages need, none of them makes, and is not there.
+
+    Before the first of them runs: evaluate trains its controls, and then needs what solve makes.
+    """
+    from koalign.run import find_inputs
+
+    own = {stage.name for stage in stages}
+    for stage in stages:
+        makers = {name: stage.at.get(name, name).partition("/") for name in stage.inputs}
+        others = [name for name, (maker, slash, _) in makers.items() if slash and maker not in own]
+        find_inputs(stage, others, config, run_dir)

@@ -26,6 +26,7 @@ from koalign.cli.shards import (
     ShardOption,
     draw_part,
     read_shard,
+    refuse_missing,
     tell_outdated,
     tell_unread_by,
 )
@@ -276,6 +277,7 @@ def _run_stages(
         stages = _chosen_stages(command, config, run_dir)
         tell_unread_by(command, settings, stages, config)
         tell_outdated(stages, config, run_dir)
+        refuse_missing(stages, config, run_dir)
         with followed(config.tracking, run_dir):
             execute_each(stages, config, run_dir, force)
     if command == "prepare":

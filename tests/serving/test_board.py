@@ -302,3 +302,13 @@ def test_every_text_of_the_board_has_its_korean():
     assert said <= KO.keys()
     for text in said & KO.keys():
         assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", KO[text])), text
+
+
+def test_the_korean_of_the_board_names_things_as_the_docs_do():
+    for korean in KO.values():
+        assert not re.search("기준 모델|보류|표본|불일치|향상 없음", korean), korean
+
+
+def test_lengths_are_not_said_to_be_quarters_where_there_are_fewer_or_more(scripted_run, drawn):
+    html = client(scripted_run / "runs", drawn).get("/en/run/default/bias").text
+    assert "those of one length are in one part." in html and "uarter" not in html

@@ -36,6 +36,22 @@ def test_the_remedy_moves_on_with_the_chain(scripted):
     assert "run `koalign abstractions` first, or take what is there: sft\n" in missing.stderr
 
 
+@pytest.mark.parametrize("shard", [(), ("--shard", "1/2")])
+def test_what_no_stage_of_a_command_makes_is_missed_before_its_first_stage_runs(scripted, shard):
+    for command in ("sft", "dpo-pairs", "dpo", "abstractions"):
+        koalign(command, code=0)
+    done = koalign("evaluate", *shard, code=2)
+    assert "run `koalign solve` first" in done.stderr
+    assert not (RUN / "rft").exists()
+
+
+def test_a_run_that_was_not_evaluated_is_compared_with_nothing_and_says_what_evaluates_it(scripted):
+    koalign("prepare", code=0)
+    assert (
+        f"`koalign evaluate --run-dir {RUN}` makes it" in koalign("compare", str(RUN), "x").stderr
+    )
+
+
 def test_a_benchmark_of_a_split_without_problems_names_the_key(scripted):
     koalign("prepare", "-s", "data.test=[]", code=0)
     done = koalign("benchmark", "quote-then-number", "--adapters", "base", code=2)

@@ -29,7 +29,7 @@ SPOTS = (*SERIES, "#8a7a00", "#7f7fd0", "#a0643c", "#6d8f9b")
 """Of clusters; the ninth begins again, and the shape tells them apart."""
 LONGEST = 40
 """Letters of a name beside a chart."""
-VERSION = 4
+VERSION = 5
 """Raised when the same rows are to be drawn otherwise."""
 _MARK = re.compile(
     r'<(path|line|rect|circle)( aria-label="([^"]*)" role="graphics-symbol"[^>]*?)/>'
@@ -145,8 +145,9 @@ def _configured(chart: Any, kind: str) -> Any:
         .configure(font="system-ui, sans-serif")
         .configure_axis(
             **ink, gridColor="#8885", domainColor="#888", tickColor="#888", labelFontSize=13,
-            titleFontSize=13, titleFontWeight="normal", labelLimit=300,
+            titleFontSize=13, titleFontWeight="normal", labelLimit=300, labelSeparation=8,
         )
+        .configure_axisLeft(titlePadding=16)
         .configure_legend(**ink, labelFontSize=13, titleFontSize=13, symbolOpacity=1, columnPadding=24)
         .configure_view(stroke="#8885" if kind == "scatter" else None)
     )  # fmt: skip

@@ -17,6 +17,7 @@ from koalign.serving.board.site import NotThere, Reply, View, circled, percents,
 
 SUREST = 20
 """Wrong answers that are listed."""
+PARTS = "Items from the shortest to the longest; those of one length are in one part."
 
 
 def bias(view: View, slug: str = "", bench: str = "") -> Reply:
@@ -134,7 +135,7 @@ def _charts(view: View, report: Mapping[str, Any]) -> list[Chart]:
             for b in bins
         ]  # fmt: skip
         words = view.t(name.replace("_", " "))
-        text = view.t("Quarters of the items from the shortest to the longest.")
+        text = view.t(PARTS)
         charts.append(
             view.charts.intervals(
                 view.t("By {length}", length=words), rows, view.t("score, %"), text=text

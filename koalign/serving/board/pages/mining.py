@@ -180,7 +180,7 @@ def _funnel(view: View, total: int, counts: dict[str, int]) -> Chart:
         if name != "kept"
     ]
     rows.append(_stage(view.t("kept"), kept))
-    text = view.t("{kept} of {total} hints are kept.", kept=kept, total=total)
+    text = view.t("{kept} of {total} hints are kept.", kept=f"{kept:,}", total=f"{total:,}")
     return view.charts.bars(view.t("What the screens refused"), rows, view.t("hints"), text)
 
 
