@@ -10,7 +10,7 @@ from pathlib import Path
 
 from koalign.data.formats.files import contents
 from koalign.data.formats.streams import BLOCK, Data, opened
-from koalign.jsonl import read_json, write_json
+from koalign.jsonl import read_json, refuse_pipe, write_json
 from koalign.records import KoalignError, content_hash
 from koalign.retrieval.documents import corpus_files
 
@@ -36,8 +36,9 @@ MEMORY = Path(".cache/koalign/hashes.json")
 def hash_path(path: Path) -> str:
     """SHA-256 (16 hex digits) of a file's bytes, or of the names and bytes below a folder.
 
-    Of a folder what koalign reads: a `README.md` may be written on.
+    Of a folder what koalign reads: a `README.md` may be written on. Raises KoalignError for a pipe.
     """
+    refuse_pipe(path)
     if path.is_dir():
         return content_hash(hash_files(path))
     return remembered(path, "sha256", lambda: _sha256(path)[:16])

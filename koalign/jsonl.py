@@ -210,7 +210,7 @@ def write_atomically(path: Path, text: str | Iterable[str], *, over: bool = True
         try:
             os.link(part, path)
         except OSError:  # it is there, or the file system has no links
-            if path.exists():
+            if os.path.lexists(path):
                 raise KoalignError(f"{path} is there already; nothing is written over") from None
             part.replace(path)
         finally:

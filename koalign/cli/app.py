@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import TextIOWrapper
+from itertools import pairwise
 from typing import Annotated
 
 import typer
@@ -93,6 +94,15 @@ def options(
     """Take what is said before a command."""
 
 
+def _refuse_empty(arguments: Sequence[str]) -> None:
+    """Raises KoalignError for an empty value: as a path it would be the working folder."""
+    for before, argument in pairwise(arguments):
+        option, equals, value = argument.partition("=")
+        if not (value if equals and option.startswith("--") else argument).strip():
+            name = option.strip() or before
+            raise KoalignError(f"an empty value behind {name}: is a variable of the shell not set?")
+
+
 def main() -> None:
     """The console script: errors that a user can put right are one line and exit code 2."""
     for stream in (sys.stdout, sys.stderr):
@@ -102,6 +112,7 @@ def main() -> None:
                 f"{stream.encoding}:replace"  # of training processes too
             )
     try:
+        _refuse_empty(sys.argv)
         app()
     except (KoalignError, OSError, MemoryError, RuntimeError, SafetensorError) as error:
         reason = str(error) if isinstance(error, KoalignError) else machine_fault(error)

@@ -25,7 +25,6 @@ Files = Annotated[
 Settings = Annotated[
     list[str] | None, typer.Option("-s", help="One key, repeatable: -s dpo.beta=0.05")
 ]
-RunDir = Annotated[Path, typer.Option("--run-dir", help="Folder of the run.")]
 Force = Annotated[
     bool,
     typer.Option(
@@ -114,12 +113,25 @@ def refuse_in_stage(out: Path) -> None:
 
     if is_stage(out / "prepare"):
         raise KoalignError(f"{out}: the folder of a run; take another place")
-    for folder in (out.resolve(), *out.resolve().parents):
+    refuse_below_a_stage(out)
+
+
+def refuse_below_a_stage(place: Path) -> Path:
+    """The place itself; raises KoalignError for one at or below a stage, which is cleared with it."""
+    from koalign.plans import is_stage
+
+    for folder in (place.resolve(), *place.resolve().parents):
         if is_stage(folder):
             raise KoalignError(
-                f"{out}: {folder} is a stage of a run, and cleared when that is made again; take another "
-                "place"
+                f"{place}: {folder} is a stage of a run, and cleared when that is made again; take "
+                "another place"
             )
+    return place
+
+
+RunDir = Annotated[
+    Path, typer.Option("--run-dir", help="Folder of the run.", callback=refuse_below_a_stage)
+]
 
 
 def sources_of(config: Config) -> list[str | None]:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from koalign.config.inputs import Section, Source
 from koalign.config.sections import ASSETS, Config
-from koalign.jsonl import field_errors, on_disk
+from koalign.jsonl import field_errors, on_disk, refuse_pipe
 from koalign.records import KoalignError
 from koalign.yaml_text import MOST_LEVELS, parse_nodes, parse_yaml, read_text
 
@@ -118,6 +118,7 @@ def _scalar(value: Any) -> str:
 
 
 def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
+    refuse_pipe(path)
     try:
         text = read_text(on_disk(path))
     except FileNotFoundError:

@@ -97,6 +97,9 @@ def test_nothing_is_written_over(here):
     write("문제.csv", [HEADER, *rows(3)])
     write("koalign.yaml", ["model: {path: mine}"])
     assert "is there already" in koalign("init", "--data", "문제.csv", code=2).stderr
+    Path("link.yaml").symlink_to("nowhere.yaml")
+    assert "is there already" in koalign("init", "link.yaml", code=2).stderr
+    assert Path("link.yaml").is_symlink()
 
 
 def test_a_test_split_that_cannot_be_read_is_no_missing_one(here):

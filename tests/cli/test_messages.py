@@ -54,3 +54,13 @@ def test_hints_that_are_cut_off_are_told_with_what_they_cost(ran):
     done = koalign(*command, "--force", "-s", "solve.max_tokens=20", code=0)
     assert "hints were cut off at solve.max_tokens" in done.stderr
     assert "Raise solve.max_tokens" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command", ["prepare --run-dir=", "prepare --run-dir ·", "adapters prune ·"]
+)
+def test_an_empty_value_is_refused_and_no_name_of_the_working_folder(command, folder):
+    arguments = ["" if part == "·" else part for part in command.split()]
+    said = koalign(*arguments, code=2).stderr
+    assert said.endswith("is a variable of the shell not set?\n") and said.count("\n") == 1
+    assert not list(folder.iterdir())

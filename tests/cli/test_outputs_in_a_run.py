@@ -20,6 +20,7 @@ INTO = {
     "merge": ("adapters", "export", "sft", "--merge", "-o", "{stage}/merged"),
     "stack": ("adapters", "stack", "sft", "dpo", "--force", "-o", "{stage}/adapter"),
     "board": ("board", "--export", "{stage}/site"),
+    "run": ("prepare", "--run-dir", "{stage}/adapter"),
 }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import pyarrow.parquet
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.command import koalign
 from support.exam_files import FILES, as_json, parquet, zipped
 from support.refusals import refused
 
@@ -165,3 +166,12 @@ def test_a_parquet_file_of_too_many_rows_is_told_to_be_split(tmp_path, monkeypat
     monkeypatch.setattr("koalign.data.formats.parquet.MOST_ROWS", 1)
     with pytest.raises(KoalignError, match=r"many\.parquet: 4 rows, .* at most 1; split it"):
         read_source(str(path), "dev")
+
+
+@pytest.mark.parametrize("where", ["-c", "data.train", "data.hints", "corpus.sources"])
+def test_no_stage_waits_for_a_pipe(where, scripted):
+    os.mkfifo("pipe.jsonl")
+    given = ("-c", "pipe.jsonl") if where == "-c" else ("-s", f"{where}=pipe.jsonl")
+    command = "index" if where.startswith("corpus") else "prepare"
+    said = koalign(command, *given, code=2).stderr
+    assert said.splitlines()[-1] == "koalign: pipe.jsonl: no plain file; put the file itself there"

@@ -71,6 +71,7 @@ def test_without_a_split_the_one_that_is_wanted_is_taken_and_the_others_are_list
     ("path", "said"),
     [
         ("hf://owner", "expected hf://owner/name"),
+        ("hf://../..", "expected hf://owner/name"),
         ("hf://owner/plain/nope", "no split 'nope'; there are"),
         ("hf://owner/exam:Nope", "cannot be loaded"),
         ("hf://owner/absent", "cannot be loaded"),

@@ -18,7 +18,7 @@ PREFIX = "hf://"
 BATCH = 1000
 """Rows of a data set on the hub that are read together."""
 _NAME = re.compile(
-    r"(?P<name>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+?))?(:(?P<config>[\w.-]+))?(/(?P<split>[\w.-]+))?"
+    r"(?P<name>\w[\w.-]*/\w[\w.-]*)(@(?P<revision>[\w./-]+?))?(:(?P<config>[\w.-]+))?(/(?P<split>[\w.-]+))?"
 )
 
 
