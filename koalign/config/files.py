@@ -36,9 +36,11 @@ def load_config(files: Sequence[Path], overrides: Sequence[str] = ()) -> Config:
         _merge(merged, value)
         places.update({key: f"{path}:{line}" for key, line in lines.items()})
     for override in overrides:
-        key, found, text = override.partition("=")
-        if not found or not key or key.count(".") > MOST_LEVELS:
-            raise KoalignError(f"-s {_on_a_line(override)}: expected section.key=value")
+        key, _, text = override.partition("=")
+        if not text.strip() or not key or key.count(".") > MOST_LEVELS:
+            raise KoalignError(
+                f"-s {_on_a_line(override)}: expected section.key=value; null is no value"
+            )
         # A key or a password that somebody gave by mistake is not repeated.
         secret = key.startswith(("teacher", "judge")) or "://" in text
         place = f"-s {key}=…" if secret else f"-s {_on_a_line(override)}"

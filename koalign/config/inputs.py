@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from koalign.records import FreeKind
 
@@ -20,6 +28,16 @@ class Section(BaseModel):
 
     same_result: ClassVar[frozenset[str]] = frozenset()
     """Keys that change how fast or how safely a result is made, and not what it is."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_number_is_true_and_no_path_empty(cls, value: Any, info: ValidationInfo) -> Any:
+        field = cls.model_fields[info.field_name or ""]
+        if isinstance(value, bool) and bool not in (field.annotation, *get_args(field.annotation)):
+            raise ValueError("neither true nor false; null is no value")
+        if isinstance(value, str) and not value.strip() and field.default != "":
+            raise ValueError("an empty text; null is no value")
+        return value
 
     @property
     def result(self) -> Section:

@@ -102,7 +102,7 @@ class LexicalIndex:
         ]
         # Segments add the parts of a score in any order: rounded, and the last of equal ones asked for too.
         found = self._searcher.search(
-            tantivy.Query.boolean_query(parts), 2 * limit, count=False
+            tantivy.Query.boolean_query(parts), min(2 * limit, len(self)), count=False
         ).hits
         numbers = self._searcher.fast_field_values("chunk", [address for _, address in found])
         hits = [
