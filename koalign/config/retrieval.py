@@ -95,7 +95,7 @@ class Query(Optimization):
 
     rank: int = Field(default=16, ge=1)
     """Rank added on top of the DPO adapter."""
-    learning_rate: float = Field(default=1e-4, gt=0)
+    learning_rate: float = Field(default=1e-4, gt=0, le=1)
     epochs: float = Field(default=3, gt=0)
     per_problem: int = Field(default=2, ge=1)
     """At most so many queries of one problem, all of those that find gold at its best rank."""

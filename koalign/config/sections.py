@@ -121,7 +121,7 @@ class Distill(Section):
 class Abstraction(Optimization):
     rank: int = Field(default=16, ge=1)
     """Rank added on top of the DPO adapter."""
-    learning_rate: float = Field(default=1e-4, gt=0)
+    learning_rate: float = Field(default=1e-4, gt=0, le=1)
     epochs: float = Field(default=3, gt=0)
     per_problem: int = Field(default=4, ge=1)
     """At most so many kept hints of one problem, those of the highest score."""
@@ -130,7 +130,7 @@ class Abstraction(Optimization):
 class Answer(Optimization):
     rank: int = Field(default=16, ge=1)
     """Rank added on top of the DPO adapter."""
-    learning_rate: float = Field(default=1e-4, gt=0)
+    learning_rate: float = Field(default=1e-4, gt=0, le=1)
     epochs: float = Field(default=2, gt=0)
     traces: int = Field(default=2, ge=1)
     """Verified own answers used for each kept hint."""
@@ -146,7 +146,7 @@ class Reader(Optimization):
 
     rank: int = Field(default=16, ge=1)
     """Rank added on top of the DPO adapter."""
-    learning_rate: float = Field(default=1e-4, gt=0)
+    learning_rate: float = Field(default=1e-4, gt=0, le=1)
     epochs: float = Field(default=2, gt=0)
     traces: int = Field(default=2, ge=1)
     """Verified own answers used for each gold passage, and at most so many bare ones of a problem."""

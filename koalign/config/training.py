@@ -113,7 +113,7 @@ Epochs = Annotated[Annotated[float, Field(gt=0)] | Literal["auto"], WrapValidato
 class Optimization(Section):
     same_result: ClassVar[frozenset[str]] = frozenset({"save_steps"})
 
-    learning_rate: float = Field(default=2e-4, gt=0)
+    learning_rate: float = Field(default=2e-4, gt=0, le=1)
     epochs: Epochs = 2
     batch_size: int = Field(default=4, ge=1)
     """Prompts, with all of their completions or pairs; times gradient_accumulation_steps, those of a step.
@@ -143,7 +143,7 @@ class Sft(Optimization):
 class Preference(Optimization):
     """DPO on pairs of completions of one prompt."""
 
-    learning_rate: float = Field(default=5e-6, gt=0)
+    learning_rate: float = Field(default=5e-6, gt=0, le=1)
     epochs: float = Field(default=1, gt=0)
     beta: float = Field(default=0.1, gt=0)
     """Strength of the pull towards the reference, which is the adapter that the training starts from."""

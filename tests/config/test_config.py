@@ -85,6 +85,7 @@ def test_a_number_in_scientific_notation_is_a_number(text):
         ("data: {train: {path: a, answer_from: true}}\n", "answer_from: neither true nor false"),
         ("data: {train: ''}\n", "data.train: an empty text; null is no value"),
         ("data: {hints: ' '}\n", "k.yaml:1: data.hints: an empty text; null is no value"),
+        ("sft: {learning_rate: 2e5}\n", "k.yaml:1: sft.learning_rate: Input should be less than or equal to 1, found 200000.0"),
         ("sft: {epochs: true}\n", "sft.epochs: neither true nor false"),
         ("engine: {backend: tpu}\n", "k.yaml:1: engine.backend: Input should be 'auto', 'hf', 'vllm', 'ray' or 'scripted', found 'tpu'"),
         ("data:\n  train: {path: a, fromat: csat}\n", "k.yaml:2: unknown key 'data.train.0.fromat'; did you mean 'data.train.format'?"),
