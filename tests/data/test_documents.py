@@ -4,6 +4,8 @@ import io
 import json
 import os
 import zipfile
+from datetime import date, datetime, time
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow
@@ -284,6 +286,42 @@ def test_a_parquet_file_that_python_cannot_read_is_refused_in_one_line(tmp_path)
         with pytest.raises(KoalignError, match=r"a\.parquet: not a Parquet file") as refused:
             read_source(str(tmp_path / "a.parquet"), "dev")
         assert "\n" not in str(refused.value)
+
+
+def test_the_types_of_parquet_are_read_as_the_texts_that_they_show(tmp_path):
+    rows = {
+        "question": pyarrow.array(["긴 강은?".encode()] * 2),
+        "answer": pyarrow.array([Decimal("2.0"), Decimal("3.0")]),
+        "points": pyarrow.array([Decimal("2.50")] * 2),
+        "subject": pyarrow.array(["지리"] * 2).dictionary_encode(),
+        "made": pyarrow.array([datetime(2026, 1, 2)] * 2),
+        "choices": pyarrow.array([[text.encode() for text in FIVE]] * 2),
+        "image": pyarrow.array([{"bytes": b"\x89\xff"}] * 2),
+    }
+    pyarrow.parquet.write_table(pyarrow.table(rows), tmp_path / "a.parquet")
+    problems = read_source(str(tmp_path / "a.parquet"), "dev").problems
+    assert [(p.question, p.answers, p.points, p.subject) for p in problems] == [
+        ("긴 강은?", ("2",), 2.5, "지리"), ("긴 강은?", ("3",), 2.5, "지리"),
+    ]  # fmt: skip
+    assert problems[0].choices == tuple(FIVE)
+
+
+@pytest.mark.parametrize(
+    ("value", "answer"),
+    [(Decimal("12.50"), "12.50"), (date(1945, 8, 15), "1945-08-15"), (datetime(1945, 8, 15), "1945-08-15"),
+     (datetime(1945, 8, 15, 12), "1945-08-15 12:00:00"), (time(9, 30), "09:30:00")],
+)  # fmt: skip
+def test_an_answer_of_parquet_that_is_no_text_is_what_it_shows(value, answer, tmp_path):
+    table = pyarrow.table({"question": ["언제인가?"], "answer": [value]})
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    assert read_source(str(tmp_path / "a.parquet"), "dev").problems[0].answers == (answer,)
+
+
+@pytest.mark.parametrize("suffix", [".arrow", ".feather"])
+def test_a_file_of_arrow_is_refused_with_what_to_do(suffix, tmp_path):
+    (tmp_path / f"a{suffix}").write_bytes(b"ARROW1")
+    with pytest.raises(KoalignError, match=r"save it as \.parquet"):
+        read_source(str(tmp_path / f"a{suffix}"), "dev")
 
 
 def test_a_parquet_file_without_rows_says_that_there_are_none(tmp_path):

@@ -127,7 +127,7 @@ def test_the_input_of_an_alpaca_row_follows_its_instruction():
 def test_an_instruction_with_wrong_answers_beside_its_output_is_asked_for_its_columns():
     rows = [{**INSTRUCTION, "wrong1": "무거워서.", "wrong2": "밝아서."}]
     (why,) = reading_of(rows).not_read.values()
-    assert "no column looks like the question" in why and "columns: {question: '?'" in why
+    assert "no column looks like the choices" in why and "columns: {question: instruction" in why
 
 
 def test_an_alpaca_row_may_have_a_system_message_but_no_turns_before_it():
@@ -191,6 +191,46 @@ def test_every_way_to_write_a_preference_is_the_same_ranking(row):
     ranking = one_ranking([row])
     assert ranking.problem.question == "왜 하늘은 파란가?"
     assert ranking.texts == ("빛이 흩어지기 때문이다.", "모른다.")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"question": "왜 하늘은 파란가?", "chosen": "빛이 흩어지기 때문이다.", "rejected": "모른다."},
+        {"instruction": "왜 하늘은", "input": "파란가?", "chosen": tell(), "rejected": tell("모른다.")},
+        {"system": "왜 하늘은", "query": "파란가?", "response": "빛이 흩어지기 때문이다.", "rejected_response": "모른다."},
+        {"prompt": "Why?", "chosen": "Light.", "rejected": "No.", "prompt_ko": "왜 하늘은 파란가?",
+         "chosen_ko": "빛이 흩어지기 때문이다.", "rejected_ko": "모른다."},
+        {"conversations": [{"from": "human", "value": "왜 하늘은 파란가?"}],
+         "chosen": {"from": "gpt", "value": "빛이 흩어지기 때문이다."}, "rejected": {"from": "gpt", "value": "모른다."}},
+    ],
+)  # fmt: skip
+def test_what_a_preference_asks_may_have_another_name_than_prompt(row):
+    ranking = one_ranking([row])
+    assert ranking.problem.question.replace("\n\n", " ") == "왜 하늘은 파란가?"
+    assert ranking.texts == ("빛이 흩어지기 때문이다.", "모른다.")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"query": "왜 하늘은 파란가?", "response": "빛이 흩어지기 때문이다.", "history": []},
+        {"id": "1", "system_prompt": "", "question": "왜 하늘은 파란가?", "response": "빛이 흩어지기 때문이다."},
+        {"instruction_ko": "왜 하늘은 파란가?", "input_ko": "", "output_ko": "빛이 흩어지기 때문이다."},
+        {"conversation": [{"human": "왜 하늘은 파란가?", "assistant": "빛이 흩어지기 때문이다."}]},
+    ],
+)  # fmt: skip
+def test_an_example_may_have_other_names_than_instruction_and_output(row):
+    problem = one([row])
+    assert (problem.question, problem.kind) == ("왜 하늘은 파란가?", "long")
+    assert problem.answers == ("빛이 흩어지기 때문이다.",)
+
+
+def test_the_context_of_an_instruction_is_its_passage_and_an_answer_beside_a_response_is_gold():
+    row = {"instruction": "누구인가?", "context": "세종은 왕이다.", "response": "세종"}
+    assert one([row]).passage == "세종은 왕이다."
+    graded = one([{"question": "누구인가?", "answer": "세종", "response": "태조"}])
+    assert graded.answers == ("세종",)
 
 
 def test_preferences_between_numbers_are_read():

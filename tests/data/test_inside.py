@@ -106,7 +106,8 @@ def test_a_row_of_several_questions_on_one_article_is_as_many_problems(path):
 
 
 BESIDE = {
-    "passages by id": {"passages": {"p1": TEXT}, "questions": [{"passage_id": "p1", **WATER}]},
+    "passages by other ids": {"passages": {"p1": TEXT}, "questions": [{"passage_id": "p2", **WATER}]},
+    "passages and an order": {"passages": {"p1": TEXT}, "order": ["p1"], "questions": [{"passage_id": "p1", **WATER}]},
     "a list of passages": {"passages": [{"id": 1, "text": TEXT}], "questions": ALL},
     "a text of another name": {"reading": TEXT, "questions": ALL},
     "a text around some": {"sections": [{"본문글": TEXT, "questions": ALL[:1]}, {"questions": ALL[1:]}]},
@@ -119,6 +120,21 @@ BESIDE = {
 def test_texts_and_answers_beside_the_problems_are_never_left_out(shape, path):
     with pytest.raises(KoalignError, match=r"beside them '.*', which belongs to some of them; put"):
         problems_in(path, json.dumps(BESIDE[shape], ensure_ascii=False))
+
+
+IDS = [{"passage_id": name, **row} for name, row in zip(["p1", "p2", "p1"], ALL, strict=True)]
+LISTED = [{"id": "p2", "text": "둘"}, {"id": "p1", "title": "하나", "text": TEXT}]
+
+
+@pytest.mark.parametrize("passages", [{"p1": TEXT, "p2": "둘"}, LISTED])
+def test_passages_beside_the_problems_are_put_into_those_that_name_their_ids(passages, path):
+    written = json.dumps({"passages": passages, "questions": IDS}, ensure_ascii=False)
+    problems = problems_in(path, written)
+    assert said(problems) == READ
+    assert [problem.passage for problem in problems] == [TEXT, "둘", TEXT]
+    assert any(
+        "'passages' whose id it names" in note for note in read_source(str(path), "train").notes
+    )
 
 
 def test_what_is_left_out_around_problems_is_said(path):

@@ -230,10 +230,10 @@ def test_a_misspelt_field_is_named_and_not_left_out(tmp_path):
 
 
 def test_a_known_format_that_leaves_a_text_out_is_named_and_reads_the_rest_if_it_is_said(tmp_path):
-    row = {"instruction": "요약하라.", "input": "", "output": "세종", "context": "세종은 왕이다."}
+    row = {"instruction": "요약하라.", "input": "", "output": "세종", "조건": "세종은 왕이다."}
     path = tmp_path / "문제.jsonl"
     path.write_text(json.dumps(row), encoding="utf-8")
-    with pytest.raises(KoalignError, match=r"reads 'context' \(`format: alpaca` leaves it out\)"):
+    with pytest.raises(KoalignError, match=r"reads '조건' \(`format: alpaca` leaves it out\)"):
         read_source(str(path), "train")
     assert read_source(str(path), "train", format="alpaca").problems[0].answers == ("세종",)
 
@@ -282,6 +282,20 @@ def test_a_comma_in_a_name_does_not_hide_the_separator(tmp_path):
     path = tmp_path / "문제.csv"
     path.write_text("문제;보기1;보기2;정답, 번호\n수도는?;부산;서울;2\n", encoding="utf-8")
     assert said(read_source(str(path), "train").problems[0]) == ["서울"]
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("문제.csv", "문제;정답\n수도는?;서울\n"), ("문제.csv", "question\tanswer\n수도는?\t서울\n"),
+        ("문제.tsv", "문제,정답\n수도는?,서울\n"), ("문제.tsv", "문제,보기1,보기2,정답\n수도는?,부산,서울,2\n"),
+    ],
+)  # fmt: skip
+def test_two_columns_and_a_wrong_ending_do_not_hide_the_separator(name, written, tmp_path):
+    path = tmp_path / name
+    path.write_text(written, encoding="utf-8")
+    (problem,) = read_source(str(path), "train").problems
+    assert problem.question == "수도는?" and "서울" in (*problem.choices, *problem.answers)
 
 
 @pytest.mark.parametrize(("column", "answer"), [("가,나,다", "다"), ("보기1,보기2,보기3", "보기3")])

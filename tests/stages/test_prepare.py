@@ -135,6 +135,12 @@ def test_dev_is_held_out_of_training_by_whole_passages(scripted):
     assert {p.id for p in rows("dev")} != {p.id for p in dev}
 
 
+def test_a_share_of_dev_that_takes_every_problem_is_said(scripted):
+    write_lines(Path("train.jsonl"), [problem(1)])
+    error = prepare("-s", "data.dev_share=0.999", code=2).stderr
+    assert "no problem to learn from; 1 held out as dev: set data.dev_share to 0" in error
+
+
 def test_a_dev_too_small_to_choose_by_is_told_with_its_standard_error(scripted):
     toy = "engine.backend=hf", "engine.script=null", "model.path=builtin:tiny-ko"
     settings = [part for setting in toy for part in ("-s", setting)]

@@ -1,7 +1,9 @@
 """chat: conversations, instructions and the columns of trainers -> open problems and rankings.
 
 - trl-preference: `prompt, chosen, rejected`, each a text or a list of messages, or whole conversations
-  in `chosen` and `rejected`, with the prompt in `prompt` as well or not.
+  in `chosen` and `rejected`, with the prompt in `prompt` as well or not. The prompt may be an
+  `instruction` (and `input`), `question`, `query` or `conversations`, the answers `chosen_response` or
+  `response` and `rejected_response`.
 - trl-prompt-completion: `prompt, completion`.
 - ms-swift: `messages` and, for what should not be said, `rejected_response`.
 - messages: `messages` of `role, content`.
@@ -9,7 +11,8 @@
 - koalpaca, KoAlpaca v1.1a: JSON lines of `instruction, output, url`. The page is the key.
 - alpaca: `instruction, input, output`, with `subject` where a team adds one, and LLaMA-Factory's
   `system` and `history`. The question is the system message, the instruction and the input, each
-  set off by a blank line. Other columns (`type`) are annotations and not read.
+  set off by a blank line. Other columns (`type`) are annotations and not read. So with `query, response`,
+  `question, response` and Dolly's `context`, which is the passage.
 
 A `label` of false, as TRL and ms-swift have it for KTO, or LLaMA-Factory's `kto_tag`, says that the
 completion is bad. koalign trains on one prompt and one completion: a conversation of more turns is
@@ -18,7 +21,10 @@ refused, and a system message stands in front of the question, set off by a blan
 
 from __future__ import annotations
 
-from koalign.data.formats.column_names import is_wrong
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from koalign.data.formats.column_names import is_wrong, language, meaning, word
 from koalign.data.formats.completions import open_problem, ranking
 from koalign.data.formats.documents import Document, Row
 from koalign.data.formats.fields import Refused, as_text, is_missing, objects, optional, text
@@ -30,6 +36,27 @@ ROLES = {
 }  # fmt: skip
 Turn = tuple[str, str]
 """Role and text."""
+ASKS = (
+    "prompt",
+    "instruction",
+    "question",
+    "query",
+    "질문",
+    "conversations",
+    "conversation",
+    "messages",
+)
+"""Fields that ask; in other languages and cases the same words."""
+REPLIES = ("output", "response", "completion")
+CHOSEN, REJECTED = ("chosen", "chosenresponse", "response"), ("rejected", "rejectedresponse")
+SYSTEM = ("system", "systemprompt")
+PASSAGE = ("context", "passage")
+
+
+def _field(names: Collection[str], words: Sequence[str]) -> str:
+    """The first of the names that is one of these words, in Korean before other languages; or empty."""
+    found = [name for name in names if word(name) in words]
+    return min(found, key=lambda name: (words.index(word(name)), language(name)), default="")
 
 
 def _turns(row: Row, name: str, role: str) -> list[Turn]:
@@ -37,9 +64,17 @@ def _turns(row: Row, name: str, role: str) -> list[Turn]:
     value = row.fields.get(name)
     if is_missing(value):
         raise Refused(f"no_{name}", f"{name!r} is empty or not there")
-    if not isinstance(value, list):
+    if isinstance(value, dict):
+        row = replace(row, fields={name: [value]})
+    elif not isinstance(value, list):
         return [(role, as_text(value, name))]
-    return [(_role(message), _content(message)) for message in objects(row, name)]
+    turns = []
+    for message in objects(row, name):
+        if {*message.fields} <= {*ROLES}:  # `{"human": "…", "assistant": "…"}`
+            turns += [(ROLES[said], text(message, said)) for said in message.fields]
+        else:
+            turns.append((_role(message), _content(message)))
+    return turns
 
 
 def _content(message: Row) -> str:
@@ -82,7 +117,8 @@ def _conversation(row: Row, name: str) -> Problem:
 
 def _system(row: Row) -> list[Turn]:
     """The system message that stands in a column."""
-    return [("system", content)] if (content := optional(row, "system")) else []
+    content = optional(row, _field(row.fields, SYSTEM))
+    return [("system", content)] if content.strip() else []
 
 
 def _refuse_bad(row: Row) -> None:
@@ -100,8 +136,8 @@ def _prompt_completion(row: Row) -> Problem:
 
 
 def _preference(row: Row) -> Ranking:
-    question, chosen = _side(row, "chosen")
-    other, rejected = _side(row, "rejected")
+    question, chosen = _side(row, _field(row.fields, CHOSEN) or "chosen")
+    other, rejected = _side(row, _field(row.fields, REJECTED) or "rejected")
     if question != other:
         raise Refused("two_questions", f"chosen: {question[:40]!r}, rejected: {other[:40]!r}")
     return _ranked(row, question, [chosen, rejected])
@@ -110,14 +146,26 @@ def _preference(row: Row) -> Ranking:
 def _side(row: Row, name: str) -> Turn:
     """The question and one of its answers; a list that begins with the question holds both."""
     turns = _turns(row, name, "assistant")
+    asks = _field(row.fields, ASKS) or _field(row.fields, ("input",))
     if not turns or turns[0][0] == "assistant":
-        return _one_turn(_system(row) + _turns(row, "prompt", "user") + turns)
+        if not asks:
+            raise Refused("no_prompt", f"no field asks, such as {', '.join(ASKS[:4])}; add one")
+        return _one_turn(_system(row) + _with_input(row, asks) + turns)
     question, answer = _one_turn(_system(row) + turns)
-    if not is_missing(row.fields.get("prompt")):
-        for _, turn in _turns(row, "prompt", "user"):
+    if asks and not is_missing(row.fields.get(asks)):
+        for _, turn in _turns(row, asks, "user"):
             if turn.strip() not in question:
                 raise Refused("two_questions", f"prompt: {turn[:40]!r}, {name}: {question[:40]!r}")
     return question, answer
+
+
+def _with_input(row: Row, asks: str) -> list[Turn]:
+    """The turns in the field that asks, with Alpaca's input below a text."""
+    turns = _turns(row, asks, "user")
+    if "input" in (name := _field(row.fields, ("input",))) and name != asks and len(turns) == 1:
+        more = optional(row, name)
+        return [(turns[0][0], "\n\n".join(part for part in (turns[0][1], more) if part.strip()))]
+    return turns
 
 
 def _swift(row: Row) -> Problem | Ranking:
@@ -137,8 +185,13 @@ def _koalpaca(row: Row) -> Problem:
 
 def _is_alpaca(document: Document) -> bool:
     """Wrong answers beside the output make choices of it, which instruction data does not have."""
-    wrong = any(map(is_wrong, document.columns))
-    return having("instruction", "output")(document) and not wrong
+    names = document.columns
+    if any(map(is_wrong, names)):
+        return False
+    answers = (name for name in names if meaning(name)[0] in ("answer", "index"))
+    others = [name for name in answers if word(name) != "label"]
+    usual = having("instruction", "output")(document)
+    return usual or bool(_field(names, ASKS[1:5]) and _field(names, REPLIES) and not others)
 
 
 def _alpaca(row: Row) -> Problem:
@@ -146,19 +199,31 @@ def _alpaca(row: Row) -> Problem:
     history = row.fields.get("history")
     if history not in ([], "[]") and not is_missing(history):
         raise Refused("several_turns", "history: turns before this one")
-    parts = (optional(row, "system"), text(row, "instruction"), optional(row, "input"))
-    return open_problem(
+    asks, reply = _field(row.fields, ASKS[1:5]), _field(row.fields, REPLIES)
+    given = [optional(row, _field(row.fields, names)) for names in (SYSTEM, ("input",))]
+    parts = (given[0], text(row, asks or "instruction"), given[1])
+    problem = open_problem(
         "\n\n".join(part for part in parts if part.strip()),
-        text(row, "output"),
+        text(row, reply or "output"),
         key=optional(row, "id"),
         subject=optional(row, "subject"),
     )
+    return problem.model_copy(update={"passage": optional(row, _field(row.fields, PASSAGE))})
+
+
+def _is_preference(document: Document) -> bool:
+    names = document.columns
+    return bool(_field(names, CHOSEN) and _field(names, REJECTED)) and "messages" not in names
+
+
+def _has_conversation(document: Document) -> bool:
+    return _field(document.columns, ASKS[5:7]) != ""
 
 
 FORMATS = (
     Format(
         "trl-preference", "prompt, chosen and rejected, as TRL has them",
-        having("chosen", "rejected"), _preference,
+        _is_preference, _preference,
     ),
     Format(
         "trl-prompt-completion", "prompt and completion, as TRL has them",
@@ -174,10 +239,10 @@ FORMATS = (
     ),
     Format(
         "sharegpt", "conversations of from and value",
-        having("conversations"), lambda row: _conversation(row, "conversations"),
+        _has_conversation, lambda row: _conversation(row, _field(row.fields, ASKS[5:7])),
     ),
     Format(
         "koalpaca", "KoAlpaca v1.1a", having("instruction", "output", "url", without="input"), _koalpaca
     ),
-    Format("alpaca", "instruction, input and output", _is_alpaca, _alpaca),
+    Format("alpaca", "instruction, input and output, also query and response", _is_alpaca, _alpaca),
 )  # fmt: skip

@@ -171,8 +171,8 @@ def open_document(
         lines_in = begins_with_a_row if suffix == ".json" else is_a_value_a_line
         return (_of_json_lines if lines_in(text) else _json)(name, split, text)
     lines = Lines(text)
-    mark = delimiter(lines) if suffix == ".csv" else "\t"
-    notes = (f"columns are separated by {mark!r}",) if suffix == ".csv" and mark != "," else ()
+    mark = delimiter(lines, usual := "," if suffix == ".csv" else "\t")
+    notes = (f"columns are separated by {mark!r}",) if mark != usual else ()
     return _of_grid(name, split, Table(name, lines, mark), text.encoding, notes)
 
 
@@ -180,6 +180,7 @@ _TABLE = "; make a table of it, a row for each problem: 문제, 보기1, 보기2
 _INSTEAD = {
     ".xls": "; save it as .xlsx",
     **dict.fromkeys((".gz", ".zst", ".7z", ".tar"), "; unpack it first"),
+    **dict.fromkeys((".arrow", ".feather"), "; save it as .parquet"),
     **dict.fromkeys((".ndjson", ".jsonlines"), "; name it .jsonl"),
     ".txt": f"; if it is a table with tabs, name it .tsv{_TABLE.replace(';', ', else', 1)}",
 }

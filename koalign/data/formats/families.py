@@ -9,6 +9,7 @@ from koalign.data.formats import (
     csat,
     etri,
     haerae,
+    hub_tasks,
     kice,
     kmmlu,
     kobest,
@@ -22,7 +23,7 @@ from koalign.data.formats.format import Format
 FORMATS: tuple[Format, ...] = tuple(
     format
     for family in (
-        csat, kice, kmmlu, click, haerae, kobest, squad, nikl, aihub, etri,
+        csat, kice, kmmlu, click, haerae, kobest, hub_tasks, squad, nikl, aihub, etri,
         korwikitq, chat, native,
     )
     for format in family.FORMATS

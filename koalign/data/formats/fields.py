@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from koalign.data.formats.documents import Row
+from koalign.data.formats.nested_choices import text_of
 from koalign.text.choices import korean_place, unnumbered
 from koalign.text.korean import CHOICE_MARKS, clean, fold, fold_width
 from koalign.text.tex import restored
@@ -19,8 +20,6 @@ AMBIGUOUS = "answer_is_ambiguous"
 """Reason of a row whose answer is the text of a choice and the label of another."""
 NO_NUMBER = "answer_is_no_number"
 """Reason of a row whose answer is neither a label nor the text of a choice."""
-UNKNOWN_FIELD = "unknown_field"
-"""Reason of a row with a field that its format does not have."""
 UNCLEAR = "answer_from_0_or_1"
 """Reason of a row whose choices are numbered from 0, and whose answer may be such a number or a place."""
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -81,6 +80,13 @@ def as_text(value: Any, name: str) -> str:
     if _LONE_SURROGATE.search(value):
         raise Refused("broken_text", f"{name}: half of a surrogate pair")
     return clean(restored(value))
+
+
+def open_answers(value: Any) -> tuple[str, ...]:
+    """The right texts of a problem without choices: of a list each, of an object its one text."""
+    return tuple(
+        as_text(text_of(p), "answer") for p in (value if isinstance(value, list) else [value])
+    )
 
 
 def text(row: Row, name: str, field: str = "") -> str:

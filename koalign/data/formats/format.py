@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,25 +11,22 @@ from pydantic import ValidationError
 
 from koalign.data.formats.choice_lists import is_list, listed
 from koalign.data.formats.column_names import (
-    LONG,
     holds_a_text,
     holds_choices,
+    is_prose,
     is_remark,
     is_wrong,
+    korean_beside,
     tells_answer,
 )
 from koalign.data.formats.documents import Document, Row, first_rows
-from koalign.data.formats.fields import UNKNOWN_FIELD, Refused, is_missing
+from koalign.data.formats.fields import Refused, is_missing
 from koalign.records import Drop, KoalignError, Problem, Ranking
 from koalign.text.choices import count_from_zero
 from koalign.yaml_text import in_yaml
 
 Columns = Mapping[str, str | Sequence[str] | int]
 """A user's map: field of a Problem -> its column, for choices also a list of columns; and `answer_from`."""
-
-
-MISSPELT = 0.8
-"""Likeness to the name of a field, as difflib has it: `grup` and `group`, but not `usage` and `passage`."""
 
 
 def choice_columns(columns: Columns) -> Sequence[str]:
@@ -92,17 +88,25 @@ class Format:
     """Whether the names of the columns number the choices from 0."""
     columns: Columns = field(default_factory=dict)
     """The map of a table whose columns are named."""
-    fields: tuple[str, ...] = ()
-    """All fields of a row, of a format that has no others."""
+    is_certain: Callable[[Document], bool] = lambda document: True
+    """Whether what looks like it may be read so without being asked for it."""
+    note: str = ""
+    """What people should know of how it reads a file."""
     guesses_kind: bool = False
     """Whether the kind of problems without choices is not said, and read off the length of the answers."""
 
     def leaves_out(self, document: Document) -> str:
         """The first column of passages, boxes or choices without which all would be read as with it.
 
-        Or one of answers that says another choice.
+        Or one of answers that says another choice, or one in Korean beside another language.
         """
-        parts = (holds_a_text, holds_choices, is_wrong, tells_answer)
+        parts = (
+            holds_a_text,
+            holds_choices,
+            is_wrong,
+            tells_answer,
+            korean_beside(document.columns),
+        )
         names = [name for name in document.columns if any(is_part(name) for is_part in parts)]
         rows = [Row("", fields, "", "") for fields in first_rows(document.rows())] if names else []
         for name in names:
@@ -123,29 +127,12 @@ class Format:
         """Columns of a flat document that hold long texts, are no remarks, and play no part."""
         rows = [Row("", fields, "", "") for fields in first_rows(document.rows())]
         names = [name for name in document.columns if not is_remark(name)]
-        for name in sorted(names) if self.rows is Document.rows or self.fields else ():
+        for name in sorted(names) if self.rows is Document.rows else ():
             values = [row.fields.get(name) for row in rows]
-            if any(isinstance(value, str) and len(value) >= LONG for value in values):
+            if any(map(is_prose, values)):
                 bare = [replace(row, fields={**row.fields, name: None}) for row in rows]
                 if any(whole := [*map(self._read, rows)]) and whole == [*map(self._read, bare)]:
                     yield name
-
-    def knows_fields(self, document: Document) -> bool:
-        """Whether it refuses not each of the first rows for a field that it does not have."""
-        reasons = set()
-        for row in first_rows(self.rows(document)):
-            try:
-                self.problem(Row("", row, "", ""))
-                return True
-            except Refused as refused:
-                reasons.add(refused.reason)
-            except ValidationError:
-                return True
-        return reasons != {UNKNOWN_FIELD}
-
-    def misspells(self, names: Sequence[str]) -> bool:
-        """Whether one of the names is nearly that of a field."""
-        return any(difflib.get_close_matches(name, self.fields, cutoff=MISSPELT) for name in names)
 
     def _read(self, row: Row) -> Problem | Ranking | None:
         try:
@@ -195,6 +182,8 @@ class Guess:
     """Columns left out that hold texts, and are no remarks by their names -> an example."""
     answer_from: int | None = None
     """The number of the first choice, where another column of answers shows it."""
+    elsewhere: str = ""
+    """Why passages of the rows stand in another table."""
 
     @property
     def completed(self) -> dict[str, str | list[str]]:

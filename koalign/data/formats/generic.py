@@ -18,7 +18,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 from koalign.data.formats import column_names
 from koalign.data.formats import fields as cells
@@ -27,7 +27,7 @@ from koalign.data.formats.documents import Document, Row, first_rows
 from koalign.data.formats.format import Columns, Format, choice_columns
 from koalign.data.formats.shared_passages import BLANK, says_none
 from koalign.data.formats.split_names import split_in_cell
-from koalign.records import Drop, KoalignError, Problem
+from koalign.records import Drop, FreeKind, KoalignError, Problem
 from koalign.text.choices import unnumbered
 
 LOOKED_AT = 1000
@@ -113,10 +113,10 @@ def mapped(columns: Columns) -> Format:
             answers = _answers(ANSWERS[answer_is], value, choices, row)
         else:
             none = cells.is_missing(value) or value in cells.DASHES
-            answers = () if none else (cells.as_text(value, "answer"),)
+            answers = () if none else cells.open_answers(value)
             if "choices" in columns and answers and not in_question:
                 question, choices, answers = _in_question(question, answers, row)
-        texts = {key: cells.optional(row, _one(columns, key)) for key in TEXTS if key in columns}
+        texts = {key: _text(row, _one(columns, key)) for key in TEXTS if key in columns}
         texts["passage"] = texts.get("passage") or row.passage
         if says_none(texts.get("box", "")):
             texts["box"] = ""
@@ -131,7 +131,7 @@ def mapped(columns: Columns) -> Format:
             question=question,
             choices=choices,
             answers=answers,
-            kind="choice" if choices else "short",
+            kind="choice" if choices else free_kind(row.fields.get("kind")) or "short",
             points=_points(row, _one(columns, "points")),
             **texts,
         )
@@ -162,6 +162,11 @@ def mapped(columns: Columns) -> Format:
     )
 
 
+def free_kind(cell: Any) -> FreeKind | None:
+    """What a row says that a problem without choices is; none where it says none."""
+    return next((kind for kind in get_args(FreeKind) if cell == kind), None)
+
+
 def _in_question(
     question: str, answers: tuple[str, ...], row: Row
 ) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
@@ -172,6 +177,14 @@ def _in_question(
         return asked, choices, ANSWERS["number"](answers[0], choices, row)
     except cells.Refused:
         return question, (), answers
+
+
+def _text(row: Row, name: str) -> str:
+    """The text of a column that may be empty; of a list of texts a line each."""
+    value = row.fields.get(name)
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        row = replace(row, fields={name: "\n".join(value)})
+    return cells.optional(row, name)
 
 
 def _joined(row: Row, names: Sequence[str]) -> str:

@@ -13,14 +13,20 @@ from typing import Any
 
 from koalign.data.formats import column_names as names_of
 from koalign.data.formats.choice_lists import ends_in_choices, is_list
-from koalign.data.formats.documents import Document, first_rows
+from koalign.data.formats.documents import Document
 from koalign.data.formats.fields import ZERO, Refused, gold, is_label, is_missing
 from koalign.data.formats.format import Guess
-from koalign.data.formats.generic import LOOKED_AT, POINTS, choices_of
-from koalign.data.formats.shapes import EXCHANGE, is_transposed, lists_the_answer, other_shape
+from koalign.data.formats.generic import POINTS, choices_of
+from koalign.data.formats.shapes import lists_the_answer, other_shape
 from koalign.data.formats.shared_passages import has_one_passage
 from koalign.data.formats.split_names import split_in_name
-from koalign.data.formats.unused_columns import needed, rows_below, split_column, texts_left_out
+from koalign.data.formats.unused_columns import (
+    needed,
+    passage_elsewhere,
+    say_the_same,
+    split_column,
+    texts_left_out,
+)
 from koalign.text.choices import korean_place
 
 BETWEEN = "put | or a line end between them"
@@ -30,55 +36,28 @@ class _Doubt(Exception):
     """Why a guess is not certain."""
 
 
-def guess(document: Document) -> Guess | None:
-    """The columns of a table or of a list of objects; none where no name says anything."""
-    names = _names(document)
-    meant = {names_of.meaning(name)[0] for name in names}
-    if not meant & {"question", "answer"} and not any(map(names_of.holds_choices, names)):
-        return None
-    rows = first_rows(document.rows(), LOOKED_AT)
-    guessed = _Guessing(document, names, rows).guess()
-    if guessed.doubt or not (below := rows_below(document, rows)):
-        return guessed
-    names = tuple(dict.fromkeys([*names, *(name for fields in below for name in fields)]))
-    return _Guessing(document, names, [*rows, *below]).guess()
+def _is_nested(value: Any) -> bool:
+    return isinstance(value, list | dict)
 
 
-def most_likely(tables: Sequence[Document], guesses: Sequence[Guess | None]) -> Guess | None:
-    """The guess of most columns, of one table with its header on this line or that.
+class Guessing:
+    """One table with its names and its first rows."""
 
-    Without any the first header of two names, whatever they say; none for rows of one field or of none.
-    """
-    names, rows = _names(tables[0]), first_rows(tables[0].rows(), LOOKED_AT)
-    if is_transposed(names, rows):
-        doubt = f"{names[0]!r} and the names below it stand in the first column, as names of rows"
-        return Guess(tables[0], {}, (), doubt, EXCHANGE)
-    if known := [guessed for guessed in guesses if guessed]:
-        return max(known, key=lambda guessed: len(guessed.columns))
-    for table in tables:
-        names = _names(table)
-        if sum(not name.startswith(names_of.UNNAMED) for name in names) > 1:
-            return _Guessing(table, names, first_rows(table.rows(), LOOKED_AT)).guess()
-    return None
-
-
-def _names(document: Document) -> tuple[str, ...]:
-    rows = () if document.header else first_rows(document.rows())
-    return document.header or tuple(dict.fromkeys(name for row in rows for name in row))
-
-
-class _Guessing:
     def __init__(
         self, table: Document, names: Sequence[str], rows: Sequence[Mapping[str, Any]]
     ) -> None:
-        self._table, self._names, self._rows = table, names, rows
-        self._filled = [name for name in names if self._values(name)] if rows else list(names)
+        self._table, self._rows = table, rows
+        self._other_languages = names_of.other_languages(names)
+        self._names = [name for name in names if name not in self._other_languages]
+        filled = [name for name in self._names if self._values(name)]
+        self._filled = filled if rows else self._names
         self._columns: dict[str, str | list[str]] = {}
         self._doubts: list[str] = []
         self._remedy = ""
         self._answer_from: int | None = None
 
     def guess(self) -> Guess:
+        """What its columns hold, and what is in doubt."""
         read_first = (self._choices, self._question, self._passage)
         for step in (*read_first, self._answer, self._wrong, self._others):
             try:
@@ -97,14 +76,16 @@ class _Guessing:
                 self._doubts.append(reason)
                 self._answer_from = more.pop("answer_from", self._answer_from)
                 self._columns |= more
-        unused = tuple(self._unused())
+        unused = self._unused()
         order = ("passage", "box", "question", "choices", "answer")
         columns = {key: self._columns[key] for key in order if key in self._columns}
         doubt = self._doubts[0] if self._doubts else ""
         columns |= self._columns
         texts = texts_left_out(unused, self._rows)
         remedy, start = self._remedy, self._answer_from
-        return Guess(self._table, columns, unused, doubt, remedy, texts, start)
+        unused += [name for name in self._other_languages if self._values(name)]
+        elsewhere = "" if "passage" in columns else passage_elsewhere(unused, self._rows)
+        return Guess(self._table, columns, tuple(unused), doubt, remedy, texts, start, elsewhere)
 
     def _choices(self) -> None:
         families: dict[str, dict[int, str]] = defaultdict(dict)
@@ -130,18 +111,25 @@ class _Guessing:
             raise _Doubt(f"a choice is missing between {', '.join(self._columns['choices'])}")
 
     def _choices_in_one_column(self) -> None:
+        lists: list[str] = []
         for name in self._filled:
             if names_of.holds_choices(name):
                 if self._mostly(name, is_list):
-                    self._columns["choices"] = name
+                    lists.append(name)
                 elif names_of.word(name) != names_of.BOX_OR_CHOICES:
                     self._columns["choices"] = ["?"]
                     raise _Doubt(
                         f"{name!r} holds {self._example(name)}, which is no list of choices; {BETWEEN}"
                     )
+        lists = [n for n in lists if names_of.word(n) != names_of.BOX_OR_CHOICES] or lists
+        if lists:
+            self._columns["choices"] = lists[-1]
+        if any(row.get(name) != row.get(lists[-1]) for row in self._rows for name in lists):
+            raise _Doubt(f"both {lists[0]!r} and {lists[-1]!r} look like the choices")
 
     def _question(self) -> None:
-        texts = [name for name in self._named("question") if not self._mostly(name, is_label)]
+        named = self._named("question") or self._named("instruction")
+        texts = [name for name in named if not self._mostly(name, is_label)]
         if not texts:
             is_row = any(name.rstrip().endswith((".", "?")) for name in self._names)
             if is_row and not any(names_of.meaning(name)[0] for name in self._names):
@@ -178,8 +166,8 @@ class _Guessing:
                 }
                 answers = [n for n in answers if 2 * named[n] > len(self._rows)] or answers
             self._columns["answer"] = answers[0]
-            first = [row.get(answers[0]) for row in self._rows]
-            others = [n for n in answers if [row.get(n) for row in self._rows] != first]
+            same = (answers[0], self._rows, self._columns, 1)
+            others = [n for n in answers[1:] if not say_the_same(n, *same)]
             self._remedy = "Write all answers into one column 정답" * bool(others)
             if others and not any(self._filled_both(answers[0], other) for other in others):
                 raise _Doubt(f"{answers[0]!r} is empty where {others[0]!r} is not")
@@ -217,7 +205,10 @@ class _Guessing:
             names = [n for n in self._named(field) if all(map(fit, self._values(n)))]
             if field == "passage_id":
                 passage = str(self._columns.get("passage", ""))
+                groups = [name for name in names if names_of.word(name) == "group"]
                 names = [n for n in names if has_one_passage(passage, n, self._rows)]
+                if groups and not names:
+                    self._columns["group"] = groups[0]
             if names:
                 self._columns[field] = min(names, key=lambda name: names_of.meaning(name)[1])
         names = [*self._unused(), str(self._columns.get("key", ""))]  # `train-001`, `test-001`
@@ -281,10 +272,12 @@ class _Guessing:
         return is_name or zero  # the whole file may count from 0
 
     def _named(self, field: str) -> list[str]:
-        """The columns that are called so and hold anything, without those that are taken."""
-        used = self._used()
+        """The columns that are called so and hold texts or numbers, without those that are taken."""
         return [
-            name for name in self._filled if names_of.meaning(name)[0] == field and name not in used
+            name
+            for name in self._unused()
+            if names_of.meaning(name)[0] == field
+            and (field in ("answer", "index") or not self._mostly(name, _is_nested))
         ]
 
     def _unused(self) -> list[str]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from koalign.data.formats.documents import Document, document_of_rows
+from koalign.data.formats.parquet import plain
 from koalign.data.formats.split_names import split_in_name
 from koalign.records import KoalignError
 
@@ -47,7 +48,7 @@ class _Rows:
 
     def __iter__(self) -> Iterator[Any]:
         for batch in self._table.iter(BATCH):
-            yield from batch.to_pylist()
+            yield from map(plain, batch.to_pylist())
 
 
 def _tables(path: str) -> Iterator[tuple[str, str, Any]]:

@@ -15,7 +15,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from koalign.data.formats.column_names import LONG, holds_a_text, holds_choices, is_remark, meaning
+from koalign.data.formats.column_names import (
+    holds_a_text,
+    holds_choices,
+    is_prose,
+    is_remark,
+    meaning,
+    word,
+)
 from koalign.data.formats.nested_choices import question_of
 from koalign.data.formats.split_names import split_in_name
 from koalign.text.visible import shown
@@ -24,6 +31,8 @@ DEPTH = 12
 """Levels that are looked through; of a list the first items tell what it holds."""
 LOOKED_AT = 20
 _CARRIED = ("split", "subject")
+PASSAGE = "passage"
+"""The field that a passage is put into."""
 
 
 @dataclass
@@ -36,13 +45,18 @@ class Inside:
     """Where they are: `sections[].questions[]`."""
     left_out: dict[str, None] = field(default_factory=dict)
     """Keys around them that are not used."""
-    unread: str = ""
-    """The first of these that holds a long text, or answers."""
+    unread: dict[str, Any] = field(default_factory=dict)
+    """Those of these that hold a long text, or answers."""
+
+    joined: str = ""
+    """The key of passages beside them that were put into them."""
 
     @property
     def note(self) -> str:
         """Where the problems are, and what is not used."""
         unused = f"; not used: {shown(', '.join(self.left_out))}" if self.left_out else ""
+        if self.joined:
+            unused = f"; each has the text of {shown(self.joined)!r} whose id it names"
         where = [path or "the file" for path in self.paths]
         if len(where) == 1 and re.fullmatch(r"[^.\[]+\[\]", where[0]):
             return f"the rows are the list {shown(where[0][:-2])!r}{unused}"
@@ -53,9 +67,10 @@ class Inside:
         """Why they cannot be read alone; empty where they can."""
         if not self.unread:
             return ""
+        where, beside = shown(next(iter(self.paths)) or "the file"), shown(next(iter(self.unread)))
         return (
-            f"problems in {shown(next(iter(self.paths)) or 'the file')}, and beside them "
-            f"{shown(self.unread)!r}, which belongs to some of them; put into each problem what is its own"
+            f"problems in {where}, and beside them {beside!r}, which belongs to some of them; put into "
+            "each problem what is its own"
         )
 
 
@@ -63,7 +78,45 @@ def problems_inside(value: Any) -> Inside:
     """Every problem in a value, in the order of the file."""
     found = Inside()
     _walk(value, "", "", {}, found, DEPTH)
+    _join_passages(found)
     return found
+
+
+def _join_passages(found: Inside) -> None:
+    """Put passages that stand beside the problems into them, where each names one of these by its id."""
+    if len(found.unread) != 1 or found.left_out.keys() != found.unread.keys():
+        return
+    texts = _by_id(*found.unread.values())
+    joined = []
+    for place, fields in found.rows:
+        ids = [name for name in fields if meaning(name)[0] in ("passage_id", "passage")]
+        if len(ids) != 1 or str(fields[ids[0]]) not in texts:
+            return
+        joined.append((place, {**fields, PASSAGE: texts[str(fields[ids[0]])]}))
+    (found.joined,) = found.unread
+    found.rows, found.unread = joined, {}
+
+
+def _by_id(value: Any) -> dict[str, str]:
+    """The texts of an object `{"p1": "…"}` or of a list `[{"id": "p1", "text": "…"}]`; none of another."""
+    texts = value if isinstance(value, dict) else {}
+    for item in value if isinstance(value, list) else ():
+        parts = item if isinstance(item, dict) else {}
+        ids = [part for name, part in parts.items() if meaning(name)[0] in ("key", "passage_id")]
+        held = [
+            part
+            for name, part in parts.items()
+            if holds_a_text(name) or word(name) in ("text", "content")
+        ]
+        if (
+            sum(not is_remark(name) for name in parts) != 2
+            or len(ids) != 1
+            or len(held) != 1
+            or str(ids[0]) in texts
+        ):
+            return {}
+        texts[str(ids[0])] = held[0]
+    return {str(key): text for key, text in texts.items() if isinstance(text, str)}
 
 
 def leads_to_problems(value: Any, depth: int = DEPTH) -> bool:
@@ -150,7 +203,7 @@ def _carried(value: Mapping[str, Any], below: Sequence[str], found: Inside) -> d
         found.left_out[key] = None
         holds_answers = meaning(key)[0] == "answer" and isinstance(part, list | dict)
         if holds_answers or (not is_remark(key) and _holds_long_text(part)):
-            found.unread = found.unread or key
+            found.unread[key] = part
     return carried
 
 
@@ -164,7 +217,7 @@ def _said_by_key(key: str, value: Any, may_be_id: bool, *, may_be_split: bool) -
 
 def _holds_long_text(value: Any, depth: int = DEPTH) -> bool:
     if isinstance(value, str):
-        return len(value) >= LONG
+        return is_prose(value)
     if depth == 0 or not isinstance(value, dict | list):
         return False
     parts = value.values() if isinstance(value, dict) else value

@@ -77,7 +77,12 @@ def problem(row: Row) -> Problem:
 def _task(fields: Collection[str]) -> tuple[str, tuple[str, ...]] | None:
     present = set(fields) - _UNUSED
     shapes = (shape for shapes in (_HUB, _GITHUB) for shape in shapes.items())
-    return next((shape for shape in shapes if set(shape[1]) == present), None)
+    return next((shape for shape in shapes if _has(present, shape[1])), None)
+
+
+def _has(present: set[str], names: tuple[str, ...]) -> bool:
+    """Whether these are the columns of a task; beside more than three of them others may stand (`idx`)."""
+    return present == {*names} or (len(names) > 3 and present >= {*names})
 
 
 def _cause_or_result(word: str) -> str:

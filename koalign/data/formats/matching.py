@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from koalign.data.formats.documents import Document
+from koalign.data.formats import column_names
+from koalign.data.formats.documents import Document, first_rows
 from koalign.data.formats.format import Columns, Format, Guess, source_in_yaml
-from koalign.data.formats.generic import mapped
-from koalign.data.formats.guessing import guess, most_likely
-from koalign.data.formats.unused_columns import PICTURE
+from koalign.data.formats.generic import LOOKED_AT, mapped
+from koalign.data.formats.guessing import Guessing
+from koalign.data.formats.shapes import EXCHANGE, is_transposed, without_gold
+from koalign.data.formats.unused_columns import PICTURE, rows_below
 from koalign.text.visible import shown
 from koalign.yaml_text import in_yaml
 
@@ -19,22 +21,21 @@ def match(
 ) -> tuple[Document, Format, Guess | None] | str:
     """The document, perhaps with its header on a lower line, and its format; or why it has none."""
     fitting = _fitting(document, candidates, may_guess=may_guess)
-    if fitting and (not may_guess or fitting.knows_fields(document)):
+    if fitting:
         return document, fitting, None
+    if may_guess and (why := without_gold(document.columns)):
+        return why
     tables = [*document.headers()] or [document]
     guesses: list[Guess | None] = []
     for table in tables:
         lower = _fitting(table, candidates, may_guess=may_guess)
-        if lower and (not may_guess or lower.knows_fields(table)):
+        if lower:
             return table, lower, None
         guessed = guess(table) if may_guess else None
-        # A field that is misspelt has no meaning, and is no reason to read the rest without it.
-        if guessed and not guessed.doubt and not (fitting and fitting.misspells(guessed.unused)):
+        if guessed and not guessed.doubt:
             return table, mapped(guessed.columns), guessed
         guesses.append(guessed)
     best = most_likely(tables, guesses) if may_guess else None
-    if fitting and not (best and best.doubt and not fitting.misspells(best.unused)):
-        return document, fitting, None
     if needs := candidates[0].needs:
         table = max(tables, key=lambda table: len(table.columns & set(needs)))
         missing = next(name for name in needs if name not in table.columns)
@@ -52,8 +53,8 @@ def match(
         is_open = best.completed.get("choices") == ["?"]
         no_choices = ", without `choices` where there are none" if is_open else ""
         wanted = "any known format"
-        if less := next((one for one in candidates if one.fits(document)), None):
-            left_out = less.leaves_out(document)
+        less = next((one for one in candidates if one.fits(document)), None)
+        if less and (left_out := less.leaves_out(document)):
             wanted = f"a format that reads {left_out!r} (`format: {less.name}` leaves it out)"
         return (
             f"does not look like {wanted}, and its columns cannot be guessed: "
@@ -71,7 +72,11 @@ def match(
 def _fitting(document: Document, candidates: Sequence[Format], *, may_guess: bool) -> Format | None:
     """The first format that a document looks like, and that leaves no text of its rows out."""
     fitting = (one for one in candidates if one.fits(document))
-    return next((one for one in fitting if not (may_guess and one.leaves_out(document))), None)
+    if may_guess:
+        fitting = (
+            one for one in fitting if one.is_certain(document) and not one.leaves_out(document)
+        )
+    return next(fitting, None)
 
 
 def _found(document: Document) -> str:
@@ -114,3 +119,40 @@ def ambiguous_told(document: Document, columns: Columns, answers: int) -> str:
         if columns
         else ""
     )
+
+
+def guess(document: Document) -> Guess | None:
+    """The columns of a table or of a list of objects; none where no name says anything."""
+    names = _names(document)
+    meant = {column_names.meaning(name)[0] for name in names}
+    if not meant & {"question", "answer"} and not any(map(column_names.holds_choices, names)):
+        return None
+    rows = first_rows(document.rows(), LOOKED_AT)
+    guessed = Guessing(document, names, rows).guess()
+    if guessed.doubt or not (below := rows_below(document, rows)):
+        return guessed
+    names = tuple(dict.fromkeys([*names, *(name for fields in below for name in fields)]))
+    return Guessing(document, names, [*rows, *below]).guess()
+
+
+def most_likely(tables: Sequence[Document], guesses: Sequence[Guess | None]) -> Guess | None:
+    """The guess of most columns, of one table with its header on this line or that.
+
+    Without any the first header of two names, whatever they say; none for rows of one field or of none.
+    """
+    names, rows = _names(tables[0]), first_rows(tables[0].rows(), LOOKED_AT)
+    if is_transposed(names, rows):
+        doubt = f"{names[0]!r} and the names below it stand in the first column, as names of rows"
+        return Guess(tables[0], {}, (), doubt, EXCHANGE)
+    if known := [guessed for guessed in guesses if guessed]:
+        return max(known, key=lambda guessed: len(guessed.columns))
+    for table in tables:
+        names = _names(table)
+        if sum(not name.startswith(column_names.UNNAMED) for name in names) > 1:
+            return Guessing(table, names, first_rows(table.rows(), LOOKED_AT)).guess()
+    return None
+
+
+def _names(document: Document) -> tuple[str, ...]:
+    rows = () if document.header else first_rows(document.rows())
+    return document.header or tuple(dict.fromkeys(name for row in rows for name in row))

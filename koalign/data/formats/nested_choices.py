@@ -21,6 +21,7 @@ from koalign.data.formats.column_names import (
     choice,
     holds_a_text,
     holds_choices,
+    is_remark,
     is_wrong,
     meaning,
     word,
@@ -77,6 +78,16 @@ def with_plain_choices(fields: dict[str, Any]) -> dict[str, Any]:
     return _with_wrong_columns(fields)
 
 
+def text_of(value: Any) -> Any:
+    """The one text of an object, such as `{"text": "…", "evidence": "…"}`; any other value itself."""
+    texts = (
+        [part for name, part in value.items() if word(name) in _TEXT]
+        if isinstance(value, dict)
+        else []
+    )
+    return texts[0] if len(texts) == 1 else value
+
+
 def question_of(value: Any) -> str:
     """The text of a question that is a text, or an object that holds one; empty without."""
     if isinstance(value, dict):
@@ -101,7 +112,7 @@ def _with_question(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_texts(fields: dict[str, Any]) -> dict[str, Any]:
-    """With passages and boxes that are lists of texts as one text."""
+    """With passages and boxes that are lists of texts, or objects of one, as one text."""
     several = sum(holds_choices(name) and isinstance(fields[name], list) for name in fields) > 1
     changed = {}
     for name, value in fields.items():
@@ -109,6 +120,11 @@ def _with_texts(fields: dict[str, Any]) -> dict[str, Any]:
         is_texts = isinstance(value, list) and all(isinstance(part, str) for part in value)
         if is_passage and is_texts and value:
             changed[name] = "\n".join(value)
+        if is_passage and isinstance(value, dict):  # `{"title": "…", "text": "…"}`
+            texts = [
+                part for key, part in value.items() if isinstance(part, str) and not is_remark(key)
+            ]
+            changed |= {name: texts[0]} if len(texts) == 1 else {}
     return {**fields, **changed} if changed else fields
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import date, datetime, time
+from decimal import Decimal
 from typing import Any
 
 from koalign.data.formats.files import TOO_LARGE, most_unpacked
@@ -55,7 +57,7 @@ def read_parquet(name: str, data: Data) -> tuple[tuple[str, ...], Callable[[], I
                 raise ValueError(TOO_LARGE)
             for batch in file.iter_batches(batch_size=size, use_threads=False):
                 batch.validate(full=True)
-                for row in batch.to_pylist():
+                for row in map(plain, batch.to_pylist()):
                     left -= _length(row)
                     if left < 0:
                         raise ValueError(TOO_LARGE)
@@ -64,6 +66,28 @@ def read_parquet(name: str, data: Data) -> tuple[tuple[str, ...], Callable[[], I
             raise refused(error) from None
 
     return header, values
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it: whole decimals are numbers, others and dates texts, bytes of UTF-8 texts."""
+    if isinstance(value, dict):
+        return {name: plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    if isinstance(value, Decimal):
+        return (
+            int(value) if value.is_finite() and value == value.to_integral_value() else str(value)
+        )
+    if isinstance(value, bytes):
+        try:
+            return value.decode("utf-8")
+        except UnicodeDecodeError:
+            return value
+    if isinstance(value, datetime) and value.time() == time():
+        value = value.date()
+    if isinstance(value, date | time):
+        return str(value)
+    return value
 
 
 def _length(value: Any) -> int:

@@ -14,7 +14,7 @@ from koalign.data.formats.documents import Document, Row, first_rows
 from koalign.data.formats.drops import drop
 from koalign.data.formats.fields import AMBIGUOUS, UNCLEAR, ZERO, Refused, is_missing, optional
 from koalign.data.formats.format import Columns, Format
-from koalign.data.formats.generic import LOOKED_AT, mapped, rights_text
+from koalign.data.formats.generic import LOOKED_AT, free_kind, mapped, rights_text
 from koalign.data.formats.kinds import guess_kind, several_in_one, with_kind
 from koalign.data.formats.matching import ambiguous_told, match, texts_told, told
 from koalign.data.formats.noticed import Noticed
@@ -90,6 +90,8 @@ def read(
             reading.columns[document.name] = guessed.columns
             notes.append(told(guessed))
             notes += texts_told(document, guessed, given)
+            if guessed.elsewhere:
+                reading.shared[document.name] = guessed.elsewhere
         if kind and not fitting.guesses_kind:
             notes.append(f"kind: {kind} plays no part, for {fitting.name} has kinds of its own")
         if rights_text(guessed.columns if guessed else columns or {}):
@@ -102,7 +104,7 @@ def read(
             above = max(document.header, key=len, default="")
             not_read = f"; {shown(above[:40])!r} above it is not read" * (len(above) > LONG)
             notes.append(f"the header is on line {table.header_line}{not_read}")
-        for note in notes:
+        for note in filter(None, (*notes, fitting.note)):
             reading.notes.setdefault(note, []).append(document.name)
         reading.files[document.name] = fitting.name
         reading.encodings[document.name] = document.encoding
@@ -144,7 +146,7 @@ def _read_rows(
         if split and isinstance(problem, Problem) and problem.split not in ("", split):
             other_splits += 1
         else:
-            said = isinstance(row, Row) and not is_missing(row.fields.get("kind"))
+            said = isinstance(row, Row) and free_kind(row.fields.get("kind"))
             if format.guesses_kind and isinstance(record, Problem) and not (record.choices or said):
                 open_kind.append(len(into.records))
             noticed.see(record, row.place)

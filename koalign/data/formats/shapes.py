@@ -3,12 +3,13 @@
 - Two tables beside each other: `번호,문제,보기1,…,,번호,정답` holds the answers of others.
 - A row for each choice: `문제,보기,정답여부`.
 - A column for each problem: 문제, 보기1, … stand below each other.
+- Prompts without gold answers, whose replies a program or a judge rates: IFEval, LogicKor, MT-Bench.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from koalign.data.formats.column_names import choice, is_choice, meaning
@@ -18,6 +19,14 @@ MOVE = "Put the second table below the first, or into a file of its own"
 ONE_ROW = "Write one row for each problem: 번호,문제,보기1,보기2,보기3,보기4,정답"
 EXCHANGE = "Exchange rows and columns: in Excel copy all, then paste special with `transpose`"
 _NO = ("", "x", "n", "no", "f", "false", "0", "오답", "아니오", "×")
+_JUDGED = "a judge rates the replies, over several turns"
+_WITHOUT_GOLD = {
+    "IFEval": ("prompt instruction_id_list", "programs check the replies"),
+    "LogicKor": ("questions references", _JUDGED),
+    "MT-Bench": ("turns category", _JUDGED),
+    "MT-Bench prompts": ("prompt reference category", _JUDGED),
+}
+"""Benchmark -> fields that its rows have, and what rates them."""
 SORT = "Put each answer into the row of its problem, sorted alike"
 
 
@@ -31,6 +40,17 @@ def other_shape(
     if marks := _marks_of_choices(question, names, rows):
         return f"each choice has a row of its own, and {marks!r} marks the right one", ONE_ROW
     return _second_table(names, rows, columns)
+
+
+def without_gold(columns: Collection[str]) -> str:
+    """That rows are of a benchmark without right answers, and what rates its replies; empty for others."""
+    for name, (fields, why) in _WITHOUT_GOLD.items():
+        if {*fields.split()} <= {*columns} and not {"question", "answer", "choices"} & {*columns}:
+            return (
+                f"looks like {name}, which has no right answers to train on or to grade by: {why}. "
+                "Convert what has one into `question` and `answer`"
+            )
+    return ""
 
 
 def is_transposed(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> bool:

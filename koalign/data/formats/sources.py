@@ -9,8 +9,8 @@ from typing import Any
 from koalign.data.formats.documents import Document, open_documents
 from koalign.data.formats.files import of_other_kinds
 from koalign.data.formats.format import Columns, Guess, source_in_yaml
-from koalign.data.formats.guessing import guess, most_likely
 from koalign.data.formats.hub import PREFIX, open_hub
+from koalign.data.formats.matching import guess, most_likely
 from koalign.data.formats.read import OTHER_SPLIT, read
 from koalign.data.formats.reading import Reading
 from koalign.jsonl import on_disk

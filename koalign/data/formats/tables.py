@@ -28,6 +28,7 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 _GUARDED = re.compile(r"'(?:[=+@-].*|[0-9①-⑳][0-9①-⑳.,/~: -]*)", re.DOTALL)
 _AS_TEXT = re.compile(r'="(?:[^"]|"")+"')
 LONGEST_GUARDED = 1000
+SEPARATORS = (",", ";", "\t", "|")
 RECORD_LINES = 100
 """Most lines of a record that is taken to end a broken one above it. Each line below that one may begin
 such a record, so without a bound a file of open quotation marks takes quadratic time."""
@@ -280,17 +281,20 @@ def _in_doubt(records: Sequence[tuple[int, int]]) -> str:
     )
 
 
-def delimiter(lines: Lines) -> str:
-    """What separates the columns of a .csv file: what its first line says (`sep=;`), else a comma.
+def delimiter(lines: Lines, usual: str) -> str:
+    """What separates the columns of a file: what its first line says (`sep=;`), else a comma or a tab.
 
-    Unless that line has more of another, outside of quotation marks.
+    Unless that line has more of another, outside of quotation marks, or the only one between two names.
     """
     first = next((line.lstrip() for line in lines.between(0, len(lines)) if line.strip()), "")
     if said := _SEP.fullmatch(first.strip()):
         return said[1]
     first = _QUOTED.sub("", first)
-    others = [mark for mark in (";", "\t", "|") if first.count(mark) > 1 + first.count(",")]
-    return others[0] if len(others) == 1 else ","
+    others = [mark for mark in SEPARATORS if first.count(mark) > 1 + first.count(usual)]
+    if not others and usual not in first:
+        pairs = {mark: first.split(mark) for mark in SEPARATORS if first.count(mark) == 1}
+        others = [mark for mark, names in pairs.items() if all(meaning(name)[0] for name in names)]
+    return others[0] if len(others) == 1 else usual
 
 
 def _is_blank(line: str, delimiter: str) -> bool:

@@ -7,7 +7,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from koalign.data.formats.column_names import LONG, is_remark, meaning, tells_answer, word
+from koalign.data.formats.column_names import (
+    holds_a_text,
+    is_prose,
+    is_remark,
+    meaning,
+    tells_answer,
+    word,
+)
 from koalign.data.formats.documents import Document, Row
 from koalign.data.formats.fields import Refused, gold, is_label, is_missing
 from koalign.data.formats.format import Columns
@@ -27,8 +34,9 @@ _OF_THE_EXAM = re.compile(
     "|이름|성명|코드|번호|tag|keyword|author|level|name|time|date|skill|standard|path|code"
 )
 """In names of what short texts tell of an exam or of its author."""
+_OF_A_PASSAGE = re.compile("지문|passage|context")
 PICTURE = re.compile(r"\.(?:png|jpe?g|gif|bmp|svg|webp)\b|<img\b", re.IGNORECASE)
-_PHRASE = re.compile(rf"\S\s+\S+\s+\S|[.?!]\s*\Z|{PICTURE.pattern}", re.IGNORECASE)
+_PHRASE = re.compile(rf"[^\W\d]\S*\s+\S+\s+\S*[^\W\d]|[.?!]\s*\Z|{PICTURE.pattern}", re.IGNORECASE)
 
 
 def split_column(names: Sequence[str], rows: Rows) -> str:
@@ -114,13 +122,18 @@ def needed(
         )
     if second := _second_answer(names, rows, columns):
         both = f"both {columns['answer']!r} and {second!r} look like the answer"
-        if _say_the_same(second, str(columns["answer"]), rows, columns, 0):
+        if say_the_same(second, str(columns["answer"]), rows, columns, 0):
             yield f"{both}, the first counting from 0", {"answer_from": 0}
             return
         yield (
             f"{both}; several right ones go into one cell: `1,3`, of a short answer `서울#서울시`",
             {},
         )
+    for name in names:
+        if holds_a_text(name) and any(
+            isinstance(value, dict | list) for value in _values(name, rows)
+        ):
+            yield f"{name!r} holds objects or lists, and should hold one text", {}
     if text := _unread_text(names, rows):
         field = next((key for key in ("passage", "box") if key not in columns), "")
         held = f"{text!r} holds {str(_values(text, rows)[0])[:40]!r}, and may be a passage"
@@ -131,7 +144,8 @@ def texts_left_out(names: Sequence[str], rows: Rows) -> dict[str, str]:
     """The columns most of whose cells are phrases, sentences or pictures, and an example of each."""
     texts = {}
     for name in names:
-        values = [str(value) for value in _values(name, rows)]
+        values = [value for value in _values(name, rows) if not isinstance(value, list | dict)]
+        values = [str(value) for value in values]
         found = [value for value in values if _PHRASE.search(value)]
         is_about = is_remark(name) or _OF_THE_EXAM.search(word(name))
         if 2 * len(found) > len(values) and not is_about:
@@ -184,12 +198,30 @@ def _differ(split: str, flag: str, rows: Rows) -> bool:
     )
 
 
+def _in_one(value: Any) -> Any:
+    """A list of texts as one text."""
+    is_texts = isinstance(value, list) and all(isinstance(part, str) for part in value)
+    return "\n".join(value) if is_texts else value
+
+
+def passage_elsewhere(names: Sequence[str], rows: Rows) -> str:
+    """Why passages stand elsewhere: a column says by a number or an id which one a row has."""
+    for name in names:
+        values = _values(name, rows)
+        is_id = meaning(name)[0] == "passage_id" and _OF_A_PASSAGE.search(word(name))
+        if is_id or (
+            meaning(name)[0] == "passage" and 2 * sum(map(is_label, values)) > len(values)
+        ):
+            held = f"{name!r} holds {str(values[0])[:40]!r}"
+            return f"{held}, which stands for a passage that no column holds"
+    return ""
+
+
 def _unread_text(names: Sequence[str], rows: Rows) -> str:
     """The first column most of whose cells are long, and whose name is not of a remark; empty without."""
     for name in names:
-        values = _values(name, rows)
-        long = [value for value in values if isinstance(value, str) and len(value) >= LONG]
-        if not is_remark(name) and 2 * len(long) > len(values):
+        values = [_in_one(value) for value in _values(name, rows)]
+        if not is_remark(name) and 2 * sum(map(is_prose, values)) > len(values):
             return name
     return ""
 
@@ -207,7 +239,7 @@ def _second_answer(names: Sequence[str], rows: Rows, columns: Columns) -> str:
             labels if not is_told else max(labels, _texts_of_choices(name, rows, columns))
         )
         if (is_numbered or (is_told and 2 * names_choices > len(values))) and not any(
-            _say_the_same(str(answer), name, rows, columns, first) for first in (1, 0)
+            say_the_same(str(answer), name, rows, columns, first) for first in (1, 0)
         ):
             return name
     return ""
@@ -218,7 +250,7 @@ def _texts_of_choices(name: str, rows: Rows, columns: Columns) -> int:
     return sum(isinstance(_named(row, name, columns, 1), tuple) for row in rows)
 
 
-def _say_the_same(answer: str, name: str, rows: Rows, columns: Columns, first: int) -> bool:
+def say_the_same(answer: str, name: str, rows: Rows, columns: Columns, first: int) -> bool:
     """Whether two columns name the same choices, those of the second counted from `first`."""
     return all(
         row.get(answer) == row[name]

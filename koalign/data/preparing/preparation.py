@@ -90,9 +90,11 @@ class Preparation:
     def refuse_nothing_to_learn_from(self) -> None:
         """Raises KoalignError, with the most common reason, if every training problem is gone."""
         if not self.splits["train"]:
-            why = Counter(drop.reason for drop in self.dropped).most_common(1)
-            found = f"{why[0][1]:,} dropped: {why[0][0]}" if why else "there are only rankings"
-            raise KoalignError(f"data.train: no problem to learn from; {found}")
+            gone, held_out = Counter(drop.reason for drop in self.dropped), len(self._held_out)
+            found = [f"{count:,} dropped: {reason}" for reason, count in gone.most_common(1)]
+            found += [f"{held_out:,} held out as dev: set data.dev_share to 0"] * (held_out > 0)
+            why = ", ".join(found) or "there are only rankings"
+            raise KoalignError(f"data.train: no problem to learn from; {why}")
 
     def remove_duplicates(self, threshold: float) -> None:
         """In dev and test only what is the same to the letter: a published test set stays what it is."""
