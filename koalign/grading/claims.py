@@ -31,7 +31,10 @@ def asserted(
     """
     found: list[tuple[int, tuple[int, ...]]] = []
     for group in groups:
-        if is_open(text, group):
+        is_called_wrong = claim is judgement_patterns.WRONG and any(
+            judgement_patterns.SAID_WRONG.match(text, end) for end in (group.end, group.after)
+        )
+        if is_open(text, group) and not is_called_wrong:
             continue
         numbers = group.numbers
         if not (group.asked or group.start in keys):
@@ -66,7 +69,9 @@ def weakly_stated(text: str, groups: Sequence[Labels], *, wrong_is_asked: bool) 
         before = text[max(0, group.start - 40) : group.start]
         if is_open(text, group):
             continue
-        sentence = patterns.SENTENCE.match(text, group.end)
+        sentence = patterns.SENTENCE.match(text, group.end) or patterns.SENTENCE.match(
+            text, group.after
+        )
         is_end = sentence or patterns.BARE_END.match(text, group.end)
         if (sentence and patterns.SENTENCE_START.search(before)) or (
             is_end and (patterns.TURN.search(before) or patterns.THIS_IS.search(before))

@@ -16,6 +16,7 @@ from functools import lru_cache
 from koalign.grading import closing_patterns as words
 from koalign.grading import judgement_patterns
 from koalign.grading.asked import MARKS, Asked
+from koalign.grading.label_patterns import AMOUNT
 from koalign.grading.labels import OWN_TEXT, Labels, texts
 from koalign.grading.patterns import OPEN
 from koalign.grading.supposed import is_supposed
@@ -54,6 +55,8 @@ def _written(text: str) -> re.Pattern[str]:
     """A choice's canonical text as a sentence writes it."""
     # Commas in a row, or many, stand as they are: they would match in exponentially many ways.
     written_as = _WRITTEN_AS if text.count(",") <= _MOST_COMMAS else {}
+    if AMOUNT.fullmatch(text):
+        written_as = {",": ",?"}
     parts = (written_as.get(part) or re.escape(part) for part in re.findall(",+|[^,]", text))
     return re.compile(
         r"(?<![^\s\"'「『《(\[{$=:→⇒>])"
@@ -240,10 +243,17 @@ def _said(text: str, sentence: _Sentence, asks: Asked) -> _Claim | None:
     )
     if taken and words.NAMES_ONE.match(text, end) and not (wrong_asked or "답" in before):
         taken = None  # 예로는 A를 들 수 있다
+    is_by_text = all(name.is_text for name in names)
+    if asks.wrong and is_by_text and words.SAYS_WRONG.match(text, end, sentence.end):
+        doubted = words.SUPPOSES.search(text, sentence.start, sentence.end)
+        return None if doubted or words.AMONG.search(before) else _Claim(number, outright=False)
+    remains = words.REMAINS.match(text, end, sentence.end) or (
+        words.REMAINING.search(before) and words.IS_AFTER.match(text, end, sentence.end)
+    )
     fits = words.FITS.match(text, end, sentence.end)
     is_answer = fits and (fits["answer"] or words.AS_ANSWER.search(before))
     around = (words.ATTRIBUTE.sub("", before) if is_answer else before) + " " + after
-    around = "" if taken else around
+    around = "" if taken or remains else around
     reported = "" if taken and words.I_SAY.search(before) else text[sentence.start : from_here]
     if (
         len({name.number for name in names}) > 1
@@ -259,11 +269,11 @@ def _said(text: str, sentence: _Sentence, asks: Asked) -> _Claim | None:
         or (asks.marks and set(MARKS.findall(before)) - asks.marks)
     ):
         return None
-    if taken:
+    if taken or remains:
         return _Claim(number, outright=True)
     begins = is_conclusion or len(sentence.names) == len(names)
     is_sure = is_conclusion or any(name.is_text for name in names)
-    is_by_fact = clause == sentence.start and all(name.is_text for name in names)
+    is_by_fact = clause == sentence.start and is_by_text
     is_before = words.IS_BEFORE if is_sure else words.IS_THE_ONE
 
     def follows(pattern: re.Pattern[str]) -> re.Match[str] | None:

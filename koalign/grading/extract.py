@@ -18,7 +18,7 @@ from itertools import groupby, zip_longest
 from koalign.grading import patterns
 from koalign.grading.asked import asked
 from koalign.grading.claims import asserted, is_open, weakly_stated
-from koalign.grading.formats import BOXED, FORMATS, formatted, spans_of_objects
+from koalign.grading.formats import BOXED, FORMATS, formatted, spans_of_objects, texts_beside
 from koalign.grading.keys import (
     announces_text,
     has_colon,
@@ -64,6 +64,7 @@ def extract_numbers(
     asks = asked(question, seen)
     if not any("<" in choice for choice in choices):
         seen = untagged(seen)
+    seen = _without_cut_repetition(seen)
     folded = [comparable_choice(choice) for choice in choices]
     seen = patterns.ANSWER_LEAD.sub("", lettered(seen, question, folded))
     found = [
@@ -71,6 +72,8 @@ def extract_numbers(
         for match, value in formatted(seen)
         if (numbers := whole(value, folded, boxed=match.re is BOXED))
     ]
+    beside = tuple(n for phrase in texts_beside(seen) if (n := number_of_text(phrase, folded)))
+    found = [(position, union(numbers, beside)) for position, numbers in found]
     quoted = _quoted_choices(seen, folded)
     found += quoted.items()
     all_keys = keys_of(seen)
@@ -104,6 +107,7 @@ def extract_numbers(
             or patterns.GIVES_UP.search(seen, last)
             or _says_several(seen, found)
             or _wavers(found)
+            or _contradicts_the_final(seen, found)
         ):
             return []
         if any(
@@ -162,6 +166,12 @@ def extract_texts(text: str) -> list[str]:
     return [phrase for _, phrase in sorted(found or unsure) if phrase.strip()]
 
 
+def _without_cut_repetition(text: str) -> str:
+    """A text without a last line that is the beginning of the one before."""
+    *_, before, last = ["", *text.rsplit("\n", 2)]
+    return text[: -len(last) - 1] if last and before != last and before.startswith(last) else text
+
+
 def _says_several(text: str, found: Sequence[tuple[int, tuple[int, ...]]]) -> bool:
     """Whether a text ends with announced answers, one in each line, that differ."""
     start = len(text) + 1
@@ -179,6 +189,18 @@ def _wavers(found: Sequence[tuple[int, tuple[int, ...]]]) -> bool:
     """Whether answers take turns: an answer may be taken back, and that too, and no more."""
     said = [numbers for numbers, _ in groupby(numbers for _, numbers in found)]
     return len(said) > 3 and len(set(said)) < len(said) - 1
+
+
+def _contradicts_the_final(text: str, found: Sequence[tuple[int, tuple[int, ...]]]) -> bool:
+    """Whether another answer follows one that is called final, and no word takes that back."""
+    final = [
+        (position, numbers)
+        for position, numbers in found
+        if "최종" in text[max(0, position - 16) : position].rpartition("\n")[2]
+    ]
+    if not final or final[-1][1] == found[-1][1]:
+        return False
+    return not patterns.TAKES_BACK.search(text, final[-1][0], found[-1][0])
 
 
 def _commits(text: str, group: Labels, folded: Sequence[str]) -> bool:
@@ -202,7 +224,7 @@ def _after_key(text: str, key: re.Match[str]) -> str:
     """The rest of the line after a key that announces a text; empty where it announces none."""
     if not announces_text(key):
         return ""
-    rest = text[text_start(key) : key.end() + _LINE].lstrip(" :\n")
+    rest = text[text_start(key) : key.end() + _LINE].lstrip(" :\n>")
     return rest.partition("\n")[0]
 
 

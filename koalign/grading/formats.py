@@ -16,7 +16,8 @@ FORMATS = (
     re.compile(
         r"""["'](?:(?:최종[ _]?)?(?:정답|답변|답안|답|선택)(?:[ _]?번호)?
              |(?i:(?:(?:final|correct|chosen|selected)[ _]?)?answer(?:[ _]?(?:number|choice|option))?
-               |(?:final|correct|chosen|selected)[ _]?(?:choice|option)|final|prediction))["']\s?:\s?
+               |(?:final|correct|chosen|selected)[ _]?(?:choice|option)
+               |final|prediction|selected))["']\s?:\s?
             (?:"((?:[^"\\\n]|\\.){0,300})"|'([^'\n]{0,300})'|\[([^\[\]\n]{0,300})\]|(-?[\w.]{1,30}))""",
         re.VERBOSE,
     ),
@@ -28,6 +29,18 @@ FORMATS = (
     re.compile(r"(?:\A|(?<=\n))[Qq][.:] [^\n]{1,300}\n[Aa][.:] ?([^\n]{1,200})(?=\n|\Z)"),
 )
 """JSON, LaTeX, tags and the `A.` after a `Q.` that hold an answer and nothing else."""
+
+
+_TEXT_OF_ANSWER = re.compile(
+    r"""["'](?:(?:정답|답|선택지)[ _]?(?:내용|텍스트)"""
+    r"""|(?i:(?:answer|choice|option)[ _]?(?:text|content)))["']\s?:\s?"""
+    r"""(?:"((?:[^"\\\n]|\\.){0,300})"|'([^'\n]{0,300})')"""
+)
+
+
+def texts_beside(text: str) -> list[str]:
+    """What JSON fields such as `answer_text` say beside the number of the answer."""
+    return [match[1] or match[2] or "" for match in _TEXT_OF_ANSWER.finditer(text)]
 
 
 def formatted(text: str) -> list[tuple[re.Match[str], str]]:

@@ -27,11 +27,20 @@ def is_as_asked(key: re.Match[str]) -> bool:
 
 
 def announces_text(key: re.Match[str]) -> bool:
-    return bool(key["quote"] or key["sep"] or key["is"] or (key["opens"] and key["close"]))
+    return bool(
+        key["quote"] or key["sep"] or key["is"] or (key["opens"] and key["close"]) or _is_line(key)
+    )
 
 
 def text_start(key: re.Match[str]) -> int:
-    return next(key.end(name) for name in ("quote", "sep", "is", "close") if key[name])
+    ends = (key.end(name) for name in ("quote", "lead", "sep", "is", "close") if key[name])
+    return next(ends, key.end("close"))
+
+
+def _is_line(key: re.Match[str]) -> bool:
+    """Whether it is a line of its own, such as a heading."""
+    is_opening = key["opens"] is not None and key["close"] is not None
+    return is_opening and key.string.startswith("\n", key.end("close"))
 
 
 def without_key(phrase: str) -> str:

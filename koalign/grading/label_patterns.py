@@ -35,7 +35,7 @@ LABEL = re.compile(
            (?:(?P<noun>\ (?:one|option|choice)\b
                 |\ (?:선택지|선지|보기|문항|항목|옵션)
                 |\ (?:진술|설명|내용)(?=[이가]\ (?:정답|답|맞|옳|틀|적절))
-                |\ 것(?=이\ (?:정답|답|맞|옳)|을\ 고[르른릅]|[.!\n]|,\ 즉|\Z)
+                |\ [것거](?=이\ (?:정답|답|맞|옳)|을\ 고[르른릅]|[.!\n]|,\ 즉|\Z)
                 |(?=[이가]\ (?:정답|답)(?:이다|입니다|이에요|예요|임)))
              |(?={PICKED}|,\ |[.!]?(?:\n|\Z)))
           |(?<![A-Za-z0-9./~^=+_·-])(?<![0-9]:)(?P<digits>[0-9]{{1,2}})(?![0-9])
@@ -58,21 +58,32 @@ LABEL_ENDS = re.compile(
 )
 """What may follow a bare digit or letter: `3개`, `3월`, `3.1운동`, `1인칭` and `A형` are no labels."""
 
+OF_CHOICES = re.compile(r"(?:선택지|선지|보기)(?:의| 중) \Z")
+"""Before `두 번째`: it is that of the choices."""
+
 TOGETHER = re.compile(
     rf" ?(?:이나|이거나|거나|나|또는|혹은|및|와|과|하고|이랑|그리고|or|and|[,·&/])"
     rf" ?(?:또는 |혹은 |or |and )?{CHOICE_WORD}{OPEN}"
 )
+OR_ELSE = re.compile(rf" ?(?:/|또는|혹은|or) ?{CHOICE_WORD}{OPEN}")
 INSTEAD = re.compile(
     rf"(?:\.{{2,3}}|…)? ?(?:이|가|은|는|도)? ?(?:아니라|아니고|아닌|말고|대신|중에서|중에|중),?"
     rf" ?{CHOICE_WORD}{OPEN}"
 )
-"""Between two labels: they are offered together, or the second takes the place of the first."""
+"""Between two labels: they are offered together, with their own texts too, or the second takes the place
+of the first."""
 SYLLABLE = re.compile(r"(?<![가-힣])[(]?[가나다라마][)]")
 SYLLABLE_SAID = re.compile(
     r"(?<![0-9번①-⑩])[(]([가나다라마])[)]"
     r"(?=[이가] (?:정답|답)|번|[을를] (?:고[르른릅]|선택|택)|(?:입니다|이다|임)[.!\n])"
+    r"|(?<=답은 ')([가나다라마])(?='(?:입니다|이다|임)?(?:[.!\n]|\Z))"
     r"|(?:(?<=정답 )|(?<=답: )|(?<=답 : )|(?<=답\) ))[(]?([가나다라마])[)]?(?= ?\(|[.]?(?:\n|\Z))"
 )
 """Letters of choices, `(가)`; where one is said to be the answer."""
+AMOUNT = re.compile(
+    r"(?P<value>-?[0-9][0-9,]{0,20}(?:[.][0-9]{1,10})?) ?"
+    r"(?P<unit>(?:개|명|원|가지|권|마리|시간|분|초|점|배|도|장|대|그루|살|[A-Za-z%℃Ω]{1,4})?)"
+)
+"""A number, and what it counts; `3번` and `3회` are none."""
 MEASURE = re.compile(r"(?P<value>-?[0-9][0-9,.]{0,20}) ?(?P<unit>[^\s0-9][^0-9]{0,12})")
 """A choice that is a number and a unit."""

@@ -55,7 +55,10 @@ def label_groups(
             numbers = union(numbers, (other,))  # 정답: 2번 형법, of which the fourth choice is 형법
         if last and bare_label and numbers[0] in last.numbers and gap in (", ", " "):
             continue  # 3번, 2입니다: the text of the third choice
-        if last and _are_together(text, last.end, gap, label):
+        if last and (
+            _are_together(text, last.end, gap, label)
+            or label_patterns.OR_ELSE.fullmatch(text, last.after, start)
+        ):
             numbers = union(last.numbers, numbers)
             groups[-1] = replace(last, end=end, after=after, numbers=numbers)
         elif last and label_patterns.INSTEAD.fullmatch(text, last.after, start):
@@ -112,7 +115,7 @@ def lettered(text: str, question: str, folded: Sequence[str]) -> str:
     ):
         return text
     return label_patterns.SYLLABLE_SAID.sub(
-        lambda said: "_①②③④⑤"["_가나다라마".index(said[1] or said[2])], text
+        lambda said: "_①②③④⑤"["_가나다라마".index(said[1] or said[2] or said[3])], text
     )
 
 
@@ -125,7 +128,8 @@ def _labels(
         if mark:
             number = CHOICE_MARKS[mark]
         elif ordinal:
-            if not (match["noun"] is not None or match.start() == 0 or match.start() in keys):
+            is_of_choices = label_patterns.OF_CHOICES.search(text[: match.start()][-8:])
+            if not (match["noun"] is not None or is_of_choices or match.start() in {0, *keys}):
                 continue  # 두 견해 중 첫 번째가 맞다
             number = _place(ordinal, folded)
         elif digits := match["digits"]:
@@ -157,7 +161,7 @@ def _place(ordinal: str, folded: Sequence[str]) -> int:
 
 
 def texts(folded: Sequence[str]) -> dict[str, int]:
-    """Canonical text -> the number of the choice; also without a last word that all choices have.
+    """Canonical text -> the number of the choice; also without a last word or an 이다 that all have.
 
     None for what several choices may be, or what may be the number or the letter of a choice.
     """
@@ -171,7 +175,8 @@ def _texts(folded: tuple[str, ...]) -> dict[str, int]:
     if not all(head[-1:].isalnum() for head in heads) or len({word for _, _, word in parts}) > 1:
         heads = []
     found: dict[str, int] = {}
-    for written in (heads, folded):
+    is_stated = all(text.endswith("이다") and len(text) > 2 for text in folded)
+    for written in (heads, [text[:-2] for text in folded] if is_stated else [], folded):
         forms = [canonical(text) for text in written]
         found |= {form: forms.index(form) + 1 for form in forms if form}
         distinct = {(form, text) for form, text in zip(forms, written, strict=True)}
@@ -197,6 +202,20 @@ def _measures(folded: tuple[str, ...]) -> dict[str, int]:
         value: number
         for number, value in enumerate(values, 1)
         if values.count(value) == 1 and not (value.isdigit() and int(value) <= len(folded))
+    }
+
+
+@lru_cache(maxsize=256)
+def _amounts(folded: tuple[str, ...]) -> dict[tuple[str, str], int]:
+    """(Number without commas, unit) -> the only choice that is it; what may be a label is none."""
+    found = [label_patterns.AMOUNT.fullmatch(text) for text in folded]
+    amounts = [(match["value"].replace(",", ""), match["unit"]) for match in found if match]
+    if len(amounts) < len(folded):
+        return {}
+    return {
+        (value, unit): number
+        for number, (value, unit) in enumerate(amounts, 1)
+        if amounts.count((value, unit)) == 1 and not (value.isdigit() and int(value) <= len(folded))
     }
 
 
@@ -245,4 +264,9 @@ def number_of_text(phrase: str, folded: Sequence[str]) -> int | None:
             return folded.index(same[0]) + 1
         if number := texts(folded).get(canonical(form)) or _measures(tuple(folded)).get(form):
             return number
+        if amount := label_patterns.AMOUNT.fullmatch(form):
+            value, unit = amount["value"].replace(",", ""), amount["unit"]
+            amounts = _amounts(tuple(folded))
+            if number := amounts.get((value, unit)) or amounts.get((value, "")):
+                return number
     return None

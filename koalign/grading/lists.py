@@ -29,7 +29,7 @@ _LISTED_RIGHT = re.compile(
 )
 """At the end of a choice's line: it is the answer."""
 
-_SIGN = re.compile("[✅✔✓☑👈←]|<-")
+_SIGN = re.compile(r"[✅✔✓☑👈←]|<-|[(\[]정답[)\]]")
 _STEP = re.compile(" ?(?:→|⇒|[=-]>|>) ?")
 _PART = re.compile(" ?(?:→|⇒|[=-]>|>|[-‐‑–—−~,]) ?")
 """Between the steps of an order, in a reply and in a choice."""
@@ -46,7 +46,7 @@ _JUDGED = re.compile(
     r"|다(?!면)|습)"
     r"|참(?![가-힣])|올?바르게 [가-힣]{1,6}(?:었다|였다|됨|됐다|되었다|되었습니다|되어 있다)"
     r"|적절(?:함|하다|합|한 )|바른 )"
-    r"|(?P<wrong>\[ \]|☐|[X×✗✘❌✖](?![A-Za-z0-9])|옳지 않|틀[리린림렸]|거짓|오답|잘못|부적절"
+    r"|(?P<wrong>\[ \]|☐|[X×✗✘❌✖](?![A-Za-z0-9])|옳지 않|틀[리립린림렸]|거짓|오답|잘못|부적절"
     r"|적절하지 않|맞지 않|아님))"
 )
 """In a line on a choice: it is right, or wrong."""

@@ -44,7 +44,7 @@ _HANJA = re.compile(r"(?<=[가-힣])\([\u4e00-\u9fff,]{1,30}\)")
 _UNDERLINED = re.compile(r"(?<!\w)__(?=[^\s_])([^_\n]{1,300})(?<=\S)__(?!\w)")
 _SLANTED = re.compile(r"(?<![\w_])_(?=[^\s_])([^_\n]{1,100})(?<=\S)_(?![\w_])")
 _STRUCK = re.compile(r"~~[^~\n]{1,200}~~ ?")
-_TEX_SPACE = re.compile(r"\\[,;:] ?")
+_TEX_SPACE = re.compile(r"\\[,;: ] ?")
 _TEX_TEXT = re.compile(r"\\(?:text|textbf|mathrm|mathbf) ?\{([^{}\n]{0,300})\}")
 
 
@@ -116,4 +116,5 @@ def _plain(text: str) -> str:
     text = "\n".join(line for line in lines if line)
     text = _FRACTION.sub(r"\1/\2", _ROOT.sub(r"√\1\2", text.replace("{,}", ",")))
     text = _SLANTED.sub(r"\1", _UNDERLINED.sub(r"\1", _STRUCK.sub("", text)))
-    return _TEX_TEXT.sub(r"\1", _EMPHASIS.sub(r"\2", _TEX_SPACE.sub(" ", text)))
+    text = _TEX_SPACE.sub(" ", text.replace(r"\%", "%"))
+    return _TEX_TEXT.sub(r"\1", _EMPHASIS.sub(r"\2", text))

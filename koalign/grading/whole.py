@@ -13,6 +13,7 @@ from koalign.grading.keys import without_key
 from koalign.grading.labels import Labels, label_groups, number_of_text, union
 from koalign.grading.lists import ITEM, in_order, judged, pointed_at
 from koalign.grading.visible import canonical
+from koalign.grading.yes_no import yes_or_no
 
 _LONGEST = 600
 """Characters that are read of a phrase."""
@@ -84,7 +85,7 @@ def at_the_end(
 
     None where these differ.
     """
-    readings = {concluded(text, groups, folded, asks)}
+    readings = {concluded(text, groups, folded, asks), yes_or_no(text, folded)}
     if not patterns.RECONSIDERS.search(text):
         readings.add(judged(text, folded, wrong_is_asked=asks.wrong))
         readings.add(pointed_at(text, folded))
@@ -93,7 +94,8 @@ def at_the_end(
         before, _, last = text.rpartition("\n")
         if not ITEM.search(after):
             readings.add(whole(first, folded, boxed=True))
-        if not (patterns.DIGITS.fullmatch(last) or ITEM.search(before)):
+        is_value = patterns.DIGITS.fullmatch(last) and re.search("[0-9]", before + "".join(folded))
+        if not (is_value or ITEM.search(before)):
             last = last if "#### " in before else _POINTS.sub("", last)
             readings.add(whole(last, folded, boxed=True))
             readings.add(in_order(last, folded))

@@ -131,7 +131,7 @@ def cross_fit(
             *(f"sft-{number}/adapter" for number in numbers),
             *ENGINE,
         ),
-        version=9,
+        version=10,
     )
     yield execute(answers, config, home, force)
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support import (
+    chat_vectors,
     conclusion_vectors,
     ending_vectors,
     loose_vectors,
@@ -57,6 +58,7 @@ def test_an_answer_is_read_as_it_is_stated_and_none_where_none_is(problem, text,
         *pointing_vectors.VECTORS,
         *loose_vectors.VECTORS,
         *value_vectors.VECTORS,
+        *chat_vectors.VECTORS,
     ],
 )
 def test_a_commitment_is_read_and_a_hedge_is_not(problem, text, answer):

@@ -1,0 +1,72 @@
+"""chat_vectors: replies as chat models write them, with yes or no, amounts, remarks and second thoughts -> the answer."""
+
+from koalign.records import Problem
+
+AMBIGUOUS = "ambiguous"
+RIVER = Problem(
+    question="다음 중 우리나라에서 가장 긴 강은?",
+    choices=("한강", "낙동강", "금강", "영산강"),
+    answers=("2",),
+)
+WORK = RIVER.model_copy(
+    update={
+        "question": "다음 중 봄에 하는 농사일로 옳지 않은 것은?",
+        "choices": ("씨를 뿌린다", "모판을 낸다", "벼를 벤다", "거름을 준다"),
+    }
+)
+LOGIC = RIVER.model_copy(
+    update={
+        "question": "다음 중 옳지 않은 계산 결과는?",
+        "choices": ("1 + 1 = 2", "2 + 1 = 3", "2 + 2 = 5"),
+    }
+)
+AGREE = RIVER.model_copy(update={"question": "글의 내용과 맞는가?", "choices": ("예", "아니요")})
+SIGNS = AGREE.model_copy(update={"choices": ("O", "X")})
+TRUTH = AGREE.model_copy(update={"choices": ("참이다", "거짓이다")})
+HOURS = RIVER.model_copy(
+    update={"question": "1년은 몇 시간인가?", "choices": ("8,760", "8,670", "7,860")}
+)
+COUNT = RIVER.model_copy(update={"question": "모두 몇 개인가?", "choices": ("25", "26", "27")})
+FORCE = RIVER.model_copy(update={"question": "합력은?", "choices": ("1N", "5N", "7N")})
+
+VECTORS = [
+    # yes and no
+    (AGREE, "네.", "1"), (AGREE, "예, 그렇습니다.", "1"), (AGREE, "아니요. 그는 집에 가지 못했습니다.", "2"),
+    (AGREE, "아니요, 그렇지 않습니다. 비가 왔습니다.", "2"), (AGREE, "네, 아닙니다.", None), (AGREE, "네, 비가 왔는지 봅시다.", None),
+    (AGREE, "네. 문제를 풀어 보겠습니다.", None), (AGREE, "아니요. 하지만 예외가 있습니다.", None),
+    (SIGNS, "맞습니다. 1443년에 만들었습니다.", "1"), (SIGNS, "틀렸습니다. 세종입니다.", "2"), (SIGNS, "X, 세종이다.", "2"),
+    (TRUTH, "따라서 이 명제는 거짓입니다.", "2"), (TRUTH, "이 명제가 거짓인지는 모릅니다.", None),
+    # amounts
+    (HOURS, "8760", "1"), (HOURS, "정답: 8670시간", "2"), (COUNT, "최종 답은 27개입니다.", "3"), (COUNT, "정답은 3개입니다.", None),
+    (FORCE, r"$\boxed{5\ \mathrm{N}}$", "2"),
+    # headings and fields
+    (RIVER, "## 정답\n\n낙동강\n\n## 해설\n\n낙동강은 남해로 흐르고 한강은 황해로 흐른다.", "2"),
+    (RIVER, "정답은 아래와 같다.\n\n> **낙동강**\n\n한강은 그다음이다.", "2"),
+    (RIVER, '[{"no": 1, "selected": "낙동강"}]', "2"),
+    (RIVER, '{"answer": 2, "answer_text": "낙동강"}', "2"), (RIVER, '{"answer": 2, "answer_text": "금강"}', AMBIGUOUS),
+    (RIVER, "| 번호 | 강 | 판단 |\n|---|---|---|\n| 1 | 한강 | 둘째 |\n| 2 | 낙동강 | 가장 길다 (정답) |\n| 3 | 금강 | 셋째 |\n"
+            "| 4 | 영산강 | 넷째 |", "2"),
+    # what takes an answer back
+    (RIVER, "정답: ② 낙동강 / ① 한강", AMBIGUOUS), (RIVER, "최종 답안: 2번\n해설: 1번 한강이 정답이다.", None),
+    (RIVER, "최종 정답: 2번\n다시 보니 정답은 3번이다.", "3"),
+    (RIVER, "답은 3번입니다. 무엇이 답인지는 잘 모르겠습니다.", None),
+    (RIVER, "2번\n정답: 2번\n다음 중 가장 높은 산은?\n1. 한라산 2. 금강산 3. 금강 4. 설악산\n정답: 1번", "2"),
+    # remarks
+    (RIVER, "가장 긴 강은 **낙동강(Nakdong)** 입니다! 더 궁금한 점이 있으신가요?", "2"),
+    (RIVER, "가장 긴 강은 낙동강이에요. 나루마다 이름난 시장이 섰답니다.", "2"),
+    (RIVER, "2번 낙동강\n2번 낙동강\n2번 낙", "2"),
+    (RIVER, "강마다 길이를 견주었습니다.\n2", "2"), (RIVER, "길이가 3위인 강은 아닙니다.\n2", None),
+    (RIVER, "아마 2번 낙동강일 것 같습니다.", "2"), (RIVER, "2번인 것 같습니다. 확실하지는 않습니다.", None),
+    (RIVER, "3번일 것 같지만 아닙니다.", None), (RIVER, "2번 고르면 돼~", "2"), (RIVER, "그러니까 답은 마지막 거.", "4"),
+    (RIVER, "보기의 두 번째가 맞습니다.", "2"), (RIVER, "두 강 중 두 번째가 맞습니다.", None),
+    (RIVER, "나머지를 지우면 낙동강만 남습니다.", "2"), (RIVER, "남는 것은 낙동강뿐입니다.", "2"),
+    (RIVER, "빈칸에는 '낙동강'을 넣는 것이 자연스럽습니다.", "2"), (RIVER, "빈칸에 낙동강을 넣는 것이 자연스럽지만 틀립니다.", None),
+    (RIVER, "가. 한강\n나. 낙동강\n\n답은 '나'이다.", "2"),
+    # what is wrong, where that is asked
+    (WORK, "3번이 틀렸습니다.", "3"), (WORK, "2번이 틀렸습니다. 3번도 틀렸습니다.", AMBIGUOUS),
+    (WORK, "1, 2, 4번은 옳은 설명이에요. 그런데 3번은 가을에 하는 일이므로 틀린 설명이에요.", "3"),
+    (WORK, "1번은 맞습니다.\n2번은 맞습니다.\n3번은 틀립니다. 가을 일입니다.\n4번은 맞습니다.", "3"),
+    (WORK, "그러므로 '벼를 벤다'는 봄에 하는 일에 해당하지 않습니다.", "3"), (WORK, "2번이 틀렸다고 하는 사람도 있다.", None),
+    (LOGIC, "따라서 옳지 않은 것은 `2 + 2 = 5`이다.", "3"),
+    (RIVER, "3번이 틀렸습니다.", None), (RIVER, "그러므로 금강은 가장 길지 않습니다.", None),
+]  # fmt: skip
