@@ -18,6 +18,8 @@ PLAN = "plan.json"
 MANIFEST = "manifest.json"
 WORK = "unfinished"
 """Sub-folder of a stage for what only its own continuation needs; not an output."""
+BACKEND = "backend"
+"""File in it: what `engine.backend: auto` stood for when the folder was begun."""
 LARGE = 1 << 26
 """Bytes from which a hash is remembered: to read them again takes long."""
 AT_REST_NS = 60 * 10**9

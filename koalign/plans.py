@@ -10,10 +10,13 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from koalign.config.engine import Engine
 from koalign.config.sections import Config, resolve_path
-from koalign.hashing import MODELS, PLAN, hashes_of
-from koalign.jsonl import read_json, read_record, write_json
+from koalign.hashing import BACKEND, MODELS, PLAN, WORK, hashes_of
+from koalign.jsonl import read_json, read_record, write_atomically, write_json
+from koalign.parts import parts_of, shard_of
 from koalign.records import KoalignError, Record, content_hash
+from koalign.text.visible import say
 from koalign.yaml_text import in_yaml, parse_yaml
 
 MOST = 4
@@ -90,6 +93,39 @@ def refuse_other_base(run_dir: Path, config: Config) -> None:
             f"{BASE}: {config.model.path} is another model by now than {run_dir} was made with, in its "
             "weights, settings or tokenizer; put it back, or take another --run-dir"
         )
+
+
+def is_blank(out: Path, keeps: Sequence[str] = ()) -> bool:
+    """Whether a folder holds nothing to go on from: no output yet, or logs alone that outlive a stage."""
+    files = (path for path in out.rglob("*") if path.is_file() and path.stat().st_size)
+    held = {path.name for path in files if not any(map(shard_of, path.parents))} - {BACKEND}
+    return held <= {PLAN, f"{PLAN}.part"} or held <= {f"{PLAN}.part", *keeps}
+
+
+def begun_with(config: Config, folder: Path) -> Config:
+    """The config, with the engine that began a folder where `engine.backend: auto` is another by now.
+
+    Half of its samples by one engine and half by another would be of neither. Raises KoalignError where it
+    is not installed any more.
+    """
+    engine, path = vars(config).get("engine"), folder / WORK / BACKEND
+    if not isinstance(engine, Engine) or vars(engine).get("backend") != "auto":
+        return config  # a stage that samples nothing sees none, or a key of it
+    begun = path.exists() and bool(parts_of(folder) or not is_blank(folder))
+    backend = path.read_text("utf-8") if begun else engine.opened
+    if backend == engine.opened:
+        write_atomically(path, backend)
+        return config
+    if backend == "vllm":
+        raise KoalignError(
+            f"{folder} was begun with vllm, which is not installed any more; pip install 'koalign[vllm]', "
+            "or --force to begin again"
+        )
+    say(
+        f"engine: {backend}, with which {folder} was begun; auto is {engine.opened} by now",
+        err=True,
+    )
+    return config.model_copy(update={"engine": engine.model_copy(update={"backend": backend})})
 
 
 def void_plan(folder: Path) -> None:

@@ -33,11 +33,11 @@ from koalign.jsonl import read_jsonl, read_record
 from koalign.manifests import ROUND, read_manifest
 from koalign.planning.changes import refuse_offload_without_room
 from koalign.planning.shape import Shape
-from koalign.plans import HUB, Plan, other_plan
+from koalign.plans import HUB, Plan, is_blank, other_plan
 from koalign.records import KoalignError, Problem, Ranking
 from koalign.renderer import open_renderer
 from koalign.retrieval.lexical import require_tantivy
-from koalign.run import Stage, find_inputs, is_blank, plan_of
+from koalign.run import Stage, find_inputs, plan_of
 from koalign.stages.evaluate import refuse_unanswered
 from koalign.stages.pipeline import left_in
 from koalign.stages.prepare import READ_BACK, refuse_unreadable_targets
@@ -206,7 +206,7 @@ class _Preflight:
         except KoalignError:
             return  # the stage itself says what is to be done about it
         other = other_plan(out, plan_of(stage, self.config, made.inputs), {})
-        if other and not is_blank(stage, out) and (stage.continues or self._is_done(out)):
+        if other and not is_blank(out, stage.keeps) and (stage.continues or self._is_done(out)):
             raise KoalignError(
                 f"{out} was made with {other}; take another --run-dir, or --force to make it again"
             )

@@ -23,8 +23,17 @@ from koalign.manifests import (
     read_manifest,
     refuse_changed,
 )
-from koalign.parts import PartDrawn, Shard, parts_of, refuse_other_total, shard_of
-from koalign.plans import Plan, other_plan, outside_of, refuse_written, void_plan, write_plan
+from koalign.parts import PartDrawn, Shard, parts_of, refuse_other_total
+from koalign.plans import (
+    Plan,
+    begun_with,
+    is_blank,
+    other_plan,
+    outside_of,
+    refuse_written,
+    void_plan,
+    write_plan,
+)
 from koalign.provenance import device, git_commit, measured, package_versions
 from koalign.records import KoalignError
 from koalign.renderer import open_renderer
@@ -113,7 +122,7 @@ def execute(
         (out / MANIFEST).unlink(missing_ok=True)
         write_plan(out, plan)
         # The stage sees the sections it declared and no others, so that a plan cannot miss a setting.
-        visible = config.only(stage.sections)
+        visible = begun_with(config.only(stage.sections), out)
         announce()
         events.append("begun", stage.name, plan.fingerprint)
         name = stage.name, plan.fingerprint
@@ -155,7 +164,11 @@ def execute_part(
     plan = plan_of(stage, config, hashes_of(inputs))
     whole = run_dir / stage.name
     other = other_plan(whole, plan, inputs) if (whole / PLAN).exists() else None
-    if other and (stage.continues or (whole / MANIFEST).exists()) and not is_blank(stage, whole):
+    if (
+        other
+        and (stage.continues or (whole / MANIFEST).exists())
+        and not is_blank(whole, stage.keeps)
+    ):
         raise KoalignError(f"{whole} was made with {other}; {REMOVED}")  # others may be drawing
     if read_manifest(whole) is None and stage.draws:
         part = shard.folder(whole)
@@ -166,7 +179,11 @@ def execute_part(
                     write_plan(part, plan)
                     announce()
                     with EventLog(run_dir).warnings(stage.name, plan.fingerprint):
-                        stage.run(config.only(stage.sections), {**inputs, **looked_at}, part)
+                        stage.run(
+                            begun_with(config.only(stage.sections), whole),
+                            {**inputs, **looked_at},
+                            part,
+                        )
             except PartDrawn:
                 # Else another shard has merged the parts meanwhile.
                 if read_manifest(whole) is None:
@@ -237,7 +254,7 @@ def _usable(stage: Stage, out: Path, plan: Plan, inputs: Inputs, force: bool) ->
     if force:
         for part in parts_of(out).values():
             shutil.rmtree(part)
-    if is_blank(stage, out):
+    if is_blank(out, stage.keeps):
         return None
     # Without a plan no stage wrote what is there.
     if (out / PLAN).exists() and not (out / MANIFEST).exists() and not stage.continues:
@@ -256,16 +273,6 @@ def _usable(stage: Stage, out: Path, plan: Plan, inputs: Inputs, force: bool) ->
         return None
     refuse_changed(out, done, out)
     return None if missing_outputs(out, done, out) else done
-
-
-def is_blank(stage: Stage, out: Path) -> bool:
-    """Whether a folder holds nothing to go on from: no output yet, or logs alone that outlive a stage."""
-    held = {
-        path.name
-        for path in out.rglob("*")
-        if path.is_file() and path.stat().st_size and not any(map(shard_of, path.parents))
-    }
-    return held <= {PLAN, f"{PLAN}.part"} or held <= {f"{PLAN}.part", *stage.keeps}
 
 
 def _is_of_nothing(out: Path) -> bool:

@@ -127,6 +127,7 @@ def benchmark(
     from koalign.hashing import PLAN, WORK
     from koalign.locking import locked, refuse_links
     from koalign.parts import parts_of, refuse_other_total
+    from koalign.plans import begun_with
     from koalign.reports.evaluation import (
         print_evaluation,
         write_csv,
@@ -194,7 +195,7 @@ def benchmark(
     if draw:
         with drawing(folder, draw) as part:
             if not is_made(part, planned, force):
-                evaluate(config, items, system, part)
+                evaluate(begun_with(config, folder), items, system, part)
         return
     with locked(folder):
         if force:
@@ -205,7 +206,7 @@ def benchmark(
         for part in parts_of(folder).values():
             is_made(part, planned, False)
         if not is_made(folder, planned, force):
-            evaluate(config, items, system, folder)
+            evaluate(begun_with(config, folder), items, system, folder)
             shutil.rmtree(folder / WORK, ignore_errors=True)
         evaluation, predictions = read_evaluation(folder)
         write_csv(folder / "predictions.csv", predictions)

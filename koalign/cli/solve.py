@@ -175,7 +175,7 @@ def _solve_file(
     from koalign.locking import locked
     from koalign.manifests import output_of
     from koalign.parts import refuse_other_total
-    from koalign.plans import write_plan
+    from koalign.plans import begun_with, write_plan
     from koalign.renderer import open_renderer
     from koalign.reports.solving import summary
     from koalign.stages.pipeline import stages_of
@@ -221,7 +221,8 @@ def _solve_file(
     if shard:
         with locked(run_dir, shared=True), drawing(job.work, shard) as part:
             write_plan(part, plan)
-            solve_problems(replace(job, work=part, answers=part / ANSWERS))
+            own = begun_with(config, job.work)
+            solve_problems(replace(job, config=own, work=part, answers=part / ANSWERS))
         return
     started = time.monotonic()
     with locked(run_dir):
@@ -235,6 +236,7 @@ def _solve_file(
                 raise KoalignError(
                     f"{out} is there already; take another -o, or --force to replace it"
                 )
+        job = replace(job, config=begun_with(config, job.work))
         solutions = solve_problems(job)
         if report:
             _report(job, policy)

@@ -186,6 +186,7 @@ def execute_each(
     from koalign.stages.pipeline import without_hints, without_pairs, without_reader
 
     refuse_without_room(stages, config, run_dir, force)
+    refuse_missing(stages, config, run_dir)
     with held(run_dir) as began:
         for number, stage in enumerate(stages, start=1):
             refuse_moved(run_dir, began)  # the lock is of the folder that was moved
@@ -277,7 +278,6 @@ def _run_stages(
         stages = _chosen_stages(command, config, run_dir)
         tell_unread_by(command, settings, stages, config)
         tell_outdated(stages, config, run_dir)
-        refuse_missing(stages, config, run_dir)
         with followed(config.tracking, run_dir):
             execute_each(stages, config, run_dir, force)
     if command == "prepare":

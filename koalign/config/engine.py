@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -71,8 +72,8 @@ class Engine(Section):
     )
 
     backend: Literal["auto", "hf", "vllm", "ray", "scripted"] = "auto"
-    """auto: vLLM where it is installed, else hf; ray spreads either over GPUs and machines; scripted
-    replays `engine.script`."""
+    """auto: vLLM where it is installed, else hf, and what was begun ends with the engine that began it; ray
+    spreads either over GPUs and machines; scripted replays `engine.script`."""
     batch_size: int = Field(default=64, ge=1)
     """Completions computed side by side by hf."""
     gpu_memory_utilization: float = Field(default=0.85, gt=0, le=1)
@@ -90,6 +91,12 @@ class Engine(Section):
         return (
             self.model_copy(update={"backend": self.ray.engine}) if self.backend == "ray" else self
         )
+
+    @property
+    def opened(self) -> str:
+        """What stands for `auto` here, else the backend."""
+        installed = importlib.util.find_spec("vllm") is not None
+        return ("vllm" if installed else "hf") if self.backend == "auto" else self.backend
 
     @property
     def read(self) -> list[str]:

@@ -86,9 +86,7 @@ def backend_of(engine: EngineConfig) -> str:
         raise KoalignError(
             "engine.backend: vllm is not installed; pip install 'koalign[vllm]', or take hf"
         )
-    if engine.backend == "auto":
-        return "vllm" if installed else "hf"
-    return engine.backend
+    return engine.opened
 
 
 def _refuse_silent(address: str) -> None:

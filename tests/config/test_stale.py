@@ -198,6 +198,42 @@ def test_a_stage_that_failed_without_output_blocks_nothing(folder):
         execute(stage, load_config([], [*data, "sft.rank=8"]), RUN)
 
 
+def test_a_stage_ends_with_the_engine_that_began_it_where_auto_is_another_by_now(
+    folder, monkeypatch, capsys
+):
+    from koalign.config.files import load_config
+    from koalign.run import Stage, StageResult, execute
+
+    def draws(config, inputs, out):
+        path = out / "samples.jsonl"
+        path.touch()
+        for count in range(2):
+            if len(path.read_text("utf-8").splitlines()) == count:
+                with path.open("a", encoding="utf-8") as file:
+                    file.write(f"{config.engine.opened}\n")
+                raise KoalignError("killed")
+        return StageResult()
+
+    def killed(name, vllm):
+        monkeypatch.setattr("importlib.util.find_spec", lambda _: vllm or None)
+        stage = Stage(name, "dpo-pairs", draws, sections=("engine",), inputs=())
+        with pytest.raises(KoalignError) as error:
+            execute(stage, load_config([], settings), RUN)
+        return str(error.value)
+
+    settings = ["data.train=train.jsonl", "model.path=none", "engine.backend=auto"]
+    write_lines(folder / "train.jsonl", [problem(0)])
+    assert [killed("half", vllm) for vllm in (False, True)] == ["killed"] * 2
+    assert (RUN / "half/samples.jsonl").read_text("utf-8") == "hf\nhf\n"
+    said = f"engine: hf, with which {RUN / 'half'} was begun; auto is vllm by now\n"
+    assert capsys.readouterr().err == said
+    assert killed("other", True) == "killed"
+    assert "was begun with vllm, which is not installed any more" in killed("other", False)
+    (RUN / "other/samples.jsonl").write_text("", "utf-8")  # nothing to go on from
+    assert killed("other", False) == "killed"
+    assert (RUN / "other/samples.jsonl").read_text("utf-8") == "hf\n"
+
+
 def test_the_type_checker_refuses_a_section_or_key_that_does_not_exist(tmp_path):
     keys = ["sft.learning_rate", "sft.learing_rate", "stf.rank"]
     code = ["from koalign.config.sections import Config", "def run(config: Config) -> None:"]

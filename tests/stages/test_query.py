@@ -59,10 +59,10 @@ def test_queries_that_find_gold_are_taught_and_another_run_searches_with_them(co
     assert "run `koalign index` first" in refused
     koalign("index", "--run-dir", "runs/other", code=0)
     refused = koalign("retrieve", "--run-dir", "runs/other", "-s", reader, code=2).stderr
-    assert "is of the role reader, and not query" in refused and len(refused.splitlines()) == 1
+    assert "is of the role reader, and not query" in refused.splitlines()[-1]
 
 
 def test_without_a_gold_passage_there_is_nothing_to_search_for(corpus):
     koalign("run", "-s", "controls=off", "-s", "passages.z=50", code=0)
     refused = koalign("query", "-s", "passages.z=50", code=2).stderr
-    assert "no passage of a training problem is gold" in refused and len(refused.splitlines()) == 1
+    assert "no passage of a training problem is gold" in refused.splitlines()[-1]
