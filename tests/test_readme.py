@@ -2,9 +2,11 @@
 
 import csv
 import json
+import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from support.command import ROOT, koalign
@@ -64,6 +66,12 @@ def prepare(name: str, folder: Path, request: pytest.FixtureRequest) -> None:
         assert name == "empty", f"no folder is called {name}"
 
 
+def told_places(page: Path) -> dict[str, list[int]]:
+    """Shots -> how often each place was answered, by the table of the KMMLU example."""
+    rows = re.findall(r"^\| (\d) \|.*\| ([\d, ]+) \|$", page.read_text("utf-8"), re.M)
+    return {shots: [int(n) for n in places.split(", ")] for shots, places in rows}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("page", WITH_BLOCKS, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_shell_block_of_a_page_runs(page, tmp_path, request):
@@ -78,6 +86,15 @@ def test_every_shell_block_of_a_page_runs(page, tmp_path, request):
             text = (folder / "results" / name / "results.json").read_text(encoding="utf-8")
             assert json.loads(text)["n"] == 60
         assert (folder / "sft-adapter" / "adapter_model.safetensors").exists()
+    if page.name == "examples-kmmlu.md":
+        for shots, places in told_places(page).items():
+            lines = (folder / f"results/shots-{shots}/predictions.jsonl").read_text("utf-8")
+            answers = [json.loads(line)["answer"] for line in lines.splitlines()]
+            found = [answers.count(str(n)) + answers.count("ABCD"[n - 1]) for n in range(1, 5)]
+            assert np.allclose(found, places, atol=4), (
+                shots,
+                found,
+            )  # another processor rounds otherwise
 
 
 @pytest.mark.slow
