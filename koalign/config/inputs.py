@@ -18,6 +18,9 @@ from pydantic import (
 
 from koalign.records import FreeKind
 
+LARGEST = 2**53
+"""Up to it every reader of JSON keeps a whole number, and torch multiplies sizes without overflow."""
+
 
 class Section(BaseModel):
     """A frozen group of keys; an unknown key is an error."""
@@ -31,10 +34,12 @@ class Section(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _no_number_is_true_and_no_path_empty(cls, value: Any, info: ValidationInfo) -> Any:
+    def _value_for_a_machine(cls, value: Any, info: ValidationInfo) -> Any:
         field = cls.model_fields[info.field_name or ""]
         if isinstance(value, bool) and bool not in (field.annotation, *get_args(field.annotation)):
             raise ValueError("neither true nor false; null is no value")
+        if isinstance(value, int) and abs(value) > LARGEST:
+            raise ValueError("no number above 2^53")
         if isinstance(value, str) and not value.strip() and field.default != "":
             raise ValueError("an empty text; null is no value")
         return value

@@ -256,7 +256,7 @@ class Config(Section):
     (trains), votes at equal tokens, other hints, the base with the hints; all: also the policy with the
     hints, and its own reasoning and SFT to its plateau, which train; off: votes at equal written tokens
     alone."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=2**31)
 
     @property
     def has_hints(self) -> bool:
