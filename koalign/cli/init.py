@@ -58,7 +58,11 @@ def _read(source: Source) -> dict[str, Reading]:
     path, options = resolve_path(source.path), source.options
     whole = read_source(path, "train", **{"split": "train", **_given(options)})
     if not whole.problems:
-        raise KoalignError(f"{source.path}: holds no problem to train on")
+        rankings = counted(len(whole.rankings), "ranking")
+        raise KoalignError(
+            f"{source.path}: holds {rankings} and no problem to train on; list it in data.train beside "
+            "problems"
+        )
     named = {problem.split for problem in whole.problems}
     others = {*whole.splits.values(), *(["dev", "test"] if _rows_of_others(whole) else [])}
     if source.split or (named == {""} and not others):

@@ -140,3 +140,20 @@ def test_behind_a_cover_sheet_the_error_ends_in_a_source_that_init_takes(here):
     koalign("init", "--data", error[error.index("{path: ") :].strip(), code=0)
     (train,) = load_config([Path("koalign.yaml")]).data.train
     assert train.sheet == "문항"
+
+
+def test_rows_that_all_say_another_split_are_read_as_the_error_says(here):
+    row = {"question": "긴 강은?", "choices": FOUR, "answer": 2, "split": "validation"}
+    write("강.jsonl", [json.dumps({**row, "question": f"{n}?"}) for n in range(4)])
+    error = koalign("init", "--data", "강.jsonl", code=2).stderr
+    assert "its rows say dev; to use them for train write {path: " in error
+    koalign("init", "--data", error.partition("write ")[2].strip(), code=0)
+    assert "4 problems" in Path("koalign.yaml").read_text("utf-8")
+
+
+def test_a_file_of_preferences_alone_is_refused_with_where_it_belongs(here):
+    write("쌍.jsonl", [json.dumps({"question": "긴 강은?", "chosen": "한강", "rejected": "금강"})])
+    error = koalign("init", "--data", "쌍.jsonl", code=2).stderr
+    assert (
+        "holds 1 ranking and no problem to train on; list it in data.train beside problems" in error
+    )

@@ -21,8 +21,9 @@ refused, and a system message stands in front of the question, set off by a blan
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import replace
+from functools import lru_cache
 
 from koalign.data.formats.column_names import is_wrong, language, meaning, word
 from koalign.data.formats.completions import open_problem, ranking
@@ -53,8 +54,13 @@ SYSTEM = ("system", "systemprompt")
 PASSAGE = ("context", "passage")
 
 
-def _field(names: Collection[str], words: Sequence[str]) -> str:
+def _field(names: Collection[str], words: tuple[str, ...]) -> str:
     """The first of the names that is one of these words, in Korean before other languages; or empty."""
+    return _found(tuple(names), words)
+
+
+@lru_cache(maxsize=4096)
+def _found(names: tuple[str, ...], words: tuple[str, ...]) -> str:
     found = [name for name in names if word(name) in words]
     return min(found, key=lambda name: (words.index(word(name)), language(name)), default="")
 

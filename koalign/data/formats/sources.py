@@ -11,7 +11,7 @@ from koalign.data.formats.files import of_other_kinds
 from koalign.data.formats.format import Columns, Guess, source_in_yaml
 from koalign.data.formats.hub import PREFIX, open_hub
 from koalign.data.formats.matching import guess, most_likely
-from koalign.data.formats.read import OTHER_SPLIT, read
+from koalign.data.formats.read import OTHER_ROWS, OTHER_SPLIT, read
 from koalign.data.formats.reading import Reading
 from koalign.jsonl import on_disk
 from koalign.records import Drop, FreeKind, KoalignError, Problem, Ranking
@@ -117,6 +117,11 @@ def read_source(
         if reading.drops:
             first = reading.drops[0]
             why = f"the first of {reading.rows}: {first.place}: {first.reason}: {first.detail}"
+        elif chosen and any(text.endswith(OTHER_ROWS) for text in reading.not_read.values()):
+            every = read(_open(path, sheet), **how | {"split": None})
+            found = sorted({problem.split for problem in every.problems} or {chosen})
+            pasted = source_in_yaml(path, **given | {"split": found[0]})
+            why = f"its rows say {', '.join(found)}; to use them for {wanted} write {pasted}"
         raise KoalignError(f"{path}: no problem in it; {why}")
     for note, files in reading.notes.items():
         where = path if len(files) == 1 and one_file else f"{path}: {len(files)} files"
