@@ -19,8 +19,10 @@ REMEDIES = {
     errno.EISDIR: "a file belongs there; move the folder away",
     errno.ENOTDIR: "a folder belongs there; move the file away",
 }
-MEMORY = re.compile(r"CUDA out of memory|can't allocate memory|not enough memory", re.I)
-"""What torch says in a RuntimeError where memory is short, on a GPU and on a CPU."""
+MEMORY = re.compile(
+    r"CUDA out of memory|can't allocate memory|not enough memory|failed to map segment", re.I
+)
+"""What torch says where memory is short: on a GPU, on a CPU, and while it is imported."""
 MORE_MEMORY = (
     "out of memory; lower training.row_tokens, probe.batch_size or engine.batch_size, which change no "
     "result; the same command goes on from here"

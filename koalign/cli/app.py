@@ -114,7 +114,14 @@ def main() -> None:
     try:
         _refuse_empty(sys.argv)
         app()
-    except (KoalignError, OSError, MemoryError, RuntimeError, SafetensorError) as error:
+    except (
+        KoalignError,
+        OSError,
+        MemoryError,
+        RuntimeError,
+        ImportError,
+        SafetensorError,
+    ) as error:
         reason = str(error) if isinstance(error, KoalignError) else machine_fault(error)
         if reason is None:
             raise

@@ -27,6 +27,7 @@ FAULTS = {
     "permissions": [PermissionError(errno.EACCES, "Permission denied", "x")],
     "out of memory": [
         MemoryError(),
+        ImportError("libtorch_cpu.so: failed to map segment from shared object"),
         RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB.\nGPU 0 has …"),
         RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes"),
     ],
