@@ -60,4 +60,4 @@ def conclusion(all_: Mapping[str, Any]) -> str:
         said = "no gain of the first passage is proven"
     if chosen["low"] is not None and chosen["low"] > 0:
         return f"{said}; choosing among passages could gain {points(chosen['value'])} points"
-    return f"{said}, and none of choosing among passages"
+    return f"{said}; no gain of choosing among passages is proven"

@@ -19,8 +19,9 @@ def figures(
     [
         (0.02, 0.2, 0.1, "the first passage helps this policy with training problems; more votes"),
         (-0.2, -0.02, 0.1, "the first passage harms this policy; choosing among passages could gain +30.0 points"),
-        (-0.1, 0.1, -0.1, "no gain of the first passage is proven, and none of choosing among passages"),
-        (None, None, None, "no gain of the first passage is proven, and none of choosing among passages"),
+        (-0.2, -0.02, -0.1, "the first passage harms this policy; no gain of choosing among passages is proven"),
+        (-0.1, 0.1, -0.1, "no gain of the first passage is proven; no gain of choosing among passages is proven"),
+        (None, None, None, "no gain of the first passage is proven; no gain of choosing among passages is proven"),
     ],
 )  # fmt: skip
 def test_the_conclusion_follows_from_the_interval_of_the_first_passage(low, high, chosen, said):
