@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from io import TextIOWrapper
+from io import StringIO, TextIOWrapper
 from itertools import pairwise
 from typing import Annotated
 
@@ -105,6 +105,7 @@ def _refuse_empty(arguments: Sequence[str]) -> None:
 
 def main() -> None:
     """The console script: errors that a user can put right are one line and exit code 2."""
+    sys.stdout = sys.stdout or StringIO()  # `>&-` closes it
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a console in cp949 has no sign for some characters
             stream.reconfigure(errors="replace")

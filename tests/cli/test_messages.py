@@ -64,3 +64,10 @@ def test_an_empty_value_is_refused_and_no_name_of_the_working_folder(command, fo
     said = koalign(*arguments, code=2).stderr
     assert said.endswith("is a variable of the shell not set?\n") and said.count("\n") == 1
     assert not list(folder.iterdir())
+
+
+def test_a_closed_stdout_is_no_traceback(folder):
+    write_lines(Path("answers.jsonl"), [{"problem": problem(1), "text": "정답: 1"}])
+    closed = ["bash", "-c", 'exec "$@" >&-', "bash", *KOALIGN, "grade", "answers.jsonl"]
+    done = subprocess.run(closed, stderr=subprocess.PIPE, text=True, encoding="utf-8")
+    assert done.returncode == 0 and "Traceback" not in done.stderr
