@@ -236,7 +236,8 @@ def _said(text: str, sentence: _Sentence, asks: Asked) -> _Claim | None:
     number = names[0].number
     wrong_asked = words.WRONG_ASKED.search(text, clause, start) if asks.wrong else None
     from_here = wrong_asked.end() if wrong_asked else clause
-    before, after = text[from_here:start], text[end : sentence.end]
+    is_after = words.IS_AFTER.match(text, end, sentence.end)
+    before, after = text[from_here:start], text[is_after.end() if is_after else end : sentence.end]
     is_conclusion = clause > sentence.start
     taken = words.TAKEN.match(text, end, sentence.end) and (
         words.WRITER.fullmatch(before) or (is_conclusion and words.SUCH_A.fullmatch(before))
@@ -246,7 +247,8 @@ def _said(text: str, sentence: _Sentence, asks: Asked) -> _Claim | None:
     is_by_text = all(name.is_text for name in names)
     if asks.wrong and is_by_text and words.SAYS_WRONG.match(text, end, sentence.end):
         doubted = words.SUPPOSES.search(text, sentence.start, sentence.end)
-        return None if doubted or words.AMONG.search(before) else _Claim(number, outright=False)
+        is_no_claim = doubted or words.AMONG.search(before)
+        return None if is_no_claim else _Claim(number, outright=clause > sentence.start)
     remains = words.REMAINS.match(text, end, sentence.end) or (
         words.REMAINING.search(before) and words.IS_AFTER.match(text, end, sentence.end)
     )

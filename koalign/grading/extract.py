@@ -35,7 +35,7 @@ from koalign.grading.labels import (
     number_of_text,
     union,
 )
-from koalign.grading.lists import listed, lists_choices
+from koalign.grading.lists import in_order, listed, lists_choices
 from koalign.grading.visible import comparable_choice, forms, untagged, visible_text
 from koalign.grading.whole import at_the_end, label_or_text, whole
 from koalign.text.korean import CHOICE_MARKS
@@ -70,7 +70,7 @@ def extract_numbers(
     found = [
         (match.start(match.lastindex or 0), numbers)
         for match, value in formatted(seen)
-        if (numbers := whole(value, folded, boxed=match.re is BOXED))
+        if (numbers := whole(value, folded, boxed=_is_boxed_value(match)))
     ]
     beside = tuple(n for phrase in texts_beside(seen) if (n := number_of_text(phrase, folded)))
     found = [(position, union(numbers, beside)) for position, numbers in found]
@@ -166,6 +166,11 @@ def extract_texts(text: str) -> list[str]:
     return [phrase for _, phrase in sorted(found or unsure) if phrase.strip()]
 
 
+def _is_boxed_value(match: re.Match[str]) -> bool:
+    """Whether a box may hold the value of a choice: `\\boxed{3}번` is a label."""
+    return match.re is BOXED and not match.string.startswith("번", match.end())
+
+
 def _without_cut_repetition(text: str) -> str:
     """A text without a last line that is the beginning of the one before."""
     *_, before, last = ["", *text.rsplit("\n", 2)]
@@ -242,6 +247,8 @@ def _quoted_choices(text: str, folded: Sequence[str]) -> dict[int, tuple[int, ..
             first = patterns.FIRST_SENTENCE.match(phrase) if has_colon(key) else None
             if number is None and (reason := patterns.BECAUSE.match(phrase)):
                 number = number_of_text(reason[1], folded)
+            if number is None and (steps := in_order(phrase, folded)):
+                number = steps[0]
             if number is None and first and not patterns.NUMBER_ONLY.fullmatch(first[1]):
                 phrase = first[1]
                 number = number_of_text(phrase, folded)

@@ -9,7 +9,7 @@ _OBJECT = 20_000
 
 BOXED = re.compile(r"\\boxed ?\{((?:[^{}\n]|\{[^{}\n]{0,100}\}){1,200})\}")
 _CHOICE = re.compile(
-    r"""["'](?:choice|option)["']\s?:\s?["']?([①-⑩]|[A-J]|[0-9]{1,2})["']?(?=[\s,}])"""
+    r"""["'](?:choice|option)["']\s?:\s?(?:["']?([①-⑩]|[A-J]|[0-9]{1,2})["']?(?=[\s,}])|"([^"\n]{1,300})")"""
 )
 """A field that lists the choices, where there are several of it."""
 FORMATS = (

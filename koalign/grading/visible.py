@@ -107,7 +107,7 @@ def unquoted(phrase: str) -> str:
 def forms(phrase: str) -> tuple[str, ...]:
     """A phrase as it stands, and without `입니다` and what follows it: 사이다 is a drink, too."""
     copula = patterns.COPULA.match(phrase)
-    return (unquoted(phrase), unquoted(copula[1])) if copula else (unquoted(phrase),)
+    return (unquoted(phrase), unquoted(copula[1] or copula[2])) if copula else (unquoted(phrase),)
 
 
 def _plain(text: str) -> str:

@@ -27,17 +27,18 @@ _SETS_OUT = re.compile(
 def yes_or_no(text: str, folded: Sequence[str]) -> tuple[int, ...]:
     """The number of the choice with which a reply begins, where there are two, yes and no.
 
-    None where what follows takes it back, or says the other: `네, 맞습니다` is yes, `네, 아닙니다` neither.
+    Both where it says both (`네, 아닙니다`), none where what follows takes it back.
     """
     yes = [number for number, choice in enumerate(folded, 1) if _IS_YES.fullmatch(choice)]
     no = [number for number, choice in enumerate(folded, 1) if _IS_NO.fullmatch(choice)]
     first = _SAYS.match(text) if len(folded) == 2 and len(yes) == len(no) == 1 else None
     if first is None or _SETS_OUT.search(text):
         return ()
+    said, other = (yes, _IS_NO) if first["yes"] else (no, _IS_YES)
+    behind_comma = text.startswith(",", first.end())
     again = _SAYS.match(text, first.end() + 2)
-    if again is None and _POLITE.fullmatch(first[0]) and text[first.end() :][:1] == ",":
+    if other.match(text, first.end() + 2) and (behind_comma or again):
+        return (yes[0], no[0])
+    if behind_comma and again is None and _POLITE.fullmatch(first[0]):
         return ()
-    if again and bool(again["yes"]) != bool(first["yes"]):
-        return ()
-    said = yes if first["yes"] else no
     return () if LEAVES_OPEN.search(text, (again or first).end()) else (said[0],)

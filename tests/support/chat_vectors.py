@@ -14,6 +14,9 @@ WORK = RIVER.model_copy(
         "choices": ("씨를 뿌린다", "모판을 낸다", "벼를 벤다", "거름을 준다"),
     }
 )
+STEPS = RIVER.model_copy(
+    update={"question": "순서는?", "choices": ("(가)-(나)-(다)", "(나)-(다)-(가)")}
+)
 LOGIC = RIVER.model_copy(
     update={
         "question": "다음 중 옳지 않은 계산 결과는?",
@@ -32,10 +35,12 @@ FORCE = RIVER.model_copy(update={"question": "합력은?", "choices": ("1N", "5N
 VECTORS = [
     # yes and no
     (AGREE, "네.", "1"), (AGREE, "예, 그렇습니다.", "1"), (AGREE, "아니요. 그는 집에 가지 못했습니다.", "2"),
-    (AGREE, "아니요, 그렇지 않습니다. 비가 왔습니다.", "2"), (AGREE, "네, 아닙니다.", None), (AGREE, "네, 비가 왔는지 봅시다.", None),
+    (AGREE, "아니요, 그렇지 않습니다. 비가 왔습니다.", "2"), (AGREE, "네, 아닙니다.", AMBIGUOUS), (AGREE, "네, 비가 왔는지 봅시다.", None),
     (AGREE, "네. 문제를 풀어 보겠습니다.", None), (AGREE, "아니요. 하지만 예외가 있습니다.", None),
     (SIGNS, "맞습니다. 1443년에 만들었습니다.", "1"), (SIGNS, "틀렸습니다. 세종입니다.", "2"), (SIGNS, "X, 세종이다.", "2"),
     (TRUTH, "따라서 이 명제는 거짓입니다.", "2"), (TRUTH, "이 명제가 거짓인지는 모릅니다.", None),
+    (AGREE, "네, 아니요. 상황에 따라 다릅니다.", None), (AGREE, "예, 아니요로 답하기 어렵습니다.", AMBIGUOUS),
+    (TRUTH.model_copy(update={"choices": ("참", "거짓")}), "참, 거짓을 판단하는 문제입니다.", AMBIGUOUS),
     # amounts
     (HOURS, "8760", "1"), (HOURS, "정답: 8670시간", "2"), (COUNT, "최종 답은 27개입니다.", "3"), (COUNT, "정답은 3개입니다.", None),
     (FORCE, r"$\boxed{5\ \mathrm{N}}$", "2"),
@@ -46,6 +51,12 @@ VECTORS = [
     (RIVER, '{"answer": 2, "answer_text": "낙동강"}', "2"), (RIVER, '{"answer": 2, "answer_text": "금강"}', AMBIGUOUS),
     (RIVER, "| 번호 | 강 | 판단 |\n|---|---|---|\n| 1 | 한강 | 둘째 |\n| 2 | 낙동강 | 가장 길다 (정답) |\n| 3 | 금강 | 셋째 |\n"
             "| 4 | 영산강 | 넷째 |", "2"),
+    (RIVER, '{"choice": "낙동강", "confidence": 0.9}', "2"), (RIVER, "따라서 정답은 \\boxed{2}번입니다.", "2"),
+    (RIVER, "그러므로 답은 낙동강이 됩니다. 이해가 되셨나요?", "2"), (RIVER, "정답은 낙동강이 되지 않습니다.", None),
+    (RIVER, "답은 낙동강이에요 😊", "2"), (RIVER, "가장 긴 강은 '낙동강'이라고 할 수 있습니다.", "2"),
+    (RIVER, "가장 긴 강은 낙동강이라고 할 수도 있습니다.", None), (RIVER, "따라서 가장 긴 강으로 볼 것은 낙동강이라는 것입니다.", "2"),
+    (STEPS, "정답: (나) → (다) → (가)\n\n씨를 심고 물을 준다.", "2"),
+    (RIVER, "2번이 정답인 것 같다가도 1번도 그럴듯합니다.", None),
     # what takes an answer back
     (RIVER, "정답: ② 낙동강 / ① 한강", AMBIGUOUS), (RIVER, "최종 답안: 2번\n해설: 1번 한강이 정답이다.", None),
     (RIVER, "최종 정답: 2번\n다시 보니 정답은 3번이다.", "3"),
