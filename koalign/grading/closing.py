@@ -247,8 +247,7 @@ def _said(text: str, sentence: _Sentence, asks: Asked) -> _Claim | None:
     is_by_text = all(name.is_text for name in names)
     if asks.wrong and is_by_text and words.SAYS_WRONG.match(text, end, sentence.end):
         doubted = words.SUPPOSES.search(text, sentence.start, sentence.end)
-        is_no_claim = doubted or words.AMONG.search(before)
-        return None if is_no_claim else _Claim(number, outright=clause > sentence.start)
+        return None if doubted or words.AMONG.search(before) else _Claim(number, outright=True)
     remains = words.REMAINS.match(text, end, sentence.end) or (
         words.REMAINING.search(before) and words.IS_AFTER.match(text, end, sentence.end)
     )

@@ -13,12 +13,19 @@ import re
 from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import groupby, zip_longest
+from itertools import zip_longest
 
 from koalign.grading import patterns
 from koalign.grading.asked import asked
 from koalign.grading.claims import asserted, is_open, weakly_stated
-from koalign.grading.formats import BOXED, FORMATS, formatted, spans_of_objects, texts_beside
+from koalign.grading.contradictions import contradicts_itself
+from koalign.grading.formats import (
+    FORMATS,
+    formatted,
+    is_boxed_value,
+    spans_of_objects,
+    texts_beside,
+)
 from koalign.grading.keys import (
     announces_text,
     has_colon,
@@ -70,7 +77,7 @@ def extract_numbers(
     found = [
         (match.start(match.lastindex or 0), numbers)
         for match, value in formatted(seen)
-        if (numbers := whole(value, folded, boxed=_is_boxed_value(match)))
+        if (numbers := whole(value, folded, boxed=is_boxed_value(match)))
     ]
     beside = tuple(n for phrase in texts_beside(seen) if (n := number_of_text(phrase, folded)))
     found = [(position, union(numbers, beside)) for position, numbers in found]
@@ -105,9 +112,7 @@ def extract_numbers(
         if (
             patterns.NOT_LISTED.search(seen, last)
             or patterns.GIVES_UP.search(seen, last)
-            or _says_several(seen, found)
-            or _wavers(found)
-            or _contradicts_the_final(seen, found)
+            or contradicts_itself(seen, found)
         ):
             return []
         if any(
@@ -166,46 +171,10 @@ def extract_texts(text: str) -> list[str]:
     return [phrase for _, phrase in sorted(found or unsure) if phrase.strip()]
 
 
-def _is_boxed_value(match: re.Match[str]) -> bool:
-    """Whether a box may hold the value of a choice: `\\boxed{3}번` is a label."""
-    return match.re is BOXED and not match.string.startswith("번", match.end())
-
-
 def _without_cut_repetition(text: str) -> str:
     """A text without a last line that is the beginning of the one before."""
     *_, before, last = ["", *text.rsplit("\n", 2)]
     return text[: -len(last) - 1] if last and before != last and before.startswith(last) else text
-
-
-def _says_several(text: str, found: Sequence[tuple[int, tuple[int, ...]]]) -> bool:
-    """Whether a text ends with announced answers, one in each line, that differ."""
-    start = len(text) + 1
-    for line in reversed(text.split("\n")):
-        key = patterns.KEY.match(line.removeprefix("최종 "))
-        if not key or key["quote"]:
-            break
-        start -= len(line) + 1
-    said = [numbers for position, numbers in found if position >= start]
-    lines = text[start:].count("\n") + 1
-    return lines == len(said) and len(set(said)) > 1 and text.count("최종", start) != 1
-
-
-def _wavers(found: Sequence[tuple[int, tuple[int, ...]]]) -> bool:
-    """Whether answers take turns: an answer may be taken back, and that too, and no more."""
-    said = [numbers for numbers, _ in groupby(numbers for _, numbers in found)]
-    return len(said) > 3 and len(set(said)) < len(said) - 1
-
-
-def _contradicts_the_final(text: str, found: Sequence[tuple[int, tuple[int, ...]]]) -> bool:
-    """Whether another answer follows one that is called final, and no word takes that back."""
-    final = [
-        (position, numbers)
-        for position, numbers in found
-        if "최종" in text[max(0, position - 16) : position].rpartition("\n")[2]
-    ]
-    if not final or final[-1][1] == found[-1][1]:
-        return False
-    return not patterns.TAKES_BACK.search(text, final[-1][0], found[-1][0])
 
 
 def _commits(text: str, group: Labels, folded: Sequence[str]) -> bool:
@@ -214,6 +183,10 @@ def _commits(text: str, group: Labels, folded: Sequence[str]) -> bool:
         len(group.numbers) > 1
         or patterns.COMMITS.match(text, group.end)
         or patterns.AFTERWARDS.match(text, group.end)
+        or (
+            folded[group.numbers[0] - 1 :][:1] == [text[group.start]]
+            and patterns.MARKED_TEXT.match(text, group.end)
+        )
         or patterns.GOES_ON.match(text, group.end)
         or has_own_text(text, group.end, group.numbers[0], folded)
     )

@@ -51,6 +51,11 @@ def formatted(text: str) -> list[tuple[re.Match[str], str]]:
     ]
 
 
+def is_boxed_value(match: re.Match[str]) -> bool:
+    """Whether it is a box that may hold the value of a choice: `\\boxed{3}번` is a label."""
+    return match.re is BOXED and not match.string.startswith("번", match.end())
+
+
 def _matches(pattern: re.Pattern[str], text: str) -> list[re.Match[str]]:
     found = [*pattern.finditer(text)]
     return [] if pattern is _CHOICE and len(found) > 1 else found

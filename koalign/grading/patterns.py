@@ -32,7 +32,7 @@ KEY = re.compile(
            |이|을|\ ?-)?
          (?(sep)(?:,|\?|\ ?\.{{2,3}}|\ ?…)?\s?|(?(opens)\s?|\ ?))
          (?:(?:바로|확실히|당연히|역시|분명히|물론|명백히|단연|의심할\ 여지\ 없이)\ )?{CHOICE_WORD}{OPEN}
-       |(?<![A-Za-z])(?i:answer|ans\.?|(?:correct|right)\ (?:option|choice)){CLOSE}
+       |(?<![A-Za-z])(?i:answer|ans\.?|(?:correct|right)\ (?:option|choice|sentence|word|expression)){CLOSE}
          (?P<is>\ ?[:=→]|(?<=]|】|>|\))|'s|\ -|\ (?:is|(?:should|must|has\ to)\ be)\b:?)\s?(?i:the\ )?
          {CHOICE_WORD}{OPEN}""",
     re.VERBOSE,
@@ -184,6 +184,8 @@ GOES_ON = re.compile(
     r"|말))"
 )
 """More of that, where the rest of the sentence takes nothing back."""
+MARKED_TEXT = re.compile(rf" [^.,!?\n]{{1,40}}?(?:입니다|이다|임){END}")
+"""After a mark that is all that its choice says: what it marks, as in `③ have입니다`."""
 AFTERWARDS = re.compile(
     r"(?:\.{2,3}(?!\.)|…|~)? ?(?:[:;]-?[)D]|[\^ㅎㅋ]{1,3})?(?= ?(?:[!\n]|<[|/]|\[E|\Z))"
 )

@@ -39,6 +39,7 @@ def yes_or_no(text: str, folded: Sequence[str]) -> tuple[int, ...]:
     again = _SAYS.match(text, first.end() + 2)
     if other.match(text, first.end() + 2) and (behind_comma or again):
         return (yes[0], no[0])
-    if behind_comma and again is None and _POLITE.fullmatch(first[0]):
+    if behind_comma and again is None and _POLITE.fullmatch(first[0]) and first[0] not in folded:
         return ()
-    return () if LEAVES_OPEN.search(text, (again or first).end()) else (said[0],)
+    paragraph = text[(again or first).end() :].partition("\n")[0]
+    return () if LEAVES_OPEN.search(paragraph) else (said[0],)
