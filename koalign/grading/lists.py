@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from koalign.grading.labels import Labels, texts, union
 from koalign.grading.patterns import OPEN
@@ -115,13 +116,18 @@ def pointed_at(text: str, folded: Sequence[str]) -> tuple[int, ...]:
 def in_order(line: str, folded: Sequence[str]) -> tuple[int, ...]:
     """The only choice whose parts a line goes through in their order: `(가) 1919년 → (라) 1926년 → …`."""
     steps = [canonical(step) for step in _STEP.split(line)]
-    orders = [[canonical(part) for part in _PART.split(choice)] for choice in folded]
     fitting = [
         number
-        for number, parts in enumerate(orders, 1)
+        for number, parts in enumerate(_orders(tuple(folded)), 1)
         if len(parts) == len(steps) > 2 and all(map(str.startswith, steps, parts)) and all(parts)
     ]
     return tuple(fitting) if len(fitting) == 1 else ()
+
+
+@lru_cache(maxsize=256)
+def _orders(folded: tuple[str, ...]) -> list[list[str]]:
+    """The parts of each choice that is an order."""
+    return [[canonical(part) for part in _PART.split(choice)] for choice in folded]
 
 
 def judged(text: str, folded: Sequence[str], *, wrong_is_asked: bool) -> tuple[int, ...]:

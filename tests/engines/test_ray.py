@@ -160,7 +160,6 @@ def kill_an_actor(ready) -> None:
         ("127.0.0.1", "no cluster answers at 127.0.0.1 (invalid literal"),
         ("127.0.0.1:port", "no cluster answers"),
         ("127.0.0.1:99999", "no cluster answers"),
-        ("", "no cluster answers"),
     ],
 )  # fmt: skip
 def test_a_cluster_that_does_not_answer_is_one_line(address, says):

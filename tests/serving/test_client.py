@@ -84,7 +84,7 @@ def test_a_question_on_standard_input_is_asked_as_one_that_is_an_argument(ran, m
 
 
 @pytest.mark.parametrize(
-    ("given", "told"), [(b" \n", "is empty"), ("가나".encode("cp949"), "iconv -f cp949")]
+    ("given", "told"), [(b" \n", "empty"), ("가나".encode("cp949"), "iconv -f cp949")]
 )
 def test_a_question_of_nothing_or_in_another_encoding_is_one_line(ran, monkeypatch, given, told):
     text = io.TextIOWrapper(io.BytesIO(given), encoding="utf-8")
