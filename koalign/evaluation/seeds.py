@@ -64,7 +64,7 @@ def over_seeds(
     rows: Mapping[str, Row], predictions: Sequence[Mapping[str, Sequence[Prediction]]]
 ) -> dict[str, SeedRow]:
     """The rows of one seed, and the predictions of each seed: the same problems in the same order."""
-    passages = [prediction.passage for prediction in next(iter(predictions[0].values()))]
+    passages = [prediction.cluster for prediction in next(iter(predictions[0].values()))]
     right = {name: [[one.earned for one in seed[name]] for seed in predictions] for name in rows}
 
     def difference(name: str, against: str) -> SeedDifference:

@@ -53,6 +53,14 @@ def test_the_same_answers_on_every_seed_have_the_interval_of_one_seed():
     assert accuracy.lowest == accuracy.highest == accuracy.mean == once.accuracy
 
 
+def test_items_without_a_passage_are_resampled_one_by_one():
+    own = {"base": [one.model_copy(update={"passage": ""}) for one in predictions("0110" * 10)]}
+    rows = rows_of(own, concluded=True)
+    accuracy = over_seeds(rows, [own, own])["base"].accuracy
+    assert (accuracy.low, accuracy.high) == (rows["base"].ci_low, rows["base"].ci_high)
+    assert accuracy.low < 0.5 < accuracy.high
+
+
 def test_all_right_on_every_seed_is_not_certain():
     accuracy = table({"base": "1" * 20}, {"base": "1" * 20})["base"].accuracy
     assert (accuracy.low, accuracy.high) == pytest.approx(wilson_interval(20, 20))
