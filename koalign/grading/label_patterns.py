@@ -81,9 +81,7 @@ SYLLABLE_SAID = re.compile(
 )
 """Letters of choices, `(가)`; where one is said to be the answer."""
 AMOUNT = re.compile(
-    r"(?P<value>-?[0-9][0-9,]{0,20}(?:[.][0-9]{1,10})?) ?"
-    r"(?P<unit>(?:개|명|원|가지|권|마리|시간|분|초|점|배|도|장|대|그루|살|[A-Za-z%℃Ω]{1,4})?)"
+    r"(?P<value>-?[0-9][0-9,]{0,20}(?:[.][0-9]{1,10})?) ?(?P<unit>[^\s0-9][^0-9]{0,12})?"
 )
-"""A number, and what it counts; `3번` and `3회` are none."""
-MEASURE = re.compile(r"(?P<value>-?[0-9][0-9,.]{0,20}) ?(?P<unit>[^\s0-9][^0-9]{0,12})")
-"""A choice that is a number and a unit."""
+COUNTER = re.compile("개|명|원|가지|권|마리|시간|분|초|점|배|도|장|대|그루|살|[A-Za-z%℃Ω]{1,4}")
+"""A choice that is a number, with its unit or without; what a reply may add: `3번` and `3회` are none."""

@@ -192,31 +192,25 @@ def _texts(folded: tuple[str, ...]) -> dict[str, int]:
 
 
 @lru_cache(maxsize=256)
-def _measures(folded: tuple[str, ...]) -> dict[str, int]:
-    """Number -> the choice that is this number and the unit that all choices have: `1800rpm`."""
-    found = [label_patterns.MEASURE.fullmatch(text) for text in folded]
-    if len({match["unit"] if match else "" for match in found}) > 1:
-        return {}
-    values = [match["value"] for match in found if match]
-    return {
-        value: number
-        for number, value in enumerate(values, 1)
-        if values.count(value) == 1 and not (value.isdigit() and int(value) <= len(folded))
-    }
+def _amounts(folded: tuple[str, ...]) -> tuple[dict[tuple[str, str], int], bool]:
+    """(Number without commas, unit) -> the only choice that is it; and whether choices have units.
 
-
-@lru_cache(maxsize=256)
-def _amounts(folded: tuple[str, ...]) -> dict[tuple[str, str], int]:
-    """(Number without commas, unit) -> the only choice that is it; what may be a label is none."""
+    One unit that all have may be left out (`1800` for `1800rpm`), unless the number may be a choice's.
+    """
     found = [label_patterns.AMOUNT.fullmatch(text) for text in folded]
-    amounts = [(match["value"].replace(",", ""), match["unit"]) for match in found if match]
+    amounts = [(match["value"].replace(",", ""), match["unit"] or "") for match in found if match]
+    units = {unit for _, unit in amounts}
     if len(amounts) < len(folded):
-        return {}
-    return {
-        (value, unit): number
-        for number, (value, unit) in enumerate(amounts, 1)
-        if amounts.count((value, unit)) == 1 and not (value.isdigit() and int(value) <= len(folded))
+        return {}, False
+    bare = [(value, "") for value, _ in amounts] if len(units) == 1 else []
+    known = {
+        amount: place + 1
+        for written in (amounts, bare)
+        for place, amount in enumerate(written)
+        if written.count(amount) == 1
+        and not (amount[0].isdigit() and int(amount[0]) <= len(folded))
     }
+    return known, units != {""}
 
 
 def has_own_text(text: str, end: int, number: int, folded: Sequence[str]) -> bool:
@@ -262,11 +256,12 @@ def number_of_text(phrase: str, folded: Sequence[str]) -> int | None:
         same = [form] if form in same else same
         if form and len(set(same)) == 1:
             return folded.index(same[0]) + 1
-        if number := texts(folded).get(canonical(form)) or _measures(tuple(folded)).get(form):
+        if number := texts(folded).get(canonical(form)):
             return number
         if amount := label_patterns.AMOUNT.fullmatch(form):
-            value, unit = amount["value"].replace(",", ""), amount["unit"]
-            amounts = _amounts(tuple(folded))
-            if number := amounts.get((value, unit)) or amounts.get((value, "")):
+            value, unit = amount["value"].replace(",", ""), amount["unit"] or ""
+            amounts, have_units = _amounts(tuple(folded))
+            is_counted = not have_units and label_patterns.COUNTER.fullmatch(unit)
+            if number := amounts.get((value, "" if is_counted else unit)):
                 return number
     return None
