@@ -1,4 +1,4 @@
-"""Write the pages of docs/ that come from the code: configuration, cli and architecture."""
+"""Write what comes from the code: configs/every-key.yaml and three pages of docs/."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import typer
 from pydantic.fields import FieldInfo
 
 from koalign.cli.app import app
-from koalign.config.files import is_section
+from koalign.config.files import documented_yaml, is_section
 from koalign.config.inputs import Section, Source
 from koalign.config.retrieval import CorpusSource
 from koalign.config.sections import Config
@@ -39,8 +39,8 @@ Say = Callable[[str, str], str]
 
 
 def pages() -> dict[Path, str]:
-    """Every generated page and its text."""
-    made = {}
+    """Every generated file and its text."""
+    made = {ROOT / "configs" / "every-key.yaml": documented_yaml()}
     for number, language in enumerate(("en", "ko")):
 
         def say(*texts: str, number: int = number) -> str:
