@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
+from itertools import count
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, Self, TextIO, TypeVar
 
@@ -142,16 +143,10 @@ def to_json_line(record: Record) -> str:
 
 def write_jsonl(path: Path, records: Iterable[Record], *, over: bool = True) -> int:
     """Write the records as `write_atomically` does, and return how many there were."""
-    count = 0
-
-    def lines() -> Iterator[str]:
-        nonlocal count
-        for record in records:
-            count += 1
-            yield to_json_line(record) + "\n"
-
-    write_atomically(path, lines(), over=over)
-    return count
+    written = count()
+    lines = (to_json_line(record) + "\n" for record, _ in zip(records, written, strict=False))
+    write_atomically(path, lines, over=over)
+    return next(written)
 
 
 def read_small(path: Path) -> str:
@@ -268,10 +263,12 @@ class JsonlAppender(Generic[R]):
     """Appends records to a file a killed process may have left in the middle of a line.
 
     `done`: what was whole on opening; half a last line is cut off. Raises KoalignError for a busy file.
+    A new file into which nothing was written when an error ends the work is removed.
     """
 
     def __init__(self, path: Path, record: type[R]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._is_new = not path.exists()
         self._path, self._file = path, open_alone(path)
         os.truncate(path, path.read_bytes().rfind(b"\n") + 1)
         try:
@@ -293,8 +290,10 @@ class JsonlAppender(Generic[R]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, error: object, *_: object) -> None:
         self.close()
+        if error and self._is_new and not self._path.stat().st_size:
+            self._path.unlink()
 
 
 def on_disk(path: Path) -> Path:

@@ -102,11 +102,11 @@ def is_blank(out: Path, keeps: Sequence[str] = ()) -> bool:
     return held <= {PLAN, f"{PLAN}.part"} or held <= {f"{PLAN}.part", *keeps}
 
 
-def begun_with(config: Config, folder: Path) -> Config:
+def begun_with(config: Config, folder: Path, anew: str = "--force") -> Config:
     """The config, with the engine that began a folder where `engine.backend: auto` is another by now.
 
     Half of its samples by one engine and half by another would be of neither. Raises KoalignError where it
-    is not installed any more.
+    is not installed any more, with what begins the folder `anew`.
     """
     engine, path = vars(config).get("engine"), folder / WORK / BACKEND
     if not isinstance(engine, Engine) or vars(engine).get("backend") != "auto":
@@ -119,7 +119,7 @@ def begun_with(config: Config, folder: Path) -> Config:
     if backend == "vllm":
         raise KoalignError(
             f"{folder} was begun with vllm, which is not installed any more; pip install 'koalign[vllm]', "
-            "or --force to begin again"
+            f"or {anew} to begin again"
         )
     say(
         f"engine: {backend}, with which {folder} was begun; auto is {engine.opened} by now",

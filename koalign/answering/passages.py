@@ -157,10 +157,12 @@ def refuse_query(names: str, steps: Sequence[Path | None], user: str) -> None:
             )
 
 
-def refuse_hints_and_passages(section: Solve, steps: Sequence[object]) -> None:
-    """Raises KoalignError where two steps, of which the first writes hints, are to show passages."""
+def refuse_steps(section: Solve, steps: Sequence[object]) -> None:
+    """Raises KoalignError for three steps, and for passages beside the hints of the first of two."""
     if section.passages and len(steps) != 1:
         raise KoalignError(
             f"solve.passages: passages stand in the place of hints, and {len(steps)} steps write hints; "
             "name one step, such as --adapters dpo"
         )
+    if len(steps) > 2:
+        raise KoalignError(f"--adapters: {len(steps)} steps; give `answer` or `abstraction,answer`")

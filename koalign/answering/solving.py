@@ -59,10 +59,6 @@ class Solver:
         folder of a shard only its batches are made; raises PartDrawn where the other parts are not whole.
         Raises KoalignError where a prompt leaves no room for a completion.
         """
-        if not 1 <= len(self.steps) <= 2:
-            raise KoalignError(
-                f"--adapters: {len(self.steps)} steps; give `answer` or `abstraction,answer`"
-            )
         bare = self._requests(problems, "answer", self.steps[-1])
         hinting = self._requests(problems, "abstraction", self.steps[0]) if self.hints else []
         reading = list(map(self.with_passages, problems, bare)) if self.passages else []

@@ -166,8 +166,9 @@ def _add_branch(tree: Tree, node: Node, folder: Path) -> None:
     size = _megabytes(adapter.bytes) if adapter.bytes else "no weights"
     sum_of = f" = {' + '.join(p.name for p in card.parents)}" if len(card.parents) > 1 else ""
     label = _text(card.name, "bold")
-    label.append(f"{sum_of}  {card.role}, {card.origin}, rank {rank}, {size}", style="not bold")
-    label.append(f"\n{adapter.id}  {adapter.path}", style="not bold dim")
+    facts = f"{sum_of}  {card.role}, {card.origin}, rank {rank}, {size}"
+    label.append_text(_text(facts, "not bold"))
+    label.append_text(_text(f"\n{adapter.id}  {adapter.path}", "not bold dim"))
     branch = tree.add(label)
     if not (adapter.path / CARD).exists():
         branch.add(_text("has no card yet; the first `--adapters` that names it writes one"))

@@ -31,6 +31,7 @@ from koalign.cli import (
     stages,
     track,
 )
+from koalign.cli.options import Command
 from koalign.cli.stages import stage_command
 from koalign.faults import machine_fault
 from koalign.records import KoalignError
@@ -76,6 +77,9 @@ for _panel, _functions in {
         app.command(rich_help_panel=_panel)(_function)
 app.add_typer(adapters.app, name="adapters", rich_help_panel="Adapters")
 app.add_typer(track.app, name="track", rich_help_panel="Track")
+for _app in (app, adapters.app, track.app):
+    for _info in _app.registered_commands:
+        _info.cls = Command
 
 
 def _print_version(wanted: bool) -> None:

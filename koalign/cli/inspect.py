@@ -42,14 +42,17 @@ def show(
     from koalign.manifests import command_of, missing_outputs, read_manifest
     from koalign.reports.seeds import print_seeds
     from koalign.reports.views import print_run, run_summary
-    from koalign.serving.board.states import stages_of
+    from koalign.serving.board.states import held_inodes, is_held, stages_of
     from koalign.stages.pipeline import names_in
     from koalign.stages.seeds import read_report, seed_folders
 
     config = _config_or_none(files, settings)
     summary = run_summary(run, names_in(run, config))
     stale = set()
-    for stage in stages_of(run, [row["stage"] for row in summary["stages"]], None):
+    begun = {row["stage"]: row for row in summary["stages"] if row["state"] != "missing"}
+    for stage in stages_of(run, [*begun], is_held(run, held_inodes()) or False):
+        if stage.state == "running":
+            begun[stage.name]["state"] = stage.state
         if stage.state == "stale":
             stale.add(stage.name)
             inputs, _, remedy = stage.why.rpartition(": ")

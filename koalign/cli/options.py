@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer.core import TyperCommand, TyperOption
 
 from koalign.records import KoalignError
 from koalign.text.visible import say, say_once
@@ -38,6 +39,22 @@ ANSWERING = (
     "model", "data", "prompt", "engine", "solve", "seed", "dpo.rounds", "corpus", "retrieve", "queries",
 )  # fmt: skip
 """Settings that play a part in answers of a run to what it is given."""
+
+
+class Command(TyperCommand):
+    """A command that takes an option once, if it has one value; else the last one would win in silence."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        """Raises KoalignError for an option that is given twice."""
+        _, _, given = self.make_parser(ctx).parse_args([*args])
+        once = [
+            p.opts[0] for p in given if isinstance(p, TyperOption) and not (p.is_flag or p.multiple)
+        ]
+        if twice := [option for option in once if once.count(option) > 1]:
+            raise KoalignError(
+                f"{twice[0]} is given twice, and takes one value: leave one of them out"
+            )
+        return super().parse_args(ctx, args)
 
 
 def read_config(files: list[Path] | None, settings: list[str] | None) -> Config:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from koalign.hashing import WORK
 from koalign.jsonl import write_jsonl
 from koalign.naming import counted
 from koalign.records import Base, Problem, content_hash
@@ -30,6 +32,7 @@ def find_passages(
     """
     from koalign.answering.queries import greedy_queries
     from koalign.locking import locked
+    from koalign.plans import begun_with
     from koalign.stages.pipeline import refuse_outdated_passages
 
     if not config.solve.passages:
@@ -39,11 +42,13 @@ def find_passages(
         return _found(config, run_dir, problems, {}), {}
     out = _folder(config, run_dir, problems, adapter)
     with locked(run_dir):
-        queries = greedy_queries(config, base, adapter, problems, out / "queries.jsonl")
+        own = begun_with(config, out, f"remove {out}")
+        queries = greedy_queries(own, base, adapter, problems, out / "queries.jsonl")
         written = {name: query.text for name, query in queries.items()}
         passages = _found(config, run_dir, problems, written)
         write_jsonl(out / "problems.jsonl", problems)
         write_jsonl(out / "passages.jsonl", (one for own in passages.values() for one in own))
+        shutil.rmtree(out / WORK, ignore_errors=True)
     without = sum(not text for text in written.values())
     own_text = f"; {without:,} without a query are looked for by their own text" if without else ""
     say(f"queries and passages of {counted(len(problems), 'problem')}: {out}{own_text}", err=True)

@@ -221,7 +221,7 @@ def _solve_file(
     if shard:
         with locked(run_dir, shared=True), drawing(job.work, shard) as part:
             write_plan(part, plan)
-            own = begun_with(config, job.work)
+            own = begun_with(config, job.work, f"remove {job.work}")
             solve_problems(replace(job, config=own, work=part, answers=part / ANSWERS))
         return
     started = time.monotonic()
@@ -236,7 +236,7 @@ def _solve_file(
                 raise KoalignError(
                     f"{out} is there already; take another -o, or --force to replace it"
                 )
-        job = replace(job, config=begun_with(config, job.work))
+        job = replace(job, config=begun_with(config, job.work, f"remove {job.work}"))
         solutions = solve_problems(job)
         if report:
             _report(job, policy)
@@ -258,15 +258,15 @@ def _find_steps(config: Config, run_dir: Path) -> tuple[Path | None, list[Path |
     Raises KoalignError for steps that are not there or do not go together.
     """
     from koalign.adapters.names import find_adapters, steps_of
-    from koalign.answering.passages import part_query, refuse_hints_and_passages
+    from koalign.answering.passages import part_query, refuse_steps
     from koalign.stages.solve import ROLES
 
     section = config.solve
     if section.adapters == ROLES:  # to train them would not help
-        refuse_hints_and_passages(section, steps_of(ROLES))
+        refuse_steps(section, steps_of(ROLES))
     steps = find_adapters(section.adapters, run_dir, config.dpo.rounds)
     query, steps = part_query(section.adapters, steps, section)
-    refuse_hints_and_passages(section, steps)
+    refuse_steps(section, steps)
     return query, steps
 
 

@@ -10,8 +10,8 @@ from koalign.adapters.cards import adapter_id, check_adapter, is_pruned, read_ca
 from koalign.adapters.names import find_adapters, made_in, steps_of
 from koalign.answering.passages import (
     PassageFinder,
-    refuse_hints_and_passages,
     refuse_query,
+    refuse_steps,
 )
 from koalign.config.sections import Config, Solve
 from koalign.data.prompting.prompts import Purpose, Renderer
@@ -115,12 +115,12 @@ def _chain(
     made = made_in(run_dir)
     own = steps_of(config.solve.adapters)
     if names is None and set(own) <= {"abstraction", "answer"} and not set(own) <= set(made):
-        refuse_hints_and_passages(config.solve, own)
+        refuse_steps(config.solve, own)
         return {}
     named = names or config.solve.adapters
     found = find_adapters(named, run_dir, config.dpo.rounds)
     refuse_query(named, found, "a server")
-    refuse_hints_and_passages(config.solve, found)
+    refuse_steps(config.solve, found)
     steps: list[Path] = []
     ids: list[str] = []
     for step in found:

@@ -18,6 +18,7 @@ from koalign.records import KoalignError
 from koalign.serving import check
 from koalign.serving.api import Service, make_app
 from koalign.serving.errors import ApiError
+from koalign.serving.heads import Heads
 from koalign.serving.queue import Backend, EngineQueue
 from koalign.serving.served import ServedRun
 from koalign.text.visible import say
@@ -107,13 +108,10 @@ def _announce(service: Service, bound: socket.socket) -> None:
 
 
 async def run_app(app: Any, bound: socket.socket, ready: Callable[[], None]) -> None:
-    """Run an ASGI app on a bound socket until a signal; `ready` is called once it listens.
-
-    h11 ends a head of more than 64 KiB; httptools, which uvicorn prefers, keeps headers without end.
-    """
+    """Run an ASGI app on a bound socket until a signal; `ready` is called once it listens."""
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, server_header=False, lifespan="off",
-        timeout_graceful_shutdown=DRAIN, timeout_keep_alive=KEEP_ALIVE, ws="none", http="h11",
+        timeout_graceful_shutdown=DRAIN, timeout_keep_alive=KEEP_ALIVE, ws="none", http=Heads,
     )  # fmt: skip
     logging.getLogger("uvicorn.error").addFilter(_no_cancellation)
     await _Server(config, ready).serve(sockets=[bound])

@@ -141,3 +141,9 @@ def test_any_adapter_folder_is_shown_or_one_line(
     done = koalign("adapters", command, str(here if command == "list" else folder))
     assert done.returncode in (0, 2), done.stderr
     assert "Traceback" not in done.stderr and "\x1b" not in done.stdout + done.stderr
+
+
+def test_a_name_of_a_folder_acts_on_no_terminal(here, base):
+    plain(here / "\x1b[2J" / "adapter", layers=layers(), card=card_of([]))
+    listed = koalign("adapters", "list", str(here), code=0).stdout
+    assert "␛[2J/adapter" in listed and "\x1b" not in listed

@@ -94,11 +94,14 @@ def test_a_row_whose_answer_key_alone_is_broken_can_be_asked(folder, answers, re
         (["--greedy", "--budget", "4"], "--greedy is a budget of 1"),
         (["--report"], "name two --adapters"),
         (["-s", "solve.bare=0", "-s", "solve.hints=0"], "nothing would answer"),
+        (["--adapters", "sft,sft,base"], "3 steps"),
+        (["-s", "solve.max_tokens=9999999"], "do not fit the context"),
     ],
 )
-def test_what_cannot_be_is_refused_in_one_line(scripted, words, told):
+def test_what_cannot_be_is_refused_in_one_line_and_leaves_no_file(scripted, words, told):
     assert koalign("sft").returncode == 0
-    done = koalign("solve", "--adapters", "sft", "test.jsonl", "-o", "o.jsonl", *words)
+    one = () if "--adapters" in words else ("--adapters", "sft")
+    done = koalign("solve", *one, "test.jsonl", "-o", "o.jsonl", *words)
     assert done.returncode == 2 and told in done.stderr
     assert "Traceback" not in done.stderr and not Path("o.jsonl").exists()
 

@@ -66,6 +66,15 @@ def test_an_empty_value_is_refused_and_no_name_of_the_working_folder(command, fo
     assert not list(folder.iterdir())
 
 
+@pytest.mark.parametrize(
+    "command",
+    ["benchmark csat --data a.csv --data b.csv", "adapters export dpo -o a -o b", "serve --port 1 --port 2"],
+)  # fmt: skip
+def test_an_option_of_one_value_is_not_taken_twice(command, folder):
+    said = koalign(*command.split(), code=2).stderr
+    assert "is given twice, and takes one value" in said and said.count("\n") == 1
+
+
 def test_a_closed_stdout_is_no_traceback(folder):
     write_lines(Path("answers.jsonl"), [{"problem": problem(1), "text": "정답: 1"}])
     closed = ["bash", "-c", 'exec "$@" >&-', "bash", *KOALIGN, "grade", "answers.jsonl"]

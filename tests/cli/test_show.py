@@ -10,6 +10,7 @@ from support.command import RUN, koalign
 from support.problems import problem, write_lines
 
 from koalign.config.files import load_config
+from koalign.locking import locked
 from koalign.stages.pipeline import stages_of
 
 WITHOUT_HINTS = ("-s", "data.hints=null", "-s", "candidates.source=none")
@@ -38,6 +39,16 @@ def test_what_was_begun_is_listed_whatever_the_config_says(scripted):
     assert "hints" not in shown(*WITHOUT_HINTS)
     (RUN / "hints" / "plan.json").write_text("{}", "utf-8")
     assert shown(*WITHOUT_HINTS)["hints"] == "unfinished"
+
+
+def test_a_stage_that_a_process_is_at_work_on_is_running(scripted):
+    koalign("prepare", *WITHOUT_HINTS, code=0)
+    (RUN / "sft").mkdir()
+    (RUN / "sft" / "plan.json").write_text("{}", "utf-8")
+    assert shown(*WITHOUT_HINTS)["sft"] == "unfinished"
+    with locked(RUN):
+        states = shown(*WITHOUT_HINTS)
+    assert (states["prepare"], states["sft"], states["dpo"]) == ("done", "running", "missing")
 
 
 def test_a_broken_koalign_yaml_hides_no_run(scripted):

@@ -11,7 +11,7 @@ from support.command import RUN, koalign
 from support.serving import chat_body, message_of, served
 
 from koalign.config.files import load_config
-from koalign.serving import bodies, check
+from koalign.serving import bodies, check, heads
 from koalign.serving.served import open_run
 
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -49,6 +49,23 @@ def test_a_body_that_is_not_whole_in_time_leaves_its_place(ran, monkeypatch):
         with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2]))) as slow:
             slow.sendall(f"{head}Content-Length: 20\r\n\r\n{{".encode())
             assert slow.recv(99).startswith(b"HTTP/1.1 408")
+
+
+def test_a_head_that_is_not_whole_in_time_and_what_is_no_http_end_in_an_error_of_the_same_shape(
+    ran, monkeypatch
+):
+    monkeypatch.setattr(heads, "HEAD_SECONDS", 0.3)
+    with served() as server:
+        address = "127.0.0.1", int(server.url.rpartition(":")[2])
+        for sent, status in [
+            ("", 408), ("GET /health HTTP/1.1\r\nHost: l", 408), ("\x16\x03\x01 hello\r\n\r\n", 400),
+        ]:  # fmt: skip
+            with socket.create_connection(address, timeout=20) as slow:
+                slow.sendall(sent.encode())
+                head, _, body = slow.makefile("rb").read().partition(b"\r\n\r\n")
+            assert head.startswith(f"HTTP/1.1 {status}".encode())
+            assert json.loads(body)["error"]["type"] == "invalid_request_error"
+        assert server.get("/health").status_code == 200
 
 
 @pytest.mark.parametrize("kind", ["Application/JSON", "application/json; charset=utf-8"])

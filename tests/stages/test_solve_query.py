@@ -11,8 +11,11 @@ from support.corpora import with_a_corpus
 from support.problems import problem, write_lines
 from support.project import set_up
 
+from koalign.cli.passages import find_passages
+from koalign.config.files import load_config
 from koalign.evaluation.solving.solutions import Solution
-from koalign.jsonl import read_json, read_jsonl
+from koalign.jsonl import read_json, read_jsonl, read_record
+from koalign.records import Base, KoalignError
 from koalign.retrieval.records import Passage
 
 pytest.importorskip("tantivy")
@@ -96,6 +99,30 @@ def test_a_killed_search_ends_in_the_same_bytes_and_another_reader_uses_its_quer
         for name in ("o.jsonl", "dpo.jsonl")
     ]
     assert shown[0] == shown[1] and any(shown[0])
+
+
+def test_queries_that_were_begun_end_with_the_engine_that_began_them(run, monkeypatch, capsys):
+    def killed(config, base, adapter, problems, path):
+        with path.open("a", encoding="utf-8") as file:
+            file.write(f"{config.engine.opened}\n")
+        raise KoalignError("killed")
+
+    def asked(installed):
+        monkeypatch.setattr("importlib.util.find_spec", lambda _: installed or None)
+        with pytest.raises(KoalignError) as error:
+            find_passages(config, RUN, base, [], RUN / "query/adapter")
+        return str(error.value)
+
+    monkeypatch.setattr("koalign.answering.queries.greedy_queries", killed)
+    settings = ["solve.passages=1", "engine.backend=auto", "engine.script=null"]
+    config = load_config([], settings)
+    base = read_record(RUN / "prepare/base.json", Base)
+    assert [asked(installed) for installed in (False, True)] == ["killed"] * 2
+    assert "engine: hf, with which runs/default/solving/" in capsys.readouterr().err
+    (queries,) = RUN.glob("solving/*/queries.jsonl")
+    assert queries.read_text("utf-8") == "hf\nhf\n"
+    (queries.parent / "unfinished/backend").write_text("vllm", "utf-8")
+    assert f"or remove {queries.parent} to begin again" in asked(False)
 
 
 def not_trained(folder: Path) -> None:

@@ -21,6 +21,7 @@ from koalign.engines.scripted import ScriptedEngine
 from koalign.serving.api import Service, make_app
 from koalign.serving.child import ChildServer
 from koalign.serving.completions import Completions
+from koalign.serving.heads import Heads
 from koalign.serving.queue import EngineQueue
 from koalign.serving.served import open_run
 from koalign.serving.start import bind, serve
@@ -135,7 +136,9 @@ def _running(
     async def main() -> None:
         async with opened as backend:
             app = make_app(service, backend, token)
-            options = {"log_level": "error", "lifespan": "off", "timeout_graceful_shutdown": 5}
+            options = {
+                "http": Heads, "log_level": "error", "lifespan": "off", "timeout_graceful_shutdown": 5,
+            }  # fmt: skip
             servers.append(uvicorn.Server(uvicorn.Config(app, **options)))
             started.set()
             await servers[0].serve(sockets=[bound])

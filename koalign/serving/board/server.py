@@ -11,6 +11,7 @@ import uvicorn
 from koalign.records import KoalignError
 from koalign.serving.board.app import LOOPBACK, board_app
 from koalign.serving.board.site import Site
+from koalign.serving.heads import Heads
 from koalign.text.visible import say
 
 DRAIN = 5
@@ -31,8 +32,7 @@ def serve(site: Site, host: str, port: int, token: str) -> None:
     say(f"koalign board: http://{name}:{at}/ (Ctrl-C ends it)")
     config = uvicorn.Config(
         board_app(site, token), log_level="warning", access_log=False, ws="none",
-        http="h11",  # which bounds the head of a request
-        timeout_graceful_shutdown=DRAIN,
+        http=Heads, timeout_graceful_shutdown=DRAIN,
     )  # fmt: skip
     uvicorn.Server(config).run(sockets=[listening])
 
