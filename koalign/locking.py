@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,6 +94,42 @@ def alone(folder: Path) -> Iterator[None]:
                 return
         finally:
             os.close(lock)
+
+
+@contextmanager
+def begun(out: Path) -> Iterator[Path]:
+    """An empty folder beside `out` to fill, which takes its name in the end.
+
+    Raises KoalignError if `out` is there, and where another process is making it.
+    """
+    refuse_folder(out)
+    new = out.with_name(out.name + ".part")
+    with alone(new):
+        refuse_folder(out)  # another process has made it meanwhile
+        empty(new)
+        yield new
+        new.rename(out)
+
+
+def refuse_folder(out: Path) -> None:
+    """Raises KoalignError for a folder that is there."""
+    if out.exists():
+        raise KoalignError(
+            f"{out} is there already, and nothing is written over; take another name"
+        )
+
+
+def empty(folder: Path) -> None:
+    """Remove what a killed process has left in a folder; raises KoalignError for a link to another."""
+    if folder.is_symlink():
+        raise KoalignError(
+            f"{folder}: a link to {os.readlink(folder)}; remove it, or take another name"
+        )
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def try_lock(file: int, *, without: bool = True) -> bool:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from koalign.adapters.card import AdapterBase, AdapterCard
@@ -22,7 +20,7 @@ from koalign.adapters.hub import downloaded
 from koalign.config.sections import resolve_path
 from koalign.data.prompting.tokens import PLAIN
 from koalign.jsonl import write_json
-from koalign.locking import alone
+from koalign.locking import begun
 from koalign.records import KoalignError
 
 TOKENIZER = (
@@ -58,40 +56,6 @@ def export(folder: Path, out: Path) -> AdapterCard:
         write_card(new, card.model_copy(update=changed))
         refuse_replaced(folder, known)
     return read_card(out)
-
-
-@contextmanager
-def begun(out: Path) -> Iterator[Path]:
-    """An empty folder beside `out` to fill, which takes its name in the end.
-
-    Raises KoalignError if `out` is there, and where another process is making it.
-    """
-    refuse_folder(out)
-    new = out.with_name(out.name + ".part")
-    with alone(new):
-        refuse_folder(out)  # another process has made it meanwhile
-        empty(new)
-        yield new
-        new.rename(out)
-
-
-def refuse_folder(out: Path) -> None:
-    """Raises KoalignError for a folder that is there."""
-    if out.exists():
-        raise KoalignError(f"{out} is there already, and nothing is written over; take another -o")
-
-
-def empty(folder: Path) -> None:
-    """Remove what a killed process has left in a folder; raises KoalignError for a link to another."""
-    if folder.is_symlink():
-        raise KoalignError(
-            f"{folder}: a link to {os.readlink(folder)}; remove it, or take another -o"
-        )
-    for path in folder.iterdir():
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
 
 
 def unknown_base(folder: Path) -> str:

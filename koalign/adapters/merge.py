@@ -22,12 +22,13 @@ from koalign.adapters.cards import (
     refuse_foreign_files,
     refuse_replaced,
 )
-from koalign.adapters.export import begun, copy_files, copy_tokenizer, unknown_base
+from koalign.adapters.export import copy_files, copy_tokenizer, unknown_base
 from koalign.adapters.lora import Lora, read_lora
 from koalign.config.inputs import Model
 from koalign.config.sections import ASSETS
 from koalign.data.formats.sources import read_source
 from koalign.jsonl import read_json, write_json
+from koalign.locking import begun
 from koalign.records import KoalignError, Record
 from koalign.text.visible import warn
 

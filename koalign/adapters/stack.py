@@ -22,11 +22,10 @@ from koalign.adapters.cards import (
     refuse_replaced,
     write_card,
 )
-from koalign.adapters.export import empty
 from koalign.adapters.external import CONFIG
 from koalign.adapters.lora import Lora, Module, read_lora, write_lora
 from koalign.config.sections import resolve_path
-from koalign.locking import alone
+from koalign.locking import alone, empty
 from koalign.records import KoalignError
 
 ERROR = "error"

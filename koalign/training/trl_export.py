@@ -13,13 +13,13 @@ from typing import Any
 import yaml
 
 from koalign.adapters.base import load_tokenizer
-from koalign.adapters.export import begun
 from koalign.config.inputs import Model
 from koalign.config.sections import ASSETS, Config, resolve_path
 from koalign.config.training import Optimization
 from koalign.data.prompting.examples import example_ids, examples_of, teachable
 from koalign.guard import within_context
 from koalign.jsonl import read_json, read_jsonl, read_record, write_atomically
+from koalign.locking import begun
 from koalign.manifests import output_of, read_manifest, refuse_remade
 from koalign.records import Base, KoalignError, Pair, Problem
 from koalign.renderer import open_renderer

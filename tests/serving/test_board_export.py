@@ -34,6 +34,21 @@ def test_items_of_a_benchmark_stay_out_of_an_export(benchmarks, drawn):
     assert "사는 곳은?" not in html
 
 
+def test_an_export_that_ended_in_the_middle_is_no_site_and_is_made_again(
+    scripted_run, drawn, tmp_path, monkeypatch
+):
+    def full(*_):
+        raise OSError("the disk is full")
+
+    site, out = Site(scripted_run / "runs", drawn), tmp_path / "site"
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="full"):
+        patched.setattr(shutil, "copytree", full)
+        export(site, out)
+    assert not out.exists()
+    pages = export(site, out)
+    assert len(list(out.rglob("*.html"))) == pages + 1 and list(tmp_path.iterdir()) == [out]
+
+
 def test_an_export_opens_without_a_server_and_keeps_marked_texts_back(
     hostile_run, scripted_run, drawn, tmp_path, capsys
 ):

@@ -126,7 +126,7 @@ def test_with_a_token_only_who_gives_it_reads(scripted_run, drawn):
         ((".", "--host", "0.0.0.0"), "--token-env"),
         ((".", "--host", "0.0.0.0", "--token-env", "UNSET"), "UNSET: is not set"),
         ((".", "--token-env", "SHORT"), "SHORT: has 5 characters"),
-        ((".", "--export", "full"), "not empty"),
+        ((".", "--export", "full"), "is there already"),
         ((".", "--export", "new", "--host", "127.0.0.1"), "leave --host out"),
         ((".", "--export", "new", "--token-env", "UNSET"), "leave --token-env out"),
     ],

@@ -10,8 +10,8 @@ from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from koalign.jsonl import write_atomically
-from koalign.locking import alone
-from koalign.records import KoalignError, content_hash
+from koalign.locking import begun
+from koalign.records import content_hash
 from koalign.serving.board.pages.routes import page_at
 from koalign.serving.board.site import LANGUAGES, STATIC, Site, View
 from koalign.text.visible import say
@@ -26,17 +26,11 @@ START = """<!doctype html>
 def export(site: Site, folder: Path) -> int:
     """Write every page that can be reached from the two start pages; returns how many there are.
 
-    Says on stderr which run comes next. Raises KoalignError for a folder that holds something, and for
-    one that another process writes.
+    Says on stderr which run comes next. Raises KoalignError for a folder that is there, and for one that
+    another process writes.
     """
-    if folder.exists() and not folder.is_dir():
-        raise KoalignError(f"--export {folder}: is there, and no folder; take another")
-    with alone(folder):
-        if any(folder.iterdir()):
-            raise KoalignError(
-                f"--export {folder}: is there and not empty; take another, or remove it"
-            )
-        return _write_pages(site, folder)
+    with begun(folder) as new:
+        return _write_pages(site, new)
 
 
 def _write_pages(site: Site, folder: Path) -> int:
