@@ -119,14 +119,20 @@ def tell_outdated(stages: Sequence[Stage], config: Config, run_dir: Path) -> Non
 
 
 def refuse_missing(stages: Sequence[Stage], config: Config, run_dir: Path) -> None:
-    """Raises KoalignError for a file that these stages need, none of them makes, and is not there.
+    """Raises KoalignError for what these stages need, none of them makes, and is not there.
 
-    Before the first of them runs: evaluate trains its controls, and then needs what solve makes.
+    Before the first of them runs: evaluate trains its controls, and then needs what solve makes and
+    test problems with answers.
     """
+    from koalign.jsonl import read_jsonl
+    from koalign.records import Problem
     from koalign.run import find_inputs
+    from koalign.stages.evaluate import refuse_unanswered
 
     own = {stage.name for stage in stages}
     for stage in stages:
         makers = {name: stage.at.get(name, name).partition("/") for name in stage.inputs}
         others = [name for name, (maker, slash, _) in makers.items() if slash and maker not in own]
         find_inputs(stage, others, config, run_dir)
+    if "evaluate" in own and "prepare" not in own:
+        refuse_unanswered(read_jsonl(run_dir / "prepare" / "test.jsonl", Problem))

@@ -118,7 +118,7 @@ def _row(title: str, column: Column) -> tuple[str, ...]:
 
 
 def summary(solutions: Sequence[Solution], seconds: float) -> str:
-    """One line: problems, answers, accuracy, hints or passages, agreement of the votes, tokens, seconds."""
+    """One line: problems, answers, accuracy, hints or passages, agreement of votes, tokens, seconds."""
     passages = any(hint.passages for solution in solutions for hint in solution.hints)
     queries = any(hint.query is not None for solution in solutions for hint in solution.hints)
     shown = "passages" if passages else "a hint"
@@ -135,10 +135,12 @@ def summary(solutions: Sequence[Solution], seconds: float) -> str:
         accuracy = f"accuracy {share} ({graded.right:,} of {graded.n:,}{aside}); "
     if overlaps := overlaps_of(solutions):
         accuracy += f"ROUGE-L {percent(fmean(overlaps))} (long answers: {len(overlaps):,}); "
+    several = any(sum(solution.votes.values()) > 1 for solution in solutions)
+    agreement = f"agreement {figures['agreement']:.0%}; " if several else ""
     return (
         f"{counted(counts['problems'], 'problem')}, {counts['answered']:,} answered"
         f"{f' ({why})' if why else ''}, {counts['with_hint']:,} with {shown}; {accuracy}"
-        f"agreement {figures['agreement']:.0%}; {figures['generated_tokens']:,.0f} tokens generated "
+        f"{agreement}{figures['generated_tokens']:,.0f} tokens generated "
         f"per problem ({hints.format(figures['hints_tokens'])}{written} "
         f"{figures['answers_tokens']:,.0f}, bare answers {figures['bare_tokens']:,.0f}), "
         f"{figures['prompt_tokens']:,.0f} in prompts; {seconds:,.0f} s"

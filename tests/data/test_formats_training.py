@@ -127,7 +127,8 @@ def test_the_input_of_an_alpaca_row_follows_its_instruction():
 def test_an_instruction_with_wrong_answers_beside_its_output_is_asked_for_its_columns():
     rows = [{**INSTRUCTION, "wrong1": "무거워서.", "wrong2": "밝아서."}]
     (why,) = reading_of(rows).not_read.values()
-    assert "no column looks like the choices" in why and "columns: {question: instruction" in why
+    assert "no column looks like the right answer beside 'wrong1'" in why
+    assert "columns: {question: instruction, choices: ['?', wrong1, wrong2], answer: '?'" in why
 
 
 def test_an_alpaca_row_may_have_a_system_message_but_no_turns_before_it():

@@ -44,6 +44,45 @@ def test_a_file_is_of_the_kind_that_its_median_answer_has(tmp_path, name, answer
     assert any(f"so they are {kind}" in note for note in reading.notes)
 
 
+@pytest.mark.parametrize("name", ["문답.jsonl", "문답.csv"])
+@pytest.mark.parametrize(
+    ("answers", "choices"),
+    [
+        (["X", "O", "O"], ("O", "X")), (["o", "X"], ("O", "X")), (["거짓", "참"], ("참", "거짓")),
+        (["TRUE", "FALSE"], ("true", "false")), (["아니요", "예", "예"], ("예", "아니요")),
+    ],
+)  # fmt: skip
+def test_statements_to_judge_have_the_two_answers_as_choices(
+    tmp_path, capsys, name, answers, choices
+):
+    problems = read(tmp_path, answers, name).problems
+    assert {(problem.kind, problem.choices) for problem in problems} == {("choice", choices)}
+    right = [problem.choices[int(problem.answers[0]) - 1].lower() for problem in problems]
+    assert right == [answer.lower() for answer in answers]
+    assert f"answers without choices are {choices[0]} or {choices[1]}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("answers", [["O", "O"], ["O", "X", "AB"], ["O", "X", ["O", "X"]]])
+def test_answers_that_are_not_always_one_of_two_get_no_choices(tmp_path, answers):
+    assert {problem.choices for problem in read(tmp_path, answers).problems} == {()}
+
+
+def test_the_source_may_say_that_statements_to_judge_are_short(tmp_path):
+    problems = read(tmp_path, ["O", "X"], kind="short").problems
+    assert [(problem.kind, problem.choices) for problem in problems] == [("short", ())] * 2
+
+
+def test_true_and_false_of_json_are_answers_to_statements(tmp_path):
+    path = tmp_path / "문제" / "참.json"
+    path.parent.mkdir()
+    rows = [{"question": f"{n}은 짝수이다.", "answer": n % 2 == 0} for n in (1, 2)]
+    path.write_text(json.dumps(rows), encoding="utf-8")
+    problems = read_source(str(path), "train").problems
+    assert [(problem.choices, problem.answers) for problem in problems] == [
+        (("true", "false"), ("2",)), (("true", "false"), ("1",)),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("kind", ["short", "long", "span"])
 def test_the_source_may_say_the_kind(tmp_path, kind):
     assert {p.kind for p in read(tmp_path, [LONG, "예"], kind=kind).problems} == {kind}

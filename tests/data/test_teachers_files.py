@@ -271,11 +271,77 @@ def test_choices_that_all_say_the_same_have_no_right_one(tmp_path):
     assert [problem.answers for problem in solved.problems] == [(), ("3",)]
 
 
-def test_the_first_problem_is_no_header(tmp_path):
+@pytest.mark.parametrize(("name", "mark"), [("문제.csv", ","), ("문제.tsv", "\t")])
+@pytest.mark.parametrize("numbered", [True, False])
+def test_the_first_problem_is_no_header_and_the_names_to_write_above_it_fit(
+    numbered, name, mark, tmp_path
+):
+    rows = [["1", "수도는?", *CITIES, "3"], ["2", "두 근의 합은?", *SUMS, "3"]]
+    lines = [mark.join(row[not numbered :]) for row in rows]
+    path = tmp_path / name
+    path.write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(KoalignError, match="the header is a row") as refused:
+        read_source(str(path), "train")
+    header = str(refused.value).rpartition("separated as its rows are: ")[2].replace(",", mark)
+    path.write_text("\n".join([header, *lines]), encoding="utf-8")
+    assert [said(problem) for problem in read_source(str(path), "train").problems] == [
+        ["서울"],
+        ["5"],
+    ]
+
+
+def test_where_no_name_says_anything_the_first_line_may_be_a_row(tmp_path):
     with pytest.raises(
-        KoalignError, match=r"the header is a row.* Write names above it: 번호,문제"
+        KoalignError, match=r"if the first line is a row, .*: 문제,정답\. There are"
     ):
-        read_table(tmp_path, [1, "수도는?", *CITIES, 3], [2, "두 근의 합은?", *SUMS, 3])
+        read_table(tmp_path, ["abandon", "버리다"], ["benefit", "이익"])
+
+
+def test_wrong_answers_without_the_right_one_are_in_the_source_to_paste(tmp_path):
+    rows = [["단어", "뜻", "오답1", "오답2"], ["abandon", "버리다", "얻다", "돕다"]]
+    with pytest.raises(KoalignError, match=r"choices: \['\?', 오답1, 오답2\]"):
+        read_table(tmp_path, *rows)
+
+
+def test_the_names_of_an_item_card_are_known(tmp_path):
+    names = ["문항번호", "문두", *(f"답지{n}" for n in range(1, 6)), "정답", "정답률", "변별도"]
+    (problem,) = read_table(tmp_path, names, [1, "수도는?", *CITIES, "③", "72.5", "0.4"]).problems
+    assert (problem.question, said(problem)) == ("수도는?", ["서울"])
+
+
+@pytest.mark.parametrize(
+    "below",
+    ["\n정답: ③", "\n정답 : 3번", "\n[정답] 3", "\n답: 서울", "\n정답 ③", " 정답: ③", "<br>정답: ③",
+     "\n【정답】③\n【해설】 한강이 흐른다."],
+)  # fmt: skip
+@pytest.mark.parametrize("named", [True, False])
+def test_an_answer_below_the_choices_in_the_cell_of_the_question_is_its_answer(
+    named, below, tmp_path
+):
+    cells = [f"{q}\n① 부산 ② 대구 ③ 서울{below}" for q in ("수도는?", "시청이 둘인 곳은?")]
+    columns = (
+        {"columns": {"question": "문제", "choices": "문제", "answer": "문제"}} if named else {}
+    )
+    rows = [["번호", "문제"], [1, cells[0]], [2, cells[1]]]
+    problem, _ = read_table(tmp_path, *rows, **columns).problems
+    assert (problem.question, said(problem)) == ("수도는?", ["서울"])
+    assert problem.rationale == ("한강이 흐른다." if "해설" in below else "")
+
+
+def test_an_answer_below_a_question_without_choices_is_its_answer(tmp_path):
+    rows = [["번호", "문제"], [1, "수도는?\n정답: 서울"], [2, "이름은?\n정답: 해수"], [3, "왜?"]]
+    reading = read_table(tmp_path, *rows)
+    assert [(p.question, p.answers) for p in reading.problems] == [
+        ("수도는?", ("서울",)), ("이름은?", ("해수",)), ("왜?", ()),
+    ]  # fmt: skip
+
+
+def test_a_question_that_only_speaks_of_an_answer_keeps_its_words(tmp_path):
+    asked = "다음 중 정답: 이라고 쓴 것은?"
+    (problem,) = read_table(
+        tmp_path, ["문제", "보기1", "보기2", "정답"], [asked, "가", "나", 2]
+    ).problems
+    assert problem.question == asked
 
 
 def test_a_comma_in_a_name_does_not_hide_the_separator(tmp_path):

@@ -144,6 +144,12 @@ def test_a_line_says_hints_votes_agreement_and_what_was_spent():
     assert spent.generated == 35
 
 
+def test_a_single_vote_agrees_with_no_other_and_the_line_says_nothing_of_it():
+    several = solve_by_vote(CITY, attempt([said("정답: 1", -0.1)], [said("정답: 2")]))
+    greedy = solve_by_vote(CITY, attempt([said("정답: 2")]))
+    assert "agreement" in summary([several], 0.0) and "agreement" not in summary([greedy], 0.0)
+
+
 def test_the_text_is_the_winners_and_so_is_the_hint():
     found = solve_by_vote(
         CITY, attempt([said("정답: 2", -0.1)], [said("고른 답: 부산\n정답: 2", -5.0)])

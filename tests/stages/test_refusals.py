@@ -45,6 +45,15 @@ def test_what_no_stage_of_a_command_makes_is_missed_before_its_first_stage_runs(
     assert not (RUN / "rft").exists()
 
 
+def test_an_evaluation_without_test_problems_is_refused_before_its_controls_are_trained(scripted):
+    no_test = ("-s", "data.test=[]")
+    for command in ("sft", "dpo-pairs", "dpo"):
+        koalign(command, *no_test, code=0)
+    done = koalign("evaluate", *no_test, "-s", "data.hints=null", code=2)
+    assert "evaluate needs data.test with answers" in done.stderr
+    assert not (RUN / "rft").exists()
+
+
 def test_a_run_that_was_not_evaluated_is_compared_with_nothing_and_says_what_evaluates_it(scripted):
     koalign("prepare", code=0)
     assert (

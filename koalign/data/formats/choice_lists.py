@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from koalign.data.formats.fields import LETTERS, Refused, as_list, is_missing, wrong_type
@@ -22,6 +22,15 @@ _ANSWER_BELOW = re.compile(
     rf"(?:[\])>】:：][^\n]{{0,40}}|[{_CIRCLED}0-9])"
 )
 """What is no choice, on a line below them."""
+_GOLD_BELOW = re.compile(
+    r"(?:\n[ \t]{0,9}[\[(<【*-]?[ \t]{0,3}(?:정\s?답|답)|[ \t][\[(<【]?정답)[ \t]{0,3}"
+    rf"(?:[\])>】]?[ \t]{{0,3}}[:：]|[\])>】]|(?=[{_CIRCLED}0-9]))[ \t]{{0,3}}(?P<gold>[^\n]{{1,80}})"
+    r"(?:\n\s*(?:[\[(<【*-]?(?:해설|풀이)[\])>】]?\s*[:：]?\s*)?(?P<more>.*))?\Z",
+    re.DOTALL,
+)
+"""The answer, and what explains it, that end a cell."""
+GOLD, EXPLAINED = "정답 (문제 칸)", "해설 (문제 칸)"
+"""Fields that these are put into."""
 SPEAKERS = 3
 """So many of `A: … B: …` may be people who talk; more are choices."""
 MOST_TRIED = 20
@@ -77,6 +86,17 @@ def apart(value: Any, name: str) -> tuple[str, Sequence[str]]:
             _refuse_answer(written[first.start() :], name)
             return written[: first.start()].strip(), choices
     raise Refused("no_choices", f"{name}: no choices such as `① … ② …` end it")
+
+
+def answer_apart(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """A row whose question goes on with its answer, `물은? ① … ② … 정답: ②`, with both apart."""
+    value = fields.get(name)
+    written = _BREAK.sub("\n", value).strip() if isinstance(value, str) else ""
+    below = _GOLD_BELOW.search(written)
+    if below is None:
+        return {**fields}
+    asked = written[: below.start()].strip()
+    return {**fields, name: asked, GOLD: below["gold"].strip(), EXPLAINED: below["more"] or ""}
 
 
 def _refuse_answer(choices: str, name: str) -> None:

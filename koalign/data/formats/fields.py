@@ -83,9 +83,13 @@ def as_text(value: Any, name: str) -> str:
 
 
 def open_answers(value: Any) -> tuple[str, ...]:
-    """The right texts of a problem without choices: of a list each, of an object its one text."""
+    """The right texts of a problem without choices: of a list each, of an object its one text.
+
+    `true` of JSON is one too: of a statement to judge.
+    """
+    parts = [text_of(part) for part in (value if isinstance(value, list) else [value])]
     return tuple(
-        as_text(text_of(p), "answer") for p in (value if isinstance(value, list) else [value])
+        str(part).lower() if isinstance(part, bool) else as_text(part, "answer") for part in parts
     )
 
 

@@ -3,13 +3,13 @@
     columns: {question: 문제, choices: [보기1, 보기2, 보기3, 보기4], answer: 정답, answer_is: letter}
 
 Keys are fields of a Problem with `answer` for its answer; `choices` is a list of columns or one column
-that holds all of them (choice_lists.listed), which may be that of the question. Where the column of the
-answer is one of them, as in `[정답, 오답1, 오답2]`, it holds the right text, and the choices stand in the
-order of their texts. Empty choices at the end of a row are none; without any it is a short problem.
-`text` is a completion to grade. `answer_is`: any (the default), number, letter, or text. `answer_from`:
-the number of the first choice, 1 (the default) or 0. `blank_passage`: what an empty passage means
-(shared_passages). The question, passage or box may be in several columns, whose texts are joined:
-`box: [ㄱ, ㄴ, ㄷ]`.
+that holds all of them (choice_lists.listed), which may be that of the question, as may that of the answer
+(choice_lists.answer_apart). Where the column of the answer is one of the choices, as in `[정답, 오답1]`, it
+holds the right text, and the choices stand in the order of their texts. Empty choices at the end of a
+row are none; without any it is a short problem. `text` is a completion to grade. `answer_is`: any (the
+default), number, letter, or text. `answer_from`: the number of the first choice, 1 (the default) or 0.
+`blank_passage`: what an empty passage means (shared_passages). The question, passage or box may be in
+several columns, whose texts are joined: `box: [ㄱ, ㄴ, ㄷ]`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any, get_args
 
 from koalign.data.formats import column_names
 from koalign.data.formats import fields as cells
-from koalign.data.formats.choice_lists import apart, listed
+from koalign.data.formats.choice_lists import EXPLAINED, GOLD, answer_apart, apart, listed
 from koalign.data.formats.documents import Document, Row, first_rows
 from koalign.data.formats.format import Columns, Format, choice_columns
 from koalign.data.formats.shared_passages import BLANK, says_none
@@ -85,7 +85,10 @@ def mapped(columns: Columns) -> Format:
     def fits(document: Document) -> bool:
         return set(named) <= document.columns
 
-    in_question = columns.get("choices") == _one(columns, "question")
+    asked = _one(columns, "question")
+    in_question, ends_in_answer = columns.get("choices") == asked, columns.get("answer") == asked
+    if ends_in_answer:
+        columns = {"rationale": EXPLAINED, **columns, "answer": GOLD}
 
     def _answers(read: Any, value: Any, choices: Sequence[str], row: Row) -> tuple[str, ...]:
         try:
@@ -141,7 +144,9 @@ def mapped(columns: Columns) -> Format:
         for row in document.rows():
             if isinstance(row, Row):
                 texts = {_one(columns, key): _joined(row, names) for key, names in parts.items()}
-                row = replace(row, fields=row.fields | texts, number_is_label=labels)
+                fields = row.fields | texts
+                fields = answer_apart(fields, asked) if ends_in_answer else fields
+                row = replace(row, fields=fields, number_is_label=labels)
             yield row
 
     about = "any table, its columns named by `columns`"
@@ -200,7 +205,8 @@ def _joined(row: Row, names: Sequence[str]) -> str:
 
 def rights_text(columns: Columns) -> bool:
     """Whether the column of the answer is one of the choices, beside those of wrong answers."""
-    return _one(columns, "answer") in choice_columns(columns)
+    answer = _one(columns, "answer")
+    return answer in choice_columns(columns) and answer != columns.get("question")
 
 
 def texts_answer(document: Document, columns: Columns) -> bool:

@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from koalign.data.formats import column_names as names_of
-from koalign.data.formats.choice_lists import ends_in_choices, is_list
+from koalign.data.formats.choice_lists import GOLD, answer_apart, ends_in_choices, is_list
 from koalign.data.formats.documents import Document
 from koalign.data.formats.fields import ZERO, Refused, gold, is_label, is_missing
 from koalign.data.formats.format import Guess
 from koalign.data.formats.generic import POINTS, choices_of
-from koalign.data.formats.shapes import lists_the_answer, other_shape
+from koalign.data.formats.shapes import lists_the_answer, other_shape, without_question
 from koalign.data.formats.shared_passages import has_one_passage
 from koalign.data.formats.split_names import split_in_name
 from koalign.data.formats.unused_columns import (
@@ -131,12 +131,13 @@ class Guessing:
         named = self._named("question") or self._named("instruction")
         texts = [name for name in named if not self._mostly(name, is_label)]
         if not texts:
-            is_row = any(name.rstrip().endswith((".", "?")) for name in self._names)
-            if is_row and not any(names_of.meaning(name)[0] for name in self._names):
-                self._remedy = "Write names above it: 번호,문제,보기1,보기2,보기3,보기4,정답"
-                raise _Doubt("no column looks like the question, and the header is a row")
-            raise _Doubt("no column looks like the question")
+            doubt, self._remedy = without_question(self._names)
+            raise _Doubt(doubt)
         self._columns["question"] = texts[0] if len(texts) == 1 else texts
+        if not self._named("answer") and not self._named("index"):
+            rows = [answer_apart(row, texts[0]) for row in self._rows]
+            if 2 * sum(GOLD in row for row in rows) > len(rows):
+                self._rows, self._columns["answer"] = rows, texts[0]
         if "choices" not in self._columns and self._mostly(texts[0], ends_in_choices):
             self._columns["choices"] = texts[0]
         self._refuse_two("question", texts)
@@ -158,6 +159,8 @@ class Guessing:
         self._refuse_two("box", boxes)
 
     def _answer(self) -> None:
+        if "answer" in self._columns:
+            return
         submitted = [n for n in self._named("text") if names_of.word(n) == names_of.SUBMITTED]
         if answers := self._named("answer") or self._named("index") or submitted:
             if len(answers) > 1 and "choices" in self._columns:
@@ -176,10 +179,12 @@ class Guessing:
     def _wrong(self) -> None:
         """The right answer and the wrong ones, where no column holds all choices: `정답,오답1,오답2`."""
         wrong = [name for name in self._filled if names_of.is_wrong(name)]
-        answer = self._columns.get("answer")
+        answer = self._columns.get("answer", "?")
         if not wrong or "choices" in self._columns or not isinstance(answer, str):
             return
-        self._columns["choices"] = [answer, *wrong]
+        self._columns |= {"choices": [answer, *wrong], "answer": answer}
+        if answer == "?":
+            raise _Doubt(f"no column looks like the right answer beside {wrong[0]!r}")
         if len(wrong) == 1:
             if self._mostly(wrong[0], lambda value: re.search(r"[,/;|\n]", str(value)) is not None):
                 self._columns["choices"] = [answer, "?"]
@@ -220,7 +225,9 @@ class Guessing:
 
     def _check_answers(self) -> None:
         name = self._columns.get("answer")
-        if not isinstance(name, str) or name in self._columns.get("choices", ()):
+        if name == self._columns["question"]:
+            name = GOLD
+        elif not isinstance(name, str) or name in self._columns.get("choices", ()):
             return
         values = self._values(name)
         numbers = [value for value in values if is_label(value, most=5)]

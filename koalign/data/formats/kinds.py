@@ -1,4 +1,4 @@
-"""kinds: problems without choices -> short or long, by their answers; what may be several short ones."""
+"""kinds: problems without choices -> short, long or to judge, by their answers, and what to know of it."""
 
 from __future__ import annotations
 
@@ -20,6 +20,37 @@ _MEANS: dict[FreeKind, str] = {
     "short": "right if equal to the gold",
     "long": "measured by ROUGE-L; pairs need rankings",
 }
+
+
+_OF_TWO = (
+    "O X", "○ ×", "ㅇ ×", "참 거짓", "맞음 틀림", "맞다 틀리다", "그렇다 아니다", "예 아니요", "예 아니오",
+    "네 아니요", "네 아니오", "true false", "T F", "yes no", "Y N",
+)  # fmt: skip
+"""The two answers to statements to judge."""
+
+
+def judged(problems: Iterable[Problem]) -> tuple[tuple[str, str], str] | None:
+    """The two answers that all of the problems have, as choices, and what people should know of it."""
+    given, count = set[str](), 0
+    for count, problem in enumerate(problems, 1):  # noqa: B007
+        given.update(answer.strip().lower() for answer in problem.answers)
+        if len(given) > 2 or len(problem.answers) > 1:
+            return None
+    for yes, no in map(str.split, _OF_TWO):
+        if given == {yes.lower(), no.lower()}:
+            return (yes, no), (
+                f"answers without choices are {yes} or {no}: {counted(count, 'problem')} with these two "
+                "as choices. `kind: short` of the source says otherwise"
+            )
+    return None
+
+
+def with_choices(problem: Problem, choices: tuple[str, str]) -> Problem:
+    """A statement to judge as a problem with these choices."""
+    folded = [choice.lower() for choice in choices]
+    answers = tuple(str(folded.index(a.strip().lower()) + 1) for a in problem.answers)
+    new = {"kind": "choice", "choices": choices, "answers": answers}
+    return problem.model_copy(update=new)
 
 
 def guess_kind(problems: Iterable[Problem]) -> tuple[FreeKind, str] | None:

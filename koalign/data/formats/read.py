@@ -15,7 +15,13 @@ from koalign.data.formats.drops import drop
 from koalign.data.formats.fields import AMBIGUOUS, UNCLEAR, ZERO, Refused, is_missing, optional
 from koalign.data.formats.format import Columns, Format
 from koalign.data.formats.generic import LOOKED_AT, free_kind, mapped, rights_text
-from koalign.data.formats.kinds import guess_kind, several_in_one, with_kind
+from koalign.data.formats.kinds import (
+    guess_kind,
+    judged,
+    several_in_one,
+    with_choices,
+    with_kind,
+)
 from koalign.data.formats.matching import ambiguous_told, match, texts_told, told
 from koalign.data.formats.noticed import Noticed
 from koalign.data.formats.reading import Reading
@@ -195,6 +201,12 @@ def _without_answer(row: Row, dropped: Drop, format: Format) -> Row:
 
 def _set_kind(name: str, numbers: Sequence[int], kind: FreeKind | None, into: Reading) -> None:
     """Make these records of a document of this kind, or of the one that their answers show."""
+    if kind is None and (two := judged(_problems_at(numbers, into))):
+        choices, note = two
+        for number, problem in zip(numbers, _problems_at(numbers, into), strict=True):
+            into.records[number] = with_choices(problem, choices)
+        into.notes.setdefault(note, []).append(name)
+        return
     if kind is None and (guessed := guess_kind(_problems_at(numbers, into))):
         kind, note = guessed
         into.notes.setdefault(note, []).append(name)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from koalign.data.formats.column_names import choice, is_choice, meaning
+from koalign.data.formats.column_names import choice, is_choice, is_wrong, meaning
 from koalign.data.formats.fields import is_label, is_missing
 
 MOVE = "Put the second table below the first, or into a file of its own"
@@ -51,6 +51,20 @@ def without_gold(columns: Collection[str]) -> str:
                 "Convert what has one into `question` and `answer`"
             )
     return ""
+
+
+def without_question(names: Sequence[str]) -> tuple[str, str]:
+    """That no column looks like the question, and what to do where the header is a row."""
+    doubt = "no column looks like the question"
+    if any(meaning(name)[0] or is_wrong(name) for name in names):
+        return doubt, ""
+    numbered = len(names) > 2 and is_label(names[0])
+    choices = [f"보기{n}" for n in range(1, len(names) - numbered - 1)]
+    header = ",".join([*["번호"] * numbered, "문제", *choices, "정답"])
+    above = f"rite names above it, separated as its rows are: {header}"
+    if any(name.rstrip().endswith((".", "?")) for name in names):
+        return f"{doubt}, and the header is a row", f"W{above}"
+    return f"{doubt}; if the first line is a row, w{above}", ""
 
 
 def is_transposed(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> bool:
