@@ -99,8 +99,8 @@ def _filled_in(source: Source, readings: dict[str, Reading]) -> tuple[str, list[
     guesses = list({in_yaml(columns): columns for columns in train.columns.values()}.values())
     if len(guesses) == 1:
         written["columns"] = guesses[0]
-    kinds = {problem.kind for problem in train.problems if not problem.choices}
-    if "columns" in written and len(kinds) == 1:
+    kinds = {problem.kind for problem in train.problems}
+    if "columns" in written and len(kinds) == 1 and "choice" not in kinds:
         written.setdefault("kind", kinds.pop())
     one_file = len(readings) > 1 and Path(source.path).is_file()
     entries = {

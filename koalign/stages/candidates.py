@@ -41,7 +41,8 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
         if not hints:
             raise KoalignError(
                 "abstractions needs candidate hints; set data.hints to a JSONL file, or "
-                "candidates.source to policy, base or teacher"
+                "candidates.source to policy, base or teacher; `koalign prepare --force` reads a file that "
+                "was set since"
             )
     else:
         if given:

@@ -221,12 +221,13 @@ def _measure(
 
 def refuse_unreadable_targets(renderer: Renderer, problems: Sequence[Problem]) -> None:
     """Raises KoalignError if the grader misreads the targets of the template."""
-    wrong = [p for p in problems if not grade(p, renderer.template_answer(p)).correct]
-    if 2 * len(wrong) > len(problems):
+    graded = [problem for problem in problems if renderer.can_verify(problem)]
+    wrong = [p for p in graded if not grade(p, renderer.template_answer(p)).correct]
+    if 2 * len(wrong) > len(graded):
         target = renderer.template_answer(wrong[0])
         raise KoalignError(
             f"template {renderer.template.name}: the grader cannot read the gold answer of "
-            f"{len(wrong)} of {counted(len(problems), 'training problem')}, such as {target[-60:]!r} for "
+            f"{len(wrong)} of {counted(len(graded), 'training problem')}, such as {target[-60:]!r} for "
             f"answer {wrong[0].answers[0]}; write it as `정답: 3` or a letter"
         )
 

@@ -40,7 +40,7 @@ def test_a_koalign_yaml_is_filled_in_and_works(here):
     (columns,) = [written["data"]["train"]["columns"]]
     choices = ["보기1", "보기2", "보기3", "보기4"]
     assert columns == {"question": "문제", "choices": choices, "answer": "정답", "key": "번호"}
-    assert written["data"]["dev_share"] == 0.2 and written["data"]["train"]["kind"] == "short"
+    assert written["data"]["dev_share"] == 0.2 and "kind" not in written["data"]["train"]
     assert written["prompt"]["template"] == "quote-then-number"
     for missing in ("model.path", "data.test", "hints"):
         assert f"missing: {missing}" in said.stdout
@@ -49,6 +49,24 @@ def test_a_koalign_yaml_is_filled_in_and_works(here):
     splits = report["splits"]
     assert splits["train"]["problems"] + splits["dev"]["problems"] == 41
     assert splits["dev"]["problems"]
+
+
+@pytest.mark.parametrize(
+    ("right", "kind"), [("서울", "short"), ("두 나라의 국경이었던 강이다. " * 3, "long")]
+)
+def test_the_kind_of_problems_without_choices_is_written(here, right, kind):
+    write("문제.csv", ["문제,정답", *(f"{n}번 곳은?,{right}" for n in range(5))])
+    koalign("init", "--data", "문제.csv", code=0)
+    written = yaml.safe_load(Path("koalign.yaml").read_text(encoding="utf-8"))
+    assert written["data"]["train"]["kind"] == kind
+
+
+def test_statements_to_judge_beside_short_answers_are_prepared_as_they_were_read(here):
+    judged = [f"{n}번은 짝수이다.,{'XO'[n % 2 == 0]}" for n in range(8)]
+    write("문제.csv", ["문제,정답", *judged, "수도는?,서울", "강은?,한강"])
+    koalign("init", "--data", "문제.csv", code=0)
+    assert "8 of 2 choices, 2 short" in Path("koalign.yaml").read_text(encoding="utf-8")
+    assert "8 of 2 choices, 2 short" in koalign("prepare", code=0).stderr
 
 
 def test_the_splits_of_a_folder_and_of_a_column_are_kept_apart(here):

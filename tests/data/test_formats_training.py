@@ -50,6 +50,34 @@ INSTRUCTION = {"instruction": "물은 왜 어는가?", "output": "열을 잃기 
 
 SWIFT = {"messages": [ask(), tell()], "rejected_response": "모른다."}
 
+CITIES = "수도는?\n1. 부산\n2. 대구\n3. 서울"
+
+
+@pytest.mark.parametrize(
+    "answer", ["3", "3번", "정답: 3", "정답은 3번입니다.", "③ 서울", "서울", "(3)"]
+)
+@pytest.mark.parametrize("asks", ["messages", "instruction", "prompt"])
+def test_choices_that_end_a_question_whose_answer_only_names_one_are_its_choices(asks, answer):
+    rows = {
+        "messages": {"messages": [ask(CITIES), tell(answer)]},
+        "instruction": {"instruction": "수도는?", "input": CITIES[5:], "output": answer},
+        "prompt": {"prompt": CITIES, "completion": answer},
+    }
+    problem = one([rows[asks]])
+    assert (problem.kind, problem.question, problem.choices) == (
+        "choice", "수도는?", ("부산", "대구", "서울"),
+    )  # fmt: skip
+    assert problem.answers == ("3",)
+
+
+@pytest.mark.parametrize(
+    "answer", ["한강이 흐르는 곳은 서울이다. 정답은 3번입니다.", "4", "모른다."]
+)
+def test_an_answer_that_says_more_than_a_choice_stays_as_it_is_written(answer):
+    problem = one([{"messages": [ask(CITIES), tell(answer)]}])
+    assert (problem.kind, problem.choices, problem.answers) == ("long", (), (answer,))
+
+
 # --- AI Hub ---
 
 

@@ -50,6 +50,7 @@ def test_a_file_is_of_the_kind_that_its_median_answer_has(tmp_path, name, answer
     [
         (["X", "O", "O"], ("O", "X")), (["o", "X"], ("O", "X")), (["거짓", "참"], ("참", "거짓")),
         (["TRUE", "FALSE"], ("true", "false")), (["아니요", "예", "예"], ("예", "아니요")),
+        (["네", "아니오"], ("네", "아니오")), (["그렇지 않다", "그렇다"], ("그렇다", "그렇지 않다")),
     ],
 )  # fmt: skip
 def test_statements_to_judge_have_the_two_answers_as_choices(
@@ -62,9 +63,25 @@ def test_statements_to_judge_have_the_two_answers_as_choices(
     assert f"answers without choices are {choices[0]} or {choices[1]}" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("answers", [["O", "O"], ["O", "X", "AB"], ["O", "X", ["O", "X"]]])
-def test_answers_that_are_not_always_one_of_two_get_no_choices(tmp_path, answers):
+@pytest.mark.parametrize("answers", [["O", "O"], ["O", "X", "A", "B", "AB"], ["O", ["O", "X"]]])
+def test_answers_that_are_seldom_one_of_two_get_no_choices(tmp_path, answers):
     assert {problem.choices for problem in read(tmp_path, answers).problems} == {()}
+
+
+@pytest.mark.parametrize("yes", ["○", "◯", "ㅇ", "Ｏ", "o", "O (맞음)", "O."])
+@pytest.mark.parametrize("no", ["×", "Ｘ", "x", "X(틀림)"])
+def test_every_circle_is_an_o_and_every_cross_an_x(tmp_path, yes, no):
+    problems = read(tmp_path, ["O", yes, no, "X"]).problems
+    assert [(*problem.choices, *problem.answers) for problem in problems] == [
+        ("O", "X", "1"), ("O", "X", "1"), ("O", "X", "2"), ("O", "X", "2"),
+    ]  # fmt: skip
+
+
+def test_statements_to_judge_beside_a_few_short_answers_have_choices_alone(tmp_path, capsys):
+    problems = read(tmp_path, ["O", "X", "O", "서울", "철#Fe"]).problems
+    assert [len(problem.choices) for problem in problems] == [2, 2, 2, 0, 0]
+    assert [problem.answers for problem in problems[3:]] == [("서울",), ("철", "Fe")]
+    assert "are O or X: 3 of 5 problems" in capsys.readouterr().err
 
 
 def test_the_source_may_say_that_statements_to_judge_are_short(tmp_path):

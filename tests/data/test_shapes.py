@@ -59,6 +59,15 @@ def test_a_row_for_each_choice_is_no_problem(mark, no, name, held, is_once, fold
         read(folder, rows)
 
 
+def test_the_replies_to_a_form_have_a_column_for_each_problem(folder):
+    names = ["타임스탬프", "이메일 주소", "점수", "1. 수도는?", "2. 물의 화학식은?"]
+    rows = [names, ["2026. 3. 2", "a@b.kr", "20 / 20", "서울", "H2O"]]
+    with pytest.raises(
+        KoalignError, match=r"each problem has a column of its own.*one row for each"
+    ):
+        read(folder, rows)
+
+
 def test_statements_to_judge_under_one_question_are_problems(folder):
     rows = [["문제", "자료", "정답"]]
     rows += [["옳으면 O, 틀리면 X", f"{n}은 짝수이다.", "XO"[n % 2 == 0]] for n in range(8)]

@@ -93,6 +93,23 @@ def test_bad_data_is_refused_in_one_line_and_nothing_is_written(scripted, name):
     assert not (RUN / "prepare" / "train.jsonl").exists()
 
 
+def test_hints_that_were_set_after_prepare_are_refused_with_what_reads_them(scripted):
+    for command in ("sft", "dpo-pairs", "dpo"):
+        koalign(command, "-s", "data.hints=null", code=0)
+    assert "`koalign prepare --force` reads a file" in koalign("abstractions", code=2).stderr
+
+
+def test_long_answers_that_name_a_choice_are_trained_on_as_they_are_written(scripted):
+    told = {"role": "assistant", "content": "지문에서 찾으면 정답은 3번입니다."}
+    rows = [
+        {"messages": [{"role": "user", "content": f"{n}번 상자에 든 것은?\n답을 쓰시오."}, told]}
+        for n in range(9)
+    ]
+    write_lines(Path("chat.jsonl"), rows)
+    only = "data={train: chat.jsonl, dev: [], test: [], hints: null}"
+    assert "long 9" in koalign("prepare", "-s", only, code=0).stdout
+
+
 def test_a_hint_for_a_problem_outside_the_training_split_is_refused(scripted):
     write_lines(Path("hints.jsonl"), [{"problem_id": "0" * 16, "text": "먼저 본다."}])
     done = koalign("sft", code=2)

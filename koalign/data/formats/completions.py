@@ -1,17 +1,33 @@
-"""completions: a question and texts written for it -> an open problem, or a ranking of the texts."""
+"""completions: a question and texts written for it -> a problem, or a ranking of the texts."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
-from koalign.data.formats.fields import Refused
+from koalign.data.formats.choice_lists import apart
+from koalign.data.formats.fields import Refused, gold, texts
 from koalign.records import Problem, Ranking
+
+NAMES_ONE = 100
+"""Letters of an answer that may only name a choice: of longer ones nothing is looked for."""
 
 
 def open_problem(question: str, answer: str, *, key: str = "", subject: str = "") -> Problem:
-    """A problem that is answered with a text; raises Refused where the answer repeats the question."""
+    """A problem that is answered with a text; raises Refused where the answer repeats the question.
+
+    Where choices end the question, and the answer only names one of them (`3`, `정답은 3번입니다.`), they
+    are its choices.
+    """
     _say_something(question, [answer])
-    return Problem(question=question, answers=(answer,), kind="long", key=key, subject=subject)
+    own = {"question": question, "answers": (answer,), "kind": "long"}
+    if len(answer) <= NAMES_ONE:
+        with contextlib.suppress(Refused):
+            asked, listed = apart(question, "question")
+            choices = texts(listed, "question")
+            named = gold(answer, choices)
+            own = {"question": asked, "choices": choices, "answers": named, "kind": "choice"}
+    return Problem(**own, key=key, subject=subject)
 
 
 def ranking(problem: Problem, texts: Sequence[str]) -> Ranking:

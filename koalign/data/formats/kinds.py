@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from statistics import median
 
 from koalign.grading.grade import alternatives
 from koalign.naming import counted
 from koalign.records import FreeKind, Problem
+from koalign.text.korean import fold
 from koalign.text.visible import shown
 
 LONG = 40
@@ -23,34 +25,47 @@ _MEANS: dict[FreeKind, str] = {
 
 
 _OF_TWO = (
-    "O X", "○ ×", "ㅇ ×", "참 거짓", "맞음 틀림", "맞다 틀리다", "그렇다 아니다", "예 아니요", "예 아니오",
-    "네 아니요", "네 아니오", "true false", "T F", "yes no", "Y N",
+    ("O", "X"), ("참", "거짓"), ("맞음", "틀림"), ("맞다", "틀리다"), ("옳다", "그르다"),
+    ("그렇다", "아니다"), ("그렇다", "그렇지 않다"), ("예", "아니요"), ("예", "아니오"),
+    ("네", "아니요"), ("네", "아니오"), ("true", "false"), ("T", "F"), ("yes", "no"), ("Y", "N"),
 )  # fmt: skip
-"""The two answers to statements to judge."""
+"""The two answers to a statement to judge."""
+_KNOWN = frozenset(fold(answer) for pair in _OF_TWO for answer in pair)
+_MARKS = str.maketrans("○◯〇⭕ㅇ×✕✖❌", "OOOOOXXXX")
+FEW = 2
+"""Of a file's answers without choices at least one in so many is one of two: then these are choices."""
 
 
-def judged(problems: Iterable[Problem]) -> tuple[tuple[str, str], str] | None:
-    """The two answers that all of the problems have, as choices, and what people should know of it."""
-    given, count = set[str](), 0
-    for count, problem in enumerate(problems, 1):  # noqa: B007
-        given.update(answer.strip().lower() for answer in problem.answers)
-        if len(given) > 2 or len(problem.answers) > 1:
-            return None
-    for yes, no in map(str.split, _OF_TWO):
-        if given == {yes.lower(), no.lower()}:
-            return (yes, no), (
-                f"answers without choices are {yes} or {no}: {counted(count, 'problem')} with these two "
-                "as choices. `kind: short` of the source says otherwise"
-            )
-    return None
+def two_choices(problems: Iterable[Problem]) -> tuple[str, ...]:
+    """The two answers to statements to judge, where enough of the problems have them; else none."""
+    given, count = Counter[str](), 0
+    for problem in problems:
+        count += 1
+        given[_judged(problem)] += 1
+    for first, second in _OF_TWO:
+        yes, no = given[fold(first)], given[fold(second)]
+        if yes and no and FEW * (yes + no) >= count:
+            return first, second
+    return ()
 
 
-def with_choices(problem: Problem, choices: tuple[str, str]) -> Problem:
-    """A statement to judge as a problem with these choices."""
-    folded = [choice.lower() for choice in choices]
-    answers = tuple(str(folded.index(a.strip().lower()) + 1) for a in problem.answers)
-    new = {"kind": "choice", "choices": choices, "answers": answers}
-    return problem.model_copy(update=new)
+def with_choices(problem: Problem, choices: tuple[str, ...]) -> Problem:
+    """A statement to judge as a problem with these choices; another one itself."""
+    folded = [*map(fold, choices)]
+    if _judged(problem) not in folded:
+        return problem
+    number = folded.index(_judged(problem)) + 1
+    return problem.model_copy(
+        update={"kind": "choice", "choices": choices, "answers": (str(number),)}
+    )
+
+
+def _judged(problem: Problem) -> str:
+    """The one answer, if it may be to a statement: `O` of `○`, of full width, and of `O (맞음)`."""
+    if len(problem.answers) != 1 or len(problem.answers[0]) > LONG:
+        return ""
+    answer = fold(problem.answers[0].translate(_MARKS).partition("(")[0]).strip(" .")
+    return answer if answer in _KNOWN else ""
 
 
 def guess_kind(problems: Iterable[Problem]) -> tuple[FreeKind, str] | None:

@@ -17,8 +17,8 @@ from koalign.data.formats.format import Columns, Format
 from koalign.data.formats.generic import LOOKED_AT, free_kind, mapped, rights_text
 from koalign.data.formats.kinds import (
     guess_kind,
-    judged,
     several_in_one,
+    two_choices,
     with_choices,
     with_kind,
 )
@@ -31,6 +31,7 @@ from koalign.data.formats.split_names import split_in_cell
 from koalign.data.formats.tidy import tidy
 from koalign.data.formats.unused_columns import split_field
 from koalign.jsonl import field_errors
+from koalign.naming import counted
 from koalign.records import Drop, FreeKind, KoalignError, Problem, Ranking, content_hash
 from koalign.text.korean import fold, fold_width
 from koalign.text.visible import shown
@@ -201,12 +202,18 @@ def _without_answer(row: Row, dropped: Drop, format: Format) -> Row:
 
 def _set_kind(name: str, numbers: Sequence[int], kind: FreeKind | None, into: Reading) -> None:
     """Make these records of a document of this kind, or of the one that their answers show."""
-    if kind is None and (two := judged(_problems_at(numbers, into))):
-        choices, note = two
+    if kind is None and (two := two_choices(_problems_at(numbers, into))):
+        rest = []
         for number, problem in zip(numbers, _problems_at(numbers, into), strict=True):
-            into.records[number] = with_choices(problem, choices)
+            into.records[number] = judged = with_choices(problem, two)
+            rest += [] if judged.choices else [number]
+        judged_of = f"{len(numbers) - len(rest)} of {counted(len(numbers), 'problem')}"
+        note = (
+            f"answers without choices are {two[0]} or {two[1]}: {judged_of}, with these two as choices. "
+            "`kind: short` of the source says otherwise"
+        )
         into.notes.setdefault(note, []).append(name)
-        return
+        numbers = rest
     if kind is None and (guessed := guess_kind(_problems_at(numbers, into))):
         kind, note = guessed
         into.notes.setdefault(note, []).append(name)

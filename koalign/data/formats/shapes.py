@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from koalign.data.formats.column_names import choice, is_choice, is_wrong, meaning
+from koalign.data.formats.column_names import choice, is_choice, is_wrong, meaning, word
 from koalign.data.formats.fields import is_label, is_missing
 
 MOVE = "Put the second table below the first, or into a file of its own"
@@ -53,9 +53,16 @@ def without_gold(columns: Collection[str]) -> str:
     return ""
 
 
+def _is_form(name: str) -> bool:
+    """Whether a column is one of those that a form adds to the replies of people."""
+    return word(name) in ("타임스탬프", "timestamp", "이메일주소", "emailaddress")
+
+
 def without_question(names: Sequence[str]) -> tuple[str, str]:
     """That no column looks like the question, and what to do where the header is a row."""
     doubt = "no column looks like the question"
+    if sum(name.rstrip().endswith("?") for name in names) > 1 and any(map(_is_form, names)):
+        return f"{doubt}, and each problem has a column of its own", ONE_ROW
     if any(meaning(name)[0] or is_wrong(name) for name in names):
         return doubt, ""
     numbered = len(names) > 2 and is_label(names[0])
