@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +24,7 @@ from koalign.cli.options import (
 from koalign.jsonl import write_jsonl
 from koalign.naming import counted
 from koalign.records import KoalignError
-from koalign.text.visible import escaped_json, say, say_json
+from koalign.text.visible import print_json, say, say_json
 
 if TYPE_CHECKING:
     from koalign.config.sections import Config
@@ -193,7 +192,7 @@ def grade(
     lines = read_grade_lines(source.path, **source.options)
     graded = list(regrade(lines))
     if out is None:
-        sys.stdout.write(escaped_json("".join(to_json_line(line) + "\n" for line in graded)))
+        print_json("".join(to_json_line(line) + "\n" for line in graded))
     else:
         write_jsonl(out, graded, over=force)
     total = tally(lines, graded)

@@ -14,6 +14,7 @@ HIDDEN = (
     "\ufff9-\ufffb\U000e0000-\U000e007f"
 )
 """Control characters but tab and line end, marks of direction, and characters without width."""
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _HIDDEN = re.compile(f"[{HIDDEN}]")
 
 
@@ -66,7 +67,16 @@ def warnings_kept(keep: Callable[[str], None]) -> Iterator[None]:
 
 def say_json(value: object) -> None:
     """Print a JSON value, indented; a hidden character is escaped, so that a reader gets it as it is."""
-    print(escaped_json(json.dumps(value, ensure_ascii=False, indent=2)), flush=True)
+    print_json(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+def print_json(text: str) -> None:
+    """Print JSON as it is read back: in ASCII where the encoding of stdout lacks one of its characters."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = _NOT_ASCII.sub(lambda match: _escape(match[0]), text)
+    print(escaped_json(text), end="", flush=True)
 
 
 def escaped_json(text: str) -> str:
@@ -75,7 +85,7 @@ def escaped_json(text: str) -> str:
 
 
 def _escape(character: str) -> str:
-    units = character.encode("utf-16-be").hex()
+    units = character.encode("utf-16-be", "surrogatepass").hex()
     return "".join(f"\\u{units[start : start + 4]}" for start in range(0, len(units), 4))
 
 

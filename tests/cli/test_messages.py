@@ -1,11 +1,12 @@
 """Messages say what to do next, on any console."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
 
 import pytest
-from support.command import KOALIGN, koalign
+from support.command import KOALIGN, koalign, koalign_process
 from support.problems import problem, write_lines
 
 from koalign.evaluation.stats.wording import in_words
@@ -26,6 +27,15 @@ def test_a_console_without_a_sign_for_a_character_stops_nothing(scripted):
         done = subprocess.run([*KOALIGN, *command], env=environment, capture_output=True)
         assert done.returncode == code, done.stderr
         assert b"Traceback" not in done.stderr
+
+
+def test_json_is_whole_where_the_console_lacks_a_character(folder):
+    row = {"problem": problem(1, key="문항 🚀"), "text": "정답: 1"}
+    write_lines(Path("answers.jsonl"), [row])
+    for encoding in ("cp949", "ascii", "utf-8"):
+        done = koalign_process("grade", "answers.jsonl", PYTHONIOENCODING=encoding)
+        assert done.returncode == 0 and json.loads(done.stdout)["key"] == "문항 🚀"
+        assert ("문항" in done.stdout) == (encoding == "utf-8")
 
 
 def test_a_folder_without_a_config_is_told_that_the_example_is_used(tmp_path):
