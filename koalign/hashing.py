@@ -20,6 +20,8 @@ WORK = "unfinished"
 """Sub-folder of a stage for what only its own continuation needs; not an output."""
 BACKEND = "backend"
 """File in it: what `engine.backend: auto` stood for when the folder was begun."""
+BEFORE = "before"
+"""Folder in it: the whole stage that stood there, until --force has made it again."""
 LARGE = 1 << 26
 """Bytes from which a hash is remembered: to read them again takes long."""
 AT_REST_NS = 60 * 10**9

@@ -12,7 +12,7 @@ from typing import Any
 
 from koalign.config.engine import Engine
 from koalign.config.sections import Config, resolve_path
-from koalign.hashing import BACKEND, MODELS, PLAN, WORK, hashes_of
+from koalign.hashing import BACKEND, BEFORE, MODELS, PLAN, WORK, hashes_of
 from koalign.jsonl import read_json, read_record, write_atomically, write_json
 from koalign.parts import parts_of, shard_of
 from koalign.records import KoalignError, Record, content_hash
@@ -97,9 +97,16 @@ def refuse_other_base(run_dir: Path, config: Config) -> None:
 
 def is_blank(out: Path, keeps: Sequence[str] = ()) -> bool:
     """Whether a folder holds nothing to go on from: no output yet, or logs alone that outlive a stage."""
-    files = (path for path in out.rglob("*") if path.is_file() and path.stat().st_size)
-    held = {path.name for path in files if not any(map(shard_of, path.parents))} - {BACKEND}
+    held = names_in(out)
     return held <= {PLAN, f"{PLAN}.part"} or held <= {f"{PLAN}.part", *keeps}
+
+
+def names_in(out: Path) -> set[str]:
+    """The files that were written there, but for those of shards and of the stage before."""
+    files = (path for path in out.rglob("*") if path.is_file() and path.stat().st_size)
+    aside = out / WORK / BEFORE
+    own = (p for p in files if aside not in p.parents and not any(map(shard_of, p.parents)))
+    return {path.name for path in own} - {BACKEND}
 
 
 def begun_with(config: Config, folder: Path, anew: str = "--force") -> Config:

@@ -40,7 +40,7 @@ from koalign.retrieval.lexical import require_tantivy
 from koalign.run import Stage, find_inputs, plan_of
 from koalign.stages.evaluate import refuse_unanswered
 from koalign.stages.pipeline import left_in
-from koalign.stages.prepare import READ_BACK, refuse_unreadable_targets
+from koalign.stages.prepare import READ_BACK, read_hints, refuse_unreadable_targets
 from koalign.stages.solve import refuse_other_solving
 from koalign.tracking.push import refuse_unready
 
@@ -216,10 +216,14 @@ class _Preflight:
         config = self.config
         if not config.data.test:
             self.catch(lambda: refuse_unanswered([]))
-        splits = self._prepared() or self._sources(read_all)
+        prepared = self._prepared()
+        splits = prepared or self._sources(read_all)
         renderer = self.catch(lambda: open_renderer(config.prompt)) if splits else None
         if splits and renderer:
             self._problems(splits, renderer)
+        hints = Path(resolve_path(config.data.hints or ""))
+        if splits and not prepared and hints.is_file():
+            self.catch(lambda: read_hints(splits, hints, config.data))
 
     def _problems(self, splits: Preparation, renderer: Renderer) -> None:
         config, template = self.config, renderer.template

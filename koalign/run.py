@@ -31,11 +31,11 @@ from koalign.plans import (
     other_plan,
     outside_of,
     refuse_written,
-    void_plan,
     write_plan,
 )
 from koalign.provenance import device, git_commit, measured, package_versions
 from koalign.records import KoalignError
+from koalign.remaking import clear, restored
 from koalign.renderer import open_renderer
 from koalign.tracking.events import EventLog
 
@@ -118,7 +118,7 @@ def execute(
         return done, False
     _refuse_other_parts(out, plan, inputs)
     out.mkdir(parents=True, exist_ok=True)
-    with held(out) as made_in:
+    with held(out) as made_in, restored(out, stage.keeps):
         (out / MANIFEST).unlink(missing_ok=True)
         write_plan(out, plan)
         # The stage sees the sections it declared and no others, so that a plan cannot miss a setting.
@@ -258,7 +258,7 @@ def _usable(stage: Stage, out: Path, plan: Plan, inputs: Inputs, force: bool) ->
         return None
     # Without a plan no stage wrote what is there.
     if (out / PLAN).exists() and not (out / MANIFEST).exists() and not stage.continues:
-        _clear(out, stage.keeps)
+        clear(out, stage.keeps)
         return None
     other = other_plan(out, plan, inputs)
     if other and not (force or _is_of_nothing(out)):
@@ -266,7 +266,7 @@ def _usable(stage: Stage, out: Path, plan: Plan, inputs: Inputs, force: bool) ->
             f"{out} was made with {other}; take another --run-dir, or --force to make it again"
         )
     if other or (force and _is_damaged(out)):
-        _clear(out, stage.keeps)
+        clear(out, stage.keeps)
         return None
     done = read_manifest(out)
     if done is None:
@@ -290,16 +290,6 @@ def _is_damaged(out: Path) -> bool:
     except KoalignError:
         return True
     return done is None or bool(missing_outputs(out, done, out))
-
-
-def _clear(folder: Path, keeps: Sequence[str] = ()) -> None:
-    """Remove all but the kept files and a void plan, which a kill leaves too."""
-    void_plan(folder)
-    for path in folder.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path.name not in {*keeps, PLAN}:
-            path.unlink()
 
 
 def find_inputs(

@@ -27,6 +27,7 @@ LAYERS = [
     {"renderer", "guard", "hashing"},
     {"parts"},
     {"plans", "manifests"},
+    {"remaking"},
     {"tracking"},
     {"run"},
     {"adapters"},

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from koalign.config.inputs import Source
+from koalign.config.inputs import Data, Source
 from koalign.config.sections import Config, resolve_path
 from koalign.data.formats.read import OTHER_SPLIT
 from koalign.data.formats.reading import Reading
@@ -73,17 +73,12 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     prepared.refuse_nothing_to_learn_from()
     hints = []
     if "data.hints" in inputs:
-        path = inputs["data.hints"]
-        rows = [
-            (place := f"{path}:{number}", parse_record(Hint, value, place))
-            for number, value in iter_json_lines(path)
-        ]
-        stop = config.data.leaks == "stop"
-        hints = prepared.hints(rows, config.data.leak_overlap, stop=stop)
+        hints = read_hints(prepared, inputs["data.hints"], config.data)
 
     splits, dropped = prepared.splits, prepared.dropped
     for name in SPLITS:
         write_jsonl(out / f"{name}.jsonl", splits[name])
+    _write_leaks(leaks, config.data.leak_overlap, out)
     write_jsonl(out / "rankings.jsonl", prepared.rankings)
     write_jsonl(out / "hints.jsonl", hints)
     write_jsonl(out / "dropped.jsonl", dropped)
@@ -181,13 +176,21 @@ def _say_what_was_read(source: str, reading: Reading, not_read: Mapping[str, str
         warn(f"{source}: {len(not_read) - LISTED} more not read, see report.json")
 
 
+def read_hints(prepared: Preparation, path: Path, data: Data) -> list[Hint]:
+    """The hints of a file for training problems; raises KoalignError for a line that is none of these."""
+    rows = [
+        (place := f"{path}:{number}", parse_record(Hint, value, place))
+        for number, value in iter_json_lines(path)
+    ]
+    return prepared.hints(rows, data.leak_overlap, stop=data.leaks == "stop")
+
+
 def _guard(prepared: Preparation, overlap: float, stop: bool, out: Path) -> list[FoundLeak]:
-    """Write down the leaks, and stop at them or take them out of training."""
+    """Take leaks out of training, or write them down and stop."""
     leaks = prepared.find_leaks(overlap)
-    listed = [leak.model_dump(mode="json") for leak in leaks]
-    write_json(out / "leaks.json", {"overlap": overlap, "found": listed})
     if leaks:
         if stop:
+            _write_leaks(leaks, overlap, out)
             first, kinds = leaks[0], Counter(leak.kind for leak in leaks)
             counts = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
             raise KoalignError(
@@ -197,6 +200,11 @@ def _guard(prepared: Preparation, overlap: float, stop: bool, out: Path) -> list
             )
         prepared.remove_leaks(leaks)
     return leaks
+
+
+def _write_leaks(leaks: Sequence[FoundLeak], overlap: float, out: Path) -> None:
+    listed = [leak.model_dump(mode="json") for leak in leaks]
+    write_json(out / "leaks.json", {"overlap": overlap, "found": listed})
 
 
 def _measure(

@@ -65,10 +65,10 @@ def run(config: Config, inputs: Inputs, out: Path, *, long: bool = False) -> Sta
             )
             for request, text in zip(requests, prompt_texts(engine.tokenizer, prompts), strict=True)
         ]
-        write_jsonl(out / "prompts.jsonl", tokens)
         requests.sort(key=lambda request: -request.n)
         path = out / "samples.jsonl"
         drawn = draw(engine, requests, config.sample, path, title=title, seed=config.seed)
+    write_jsonl(out / "prompts.jsonl", tokens)
     return StageResult(
         {
             "problems": len(problems),

@@ -101,10 +101,28 @@ def test_a_kill_while_force_clears_leaves_nothing_to_go_on_from(scripted, monkey
     samples = RUN / "samples"
     samples.joinpath("samples.jsonl").write_text("damaged\n", encoding="utf-8")
     with monkeypatch.context() as killed:
-        killed.setattr(Path, "unlink", lambda path, **_: (_ for _ in ()).throw(KeyboardInterrupt))
+        killed.setattr(Path, "rename", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         koalign("dpo-pairs", "--force", code=130)
     assert "--force" in koalign("dpo-pairs", code=2).stderr
     koalign("dpo-pairs", "--force", code=0)
+
+
+@pytest.mark.parametrize(
+    "command", ["prepare --force", "dpo-pairs --force -s sample.max_tokens=9999999"]
+)
+def test_what_force_would_replace_is_there_again_where_the_stage_is_refused(scripted, command):
+    koalign("sft", code=0)
+    koalign("dpo-pairs", code=0)
+    before = files_of(RUN)
+    with Path("hints.jsonl").open("a", encoding="utf-8") as file:
+        file.write("{\n")
+    assert koalign(*command.split(), code=2).stderr.count("koalign: ") == 1
+    assert files_of(RUN) == before
+
+
+def files_of(folder: Path) -> dict[Path, bytes]:
+    paths = (path for path in folder.rglob("*") if path.name not in (".lock", "events.jsonl"))
+    return {path: path.read_bytes() for path in paths if path.is_file()}
 
 
 @pytest.mark.parametrize("name", ["../outside", "/tmp/outside", "adapter/../../outside"])

@@ -99,6 +99,15 @@ def test_a_single_finding_is_the_line_of_the_stage(folder, name):
     assert not files(folder)
 
 
+def test_hints_that_cannot_be_read_or_are_of_no_training_problem_stop_a_run(scripted):
+    whole = Path("hints.jsonl").read_text("utf-8")
+    for line, words in [("{", "not a line of JSON"), ('{"problem_id": "x", "text": "y"}', "x is no training problem")]:  # fmt: skip
+        Path("hints.jsonl").write_text(f"{whole}{line}\n", "utf-8")
+        for options in ((), ("--dry-run",)):
+            assert words in koalign("run", *options, code=2).stderr
+        assert not RUN.exists()
+
+
 def test_a_test_split_without_answers_stops_a_run_before_any_stage(scripted):
     row = problem(101)
     del row["answer"]
