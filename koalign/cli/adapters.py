@@ -124,6 +124,7 @@ def prune_adapters(
 
 def _kept(keep: str | None, run_dir: Path) -> list[Path]:
     """The folders that --keep names; raises KoalignError for what is no adapter of the run."""
+    from koalign.adapters.lineage import adapters_below
     from koalign.adapters.names import find_adapters, last_policy, made_in, steps_of
 
     if keep is None:
@@ -140,7 +141,13 @@ def _kept(keep: str | None, run_dir: Path) -> list[Path]:
             raise KoalignError(
                 f"--keep {step}: sums are made again from their parts; keep the parts"
             )
-    return [folder for folder in find_adapters(keep, run_dir) if folder is not None]
+    folders = [folder for folder in find_adapters(keep, run_dir) if folder is not None]
+    known = {adapter.path.resolve() for adapter in adapters_below(run_dir)}
+    for folder in folders:
+        if folder.resolve() not in known:
+            there = ", ".join(made_in(run_dir))
+            raise KoalignError(f"--keep: {folder} is no adapter of {run_dir}; there are {there}")
+    return folders
 
 
 def _maker(removal: Removal, run_dir: Path) -> str:

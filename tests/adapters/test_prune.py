@@ -97,6 +97,7 @@ def test_keep_names_what_stays(there):
     ("arguments", "words"),
     [
         (["run", "--keep", "dop"], "unknown adapter 'dop'"),
+        (["run", "--keep", "sft,run"], "--keep: run is no adapter of run; there are "),
         (["run", "--keep", "dpo+run/own"], "sums are made again from their parts; keep the parts"),
         (["."], "no run here"),
         (["nowhere"], "no run here"),
