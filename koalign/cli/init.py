@@ -53,6 +53,7 @@ def init(
 def _read(source: Source) -> dict[str, Reading]:
     """The splits that the source names by itself, by file or by row; else all of it as train."""
     from koalign.config.sections import resolve_path
+    from koalign.data.formats.read import OTHER_ROWS, OTHER_SPLIT
     from koalign.data.formats.sources import read_source
 
     path, options = resolve_path(source.path), source.options
@@ -63,6 +64,9 @@ def _read(source: Source) -> dict[str, Reading]:
             f"{source.path}: holds {rankings} and no problem to train on; list it in data.train beside "
             "problems"
         )
+    for name, why in whole.not_read.items():
+        if not (why.startswith(OTHER_SPLIT) or why.endswith(OTHER_ROWS)):
+            say(f"not read: {name}: {why}", err=True)
     named = {problem.split for problem in whole.problems}
     others = {*whole.splits.values(), *(["dev", "test"] if _rows_of_others(whole) else [])}
     if source.split or (named == {""} and not others):

@@ -63,6 +63,11 @@ def results_of(
     results = {protocol.name: _row(protocol, counted)}
     notes += _without_points(protocol, counted)
     notes += _of_a_part(protocol, counted)
+    lacking = sum(not item.subject for item in counted)
+    if 0 < lacking < len(counted):
+        notes.append(
+            f"{lacking:,} of {len(counted):,} items have no subject, and count for the whole alone"
+        )
     for group, subjects in protocol.groups.items():
         absent = [subject for subject in subjects if subject not in present]
         if not absent:

@@ -69,6 +69,16 @@ def test_statements_to_judge_beside_short_answers_are_prepared_as_they_were_read
     assert "8 of 2 choices, 2 short" in koalign("prepare", code=0).stderr
 
 
+def test_files_of_a_folder_that_are_not_read_are_said(here):
+    write("자료/1반.csv", [HEADER, *rows(4)])
+    write("자료/2반.csv", ["이름,점수", "민수,90"])
+    said = koalign("init", "--data", "자료", code=0).stderr
+    assert (
+        "not read: 자료/2반.csv: does not look like any known format" in said
+        and "1반.csv: does" not in said
+    )
+
+
 def test_the_splits_of_a_folder_and_of_a_column_are_kept_apart(here):
     write("자료/학습.csv", [HEADER, *rows(12)])
     write("자료/평가.csv", [HEADER, *rows(5, 100)])

@@ -61,7 +61,7 @@ def test_choices_that_end_a_question_whose_answer_only_names_one_are_its_choices
     rows = {
         "messages": {"messages": [ask(CITIES), tell(answer)]},
         "instruction": {"instruction": "수도는?", "input": CITIES[5:], "output": answer},
-        "prompt": {"prompt": CITIES, "completion": answer},
+        "prompt": {"prompt": f"{CITIES}\n\n### 정답: ", "completion": answer},
     }
     problem = one([rows[asks]])
     assert (problem.kind, problem.question, problem.choices) == (

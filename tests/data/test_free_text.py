@@ -77,6 +77,19 @@ def test_every_circle_is_an_o_and_every_cross_an_x(tmp_path, yes, no):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "answer",
+    ["X (고래는 포유류이다.)", "X, 고래는 포유류이다.", "X - 고래는 포유류이다.", "X. 고래는 포유류이다.",
+     "×\n고래는 포유류이다.", "X → 고래는 포유류이다."],
+)  # fmt: skip
+def test_what_stands_beside_a_judgement_explains_it(tmp_path, answer):
+    first, second, _ = read(tmp_path, [answer, "O (맞음)", "X(틀림)"]).problems
+    assert (first.choices, first.answers, first.rationale.rstrip(".")) == (
+        ("O", "X"), ("2",), "고래는 포유류이다",
+    )  # fmt: skip
+    assert (second.answers, second.rationale) == (("1",), "")
+
+
 def test_statements_to_judge_beside_a_few_short_answers_have_choices_alone(tmp_path, capsys):
     problems = read(tmp_path, ["O", "X", "O", "서울", "철#Fe"]).problems
     assert [len(problem.choices) for problem in problems] == [2, 2, 2, 0, 0]

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 
 import pytest
 
@@ -290,6 +291,33 @@ def test_the_first_problem_is_no_header_and_the_names_to_write_above_it_fit(
     ]
 
 
+def test_what_is_said_of_a_file_in_a_folder_names_the_file(tmp_path, capsys):
+    lines = table(["문제", "정답"], ["수도는?", "서울"])
+    for name in ("가.csv", "나.csv"):
+        (tmp_path / name).write_text(lines, encoding="utf-8")
+    (tmp_path / "다.csv").write_text(lines.replace("문제", "발문"), encoding="utf-8")
+    read_source(str(tmp_path), "train")
+    told = capsys.readouterr().err
+    assert "가.csv and 1 more file: columns guessed: {question: 문제" in told
+    assert "다.csv: columns guessed: {question: 발문" in told
+
+
+def test_the_source_to_paste_for_a_passage_in_a_folder_is_that_of_the_file(tmp_path):
+    for name, blank in (("가.csv", "기록에 따르면 서울이다."), ("나.csv", "")):
+        rows = [
+            ["지문", "문제", "정답"],
+            ["지도에 따르면 부산이다.", "수도는?", "서울"],
+            [blank, "윗글의 곳은?", "서울"],
+        ]
+        (tmp_path / name).write_text(table(*rows), encoding="utf-8")
+    with pytest.raises(KoalignError) as refused:
+        read_source(str(tmp_path), "train")
+    pasted = re.search(r"Write (\{.*?\}\}), with the other files as sources", str(refused.value))
+    source = parse_yaml(pasted[1], "pasted")
+    assert source.pop("path") == str(tmp_path / "나.csv")
+    assert len(read_source(str(tmp_path / "나.csv"), "train", **source).problems) == 2
+
+
 def test_where_no_name_says_anything_the_first_line_may_be_a_row(tmp_path):
     with pytest.raises(
         KoalignError, match=r"if the first line is a row, .*: 문제,정답\. There are"
@@ -312,7 +340,8 @@ def test_the_names_of_an_item_card_are_known(tmp_path):
 @pytest.mark.parametrize(
     "below",
     ["\n정답: ③", "\n정답 : 3번", "\n[정답] 3", "\n답: 서울", "\n정답 ③", " 정답: ③", "<br>정답: ③",
-     "\n【정답】③\n【해설】 한강이 흐른다."],
+     "\n(정답: 서울)", "\n【정답】③\n【해설】 한강이 흐른다.", "\n해설: 한강이 흐른다.\n정답: ③",
+     "\n정답: ③ 해설: 한강이 흐른다.", "\n정답: ③\n한강이 흐른다."],
 )  # fmt: skip
 @pytest.mark.parametrize("named", [True, False])
 def test_an_answer_below_the_choices_in_the_cell_of_the_question_is_its_answer(
@@ -325,7 +354,7 @@ def test_an_answer_below_the_choices_in_the_cell_of_the_question_is_its_answer(
     rows = [["번호", "문제"], [1, cells[0]], [2, cells[1]]]
     problem, _ = read_table(tmp_path, *rows, **columns).problems
     assert (problem.question, said(problem)) == ("수도는?", ["서울"])
-    assert problem.rationale == ("한강이 흐른다." if "해설" in below else "")
+    assert problem.rationale == ("한강이 흐른다." if "한강" in below else "")
 
 
 def test_an_answer_below_a_question_without_choices_is_its_answer(tmp_path):
@@ -334,6 +363,20 @@ def test_an_answer_below_a_question_without_choices_is_its_answer(tmp_path):
     assert [(p.question, p.answers) for p in reading.problems] == [
         ("수도는?", ("서울",)), ("이름은?", ("해수",)), ("왜?", ()),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "다음 풀이: x = 2이다. 빈칸은?\n① 하나 ② 둘 ③ 셋",
+        "다음은?\n풀이: x = 2이다.\n빈칸은?\n① 하나 ② 둘 ③ 셋",
+    ],
+)
+def test_an_explanation_within_a_question_is_not_cut_off(asked, tmp_path):
+    usual = [[n, f"{n}의 수도는?\n① 부산 ② 대구 ③ 서울\n정답: ③"] for n in (2, 3)]
+    reading = read_table(tmp_path, ["번호", "문제"], [1, f"{asked}\n정답: ③"], *usual)
+    kept = [problem.question for problem in reading.problems if "수도" not in problem.question]
+    assert kept == [asked.partition("\n①")[0]]
 
 
 def test_a_question_that_only_speaks_of_an_answer_keeps_its_words(tmp_path):

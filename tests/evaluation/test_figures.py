@@ -79,6 +79,17 @@ def test_what_is_no_part_of_the_benchmark_stands_beside_its_figure():
     assert any("leaves out 4 items of reading_comprehension" in note for note in notes)
 
 
+def test_items_without_a_subject_beside_some_with_one_are_said():
+    protocol = load_protocol("direct")
+    parts = right_and_wrong(1, 3, subject="문학"), right_and_wrong(1, 2, subject="")
+    results, notes = results_of(protocol, *joined(*parts))
+    assert [*results] == [protocol.name, "문학"]
+    assert "2 of 5 items have no subject, and count for the whole alone" in notes
+    assert not any(
+        "no subject" in note for part in parts for note in results_of(protocol, *part)[1]
+    )
+
+
 def test_where_no_subject_is_of_the_benchmark_the_figure_is_of_all_and_says_so():
     results, notes = results_of(
         load_protocol("kmmlu@lm-eval"), *right_and_wrong(1, 4, subject="Reading")
@@ -200,7 +211,7 @@ def test_a_reason_that_is_not_given_is_skipped_and_counted():
 def test_a_metric_of_a_part_of_the_items_says_of_how_many():
     protocol = load_protocol("direct").model_copy(update={"metrics": ("acc", "macro_f1")})
     problems, predictions = right_and_wrong(2, 5)
-    long = Problem(question="설명하라", answers=("긴 글",), kind="long")
+    long = Problem(question="설명하라", answers=("긴 글",), kind="long", subject="Law")
     other = predictions[0].model_copy(update={"id": long.id, "scores": {}, "gold": long.answers})
     results, notes = results_of(protocol, [*problems, long], [*predictions, other])
     assert results[protocol.name]["acc"] == pytest.approx(2 / 5)

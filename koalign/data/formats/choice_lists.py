@@ -22,13 +22,14 @@ _ANSWER_BELOW = re.compile(
     rf"(?:[\])>】:：][^\n]{{0,40}}|[{_CIRCLED}0-9])"
 )
 """What is no choice, on a line below them."""
-_GOLD_BELOW = re.compile(
-    r"(?:\n[ \t]{0,9}[\[(<【*-]?[ \t]{0,3}(?:정\s?답|답)|[ \t][\[(<【]?정답)[ \t]{0,3}"
-    rf"(?:[\])>】]?[ \t]{{0,3}}[:：]|[\])>】]|(?=[{_CIRCLED}0-9]))[ \t]{{0,3}}(?P<gold>[^\n]{{1,80}})"
-    r"(?:\n\s*(?:[\[(<【*-]?(?:해설|풀이)[\])>】]?\s*[:：]?\s*)?(?P<more>.*))?\Z",
-    re.DOTALL,
+_PART_BELOW = re.compile(
+    r"(?:\n[ \t]{0,9}[\[(<【*-]?[ \t]{0,3}(?P<below>정\s?답|답|해설|풀이)"
+    r"|[ \t][\[(<【]?(?P<beside>정답|해설|풀이))"
+    rf"[ \t]{{0,3}}(?:[\])>】]?[ \t]{{0,3}}[:：]|[\])>】]|(?=[{_CIRCLED}0-9]))[ \t]{{0,3}}"
 )
-"""The answer, and what explains it, that end a cell."""
+"""What begins the answer, and what explains it, below a question."""
+LONGEST_GOLD = 80
+"""Letters of such an answer."""
 GOLD, EXPLAINED = "정답 (문제 칸)", "해설 (문제 칸)"
 """Fields that these are put into."""
 SPEAKERS = 3
@@ -92,11 +93,30 @@ def answer_apart(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
     """A row whose question goes on with its answer, `물은? ① … ② … 정답: ②`, with both apart."""
     value = fields.get(name)
     written = _BREAK.sub("\n", value).strip() if isinstance(value, str) else ""
-    below = _GOLD_BELOW.search(written)
-    if below is None:
+    marks = [*_PART_BELOW.finditer(written)]
+    explains_first = bool(marks) and (marks[0]["below"] or marks[0]["beside"])[-1] != "답"
+    if explains_first and not ends_in_choices(written[: marks[0].start()].strip()):
+        marks = [mark for mark in marks if (mark["below"] or mark["beside"])[-1] == "답"]
+    asked = written[: marks[0].start()].strip() if marks else ""
+    if not asked or (
+        explains_first and not ends_in_choices(asked)
+    ):  # `다음 풀이: …` is no explanation
         return {**fields}
-    asked = written[: below.start()].strip()
-    return {**fields, name: asked, GOLD: below["gold"].strip(), EXPLAINED: below["more"] or ""}
+    gold, explained = list[str](), list[str]()
+    for mark, end in zip(marks, [*(mark.start() for mark in marks[1:]), len(written)], strict=True):
+        text = written[mark.end() : end].strip()
+        if (mark["below"] or mark["beside"])[-1] != "답":
+            explained.append(text)
+            continue
+        if mark[0].strip()[0] in "[(<【" and mark[0].strip()[-1] not in "])>】":
+            text = re.sub(r"[\])>】](?=\n|\Z)", "", text, count=1)
+        first, _, more = text.partition("\n")
+        gold.append(first.strip())
+        explained.append(more.strip())
+    if len(gold) != 1 or not 0 < len(gold[0]) <= LONGEST_GOLD:
+        return {**fields}
+    why = "\n".join(filter(None, explained))
+    return {**fields, name: asked, GOLD: gold[0], EXPLAINED: why}
 
 
 def _refuse_answer(choices: str, name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Sequence
 
 from koalign.data.formats.choice_lists import apart
@@ -11,6 +12,8 @@ from koalign.records import Problem, Ranking
 
 NAMES_ONE = 100
 """Letters of an answer that may only name a choice: of longer ones nothing is looked for."""
+_ASKS_AGAIN = re.compile(r"\s{0,9}(?:#{1,4} ?)?(?:정답|답변?|[Aa]nswer) ?[:：]\s{0,9}\Z")
+"""What stands below the choices of a prompt."""
 
 
 def open_problem(question: str, answer: str, *, key: str = "", subject: str = "") -> Problem:
@@ -23,7 +26,7 @@ def open_problem(question: str, answer: str, *, key: str = "", subject: str = ""
     own = {"question": question, "answers": (answer,), "kind": "long"}
     if len(answer) <= NAMES_ONE:
         with contextlib.suppress(Refused):
-            asked, listed = apart(question, "question")
+            asked, listed = apart(_ASKS_AGAIN.sub("", question), "question")
             choices = texts(listed, "question")
             named = gold(answer, choices)
             own = {"question": asked, "choices": choices, "answers": named, "kind": "choice"}

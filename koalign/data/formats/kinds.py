@@ -32,6 +32,10 @@ _OF_TWO = (
 """The two answers to a statement to judge."""
 _KNOWN = frozenset(fold(answer) for pair in _OF_TWO for answer in pair)
 _MARKS = str.maketrans("○◯〇⭕ㅇ×✕✖❌", "OOOOOXXXX")
+_WHY = re.compile(r"(?s:(?:\s*[(\[,:/\n]|\s[-–→]|\.\s)\s*(?P<why>[^\s].*?)[)\]]?\s*\Z)")
+"""What explains an answer beside it: `X (고래는 포유류이다)`."""
+LONGEST_JUDGED = 300
+"""Letters of a judgement with what explains it."""
 FEW = 2
 """Of a file's answers without choices at least one in so many is one of two: then these are choices."""
 
@@ -54,17 +58,18 @@ def with_choices(problem: Problem, choices: tuple[str, ...]) -> Problem:
     folded = [*map(fold, choices)]
     if _judged(problem) not in folded:
         return problem
-    number = folded.index(_judged(problem)) + 1
-    return problem.model_copy(
-        update={"kind": "choice", "choices": choices, "answers": (str(number),)}
-    )
+    why = _WHY.search(problem.answers[0])
+    told = why["why"].strip() if why and fold(why["why"]) not in _KNOWN else ""
+    new = {"kind": "choice", "choices": choices, "rationale": problem.rationale or told}
+    answers = (str(folded.index(_judged(problem)) + 1),)
+    return problem.model_copy(update={**new, "answers": answers})
 
 
 def _judged(problem: Problem) -> str:
     """The one answer, if it may be to a statement: `O` of `○`, of full width, and of `O (맞음)`."""
-    if len(problem.answers) != 1 or len(problem.answers[0]) > LONG:
+    if len(problem.answers) != 1 or len(problem.answers[0]) > LONGEST_JUDGED:
         return ""
-    answer = fold(problem.answers[0].translate(_MARKS).partition("(")[0]).strip(" .")
+    answer = fold(_WHY.sub("", problem.answers[0]).translate(_MARKS)).strip(" .")
     return answer if answer in _KNOWN else ""
 
 

@@ -14,6 +14,7 @@ from koalign.data.formats.matching import guess, most_likely
 from koalign.data.formats.read import OTHER_ROWS, OTHER_SPLIT, read
 from koalign.data.formats.reading import Reading
 from koalign.jsonl import on_disk
+from koalign.naming import counted
 from koalign.records import Drop, FreeKind, KoalignError, Problem, Ranking
 from koalign.text.visible import warn
 
@@ -85,22 +86,21 @@ def read_source(
         reading.from_zero = {}
     for name, why in reading.shared.items():
         named = reading.columns.get(name, columns or {})
+        file = name if len(reading.files) > 1 else ""
         if "passage" not in named:
-            none = source_in_yaml(path, **given | {"columns": {**named, "blank_passage": "none"}})
+            none = _pasted(path, file, given | {"columns": {**named, "blank_passage": "none"}})
             raise KoalignError(
                 f"{name}: {why}. Copy the text into a column 지문 of each row, also from another sheet or "
                 f"file, or write {none} in its place where the questions need none"
             )
-        above = source_in_yaml(path, **given | {"columns": {**named, "blank_passage": "above"}})
+        above = _pasted(path, file, given | {"columns": {**named, "blank_passage": "above"}})
         raise KoalignError(
             f"{name}: {why}. Write {above} in its place where an empty passage means the one above it, "
             "blank_passage: none where it means none"
         )
     for name, (zeros, unclear) in reading.from_zero.items():
         alone = len(reading.from_zero) == len(reading.files)
-        source = source_in_yaml(path if alone else name, **given | {"answer_from": 0})
-        if not alone:
-            source += ", with the other files as sources of their own,"
+        source = _pasted(path, "" if alone else name, given | {"answer_from": 0})
         if unclear:
             raise KoalignError(
                 f"{name}: choices are numbered from 0, or the answers are called an index, and "
@@ -124,7 +124,8 @@ def read_source(
             why = f"its rows say {', '.join(found)}; to use them for {wanted} write {pasted}"
         raise KoalignError(f"{path}: no problem in it; {why}")
     for note, files in reading.notes.items():
-        where = path if len(files) == 1 and one_file else f"{path}: {len(files)} files"
+        more = f" and {counted(len(files) - 1, 'more file')}" * (len(files) > 1)
+        where = path if one_file else f"{files[0]}{more}"
         warn(f"{where}: {note}", once=True)
     for name, guessed in reading.columns.items():
         if wanted == "train" and "answer" not in guessed:
@@ -148,6 +149,13 @@ def read_source(
         )
         raise KoalignError(f"{path}: calls itself the test split in some rows: {each}")
     return reading
+
+
+def _pasted(path: str, file: str, options: Mapping[str, Any]) -> str:
+    """The source to paste for a path, or for a file below it that others stand beside."""
+    if not file:
+        return source_in_yaml(path, **options)
+    return source_in_yaml(file, **options) + ", with the other files as sources of their own,"
 
 
 def _open(path: str, sheet: str | None) -> Iterator[Document]:
