@@ -92,7 +92,7 @@ def hashes_of(inputs: Mapping[str, Path]) -> dict[str, str]:
 def hash_files(folder: Path) -> dict[str, str]:
     """The hash of each file of a stage or below one, by its path in the folder.
 
-    A page for people may be written on and makes nothing stale.
+    A page for people may be written on and makes nothing stale. A part is of a file that is being written.
     """
     ours = {PLAN, MANIFEST}
     return {
@@ -100,6 +100,7 @@ def hash_files(folder: Path) -> dict[str, str]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
         and path.name != "README.md"
+        and path.suffix != ".part"
         and path.relative_to(folder).parts[0] != WORK
         and path.relative_to(folder).as_posix() not in ours
     }

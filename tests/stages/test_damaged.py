@@ -134,6 +134,15 @@ def test_a_manifest_that_names_files_outside_its_stage_is_damaged(ran, name):
     assert "is not below the stage" in refused and not Path("outside").exists()
 
 
+def test_a_kill_while_the_manifest_is_written_leaves_nothing_that_a_manifest_names(scripted):
+    koalign("sft", code=0)
+    before = read_manifest(SFT)
+    (SFT / "manifest.json").rename(SFT / "manifest.json.part")
+    koalign("sft", code=0)
+    assert read_manifest(SFT).outputs == before.outputs
+    assert "gone" not in koalign("show", code=0).stderr
+
+
 def test_a_kill_after_the_last_step_leaves_a_finished_stage(scripted, monkeypatch):
     """What only a continuation needs goes after the manifest is there, and at the latest the next time."""
     with monkeypatch.context() as killed:
