@@ -24,6 +24,9 @@ _NOTE = re.compile(r"\([^()]*\)")
 _PHRASE = re.compile(
     r"(?:\A|[.?!:>\n] ?)(?:다음 ?(?:중|가운데),? ?|다음 )?([^.?!:<>\"'\n]{4,80}[은는])\s?\?\s*\Z"
 )
+_PREDICATE = re.compile(
+    "(.+?)[가-힣]?(?:는|은|[가-힣])(?:것|사람|인물|왕|나라|단어|표현|문장|설명|경우|방법|물질|원소|지역|작품)은"
+)
 _SHORTEST = 4
 """Characters of a phrase, without blanks, that say what is asked for."""
 
@@ -40,6 +43,12 @@ class Asked:
     """The places in it that it asks about: `㉠`, `(A)`."""
     phrase: str
     """Its last words without blanks, as an answer repeats them: `조선의수도는`; empty: none."""
+
+    @property
+    def predicate(self) -> str:
+        """What it asks of a choice, as far as answers repeat it: `원소에해당` of `원소에 해당하는 것은`."""
+        asks = _PREDICATE.fullmatch(self.phrase)
+        return asks[1] if asks and len(asks[1]) >= _SHORTEST else ""
 
 
 def asked(question: str, reply: str) -> Asked:

@@ -11,13 +11,12 @@ import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from koalign.grading import closing_patterns as words
 from koalign.grading import judgement_patterns
 from koalign.grading.asked import MARKS, Asked
-from koalign.grading.label_patterns import AMOUNT
-from koalign.grading.labels import OWN_TEXT, Labels, texts
+from koalign.grading.labels import Labels
+from koalign.grading.names import Name, named_by_text
 from koalign.grading.patterns import OPEN
 from koalign.grading.supposed import is_supposed
 from koalign.grading.visible import canonical
@@ -25,20 +24,7 @@ from koalign.text.korean import CHOICE_MARKS
 
 _ANNOUNCED = re.compile(rf"(?:선택지|선지|보기|옵션|[Oo]ption|[Cc]hoice) ?{OPEN}\Z")
 _LETTER_ITEM = re.compile(r"(?:\A|(?<=\n))[-*• ]{0,3}[(]?([A-J])[).:]")
-_WRITTEN_AS = {"-": "(?:[-‐‑–—−→]|과|와|의)", ",": "(?:,|과|와|및|·|그리고){1,2}"}
-_MOST_COMMAS = 8
-"""In a choice whose commas a sentence may write as `과` or `및`."""
 _COUNTED = re.compile("[0-9한두세네] ?(?:번|회|차례)")
-
-
-@dataclass(frozen=True)
-class _Name:
-    """A choice that is named by its label or its text, and where."""
-
-    start: int
-    end: int
-    number: int
-    is_text: bool
 
 
 @dataclass(frozen=True)
@@ -50,26 +36,11 @@ class _Claim:
     """In words that can say nothing else: `A를 고르겠습니다`, `A가 정답이다`, or those of the question."""
 
 
-@lru_cache(maxsize=4096)
-def _written(text: str) -> re.Pattern[str]:
-    """A choice's canonical text as a sentence writes it."""
-    # Commas in a row, or many, stand as they are: they would match in exponentially many ways.
-    written_as = _WRITTEN_AS if text.count(",") <= _MOST_COMMAS else {}
-    if AMOUNT.fullmatch(text):
-        written_as = {",": ",?"}
-    parts = (written_as.get(part) or re.escape(part) for part in re.findall(",+|[^,]", text))
-    return re.compile(
-        r"(?<![^\s\"'「『《(\[{$=:→⇒>])"
-        + "[ $]{0,3}".join(parts)
-        + r"(?:\([\u4e00-\u9fff]{1,30}\))?(?![0-9A-Za-z√π^+/%°²³]|[.,][0-9]| ?[-+*/×] ?[0-9])"
-    )
-
-
 @dataclass(frozen=True)
 class _Sentence:
     start: int
     end: int
-    names: tuple[_Name, ...]
+    names: tuple[Name, ...]
 
 
 def concluded(
@@ -147,27 +118,19 @@ def _sentences(text: str, groups: Sequence[Labels], folded: Sequence[str]) -> li
     listed = len(set(_LETTER_ITEM.findall(text))) > 1
     counted = any(_COUNTED.search(choice) for choice in folded)
     labels = [
-        _Name(group.start, group.end, number, is_text=False)
+        Name(group.start, group.end, number, is_text=False)
         for group in groups
         if _is_label(text, group, folded, listed=listed, counted=counted)
         for number in group.numbers
     ]
     starts = [label.start for label in labels]
-    written = [
-        (_written(form), number)
-        for form, number in sorted(texts(folded).items(), key=lambda item: -len(item[0]))
-        if len(form) <= OWN_TEXT
-    ]
+    by_text = named_by_text(text, folded)
+    text_starts = [name.start for name in by_text]
     found = []
     for match in words.SENTENCE.finditer(text):
         start, end = match.span()
         names = labels[bisect_left(starts, start) : bisect_left(starts, end)]
-        taken: set[int] = set()
-        for pattern, number in written:
-            for spot in pattern.finditer(text, start, end):
-                if not {spot.start(), spot.end() - 1} & taken:
-                    names.append(_Name(*spot.span(), number, is_text=True))
-                    taken.update(range(*spot.span()))
+        names += by_text[bisect_left(text_starts, start) : bisect_left(text_starts, end)]
         if match[0].strip():
             found.append(_Sentence(start, end, tuple(sorted(names, key=lambda name: name.start))))
     return found
@@ -219,6 +182,16 @@ def _says_more(text: str, sentence: _Sentence, said: int) -> bool:
     )
 
 
+def _repeats_question(after: str, asks: Asked) -> bool:
+    """Whether the words after a choice say of it what is asked for: `…가 원소에 해당한다`."""
+    subject = words.SUBJECT.match(after)
+    said = canonical(after[subject.end() :]) if subject and asks.predicate else ""
+    is_denied = words.DENIES.search(said) is not None
+    is_asked_so = words.DENIES.search(asks.phrase) is not None
+    is_said = said.startswith(asks.predicate or "?") and is_denied == is_asked_so
+    return is_said and words.PLAIN_END.fullmatch(said, len(asks.predicate)) is not None
+
+
 def _said(text: str, sentence: _Sentence, asks: Asked) -> _Claim | None:
     """The choice that a sentence says to be the one."""
     if not sentence.names:
@@ -240,7 +213,9 @@ def _said(text: str, sentence: _Sentence, asks: Asked) -> _Claim | None:
     before, after = text[from_here:start], text[is_after.end() if is_after else end : sentence.end]
     is_conclusion = clause > sentence.start
     taken = words.TAKEN.match(text, end, sentence.end) and (
-        words.WRITER.fullmatch(before) or (is_conclusion and words.SUCH_A.fullmatch(before))
+        words.WRITER.fullmatch(before)
+        or (is_conclusion and words.SUCH_A.fullmatch(before))
+        or words.OF_IT.fullmatch(before)
     )
     if taken and words.NAMES_ONE.match(text, end) and not (wrong_asked or "답" in before):
         taken = None  # 예로는 A를 들 수 있다
@@ -251,6 +226,10 @@ def _said(text: str, sentence: _Sentence, asks: Asked) -> _Claim | None:
     remains = words.REMAINS.match(text, end, sentence.end) or (
         words.REMAINING.search(before) and words.IS_AFTER.match(text, end, sentence.end)
     )
+    if _repeats_question(text[end : sentence.end], asks) and not (
+        words.SUPPOSES.search(text, sentence.start, sentence.end)
+    ):
+        return _Claim(number, outright=True)
     fits = words.FITS.match(text, end, sentence.end)
     is_answer = fits and (fits["answer"] or words.AS_ANSWER.search(before))
     around = (words.ATTRIBUTE.sub("", before) if is_answer else before) + " " + after
@@ -300,8 +279,10 @@ def _said(text: str, sentence: _Sentence, asks: Asked) -> _Claim | None:
         if asks.right is False and is_by_fact and not (wrong_asked or as_asked):
             return None  # what A is says little where the question asks for what is none
         return _Claim(number, outright=bool(as_asked))
+    is_pair = {name.is_text for name in names} == {True, False} and follows(words.IS_AFTER)
     is_said = (
-        (follows(words.ENDS) and words.I_TAKE.search(before))
+        is_pair
+        or (follows(words.ENDS) and words.I_TAKE.search(before))
         or follows(words.IS_BEST)
         or (follows(words.MOST) and words.CONCLUDES.match(text, sentence.start))
     )

@@ -2,31 +2,51 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import groupby
 
 from koalign.grading import patterns
 
+_LINE_KEY = re.compile("(?:최종 |Correct |Final )?(?!고른 답)")
+_OTHER_CASE = re.compile(r"[^.!?\n]{1,12}, [^.!?\n]{1,60}면,? (?:정답|답)[은이] ?[^.!?\n]{0,4}")
+"""Between answers: `… 5번, … 제외하면 답은 …`."""
 Statements = Sequence[tuple[int, tuple[int, ...]]]
 """Where each stands in the text, and the numbers of the choices offered there."""
 
 
 def contradicts_itself(text: str, found: Statements) -> bool:
     """Whether the statements end in several, take turns, or contradict one that is called final."""
-    return _says_several(text, found) or _wavers(found) or _contradicts_the_final(text, found)
+    return (
+        _says_several(text, found)
+        or _depends(text, found)
+        or _wavers(found)
+        or _contradicts_the_final(text, found)
+    )
 
 
 def _says_several(text: str, found: Statements) -> bool:
-    """Whether a text ends with announced answers, one in each line, that differ."""
-    start = len(text) + 1
-    for line in reversed(text.split("\n")):
-        key = patterns.KEY.match(line.removeprefix("최종 "))
-        if not key or key["quote"]:
+    """Whether the last answers, each announced in a line below that of another one, differ."""
+    said: list[tuple[int, ...]] = []
+    below = len(text) + 1
+    for position, numbers in reversed(found):
+        start = text.rfind("\n", 0, position) + 1
+        key = _LINE_KEY.match(text, start)
+        is_announced = key and patterns.KEY.match(text, key.end())
+        is_above = position < below and "\n" not in text[position : below - 1]
+        if not is_announced or (said and not is_above):
             break
-        start -= len(line) + 1
-    said = [numbers for position, numbers in found if position >= start]
-    lines = text[start:].count("\n") + 1
-    return lines == len(said) and len(set(said)) > 1 and text.count("최종", start) != 1
+        said.append(numbers)
+        below = start
+    return len(set(said)) > 1 and text.count("최종", below) != 1
+
+
+def _depends(text: str, found: Statements) -> bool:
+    """Whether the last sentence announces two answers, one for each case."""
+    if len(found) < 2 or found[-2][1] == found[-1][1]:
+        return False
+    between = text[found[-2][0] : found[-1][0]]
+    return bool(_OTHER_CASE.fullmatch(between))
 
 
 def _wavers(found: Statements) -> bool:

@@ -18,6 +18,7 @@ from itertools import zip_longest
 from koalign.grading import patterns
 from koalign.grading.asked import asked
 from koalign.grading.claims import asserted, is_open, weakly_stated
+from koalign.grading.closing_patterns import AMONG
 from koalign.grading.contradictions import contradicts_itself
 from koalign.grading.formats import (
     FORMATS,
@@ -43,6 +44,7 @@ from koalign.grading.labels import (
     union,
 )
 from koalign.grading.lists import in_order, listed, lists_choices
+from koalign.grading.names import named_by_text
 from koalign.grading.visible import comparable_choice, forms, untagged, visible_text
 from koalign.grading.whole import at_the_end, label_or_text, whole
 from koalign.text.korean import CHOICE_MARKS
@@ -103,6 +105,7 @@ def extract_numbers(
     labels = [replace(g, asked=False) if g.start in spoken_of else g for g in labels]
     keys -= spoken_of
     found += asserted(seen, labels, keys, patterns.SUBJECT)
+    found += asserted(seen, _by_text(seen, folded), set(), patterns.IS_ANSWER)
     found += _concluded(seen, labels, folded) + _after_text(seen, all_keys, labels, folded)
     if found:
         found.sort()
@@ -190,6 +193,15 @@ def _commits(text: str, group: Labels, folded: Sequence[str]) -> bool:
         or patterns.GOES_ON.match(text, group.end)
         or has_own_text(text, group.end, group.numbers[0], folded)
     )
+
+
+def _by_text(text: str, folded: Sequence[str]) -> list[Labels]:
+    """The choices that a text names by their own texts."""
+    return [
+        Labels(name.start, name.end, name.end, (name.number,), begins=True, asked=False)
+        for name in named_by_text(text, folded)
+        if not AMONG.search(text[max(0, name.start - 16) : name.start])
+    ]
 
 
 def _is_inside(spans: Sequence[tuple[int, int]], position: int) -> bool:

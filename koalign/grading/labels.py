@@ -53,8 +53,16 @@ def label_groups(
             numbers = _or_of_text(text, label, number, folded)
         if after == end and (other := _other_text(text, end, folded)):
             numbers = union(numbers, (other,))  # 정답: 2번 형법, of which the fourth choice is 형법
-        if last and bare_label and numbers[0] in last.numbers and gap in (", ", " "):
+        if (
+            last
+            and bare_label
+            and numbers[0] in last.numbers
+            and gap in (", ", " ", ", 즉 ", " 즉 ")
+        ):
             continue  # 3번, 2입니다: the text of the third choice
+        if last and gap == "인 " and last.numbers == numbers:  # 마지막 보기인 4번
+            groups[-1] = replace(last, end=end, after=after)
+            continue
         if last and (
             _are_together(text, last.end, gap, label)
             or label_patterns.OR_ELSE.fullmatch(text, last.after, start)
@@ -87,7 +95,7 @@ def _other_text(text: str, end: int, folded: Sequence[str]) -> int | None:
     alone = (patterns.NUMBER_ONLY, patterns.NOTHING_MORE)
     if is_cut or any(pattern.fullmatch(rest.strip()) for pattern in alone):
         return None
-    rest = rest.lstrip(" .:=-–—")
+    rest = rest.lstrip(" .,:=-–—")
     return number_of_text(rest, folded) or number_of_text(rest.strip("()"), folded)
 
 
@@ -191,6 +199,11 @@ def _texts(folded: tuple[str, ...]) -> dict[str, int]:
     }
 
 
+def _amount(found: re.Match[str]) -> tuple[str, str]:
+    unit = found["unit"] or ""
+    return found["value"].replace(",", ""), label_patterns.UNITS.get(unit, unit)
+
+
 @lru_cache(maxsize=256)
 def _amounts(folded: tuple[str, ...]) -> tuple[dict[tuple[str, str], int], bool]:
     """(Number without commas, unit) -> the only choice that is it; and whether choices have units.
@@ -198,7 +211,7 @@ def _amounts(folded: tuple[str, ...]) -> tuple[dict[tuple[str, str], int], bool]
     One unit that all have may be left out (`1800` for `1800rpm`), unless the number may be a choice's.
     """
     found = [label_patterns.AMOUNT.fullmatch(text) for text in folded]
-    amounts = [(match["value"].replace(",", ""), match["unit"] or "") for match in found if match]
+    amounts = [_amount(match) for match in found if match]
     units = {unit for _, unit in amounts}
     if len(amounts) < len(folded):
         return {}, False
@@ -218,12 +231,12 @@ def has_own_text(text: str, end: int, number: int, folded: Sequence[str]) -> boo
     if not 1 <= number <= len(folded) or not folded[number - 1]:
         return False
     beginnings = _beginnings(tuple(folded))
-    own = beginnings[number - 1]
+    own = beginnings[number - 1].lstrip("(")
     before = patterns.BEFORE_OWN_TEXT.match(text, end)
     start = before.end() if before else end
     rest = text[start : start + 2 * len(folded[number - 1][:OWN_TEXT]) + 16]
     rest = canonical(comparable_choice(rest.lstrip(" .…:-–—=>→/|('\"$")))
-    others = {*filter(None, beginnings)} - {own}
+    others = {text.lstrip("(") for text in beginnings if text} - {own}
     of_others = any(rest.startswith(text) for text in others)
     return rest.startswith(own) or (rest.casefold().startswith(own.casefold()) and not of_others)
 
@@ -259,7 +272,7 @@ def number_of_text(phrase: str, folded: Sequence[str]) -> int | None:
         if number := texts(folded).get(canonical(form)):
             return number
         if amount := label_patterns.AMOUNT.fullmatch(form):
-            value, unit = amount["value"].replace(",", ""), amount["unit"] or ""
+            value, unit = _amount(amount)
             amounts, have_units = _amounts(tuple(folded))
             is_counted = not have_units and label_patterns.COUNTER.fullmatch(unit)
             if number := amounts.get((value, "" if is_counted else unit)):

@@ -31,9 +31,13 @@ _LISTED_RIGHT = re.compile(
 """At the end of a choice's line: it is the answer."""
 
 _SIGN = re.compile(r"[✅✔✓☑👈←]|<-|[(\[]정답[)\]]")
+_CALLED_ANSWER = re.compile(r"[✔✅✓☑←] ?정답")
 _STEP = re.compile(" ?(?:→|⇒|[=-]>|>) ?")
 _PART = re.compile(" ?(?:→|⇒|[=-]>|>|[-‐‑–—−~,]) ?")
 """Between the steps of an order, in a reply and in a choice."""
+_PLACE = re.compile(r"[㉠-㉭ⓐ-ⓩ]|[(][가-마A-E][)]")
+_FILLER = re.compile(rf"(?:,? ?(?:{_PLACE.pattern}) ?:? ?)|(?: [-–—/] |, )")
+"""Where something is to be put in; what stands before each part of a choice that fills such places."""
 _WARNS = re.compile(r"함정|오답|주의|헷갈|혼동|\?")
 _JUDGED_ITEM_END = re.compile(rf"\n|(?<=[^\n][)○×OX✅❌⭕✔]),? ?(?=[{_MARKS}]|[1-9]번)")
 _JUDGED_ITEM = re.compile(
@@ -79,13 +83,14 @@ def listed(text: str, groups: Sequence[Labels], folded: Sequence[str]) -> tuple[
     return right
 
 
-def _number(item: re.Match[str], named: Mapping[str, int]) -> int:
+def _number(item: re.Match[str], named: Mapping[str, int], folded: Sequence[str]) -> int:
     """The number of the choice that a line is on, by its label or its text; 0: of none."""
     if item["mark"]:
         return CHOICE_MARKS[item["mark"]]
     if item["digit"] or item["letter"]:
         return int(item["digit"] or "_ABCDEFGHIJ".index(item["letter"]))
-    return named.get(canonical(fold_width(item["text"])), 0)
+    text = fold_width(item["text"])
+    return named.get(canonical(text), 0) or (folded.index(text) + 1 if text in folded else 0)
 
 
 def _is_of_another(rest: str, number: int, folded: Sequence[str]) -> bool:
@@ -101,9 +106,11 @@ def pointed_at(text: str, folded: Sequence[str]) -> tuple[int, ...]:
     named = texts(folded)
     signed: dict[int, bool] = {}
     for line in text.split("\n"):
-        if not (item := _JUDGED_ITEM.match(line)) or not (number := _number(item, named)):
+        if not (item := _JUDGED_ITEM.match(line)) or not (number := _number(item, named, folded)):
             continue
-        called_wrong = any(match.lastgroup == "wrong" for match in _JUDGED.finditer(line))
+        called_wrong = not _CALLED_ANSWER.search(line) and any(
+            match.lastgroup == "wrong" for match in _JUDGED.finditer(line)
+        )
         is_of_another = not item["text"] and _is_of_another(line[item.end() :], number, folded)
         if number in signed or called_wrong or is_of_another or _WARNS.search(line):
             return ()
@@ -130,6 +137,28 @@ def _orders(folded: tuple[str, ...]) -> list[list[str]]:
     return [[canonical(part) for part in _PART.split(choice)] for choice in folded]
 
 
+def filled(line: str, folded: Sequence[str]) -> tuple[int, ...]:
+    """The only choice whose parts a line puts into places in their order: `㉠에는 상승, ㉡에는 증가`."""
+    _, *said = _PLACE.split(line)
+    said = [canonical(part) for part in said]
+    fitting = [
+        number
+        for number, parts in enumerate(_fillers(tuple(folded)), 1)
+        if len(parts) == len(said) > 1
+        and all(part in phrase for part, phrase in zip(parts, said, strict=True))
+    ]
+    return tuple(fitting) if len(fitting) == 1 else ()
+
+
+@lru_cache(maxsize=256)
+def _fillers(folded: tuple[str, ...]) -> list[list[str]]:
+    """The parts of each choice that fills several places."""
+    return [
+        [canonical(part) for part in _FILLER.split(choice) if part.strip(" ,:")]
+        for choice in folded
+    ]
+
+
 def judged(text: str, folded: Sequence[str], *, wrong_is_asked: bool) -> tuple[int, ...]:
     """The only choice that a list of all choices calls right; wrong, if that is asked."""
     named = texts(folded)
@@ -137,7 +166,7 @@ def judged(text: str, folded: Sequence[str], *, wrong_is_asked: bool) -> tuple[i
     for line in _JUDGED_ITEM_END.split(text):
         if not (item := _JUDGED_ITEM.match(line)):
             continue
-        number = _number(item, named)
+        number = _number(item, named, folded)
         own = folded[number - 1] if 1 <= number <= len(folded) else ""
         said = line.replace(own, " ") if len(own) > 1 else line
         verdicts = {match.lastgroup for match in _JUDGED.finditer(said)}

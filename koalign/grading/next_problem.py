@@ -34,9 +34,8 @@ def stated(
         if (own and own in heading) or _OF_THE_ANSWER.search(heading):
             continue
         before = seen[: mark.start()]
-        if not before and _has_other_choices(heading, choices):
-            return []
-        if statements := extract_numbers(before, choices, question=question, concluding=True):
+        statements = extract_numbers(before, choices, question=question, concluding=True)
+        if statements or _has_other_choices(heading, choices):
             return statements
     return extract_numbers(text, choices, question=question, concluding=concluding)
 

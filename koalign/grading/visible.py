@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from koalign.grading import patterns
 from koalign.text.korean import clean, fold_width, fold_words
@@ -26,6 +27,10 @@ _ONE_WAY_OF_WRITING = str.maketrans(
     {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
     | dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad\ufe0f\u20e3`"))
     | {ord("。"): "."}
+    | {
+        code: unicodedata.normalize("NFKC", chr(code)).translate({ord("2"): "²", ord("3"): "³"})
+        for code in range(0x3380, 0x33DF)
+    }
     | dict.fromkeys(map(ord, "\u2018\u2019"), "'")
     | dict.fromkeys(map(ord, "\u201c\u201d"), '"')
 )
@@ -45,6 +50,10 @@ _UNDERLINED = re.compile(r"(?<!\w)__(?=[^\s_])([^_\n]{1,300})(?<=\S)__(?!\w)")
 _SLANTED = re.compile(r"(?<![\w_])_(?=[^\s_])([^_\n]{1,100})(?<=\S)_(?![\w_])")
 _STRUCK = re.compile(r"~~[^~\n]{1,200}~~ ?")
 _TEX_SPACE = re.compile(r"\\[,;: ] ?")
+_SQUARE = re.compile(r"\^(?:\{([23])\}|([23]))(?![0-9A-Za-z])")
+_SPOKEN = re.compile("(?<=입니)[댜당]|(?<=[에예])[용욤욥]")
+"""Ends of sentences as they are typed in chats: `입니당`, `예용`."""
+_TEX_NAME = re.compile(r"\\(ln|log|sin|cos|tan)(?![a-z])")
 _TEX_TEXT = re.compile(r"\\(?:text|textbf|mathrm|mathbf) ?\{([^{}\n]{0,300})\}")
 
 
@@ -116,5 +125,8 @@ def _plain(text: str) -> str:
     text = "\n".join(line for line in lines if line)
     text = _FRACTION.sub(r"\1/\2", _ROOT.sub(r"√\1\2", text.replace("{,}", ",")))
     text = _SLANTED.sub(r"\1", _UNDERLINED.sub(r"\1", _STRUCK.sub("", text)))
+    text = _SQUARE.sub(lambda power: "²³"[int(power[1] or power[2]) - 2], text)
+    text = _SPOKEN.sub(lambda end: "다" if end[0] in "댜당" else "요", text)
+    text = _TEX_NAME.sub(r"\1", text)
     text = _TEX_SPACE.sub(" ", text.replace(r"\%", "%"))
     return _TEX_TEXT.sub(r"\1", _EMPHASIS.sub(r"\2", text))

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from koalign.grading import patterns
 from koalign.grading.asked import Asked
 from koalign.grading.closing import concluded
-from koalign.grading.closing_patterns import DENIES, LEAVES_OPEN, TURNS
+from koalign.grading.closing_patterns import ANSWER, DENIES, LEAVES_OPEN, SUPPOSES, TURNS
 from koalign.grading.keys import without_key
 from koalign.grading.labels import Labels, label_groups, number_of_text, union
-from koalign.grading.lists import ITEM, in_order, judged, pointed_at
+from koalign.grading.lists import ITEM, filled, in_order, judged, pointed_at
 from koalign.grading.visible import canonical
 from koalign.grading.yes_no import yes_or_no
 
@@ -19,7 +19,15 @@ _LONGEST = 600
 """Characters that are read of a phrase."""
 _POINTS = re.compile(r"\A(?:#### |(?:=>|->|[→⇒∴]) ?)")
 """What a last line may begin with that is an answer."""
+_SENTENCE_ENDS = re.compile("(?<=[.!?]) ")
+_FIRM = re.compile(r"[①-⑩](?:번|입니다|이다)?|[0-9A-J]번(?:입니다|이다)?")
+"""A sentence that is a label and nothing else."""
 _SMALL = re.compile(r"[a-e][).]?")
+_HEADED = re.compile(
+    r"(?:\A|(?<=\n))[-*• ]{0,3}(?!선택지|선지|보기|가정|예시)"
+    r"(?P<heading>[^\n:=①-⑩\"'{}]{2,20}): ?(?P<rest>[^\n]{1,200})"
+)
+"""A line such as `마킹: ②`."""
 _OTHER_ITEM = re.compile(r"[(]?([가나다라마a-e])[).:] ?([^\n]+)")
 """A choice's text behind a letter by which it was not listed."""
 
@@ -67,7 +75,9 @@ def _first_sentence(
     """The choice that the first sentence is, in a text that names no other one."""
     first = patterns.FIRST_SENTENCE.match(text)
     number = number_of_text(first[1], folded) if first and asks.right is not False else None
-    whole = canonical(text)
+    if first and _FIRM.fullmatch(first[1]):
+        number = next(iter(whole(first[1], folded)), None)
+    seen = canonical(text)
     if not number or any({number} < {*group.numbers, number} for group in groups):
         return ()
     if any(
@@ -75,7 +85,24 @@ def _first_sentence(
     ):
         return ()
     others = {canonical(other) for other in folded} - {canonical(folded[number - 1])}
-    return () if any(other in whole for other in others) else (number,)
+    return () if any(other in seen for other in others) else (number,)
+
+
+def _alone(phrase: str, folded: Sequence[str]) -> tuple[int, ...]:
+    return whole(phrase, folded) or in_order(phrase, folded)
+
+
+def _behind_heading(text: str, folded: Sequence[str]) -> tuple[int, ...]:
+    """The choice that alone stands behind a colon in a last line, where no other line has one so."""
+    found = {
+        numbers
+        for match in _HEADED.finditer(text)
+        if not (DENIES.search(match["heading"]) or ANSWER.search(match[0]))
+        and (numbers := _alone(match["rest"], folded))
+    }
+    last = _HEADED.match(text, text.rfind("\n") + 1)
+    is_last = last and _alone(last["rest"], folded) and not patterns.DIGITS.fullmatch(last["rest"])
+    return found.pop() if is_last and len(found) == 1 else ()
 
 
 def at_the_end(
@@ -98,6 +125,12 @@ def at_the_end(
         if not (is_value or ITEM.search(before)):
             last = last if "#### " in before else _POINTS.sub("", last)
             readings.add(whole(last, folded, boxed=True))
+            readings.add(_behind_heading(text, folded))
+            *sentences, ending = _SENTENCE_ENDS.split(last)
+            if sentences and _FIRM.fullmatch(ending.rstrip(".!")):
+                readings.add(whole(ending, folded))
             readings.add(in_order(last, folded))
+            if not (DENIES.search(last) or SUPPOSES.search(last)):
+                readings.add(filled(_SENTENCE_ENDS.split(last)[-1], folded))
     readings.discard(())
     return readings.pop() if len(readings) == 1 else ()

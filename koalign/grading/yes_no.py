@@ -17,6 +17,7 @@ _NO = (
 )
 _IS_YES, _IS_NO = re.compile(_YES), re.compile(_NO)
 _SAYS = re.compile(rf"(?:(?P<yes>{_YES})|(?P<no>{_NO}))(?=[.!\n]|,(?! ?[0-9])|\Z)")
+_UNKNOWN = re.compile("알 수 없|모[르름]|없음|판단")
 _POLITE = re.compile("네|예|응")
 _SETS_OUT = re.compile(
     "(?:풀|살펴|알아|정리|설명)[가-힣 ]{0,6}(?:보겠|볼게|봅시다|보자|드리겠|드릴게)"
@@ -25,13 +26,18 @@ _SETS_OUT = re.compile(
 
 
 def yes_or_no(text: str, folded: Sequence[str]) -> tuple[int, ...]:
-    """The number of the choice with which a reply begins, where there are two, yes and no.
+    """The number of the choice with which a reply begins, where two of them are yes and no.
 
+    None where there is another one but `알 수 없음`.
     Both where it says both (`네, 아닙니다`), none where what follows takes it back.
     """
     yes = [number for number, choice in enumerate(folded, 1) if _IS_YES.fullmatch(choice)]
     no = [number for number, choice in enumerate(folded, 1) if _IS_NO.fullmatch(choice)]
-    first = _SAYS.match(text) if len(folded) == 2 and len(yes) == len(no) == 1 else None
+    rest = [
+        choice for choice in folded if not (_IS_YES.fullmatch(choice) or _IS_NO.fullmatch(choice))
+    ]
+    is_asked = len(yes) == len(no) == 1 and all(map(_UNKNOWN.search, rest))
+    first = _SAYS.match(text) if is_asked else None
     if first is None or _SETS_OUT.search(text):
         return ()
     said, other = (yes, _IS_NO) if first["yes"] else (no, _IS_YES)

@@ -133,6 +133,6 @@ STAGE = Stage(
         *ENGINE,
     ),
     keeps=PAID,
-    version=19,
+    version=20,
     draws=True,
 )

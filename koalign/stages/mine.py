@@ -131,7 +131,7 @@ def cross_fit(
             *(f"sft-{number}/adapter" for number in numbers),
             *ENGINE,
         ),
-        version=10,
+        version=11,
     )
     yield execute(answers, config, home, force)
 

@@ -263,6 +263,6 @@ STAGE = Stage(
         "answer/adapter",
         *ENGINE,
     ),
-    version=15,
+    version=16,
     draws=True,
 )
