@@ -198,6 +198,7 @@ def test_a_system_message_stands_in_front_of_the_question(row):
         ({"prompt": "하늘은", "completion": "초록이다.", "label": False}, "labelled_bad"),
         ({"chosen": "하늘은 파랗다.", "rejected": "하늘은 초록이다."}, "no_prompt"),
         ({"prompt": "하늘은?", "chosen": "파랗다.", "rejected": "파랗다."}, "same_text_twice"),
+        ({"prompt": "하늘은?", "chosen": "파랗다.", "rejected": ["희다.", "검다."]}, "no_order"),
         ({"chosen": [ask(), tell()], "rejected": [ask("바다는?"), tell("예.")]}, "two_questions"),
         ({"prompt": "바다는?", "chosen": [ask(), tell()], "rejected": [ask(), tell("예.")]}, "two_questions"),
     ],
@@ -210,6 +211,7 @@ def test_what_is_not_one_question_and_one_answer_is_refused(row, reason):
     "row",
     [
         {"prompt": "왜 하늘은 파란가?", "chosen": "빛이 흩어지기 때문이다.", "rejected": "모른다."},
+        {"prompt": "왜 하늘은 파란가?", "chosen": "빛이 흩어지기 때문이다.", "rejected": ["모른다."]},
         {"prompt": [ask()], "chosen": [tell()], "rejected": [tell("모른다.")]},
         {"chosen": [ask(), tell()], "rejected": [ask(), tell("모른다.")]},
         {"prompt": "왜 하늘은 파란가?", "chosen": [ask(), tell()], "rejected": [ask(), tell("모른다.")]},

@@ -63,6 +63,18 @@ def test_statements_to_judge_have_the_two_answers_as_choices(
     assert f"answers without choices are {choices[0]} or {choices[1]}" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("asks", "answer"), [("문장", "참/거짓"), ("진술", "정오")])
+def test_a_table_of_statements_is_read_by_its_names(tmp_path, asks, answer):
+    path = tmp_path / "자료" / "판단.csv"
+    path.parent.mkdir()
+    path.write_text(f"{asks},{answer}\n물은 언다.,참\n돌은 녹는다.,거짓\n", encoding="utf-8")
+    problems = read_source(str(path), "train").problems
+    assert [(problem.question, *problem.answers) for problem in problems] == [
+        ("물은 언다.", "1"),
+        ("돌은 녹는다.", "2"),
+    ]
+
+
 @pytest.mark.parametrize("answers", [["O", "O"], ["O", "X", "A", "B", "AB"], ["O", ["O", "X"]]])
 def test_answers_that_are_seldom_one_of_two_get_no_choices(tmp_path, answers):
     assert {problem.choices for problem in read(tmp_path, answers).problems} == {()}

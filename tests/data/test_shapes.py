@@ -269,5 +269,7 @@ def test_a_text_above_the_header_is_said_to_be_left_out(folder, capsys):
 
 def test_numbered_answers_are_not_read_as_the_first_alone(folder):
     rows = [[*HEADER[:-1], "정답1", "정답2"], *([*row, 4 if row[0] == 2 else ""] for row in ROWS)]
-    with pytest.raises(KoalignError, match=r"both '정답1' and '정답2' look like the answer.*`1,3`"):
+    with pytest.raises(
+        KoalignError, match=r"both '정답1' and '정답2' look like the answer.*`1,3`.*answer: '\?'"
+    ):
         read(folder, rows)

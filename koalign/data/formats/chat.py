@@ -143,7 +143,13 @@ def _prompt_completion(row: Row) -> Problem:
 
 def _preference(row: Row) -> Ranking:
     question, chosen = _side(row, _field(row.fields, CHOSEN) or "chosen")
-    other, rejected = _side(row, _field(row.fields, REJECTED) or "rejected")
+    name = _field(row.fields, REJECTED) or "rejected"
+    worse = row.fields.get(name)
+    if isinstance(worse, list) and worse and all(isinstance(part, str) for part in worse):
+        if len(worse) > 1:
+            raise Refused("no_order", f"{name} has {len(worse)} texts; write a row for each")
+        row = replace(row, fields=row.fields | {name: worse[0]})
+    other, rejected = _side(row, name)
     if question != other:
         raise Refused("two_questions", f"chosen: {question[:40]!r}, rejected: {other[:40]!r}")
     return _ranked(row, question, [chosen, rejected])

@@ -12,12 +12,13 @@ WORDS = {
     "question": """문제 발문 질문 물음 문항 설문 문두 문제내용 문항내용 질문내용 문제본문 문제문
         빈칸문제 ox문제 평가문항
         question questiontext questions problem query prompt prompttext stem questionstem q""",
+    "statement": "문장 진술 진술문 명제",
     "instruction": "지시 지시문 instruction instructions",
     "passage": """지문 본문 제시문 글 읽기자료 지문내용 공통지문 대본 듣기대본 스크립트
         passage context paragraph article script transcript florespassage""",
     "material": "자료 제시자료 참고자료 사례 상황 대화 대화문 예문 material dialogue dialog",
     "box": "조건 보기글 박스 글상자 box",
-    "answer": """정답 답 모범답안 정답번호 답번호 정답지 정답선택지 ox 참거짓 진위
+    "answer": """정답 답 모범답안 정답번호 답번호 정답지 정답선택지 ox 참거짓 진위 정오
         answer answers correct correctanswer correctanswers correctoption correctchoice answerkey gold
         gt groundtruth label correctanswernum expectedanswer referenceanswer finalanswer goldanswer
         답변 맞는답 옳은답 바른답 최종정답 최종답안 확정정답 확정답안 예시답안 예시답 모범답 정답1 ans""",

@@ -129,6 +129,7 @@ class Guessing:
 
     def _question(self) -> None:
         named = self._named("question") or self._named("instruction")
+        named = named or (self._named("answer") and self._named("statement"))
         texts = [name for name in named if not self._mostly(name, is_label)]
         if not texts:
             doubt, self._remedy = without_question(self._names)

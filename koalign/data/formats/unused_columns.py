@@ -127,7 +127,7 @@ def needed(
             return
         yield (
             f"{both}; several right ones go into one cell: `1,3`, of a short answer `서울#서울시`",
-            {},
+            {"answer": "?"},
         )
     for name in names:
         if holds_a_text(name) and any(
