@@ -189,7 +189,7 @@ def _repeats_question(after: str, asks: Asked) -> bool:
     is_denied = words.DENIES.search(said) is not None
     is_asked_so = words.DENIES.search(asks.phrase) is not None
     is_said = said.startswith(asks.predicate or "?") and is_denied == is_asked_so
-    return is_said and words.PLAIN_END.fullmatch(said, len(asks.predicate)) is not None
+    return is_said and words.STATED.fullmatch(said, len(asks.predicate)) is not None
 
 
 def _said(text: str, sentence: _Sentence, asks: Asked) -> _Claim | None:
@@ -215,7 +215,7 @@ def _said(text: str, sentence: _Sentence, asks: Asked) -> _Claim | None:
     taken = words.TAKEN.match(text, end, sentence.end) and (
         words.WRITER.fullmatch(before)
         or (is_conclusion and words.SUCH_A.fullmatch(before))
-        or words.OF_IT.fullmatch(before)
+        or (words.TO_TAKE.search(text, end, sentence.end) and words.OF_IT.fullmatch(before))
     )
     if taken and words.NAMES_ONE.match(text, end) and not (wrong_asked or "답" in before):
         taken = None  # 예로는 A를 들 수 있다
@@ -226,14 +226,11 @@ def _said(text: str, sentence: _Sentence, asks: Asked) -> _Claim | None:
     remains = words.REMAINS.match(text, end, sentence.end) or (
         words.REMAINING.search(before) and words.IS_AFTER.match(text, end, sentence.end)
     )
-    if _repeats_question(text[end : sentence.end], asks) and not (
-        words.SUPPOSES.search(text, sentence.start, sentence.end)
-    ):
-        return _Claim(number, outright=True)
+    repeats = _repeats_question(text[end : sentence.end], asks) and not words.TOPIC.search(before)
     fits = words.FITS.match(text, end, sentence.end)
     is_answer = fits and (fits["answer"] or words.AS_ANSWER.search(before))
     around = (words.ATTRIBUTE.sub("", before) if is_answer else before) + " " + after
-    around = "" if taken or remains else around
+    around = "" if taken or remains else before if repeats else around
     reported = "" if taken and words.I_SAY.search(before) else text[sentence.start : from_here]
     if (
         len({name.number for name in names}) > 1
@@ -249,7 +246,7 @@ def _said(text: str, sentence: _Sentence, asks: Asked) -> _Claim | None:
         or (asks.marks and set(MARKS.findall(before)) - asks.marks)
     ):
         return None
-    if taken or remains:
+    if taken or remains or repeats:
         return _Claim(number, outright=True)
     begins = is_conclusion or len(sentence.names) == len(names)
     is_sure = is_conclusion or any(name.is_text for name in names)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from koalign.grading.labels import Labels, texts, union
+from koalign.grading.names import written
 from koalign.grading.patterns import OPEN
 from koalign.grading.visible import canonical
 from koalign.text.korean import CHOICE_MARKS, fold_width
@@ -35,7 +36,8 @@ _CALLED_ANSWER = re.compile(r"[✔✅✓☑←] ?정답")
 _STEP = re.compile(" ?(?:→|⇒|[=-]>|>) ?")
 _PART = re.compile(" ?(?:→|⇒|[=-]>|>|[-‐‑–—−~,]) ?")
 """Between the steps of an order, in a reply and in a choice."""
-_PLACE = re.compile(r"[㉠-㉭ⓐ-ⓩ]|[(][가-마A-E][)]")
+_PLACE = re.compile(r"[㉠-㉭ⓐ-ⓩ]|[(][가나다라마A-E][)]")
+_PLACES = ("㉠㉡㉢㉣㉤㉥", "ⓐⓑⓒⓓⓔ", "(가)(나)(다)(라)(마)", "(A)(B)(C)(D)(E)")
 _FILLER = re.compile(rf"(?:,? ?(?:{_PLACE.pattern}) ?:? ?)|(?: [-–—/] |, )")
 """Where something is to be put in; what stands before each part of a choice that fills such places."""
 _WARNS = re.compile(r"함정|오답|주의|헷갈|혼동|\?")
@@ -140,14 +142,28 @@ def _orders(folded: tuple[str, ...]) -> list[list[str]]:
 def filled(line: str, folded: Sequence[str]) -> tuple[int, ...]:
     """The only choice whose parts a line puts into places in their order: `㉠에는 상승, ㉡에는 증가`."""
     _, *said = _PLACE.split(line)
-    said = [canonical(part) for part in said]
-    fitting = [
-        number
-        for number, parts in enumerate(_fillers(tuple(folded)), 1)
-        if len(parts) == len(said) > 1
-        and all(part in phrase for part, phrase in zip(parts, said, strict=True))
+    places = "".join(_PLACE.findall(line))
+    fillers = [
+        parts if len(parts) == len(said) > 1 and _are_places(places, choice) else []
+        for choice, parts in zip(folded, _fillers(tuple(folded)), strict=True)
     ]
+    options = [[parts[place] for parts in fillers if parts] for place in range(len(said))]
+    named = [*map(_named_part, said, options)]
+    fitting = [number for number, parts in enumerate(fillers, 1) if parts == named and all(named)]
     return tuple(fitting) if len(fitting) == 1 else ()
+
+
+def _named_part(phrase: str, parts: Sequence[str]) -> str:
+    """The only one of some parts of choices that a phrase names, else nothing."""
+    named = [part for part in parts if written(part).search(phrase)]
+    longest = max(named, key=len, default="")
+    return longest if all(part in longest for part in named) else ""
+
+
+def _are_places(places: str, choice: str) -> bool:
+    """Whether places are those that a choice names; where it names none, the first ones."""
+    own = "".join(_PLACE.findall(choice))
+    return places == own if own else any(row.startswith(places) for row in _PLACES)
 
 
 @lru_cache(maxsize=256)

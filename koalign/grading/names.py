@@ -26,7 +26,7 @@ class Name:
 
 
 @lru_cache(maxsize=4096)
-def _written(text: str) -> re.Pattern[str]:
+def written(text: str) -> re.Pattern[str]:
     """A choice's canonical text as a sentence writes it."""
     # Commas in a row, or many, stand as they are: they would match in exponentially many ways.
     written_as = _WRITTEN_AS if text.count(",") <= _MOST_COMMAS else {}
@@ -46,7 +46,7 @@ def named_by_text(text: str, folded: Sequence[str]) -> list[Name]:
     names: list[Name] = []
     taken: set[int] = set()
     for form, number in sorted(texts(folded).items(), key=lambda item: -len(item[0])):
-        for spot in _written(form).finditer(text) if len(form) <= OWN_TEXT else ():
+        for spot in written(form).finditer(text) if len(form) <= OWN_TEXT else ():
             if "\n" not in spot[0] and not {spot.start(), spot.end() - 1} & taken:
                 names.append(Name(*spot.span(), number, is_text=True))
                 taken.update(range(*spot.span()))

@@ -120,7 +120,9 @@ SUBJECT = re.compile(
 )
 """After a label: it is the answer."""
 
-IS_ANSWER = re.compile(rf"{CLOSE}(?:이|가) (?:바로 )?(?:정답|답)(?=입니다|이다|이에요|예요|임)")
+IS_ANSWER = re.compile(
+    rf"{CLOSE}(?:이|가) (?:바로 )?(?:정답|답)(?=(?:입니다|이다|이에요|예요|임){END})"
+)
 """After a choice's own text: it is the answer."""
 
 HENCE = (

@@ -51,7 +51,7 @@ _SLANTED = re.compile(r"(?<![\w_])_(?=[^\s_])([^_\n]{1,100})(?<=\S)_(?![\w_])")
 _STRUCK = re.compile(r"~~[^~\n]{1,200}~~ ?")
 _TEX_SPACE = re.compile(r"\\[,;: ] ?")
 _SQUARE = re.compile(r"\^(?:\{([23])\}|([23]))(?![0-9A-Za-z])")
-_SPOKEN = re.compile("(?<=입니)[댜당]|(?<=[에예])[용욤욥]")
+_SPOKEN = re.compile("(?:(?<=입니)[댜당]|(?<=[에예])[용욤욥])(?![가-힣])")
 """Ends of sentences as they are typed in chats: `입니당`, `예용`."""
 _TEX_NAME = re.compile(r"\\(ln|log|sin|cos|tan)(?![a-z])")
 _TEX_TEXT = re.compile(r"\\(?:text|textbf|mathrm|mathbf) ?\{([^{}\n]{0,300})\}")

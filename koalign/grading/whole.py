@@ -24,10 +24,13 @@ _FIRM = re.compile(r"[①-⑩](?:번|입니다|이다)?|[0-9A-J]번(?:입니다|
 """A sentence that is a label and nothing else."""
 _SMALL = re.compile(r"[a-e][).]?")
 _HEADED = re.compile(
-    r"(?:\A|(?<=\n))[-*• ]{0,3}(?!선택지|선지|보기|가정|예시)"
-    r"(?P<heading>[^\n:=①-⑩\"'{}]{2,20}): ?(?P<rest>[^\n]{1,200})"
+    r"(?:\A|(?<=\n))[-*• ]{0,3}(?P<heading>[^\n:=①-⑩\"'{}]{2,40}): ?(?P<rest>[^\n]{1,200})"
 )
 """A line such as `마킹: ②`."""
+_OF_ANSWER = re.compile(
+    "(?:최종 ?)?(?:마킹|제출)|(?:가장 )?(?:올?바른|옳은|맞는|알맞은|적절한) (?:순서|배열)"
+)
+"""A heading over what the writer takes."""
 _OTHER_ITEM = re.compile(r"[(]?([가나다라마a-e])[).:] ?([^\n]+)")
 """A choice's text behind a letter by which it was not listed."""
 
@@ -92,17 +95,20 @@ def _alone(phrase: str, folded: Sequence[str]) -> tuple[int, ...]:
     return whole(phrase, folded) or in_order(phrase, folded)
 
 
-def _behind_heading(text: str, folded: Sequence[str]) -> tuple[int, ...]:
-    """The choice that alone stands behind a colon in a last line, where no other line has one so."""
-    found = {
-        numbers
-        for match in _HEADED.finditer(text)
-        if not (DENIES.search(match["heading"]) or ANSWER.search(match[0]))
-        and (numbers := _alone(match["rest"], folded))
-    }
+def _behind_heading(text: str, folded: Sequence[str], asks: Asked) -> tuple[int, ...]:
+    """The choice that alone stands in a last line, behind `마킹:` or what is asked for; no other does."""
     last = _HEADED.match(text, text.rfind("\n") + 1)
-    is_last = last and _alone(last["rest"], folded) and not patterns.DIGITS.fullmatch(last["rest"])
-    return found.pop() if is_last and len(found) == 1 else ()
+    heading = last["heading"].strip() if last else ""
+    is_asked = _OF_ANSWER.fullmatch(heading) or canonical(heading) == asks.phrase[:-1]
+    if not last or not is_asked or patterns.DIGITS.fullmatch(last["rest"]):
+        return ()
+    numbers = _alone(last["rest"], folded)
+    others = {
+        _alone(match["rest"], folded)
+        for match in _HEADED.finditer(text, 0, last.start())
+        if not (DENIES.search(match["heading"]) or ANSWER.search(match["heading"]))
+    }
+    return numbers if others <= {(), numbers} else ()
 
 
 def at_the_end(
@@ -125,7 +131,7 @@ def at_the_end(
         if not (is_value or ITEM.search(before)):
             last = last if "#### " in before else _POINTS.sub("", last)
             readings.add(whole(last, folded, boxed=True))
-            readings.add(_behind_heading(text, folded))
+            readings.add(_behind_heading(text, folded, asks))
             *sentences, ending = _SENTENCE_ENDS.split(last)
             if sentences and _FIRM.fullmatch(ending.rstrip(".!")):
                 readings.add(whole(ending, folded))

@@ -17,7 +17,7 @@ _NO = (
 )
 _IS_YES, _IS_NO = re.compile(_YES), re.compile(_NO)
 _SAYS = re.compile(rf"(?:(?P<yes>{_YES})|(?P<no>{_NO}))(?=[.!\n]|,(?! ?[0-9])|\Z)")
-_UNKNOWN = re.compile("알 수 없|모[르름]|없음|판단")
+_UNKNOWN = re.compile("알 수 없|모[르름릅]|판단")
 _POLITE = re.compile("네|예|응")
 _SETS_OUT = re.compile(
     "(?:풀|살펴|알아|정리|설명)[가-힣 ]{0,6}(?:보겠|볼게|봅시다|보자|드리겠|드릴게)"
@@ -38,7 +38,7 @@ def yes_or_no(text: str, folded: Sequence[str]) -> tuple[int, ...]:
     ]
     is_asked = len(yes) == len(no) == 1 and all(map(_UNKNOWN.search, rest))
     first = _SAYS.match(text) if is_asked else None
-    if first is None or _SETS_OUT.search(text):
+    if first is None or _SETS_OUT.search(text) or (rest and _UNKNOWN.search(text)):
         return ()
     said, other = (yes, _IS_NO) if first["yes"] else (no, _IS_YES)
     behind_comma = text.startswith(",", first.end())
