@@ -149,6 +149,10 @@ def _is_label(
     if _ANNOUNCED.search(before) or words.I_TAKE.search(before):
         return True
     listed = listed or words.CHOSEN.match(text, group.end) is not None
+    listed = listed or (
+        words.SO_IT_IS.search(before.rpartition("\n")[2]) is not None
+        and words.ENDS_SO.match(text, group.end) is not None
+    )
     listed = listed or (before.endswith("(") and text[group.start + 1 : group.start + 2] == ")")
     if not listed or not label[-1].isalpha():
         return False

@@ -31,6 +31,9 @@ CLAUSE = re.compile(
 )
 """After what a sentence comes to what it says: a conclusion, a reason, the other side."""
 
+SO_IT_IS = re.compile(rf"(?<![가-힣]){HENCE},? [^.!?\n]{{1,40}}[은는] {OPEN}\Z")
+ENDS_SO = re.compile(rf"{CLOSE}(?:입니다|이다|임){END}")
+"""Around a letter that is a label: `따라서 가장 타당한 원인은 A입니다`."""
 COMES_TO = re.compile(rf"(?<![가-힣])(?:{HENCE}|결론)(?![가-힣])|(?<![A-Za-z]){SO}")
 GLOSSED = re.compile(r"\((?![^()\n]*(?:[X×?]|오답|틀|아니|아님))[^()\n]{1,40}\)")
 """After a choice's text: a remark, as in `한라산(1,947m)입니다`."""

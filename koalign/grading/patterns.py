@@ -33,7 +33,7 @@ KEY = re.compile(
            |이|을|\ ?-)?
          (?(sep)(?:,|\?|\ ?\.{{2,3}}|\ ?…)?\s?|(?(opens)[!~]?\s?|\ ?))
          (?:(?:바로|확실히|당연히|역시|분명히|물론|명백히|단연|의심할\ 여지\ 없이)\ )?{CHOICE_WORD}{OPEN}
-       |(?<![A-Za-z])(?i:answer|ans\.?
+       |(?<![A-Za-z])(?i:answer(?:\ choice)?|ans\.?
           |(?:correct|right)\ (?:option|choice|sentence|word|expression)(?:\ here)?){CLOSE}
          (?P<is>\ ?[:=→]|(?<=]|】|>|\))|'s|\ -|\ (?:is|(?:should|must|has\ to)\ be)\b:?)\s?(?i:the\ )?
          {CHOICE_WORD}{OPEN}""",
@@ -130,7 +130,7 @@ HENCE = (
     "|(?:이런|이러한|그런) (?:이유|까닭)(?:로|으로)|(?:정리|종합|요약)(?:하면|하자면|해 보면|해보면))"
 )
 CLAUSE_START = re.compile(
-    rf"(?:^|[\n.,:;!?] ?|(?:{HENCE}|답은|저는|나는|제 생각에는|I think|I believe),? )(?:the |The )?"
+    rf"(?:^|[\n.,:;!?] ?|(?:{HENCE}|답은|저는|나는|제 생각에는|I think|I believe|[Ss]o),? )(?:the |The )?"
     rf"{CHOICE_WORD}{OPEN}\Z"
 )
 """Where a bare digit or letter is a label and not the end of `비타민 C` or `x = 3`."""
@@ -146,7 +146,8 @@ CONCLUSION = re.compile(
        |(?<![가-힣]){HENCE},?\ ?(?:(?:걍|그냥|바로|역시)\ )?{CHOICE_WORD}{OPEN}
        |(?:我|因此|所以|应该?|故){{1,2}}选择?(?=[A-J①-⑩1-9])
        |(?<![A-Za-z])(?:(?i:therefore|thus|hence),?|I\ (?:would\ )?(?:choose|pick|select)
-          |(?i:(?:final|correct|selected|my)\ (?:choice|option|decision)\ ?:))\ {CHOICE_WORD}{OPEN}""",
+          |(?i:(?:final|correct|selected|my)\ (?:choice|option|decision)\ ?:)|,\ which\ corresponds\ to)
+          \ {CHOICE_WORD}{OPEN}""",
     re.VERBOSE,
 )
 """After what a label is the answer if the sentence ends with it; a text is none."""
@@ -224,8 +225,9 @@ TAKES_BACK = re.compile(
 
 RECONSIDERS = re.compile(
     r"(?:제가|내가|답이|계산이|풀이가) 틀렸|(?<![가-힣] )틀렸"
-    r"|다시|모르|모릅|확실하|잘못(?!된 [가-힣]| (?:연결|짝|분류|설명|서술|사용|표기|이어))"
-    r"|[정수]정[:합]|죄송|아니[요다,.]|\?|(?i:wait|actually|sorry)\b"
+    r"|(?<![가-힣])(?<![가-힣] )다시|다시 (?:보|생각|계산|확인|읽|따져|검토|풀)|모르겠|모릅|확실하[지진]"
+    r"|잘못(?!된 [가-힣]| (?:연결|짝|분류|설명|서술|사용|표기|이어))"
+    r"|[정수]정[:합]|죄송|(?<!답이 )아니[요다,.]|\?|(?i:wait|actually|sorry)\b"
 )
 """Beside an answer that only its place makes one: the writer doubts it."""
 GIVES_UP = re.compile(

@@ -20,6 +20,8 @@ _TURN_END = re.compile(
     r"(?<=\S)\s{0,8}(?:<\|(?:im_end|eot_id|eom_id|endoftext|end_of_text|end|return)\|>|<end_of_turn>|<eos>"
     r"|\[\|endofturn\|\])"
 )
+_TAG_END = re.compile(r"\s{0,8}</(final[ _]?answer|answer|reasoning|response|output)\s?>\s{0,8}\Z")
+"""The end of a tag that the prompt, or nobody, has opened."""
 _SENTENCE_END = re.compile(r"(?<=\S)\s{0,8}</s>")
 """Special tokens that a model wrote out in letters. `</s>` also ends what HTML strikes out."""
 
@@ -70,6 +72,8 @@ def visible_text(text: str) -> str | None:
 
 def _first_turn(text: str) -> str:
     text = _TURN_END.split(text, 1)[0]
+    if (tag := _TAG_END.search(text)) and f"<{tag[1]}" not in text:
+        text = text[: tag.start()]
     return text if "<s>" in text else _SENTENCE_END.split(text, 1)[0]
 
 

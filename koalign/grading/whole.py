@@ -126,7 +126,7 @@ def at_the_end(
         first, _, after = text.partition("\n")
         before, _, last = text.rpartition("\n")
         if not ITEM.search(after):
-            readings.add(whole(first, folded, boxed=True))
+            readings.add(whole(first.rstrip(" :"), folded, boxed=True))
         is_value = patterns.DIGITS.fullmatch(last) and re.search("[0-9]", before + "".join(folded))
         if not (is_value or ITEM.search(before)):
             last = last if "#### " in before else _POINTS.sub("", last)

@@ -64,6 +64,10 @@ VECTORS = [
     (ORDER, "원래 순서: (나) → (다) → (가)", None),
     (SEA, "- [ ] 서해\n- [x] 동해\n- [ ] 남해\n- [ ] 발해만", "1"),
     (SEA, "| 바다 | 뜻 | 답 |\n| 서해 | O | |\n| 남해 | O | |\n| 발해만 | O | |\n| 동해 | X (깊음) | ✔ 정답 |", "1"),
+    (SEA, "4번\n\n만의 물은 다시 바다로 간다. 다른 만은 답이 아니다.", "4"), (SEA, "2번:\n\n서해는 넓다.", "2"),
+    (SEA, "1. 만은 얕다.\n2. 따라서 가장 알맞은 곳은 A입니다.\n</final answer>", "1"), (SEA, "따라서 혈액은 A형입니다.", None),
+    (SEA, "Therefore, the depth is $9$, which corresponds to choice 1.", "1"), (SEA, "The correct answer choice is:\n1: 동해", "1"),
+    (SEA, "So choice 1 is correct.", "1"),
     # taken back, or open
     (SEA, "정답은 서해입니다. 앗, 잘못 말씀드렸습니다. 동해가 정답입니다.", "1"),
     (SEA, "서해가 정답이다라고 하면 틀린다.", None), (SEA, "서해가 정답임을 증명할 수 없다.", None),
