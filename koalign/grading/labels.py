@@ -53,12 +53,7 @@ def label_groups(
             numbers = _or_of_text(text, label, number, folded)
         if after == end and (other := _other_text(text, end, folded)):
             numbers = union(numbers, (other,))  # 정답: 2번 형법, of which the fourth choice is 형법
-        if (
-            last
-            and bare_label
-            and numbers[0] in last.numbers
-            and gap in (", ", " ", ", 즉 ", " 즉 ")
-        ):
+        if last and bare_label and numbers[0] in last.numbers and gap in (", ", " "):
             continue  # 3번, 2입니다: the text of the third choice
         if last and gap == "인 " and last.numbers == numbers:  # 마지막 보기인 4번
             groups[-1] = replace(last, end=end, after=after)
@@ -231,12 +226,12 @@ def has_own_text(text: str, end: int, number: int, folded: Sequence[str]) -> boo
     if not 1 <= number <= len(folded) or not folded[number - 1]:
         return False
     beginnings = _beginnings(tuple(folded))
-    own = beginnings[number - 1].lstrip("(")
+    own = beginnings[number - 1]
     before = patterns.BEFORE_OWN_TEXT.match(text, end)
     start = before.end() if before else end
     rest = text[start : start + 2 * len(folded[number - 1][:OWN_TEXT]) + 16]
     rest = canonical(comparable_choice(rest.lstrip(" .…:-–—=>→/|('\"$")))
-    others = {text.lstrip("(") for text in beginnings if text} - {own}
+    others = {*filter(None, beginnings)} - {own}
     of_others = any(rest.startswith(text) for text in others)
     return rest.startswith(own) or (rest.casefold().startswith(own.casefold()) and not of_others)
 

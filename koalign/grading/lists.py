@@ -85,14 +85,13 @@ def listed(text: str, groups: Sequence[Labels], folded: Sequence[str]) -> tuple[
     return right
 
 
-def _number(item: re.Match[str], named: Mapping[str, int], folded: Sequence[str]) -> int:
+def _number(item: re.Match[str], named: Mapping[str, int]) -> int:
     """The number of the choice that a line is on, by its label or its text; 0: of none."""
     if item["mark"]:
         return CHOICE_MARKS[item["mark"]]
     if item["digit"] or item["letter"]:
         return int(item["digit"] or "_ABCDEFGHIJ".index(item["letter"]))
-    text = fold_width(item["text"])
-    return named.get(canonical(text), 0) or (folded.index(text) + 1 if text in folded else 0)
+    return named.get(canonical(fold_width(item["text"])), 0)
 
 
 def _is_of_another(rest: str, number: int, folded: Sequence[str]) -> bool:
@@ -108,7 +107,7 @@ def pointed_at(text: str, folded: Sequence[str]) -> tuple[int, ...]:
     named = texts(folded)
     signed: dict[int, bool] = {}
     for line in text.split("\n"):
-        if not (item := _JUDGED_ITEM.match(line)) or not (number := _number(item, named, folded)):
+        if not (item := _JUDGED_ITEM.match(line)) or not (number := _number(item, named)):
             continue
         called_wrong = not _CALLED_ANSWER.search(line) and any(
             match.lastgroup == "wrong" for match in _JUDGED.finditer(line)
@@ -182,7 +181,7 @@ def judged(text: str, folded: Sequence[str], *, wrong_is_asked: bool) -> tuple[i
     for line in _JUDGED_ITEM_END.split(text):
         if not (item := _JUDGED_ITEM.match(line)):
             continue
-        number = _number(item, named, folded)
+        number = _number(item, named)
         own = folded[number - 1] if 1 <= number <= len(folded) else ""
         said = line.replace(own, " ") if len(own) > 1 else line
         verdicts = {match.lastgroup for match in _JUDGED.finditer(said)}

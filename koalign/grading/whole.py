@@ -20,7 +20,7 @@ _LONGEST = 600
 _POINTS = re.compile(r"\A(?:#### |(?:=>|->|[→⇒∴]) ?)")
 """What a last line may begin with that is an answer."""
 _SENTENCE_ENDS = re.compile("(?<=[.!?]) ")
-_FIRM = re.compile(r"[①-⑩](?:번|입니다|이다)?|[0-9A-J]번(?:입니다|이다)?")
+_FIRM = re.compile(r"[①-⑩](?:번|입니다|이다)?")
 """A sentence that is a label and nothing else."""
 _SMALL = re.compile(r"[a-e][).]?")
 _HEADED = re.compile(

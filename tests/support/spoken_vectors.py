@@ -21,6 +21,7 @@ AREA = SEA.model_copy(
     update={"question": "넓이는?", "choices": ("12 cm²", "15 cm²", "20 cm²", "25 cm²")}
 )
 RATE = SEA.model_copy(update={"question": "늘어난 몫은?", "choices": ("20%", "30%", "40%")})
+LENGTH = SEA.model_copy(update={"question": "길이는?", "choices": ("3m", "3km", "30m", "30km")})
 ORDER = SEA.model_copy(
     update={"question": "순서로 옳은 것은?", "choices": ("(가)-(나)-(다)", "(나)-(다)-(가)")}
 )
@@ -68,7 +69,10 @@ VECTORS = [
     (SEA, "1. 만은 얕다.\n2. 따라서 가장 알맞은 곳은 A입니다.\n</final answer>", "1"), (SEA, "따라서 혈액은 A형입니다.", None),
     (SEA, "Therefore, the depth is $9$, which corresponds to choice 1.", "1"), (SEA, "The correct answer choice is:\n1: 동해", "1"),
     (SEA, "So choice 1 is correct.", "1"),
+    (SEA, "눈으로 볼 수 있는 가장 깊은 바다는 동해이다.", "1"), (SEA, "제일 깊은 건 동해예요.", "1"), (SEA, "동해임에 틀림없습니다.", "1"),
+    (SEA, "얕은 물을 찾는 아이들은 서해를 고르면 됩니다.", None), (QUOTES, "잘못된 진술을 찾는다.\n②", "2"),
     # taken back, or open
+    (SEA, "정답: 2번\n어느 것이 옳은지는 아직 정하지 못했습니다.", None),
     (SEA, "정답은 서해입니다. 앗, 잘못 말씀드렸습니다. 동해가 정답입니다.", "1"),
     (SEA, "서해가 정답이다라고 하면 틀린다.", None), (SEA, "서해가 정답임을 증명할 수 없다.", None),
     (SEA, "서해가 정답임에도 동해를 골랐다.", None),
