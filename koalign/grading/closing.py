@@ -210,6 +210,9 @@ def _said(text: str, sentence: _Sentence, asks: Asked) -> _Claim | None:
             return None  # ③은 영조이다
     if names[-1].is_text and (gloss := words.GLOSSED.match(text, end, sentence.end)):
         end = gloss.end()
+    named = {name.number for name in sentence.names}
+    if len(named) > 1 and len(words.ARROW.findall(text, sentence.start, start)) > 1:
+        return None  # an order of choices
     number = names[0].number
     wrong_asked = words.WRONG_ASKED.search(text, clause, start) if asks.wrong else None
     from_here = wrong_asked.end() if wrong_asked else clause

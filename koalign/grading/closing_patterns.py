@@ -35,6 +35,7 @@ SO_IT_IS = re.compile(rf"(?<![가-힣]){HENCE},? [^.!?\n]{{1,40}}[은는] {OPEN}
 ENDS_SO = re.compile(rf"{CLOSE}(?:입니다|이다|임){END}")
 """Around a letter that is a label: `따라서 가장 타당한 원인은 A입니다`."""
 COMES_TO = re.compile(rf"(?<![가-힣])(?:{HENCE}|결론)(?![가-힣])|(?<![A-Za-z]){SO}")
+ARROW = re.compile("[→⇒]|[=-]>")
 GLOSSED = re.compile(r"\((?![^()\n]*(?:[X×?]|오답|틀|아니|아님))[^()\n]{1,40}\)")
 """After a choice's text: a remark, as in `한라산(1,947m)입니다`."""
 IMAGINES = re.compile(" ?(?:만약|만일)|[^.!?\n]{0,60}[물았었했]다면")
@@ -92,7 +93,7 @@ ADVERB = r"(?:(?:바로|모두|총|역시|오직|단연|결국|곧|즉|확실히
 OPENS = rf"{ADVERB}{CHOICE_WORD}{OPEN}\Z"
 IS_BEFORE = re.compile(
     rf"(?:[\w)\]}}\"'」』$](?:은|는|란|건|인)|(?<= )건"
-    r"|(?:고르|찾|구하|풀|계산하|꼽|말하)[으자]?면,?|[된한]|="
+    r"|(?:고르|찾|구하|풀|계산하|꼽|말하)[으자]?면,?|[된한]|(?:(?<=것 )|(?<![가-힣])(?<![가-힣] ))="
     r"|(?:결론|선택|선택지|선지|보기|것|답안) ?:"
     rf"|\b(?:is|are|was|be)) ?{OPENS}"
 )
