@@ -20,6 +20,7 @@ _NEGATIVE = re.compile(
 )
 """A question with such a word may ask for what is wrong."""
 MARKS = re.compile(r"[㉠-㉭ⓐ-ⓩ]|\([A-E가나다라마]\)")
+_LETTER = re.compile("(?<![A-Za-z])[A-J](?![A-Za-z])")
 _NOTE = re.compile(r"\([^()]*\)")
 _PHRASE = re.compile(
     r"(?:\A|[.?!:>\n] ?)(?:다음 ?(?:중|가운데),? ?|다음 )?([^.?!:<>\"'\n]{4,80}[은는])\s?\?\s*\Z"
@@ -41,6 +42,8 @@ class Asked:
     """It has no word that could ask for a wrong one; None: it is not known."""
     marks: frozenset[str]
     """The places in it that it asks about: `㉠`, `(A)`."""
+    has_letters: bool
+    """It calls something `A`, so that a letter alone is no choice."""
     phrase: str
     """Its last words without blanks, as an answer repeats them: `조선의수도는`; empty: none."""
 
@@ -60,5 +63,6 @@ def asked(question: str, reply: str) -> Asked:
         wrong=wrong,
         right=None if not question else not wrong and not _NEGATIVE.search(_NOTE.sub("", question)),
         marks=frozenset(MARKS.findall(question)),
+        has_letters=_LETTER.search(question) is not None,
         phrase=phrase if len(phrase) >= _SHORTEST else "",
     )

@@ -54,7 +54,7 @@ def concluded(
     """
     if any(mark in text for text in folded for mark in CHOICE_MARKS):
         return ()
-    sentences = _sentences(text, groups, folded)
+    sentences = _sentences(text, groups, folded, asks)
     naming = [sentence for sentence in sentences if sentence.names and not _is_note(text, sentence)]
     claims = [(sentence, claim) for sentence in naming if (claim := _said(text, sentence, asks))]
     if not claims:
@@ -114,13 +114,15 @@ def _is_rest(text: str, own: str, rest: Sequence[_Sentence]) -> bool:
     )
 
 
-def _sentences(text: str, groups: Sequence[Labels], folded: Sequence[str]) -> list[_Sentence]:
+def _sentences(
+    text: str, groups: Sequence[Labels], folded: Sequence[str], asks: Asked
+) -> list[_Sentence]:
     listed = len(set(_LETTER_ITEM.findall(text))) > 1
     counted = any(_COUNTED.search(choice) for choice in folded)
     labels = [
         Name(group.start, group.end, number, is_text=False)
         for group in groups
-        if _is_label(text, group, folded, listed=listed, counted=counted)
+        if _is_label(text, group, folded, asks, listed=listed, counted=counted)
         for number in group.numbers
     ]
     starts = [label.start for label in labels]
@@ -137,7 +139,7 @@ def _sentences(text: str, groups: Sequence[Labels], folded: Sequence[str]) -> li
 
 
 def _is_label(
-    text: str, group: Labels, folded: Sequence[str], *, listed: bool, counted: bool
+    text: str, group: Labels, folded: Sequence[str], asks: Asked, *, listed: bool, counted: bool
 ) -> bool:
     """Whether labels can be nothing else: no letter of its own, no `3번` where choices are counts."""
     label = text[group.start : group.end].rstrip(" )]}>\"'」』》】$*")
@@ -154,7 +156,7 @@ def _is_label(
         and words.ENDS_SO.match(text, group.end) is not None
     )
     listed = listed or (before.endswith("(") and text[group.start + 1 : group.start + 2] == ")")
-    if not listed or not label[-1].isalpha():
+    if not listed or asks.has_letters or not label[-1].isalpha():
         return False
     is_word = re.compile(rf"(?<![A-Za-z]){label[-1]}(?![A-Za-z])")
     return not any(map(is_word.search, folded))

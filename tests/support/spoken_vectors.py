@@ -33,6 +33,12 @@ BLANKS = SEA.model_copy(
 )
 COUPLES = BLANKS.model_copy(update={"choices": ("상승 - 증가", "상승 - 감소", "하락 - 증가")})
 NUMBERS = BLANKS.model_copy(update={"choices": ("1, 2", "3, 4", "5, 6")})
+CELLS = SEA.model_copy(
+    update={
+        "question": "기관 A~C에 대한 설명으로 옳은 것은?",
+        "choices": ("핵이다", "막이 없다", "빛을 받는다"),
+    }
+)
 QUOTES = SEA.model_copy(
     update={
         "question": "다음 중 옳지 않은 진술은?",
@@ -72,6 +78,7 @@ VECTORS = [
     (SEA, "눈으로 볼 수 있는 가장 깊은 바다는 동해이다.", "1"), (SEA, "제일 깊은 건 동해예요.", "1"), (SEA, "동해임에 틀림없습니다.", "1"),
     (SEA, "얕은 물을 찾는 아이들은 서해를 고르면 됩니다.", None), (QUOTES, "잘못된 진술을 찾는다.\n②", "2"),
     (SEA, "깊은 순서는 동해 → 남해 → 서해 → 발해만", None), (RATE, "몫 = 30%. 나머지 = 40%.", None),
+    (CELLS, "따라서 빛을 받는 곳은 C입니다.", None), (CELLS, "따라서 옳은 것은 선택지 B입니다.", "2"),
     # taken back, or open
     (SEA, "정답: 2번\n어느 것이 옳은지는 아직 정하지 못했습니다.", None),
     (SEA, "정답은 서해입니다. 앗, 잘못 말씀드렸습니다. 동해가 정답입니다.", "1"),
