@@ -72,7 +72,8 @@ def weakly_stated(text: str, groups: Sequence[Labels], *, wrong_is_asked: bool) 
         sentence = patterns.SENTENCE.match(text, group.end) or patterns.SENTENCE.match(
             text, group.after
         )
-        is_end = sentence or patterns.BARE_END.match(text, group.end)
+        breaks_off = text.startswith("..", group.end)
+        is_end = sentence or (not breaks_off and patterns.BARE_END.match(text, group.end))
         if (sentence and patterns.SENTENCE_START.search(before)) or (
             is_end and (patterns.TURN.search(before) or patterns.THIS_IS.search(before))
         ):

@@ -87,8 +87,9 @@ def _other_text(text: str, end: int, folded: Sequence[str]) -> int | None:
     longest = min(max(map(len, folded), default=0), OWN_TEXT)
     rest, newline, _ = text[end : end + 2 * longest + 16].partition("\n")
     is_cut = not newline and end + len(rest) < len(text)
-    alone = (patterns.NUMBER_ONLY, patterns.NOTHING_MORE)
-    if is_cut or any(pattern.fullmatch(rest.strip()) for pattern in alone):
+    rest = rest.strip()
+    is_number = patterns.NUMBER_ONLY.fullmatch(rest) and rest.strip("()[].번") not in folded
+    if is_cut or is_number or patterns.NOTHING_MORE.fullmatch(rest):
         return None
     rest = rest.lstrip(" .,:=-–—")
     return number_of_text(rest, folded) or number_of_text(rest.strip("()"), folded)

@@ -32,6 +32,9 @@ _LISTED_RIGHT = re.compile(
 """At the end of a choice's line: it is the answer."""
 
 _SIGN = re.compile(r"[✅✔✓☑👈←]|<-|[(\[]정답[)\]]")
+_CALLED = re.compile(
+    r"(?:[-–—:→=(]|므로|[라어아]서|니까?) ?(정답|오답)(?:입니다|이다|임)?[)\]]?[.!]?\Z"
+)
 _CALLED_ANSWER = re.compile(r"[✔✅✓☑←] ?정답")
 _STEP = re.compile(" ?(?:→|⇒|[=-]>|>) ?")
 _PART = re.compile(" ?(?:→|⇒|[=-]>|>|[-‐‑–—−~,]) ?")
@@ -100,6 +103,19 @@ def _is_of_another(rest: str, number: int, folded: Sequence[str]) -> bool:
     own = canonical(folded[number - 1]) if 1 <= number <= len(folded) else ""
     others = [form for form, n in texts(folded).items() if n != number]
     return any(map(written.startswith, others)) and not (own and written.startswith(own))
+
+
+def marked(text: str, folded: Sequence[str]) -> tuple[int, ...]:
+    """The only choice that a list of all choices calls 정답, and each other one 오답."""
+    named = texts(folded)
+    marks: dict[int, str] = {}
+    for line in text.split("\n"):
+        item, mark = _JUDGED_ITEM.match(line), _CALLED.search(line[-20:])
+        if item and mark and (number := _number(item, named)):
+            marks[number] = "several" if number in marks else mark[1]
+    is_whole = sorted(marks) == [*range(1, len(folded) + 1)] and len(marks) > 2
+    picked = [number for number, mark in marks.items() if mark != "오답"]
+    return (picked[0],) if is_whole and len(picked) == 1 else ()
 
 
 def pointed_at(text: str, folded: Sequence[str]) -> tuple[int, ...]:

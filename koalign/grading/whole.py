@@ -11,7 +11,7 @@ from koalign.grading.closing import concluded
 from koalign.grading.closing_patterns import ANSWER, DENIES, LEAVES_OPEN, SUPPOSES, TURNS
 from koalign.grading.keys import without_key
 from koalign.grading.labels import Labels, label_groups, number_of_text, union
-from koalign.grading.lists import ITEM, filled, in_order, judged, pointed_at
+from koalign.grading.lists import ITEM, filled, in_order, judged, marked, pointed_at
 from koalign.grading.visible import canonical
 from koalign.grading.yes_no import yes_or_no
 
@@ -122,6 +122,7 @@ def at_the_end(
     if not patterns.RECONSIDERS.search(text):
         readings.add(judged(text, folded, wrong_is_asked=asks.wrong))
         readings.add(pointed_at(text, folded))
+        readings.add(marked(text, folded))
         readings.add(_first_sentence(text, groups, folded, asks))
         first, _, after = text.partition("\n")
         before, _, last = text.rpartition("\n")
