@@ -53,7 +53,7 @@ def label_groups(
             numbers = _or_of_text(text, label, number, folded)
         if after == end and (other := _other_text(text, end, folded)):
             numbers = union(numbers, (other,))  # 정답: 2번 형법, of which the fourth choice is 형법
-        if last and bare_label and numbers[0] in last.numbers and gap in (", ", " "):
+        if last and bare_label and numbers[0] in last.numbers and gap in (", ", " ", ", 즉 "):
             continue  # 3번, 2입니다: the text of the third choice
         if last and gap == "인 " and last.numbers == numbers:  # 마지막 보기인 4번
             groups[-1] = replace(last, end=end, after=after)

@@ -109,7 +109,7 @@ def marked(text: str, folded: Sequence[str]) -> tuple[int, ...]:
     """The only choice that a list of all choices calls 정답, and each other one 오답."""
     named = texts(folded)
     marks: dict[int, str] = {}
-    for line in text.split("\n"):
+    for line in _JUDGED_ITEM_END.split(text):
         item, mark = _JUDGED_ITEM.match(line), _CALLED.search(line[-20:])
         if item and mark and (number := _number(item, named)):
             marks[number] = "several" if number in marks else mark[1]
