@@ -14,13 +14,17 @@ from koalign.records import Base, Drop, KoalignError, Problem
 HELD_OUT = ("prepare/dev.jsonl", "prepare/test.jsonl", "prepare/leaks.json")
 
 
+class LeakError(KoalignError):
+    """What a stage would learn from stands in the run's dev or test split."""
+
+
 def refuse_leaks(trained: Sequence[Problem], inputs: Mapping[str, Path]) -> None:
-    """Raises KoalignError if a problem to learn from stands in the run's dev or test split."""
+    """Raises LeakError if a problem to learn from stands in the run's dev or test split."""
     evaluated, overlap = _held_out(inputs)
     said = [taught_text(problem) for problem in trained]
     if leaks := find_leaks(trained, evaluated, overlap) or texts_leak(said, evaluated, overlap):
         first = leaks[0]
-        raise KoalignError(
+        raise LeakError(
             f"{counted(len(leaks), 'training problem')} found in dev or test: "
             f"{trained[first.trained].name} is {evaluated[first.evaluated].name} ({first.kind}); "
             "run `koalign prepare --force`"
@@ -28,11 +32,11 @@ def refuse_leaks(trained: Sequence[Problem], inputs: Mapping[str, Path]) -> None
 
 
 def refuse_leaking_texts(texts: Sequence[tuple[str, str]], inputs: Mapping[str, Path]) -> None:
-    """Raises KoalignError if one of (problem id, text) says a problem of the run's dev or test split."""
+    """Raises LeakError if one of (problem id, text) says a problem of the run's dev or test split."""
     evaluated, overlap = _held_out(inputs)
     if leaks := texts_leak([text for _, text in texts], evaluated, overlap):
         first = leaks[0]
-        raise KoalignError(
+        raise LeakError(
             f"{counted(len(leaks), 'hint')} holding a problem of dev or test: the one for "
             f"{texts[first.trained][0]} holds {evaluated[first.evaluated].name}; remove it from data.hints"
         )

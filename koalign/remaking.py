@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from koalign.guard import LeakError
 from koalign.hashing import BEFORE, MANIFEST, PLAN, WORK, hash_path
 from koalign.jsonl import read_record
 from koalign.manifests import Manifest
@@ -32,9 +33,14 @@ def clear(folder: Path, keeps: Sequence[str] = ()) -> None:
 
 @contextmanager
 def restored(folder: Path, keeps: Sequence[str]) -> Iterator[None]:
-    """Where the body ends in an error and made nothing, the stage that was set aside is there again."""
+    """Where the body ends in an error and made nothing, the stage that was set aside is there again.
+
+    Not where it would learn from held-out problems: what stood there has learned from them.
+    """
     try:
         yield
+    except LeakError:
+        raise
     except BaseException:
         before = folder / WORK / BEFORE
         if (before / MANIFEST).exists() and names_in(folder) <= {PLAN, *keeps}:
