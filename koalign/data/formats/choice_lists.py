@@ -90,22 +90,23 @@ def apart(value: Any, name: str) -> tuple[str, Sequence[str]]:
 
 
 def answer_apart(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """A row whose question goes on with its answer, `물은? ① … ② … 정답: ②`, with both apart."""
+    """A row whose question goes on with its answer, `물은? ① … ② … 정답: ②`, with both apart.
+
+    What explains it may come first where choices stand before it: `다음 풀이: …` is of the question.
+    """
     value = fields.get(name)
     written = _BREAK.sub("\n", value).strip() if isinstance(value, str) else ""
     marks = [*_PART_BELOW.finditer(written)]
-    explains_first = bool(marks) and (marks[0]["below"] or marks[0]["beside"])[-1] != "답"
+    explains_first = bool(marks) and not _is_gold(marks[0])
     if explains_first and not ends_in_choices(written[: marks[0].start()].strip()):
-        marks = [mark for mark in marks if (mark["below"] or mark["beside"])[-1] == "답"]
+        marks = [mark for mark in marks if _is_gold(mark)]
     asked = written[: marks[0].start()].strip() if marks else ""
-    if not asked or (
-        explains_first and not ends_in_choices(asked)
-    ):  # `다음 풀이: …` is no explanation
+    if not asked or (explains_first and not ends_in_choices(asked)):
         return {**fields}
     gold, explained = list[str](), list[str]()
     for mark, end in zip(marks, [*(mark.start() for mark in marks[1:]), len(written)], strict=True):
         text = written[mark.end() : end].strip()
-        if (mark["below"] or mark["beside"])[-1] != "답":
+        if not _is_gold(mark):
             explained.append(text)
             continue
         if mark[0].strip()[0] in "[(<【" and mark[0].strip()[-1] not in "])>】":
@@ -117,6 +118,11 @@ def answer_apart(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
         return {**fields}
     why = "\n".join(filter(None, explained))
     return {**fields, name: asked, GOLD: gold[0], EXPLAINED: why}
+
+
+def _is_gold(mark: re.Match[str]) -> bool:
+    """Whether a part begins with `정답` or `답`, and not with what explains it."""
+    return (mark["below"] or mark["beside"]).endswith("답")
 
 
 def _refuse_answer(choices: str, name: str) -> None:
