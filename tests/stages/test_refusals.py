@@ -25,6 +25,18 @@ def test_a_missing_stage_is_refused_with_the_command_that_makes_it(scripted, com
     assert f"run `{remedy}` first" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "command", [["dpo"], ["evaluate", "--shard", "1/2"], ["run", "--seeds", "2"]]
+)
+def test_a_refused_command_leaves_no_folder_of_the_name_that_was_mistyped(scripted, command):
+    missing = ("-s", "data.train=nowhere.jsonl")
+    Path("kept").mkdir()
+    for run in ("kept/typo/run", "kept"):
+        koalign(*command, *missing, "--run-dir", run, code=2)
+        assert not [path for path in Path("kept").rglob("*") if path.name != ".lock"]
+    assert not Path("kept/typo").exists()
+
+
 def test_the_remedy_moves_on_with_the_chain(scripted):
     koalign("prepare", code=0)
     assert "run `koalign sft` first" in koalign("dpo-pairs").stderr
