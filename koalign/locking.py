@@ -148,6 +148,14 @@ def empty(folder: Path) -> None:
             path.unlink()
 
 
+def discard(folder: Path) -> None:
+    """Remove a folder under another name: a kill leaves no half of it under its own."""
+    doomed = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(doomed, ignore_errors=True)
+    folder.rename(doomed)
+    shutil.rmtree(doomed)
+
+
 def try_lock(file: int, *, without: bool = True) -> bool:
     """Lock an open file until it is closed; False: another process has.
 
