@@ -66,6 +66,12 @@ def test_an_evaluation_without_test_problems_is_refused_before_its_controls_are_
     assert not (RUN / "rft").exists()
 
 
+def test_an_evaluation_beside_which_solve_has_other_settings_is_refused_before_it_draws(ran):
+    refused = koalign("evaluate", "--force", "-s", "solve.bare=2", code=2).stderr
+    assert "run `koalign solve --force`" in refused
+    assert koalign("evaluate", code=0).stdout.count("nothing to do") == 2
+
+
 def test_a_run_that_was_not_evaluated_is_compared_with_nothing_and_says_what_evaluates_it(scripted):
     koalign("prepare", code=0)
     assert (
