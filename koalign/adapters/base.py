@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAn
 
 from koalign.adapters.hub import downloaded
 from koalign.adapters.precision import CPU, Device, Precision, choose_precision, refuse_experts
-from koalign.adapters.weights import BASE_AGAIN, open_weights, refuse_broken_base
+from koalign.adapters.weights import BASE_AGAIN, open_weights, readable, refuse_broken_base
 from koalign.config.inputs import Model
 from koalign.config.sections import resolve_path
 from koalign.data.prompting.tokens import DATE, PLAIN, chat_template_of, writes_date
@@ -80,19 +81,29 @@ def identify(model: Model) -> Base:
 
 
 def _config(folder: Path, model: Model) -> Any:
-    try:
-        return AutoConfig.from_pretrained(folder, trust_remote_code=model.trust_remote_code)
-    except (ValueError, OSError) as error:
-        reason = str(error).partition("\n")[0]
-        raise KoalignError(f"model.path: {folder / 'config.json'}: {reason}") from None
+    with readable(folder / "config.json"):
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=model.trust_remote_code)
+        config.to_dict()  # its parts may be of any type
+    return config
 
 
 def _refuse_endless(folder: Path) -> None:
-    """Raises KoalignError for more layers than tensors, which transformers would build all the same."""
+    """Raises KoalignError for more layers than tensors, and for whole numbers as weights.
+
+    transformers would build and take both all the same.
+    """
     config, tensors = read_json(folder / "config.json"), 0
+    plain = isinstance(config, dict) and not config.get("quantization_config")
     for path in folder.glob(WEIGHTS):
         with open_weights(path, BASE_AGAIN) as file:
             tensors += len(file.keys())
+            for name in file.keys() if plain else ():
+                dtype = file.get_slice(name).get_dtype()
+                if name.endswith(".weight") and not dtype.startswith(("F", "BF")):
+                    raise KoalignError(
+                        f"{path}: {name} is {dtype}, and config.json has no quantization_config to say "
+                        f"what its numbers mean; {BASE_AGAIN}"
+                    )
     for section in (config, config.get("text_config")) if isinstance(config, dict) else ():
         layers = section.get("num_hidden_layers") if isinstance(section, dict) else None
         if isinstance(layers, int) and layers > tensors:
@@ -112,16 +123,30 @@ def _refuse_incomplete(folder: Path, model: Model, config: Any) -> None:
     level = transformers.utils.logging.get_verbosity()
     transformers.utils.logging.set_verbosity_error()  # its report of the loading is a table
     try:
-        _, loading = AutoModelForCausalLM.from_pretrained(
-            folder,
-            device_map="meta",
-            use_safetensors=True,
-            trust_remote_code=model.trust_remote_code,
-            **CHECKED,
-        )
+        with readable(folder):
+            built, loading = AutoModelForCausalLM.from_pretrained(
+                folder,
+                device_map="meta",
+                use_safetensors=True,
+                trust_remote_code=model.trust_remote_code,
+                **CHECKED,
+            )
     finally:
         transformers.utils.logging.set_verbosity(level)
     _refuse_loading(folder, loading)
+    # Of towers for images and heads for other tasks nothing is said: they stand elsewhere.
+    places = {_place(name) for name in built.state_dict()}
+    if unused := sorted(key for key in loading["unexpected_keys"] if _place(key) in places):
+        warn(
+            f"model.path: {folder}: {type(built).__name__}, which config.json names, leaves "
+            f"{unused[0]}{_more(unused)} of the weights unused; are both of one model?",
+            once=True,
+        )
+
+
+def _place(name: str) -> str:
+    """Where a tensor stands, up to the number of its layer."""
+    return re.split(r"\.\d+\.", name, maxsplit=1)[0]
 
 
 def _refuse_loading(folder: Path, loading: Mapping[str, Any]) -> None:
@@ -179,13 +204,8 @@ def tokenizer_hash(folder: Path, chat_template: str | None = None) -> str:
 def load_tokenizer(model: Model) -> Any:
     """The tokenizer of the base; it must have an end-of-text token and fit the embedding."""
     folder = base_folder(model)
-    try:
+    with readable(folder / "tokenizer.json"):
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=model.trust_remote_code)
-    except (ValueError, OSError) as error:
-        reason = str(error).partition("\n")[0]
-        raise KoalignError(
-            f"model.path: {folder}: its tokenizer cannot be read ({reason}); {BASE_AGAIN}"
-        ) from None
     if tokenizer.eos_token_id is None:
         raise KoalignError(f"model.path: the tokenizer in {folder} has no end-of-text (eos) token")
     tokenizer.model_max_length = (
@@ -196,7 +216,20 @@ def load_tokenizer(model: Model) -> Any:
     if model.chat_template:
         tokenizer.chat_template = PLAIN
     _refuse_larger(folder, tokenizer, _config(folder, model).get_text_config().vocab_size)
+    _say_unknown_end(folder, tokenizer)
     return tokenizer
+
+
+def _say_unknown_end(folder: Path, tokenizer: Any) -> None:
+    """The tokens that end a text by config.json are those of the tokenizer that was trained with it."""
+    ends = read_json(folder / "config.json").get("eos_token_id")
+    for end in ends if isinstance(ends, list) else [ends]:
+        if isinstance(end, int) and end not in tokenizer.get_vocab().values():
+            warn(
+                f"model.path: {folder}: its config.json ends texts with token {end}, and its tokenizer has "
+                "no such token; are both of one model?",
+                once=True,
+            )
 
 
 def _refuse_larger(folder: Path, tokenizer: Any, rows: int) -> None:

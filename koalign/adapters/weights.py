@@ -11,8 +11,9 @@ from typing import Any, Literal
 from safetensors import SafetensorError, safe_open
 
 from koalign.hashing import hash_path, remembered
-from koalign.jsonl import read_small
+from koalign.jsonl import read_small, refuse_pipe
 from koalign.records import KoalignError
+from koalign.text.visible import shown, warn
 
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
@@ -23,7 +24,12 @@ _POINTER = b"version https://git-lfs"
 
 
 def refuse_broken_base(folder: Path) -> None:
-    """Raises KoalignError for a base with a broken JSON file, a missing or broken shard, or NaN."""
+    """Raises KoalignError for a base with a broken JSON file, a missing or broken shard, or NaN.
+
+    A matrix of zeros is said: a download that was cut off may leave a file of its full length.
+    """
+    for path in folder.iterdir():
+        refuse_pipe(path)
     for path in sorted(path for pattern in SMALL_FILES for path in folder.glob(pattern)):
         _refuse_pointer(path)
         if path.suffix == ".json":
@@ -33,17 +39,39 @@ def refuse_broken_base(folder: Path) -> None:
             raise KoalignError(
                 f"{shard}: is not there, and {INDEX} names it; download it into this folder"
             )
-        refuse_infinite(shard, BASE_AGAIN)
+        if empty := refuse_infinite(shard, BASE_AGAIN):
+            warn(
+                f"{shard}: {empty} holds only zeros; if that is not meant, {BASE_AGAIN}", once=True
+            )
         hash_path(shard)  # remembered for the weight hash, while the shard is in memory
 
 
-def refuse_infinite(path: Path, remedy: str) -> None:
-    """Raises KoalignError that names the first tensor of a safetensors file with NaN or infinity."""
-    remembered(path, "finite", lambda: _refuse_infinite(path, remedy))
+@contextmanager
+def readable(place: Path) -> Iterator[None]:
+    """Raises KoalignError for whatever a library meets in the files of a base."""
+    try:
+        yield
+    except (KoalignError, MemoryError):
+        raise
+    except Exception as error:  # tokenizers raises no narrower one
+        reason = shown(" ".join(str(error).split()))[:300]
+        raise KoalignError(
+            f"model.path: {place}: cannot be read ({type(error).__name__}: {reason}); {BASE_AGAIN}"
+        ) from None
+
+
+def refuse_infinite(path: Path, remedy: str) -> str:
+    """The first matrix of a safetensors file that holds only zeros, or "".
+
+    Raises KoalignError that names the first tensor with NaN or infinity.
+    """
+    return remembered(path, "zeros", lambda: _refuse_infinite(path, remedy))
 
 
 def _refuse_infinite(path: Path, remedy: str) -> str:
     import torch
+
+    empty = ""
 
     with open_weights(path, remedy, "pt") as file:
         for name in file.keys():  # noqa: SIM118  (not a dict)
@@ -53,9 +81,12 @@ def _refuse_infinite(path: Path, remedy: str) -> str:
             if tensor.dtype.itemsize == 1:  # float8 has no sum
                 tensor = tensor.float()
             # A sum is one pass over the memory; it may overflow where no number is infinite.
-            if not tensor.sum(dtype=torch.float32).isfinite() and not tensor.isfinite().all():
+            total = tensor.sum(dtype=torch.float32)
+            if not total.isfinite() and not tensor.isfinite().all():
                 raise KoalignError(f"{path}: {name} holds NaN or infinity; {remedy}")
-    return "yes"
+            if not empty and tensor.dim() > 1 and total == 0 and not tensor.any():
+                empty = name
+    return empty
 
 
 @contextmanager
@@ -76,9 +107,12 @@ def _shards(folder: Path) -> list[Path]:
     if not (folder / INDEX).exists():
         raise KoalignError(f"{folder}: holds neither {SINGLE} nor {INDEX}; {BASE_AGAIN}")
     index = _read_json(folder / INDEX)
-    names = index.get("weight_map") if isinstance(index, dict) else None
-    if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
-        raise KoalignError(f"{folder / INDEX}: has no weight_map; {BASE_AGAIN}")
+    for key in ("metadata", "weight_map"):
+        if not isinstance(index, dict) or not isinstance(index.get(key), dict):
+            raise KoalignError(f"{folder / INDEX}: has no {key}; {BASE_AGAIN}")
+    names = index["weight_map"]
+    if not names or not all(isinstance(name, str) for name in names.values()):
+        raise KoalignError(f"{folder / INDEX}: its weight_map names no files; {BASE_AGAIN}")
     shards = sorted(set(names.values()))
     if elsewhere := [name for name in shards if Path(name).name != name]:
         raise KoalignError(
@@ -88,6 +122,7 @@ def _shards(folder: Path) -> list[Path]:
 
 
 def _refuse_pointer(path: Path) -> None:
+    refuse_pipe(path)
     with path.open("rb") as file:
         if file.read(len(_POINTER)) == _POINTER:
             raise KoalignError(

@@ -1,6 +1,7 @@
 """Weights that are not whole are refused by name in one line, before anything runs; the others are taken."""
 
 import math
+import os
 import shutil
 from pathlib import Path
 
@@ -75,8 +76,19 @@ def longer_tokenizer(folder: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
-def new_type(folder: Path) -> None:
-    write_json(folder / "config.json", {**read_json(folder / "config.json"), "model_type": "new"})
+def config(folder: Path, **keys) -> None:
+    write_json(folder / "config.json", {**read_json(folder / "config.json"), **keys})
+
+
+def bare_index(folder: Path, key: str) -> None:
+    sharded(folder)
+    path = folder / "model.safetensors.index.json"
+    write_json(path, {**read_json(path), key: None})
+
+
+def piped(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
 
 
 BROKEN = {
@@ -94,7 +106,21 @@ BROKEN = {
     "no index": (lambda f: (sharded(f), (f / "model.safetensors.index.json").unlink()), ("holds neither", "index.json")),
     "a cut config": (lambda f: cut(f / "config.json"), ("config.json: is not JSON", "download")),
     "a cut tokenizer": (lambda f: cut(f / "tokenizer.json"), ("tokenizer.json: is not JSON", "download")),
-    "an unknown architecture": (new_type, ("config.json", "`new`")),
+    "an unknown architecture": (lambda f: config(f, model_type="new"), ("config.json", "`new`")),
+    "an architecture without a causal head": (lambda f: config(f, model_type="t5"), ("T5Config", "download")),
+    "a word for a number": (lambda f: config(f, hidden_size="128"), ("config.json", "hidden_size", "download")),
+    "no heads": (lambda f: config(f, num_attention_heads=0), ("ZeroDivisionError", "download")),
+    "negative heads": (lambda f: config(f, num_attention_heads=-1), ("negative dimension", "download")),
+    "an unknown dtype": (lambda f: config(f, dtype="bfloat17"), ("bfloat17", "download")),
+    "an unknown activation": (lambda f: config(f, hidden_act="silux"), ("silux", "download")),
+    "an unknown rope": (lambda f: config(f, rope_parameters={"rope_type": "yarnx"}), ("yarnx", "download")),
+    "a word for the quantization": (lambda f: config(f, quantization_config="x"), ("config.json", "download")),
+    "an index without metadata": (lambda f: bare_index(f, "metadata"), ("index.json: has no metadata", "download")),
+    "an index without tensors": (lambda f: bare_index(f, "weight_map"), ("index.json: has no weight_map", "download")),
+    "whole numbers": (lambda f: changed(f, UP, lambda t: t.to(torch.int8)), (f"{UP} is I8", "quantization_config")),
+    "a pipe for weights": (lambda f: piped(f / SINGLE), (SINGLE, "no plain file")),
+    "a pipe for a config": (lambda f: piped(f / "config.json"), ("config.json", "no plain file")),
+    "a pipe for a vocabulary": (lambda f: piped(f / "vocab.txt"), ("vocab.txt", "no plain file")),
 }  # fmt: skip
 
 
@@ -103,6 +129,48 @@ def test_a_broken_base_is_refused_by_name_with_the_remedy(break_it, parts, base)
     break_it(base)
     with refused(*parts):
         identify(Model(path=str(base)))
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        (lambda f: config(f, model_type="llama"), "LlamaForCausalLM, which config.json names, leaves model.layers.0"),
+        (lambda f: config(f, num_hidden_layers=3, layer_types=None), "leaves model.layers.3"),
+        (lambda f: changed(f, UP, torch.zeros_like), f"{UP} holds only zeros"),
+    ],
+    ids=["another architecture", "fewer layers", "zeros"],
+)  # fmt: skip
+def test_weights_that_may_not_be_of_this_model_are_said(change, part, base, capsys):
+    identify(Model(path=str(base)))
+    assert not capsys.readouterr().err
+    change(base)
+    identify(Model(path=str(base)))
+    assert part in capsys.readouterr().err
+
+
+def test_a_tower_for_images_that_text_does_not_use_is_no_news(base, capsys):
+    tensors = load_file(base / SINGLE)
+    tensors["vision_tower.encoder.layers.0.mlp.up_proj.weight"] = torch.ones(8, 8)
+    save_file(tensors, base / SINGLE, metadata={"format": "pt"})
+    identify(Model(path=str(base)))
+    assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["[]", '{"added_tokens": [{"id": -1}]}'])
+def test_a_tokenizer_of_another_shape_is_refused(text, base):
+    (base / "tokenizer.json").write_text(text, encoding="utf-8")
+    with refused("tokenizer.json: cannot be read", "download the model again"):
+        load_tokenizer(Model(path=str(base)))
+
+
+def test_a_tokenizer_without_the_token_that_ends_a_text_is_said(base, capsys):
+    load_tokenizer(Model(path=str(base)))
+    assert not capsys.readouterr().err
+    config(base, eos_token_id=[934, 5000])
+    load_tokenizer(Model(path=str(base)))
+    assert (
+        "ends texts with token 5000, and its tokenizer has no such token" in capsys.readouterr().err
+    )
 
 
 def test_a_token_without_a_row_in_the_embedding_is_refused(base):
@@ -192,5 +260,5 @@ def test_each_shard_is_checked_and_hashed_before_the_next_is_read(base, tmp_path
     inodes = {str(shard.stat().st_ino): shard for shard in shards}
     read = [key.split(" ") for key in read_json(tmp_path / hashing.MEMORY)]
     reads = [(what, inodes[inode]) for what, _, inode, *_ in read if inode in inodes]
-    assert reads == [(what, shard) for shard in shards for what in ("finite", "sha256")]
+    assert reads == [(what, shard) for shard in shards for what in ("zeros", "sha256")]
     hashing._memory.cache_clear()
