@@ -135,7 +135,11 @@ def check_adapter(folder: Path, base: Base, template_hash: str | None) -> Adapte
     if card.base.weight_hash is None:
         if "://" in base.path:
             raise KoalignError(f"{folder}: {base.path} is a server and takes no adapters")
-        fits = base.scripted or refuse_misfit(folder, base.path)
+        if not (fits := base.scripted):
+            from koalign.adapters.application import refuse_part  # loads torch, and cards do not
+
+            fits = refuse_misfit(folder, base.path)
+            refuse_part(folder, base.path)
         shapes = f"{'' if fits else 'nor whether '}its shapes fit {base.path}"
         unknown.append(f"the weights of its base {card.base.path} ({shapes})")
     elif card.base.weight_hash != base.weight_hash:

@@ -25,6 +25,8 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 _MATRIX = re.compile(r"base_model\.model\.(.+)\.lora_(?:embedding_)?([AB])(?:\.weight)?")
 _WHOLE = re.compile(r"base_model\.model\.(.+?)(?:\.base_layer|\.modules_to_save)?\.weight")
 """A weight that an adapter has in place of the base's."""
+_NOT_LOADED = (ValueError, TypeError, KeyError, AttributeError, NotImplementedError, ImportError)
+"""What PEFT raises of a configuration."""
 _PLAIN_INITS = ("gaussian", "eva", "orthogonal", "mica", "lora_ga")
 """Words for `init_lora_weights` that leave a plain LoRA; others change the weights of the base."""
 
@@ -176,11 +178,10 @@ def refuse_misfit(folder: Path, base: str) -> bool:
     return True
 
 
-def modules_of(base: str) -> dict[str, tuple[int, int]] | None:
-    """Module name -> (outputs, inputs), of all that have a matrix."""
+def model_without_weights(base: str) -> Any | None:
+    """The model that transformers builds from a base's config; none where it has code of its own."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
-    from transformers.pytorch_utils import Conv1D
 
     from koalign.adapters.base import base_folder
 
@@ -188,8 +189,18 @@ def modules_of(base: str) -> dict[str, tuple[int, int]] | None:
     try:
         config = AutoConfig.from_pretrained(path, trust_remote_code=False)
         with torch.device("meta"):
-            model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
-    except ValueError:  # it has code of its own
+            return AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    except ValueError:
+        return None
+
+
+def modules_of(base: str) -> dict[str, tuple[int, int]] | None:
+    """Module name -> (outputs, inputs), of all that have a matrix; none: not known."""
+    import torch
+    from transformers.pytorch_utils import Conv1D
+
+    model = model_without_weights(base)
+    if model is None:
         return None
     shapes = {}
     for name, module in model.named_modules():
@@ -206,7 +217,7 @@ def loading(folder: Path) -> Iterator[None]:
     """Raises KoalignError for what PEFT refuses of an adapter's configuration while it loads it."""
     try:
         yield
-    except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError) as error:
+    except _NOT_LOADED as error:
         raise KoalignError(
             f"{folder}: PEFT cannot load it ({shown(str(error))[:300]}); mend {CONFIG}, or {ADAPTER_AGAIN}"
         ) from None

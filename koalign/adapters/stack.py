@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -24,7 +25,7 @@ from koalign.adapters.cards import (
 from koalign.adapters.external import CONFIG
 from koalign.adapters.lora import Lora, Module, read_lora, write_lora
 from koalign.config.sections import resolve_path
-from koalign.locking import alone, discard, empty
+from koalign.locking import alone, empty
 from koalign.records import KoalignError
 
 ERROR = "error"
@@ -90,7 +91,7 @@ def stack(
         for folder, its in zip(parts, known, strict=True):
             refuse_replaced(folder, its)
         if out.exists():
-            discard(out)
+            shutil.rmtree(out)
         new.rename(out)
     return read_card(out)
 

@@ -71,7 +71,7 @@ def test_what_peft_refuses_is_one_line(tmp_path):
 
 @pytest.mark.parametrize("name", ["../other/model.safetensors", "/model.safetensors", "a/b.safetensors"])  # fmt: skip
 def test_an_index_of_a_base_names_no_file_outside_its_folder(name, tmp_path):
-    index = {"weight_map": {"lm_head.weight": name}}
+    index = {"metadata": {}, "weight_map": {"lm_head.weight": name}}
     (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index), "utf-8")
     with refused(f"names '{name}', outside its folder"):
         _shards(tmp_path)
