@@ -142,6 +142,8 @@ class EndpointEngine(Engine):
                     tries += 1
                 else:
                     raise KoalignError(f"{self._url}: {error}") from None
+        if not (reply.model or self._name).startswith(self._name):  # a dated name is an alias's
+            warn(f"{self._url}: asked for {self._name}, it answers as {reply.model}", once=True)
         text = before_stop(reply.refusal or reply.text, stop)
         return request.sample(index, "", text, (), 0.0, reply.finish_reason in ENDED)
 
@@ -172,7 +174,7 @@ def _without(settings: Mapping[str, Any], refused: frozenset[str]) -> dict[str, 
     """The settings as a server takes them that refuses some of their keys."""
     kept = {key: value for key, value in settings.items() if key not in refused}
     if "max_tokens" in refused:
-        kept["max_completion_tokens"] = settings["max_tokens"]
+        kept["extra_body"] = {"max_completion_tokens": settings["max_tokens"]}
     return kept
 
 

@@ -93,6 +93,24 @@ def test_keys_that_a_server_refuses_are_left_out_and_that_is_said_once(keys, ser
     assert [said.count(f"takes no {key};") for key in keys.split(",")] == [1] * len(keys.split(","))
 
 
+def test_a_limit_under_another_name_reaches_completions_that_are_no_chat(server):
+    def fault(body, before):
+        refused = "refuse:max_tokens" if "max_tokens" in body else None
+        return refused or 'raw:{"choices": [{"text": "정답: 2", "finish_reason": "stop"}]}'
+
+    server.fault = fault
+    assert texts(server, chat=False) == [("정답: 2", "stop")] * 3
+    assert server.arrivals[-1].body["max_completion_tokens"] == Sampling().most_tokens
+
+
+def test_a_server_that_answers_as_another_model_is_said_once(server, capsys):
+    texts(server)
+    assert "answers as" not in capsys.readouterr().err
+    server.fault = lambda body, before: 'with_:{"model": "tiny-random"}'
+    texts(server)
+    assert capsys.readouterr().err.count("asked for teacher-1, it answers as tiny-random") == 1
+
+
 @pytest.mark.parametrize(("key", "remedy"), [
     ("temperature", "set teacher.temperature: null"), ("seed", "set teacher.seed: null"),
     ("max_tokens", "set teacher.max_tokens_key: max_completion_tokens"),
