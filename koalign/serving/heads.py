@@ -64,4 +64,7 @@ class Heads(H11Protocol):
             head = h11.Response(status_code=error.status, headers=headers)
             for event in (head, h11.Data(data=body), h11.EndOfMessage()):
                 self.transport.write(self.conn.send(event) or b"")
+        if self.cycle is not None:  # the app has the head of a request whose body is no HTTP
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
         self.transport.close()

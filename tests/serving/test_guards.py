@@ -68,6 +68,17 @@ def test_a_head_that_is_not_whole_in_time_and_what_is_no_http_end_in_an_error_of
         assert server.get("/health").status_code == 200
 
 
+def test_a_body_that_is_no_http_leaves_no_traceback_in_the_log(ran, capfd):
+    with served() as server:
+        address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+        head = f"POST {CHAT} HTTP/1.1\r\nHost: localhost\r\n"
+        with socket.create_connection(address) as broken:
+            broken.sendall(f"{head}Transfer-Encoding: chunked\r\n\r\nZZ\r\n".encode())
+            assert broken.recv(1000).startswith(b"HTTP/1.1 400")
+        assert server.get("/health").status_code == 200
+    assert "Traceback" not in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("kind", ["Application/JSON", "application/json; charset=utf-8"])
 def test_a_type_is_json_in_any_letter_case(ran, kind):
     with served() as server:
