@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from koalign.grading import judgement_patterns
 from koalign.grading.visible import canonical
+from koalign.text.korean import final_consonant
 
 _WRONG = re.compile(
     r"(?:않은|않는|틀린|아닌|잘못된|없는|거리가 먼|못한|무관한|어긋나는|배치되는"
@@ -23,11 +24,10 @@ MARKS = re.compile(r"[㉠-㉭ⓐ-ⓩ]|\([A-E가나다라마]\)")
 _LETTER = re.compile("(?<![A-Za-z])[A-J](?![A-Za-z])")
 _NOTE = re.compile(r"\([^()]*\)")
 _PHRASE = re.compile(
-    r"(?:\A|[.?!:>\n] ?)(?:다음 ?(?:중|가운데),? ?|다음 )?([^.?!:<>\"'\n]{4,80}[은는])\s?\?\s*\Z"
+    r"(?:\A|[.?!:>\n] ?)(?:다음 ?(?:중|가운데),? ?|다음 )?([^.?!:<>\"'\n]{4,80}[은는])\s?"
+    r"(?:(?:누구|무엇|어느 것|어디|언제)(?:인가요?|입니까|일까요?)?)?\s?\?\s*\Z"
 )
-_PREDICATE = re.compile(
-    "(.+?)[가-힣]?[가-힣](?:것|사람|인물|왕|나라|단어|표현|문장|설명|경우|방법|물질|원소|지역|작품)은"
-)
+_PREDICATE = re.compile("(.+?)[가-힣]?([가-힣]) [가-힣]{1,5}[은는]")
 _SHORTEST = 4
 """Characters of a phrase, without blanks, that say what is asked for."""
 
@@ -46,12 +46,8 @@ class Asked:
     """It calls something `A`, so that a letter alone is no choice."""
     phrase: str
     """Its last words without blanks, as an answer repeats them: `조선의수도는`; empty: none."""
-
-    @property
-    def predicate(self) -> str:
-        """What it asks of a choice, as far as answers repeat it: `원소에해당` of `원소에 해당하는 것은`."""
-        asks = _PREDICATE.fullmatch(self.phrase)
-        return asks[1] if asks and len(asks[1]) >= _SHORTEST else ""
+    predicate: str
+    """What it asks of a choice, as far as answers repeat it: `원소에해당` of `원소에 해당하는 것은`."""
 
 
 def asked(question: str, reply: str) -> Asked:
@@ -59,10 +55,14 @@ def asked(question: str, reply: str) -> Asked:
     wrong = bool(_WRONG.search(question) or judgement_patterns.WRONG_IS_ASKED.search(reply))
     asks = _PHRASE.search(_NOTE.sub("", question))
     phrase = canonical(asks[1]) if asks else ""
+    predicate = _PREDICATE.fullmatch(asks[1]) if asks else None
+    is_clause = predicate and final_consonant(predicate[2]) in "ㄴㄹ"  # 해당하는, 창제한, 일할
+    said = canonical(predicate[1]) if predicate and is_clause else ""
     return Asked(
         wrong=wrong,
         right=None if not question else not wrong and not _NEGATIVE.search(_NOTE.sub("", question)),
         marks=frozenset(MARKS.findall(question)),
         has_letters=_LETTER.search(question) is not None,
         phrase=phrase if len(phrase) >= _SHORTEST else "",
+        predicate=said if len(said) >= _SHORTEST else "",
     )

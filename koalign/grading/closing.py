@@ -17,7 +17,7 @@ from koalign.grading import judgement_patterns
 from koalign.grading.asked import MARKS, Asked
 from koalign.grading.labels import Labels
 from koalign.grading.names import Name, named_by_text
-from koalign.grading.patterns import OPEN
+from koalign.grading.patterns import OPEN, REMARK
 from koalign.grading.supposed import is_supposed
 from koalign.grading.visible import canonical
 from koalign.text.korean import CHOICE_MARKS
@@ -189,13 +189,15 @@ def _says_more(text: str, sentence: _Sentence, said: int) -> bool:
 
 
 def _repeats_question(after: str, asks: Asked) -> bool:
-    """Whether the words after a choice say of it what is asked for: `…가 원소에 해당한다`."""
+    """Whether words after a choice say of it what is asked for: `…가 원소에 해당한다`, `…가 수도이다`."""
     subject = words.SUBJECT.match(after)
-    said = canonical(after[subject.end() :]) if subject and asks.predicate else ""
+    said = canonical(after[subject.end() :]) if subject else ""
     is_denied = words.DENIES.search(said) is not None
     is_asked_so = words.DENIES.search(asks.phrase) is not None
-    is_said = said.startswith(asks.predicate or "?") and is_denied == is_asked_so
-    return is_said and words.STATED.fullmatch(said, len(asks.predicate)) is not None
+    return is_denied == is_asked_so and any(
+        part and said.startswith(part) and end.fullmatch(said, len(part))
+        for part, end in ((asks.predicate, words.STATED), (asks.phrase[:-1], words.NAMED))
+    )
 
 
 def _said(text: str, sentence: _Sentence, asks: Asked) -> _Claim | None:
@@ -210,7 +212,7 @@ def _said(text: str, sentence: _Sentence, asks: Asked) -> _Claim | None:
             start = name.start  # ③ (가) 세포막, 영조(3번)
         elif names[-1].is_text and not name.is_text:
             return None  # ③은 영조이다
-    if names[-1].is_text and (gloss := words.GLOSSED.match(text, end, sentence.end)):
+    if names[-1].is_text and (gloss := REMARK.match(text, end, sentence.end)):
         end = gloss.end()
     named = {name.number for name in sentence.names}
     if len(named) > 1 and len(words.ARROW.findall(text, sentence.start, start)) > 1:

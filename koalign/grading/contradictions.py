@@ -20,7 +20,7 @@ def contradicts_itself(text: str, found: Statements) -> bool:
     return (
         _says_several(text, found)
         or _depends(text, found)
-        or _wavers(found)
+        or _wavers(text, found)
         or _contradicts_the_final(text, found)
     )
 
@@ -49,10 +49,14 @@ def _depends(text: str, found: Statements) -> bool:
     return bool(_OTHER_CASE.fullmatch(between))
 
 
-def _wavers(found: Statements) -> bool:
-    """Whether answers take turns: an answer may be taken back, and that too, and no more."""
+def _wavers(text: str, found: Statements) -> bool:
+    """Whether answers take turns, or go through the choices: one may be taken back, and that too."""
     said = [numbers for numbers, _ in groupby(numbers for _, numbers in found)]
-    return len(said) > 3 and len(set(said)) < len(said) - 1
+    takes_turns = len(said) > 3 and len(set(said)) < len(said) - 1
+    return takes_turns or (
+        len({numbers for numbers in said if len(numbers) == 1}) > 2
+        and not patterns.TAKES_BACK.search(text, found[0][0], found[-1][0])
+    )
 
 
 def _contradicts_the_final(text: str, found: Statements) -> bool:

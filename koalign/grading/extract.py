@@ -13,7 +13,7 @@ import re
 from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import zip_longest
+from itertools import groupby, zip_longest
 
 from koalign.grading import patterns
 from koalign.grading.asked import asked
@@ -40,6 +40,7 @@ from koalign.grading.labels import (
     has_own_text,
     label_groups,
     lettered,
+    number_of_remarked,
     number_of_text,
     union,
 )
@@ -73,7 +74,7 @@ def extract_numbers(
     asks = asked(question, seen)
     if not any("<" in choice for choice in choices):
         seen = untagged(seen)
-    seen = _without_cut_repetition(seen)
+    seen = _without_repetition(seen)
     folded = [comparable_choice(choice) for choice in choices]
     seen = patterns.ANSWER_LEAD.sub("", lettered(seen, question, folded))
     found = [
@@ -87,7 +88,7 @@ def extract_numbers(
     found += quoted.items()
     all_keys = keys_of(seen)
     keys = {
-        key.end() for key in all_keys if not (key["quote"] or lists_choices(seen, key))
+        key.end() for key in all_keys if not (key["quote"] or lists_choices(seen, key, folded))
     } - quoted.keys()
     as_asked = {key.end() for key in all_keys if is_as_asked(key)}
     reasons = spans_of_objects(seen)
@@ -174,10 +175,11 @@ def extract_texts(text: str) -> list[str]:
     return [phrase for _, phrase in sorted(found or unsure) if phrase.strip()]
 
 
-def _without_cut_repetition(text: str) -> str:
-    """A text without a last line that is the beginning of the one before."""
-    *_, before, last = ["", *text.rsplit("\n", 2)]
-    return text[: -len(last) - 1] if last and before != last and before.startswith(last) else text
+def _without_repetition(text: str) -> str:
+    """A text without lines that repeat the one before, and a last one that begins to."""
+    lines = [line for line, _ in groupby(text.split("\n"))]
+    *_, before, last = ["", *lines]
+    return "\n".join(lines[:-1] if last and before.startswith(last) else lines)
 
 
 def _commits(text: str, group: Labels, folded: Sequence[str]) -> bool:
@@ -228,7 +230,7 @@ def _quoted_choices(text: str, folded: Sequence[str]) -> dict[int, tuple[int, ..
         phrase = _after_key(text, key)
         is_number = patterns.NUMBER_ONLY.fullmatch(forms(phrase)[-1] if has_colon(key) else phrase)
         if key["quote"] or not is_number:
-            number = number_of_text(phrase, folded)
+            number = number_of_remarked(phrase, folded)
             first = patterns.FIRST_SENTENCE.match(phrase) if has_colon(key) else None
             if number is None and (reason := patterns.BECAUSE.match(phrase)):
                 number = number_of_text(reason[1], folded)

@@ -12,7 +12,8 @@ from pydantic import field_validator
 from koalign.grading.extract import extract_texts
 from koalign.grading.keys import without_key
 from koalign.grading.next_problem import stated
-from koalign.grading.visible import comparable, forms, unquoted, visible_text
+from koalign.grading.patterns import REMARK
+from koalign.grading.visible import canonical, comparable, forms, unquoted, visible_text
 from koalign.records import Problem, Record, Verdict, Why
 from koalign.text.choices import with_twins
 from koalign.text.korean import fold_width, strip_josa
@@ -33,6 +34,8 @@ _NO_ANSWER = re.compile(
 
 _OR = re.compile(r"\s(?:또는|혹은|or)\s")
 _COMMA = re.compile(r",(?!\d)")
+_TOPIC = re.compile(r"(.{1,100}?)[은는] (.+)")
+_VALUE = re.compile(r"(?:[^,;=\n]{1,100}=){1,9} ?([^,;=\n]{1,100})")
 
 
 class GradeLine(Record):
@@ -192,7 +195,7 @@ def _offered_texts(problem: Problem, text: str, golds: Sequence[str]) -> list[st
     statements = extract_texts(text)
     if not statements:
         return []
-    readings = forms(statements[-1])
+    readings = _readings(statements[-1], problem.question)
     for reading in readings:
         if _is_gold(reading, golds, lenient=lenient):
             return [reading]
@@ -203,6 +206,24 @@ def _offered_texts(problem: Problem, text: str, golds: Sequence[str]) -> list[st
     if len(distinct) > 1 and all(_is_gold(part, golds, lenient=lenient) for part in distinct):
         return distinct[:1]
     return distinct
+
+
+def _readings(phrase: str, question: str) -> list[str]:
+    """A phrase, and what it comes to: without `입니다`, a topic of the question, `x =` and a remark."""
+    found = [*forms(phrase)]
+    topic = _TOPIC.fullmatch(found[-1])
+    asks = canonical(comparable(question))
+    if topic and re.search(
+        f"{re.escape(canonical(comparable(topic[1])))}(?:[을를은는이가의]|\\Z)", asks
+    ):
+        found.append(unquoted(topic[2]))
+    if (value := _VALUE.fullmatch(found[-1])) and not _OR.search(found[-1]):
+        found.append(unquoted(value[1]))
+    start = found[-1].rfind("(")
+    name = found[-1][:start].rstrip() if start > 0 else ""
+    if "가" <= name[-1:] <= "힣" and REMARK.fullmatch(found[-1], start):
+        found.append(unquoted(name))
+    return found
 
 
 def _golds(problem: Problem) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from koalign.grading.patterns import CHOICE_WORD, END, NOUN, OPEN, THINKS
+from koalign.grading.patterns import CHOICE_WORD, END, NOUN, OPEN, SEEMS, THINKS
 
 SORT = (
     r"(?:건|(?:것|설명|선택지|선지|보기|번호|답|문장|진술|내용|이해|추론|반응|해석"
@@ -36,13 +36,14 @@ WRONG_IS_ASKED = re.compile(
 )
 """How a completion says that its question asks for the wrong choice."""
 DOUBT = (
-    f"(?:지|는지|은지|는 것|은 것처|을 수|을지|을까|는?다고(?! {THINKS})"
+    rf"(?:지|는지|은지|는 (?:것|거)(?! {SEEMS})|은 것처|을 수|을지|을까|는?다고(?! {THINKS})"
     "|는?다(?:는|면|손| 해도|치| 하더)|아 보|으면)"
 )
 RIGHT = re.compile(
     r"(?:의 (?:설명|내용|진술|주장|서술|선택지))?"
-    rf"(?:이|가|(?P<also>도)) ?(?:가장 |더 )?(?:(?:옳|맞)(?!{DOUBT})|적[절합]하?(?![하지치])|알맞(?!지)"
-    rf"|올바르(?!지)|(?:올바른|맞는|옳은) (?:선택|답)(?:이|입|임))"
+    rf"(?:이|가|(?P<also>도)) ?(?:가장 |더 )?(?:(?:옳|맞)(?!{DOUBT}|[은는] (?:선택|답))"
+    r"|적[절합]하?(?![하지치])|알맞(?!지)|올바르(?!지)"
+    rf"|(?:올바른|맞는|옳은) (?:선택|답)(?=이(?!라)|입|임|이라고 {THINKS}))"
     r"|[이가] (?:올)?바르게 (?:연결|짝지어|서술|설명|표기|배열|나열)[가-힣]{0,2} ?"
     rf"(?:있(?:습니다|다)|[되됐]었?(?:습니다|다)|된다|됩니다|됨){END}"
     r"| is correct(?=[.,!\n]|\Z| because| since)"

@@ -48,7 +48,7 @@ LABEL = re.compile(
 
 LABEL_ENDS = re.compile(
     rf"""\Z|\n|[;!]|[.](?!\ ?[0-9](?!번))|,(?![0-9]{{3}})|:(?![0-9])|(?<=[)\]])[ ]
-       |\ ?\(\ ?(?:[가-힣"']|[A-Za-z]{{3}})
+       |\ ?\(\ ?(?:[가-힣"']|[A-Za-z]{{3}}|[A-Za-z]\ ?=)
        |\ ?입니다|\ ?(?:이다|임|야|다|요|이야|이에요|예요|에요|이며|이고|이므로|이라고?|라고)(?![가-힣])
        |\ ?(?:이|가)\ |\ ?(?:은|는|도|을|를)\ (?=정답|답|아니|틀|오답)|(?:와|과)\ (?=[0-9A-J(])
        |\ ?(?:이나|또는|혹은|및)\ |\ (?:or|and|is|because|since)\ |\ 중(?:에|에서)?[ ]
@@ -85,5 +85,9 @@ AMOUNT = re.compile(
 )
 UNITS = {"도": "℃", "퍼센트": "%", "프로": "%", "킬로미터": "km", "미터": "m", "킬로그램": "kg"}
 """As they are spoken -> as they are written."""
+VALUE = re.compile(
+    r"(?:=|(?<!답)[은는]) ?([0-9]{1,2})(?![0-9번]|[.,][0-9]| ?[-+*/×^])[^0-9①-⑩]{0,60}\Z"
+)
+"""Before `정답: 5`: the last number, where it is a value (`x = 5`, `x는 5이므로`)."""
 COUNTER = re.compile("개|명|원|가지|권|마리|시간|분|초|점|배|도|장|대|그루|살|[A-Za-z%℃Ω]{1,4}")
 """A choice that is a number, with its unit or without; what a reply may add: `3번` and `3회` are none."""

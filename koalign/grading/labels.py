@@ -13,6 +13,8 @@ from koalign.text.korean import CHOICE_MARKS
 
 OWN_TEXT = 600
 """Characters of a choice's own text that are looked for; a longer one is in no sentence."""
+_BEFORE = 80
+"""Characters before a label that are read for the value of what was calculated."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def label_groups(
         last = groups[-1] if groups else None
         gap = text[last.end : start] if last else ""
         numbers: tuple[int, ...] = (number,)
-        if bare_label and after == end and start not in as_asked:
+        if bare_label and after == end and (start not in as_asked or _is_computed(text, label)):
             numbers = _or_of_text(text, label, number, folded)
         if after == end and (other := _other_text(text, end, folded)):
             numbers = union(numbers, (other,))  # 정답: 2번 형법, of which the fourth choice is 형법
@@ -80,6 +82,12 @@ def _or_of_text(
     if is_item or not (digits := label["digits"]) or digits not in folded:
         return (number,)
     return union((folded.index(digits) + 1,), (number,))
+
+
+def _is_computed(text: str, label: re.Match[str]) -> bool:
+    """Whether the last number before a bare one is the same, as the value of something: `x = 5`."""
+    value = label_patterns.VALUE.search(text, max(0, label.start() - _BEFORE), label.start())
+    return value is not None and value[1] == label["digits"]
 
 
 def _other_text(text: str, end: int, folded: Sequence[str]) -> int | None:
@@ -273,4 +281,18 @@ def number_of_text(phrase: str, folded: Sequence[str]) -> int | None:
             is_counted = not have_units and label_patterns.COUNTER.fullmatch(unit)
             if number := amounts.get((value, "" if is_counted else unit)):
                 return number
+    return None
+
+
+def number_of_remarked(phrase: str, folded: Sequence[str]) -> int | None:
+    """The same of a phrase that may end in a remark (`세종 (조선의 제4대 왕)`) which is no other choice."""
+    for form in forms(phrase):
+        if number := number_of_text(form, folded):
+            return number
+        start = form.rfind("(")
+        remark = patterns.REMARK.fullmatch(form, start) if start > 0 else None
+        is_number = patterns.NUMBER_ONLY.fullmatch(form[:start].rstrip()) if start > 0 else None
+        if remark and not (is_number or patterns.NAMES_LABEL.search(remark[1])):
+            number = number_of_text(form[:start], folded)
+            return number if number_of_text(remark[1], folded) in (None, number) else None
     return None

@@ -31,6 +31,9 @@ _LISTED_RIGHT = re.compile(
 )
 """At the end of a choice's line: it is the answer."""
 
+_READ = 2_000
+"""Characters after a key that are read for a list of all choices."""
+
 _SIGN = re.compile(r"[✅✔✓☑👈←]|<-|[(\[]정답[)\]]")
 _CALLED = re.compile(
     r"(?:[-–—:→=(]|므로|[라어아]서|니까?) ?(정답|오답)(?:입니다|이다|임)?[)\]]?[.!]?\Z"
@@ -44,7 +47,9 @@ _PLACES = ("㉠㉡㉢㉣㉤㉥", "ⓐⓑⓒⓓⓔ", "(가)(나)(다)(라)(마)",
 _FILLER = re.compile(rf"(?:,? ?(?:{_PLACE.pattern}) ?:? ?)|(?: [-–—/] |, )")
 """Where something is to be put in; what stands before each part of a choice that fills such places."""
 _WARNS = re.compile(r"함정|오답|주의|헷갈|혼동|\?")
-_JUDGED_ITEM_END = re.compile(rf"\n|(?<=[^\n][)○×OX✅❌⭕✔]),? ?(?=[{_MARKS}]|[1-9]번)")
+_JUDGED_ITEM_END = re.compile(
+    rf"\n|(?:(?<=[^\n][)○×OX✅❌⭕✔]),? ?|(?<=[다요음임]\.) )(?=[{_MARKS}]|[1-9]번)"
+)
 _JUDGED_ITEM = re.compile(
     rf"[-*•·|\s]{{0,4}}(?:[✅❌⭕✖✔☑☐] ?|\[[ xXvV]\] )?{OPEN}"
     rf"(?:(?P<mark>[{_MARKS}])|(?:(?P<digit>[1-9])|(?P<letter>[A-J]))(?:번|[).:]| ?\|)"
@@ -62,11 +67,27 @@ _JUDGED = re.compile(
 """In a line on a choice: it is right, or wrong."""
 
 
-def lists_choices(text: str, key: re.Match[str]) -> bool:
-    """Whether a key is followed by lines for several choices: none of them is the answer."""
+def lists_choices(text: str, key: re.Match[str], folded: Sequence[str]) -> bool:
+    """Whether a key is followed by lines for several choices, or by all: none of them is the answer."""
+    if _letters(text[key.end() : key.end() + _READ]).startswith(_listings(tuple(folded))):
+        return True
     if key["lead"]:
         return _SEVERAL.match(text, key.end("lead")) is not None
     return "\n" in key[0] and _FROM_THE_FIRST.match(text, key.end()) is not None
+
+
+@lru_cache(maxsize=256)
+def _listings(folded: tuple[str, ...]) -> tuple[str, ...]:
+    """The letters of a list of all choices with their numbers, circled numbers or letters."""
+    rows = (
+        _letters("".join(map(str.__add__, labels, folded)))
+        for labels in ("123456789", _MARKS, "ABCDEFGHIJ")
+    )
+    return tuple(rows) if len(folded) > 1 and all(map(_letters, folded)) else ()
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text))
 
 
 def listed(text: str, groups: Sequence[Labels], folded: Sequence[str]) -> tuple[int, ...]:
@@ -95,6 +116,12 @@ def _number(item: re.Match[str], named: Mapping[str, int]) -> int:
     if item["digit"] or item["letter"]:
         return int(item["digit"] or "_ABCDEFGHIJ".index(item["letter"]))
     return named.get(canonical(fold_width(item["text"])), 0)
+
+
+def items(text: str) -> set[int]:
+    """The numbers with which lines begin."""
+    found = map(_JUDGED_ITEM.match, text.split("\n"))
+    return {_number(item, {}) for item in found if item}
 
 
 def _is_of_another(rest: str, number: int, folded: Sequence[str]) -> bool:

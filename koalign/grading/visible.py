@@ -56,6 +56,9 @@ _SQUARE = re.compile(r"\^(?:\{([23])\}|([23]))(?![0-9A-Za-z])")
 _SPOKEN = re.compile("(?:(?<=입니)[댜당]|(?<=[에예])[용욤욥])(?![가-힣])")
 """Ends of sentences as they are typed in chats: `입니당`, `예용`."""
 _TEX_NAME = re.compile(r"\\(ln|log|sin|cos|tan)(?![a-z])")
+_QUOTED = re.compile(
+    r"""["'「『《](.+)["'」』》]|\$([^$]+)\$|\\[(\[]((?:(?!\\[()\[\]]).)+)\\[)\]]""", re.DOTALL
+)
 _TEX_TEXT = re.compile(r"\\(?:text|textbf|mathrm|mathbf) ?\{([^{}\n]{0,300})\}")
 
 
@@ -111,10 +114,17 @@ def canonical(folded: str) -> str:
 
 
 def unquoted(phrase: str) -> str:
-    """A phrase without a full stop at its end and without quotes around it."""
+    """A phrase without a full stop at its end and without quotes, or the marks of a formula, around it."""
+    phrase = _ended(phrase)
+    quoted = _QUOTED.fullmatch(phrase)
+    return _ended(quoted[quoted.lastindex or 0]) if quoted else phrase
+
+
+def _ended(phrase: str) -> str:
+    """A phrase without what ends a sentence; `5!` is a number."""
     phrase = phrase.strip().rstrip(".。 ")
-    quoted = re.fullmatch(r"""(["'「『《])(.+)(["'」』》])""", phrase, re.DOTALL)
-    return quoted[2].strip().rstrip(".。 ") if quoted else phrase
+    word = phrase.rstrip("!~ ")
+    return word if "가" <= word[-1:] <= "힣" else phrase
 
 
 def forms(phrase: str) -> tuple[str, ...]:
@@ -132,5 +142,5 @@ def _plain(text: str) -> str:
     text = _SQUARE.sub(lambda power: "²³"[int(power[1] or power[2]) - 2], text)
     text = _SPOKEN.sub(lambda end: "다" if end[0] in "댜당" else "요", text)
     text = _TEX_NAME.sub(r"\1", text)
-    text = _TEX_SPACE.sub(" ", text.replace(r"\%", "%"))
+    text = _TEX_SPACE.sub(" ", text.replace(r"\%", "%").replace(r"\pi", "π"))
     return _TEX_TEXT.sub(r"\1", _EMPHASIS.sub(r"\2", text))

@@ -10,8 +10,8 @@ from koalign.grading.asked import Asked
 from koalign.grading.closing import concluded
 from koalign.grading.closing_patterns import ANSWER, DENIES, LEAVES_OPEN, SUPPOSES, TURNS
 from koalign.grading.keys import without_key
-from koalign.grading.labels import Labels, label_groups, number_of_text, union
-from koalign.grading.lists import ITEM, filled, in_order, judged, marked, pointed_at
+from koalign.grading.labels import Labels, label_groups, number_of_remarked, number_of_text, union
+from koalign.grading.lists import ITEM, filled, in_order, items, judged, marked, pointed_at
 from koalign.grading.visible import canonical
 from koalign.grading.yes_no import yes_or_no
 
@@ -62,7 +62,7 @@ def whole(phrase: str, folded: Sequence[str], *, boxed: bool = False) -> tuple[i
     if patterns.NOTHING_MORE.fullmatch(rest):
         return group.numbers
     rest = rest.lstrip(" .,:)-\n")
-    own = (number_of_text(rest, folded) or number_of_text(patterns.GLOSS.sub("", rest), folded),)
+    own = (number_of_remarked(rest, folded),)
     return group.numbers if group.numbers == own else ()
 
 
@@ -126,8 +126,9 @@ def at_the_end(
         readings.add(_first_sentence(text, groups, folded, asks))
         first, _, after = text.partition("\n")
         before, _, last = text.rpartition("\n")
-        if not ITEM.search(after):
-            readings.add(whole(first.rstrip(" :"), folded, boxed=True))
+        heading = whole(first.rstrip(" :"), folded, boxed=True)
+        if not ITEM.search(after) or not {1, *items(after)}.issuperset(heading):
+            readings.add(heading)
         is_value = patterns.DIGITS.fullmatch(last) and re.search("[0-9]", before + "".join(folded))
         if not (is_value or ITEM.search(before)):
             last = last if "#### " in before else _POINTS.sub("", last)

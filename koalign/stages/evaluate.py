@@ -133,6 +133,6 @@ STAGE = Stage(
         *ENGINE,
     ),
     keeps=PAID,
-    version=20,
+    version=21,
     draws=True,
 )

@@ -131,7 +131,7 @@ def cross_fit(
             *(f"sft-{number}/adapter" for number in numbers),
             *ENGINE,
         ),
-        version=11,
+        version=12,
     )
     yield execute(answers, config, home, force)
 

@@ -263,6 +263,6 @@ STAGE = Stage(
         "answer/adapter",
         *ENGINE,
     ),
-    version=16,
+    version=17,
     draws=True,
 )

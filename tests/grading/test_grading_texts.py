@@ -14,6 +14,7 @@ from koalign.grading.grade import grade
         ("정답: 만 6세", "만 6세", "match"), ("정답: 만 6세.", "만 6세", "match"), ("정답: 여섯  살", "여섯 살", "match"),
         ("정답은 '여섯 살'입니다.", "여섯 살", "match"), ("정답은 만 6세입니다. 만으로 세기 때문이다.", "만 6세", "match"),
         ("답변: **만 ６세**", "만 6세", "match"), (unicodedata.normalize("NFD", "만 6세"), "만 6세", "match"),
+        ("정답: $만 6세$", "만 6세", "match"), (r"정답: \(만 6세\)", "만 6세", "match"), ("정답: $6$", "6", "mismatch"),
         ("여섯 살", "여섯 살", "match"), ("여섯 살입니다.", "여섯 살", "match"),
         ('{"풀이": "나이를 센다", "정답": "만 6세"}', "만 6세", "match"), (r"\boxed{\text{만 6세}}", "만 6세", "match"),
         ("<답변>정답: 여섯 살</답변>", "여섯 살", "match"), ("정답: 다섯 살\n다시 세면 정답: 여섯 살", "여섯 살", "match"),
@@ -27,6 +28,25 @@ from koalign.grading.grade import grade
 def test_a_short_answer_matches_any_gold_and_nothing_near_it(text, answer, why):
     verdict = grade(SHORT, text)
     assert (verdict.answer, verdict.why) == (answer, why)
+
+
+def test_a_sentence_on_what_the_question_asks_answers_it():
+    capital = SHORT.model_copy(update={"question": "신라의 수도를 쓰시오.", "answers": ("경주",)})
+    assert grade(capital, "신라의 수도는 경주입니다.").correct
+    assert grade(capital, "정답: 신라의 수도는 경주").correct
+    assert grade(capital, "신라의 수도는 공주입니다.").answer == "공주"
+    assert not grade(capital, "백제의 수도는 경주입니다.").correct
+    assert not grade(capital, "신라의 수도는 경주가 아닙니다.").correct
+    assert grade(capital, "신라의 수도는 경주 또는 공주입니다.").why == "ambiguous"
+    assert grade(capital, "수도는 경주!").correct
+    assert not grade(capital, "수는 경주").correct
+    assert grade(capital, "정답: 경주 (慶州)").correct
+    assert not grade(capital, "정답: 경주 (아님)").correct
+    total = SHORT.model_copy(update={"question": "1, 2, 3의 합을 구하시오.", "answers": ("6",)})
+    assert grade(total, "합은 6입니다.").correct
+    assert grade(total, "1 + 2 + 3 = 6").correct
+    assert not grade(total, "x = 5, y = 6").correct
+    assert not grade(total, "정답: 6!").correct
 
 
 def test_a_gold_list_is_one_answer_and_its_order_counts():

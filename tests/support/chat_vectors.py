@@ -17,6 +17,9 @@ WORK = RIVER.model_copy(
 STEPS = RIVER.model_copy(
     update={"question": "순서는?", "choices": ("(가)-(나)-(다)", "(나)-(다)-(가)")}
 )
+MAKER = RIVER.model_copy(
+    update={"question": "자격루를 만든 사람은 누구인가?", "choices": ("이천", "장영실", "박연")}
+)
 CAPITAL = RIVER.model_copy(
     update={
         "question": "다음 중 백제의 도읍이 아니었던 곳은?",
@@ -97,4 +100,25 @@ VECTORS = [
     (AGREE, "예, 되돌릴 수 있습니다.\n\n다만 권리만 얻는 행위는 그렇지 않습니다.", "1"),
     (LOGIC, "따라서 옳지 않은 것은 `2 + 2 = 5`이다.", "3"),
     (RIVER, "3번이 틀렸습니다.", None), (RIVER, "그러므로 금강은 가장 길지 않습니다.", None),
+    # another turn, an offer of two, a correction with an arrow
+    (RIVER, "정답은 2번입니다.\n\n사용자: 고마워요. 가장 짧은 강은?\n어시스턴트: 정답은 4번입니다.", "2"),
+    (RIVER, "정답: 2번 (또는 3번)", None), (RIVER, "정답: 2번(?)", None), (RIVER, "정답: 3번 → 2번으로 수정", None),
+    (RIVER, "정답은 1번입니다. 정답은 3번입니다. 정답은 2번입니다.", None),
+    (RIVER, "정답은 1번입니다. 아니요, 정답은 3번입니다. 다시 보니 정답은 2번입니다.", "2"),
+    (RIVER, "정답: 1. 한강 2. 낙동강 3. 금강 4. 영산강", None), (RIVER, "정답: 2. 낙동강 1. 한강은 둘째다.", "2"),
+    (RIVER, "②가 맞는 답이라고 착각한다.", None), (RIVER, "②가 맞는 답이라고 생각합니다.", "2"),
+    (RIVER, "제 생각에는 2번이 맞는 것 같습니다.", "2"), (RIVER, "2번이 맞는 것 같아요. 확실하지는 않아요.", None),
+    (RIVER, "정답은 3번이어야 하는데 보기에 오타가 있네요.", None),
+    # a remark behind the text, lines again and again, a heading over the others
+    (RIVER, "정답: 낙동강 (길이 약 510 km)", "2"), (RIVER, "정답: 낙동강 (또는 한강)", None), (RIVER, "정답: 낙동강 (3번)", None),
+    (RIVER, "정답: 낙동강 (금강)", None), (AGREE, "정답: 예 (맞음)", "1"), (AGREE, "정답: 예 (아님)", None),
+    (RIVER, "정답은 '낙동강'으로, 길이는 약 510 km입니다.", "2"), (RIVER, "정답은 낙동강으로, 보기 번호로는 3번입니다.", None),
+    (RIVER, "답은 낙동강이야. 한강이랑 금강은 더 짧거든.", "2"), (RIVER, "2. 낙동강\n2. 낙동강\n2. 낙동강", "2"),
+    (RIVER, "**2번: 낙동강**\n\n- 1번 한강은 둘째입니다.\n- 3번 금강은 셋째입니다.", "2"), (RIVER, "1번: 한강\n2번: 낙동강", None),
+    (WORK, "1번은 맞다. 2번은 맞다. 3번은 틀리다. 4번은 맞다.", "3"),
+    # the words of the question
+    (RIVER, "2번 낙동강이 우리나라에서 가장 긴 강이다.", "2"), (RIVER, "한강이 우리나라에서 가장 긴 강이다. (X)", None),
+    (MAKER, "장영실이 자격루를 만들었다.", "2"), (MAKER, "이천이 자격루를 만들지 않았다.", None),
+    (MAKER, "자격루를 만든 사람은 장영실이다. 이천은 갑인자를 만들었다.", "2"),
+    (RIVER.model_copy(update={"question": "우리나라의 강은?"}), "한강이 우리나라에 있다.", None),
 ]  # fmt: skip

@@ -12,14 +12,16 @@ ONE_TO_FOUR = FROM_0.model_copy(update={"choices": ("1", "2", "3", "4")})
 # As prompts ask for it a number is a label; in a sentence of its own it may be the value.
 LABEL_OR_VALUE = [
     (FROM_0, "정답: 2입니다.", "2"), (FROM_0, "정답: 2 입니다.", "2"), (FROM_0, "**정답: 2**", "2"),
-    (FROM_0, "풀이: 1+1=2\n정답: 2", "2"), (FROM_0, "정답: 2번(1)", "2"), (FROM_0, "2", "2"), (FROM_0, "2번입니다.", "2"),
+    (FROM_0, "풀이: 1+1=2\n정답: 2", AMBIGUOUS), (FROM_0, "정답: 2번(1)", "2"), (FROM_0, "2", "2"), (FROM_0, "2번입니다.", "2"),
     (FROM_0, "정답은 2입니다.", AMBIGUOUS), (FROM_0, "정답은 2이다.", AMBIGUOUS), (FROM_0, "정답은 2", AMBIGUOUS),
     (FROM_0, "정답은 2라고 생각합니다.", AMBIGUOUS), (FROM_0, "답은 2가 됩니다.", AMBIGUOUS), (FROM_0, "2가 정답이다.", AMBIGUOUS),
     (FROM_0, "계산하면 2이다.", AMBIGUOUS), (FROM_0, "따라서 2입니다.", AMBIGUOUS), (FROM_0, "∴ 2", AMBIGUOUS),
     (FROM_0, "The answer is 2.", AMBIGUOUS), (FROM_0, "따라서 정답은 $2$입니다.", AMBIGUOUS), (FROM_0, "2를 선택합니다.", AMBIGUOUS),
     (ODD, "정답은 5입니다.", AMBIGUOUS), (ODD, "따라서 5입니다.", AMBIGUOUS), (ODD, "정답은 7입니다.", "4"), (ODD, "정답: 5", "5"),
     (ONE_TO_FOUR, "정답은 3입니다.", "3"), (LARGE, "정답은 18입니다.", "3"), (LARGE, "정답은 3입니다.", "3"),
-    (FRACTIONS, "정답: 2 입니다.", "2"),
+    (FRACTIONS, "정답: 2 입니다.", "2"), (ODD, "x = 5\n정답: 5", AMBIGUOUS), (ODD, "x는 5이다.\n\n**정답: 5**", AMBIGUOUS),
+    (ODD, "x = 5이므로 정답: 3", "3"),
+    (ODD, "정답: 3 (x=5)", "3"), (ODD, "정답: ③ (x = 5)", "3"), (ODD, "정답: ③ (X)", None), (ODD, "정답: ③ X", None), (ODD, "y = 7이고 x = 9이다.\n정답: 5", "5"),
     (FRACTIONS, "따라서 넓이는 $\\boxed{\\frac{4}{3}}$이고 정답: 2 입니다.", "2"),
 ]  # fmt: skip
 # A mark, 번, or the value beside its label says which of both it is.
