@@ -27,6 +27,8 @@ _SYMBOL = f"{_LATIN}|[{_HANGUL}]"
 _NUMBERED = re.compile(
     rf"\s*(?:[(\[<](?:(?P<enclosed>{_LATIN})[)\]>]|(?P<part>[{_HANGUL}])[)\]>](?=\s))"
     r"|제?(?P<counted>[0-9]{1,2})\s?번\s?[.):]?(?=\s)"
+    r"|(?P<dashed>[0-9]{1,2})\s?-(?=\s+[^\s0-9])"
+    r"|(?:보기|선택지|선지|답지)\s?(?P<named>[0-9]{1,2})(?:\s?[.):]|(?=\s))"
     rf"|(?P<open>{_SYMBOL})(?:\s?\)|\s?\.(?![0-9])(?!(?<=[A-Z]\.)[A-Z](?![A-Za-z]))|\s?:(?!\s*[0-9])|\t)"
     rf"|(?P<sign>[{''.join(_SIGNS)}])[.)]?)\s*"
 )

@@ -54,6 +54,26 @@ def test_what_a_program_made_of_a_cell_is_said_with_its_line(cell, said, folder,
     assert "문제.csv:10 " in printed
 
 
+@pytest.mark.parametrize("word", ["None", "null", "N/A"])
+def test_a_word_of_programs_for_nothing_as_the_last_choice_is_said(word, folder, capsys):
+    assert read(folder, [[*row[:4], word, 1] for row in ROWS]).problems[0].choices[-1] == word
+    assert (
+        f"may stand for none, as a program writes an empty cell: 8 problems, the first {folder}"
+        in (capsys.readouterr().err)
+    )
+    read(folder, [["값이 없음을 뜻하는 것은?", "0", "''", "False", word, 4]])
+    assert "may stand for none" not in capsys.readouterr().err
+
+
+def test_commas_between_the_choices_of_one_cell_are_none_of_them(folder):
+    rows = [["물은?", "1) CO2, 2) H2O, 3) Na, K", 2], ["왕은?", "① 세종, 태종, ② 태조", 1]]
+    problems = read(folder, rows, ["문제", "선택지", "정답"]).problems
+    assert [problem.choices for problem in problems] == [
+        ("CO2", "H2O", "Na, K"),
+        ("세종, 태종", "태조"),
+    ]
+
+
 @pytest.mark.parametrize(
     "cell",
     [

@@ -112,6 +112,24 @@ def test_what_cannot_be_read_safely_is_named(tmp_path, name, data, remedy):
     assert "\n" not in str(refused.value) and name in str(refused.value)
 
 
+def test_a_column_that_repeats_the_question_with_tags_is_no_passage(tmp_path):
+    asked = [
+        f"{n}번 글을 읽고 물음에 답하시오. 세종이 만든 글자의 이름과 그 까닭을 자료에서 찾아 쓰시오. "
+        * 2
+        for n in range(3)
+    ]
+    rows = [
+        {"prompt_html": f"<p>{text}</p>", "prompt_text": text, "answer": "훈민정음"}
+        for text in asked
+    ]
+    path = tmp_path / "문제.json"
+    path.write_text(json.dumps(rows), encoding="utf-8")
+    problems = read_source(str(path), "train").problems
+    assert {(problem.question, problem.passage) for problem in problems} == {
+        (text, "") for text in asked
+    }
+
+
 def test_a_text_with_a_zero_byte_is_not_taken_for_cp949():
     with pytest.raises(KoalignError, match="zero bytes"):
         encoding_of("a\0b\0".encode("ascii"), "a.csv")

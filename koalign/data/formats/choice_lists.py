@@ -146,8 +146,16 @@ def _marked(text: str) -> list[str]:
     parts = re.split(f"[{_CIRCLED}]", text)
     marks = "".join(re.findall(f"[{_CIRCLED}]", text))
     if len(marks) > 1 and not parts[0] and _CIRCLED.startswith(marks):
-        return [part.strip() for part in parts[1:]]
-    return _behind_labels(text)
+        return _without_commas([part.strip() for part in parts[1:]])
+    return _without_commas(_behind_labels(text))
+
+
+def _without_commas(choices: list[str]) -> list[str]:
+    """Choices without the comma, or another sign, that stands behind each of them but the last."""
+    ends = {choice[-1:] for choice in choices[:-1]}
+    if len(ends) != 1 or not ends <= {",", ";", "/", "|"} or choices[-1].endswith((*ends,)):
+        return choices
+    return [*(choice[:-1].rstrip() for choice in choices[:-1]), choices[-1]]
 
 
 def _behind_labels(text: str) -> list[str]:

@@ -81,7 +81,7 @@ class Guessing:
         columns = {key: self._columns[key] for key in order if key in self._columns}
         doubt = self._doubts[0] if self._doubts else ""
         columns |= self._columns
-        texts = texts_left_out(unused, self._rows)
+        texts = texts_left_out(unused, self._rows, self._columns)
         remedy, start = self._remedy, self._answer_from
         unused += [name for name in self._other_languages if self._values(name)]
         elsewhere = "" if "passage" in columns else passage_elsewhere(unused, self._rows)

@@ -32,6 +32,7 @@ MEANS = {
     "lost": "texts in which � stands for a lost letter",
     "html": "HTML is read as written",
     "answer": "the answer or its explanation stands in the question or in a choice",
+    "nothing": "a last choice that may stand for none, as a program writes an empty cell",
     "order": "choices carry other numbers than those of their places",
     "twice": "two choices say the same",
     "bare": "the question is a number alone",
@@ -42,6 +43,7 @@ MOSTLY = ("shown", "marked")
 """What may be chance where not most problems have it."""
 _ANSWER = re.compile(r"(?<![가-힣])정\s?답\s?[\])>】]?\s?[:：]?\s?(?:[①-⑩]|[1-9A-E](?![\w.]))")
 _EXPLAINED = re.compile(r"\n\s{0,9}[\[(<【*-]?\s?(?:정\s?답|해설|풀이)\s?[\])>】:：]")
+_NOTHING = ("None", "null", "NULL", "N/A", "<NA>", "NA")
 _CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩"
 _SHOWN_ANSWER = re.compile(r"[(\[（]\s*([①-⑩1-9])\s*번?\s*[)\]）]\s*\Z")
 _MARK = re.compile(
@@ -71,6 +73,9 @@ def marred(problem: Problem, *, in_csv: bool = True) -> Iterator[tuple[str, str]
     signs = "".join(choice[:1] for choice in problem.choices)
     if len(signs) > 1 and {*signs} <= {*_CIRCLED} and not _CIRCLED.startswith(signs):
         yield "order", signs
+    is_last_right = str(len(problem.choices)) in problem.answers
+    if problem.choices[2:] and problem.choices[-1] in _NOTHING and not is_last_right:
+        yield "nothing", problem.choices[-1]
     if len({*problem.choices}) < len(problem.choices):
         yield "twice", next(text for text in problem.choices if problem.choices.count(text) > 1)
     if not problem.passage and re.fullmatch(r"[0-9]{1,4}\s?[.번]?", problem.question.strip()):

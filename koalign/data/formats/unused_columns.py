@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from html import unescape
 from typing import Any
 
 from koalign.data.formats.column_names import (
@@ -34,6 +35,7 @@ _OF_THE_EXAM = re.compile(
     "|이름|성명|코드|번호|tag|keyword|author|level|name|time|date|skill|standard|path|code"
 )
 """In names of what short texts tell of an exam or of its author."""
+_TAG = re.compile("<[^<>]{1,200}>")
 _OF_A_PASSAGE = re.compile("지문|passage|context")
 PICTURE = re.compile(r"\.(?:png|jpe?g|gif|bmp|svg|webp)\b|<img\b", re.IGNORECASE)
 _PHRASE = re.compile(rf"[^\W\d]\S*\s+\S+\s+\S*[^\W\d]|[.?!]\s*\Z|{PICTURE.pattern}", re.IGNORECASE)
@@ -134,16 +136,16 @@ def needed(
             isinstance(value, dict | list) for value in _values(name, rows)
         ):
             yield f"{name!r} holds objects or lists, and should hold one text", {}
-    if text := _unread_text(names, rows):
+    if text := _unread_text([name for name in names if not _repeats(name, rows, columns)], rows):
         field = next((key for key in ("passage", "box") if key not in columns), "")
         held = f"{text!r} holds {str(_values(text, rows)[0])[:40]!r}, and may be a passage"
         yield f"{held}; where it is none, leave it out of `columns`", {field: text} if field else {}
 
 
-def texts_left_out(names: Sequence[str], rows: Rows) -> dict[str, str]:
+def texts_left_out(names: Sequence[str], rows: Rows, columns: Columns) -> dict[str, str]:
     """The columns most of whose cells are phrases, sentences or pictures, and an example of each."""
     texts = {}
-    for name in names:
+    for name in (name for name in names if not _repeats(name, rows, columns)):
         values = [value for value in _values(name, rows) if not isinstance(value, list | dict)]
         values = [str(value) for value in values]
         found = [value for value in values if _PHRASE.search(value)]
@@ -224,6 +226,18 @@ def _unread_text(names: Sequence[str], rows: Rows) -> str:
         if not is_remark(name) and 2 * sum(map(is_prose, values)) > len(values):
             return name
     return ""
+
+
+def _repeats(name: str, rows: Rows, columns: Columns) -> bool:
+    """Whether a column mostly says what the question does, but for tags and blanks: `prompt_html`."""
+    question = str(columns.get("question", ""))
+    filled = [row for row in rows if not is_missing(row.get(name))]
+    same = sum(_without_tags(row[name]) == _without_tags(row.get(question)) for row in filled)
+    return 2 * same > len(filled)
+
+
+def _without_tags(value: Any) -> str:
+    return re.sub(r"\s+", "", unescape(_TAG.sub("", str(value))))
 
 
 def _second_answer(names: Sequence[str], rows: Rows, columns: Columns) -> str:
