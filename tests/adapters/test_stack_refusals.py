@@ -1,12 +1,14 @@
 """What no stack can say exactly is refused with folder, key and remedy, and nothing is written over."""
 
 import math
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from support.lora_folders import LAYERS, TINY, TINY_BASE, plain, trained
+from support.meetings import meeting, operations
 
 from koalign.adapters.cards import adapter_id
 from koalign.adapters.stack import stack
@@ -165,6 +167,25 @@ def test_nothing_is_written_over_but_an_adapter_that_is_no_part(parts, tmp_path)
         stack(parts, tmp_path / "mine", force=True)
     with pytest.raises(KoalignError, match="two or more"):
         stack(parts[:1], tmp_path / "d")
+
+
+def test_a_stack_that_is_killed_while_it_replaces_another_leaves_no_half_of_either(parts, tmp_path):
+    work = tmp_path / "work"
+    stack(parts, work / "c")
+    ids = {adapter_id(work / "c")}
+    total = operations(work, lambda: stack(parts, work / "c", rank=2, force=True))
+    ids.add(adapter_id(work / "c"))
+
+    def stop(number: int, at: int) -> None:
+        if number == at:
+            raise KeyboardInterrupt
+
+    for at in range(1, total + 1):
+        stack(parts, work / "c", force=True)
+        with meeting(work, partial(stop, at=at)), pytest.raises(KeyboardInterrupt):
+            stack(parts, work / "c", rank=2, force=True)
+        assert not (work / "c").exists() or adapter_id(work / "c") in ids
+    assert total > 4 and len(ids) == 2
 
 
 def test_what_a_killed_stack_left_is_not_in_the_next(parts, tmp_path):
