@@ -107,7 +107,7 @@ def test_a_row_of_several_questions_on_one_article_is_as_many_problems(path):
 
 BESIDE = {
     "passages by other ids": {"passages": {"p1": TEXT}, "questions": [{"passage_id": "p2", **WATER}]},
-    "passages and an order": {"passages": {"p1": TEXT}, "order": ["p1"], "questions": [{"passage_id": "p1", **WATER}]},
+    "a text in sentences": {"sents": ["세종이 글자를 만들었다.", "백성이 쉽게 익히게 하였다."] * 4, "questions": ALL},
     "a list of passages": {"passages": [{"id": 1, "text": TEXT}], "questions": ALL},
     "a text of another name": {"reading": TEXT, "questions": ALL},
     "a text around some": {"sections": [{"본문글": TEXT, "questions": ALL[:1]}, {"questions": ALL[1:]}]},
@@ -135,6 +135,21 @@ def test_passages_beside_the_problems_are_put_into_those_that_name_their_ids(pas
     assert any(
         "'passages' whose id it names" in note for note in read_source(str(path), "train").notes
     )
+
+
+@pytest.mark.parametrize(
+    ("key", "passages", "own"),
+    [
+        ("passages", [{"id": "p1", "text": "짧은 글"}], "passage"),
+        ("passages", {"p1": "짧은 글"}, "passage_id"),
+        ("지문", [{"지문번호": "p1", "내용": "짧은 글"}], "지문번호"),
+    ],
+)
+def test_short_passages_are_put_in_too_and_a_problem_may_name_none(key, passages, own, path):
+    rows = [{own: "p1", **WATER}, {own: None, **KING}, RIVER]
+    problems = problems_in(path, json.dumps({key: passages, "order": ["p1"], "questions": rows}))
+    assert said(problems) == READ
+    assert [problem.passage for problem in problems] == ["짧은 글", "", ""]
 
 
 def test_what_is_left_out_around_problems_is_said(path):

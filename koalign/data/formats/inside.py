@@ -31,6 +31,7 @@ DEPTH = 12
 """Levels that are looked through; of a list the first items tell what it holds."""
 LOOKED_AT = 20
 _CARRIED = ("split", "subject")
+_SENTENCE = re.compile(r"[.?!]\s*\Z|\S\s+\S+\s+\S+\s+\S")
 PASSAGE = "passage"
 """The field that a passage is put into."""
 
@@ -43,8 +44,8 @@ class Inside:
     """Place within the value, and fields."""
     paths: dict[str, None] = field(default_factory=dict)
     """Where they are: `sections[].questions[]`."""
-    left_out: dict[str, None] = field(default_factory=dict)
-    """Keys around them that are not used."""
+    left_out: dict[str, Any] = field(default_factory=dict)
+    """Keys around them that are not used, with what they hold."""
     unread: dict[str, Any] = field(default_factory=dict)
     """Those of these that hold a long text, or answers."""
 
@@ -56,7 +57,7 @@ class Inside:
         """Where the problems are, and what is not used."""
         unused = f"; not used: {shown(', '.join(self.left_out))}" if self.left_out else ""
         if self.joined:
-            unused = f"; each has the text of {shown(self.joined)!r} whose id it names"
+            unused += f"; each has the text of {shown(self.joined)!r} whose id it names"
         where = [path or "the file" for path in self.paths]
         if len(where) == 1 and re.fullmatch(r"[^.\[]+\[\]", where[0]):
             return f"the rows are the list {shown(where[0][:-2])!r}{unused}"
@@ -83,18 +84,21 @@ def problems_inside(value: Any) -> Inside:
 
 
 def _join_passages(found: Inside) -> None:
-    """Put passages that stand beside the problems into them, where each names one of these by its id."""
-    if len(found.unread) != 1 or found.left_out.keys() != found.unread.keys():
+    """Put passages that stand beside the problems into them, where each names one by its id, or none."""
+    known = {key: texts for key, part in found.left_out.items() if (texts := _by_id(part))}
+    if len(known) != 1 or found.unread.keys() - known:
         return
-    texts = _by_id(*found.unread.values())
+    ((key, texts),) = known.items()
     joined = []
     for place, fields in found.rows:
         ids = [name for name in fields if meaning(name)[0] in ("passage_id", "passage")]
-        if len(ids) != 1 or str(fields[ids[0]]) not in texts:
+        named = str(fields[ids[0]] or "") if len(ids) == 1 else ""
+        if named and named not in texts:
             return
-        joined.append((place, {**fields, PASSAGE: texts[str(fields[ids[0]])]}))
-    (found.joined,) = found.unread
-    found.rows, found.unread = joined, {}
+        joined.append((place, {**fields, PASSAGE: texts[named]} if named else fields))
+    if any(PASSAGE in fields for _, fields in joined):
+        found.joined, found.rows, found.unread = key, joined, {}
+        del found.left_out[key]
 
 
 def _by_id(value: Any) -> dict[str, str]:
@@ -106,7 +110,7 @@ def _by_id(value: Any) -> dict[str, str]:
         held = [
             part
             for name, part in parts.items()
-            if holds_a_text(name) or word(name) in ("text", "content")
+            if holds_a_text(name) or word(name) in ("text", "content", "내용")
         ]
         if (
             sum(not is_remark(name) for name in parts) != 2
@@ -197,10 +201,13 @@ def _carried(value: Mapping[str, Any], below: Sequence[str], found: Inside) -> d
     for key, part in value.items():
         if key in inner or part in (None, "", [], {}):
             continue
-        if holds_a_text(key) or (meaning(key)[0] in _CARRIED and isinstance(part, str)):
+        are_passages = isinstance(part, list) and bool(_by_id(part))
+        if (holds_a_text(key) and not are_passages) or (
+            meaning(key)[0] in _CARRIED and isinstance(part, str)
+        ):
             carried[key] = part
             continue
-        found.left_out[key] = None
+        found.left_out[key] = part
         holds_answers = meaning(key)[0] == "answer" and isinstance(part, list | dict)
         if holds_answers or (not is_remark(key) and _holds_long_text(part)):
             found.unread[key] = part
@@ -220,7 +227,10 @@ def _holds_long_text(value: Any, depth: int = DEPTH) -> bool:
         return is_prose(value)
     if depth == 0 or not isinstance(value, dict | list):
         return False
-    parts = value.values() if isinstance(value, dict) else value
+    parts = [*value.values()] if isinstance(value, dict) else value
+    sentences = [part for part in parts if isinstance(part, str) and _SENTENCE.search(part)]
+    if 2 * len(sentences) > len(parts) and is_prose(" ".join(sentences)):
+        return True
     return any(_holds_long_text(part, depth - 1) for part in parts)
 
 
