@@ -6,14 +6,15 @@ import errno
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from koalign.records import KoalignError
 
 BUSY = (errno.EWOULDBLOCK, errno.EACCES)
 """What flock says where another process holds the lock; any other error is of the file system."""
+LOCK = ".lock"
 TRIES = 10
 """To make a folder that other processes remove."""
 
@@ -22,13 +23,15 @@ TRIES = 10
 def locked(run_dir: Path, *, shared: bool = False, wait: bool = False) -> Iterator[None]:
     """Hold the run folder; a second process is refused, a killed one leaves no trace.
 
-    `shared`: beside others that share it. `wait`: until it is free, and not refused.
+    `shared`: beside others that share it. `wait`: until it is free, and not refused. One that was made for
+    this, and into which nothing was written, is removed in the end.
 
     Raises KoalignError too for a folder that cannot be written or locked, and for a link in it that leads
     out of the run: a copied run must not make koalign write over other files.
     """
     if run_dir.exists() and not run_dir.is_dir():
         raise KoalignError(f"--run-dir: {run_dir} is a file, not a folder")
+    new = [path for path in (run_dir, *run_dir.parents) if not path.exists()]
     while True:
         try:
             lock = _lock_file(run_dir)
@@ -36,10 +39,23 @@ def locked(run_dir: Path, *, shared: bool = False, wait: bool = False) -> Iterat
             raise KoalignError(f"{run_dir}: cannot be written ({error.strerror})") from None
         try:
             if _is_locked(run_dir, lock, shared=shared, wait=wait):
-                yield
+                try:
+                    yield
+                finally:
+                    _remove_unused(new, lock)
                 return
         finally:
             os.close(lock)
+
+
+def _remove_unused(new: Sequence[Path], lock: int) -> None:
+    """Remove folders, the innermost first, where nothing but the lock is in them and nobody shares it."""
+    with suppress(OSError):  # another process holds it, or has written there
+        if new and os.listdir(new[0]) == [LOCK]:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            (new[0] / LOCK).unlink()
+            for folder in new:
+                folder.rmdir()
 
 
 def _lock_file(run_dir: Path) -> int:
@@ -49,7 +65,7 @@ def _lock_file(run_dir: Path) -> int:
         try:
             run_dir.mkdir(parents=True, exist_ok=True)
             refuse_links(run_dir)
-            return os.open(run_dir / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+            return os.open(run_dir / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         except FileNotFoundError:  # a process whose work is done has removed the folder meanwhile
             tries += 1
             if tries == TRIES:
@@ -130,6 +146,14 @@ def empty(folder: Path) -> None:
             shutil.rmtree(path)
         else:
             path.unlink()
+
+
+def discard(folder: Path) -> None:
+    """Remove a folder under another name: a kill leaves no half of it under its own."""
+    doomed = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(doomed, ignore_errors=True)
+    folder.rename(doomed)
+    shutil.rmtree(doomed)
 
 
 def try_lock(file: int, *, without: bool = True) -> bool:

@@ -125,7 +125,7 @@ def benchmark(
     from koalign.evaluation.protocols import in_mode, load_protocol
     from koalign.evaluation.results import read_evaluation
     from koalign.hashing import PLAN, WORK
-    from koalign.locking import locked, refuse_links
+    from koalign.locking import discard, locked, refuse_links
     from koalign.parts import parts_of, refuse_other_total
     from koalign.plans import begun_with
     from koalign.reports.evaluation import (
@@ -201,7 +201,7 @@ def benchmark(
         if force:
             shutil.rmtree(folder / WORK, ignore_errors=True)
             if (folder / DIAGNOSIS / PLAN).exists():
-                shutil.rmtree(folder / DIAGNOSIS)
+                discard(folder / DIAGNOSIS)
         refuse_other_total(folder)
         for part in parts_of(folder).values():
             is_made(part, planned, False)

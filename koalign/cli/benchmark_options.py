@@ -53,9 +53,18 @@ def refuse_contradictions(
 
 
 def with_model(config: Config, path: str) -> Config:
-    """The config with another model; raises KoalignError for an address with a secret in it."""
-    from koalign.config.inputs import Model
+    """The config with another model.
 
+    Raises KoalignError for an address with a secret in it, and for weights that no engine would load.
+    """
+    from koalign.config.inputs import Model
+    from koalign.engines.opening import is_endpoint
+
+    if config.engine.script is not None and not is_endpoint(path):
+        raise KoalignError(
+            f"--model {path}: engine.script answers in its place; leave one of them out "
+            "(-s engine.backend=auto -s engine.script=null)"
+        )
     try:
         model = Model(**{**config.model.model_dump(), "path": path})
     except ValidationError as error:

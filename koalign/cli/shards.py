@@ -122,9 +122,11 @@ def refuse_missing(stages: Sequence[Stage], config: Config, run_dir: Path) -> No
     """Raises KoalignError for what these stages need, none of them makes, and is not there.
 
     Before the first of them runs: evaluate trains its controls, and then needs what solve makes and
-    test problems with answers.
+    test problems with answers. So too where the run's splits have changed since they were prepared: what
+    is learned was checked against those that are gone.
     """
     from koalign.jsonl import read_jsonl
+    from koalign.manifests import read_manifest, refuse_changed
     from koalign.records import Problem
     from koalign.run import find_inputs
     from koalign.stages.evaluate import refuse_unanswered
@@ -134,5 +136,8 @@ def refuse_missing(stages: Sequence[Stage], config: Config, run_dir: Path) -> No
         makers = {name: stage.at.get(name, name).partition("/") for name in stage.inputs}
         others = [name for name, (maker, slash, _) in makers.items() if slash and maker not in own]
         find_inputs(stage, others, config, run_dir)
+    prepare = run_dir / "prepare"
+    if "prepare" not in own and (made := read_manifest(prepare)):
+        refuse_changed(prepare, made, prepare)
     if "evaluate" in own and "prepare" not in own:
-        refuse_unanswered(read_jsonl(run_dir / "prepare" / "test.jsonl", Problem))
+        refuse_unanswered(read_jsonl(prepare / "test.jsonl", Problem))

@@ -41,6 +41,8 @@ def run(config: Config, inputs: Inputs, out: Path, *, has_judge: bool = False) -
     """Every step alone; where the run solves with hints, or has passages, also that and its controls."""
     problems = read_jsonl(inputs[TEST], Problem)
     refuse_unanswered(problems)
+    if ATTEMPTS in inputs:
+        _refuse_other_solutions(inputs, config.solve)
     base = read_record(inputs["prepare/base.json"], Base)
     adapters = {
         name.removesuffix("/adapter"): path
@@ -59,7 +61,6 @@ def run(config: Config, inputs: Inputs, out: Path, *, has_judge: bool = False) -
                 if adapter in adapters:
                     reports[name] = evaluation.read(name, adapter, passages)
         if ATTEMPTS in inputs:
-            _refuse_other_solutions(inputs, config.solve)
             reports["solving"] = evaluation.solve(inputs)
         evaluation.refuse_unfinished()
     if evaluation.is_part:

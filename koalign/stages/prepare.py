@@ -170,6 +170,11 @@ def _say_what_was_read(source: str, reading: Reading, not_read: Mapping[str, str
         )
     if len(set(reading.splits.values())) > 1:
         say(f"{source}: splits by name: {_by_name(reading)}", err=True)
+    if reading.splits and (
+        others := [file for file in reading.files if file not in reading.splits]
+    ):
+        more = f" and {counted(len(others) - 1, 'more file')}" * (len(others) > 1)
+        warn(f"{source}: read too, without a split in the name: {others[0]}{more}")
     for file, why in list(not_read.items())[:LISTED]:
         warn(f"{source}: not read: {file}: {why}")
     if len(not_read) > LISTED:
@@ -269,5 +274,5 @@ STAGE = Stage(
     sections=("model", "data", "prompt", "engine.script"),
     inputs=("data.train", "data.dev", "data.test", "data.hints", BASE),
     continues=False,
-    version=23,
+    version=24,
 )

@@ -30,7 +30,7 @@ MOST = 100
 def seed_folders(run_dir: Path, seeds: int | None = None) -> list[Path]:
     """The folder of each seed, the run itself first; without `seeds` as many as the run has.
 
-    An empty folder is none that it has: a refused command leaves it.
+    An empty folder is none that it has: a killed command leaves it.
     Raises KoalignError for fewer than it has or more than MOST, and for a file where a folder belongs.
     """
     if seeds is not None and seeds > MOST:

@@ -187,6 +187,7 @@ def test_turned_choices_are_reported_beside_the_figure_and_not_in_its_place(ques
         (["direct", "--mode", "choice", "--adapters", "a,b"], ["--mode generate"]),
         (["direct", "--cyclic"], ["--cyclic", "; say --mode choice"]),
         (["csat", "--model", "http://127.0.0.1:9/v1#x"], ["need the weights", "--mode generate"]),
+        (["direct", "--model", "Qwen/Qwen3-8B"], ["--model Qwen/Qwen3-8B", "engine.script=null"]),
         (["direct", "--diagnose"], ["--diagnose", "--adapters"]),
         (["direct", "--subset", "물리"], ["--subset 물리"]),
         (["direct", "--adapters", "sft"], ["sft"]),

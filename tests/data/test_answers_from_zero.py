@@ -163,7 +163,9 @@ def test_marks_and_letters_show_their_own_number_where_answers_count_from_zero(t
     assert texts == [["신라"], *[["조선"]] * 4, ["신라", "조선"]]
 
 
-@pytest.mark.parametrize("name", ["answerIndex", "정답인덱스"])
+@pytest.mark.parametrize(
+    "name", ["answerIndex", "정답인덱스", "정답번호(0-3)", "정답 [0~3]", "정답(0부터)"]
+)
 def test_answers_that_are_called_an_index_are_asked_about_without_a_0_among_them(name, tmp_path):
     rows = [{"문제": "수도는?", "선택지": ["부산", "서울", "대구", "인천"], name: 1}]
     path = written(tmp_path, rows)

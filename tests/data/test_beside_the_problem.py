@@ -149,7 +149,7 @@ def test_rows_with_is_test_are_not_trained_on(shape, first, folder):
         row = {"문제": "긴 강은?", "선택지": CHOICES, "정답": 1}
     rows = [{**row, **first, "is_test": number > 1} for number in range(4)]
     path = written(folder / "a.jsonl", rows)
-    with pytest.raises(KoalignError, match="in some rows: train: ") as refused:
+    with pytest.raises(KoalignError, match="of several splits: train: ") as refused:
         read_source(path, "train")
     said = str(refused.value).partition("train: ")[2].split(", test: ")
     for text, count in zip(said, (2, 2), strict=True):

@@ -32,8 +32,7 @@ def read(tmp_path, answers, name="문답.jsonl", **settings):
     ("answers", "kind"),
     [
         ([LONG] * 3, "long"),
-        ([LONG, LONG, "예"], "long"),  # one kind a file, so that one measure is taken
-        (["세종", "이순신", LONG], "short"),
+        ([LONG, LONG, "예"], "long"),
         (["가" * 40] * 2, "short"),
         (["가" * 41] * 2, "long"),
     ],
@@ -42,6 +41,20 @@ def test_a_file_is_of_the_kind_that_its_median_answer_has(tmp_path, name, answer
     reading = read(tmp_path, answers, name)
     assert {problem.kind for problem in reading.problems} == {kind}
     assert any(f"so they are {kind}" in note for note in reading.notes)
+
+
+def test_a_text_among_short_answers_is_long_and_no_list_of_right_ones(tmp_path, capsys):
+    text = (
+        "전 민족이 참여한 독립운동으로, 대한민국 임시 정부 수립의 계기가 되었고 뜻을 널리 알렸다."
+    )
+    kinds = [
+        problem.kind for problem in read(tmp_path, ["세종", "이순신", text], "문답.jsonl").problems
+    ]
+    assert kinds == ["short", "short", "long"]
+    said = capsys.readouterr().err
+    assert (
+        "1 of more than 40 are long: measured by ROUGE-L" in said and "may hold several" not in said
+    )
 
 
 @pytest.mark.parametrize("name", ["문답.jsonl", "문답.csv"])

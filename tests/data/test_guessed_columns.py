@@ -264,7 +264,7 @@ def test_a_split_column_keeps_the_test_out_of_training(tmp_path):
     for wanted, question in (("train", "가?"), ("dev", "사?"), ("test", "라?")):
         path = tmp_path / "exam"
         path.mkdir(exist_ok=True)
-        read(path, text)
+        (path / "문제.csv").write_text(text, encoding="utf-8")
         (problem,) = read_source(str(path), wanted).problems
         assert problem.question == question
 

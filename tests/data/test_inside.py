@@ -168,7 +168,7 @@ def test_a_problem_with_problems_in_it_is_one_too_and_a_sentence_above_problems_
 
 
 def test_splits_that_are_keys_are_those_of_their_problems(path):
-    with pytest.raises(KoalignError, match="in some rows: train: ") as refused:
+    with pytest.raises(KoalignError, match="of several splits: train: ") as refused:
         problems_in(path, json.dumps({"train": ALL[:2], "test": ALL[2:]}))
     train = parse_yaml(str(refused.value).partition("train: ")[2].split(", test: ")[0], "error")
     assert said(read_source(wanted="train", **train).problems) == READ[:2]

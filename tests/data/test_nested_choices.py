@@ -68,6 +68,12 @@ CHOICES = {
         "question": q, "options": objects(t, "key", "value"), "answer": "ABC"[n]},
     "out of order": lambda q, t, n: {
         "question": q, "choices": objects(t, "label", "text")[::-1], "answer": "ABC"[n]},
+    "a list of options by any name": lambda q, t, n: {"question": q, "correctAnswer": t[n], "quizOptionList": [
+        {"optionText": text, "optionOrder": i, "isCorrect": i == n} for i, text in enumerate(t)]},
+    "marked under a name of no choices": lambda q, t, n: {"question": q, "items": [
+        {"text": text, "correct": i == n} for i, text in enumerate(t)]},
+    "ids of options": lambda q, t, n: {"question": q, "answer": {"correct_option_id": f"o{n}"}, "options": [
+        {"option_id": f"o{i}", "option_text": text} for i, text in enumerate(t)]},
     "one key each": lambda q, t, n: {
         "question": q, "options": [{"ABC"[i]: text} for i, text in enumerate(t)], "answer": "ABC"[n]},
     "pairs": lambda q, t, n: {
@@ -118,6 +124,15 @@ ANSWERS = {
 def test_an_answer_that_is_an_object_or_a_list_names_its_choice(shape, names, path):
     rows = rows_of(lambda q, t, n: dict(zip(names, [q, t, ANSWERS[shape](t, n)], strict=True)))
     assert golds(path, rows) == READ
+
+
+def test_an_index_in_an_object_is_asked_about_where_nothing_says_from_which_number_it_counts(path):
+    rows = rows_of(lambda q, t, n: {
+        "question": q, "choices": ["그 밖", *t], "answer": {"correct_index": n + 1}})  # fmt: skip
+    with pytest.raises(KoalignError, match="the answers are called an index") as refused:
+        golds(path, rows)
+    source = parse_yaml(str(refused.value).partition("Write ")[2].partition(" where")[0], "error")
+    assert said(read_source(wanted="train", **source)) == READ
 
 
 def test_several_right_choices_are_all_right_however_they_are_named(path):

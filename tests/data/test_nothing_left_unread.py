@@ -41,7 +41,7 @@ def in_json(folder, value):
 @pytest.mark.parametrize("name", ["구분", "set", "데이터 구분", "용도", "비고"])
 def test_rows_that_a_column_calls_test_are_not_trained_on_whatever_its_name(name, folder):
     values = ["학습", "학습용", "train", "Train", "평가", "test"]
-    with pytest.raises(KoalignError, match="in some rows: train: ") as refused:
+    with pytest.raises(KoalignError, match="of several splits: train: ") as refused:
         with_column(folder, name, values)
     train, test = (
         parse_yaml(part, "error")
@@ -81,7 +81,7 @@ def test_rows_that_a_column_calls_test_are_not_trained_on_whatever_its_name(name
 )
 def test_rows_of_a_known_format_are_of_the_split_that_they_say(name, fields, folder):
     rows = [fields | {name: split} for split in ("train", "train", "test")]
-    with pytest.raises(KoalignError, match="in some rows: train: "):
+    with pytest.raises(KoalignError, match="of several splits: train: "):
         in_json(folder, rows)
     path = str(folder / "문제.json")
     assert [len(read_source(path, s, split=s).records) for s in ("train", "test")] == [2, 1]
@@ -209,7 +209,7 @@ def test_answers_between_signs_are_said_to_be_read_as_one(written, folder, capsy
     assert "write '서울#서울시'" in capsys.readouterr().err
 
 
-def test_a_sheet_that_calls_itself_test_is_not_read_for_train(folder, capsys):
+def test_of_several_sheets_the_one_that_calls_itself_the_wanted_split_is_read(folder, capsys):
     openpyxl = pytest.importorskip("openpyxl")
     book = openpyxl.Workbook()
     book.active.title = "학습"
@@ -221,6 +221,10 @@ def test_a_sheet_that_calls_itself_test_is_not_read_for_train(folder, capsys):
     assert {problem.split for problem in read_source(str(path), "train").problems} == {"train"}
     said = capsys.readouterr().err
     assert f"train: [{{path: {path}, sheet: 학습}}], test: [{{path: {path}, sheet: 평가}}]" in said
+    assert {problem.split for problem in read_source(str(path), "test").problems} == {"test"}
+    book.move_sheet("평가", -1)
+    book.save(path)
+    assert {problem.split for problem in read_source(str(path), "train").problems} == {"train"}
     with pytest.raises(KoalignError, match="calls itself the test split"):
         read_source(str(path), "train", sheet="평가")
 
@@ -238,7 +242,7 @@ def test_a_sheet_that_calls_itself_test_is_not_read_for_train(folder, capsys):
     ],
 )
 def test_rows_that_a_column_marks_as_held_out_are_not_trained_on(name, values, folder):
-    with pytest.raises(KoalignError, match="calls itself the test split in some rows") as refused:
+    with pytest.raises(KoalignError, match="its rows are of several splits") as refused:
         with_column(folder, name, values)
     train, test = (
         parse_yaml(part, "error")
@@ -248,6 +252,28 @@ def test_rows_that_a_column_marks_as_held_out_are_not_trained_on(name, values, f
         [p.question for p in read_source(wanted="train", **one).problems] for one in (train, test)
     ]
     assert answers == [[row[0] for row in ROWS[:4]], [row[0] for row in ROWS[4:]]]
+
+
+@pytest.mark.parametrize(
+    ("held_out", "wanted"), [("검증", "train"), ("평가", "test"), ("검증", "dev")]
+)
+def test_rows_of_several_splits_are_read_for_none_until_the_source_names_one(
+    held_out, wanted, folder
+):
+    cells = ["학습", "학습", held_out, "학습", held_out, "학습"]
+    rows = [[*row, cell] for row, cell in zip(ROWS, cells, strict=True)]
+    path = folder / "문제.csv"
+    path.write_text(
+        "\n".join(",".join(map(str, row)) for row in [[*HEADER, "구분"], *rows]), encoding="utf-8"
+    )
+    with pytest.raises(KoalignError, match="its rows are of several splits") as refused:
+        read_source(str(path), wanted)
+    split = {"검증": "dev", "평가": "test"}[held_out]
+    source = parse_yaml(str(refused.value).partition(f"{split}: ")[2], "error")
+    assert [p.question for p in read_source(wanted=wanted, **source).problems] == [
+        ROWS[2][0],
+        ROWS[4][0],
+    ]
 
 
 def test_a_file_whose_every_row_is_marked_as_held_out_is_not_trained_on(folder):
@@ -271,13 +297,13 @@ def test_what_only_speaks_of_a_test_is_no_split(cells, folder):
 def test_a_split_that_only_the_first_row_of_a_block_names_is_asked_about(folder):
     with pytest.raises(KoalignError, match="'구분' names splits, and is empty in 4 rows"):
         with_column(folder, "구분", ["학습", "", "", "평가", "", ""])
-    with pytest.raises(KoalignError, match="calls itself the test split in some rows"):
+    with pytest.raises(KoalignError, match="its rows are of several splits"):
         with_column(folder, "구분", ["", "", "", "", "평가", "평가"])
 
 
 def test_ids_that_name_splits_are_splits(folder):
     ids = ["train-1", "train-2", "train-3", "train-4", "test-1", "test-2"]
-    with pytest.raises(KoalignError, match="calls itself the test split in some rows"):
+    with pytest.raises(KoalignError, match="its rows are of several splits"):
         with_column(folder, "문항ID", ids)
     assert (
         len(with_column(folder, "문항ID", ["K1", "K2", "test-3", "K4", "K5", "K6"]).problems) == 6

@@ -97,7 +97,7 @@ def test_a_korean_label_is_a_key_where_choices_carry_such_labels(tmp_path):
         (
             "two.json",
             json.dumps({"train": [WATER], "test": [KING]}),
-            "the test split in some rows: train: {path: ",
+            "its rows are of several splits: train: {path: ",
         ),
         (
             "other.jsonl",

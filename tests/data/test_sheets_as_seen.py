@@ -7,8 +7,8 @@ import zipfile
 import pytest
 from support.exam_files import FOUR, zipped
 
+from koalign.data.formats.number_formats import shown_number
 from koalign.data.formats.sources import read_source
-from koalign.data.formats.spreadsheets import _number
 from koalign.records import KoalignError
 
 HEADER = ["번호", "지문", "문제", "보기1", "보기2", "보기3", "보기4", "정답"]
@@ -81,7 +81,7 @@ def test_raised_and_lowered_letters_stay_so(parts, shown, book, tmp_path):
     ],
 )  # fmt: skip
 def test_a_number_is_read_as_its_format_shows_it(value, form, shown):
-    assert _number(value, form) == shown
+    assert shown_number(value, form) == shown
 
 
 def test_a_hidden_sheet_is_not_read_before_a_visible_one(book, tmp_path, capsys):

@@ -11,20 +11,22 @@ NAMES = {
     "train": [
         "train.csv", "1.Training/a.json", "01.Training/라벨링데이터/TL.zip", "exam/TL_국어.zip", "TS1.zip/a.json", "학습/a.csv",
         "학습용.csv", "훈련데이터/a.json", "[라벨]TL_01.zip", "trainset.jsonl", "exam-v1.1-train/a.csv", "train_2.jsonl",
-        "data/training_data.json", "2024_학습용데이터.xlsx.csv", "train-00000-of-00001.parquet",
+        "data/training_data.json", "2024_학습용데이터.xlsx.csv", "train-00000-of-00001.parquet", "trn.csv", "국어-트레이닝.csv",
     ],
     "dev": [
         "Law-dev.csv", "2.Validation/a.json", "Validation/a.json", "VL_국어.zip/a.json", "VS_01.json", "검증/a.csv", "검증용/a.csv",
         "kmmlu-1.1-dev/a.csv", "valid.jsonl", "devset.json", "검증데이터셋.json", "v2.0_val/a.csv", "02.검증/1.json",
-        "korean_culture_qa_V1.0_dev+.json",
+        "korean_culture_qa_V1.0_dev+.json", "개발셋.csv", "개발용 데이터.csv", "국어-밸리데이션.csv", "vld.csv", "ExamDevSet.csv",
     ],
     "test": [
         "testset.csv", "exam_v1.0_test/a.csv", "eval.jsonl", "평가/a.csv", "평가용.csv", "test.json", "math-test.csv", "TEST1.csv",
-        "테스트/a.csv", "3.Test/a.json", "evaluation/a.csv", "평가데이터.csv", "train/test.jsonl", "2.평가/문제.csv", "test_set.csv",
+        "테스트/a.csv", "3.Test/a.json", "3.Test/라벨링데이터/TS_국어.json", "시험데이터.csv", "시험 데이터/a.csv", "시험용.csv", "시험셋.csv", "KoreanTest.csv",
+         "evaluation/a.csv", "평가데이터.csv", "train/test.jsonl", "2.평가/문제.csv", "test_set.csv",
     ],
     "": [
         "문제.csv", "시험.csv", "exam.csv", "모의평가_2024.csv", "평가원_6월.json", "contest.csv", "latest.csv", "학습지.csv",
-        "retrieval.json", "medieval.csv", "TLS.csv", "VSLAM.json", "evaluate/a.csv", "constraint.csv", "수행평가.csv",
+        "retrieval.json", "medieval.csv", "시험/a.csv", "시험문제.csv", "개발/a.csv", "개발 데이터베이스.csv", "DevOps.csv", "latestQuestions.csv",
+         "TLS.csv", "VSLAM.json", "evaluate/a.csv", "constraint.csv", "수행평가.csv",
     ],
 }  # fmt: skip
 

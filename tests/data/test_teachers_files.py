@@ -138,7 +138,7 @@ def test_where_an_empty_passage_is_that_above_a_dash_is_none(tmp_path):
     assert passages == [FIRST[0], FIRST[0], "", ""]
 
 
-@pytest.mark.parametrize("none", ["-", "–", "없음", "(없음)", "해당 없음", "N/A"])
+@pytest.mark.parametrize("none", ["-", "–", "없음", "(없음)", "해당 없음", "N/A", "None", "null"])
 def test_a_passage_or_a_box_that_says_none_is_none(none, tmp_path):
     header = ["지문", "조건", *HEADER[1:]]
     rows = [[FIRST[0], "ㄱ. 왕", *FIRST[1:]], [none, none, "수도는?", *CITIES, "3"]]
@@ -247,3 +247,22 @@ def test_choices_that_all_say_the_same_have_no_right_one(tmp_path):
     assert [drop.reason for drop in reading.drops] == ["answer_is_every_choice"]
     solved = read_table(tmp_path, *rows, wanted="test", needs_answers=False)
     assert [problem.answers for problem in solved.problems] == [(), ("3",)]
+
+
+def test_a_prompt_below_the_choices_of_a_cell_is_no_part_of_the_last_one(tmp_path):
+    asked = "### Question: 물은?\n### Options:\n(1) CO2\n(2) H2O\n(3) NaCl\n### Answer: 정답은"
+    path = tmp_path / "문제.csv"
+    path.write_text(f'instruction,answer,gpt-4\n"{asked}",2,3\n' * 2, encoding="utf-8")
+    with pytest.raises(KoalignError, match="'### Answer: 정답은' stands below them") as refused:
+        read_source(str(path), "train")
+    assert "choices: [" not in str(refused.value)
+
+
+def test_an_object_that_speaks_of_a_test_is_no_split(tmp_path):
+    rows = [
+        {"문제": f"{n}번은?", "선택지": ["가", "나"], "정답": 1, "분석": {kind: "확인"}}
+        for n, kind in enumerate(("tests", "train", "tests"))
+    ]
+    path = tmp_path / "문제.json"
+    path.write_text(json.dumps(rows, ensure_ascii=False), encoding="utf-8")
+    assert len(read_source(str(path), "train").problems) == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import threading
@@ -47,6 +48,23 @@ def test_an_export_that_ended_in_the_middle_is_no_site_and_is_made_again(
     assert not out.exists()
     pages = export(site, out)
     assert len(list(out.rglob("*.html"))) == pages + 1 and list(tmp_path.iterdir()) == [out]
+
+
+def test_an_export_names_the_run_that_was_written_meanwhile(
+    scripted_run, drawn, tmp_path, monkeypatch, capsys
+):
+    copytree, root = shutil.copytree, tmp_path / "runs"
+    for name in ("still", "remade"):
+        copytree(scripted_run / "runs" / "default", root / name)
+
+    def later(*arguments):
+        os.utime(root / "remade" / "evaluate" / "manifest.json", (4e9, 4e9))
+        return copytree(*arguments)
+
+    monkeypatch.setattr(shutil, "copytree", later)
+    export(Site(root, drawn), tmp_path / "site")
+    warnings = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
+    assert len(warnings) == 1 and warnings[0].startswith("warning: remade was written meanwhile")
 
 
 def test_an_export_opens_without_a_server_and_keeps_marked_texts_back(

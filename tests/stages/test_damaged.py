@@ -179,6 +179,15 @@ def test_outputs_are_held_against_their_manifest(ran, name, damage):
     assert koalign("run", code=0).stdout.count("nothing to do") == 13
 
 
+@pytest.mark.parametrize("split", ["dev", "test"])
+def test_no_command_goes_on_with_splits_that_were_changed_by_hand(ran, split):
+    with (RUN / "prepare" / f"{split}.jsonl").open("a", encoding="utf-8") as file:
+        file.write("\n")
+    for command in ("sft", "dpo-pairs", "dpo", "abstractions", "evaluate"):
+        refused = koalign(command, code=2).stderr.splitlines()
+        assert f"prepare/{split}.jsonl: changed since it was made" in refused[-1]
+
+
 @pytest.mark.parametrize("finished", [True, False])
 def test_samples_without_their_plan_are_not_taken_for_those_of_now(scripted, finished):
     koalign("sft", code=0)

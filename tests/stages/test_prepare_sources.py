@@ -117,8 +117,20 @@ def test_what_the_reading_decided_is_one_line_each(scripted):
     assert [line for line in lines if by_name in line] == [
         f"data.{split}: exams: {by_name}" for split in ("train", "dev", "test")
     ]
+    assert not [line for line in lines if "without a split in the name" in line]
     assert "data.train: exams: 1 problem with several right answers, each counts" in lines
     assert "data.train: exams: problems: 1 of 2 choices, 10 of 4 choices" in lines
+
+
+def test_files_without_a_split_beside_those_with_one_are_named(scripted):
+    for name, first in (("train", 0), ("최종", 9), ("모음", 18)):
+        Path("exams").mkdir(exist_ok=True)
+        write_lines(Path(f"exams/{name}.jsonl"), [problem(n) for n in range(first, first + 9)])
+    lines = prepare("-s", "data={train: exams}").stderr.splitlines()
+    assert (
+        "data.train: exams: read too, without a split in the name: exams/모음.jsonl and 1 more file"
+        in lines
+    )
 
 
 def test_the_table_of_splits_counts_problems_without_choices_too(scripted):

@@ -25,6 +25,18 @@ def test_a_missing_stage_is_refused_with_the_command_that_makes_it(scripted, com
     assert f"run `{remedy}` first" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "command", [["dpo"], ["evaluate", "--shard", "1/2"], ["run", "--seeds", "2"]]
+)
+def test_a_refused_command_leaves_no_folder_of_the_name_that_was_mistyped(scripted, command):
+    missing = ("-s", "data.train=nowhere.jsonl")
+    Path("kept").mkdir()
+    for run in ("kept/typo/run", "kept"):
+        koalign(*command, *missing, "--run-dir", run, code=2)
+        assert not [path for path in Path("kept").rglob("*") if path.name != ".lock"]
+    assert not Path("kept/typo").exists()
+
+
 def test_the_remedy_moves_on_with_the_chain(scripted):
     koalign("prepare", code=0)
     assert "run `koalign sft` first" in koalign("dpo-pairs").stderr
@@ -52,6 +64,12 @@ def test_an_evaluation_without_test_problems_is_refused_before_its_controls_are_
     done = koalign("evaluate", *no_test, "-s", "data.hints=null", code=2)
     assert "evaluate needs data.test with answers" in done.stderr
     assert not (RUN / "rft").exists()
+
+
+def test_an_evaluation_beside_which_solve_has_other_settings_is_refused_before_it_draws(ran):
+    refused = koalign("evaluate", "--force", "-s", "solve.bare=2", code=2).stderr
+    assert "run `koalign solve --force`" in refused
+    assert koalign("evaluate", code=0).stdout.count("nothing to do") == 2
 
 
 def test_a_run_that_was_not_evaluated_is_compared_with_nothing_and_says_what_evaluates_it(scripted):

@@ -1,14 +1,18 @@
 """A diagnosis takes the training problems from the run that trained the adapter, and from no other."""
 
 import json
+import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
 from support.command import koalign
 from support.diagnosed import TRAIN, adapter_in
+from support.meetings import meeting
 from support.problems import problem, write_lines
 
 from koalign.hashing import hash_path
+from koalign.jsonl import read_json
 from koalign.records import KoalignError
 from koalign.stages.diagnose import trained_on
 
@@ -52,19 +56,33 @@ def test_the_training_split_of_another_run_is_refused(folder):
         trained_on(folder / "run", adapter_in(folder, **{"train.jsonl": "0" * 16}))
 
 
+DIAGNOSE = (
+    "benchmark", "direct", "--data", "test.jsonl", "--adapters", "dpo", "--diagnose", "--out",
+)  # fmt: skip
+
+
+def test_a_diagnosis_that_is_killed_while_it_is_replaced_is_gone_or_has_its_plan(ran):
+    koalign(*DIAGNOSE, "whole", code=0)
+    plan, out = Path("out/diagnosis/plan.json"), Path("out")
+
+    def stop(number: int, at: int) -> None:
+        if number == at:
+            raise KeyboardInterrupt
+
+    for at in range(1, 12):
+        shutil.rmtree(out, ignore_errors=True)
+        shutil.copytree("whole", out)
+        with meeting(out, partial(stop, at=at)):
+            koalign(*DIAGNOSE, "out", "--force", "-s", "solve.max_tokens=9", code=130)
+        # Samples are known by their problem, so that those of the old plan would pass for new ones.
+        assert plan.exists() or not plan.parent.exists()
+    koalign(*DIAGNOSE, "out", "--force", "-s", "solve.max_tokens=9", code=0)
+    assert read_json(plan)["max_tokens"] == 9
+
+
 def test_a_policy_after_dpo_was_trained_on_what_its_sft_was(ran):
-    ask = (
-        "benchmark",
-        "direct",
-        "--data",
-        "test.jsonl",
-        "--adapters",
-        "dpo",
-        "--diagnose",
-        "--out",
-    )
-    koalign(*ask, "out", code=0)
+    koalign(*DIAGNOSE, "out", code=0)
     write_lines(Path("other.jsonl"), [problem(n) for n in range(300, 330)])
     koalign("prepare", "--force", "-s", "data.train=other.jsonl", "-s", "data.hints=null", code=0)
-    said = koalign(*ask, "again", code=2).stderr
+    said = koalign(*DIAGNOSE, "again", code=2).stderr
     assert "runs/default/sft/adapter was trained on another train.jsonl" in said

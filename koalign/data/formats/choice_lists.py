@@ -18,8 +18,9 @@ _FIRST = re.compile(
 _BREAK = re.compile(r"(?<![①-⑩).\s])\s{0,9}<br\s{0,3}/?>\s{0,9}", re.IGNORECASE)
 """Not what is itself a choice: `① <br> ② <p>`."""
 _ANSWER_BELOW = re.compile(
-    r"\n[ \t]{0,9}[\[(<【*-]?[ \t]{0,3}(?:정\s?답|답|해설|풀이)[ \t]{0,3}"
-    rf"(?:[\])>】:：][^\n]{{0,40}}|[{_CIRCLED}0-9])"
+    r"\n[ \t]{0,9}(?:#{2,4}[ \t][^\n]{0,40}"
+    r"|[\[(<【*-]?[ \t]{0,3}(?:정\s?답|답|해설|풀이|[Aa]nswer|[Ee]xplanation)"
+    rf"[ \t]{{0,3}}(?:[\])>】:：][^\n]{{0,40}}|[{_CIRCLED}0-9]))"
 )
 """What is no choice, on a line below them."""
 _PART_BELOW = re.compile(
@@ -36,6 +37,8 @@ SPEAKERS = 3
 """So many of `A: … B: …` may be people who talk; more are choices."""
 MOST_TRIED = 20
 """Places from the end of a cell where they may: each is read to the end of the cell."""
+MOST_BELOW = 3
+"""Headings from the end of a cell of which one may stand below its choices."""
 _SERIES = {
     series[0]: series
     for series in (
@@ -195,6 +198,15 @@ def labelled(value: dict[str, Any], name: str) -> Sequence[Any]:
     if in_order not in ([*LETTERS[: len(choices)]], [str(n + 1) for n in range(len(choices))]):
         raise Refused("labels_out_of_order", f"{name}: {', '.join(in_order)[:60]}")
     return choices
+
+
+def below_choices(value: Any) -> str:
+    """The answer, or what asks for it, below the choices that end a cell; empty without."""
+    written = _BREAK.sub("\n", value) if isinstance(value, str) else ""
+    for below in [*_ANSWER_BELOW.finditer(written)][-MOST_BELOW:]:
+        if ends_in_choices(written[: below.start()]):
+            return below[0].strip()
+    return ""
 
 
 def is_list(value: Any) -> bool:

@@ -36,11 +36,10 @@ WORDS = {
 }
 """Field -> names of its column, the one to prefer first; `material`: passage or box, `index`: answer,
 `instruction`: the question where no other column is."""
-_CHOICES = (
-    "선택지 선지 보기 답지 답항 선택 선택항 선다 항목 선택지목록 choice choices option options opt"
-)
+_CHOICES = "선택지 선지 보기 답지 답항 선택 선택항 선다 항목 choice choices option options opt"
 CHOICES = frozenset(_CHOICES.split())
 """Names of choices, before their number or of a column that holds all of them."""
+_OF_CHOICES = re.compile("^(?:quiz|question|answer)(?=.)|(?<=.)(?:list|목록|리스트)$")
 _STEMS = sorted(
     [*CHOICES, "답안", "답", "답변", "answer", "answeroption", "mcanswer"], key=len, reverse=True
 )
@@ -90,6 +89,9 @@ _CHOICE = re.compile(
     rf"(?P<stem>{'|'.join(_STEMS)})?(?P<after>{_PLACE})번?"
     rf"|(?P<before>{_PLACE})번?(?P<name>{'|'.join(sorted(CHOICES))})"
 )
+
+
+_RANGE_FROM_ZERO = re.compile(r"[(\[]\s?0\s?[-~–∼]\s?[0-9]\s?[)\]]|0부터")
 
 
 @lru_cache(maxsize=4096)
@@ -161,8 +163,8 @@ def from_zero(names: Sequence[str]) -> bool:
 
 
 def is_index(name: str) -> bool:
-    """Whether a column of answers calls them an index, which may count from 0: `answerIndex`."""
-    return meaning(name)[0] == "index"
+    """Whether a column of answers may count from 0 by its name: `answerIndex`, `정답(0-3)`."""
+    return meaning(name)[0] == "index" or _RANGE_FROM_ZERO.search(name[:LONGEST]) is not None
 
 
 def place_of(value: object, names: Sequence[str]) -> int:
@@ -183,8 +185,8 @@ def is_wrong(name: str) -> bool:
 
 
 def holds_choices(name: str) -> bool:
-    """Whether a name is that of the choices, without a number."""
-    return word(name) in CHOICES
+    """Whether a name is that of the choices, without a number: `선택지`, `answerOptions`, `보기목록`."""
+    return _OF_CHOICES.sub("", word(name)) in CHOICES
 
 
 def under_one_name(names: Sequence[str], filled: Sequence[str]) -> dict[str, dict[int, str]]:

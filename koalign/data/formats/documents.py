@@ -136,18 +136,18 @@ class Document:
         return PurePosixPath(self.name).stem
 
 
-def open_documents(path: Path, sheet: str | None = None) -> Iterator[Document]:
+def open_documents(path: Path, sheet: str | None = None, want: str = "train") -> Iterator[Document]:
     """The documents of a file, of a zip, or of all files below a folder in order of their names.
 
     Raises KoalignError for a path that is not there, a file of another kind or that cannot be read, a
     text that is neither UTF-8, UTF-16 nor cp949, and JSON, Parquet or .xlsx that is broken as a whole.
     """
     for name, known_as, data in contents(path):
-        yield open_document(name, data, split_in_name(known_as), sheet)
+        yield open_document(name, data, split_in_name(known_as), sheet, want)
 
 
 def open_document(
-    name: str, data: Data, split: str | None = None, sheet: str | None = None
+    name: str, data: Data, split: str | None = None, sheet: str | None = None, want: str = "train"
 ) -> Document:
     """A document from what a file holds; its name says of which kind, and of which split by default."""
     split = split_in_name(name) if split is None else split
@@ -158,7 +158,7 @@ def open_document(
             + _INSTEAD.get(suffix, _TABLE)
         )
     if suffix == ".xlsx":
-        grid, notes = read_sheet(name, whole(data), sheet)
+        grid, notes = read_sheet(name, whole(data), sheet, want)
         return _of_grid(name, split or split_in_name(grid.sheet), grid, notes=notes)
     if sheet is not None:
         raise KoalignError(f"{name}: `sheet` is for .xlsx files")

@@ -80,10 +80,17 @@ def guess_kind(problems: Iterable[Problem]) -> tuple[FreeKind, str] | None:
         return None
     middle = round(median(lengths))
     kind: FreeKind = "long" if middle > LONG else "short"
+    texts = 0 if kind == "long" else sum(length > LONG for length in lengths)
+    longer = f"; {texts:,} of more than {LONG} are long: {_MEANS['long']}" if texts else ""
     return kind, (
         f"answers without choices have {counted(middle, 'letter')} (median), so they are {kind}: "
-        f"{_MEANS[kind]}. `kind` of the source says otherwise"
+        f"{_MEANS[kind]}{longer}. `kind` of the source says otherwise"
     )
+
+
+def kind_beside(problem: Problem, kind: FreeKind) -> FreeKind:
+    """The kind of a problem of a file whose answers are mostly of another: a text is no short answer."""
+    return "long" if problem.answers and len(problem.answers[0]) > LONG else kind
 
 
 def with_kind(problem: Problem, kind: FreeKind) -> Problem:

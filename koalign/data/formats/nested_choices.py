@@ -44,6 +44,8 @@ _FLAG = {
     "정답", "정답여부", "맞음",
 }
 # fmt: on
+_OF_CHOICE = re.compile("^(?:correct|right|answer|option|choice|정답|선택지|선지|보기)+")
+"""What may precede the word for a label: `correct_option_id`."""
 
 
 class Contradiction(ValueError):
@@ -67,9 +69,10 @@ def with_plain_choices(fields: dict[str, Any]) -> dict[str, Any]:
     if not any(isinstance(value, dict | list) for value in fields.values()):
         return fields
     fields = _with_texts(_with_question(fields))
+    others = [name for name in fields if holds_choices(name)]
     for name, value in fields.items():
-        read = _parsed(value) if holds_choices(name) or meaning(name)[0] == "answer" else None
-        if read and (read.right is not None or holds_choices(name)):
+        read = _parsed(value)
+        if read and (holds_choices(name) or (read.right is not None and not others)):
             return _with_choices(fields, name, read)
     nested = [name for name, value in fields.items() if isinstance(value, dict | list)]
     choices = [name for name in nested if holds_choices(name) and isinstance(fields[name], list)]
@@ -161,7 +164,9 @@ def _of_objects(items: Sequence[dict[str, Any]]) -> _Choices | None:
     texts = [name for name in rest if word(name) in _TEXT]
     if len(texts) > 1:  # `{"option": "A", "text": "…"}`
         texts = [name for name in texts if _in_order([*map(str, values[name])]) is None]
-    labels = [name for name in rest if word(name) in _LABEL | _TEXT and name not in texts]
+    labels = [
+        name for name in rest if (_is_label(name) or word(name) in _TEXT) and name not in texts
+    ]
     if len(texts) != 1 or len(flags) > 1:
         return None
     right = None
@@ -169,6 +174,10 @@ def _of_objects(items: Sequence[dict[str, Any]]) -> _Choices | None:
         right = [place for place, flag in enumerate(values[flags[0]]) if _is_yes(flag)]
     given = [str(value) for value in values[labels[0]]] if labels else []
     return _Choices(values[texts[0]], given, right)
+
+
+def _is_label(name: str) -> bool:
+    return _OF_CHOICE.sub("", word(name)) in _LABEL
 
 
 def _are_flags(values: Sequence[Any]) -> bool:
@@ -192,7 +201,9 @@ def _with_choices(fields: dict[str, Any], name: str, read: _Choices) -> dict[str
     """The fields with these choices, and with the answers as their letters."""
     answers = [key for key in fields if meaning(key)[0] == "answer" and key != name]
     changed = {key: _answer(fields[key], read) for key in answers}
+    indices = {key for key in answers if not read.labels and _is_index(fields[key], changed[key])}
     plain = {**fields, name: read.texts, **changed}
+    plain = {"answerIndex" if key in indices else key: value for key, value in plain.items()}
     if not holds_choices(name):  # `answers` that hold the wrong ones too
         plain = {"choices" if key == name else key: value for key, value in plain.items()}
     if read.right is None:
@@ -206,6 +217,14 @@ def _with_choices(fields: dict[str, Any], name: str, read: _Choices) -> dict[str
     if not any(changed[key] not in (None, "", []) for key in answers) and marked:
         plain[answers[0] if answers else "answer"] = marked
     return plain
+
+
+def _is_index(value: Any, said: Any) -> bool:
+    """Whether an answer is an object that says a number and calls it an index, which may count from 0."""
+    return isinstance(value, Mapping) and any(
+        part == said and isinstance(part, int) and re.search("(?:index|idx)$", word(name))
+        for name, part in value.items()
+    )
 
 
 def _same(answer: Any, read: _Choices) -> bool:
@@ -239,7 +258,7 @@ def _said(value: Mapping[str, Any], texts: Sequence[Any]) -> Any:
     for part in value.values():
         if isinstance(part, str) and fold(part) in wanted:
             return part
-    named = [part for name, part in value.items() if word(name) in _LABEL]
+    named = [part for name, part in value.items() if _is_label(name)]
     return named[0] if len(named) == 1 else value
 
 

@@ -17,6 +17,7 @@ from koalign.data.formats.format import Columns, Format
 from koalign.data.formats.generic import LOOKED_AT, free_kind, mapped, rights_text
 from koalign.data.formats.kinds import (
     guess_kind,
+    kind_beside,
     several_in_one,
     two_choices,
     with_choices,
@@ -215,8 +216,10 @@ def _set_kind(name: str, numbers: Sequence[int], kind: FreeKind | None, into: Re
         into.notes.setdefault(note, []).append(name)
         numbers = rest
     if kind is None and (guessed := guess_kind(_problems_at(numbers, into))):
-        kind, note = guessed
+        usual, note = guessed
         into.notes.setdefault(note, []).append(name)
+        for number, problem in zip(numbers, _problems_at(numbers, into), strict=True):
+            into.records[number] = with_kind(problem, kind_beside(problem, usual))
     if kind is not None:
         for number, problem in zip(numbers, _problems_at(numbers, into), strict=True):
             into.records[number] = with_kind(problem, kind)

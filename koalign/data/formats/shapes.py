@@ -3,6 +3,7 @@
 - Two tables beside each other: `번호,문제,보기1,…,,번호,정답` holds the answers of others.
 - A row for each choice: `문제,보기,정답여부`.
 - A column for each problem: 문제, 보기1, … stand below each other.
+- A cell for the question, its choices and what a prompt has below them: `### Answer:`.
 - Prompts without gold answers, whose replies a program or a judge rates: IFEval, LogicKor, MT-Bench.
 """
 
@@ -12,9 +13,11 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from koalign.data.formats.choice_lists import below_choices
 from koalign.data.formats.column_names import choice, is_choice, is_wrong, meaning, word
 from koalign.data.formats.fields import is_label, is_missing
 
+TAKE_OUT = "Take that out, and the answer into a column of its own"
 MOVE = "Put the second table below the first, or into a file of its own"
 ONE_ROW = "Write one row for each problem: 번호,문제,보기1,보기2,보기3,보기4,정답"
 EXCHANGE = "Exchange rows and columns: in Excel copy all, then paste special with `transpose`"
@@ -37,6 +40,9 @@ def other_shape(
     question = str(columns.get("question", ""))
     if columns.get("choices", ["?"]) != ["?"] or not question:
         return _second_table(names, rows, columns)
+    below = [*filter(None, (below_choices(row.get(question)) for row in rows))]
+    if 2 * len(below) > len(rows):
+        return f"choices end {question!r}, and {below[0]!r} stands below them", TAKE_OUT
     if marks := _marks_of_choices(question, names, rows):
         return f"each choice has a row of its own, and {marks!r} marks the right one", ONE_ROW
     return _second_table(names, rows, columns)

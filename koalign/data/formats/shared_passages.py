@@ -26,7 +26,7 @@ from koalign.text.korean import fold
 
 BLANK = ("above", "none")
 """What an empty passage may mean: the one above it, or none."""
-_NONE = ("-", "없음", "해당 없음", "해당없음", "지문 없음", "지문없음", "n/a")
+_NONE = ("-", "없음", "해당 없음", "해당없음", "지문 없음", "지문없음", "n/a", "na", "none", "null")
 LONGEST = 100
 """Letters of a question that holds no passage itself, and of what is no passage."""
 _DITTO = re.compile(

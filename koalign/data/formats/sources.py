@@ -44,12 +44,13 @@ def read_source(
     `answer_from` is the number of the first choice in the answers, `kind` that of problems without choices,
     `sheet` the name of one in .xlsx files.
     Raises KoalignError where nothing can be read, where one file calls itself test and train is wanted,
-    and where the answers of a file seem to count from 0 and `answer_from` is not given; where it does not
-    `needs_answers`, they are read so, and a row whose answer alone cannot be read has none.
+    where its rows are of several splits, and where the answers of a file seem to count from 0 and
+    `answer_from` is not given. Where it does not `needs_answers`, rows of every split are read, such
+    answers are read so, and a row whose answer alone cannot be read has none.
     """
     on_hub = path.startswith(PREFIX)
     path = path if on_hub else str(on_disk(Path(path)))
-    documents = _open(path, sheet)
+    documents = _open(path, sheet, split or wanted)
     one_file = not on_hub and Path(path).is_file() and Path(path).suffix.lower() != ".zip"
     chosen = split or (None if one_file else wanted)
     how: dict[str, Any] = {
@@ -63,7 +64,7 @@ def read_source(
         raise KoalignError(f"{path}: no file in it that koalign reads")
     is_workbook = one_file and path.lower().endswith(".xlsx")
     if is_workbook and sheet is None and not reading.problems and not reading.rankings:
-        _refuse_other_sheet(path, how, given)
+        _refuse_other_sheet(path, how, given, split or wanted)
     if not reading.files:
         # Rather what is wrong with a file of the wanted split than that there is another.
         unread = sorted(reading.not_read.items(), key=lambda item: item[1].startswith(OTHER_SPLIT))
@@ -118,7 +119,7 @@ def read_source(
             first = reading.drops[0]
             why = f"the first of {reading.rows}: {first.place}: {first.reason}: {first.detail}"
         elif chosen and any(text.endswith(OTHER_ROWS) for text in reading.not_read.values()):
-            every = read(_open(path, sheet), **how | {"split": None})
+            every = read(_open(path, sheet, wanted), **how | {"split": None})
             found = sorted({problem.split for problem in every.problems} or {chosen})
             pasted = source_in_yaml(path, **given | {"split": found[0]})
             why = f"its rows say {', '.join(found)}; to use them for {wanted} write {pasted}"
@@ -136,18 +137,18 @@ def read_source(
             )
     splits = {problem.split for problem in reading.problems}
     splits |= {ranking.problem.split for ranking in reading.rankings}
-    if wanted == "train" and split is None and "test" in splits:
-        if splits == {"test"}:
-            raise KoalignError(
-                f"{path}: calls itself the test split; if it is to be trained on, say so with "
-                + source_in_yaml(path, **given | {"split": "test"})
-            )
+    if wanted == "train" and split is None and splits == {"test"}:
+        raise KoalignError(
+            f"{path}: calls itself the test split; if it is to be trained on, say so with "
+            + source_in_yaml(path, **given | {"split": "test"})
+        )
+    if needs_answers and split is None and len(splits) > 1 and splits - {"", wanted}:
         each = ", ".join(
             f"{one}: {source_in_yaml(path, **given | {'split': one})}"
             for one in ("train", "dev", "test")
-            if one in splits or one == "train"
+            if one in splits or one == wanted
         )
-        raise KoalignError(f"{path}: calls itself the test split in some rows: {each}")
+        raise KoalignError(f"{path}: its rows are of several splits: {each}")
     return reading
 
 
@@ -158,13 +159,15 @@ def _pasted(path: str, file: str, options: Mapping[str, Any]) -> str:
     return source_in_yaml(file, **options) + ", with the other files as sources of their own,"
 
 
-def _open(path: str, sheet: str | None) -> Iterator[Document]:
-    return open_hub(path) if path.startswith(PREFIX) else open_documents(Path(path), sheet)
+def _open(path: str, sheet: str | None, wanted: str) -> Iterator[Document]:
+    return open_hub(path) if path.startswith(PREFIX) else open_documents(Path(path), sheet, wanted)
 
 
-def _refuse_other_sheet(path: str, how: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+def _refuse_other_sheet(
+    path: str, how: Mapping[str, Any], given: Mapping[str, Any], wanted: str
+) -> None:
     """Raises KoalignError where not the sheet that is read by default holds problems, but another."""
-    (document,) = open_documents(Path(path))
+    (document,) = open_documents(Path(path), want=wanted)
     for sheet in document.other_sheets:
         try:
             found = read(open_documents(Path(path), sheet), **how)
@@ -180,7 +183,7 @@ def _refuse_other_sheet(path: str, how: Mapping[str, Any], given: Mapping[str, A
 
 def guess_of(path: str, sheet: str | None = None) -> Guess | None:
     """What can be guessed of the columns of the first file below a path."""
-    document = next(_open(path, sheet))
+    document = next(_open(path, sheet, "train"))
     tables = [*document.headers()] or [document]
     return most_likely(tables, [*map(guess, tables)])
 

@@ -9,10 +9,9 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
-from decimal import ROUND_HALF_UP, Decimal
-from fractions import Fraction
 from typing import Any
 
+from koalign.data.formats.number_formats import shown_number
 from koalign.data.formats.split_names import split_in_name
 from koalign.data.formats.tables import Grid
 from koalign.naming import counted
@@ -26,8 +25,7 @@ MOST_CELLS = 20_000_000
 MOST_MERGED = 1_000_000
 """Cells below merged ones."""
 MOST_ROWS = 1_048_576
-LONGEST_FORMAT = 255
-"""Rows, and characters of a number format, of Excel itself."""
+"""Of Excel itself."""
 _TAG = rb"<(?:[A-Za-z0-9]{1,20}:)?"
 """A tag of a sheet's XML begins; other writers than Excel give it a prefix: `<x:row`."""
 _MERGED = re.compile(
@@ -39,14 +37,6 @@ _HIDDEN = re.compile(
     _TAG + rb"""(row|col)\s([^<>]{0,400}?hidden=["'](?:1|true)["'][^<>]{0,400})>"""
 )
 _PLACE = re.compile(rb"""(?:\A|\s)(?:r|min)=["']([0-9]{1,7})["']""")
-_NUMBER_FORMAT = re.compile(r"(#,##)?(0+)(?:\.(0+))?(%)?")
-_POWER_FORMAT = re.compile(r"0(?:\.(0+))?E\+00")
-_FRACTION_FORMAT = re.compile(r"#?\s?(\?{1,3})/\?{1,3}")
-_PADDING = re.compile(r"_.|\*.|\[(?!\$)[^\]]*\]")
-"""Of a number format: a gap as wide as a letter, a letter that fills the cell, a colour."""
-_LITERAL = r'"[^"]*"|\\.|\[\$[^\]]*\]|[₩$€£¥ ]'
-"""Of a number format: what stands in the cell as it is: `0"번"`, `[$₩-412]#,##0`."""
-_SECTION = re.compile(rf"((?:{_LITERAL})*)((?:#\s)?[#0,.%?/E+]+|General)((?:{_LITERAL})*)")
 _RAISED = str.maketrans("0123456789+-=()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿ")
 _LOWERED = str.maketrans("0123456789+-=()", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎")
 _BROKEN = (
@@ -82,8 +72,12 @@ class Sheet(Grid):
         return cells, place + 1
 
 
-def read_sheet(name: str, data: bytes, sheet: str | None = None) -> tuple[Sheet, tuple[str, ...]]:
+def read_sheet(
+    name: str, data: bytes, sheet: str | None, want: str
+) -> tuple[Sheet, tuple[str, ...]]:
     """A sheet, and what people should know of it. Formulas count by the values that are stored with them.
+
+    Without a name it is the first visible one with text, of the split that is wanted if there is one.
 
     Raises KoalignError without openpyxl, for a file that is no workbook or a large one, and where no sheet
     is called so.
@@ -108,7 +102,13 @@ def read_sheet(name: str, data: bytes, sheet: str | None = None) -> tuple[Sheet,
             values = openpyxl.load_workbook(
                 io.BytesIO(data), read_only=True, data_only=True, rich_text=True
             )
-            sheets = sorted(values.worksheets, key=lambda one: one.sheet_state != "visible")
+            sheets = sorted(
+                values.worksheets,
+                key=lambda one: (
+                    one.sheet_state != "visible",
+                    (split_in_name(one.title) or "train") != want,
+                ),
+            )
             titles = [one.title for one in sheets]
             hidden = {one.title for one in sheets if one.sheet_state != "visible"}
             for title in _candidates(name, titles, sheet):
@@ -258,7 +258,7 @@ def _text(cell: Any) -> str:
     if isinstance(value, datetime | date | time):
         return value.isoformat(*([" "] if isinstance(value, datetime) else []))
     if isinstance(value, int | float):
-        return _number(value, cell.number_format)
+        return shown_number(value, cell.number_format)
     if isinstance(value, list):  # of runs, each with a font of its own
         value = "".join(part if isinstance(part, str) else _run(part) for part in value)
     return unescape(str(value))
@@ -272,46 +272,3 @@ def _run(part: Any) -> str:
                 return str(part.text).translate(letters)
             return f"{sign}{{{part.text}}}" if len(part.text) > 1 else f"{sign}{part.text}"
     return str(part.text)
-
-
-def _number(value: float, form: str) -> str:
-    """A number as its format shows it: 3, 0.1, 007, 3.10, 1,200, 50%, 1/3, 3번, ₩1,200.
-
-    In formats that are not known here with up to 15 digits.
-    """
-    number = Decimal(f"{value:.15g}")
-    if not number.is_finite():
-        return str(value)
-    known = form.partition(";")[0] if len(form) <= LONGEST_FORMAT else ""
-    section = _SECTION.fullmatch(_PADDING.sub("", known))
-    before, core, after = section.groups() if section else ("", "General", "")
-    sign = "-" if number < 0 and before else ""
-    number = abs(number) if sign else number
-    return f"{sign}{_literal(before)}{_formed(number, core)}{_literal(after)}"
-
-
-def _literal(form: str) -> str:
-    """What stands there: without quotes, backslashes, and the language of a currency."""
-    return re.sub(
-        r'\[\$([^\]-]*)[^\]]*\]|"([^"]*)"|\\(.)', lambda part: "".join(part.groups("")), form
-    )
-
-
-def _formed(number: Decimal, form: str) -> str:
-    if powers := _POWER_FORMAT.fullmatch(form):
-        mantissa, power = f"{number:.{len(powers[1] or '')}E}".split("E")
-        return f"{mantissa}E{int(power):+03d}"
-    if digits := _FRACTION_FORMAT.fullmatch(form):
-        near = Fraction(abs(number)).limit_denominator(10 ** len(digits[1]) - 1)
-        integer, rest = divmod(near, 1) if form.startswith("#") else (0, near)
-        parts = [str(integer)] if integer or not rest else []
-        parts += [f"{rest.numerator}/{rest.denominator}"] if rest else []
-        return ("-" if number < 0 and near else "") + " ".join(parts)
-    shown = _NUMBER_FORMAT.fullmatch(form)
-    if shown is None:
-        return f"{number:f}"
-    thousands, whole, decimals, percent = shown.groups()
-    number = 100 * number if percent else number
-    number = number.quantize(Decimal(1).scaleb(-len(decimals or "")), rounding=ROUND_HALF_UP)
-    width = len(whole) + (len(decimals) + 1 if decimals else 0) + (number < 0)
-    return f"{number:{'' if thousands else f'0{width}'}{',' if thousands else ''}f}{percent or ''}"

@@ -21,6 +21,7 @@ from koalign.data.formats.fields import Refused, gold, is_label, is_missing
 from koalign.data.formats.format import Columns
 from koalign.data.formats.generic import choices_of
 from koalign.data.formats.split_names import (
+    LONGEST_NAME,
     is_held_out,
     marks_a_split,
     split_in_cell,
@@ -49,7 +50,7 @@ def split_column(names: Sequence[str], rows: Rows) -> str:
     """
     for name in names:
         values = [str(value) for value in _values(name, rows)]
-        splits = {split_in_name(value) for value in values}
+        splits = {*map(_split_named, _values(name, rows))}
         if "" not in splits and (len(splits) > 1 or (values and all(map(is_held_out, values)))):
             return name
         cells = ["" if is_missing(row.get(name)) else str(row[name]) for row in rows]
@@ -63,7 +64,7 @@ def split_field(rows: Rows) -> str:
     names = [*dict.fromkeys(name for row in rows for name in row)]
     for name in names:
         values = _values(name, rows) if meaning(name)[0] == "split" else []
-        if values and all(split_in_name(str(value)) for value in values):
+        if values and all(map(_split_named, values)):
             return name
     return split_column(names, rows)
 
@@ -107,10 +108,10 @@ def needed(
             {"answer": "?"},
         )
     for name in names:
-        splits = Counter(split_in_name(str(value)) for value in _values(name, rows))
+        splits = Counter(map(_split_named, _values(name, rows)))
         others = splits.pop("", 0)
         if others and len(splits) > 1 and splits.total() > others:
-            odd = next(v for v in _values(name, rows) if not split_in_name(str(v)))
+            odd = next(v for v in _values(name, rows) if not _split_named(v))
             yield f"{name!r} names splits, and {str(odd)[:40]!r} is none", {"split": name}
         if (split := str(columns.get("split", ""))) and _differ(split, name, rows):
             yield (
@@ -168,6 +169,7 @@ def _choices_of_answers(names: Sequence[str], rows: Rows, columns: Columns) -> l
     """The columns, from the first to the last of them, one of which says what the answer does."""
     answer = str(columns.get("answer", ""))
     given = [row for row in rows if not is_missing(row.get(answer))]
+    given = [row for row in given if not is_label(row[answer], most=5)]
     same = [[name for name in names if row.get(name) == row[answer]] for row in given]
     of_answer = [names.index(name) for one in same for name in one]
     if 2 * sum(map(bool, same)) <= len(given) or len({*of_answer}) < 2:
@@ -281,6 +283,12 @@ def _named(row: Mapping[str, Any], name: str, columns: Columns, first: int) -> o
         return gold(row.get(name), choices, first=first) or object()
     except Refused:
         return object()
+
+
+def _split_named(value: Any) -> str:
+    """The split that a cell names; none of an object or a long text, which may hold such a word."""
+    is_short = not isinstance(value, dict | list) and len(str(value)) <= LONGEST_NAME
+    return split_in_name(str(value)) if is_short else ""
 
 
 def _values(name: str, rows: Rows) -> list[Any]:

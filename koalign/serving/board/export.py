@@ -26,8 +26,8 @@ START = """<!doctype html>
 def export(site: Site, folder: Path) -> int:
     """Write every page that can be reached from the two start pages; returns how many there are.
 
-    Says on stderr which run comes next. Raises KoalignError for a folder that is there, and for one that
-    another process writes.
+    Says on stderr which run comes next, and which was written meanwhile. Raises KoalignError for a folder
+    that is there, and for one that another process writes.
     """
     with begun(folder) as new:
         return _write_pages(site, new)
@@ -36,7 +36,8 @@ def export(site: Site, folder: Path) -> int:
 def _write_pages(site: Site, folder: Path) -> int:
     waiting = [f"/{lang}/" for lang in LANGUAGES]
     seen = set(map(_file, waiting))
-    unnamed = {f"run/{slug}": run.name for slug, run in site.root.find().runs.items()}
+    before = site.root.find().runs
+    unnamed = {f"run/{slug}": run.name for slug, run in before.items()}
     total = len(unnamed)
     while waiting:
         address = waiting.pop()
@@ -53,6 +54,14 @@ def _write_pages(site: Site, folder: Path) -> int:
         write_atomically(folder / file, _LINK.sub(lambda m, file=file: _relative(m, file), html))  # type: ignore[misc]
     shutil.copytree(STATIC, folder / "static")
     write_atomically(folder / "index.html", START)
+    after = site.root.find().runs
+    for slug, run in before.items():
+        if slug not in after or after[slug].modified != run.modified:
+            say(
+                f"warning: {run.name} was written meanwhile: some pages are of before, others of after; "
+                "export again once it is done",
+                err=True,
+            )
     return len(seen)
 
 
