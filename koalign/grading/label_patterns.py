@@ -61,6 +61,10 @@ LABEL_ENDS = re.compile(
 OF_CHOICES = re.compile(r"(?:선택지|선지|보기)(?:의| 중) \Z")
 """Before `두 번째`: it is that of the choices."""
 
+BECAUSE = re.compile(rf"{CLOSE}이?(?:므로|라서|니까?),? (?:(?:정답|답)은 )?{CHOICE_WORD}{OPEN}\Z")
+"""Between a choice's text that is a reason and a label: `강릉이므로 답은 2번`."""
+WORD = re.compile("[가-힣A-Za-z].|.[가-힣A-Za-z]")
+"""In a choice that a reason may name: no letter or jamo alone, and no number."""
 TOGETHER = re.compile(
     rf" ?(?:이나|이거나|거나|나|또는|혹은|및|와|과|하고|이랑|그리고|or|and|[,·&/])"
     rf" ?(?:또는 |혹은 |or |and )?{CHOICE_WORD}{OPEN}"

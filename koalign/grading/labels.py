@@ -55,6 +55,8 @@ def label_groups(
             numbers = _or_of_text(text, label, number, folded)
         if after == end and (other := _other_text(text, end, folded)):
             numbers = union(numbers, (other,))  # 정답: 2번 형법, of which the fourth choice is 형법
+        if (reason := _reason(text, start, folded)) and reason not in numbers:
+            numbers = union((reason,), numbers)  # 형법이므로 2번
         if last and bare_label and numbers[0] in last.numbers and gap in (", ", " ", ", 즉 "):
             continue  # 3번, 2입니다: the text of the third choice
         if last and gap == "인 " and last.numbers == numbers:  # 마지막 보기인 4번
@@ -101,6 +103,23 @@ def _other_text(text: str, end: int, folded: Sequence[str]) -> int | None:
         return None
     rest = rest.lstrip(" .,:=-–—")
     return number_of_text(rest, folded) or number_of_text(rest.strip("()"), folded)
+
+
+def _reason(text: str, start: int, folded: Sequence[str]) -> int | None:
+    """The number of the choice whose text is the reason right before a label; values are premises."""
+    because = label_patterns.BECAUSE.search(text, max(0, start - 24), start)
+    if because is None:
+        return None
+    before = text[max(0, because.start() - OWN_TEXT) : because.start()]
+    named = [
+        own
+        for own in folded
+        if label_patterns.WORD.search(own)
+        and not label_patterns.AMOUNT.fullmatch(own)
+        and before.endswith(own)
+        and not before[: -len(own)][-1:].isalnum()
+    ]
+    return folded.index(max(named, key=len)) + 1 if named else None
 
 
 def _are_together(text: str, end: int, gap: str, label: re.Match[str]) -> bool:
