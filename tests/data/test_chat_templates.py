@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.fake_tokenizers import fake_tokenizer
+from support.refusals import refused
 
 from koalign.data.prompting import tokens
 from koalign.data.prompting.prompts import (
@@ -67,6 +68,22 @@ def test_the_date_is_part_of_the_hash_of_the_tokenizer(tmp_path: Path, monkeypat
     dated = base.tokenizer_hash(tmp_path)
     monkeypatch.undo()
     assert base.tokenizer_hash(tmp_path) != dated
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "", "안녕하세요", "{% for turn in messages %}{{ turn.role }}{% endfor %}",
+        "{% for turn in messages[1:] %}{{ turn.content }}{% endfor %}",
+        "{% for turn in messages %}{{ turn.content[:10] }}{% endfor %}",
+        "{% for turn in messages if turn.role == 'system' %}{{ turn.content }}{% endfor %}",
+    ],
+)  # fmt: skip
+def test_a_chat_template_that_does_not_write_what_is_asked_is_refused(template):
+    with refused(
+        "the model's chat template leaves out or changes the", "model.chat_template: plain"
+    ):
+        text_of(tokenizer_with(template))
 
 
 @pytest.mark.parametrize("thinking", ["off", "on", "auto"])

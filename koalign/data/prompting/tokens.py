@@ -14,7 +14,7 @@ from koalign.data.prompting.escaping import escape_completions, escape_prompts
 from koalign.data.prompting.prompts import THINK, THOUGHT
 from koalign.data.prompting.rendering import checked_length, template_errors
 from koalign.records import KoalignError, Prompt
-from koalign.text.visible import warn
+from koalign.text.visible import shown, warn
 
 OWN_TAG = "<thought>"
 """What EXAONE Deep writes where others write <think>."""
@@ -94,12 +94,27 @@ def prompt_texts(tokenizer: Any, prompts: Sequence[Prompt]) -> list[str]:
         return [continued_text(prompt) for prompt in prompts]
     refuse_other_model(first.template, first.thinking, chat_template_of(tokenizer))
     fold = first.messages[0].role == "system" and not _takes_system(tokenizer)
-    texts = [
-        _chat_text(tokenizer, _turns(p, fold), opened=True, **SWITCHES[first.thinking])
-        for p in prompts
-    ]
+    texts = []
+    for prompt in prompts:
+        turns = _turns(prompt, fold)
+        texts.append(_chat_text(tokenizer, turns, opened=True, **SWITCHES[first.thinking]))
+        _refuse_left_out(turns, texts[-1])
     _refuse_thoughts(first, texts[0])
     return texts
+
+
+def _refuse_left_out(turns: Sequence[Mapping[str, str]], text: str) -> None:
+    """Raises KoalignError where a chat template does not write what it is given.
+
+    What the assistant has said it may cut: its thoughts.
+    """
+    for turn in turns:
+        if turn["role"] != "assistant" and turn["content"].strip() not in text:
+            raise KoalignError(
+                f"the model's chat template leaves out or changes the {turn['role']} text "
+                f"{shown(turn['content'])[:40]!r}; mend it in the model's folder, or set "
+                "model.chat_template: plain"
+            )
 
 
 def refuse_other_model(template: str, thinking: str, chat_template: str | None) -> None:
