@@ -207,7 +207,7 @@ def refuse_moved(folder: Path, began: int) -> None:
 
 
 def refuse_links(folder: Path) -> None:
-    """Raises KoalignError for a link below a folder that leads out of it."""
+    """Raises KoalignError for a link below a folder that leads out of it, and for a pipe or a device."""
     inside = folder.resolve()
     for here, folders, files in os.walk(folder):
         for path in (Path(here, name) for name in (*folders, *files)):
@@ -215,4 +215,8 @@ def refuse_links(folder: Path) -> None:
                 raise KoalignError(
                     f"{path}: a link to {os.readlink(path)}, which is outside {folder}; "
                     "put the file itself there, or remove the link"
+                )
+            if path.exists() and not (path.is_file() or path.is_dir()):
+                raise KoalignError(
+                    f"{path}: no plain file; put the file itself there, or remove it"
                 )

@@ -81,7 +81,9 @@ def test_no_address_leads_out_of_the_root(scripted_run, drawn, slug):
         assert "root:" not in answer.text
 
 
-def test_a_link_out_of_the_root_is_not_followed(scripted_run, drawn, tmp_path):
+def test_a_link_out_of_the_root_is_not_followed_and_that_is_said(
+    scripted_run, drawn, tmp_path, capsys
+):
     root, outside = tmp_path / "root", tmp_path / "outside"
     shutil.copytree(scripted_run / "runs" / "default", outside)
     shutil.copytree(scripted_run / "runs" / "default", root / "inner")
@@ -92,6 +94,7 @@ def test_a_link_out_of_the_root_is_not_followed(scripted_run, drawn, tmp_path):
     (root / "inner" / "prepare" / "test.jsonl").symlink_to(secret)
     site = client(root, drawn)
     assert "linked" not in site.get("/ko/").text
+    assert "linked: a link to" in capsys.readouterr().err
     assert site.get("/ko/run/linked").status_code == 404
     assert "hidden" not in site.get("/ko/run/inner/exam").text
     shutil.rmtree(root / "inner" / "evaluate" / "base")

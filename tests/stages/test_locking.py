@@ -42,6 +42,15 @@ def test_a_link_out_of_the_run_is_refused_and_its_target_stays(scripted, outside
     assert {path: path.read_bytes() for path in outside.iterdir()} == before
 
 
+@pytest.mark.parametrize("name", ["events.jsonl", "sft/manifest.json"])
+def test_a_pipe_in_a_run_is_one_line_that_names_it(scripted, name):
+    koalign("sft", code=0)
+    (RUN / name).unlink()
+    os.mkfifo(RUN / name)
+    refused = koalign("dpo-pairs", code=2).stderr
+    assert f"{RUN / name}: no plain file" in refused and refused.count("\n") == 1
+
+
 def test_an_evaluation_goes_through_no_link_out_of_the_run(scripted, outside):
     koalign("sft", code=0)
     (RUN / "evaluations").symlink_to(outside)

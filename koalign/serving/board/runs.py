@@ -21,6 +21,7 @@ from koalign.serving.board.states import (
     stages_of,
 )
 from koalign.stages.pipeline import names_in
+from koalign.text.visible import warn
 
 DEPTH = 4
 """Folders below the root in which a run may lie."""
@@ -201,6 +202,12 @@ class Root:
                 ):
                     path = folder / name
                     if entry.is_symlink() and not self.holds(path):
+                        if entry.is_dir():
+                            warn(
+                                f"{path}: a link to {os.readlink(path)}, outside {self.path}, is not "
+                                "shown; give that folder to `koalign board`",
+                                once=True,
+                            )
                         continue
                     if entry.is_dir() and not (
                         entry.is_symlink() and path.resolve() in folder.parents
