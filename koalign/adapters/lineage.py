@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, permutations
@@ -21,6 +20,7 @@ from koalign.adapters.cards import (
 )
 from koalign.adapters.external import CONFIG, PICKLE, WEIGHTS, matrices_of
 from koalign.hashing import WORK
+from koalign.locking import discard
 from koalign.manifests import SEED, read_manifest
 from koalign.records import KoalignError
 
@@ -226,11 +226,8 @@ def remove(removals: Sequence[Removal]) -> None:
             if card.id is None:
                 write_card(path.parent, card)  # which writes its id
             path.unlink()
-        else:  # under another name first: what is half deleted must not be found as a sum
-            doomed = path.with_name(path.name + ".part")
-            shutil.rmtree(doomed, ignore_errors=True)
-            path.rename(doomed)
-            shutil.rmtree(doomed)
+        else:
+            discard(path)  # what is half removed must not be found as a sum
 
 
 def located(part: AdapterPart, places: Sequence[Path]) -> Path | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -25,7 +24,7 @@ from koalign.adapters.cards import (
 from koalign.adapters.external import CONFIG
 from koalign.adapters.lora import Lora, Module, read_lora, write_lora
 from koalign.config.sections import resolve_path
-from koalign.locking import alone, empty
+from koalign.locking import alone, discard, empty
 from koalign.records import KoalignError
 
 ERROR = "error"
@@ -91,7 +90,7 @@ def stack(
         for folder, its in zip(parts, known, strict=True):
             refuse_replaced(folder, its)
         if out.exists():
-            shutil.rmtree(out)
+            discard(out)
         new.rename(out)
     return read_card(out)
 
