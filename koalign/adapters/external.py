@@ -16,7 +16,7 @@ from koalign.adapters.weights import ADAPTER_AGAIN, open_weights, refuse_infinit
 from koalign.config.inputs import Model
 from koalign.jsonl import read_small
 from koalign.records import KoalignError, Record
-from koalign.text.visible import shown
+from koalign.text.visible import shown, warn
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
@@ -140,9 +140,16 @@ def _shapes_of(folder: Path) -> dict[str, tuple[int, ...]]:
 
 
 def refuse_not_finite(folder: Path) -> None:
-    """Raises KoalignError where a number of an adapter is NaN or infinite."""
-    if (folder / WEIGHTS).exists():  # those of the scripted engine have none
-        refuse_infinite(folder / WEIGHTS, "train it again with a lower learning rate")
+    """Raises KoalignError where a number of an adapter is NaN or infinite.
+
+    One that changes nothing, as before its first step, is said.
+    """
+    if not (folder / WEIGHTS).exists():  # those of the scripted engine have none
+        return
+    zeros = refuse_infinite(folder / WEIGHTS, "train it again with a lower learning rate")
+    adding = [name for name in _shapes_of(folder) if ".lora_A" not in name]
+    if adding and set(adding) <= set(zeros):
+        warn(f"{folder}: its lora_B matrices hold only zeros, so it changes nothing", once=True)
 
 
 def refuse_misfit(folder: Path, base: str) -> bool:

@@ -39,10 +39,8 @@ def refuse_broken_base(folder: Path) -> None:
             raise KoalignError(
                 f"{shard}: is not there, and {INDEX} names it; download it into this folder"
             )
-        if empty := refuse_infinite(shard, BASE_AGAIN):
-            warn(
-                f"{shard}: {empty} holds only zeros; if that is not meant, {BASE_AGAIN}", once=True
-            )
+        for name in refuse_infinite(shard, BASE_AGAIN)[:1]:
+            warn(f"{shard}: {name} holds only zeros; if that is not meant, {BASE_AGAIN}", once=True)
         hash_path(shard)  # remembered for the weight hash, while the shard is in memory
 
 
@@ -60,19 +58,18 @@ def readable(place: Path) -> Iterator[None]:
         ) from None
 
 
-def refuse_infinite(path: Path, remedy: str) -> str:
-    """The first matrix of a safetensors file that holds only zeros, or "".
+def refuse_infinite(path: Path, remedy: str) -> list[str]:
+    """The matrices of a safetensors file that hold only zeros.
 
     Raises KoalignError that names the first tensor with NaN or infinity.
     """
-    return remembered(path, "zeros", lambda: _refuse_infinite(path, remedy))
+    return remembered(path, "zeros", lambda: "\n".join(_refuse_infinite(path, remedy))).splitlines()
 
 
-def _refuse_infinite(path: Path, remedy: str) -> str:
+def _refuse_infinite(path: Path, remedy: str) -> list[str]:
     import torch
 
-    empty = ""
-
+    zeros = []
     with open_weights(path, remedy, "pt") as file:
         for name in file.keys():  # noqa: SIM118  (not a dict)
             tensor = file.get_tensor(name)
@@ -84,9 +81,9 @@ def _refuse_infinite(path: Path, remedy: str) -> str:
             total = tensor.sum(dtype=torch.float32)
             if not total.isfinite() and not tensor.isfinite().all():
                 raise KoalignError(f"{path}: {name} holds NaN or infinity; {remedy}")
-            if not empty and tensor.dim() > 1 and total == 0 and not tensor.any():
-                empty = name
-    return empty
+            if tensor.dim() > 1 and total == 0 and not tensor.any():
+                zeros.append(name)
+    return zeros
 
 
 @contextmanager

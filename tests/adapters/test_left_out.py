@@ -6,7 +6,7 @@ import struct
 import pytest
 from support.refusals import refused
 
-from koalign.adapters.external import loading
+from koalign.adapters.external import loading, refuse_not_finite
 from koalign.adapters.patterns import refuse_bad_config
 from koalign.adapters.weights import _shards
 
@@ -44,7 +44,7 @@ REFUSED = [
     ({"target_modules": r".*up_proj"}, f"holds weights for {DOWN}"), ({"exclude_modules": ["up_proj"]}, f"holds weights for {UP}"),
     ({"exclude_modules": r".*\.1\..*"}, f"holds weights for {DOWN}"), ({"target_modules": 3}, "lists of names"),
     ({"lora_alpha": float("nan")}, "lora_alpha is a number"), ({"lora_alpha": float("inf")}, "lora_alpha is a number"),
-    ({"lora_alpha": "16"}, "lora_alpha is a number"), ({"lora_alpha": None}, "lora_alpha is a number"),
+    ({"lora_alpha": "16"}, "lora_alpha is a number"), ({"lora_alpha": 0}, "lora_alpha is a number other than 0"), ({"lora_alpha": None}, "lora_alpha is a number"),
     ({"alpha_pattern": {"up_proj": float("nan")}}, "lora_alpha is a number"), ({"r": True}, "ranks are whole numbers"),
 ]  # fmt: skip
 
@@ -75,3 +75,13 @@ def test_an_index_of_a_base_names_no_file_outside_its_folder(name, tmp_path):
     (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index), "utf-8")
     with refused(f"names '{name}', outside its folder"):
         _shards(tmp_path)
+
+
+def test_one_that_changes_nothing_is_said(tmp_path, capsys):
+    folder = adapter(tmp_path)
+    refuse_not_finite(folder)
+    assert "lora_B matrices hold only zeros, so it changes nothing" in capsys.readouterr().err
+    weights = folder / "adapter_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")  # of the last lora_B
+    refuse_not_finite(folder)
+    assert not capsys.readouterr().err

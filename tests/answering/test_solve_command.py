@@ -106,6 +106,16 @@ def test_what_cannot_be_is_refused_in_one_line_and_leaves_no_file(scripted, word
     assert "Traceback" not in done.stderr and not Path("o.jsonl").exists()
 
 
+def test_an_id_of_several_problems_is_said(folder, capsys):
+    rows = [{**problem(n), "key": key} for n, key in enumerate(["1", "2", "1"])]
+    write_lines(Path("mine.jsonl"), [*rows, rows[0]])
+    read_rows("mine.jsonl")
+    assert "mine.jsonl: the id 1 is of several problems" in capsys.readouterr().err
+    write_lines(Path("mine.jsonl"), [*rows[:2], rows[0]])
+    read_rows("mine.jsonl")
+    assert "of several problems" not in capsys.readouterr().err
+
+
 def test_a_report_needs_answers(scripted):
     assert koalign("sft").returncode == 0
     rows = [{k: v for k, v in problem(n).items() if k != "answer"} for n in range(3)]

@@ -196,4 +196,12 @@ def read_rows(path: str, **options: Any) -> list[Problem | Drop]:
     reading = read_source(path, "test", needs_answers=False, **options)
     if reading.rankings:
         raise KoalignError(f"{path}: holds rankings, and not problems to solve")
+    keys: dict[str, str] = {}
+    for problem in reading.problems:
+        if problem.key and keys.setdefault(problem.key, problem.id) != problem.id:
+            warn(
+                f"{path}: the id {problem.key} is of several problems; the order of the answers is that "
+                "of the rows"
+            )
+            break
     return [record for record in reading.records if not isinstance(record, Ranking)]
