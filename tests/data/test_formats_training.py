@@ -70,6 +70,29 @@ def test_choices_that_end_a_question_whose_answer_only_names_one_are_its_choices
     assert problem.answers == ("3",)
 
 
+@pytest.mark.parametrize("below", [
+    "", "\n정답:", "\n\n1, 2, 3, 4 중에 하나를 정답으로 고르세요.\n정답:", "\n알맞은 것을 하나만 선택하시오.",
+    "\n\nAnswer with the number only.\n\n### Answer: ",
+])  # fmt: skip
+@pytest.mark.parametrize("label", ["{} - ", "{}. ", "{}) "])
+def test_a_prompt_of_passage_question_choices_and_an_instruction_is_read_by_its_parts(label, below):
+    choices = "\n".join(
+        label.format(n) + text for n, text in enumerate(["3월", "4월", "5월", "6월"], 1)
+    )
+    prompt = f"지문:\n제비가\n돌아왔다.\n\n질문:\n언제인가?\n\n선택지:\n{choices}{below}"
+    problem = one([{"messages": [ask(prompt), tell("2")]}])
+    assert (problem.kind, problem.passage, problem.question) == (
+        "choice", "제비가\n돌아왔다.", "언제인가?",
+    )  # fmt: skip
+    assert (problem.choices, problem.answers) == (("3월", "4월", "5월", "6월"), ("2",))
+
+
+def test_a_last_choice_that_speaks_of_choosing_is_a_choice():
+    prompt = "바른 것은?\n1) 말하기\n2) 골라서 쓰기\n3) 하나를 선택하기"
+    problem = one([{"messages": [ask(prompt), tell("3")]}])
+    assert problem.choices == ("말하기", "골라서 쓰기", "하나를 선택하기")
+
+
 @pytest.mark.parametrize(
     "answer", ["한강이 흐르는 곳은 서울이다. 정답은 3번입니다.", "4", "모른다."]
 )

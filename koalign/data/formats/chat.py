@@ -220,7 +220,8 @@ def _alpaca(row: Row) -> Problem:
         key=optional(row, "id"),
         subject=optional(row, "subject"),
     )
-    return problem.model_copy(update={"passage": optional(row, _field(row.fields, PASSAGE))})
+    passage = optional(row, _field(row.fields, PASSAGE)) or problem.passage
+    return problem.model_copy(update={"passage": passage})
 
 
 def _is_preference(document: Document) -> bool:

@@ -10,9 +10,9 @@ from koalign.data.formats.fields import LETTERS, Refused, as_list, is_missing, w
 from koalign.data.formats.literals import literal
 
 _CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩"
-_FIRST_LABEL = re.compile(r"(\(?)([1Aa가ㄱ])(\)|번[.)]?|\.(?![0-9])|(?<=A):)\s*+(?=\S)")
+_FIRST_LABEL = re.compile(r"(\(?)([1Aa가ㄱ])(\)|번[.)]?|\.(?![0-9])|(?<=A):| -(?= ))\s*+(?=\S)")
 _FIRST = re.compile(
-    r"①|(?:^|(?<=\s))(?:\(?[1Aa]\)|1번|[1A]\.(?![0-9])|^A:)(?=\s*+\S)", re.MULTILINE
+    r"①|(?:^|(?<=\s))(?:\(?[1Aa]\)|1번|[1A]\.(?![0-9])|^A:|^[1A] -(?= ))(?=\s*+\S)", re.MULTILINE
 )
 """Where choices may begin that a question precedes."""
 _BREAK = re.compile(r"(?<![①-⑩).\s])\s{0,9}<br\s{0,3}/?>\s{0,9}", re.IGNORECASE)
@@ -33,8 +33,9 @@ LONGEST_GOLD = 80
 """Letters of such an answer."""
 GOLD, EXPLAINED = "정답 (문제 칸)", "해설 (문제 칸)"
 """Fields that these are put into."""
+_WEAK = (":", " -")
 SPEAKERS = 3
-"""So many of `A: … B: …` may be people who talk; more are choices."""
+"""So many of `A: … B: …` may be people who talk, and of `1 - …` a calculation; more are choices."""
 MOST_TRIED = 20
 """Places from the end of a cell where they may: each is read to the end of the cell."""
 MOST_BELOW = 3
@@ -165,7 +166,7 @@ def _behind_labels(text: str) -> list[str]:
     """The choices behind labels that count up, with these; none where a label is there twice.
 
     They may be on one line, and a choice on several: `1) … 2) …`. Hangul labels begin a line, for a box
-    has such on one, and so does `A:`.
+    has such on one, and so do `A:` and `1 -`, which lose their labels: `- 2` is a number, too.
     """
     first = _FIRST_LABEL.match(text)
     if first is None:
@@ -173,7 +174,7 @@ def _behind_labels(text: str) -> list[str]:
     before, series, after = first[1], _SERIES[first[2]], first[3]
     starts: list[int] = []
     for symbol in series:
-        ahead = "^" if symbol >= "ㄱ" or after == ":" else r"(?:^|(?<=\s))"
+        ahead = "^" if symbol >= "ㄱ" or after in _WEAK else r"(?:^|(?<=\s))"
         label = re.escape(f"{before}{symbol}{after}") + (r"(?![0-9])" if after == "." else "")
         found = [match.start() for match in re.finditer(f"{ahead}{label}", text, re.MULTILINE)]
         if not found:
@@ -181,12 +182,11 @@ def _behind_labels(text: str) -> list[str]:
         if len(found) > 1 or found < starts[-1:]:
             return []
         starts += found
+    if len(starts) <= (SPEAKERS if after in _WEAK else 1):
+        return []
     ends = [*starts[1:], len(text)]
-    return (
-        [text[start:end].strip() for start, end in zip(starts, ends, strict=True)]
-        if len(starts) > (SPEAKERS if after == ":" else 1)
-        else []
-    )
+    parts = [text[start:end].strip() for start, end in zip(starts, ends, strict=True)]
+    return [part.partition(after)[2].strip() for part in parts] if after == " -" else parts
 
 
 def labelled(value: dict[str, Any], name: str) -> Sequence[Any]:

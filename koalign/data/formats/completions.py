@@ -12,15 +12,23 @@ from koalign.records import Problem, Ranking
 
 NAMES_ONE = 100
 """Letters of an answer that may only name a choice: of longer ones nothing is looked for."""
-_ASKS_AGAIN = re.compile(r"\s{0,9}(?:#{1,4} ?)?(?:정답|답변?|[Aa]nswer) ?[:：]\s{0,9}\Z")
-"""What stands below the choices of a prompt."""
+_ASKS_AGAIN = re.compile(
+    r"(?:\n(?![①-⑩(]|\w{1,2}(?:[).:]| -))[^\n]{0,120}"
+    r"(?:고르|골라|선택하|답하|답변하|출력하|[Cc]hoose |[Ss]elect |[Aa]nswer with )[^\n]{0,60})?"
+    r"(?:\s{0,9}(?:#{1,4} ?)?(?:정답|답변?|[Aa]nswer) ?[:：])?\s{0,9}\Z"
+)
+"""What stands below the choices of a prompt: `1, 2, 3, 4, 5 중에 하나를 고르세요.`, `정답:`."""
+_PASSAGE = re.compile(r"^(?:#{1,4} ?)?(?:지문|제시문|본문|[Pp]assage) ?[:：]", re.MULTILINE)
+_QUESTION = re.compile(r"^(?:#{1,4} ?)?(?:질문|문제|[Qq]uestion) ?[:：]", re.MULTILINE)
+_CHOICES = re.compile(r"\s{0,9}\n(?:#{1,4} ?)?(?:선택지|선지|보기|[Cc]hoices|[Oo]ptions) ?[:：]\Z")
+"""Headings of the parts of a prompt."""
 
 
 def open_problem(question: str, answer: str, *, key: str = "", subject: str = "") -> Problem:
     """A problem that is answered with a text; raises Refused where the answer repeats the question.
 
     Where choices end the question, and the answer only names one of them (`3`, `정답은 3번입니다.`), they
-    are its choices.
+    are its choices, and what stands between `지문:` and `질문:` is its passage.
     """
     _say_something(question, [answer])
     own = {"question": question, "answers": (answer,), "kind": "long"}
@@ -29,8 +37,20 @@ def open_problem(question: str, answer: str, *, key: str = "", subject: str = ""
             asked, listed = apart(_ASKS_AGAIN.sub("", question), "question")
             choices = texts(listed, "question")
             named = gold(answer, choices)
+            passage, asked = _passage_apart(_CHOICES.sub("", asked))
             own = {"question": asked, "choices": choices, "answers": named, "kind": "choice"}
+            own["passage"] = passage
     return Problem(**own, key=key, subject=subject)
+
+
+def _passage_apart(asked: str) -> tuple[str, str]:
+    """The passage and the question of a prompt with a heading for each; else no passage."""
+    passage = _PASSAGE.search(asked)
+    question = passage and _QUESTION.search(asked, passage.end())
+    if not passage or not question:
+        return "", asked
+    parts = asked[: passage.start()].strip(), asked[question.end() :].strip()
+    return asked[passage.end() : question.start()].strip(), "\n\n".join(filter(None, parts))
 
 
 def ranking(problem: Problem, texts: Sequence[str]) -> Ranking:
