@@ -23,6 +23,8 @@ _NEGATIVE = re.compile(
 MARKS = re.compile(r"[㉠-㉭ⓐ-ⓩ]|\([A-E가나다라마]\)")
 _LETTER = re.compile("(?<![A-Za-z])[A-J](?![A-Za-z])")
 _NOTE = re.compile(r"\([^()]*\)")
+_QUOTED = re.compile(r"\"[^\"\n]{12,}\"|“[^”\n]{12,}”")
+"""A sentence that is asked about; a word may be quoted to stress it: `\"틀린\" 것은?`."""
 _PHRASE = re.compile(
     r"(?:\A|[.?!:>\n] ?)(?:다음 ?(?:중|가운데),? ?|다음 )?([^.?!:<>\"'\n]{4,80}[은는])\s?"
     r"(?:(?:누구|무엇|어느 것|어디|언제)(?:인가요?|입니까|일까요?)?)?\s?\?\s*\Z"
@@ -60,7 +62,9 @@ def asked(question: str, reply: str) -> Asked:
     said = canonical(predicate[1]) if predicate and is_clause else ""
     return Asked(
         wrong=wrong,
-        right=None if not question else not wrong and not _NEGATIVE.search(_NOTE.sub("", question)),
+        right=None
+        if not question
+        else not wrong and not _NEGATIVE.search(_QUOTED.sub("", _NOTE.sub("", question))),
         marks=frozenset(MARKS.findall(question)),
         has_letters=_LETTER.search(question) is not None,
         phrase=phrase if len(phrase) >= _SHORTEST else "",

@@ -29,6 +29,7 @@ CAPITAL = RIVER.model_copy(
 MARKED = RIVER.model_copy(
     update={"question": "밑줄 친 것 중 틀린 것은?", "choices": ("①", "②", "③")}
 )
+PLACE = MARKED.model_copy(update={"question": "주어진 문장이 들어갈 곳은?"})
 LOGIC = RIVER.model_copy(
     update={
         "question": "다음 중 옳지 않은 계산 결과는?",
@@ -124,4 +125,14 @@ VECTORS = [
     (MAKER, "장영실이 자격루를 만들었다.", "2"), (MAKER, "이천이 자격루를 만들지 않았다.", None),
     (MAKER, "자격루를 만든 사람은 장영실이다. 이천은 갑인자를 만들었다.", "2"),
     (RIVER.model_copy(update={"question": "우리나라의 강은?"}), "한강이 우리나라에 있다.", None),
+    # what is to be chosen, numbers of choices, Chinese around a number
+    (RIVER, "그래서 2번을 정답으로 고르면 되겠습니다.", "2"), (RIVER, "2번을 정답으로 고르면 안 되겠습니다.", None),
+    (RIVER, "정답은 낙동강이고 번호는 2번이다.", "2"), (RIVER, "最长的是洛东江，所以答案是2。", "2"), (RIVER, "错误答案是2。", None),
+    # places and orders that fit
+    (PLACE, "주어진 문장은 ②에 들어가야 자연스럽다.", "2"), (PLACE, "주어진 문장은 ②에 들어가면 어색하다.", None),
+    (STEPS, "주어진 글 다음에 (나)-(다)-(가)의 순서로 이어지는 것이 가장 자연스럽다.", "2"),
+    (STEPS, "(나)-(다)-(가)의 순서로 이어지는 것은 자연스럽지 않다.", None),
+    # a word that denies in a quoted sentence, or that says what is asked for
+    (RIVER.model_copy(update={"question": '"황해로 흐르지 않는 긴 강은 (   )이다." 빈칸에 알맞은 말은?'}), "'낙동강'이 알맞습니다.", "2"),
+    (RIVER.model_copy(update={"question": "돌을 제거하는 강은?"}), "돌을 제거하는 강은 낙동강입니다.", "2"), (RIVER, "한강은 제거합니다.", None),
 ]  # fmt: skip
