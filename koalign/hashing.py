@@ -10,7 +10,8 @@ from pathlib import Path
 
 from koalign.data.formats.files import contents
 from koalign.data.formats.streams import BLOCK, Data, opened
-from koalign.jsonl import read_json, refuse_pipe, write_json
+from koalign.jsonl import read_json, write_json
+from koalign.locking import refuse_pipe
 from koalign.records import KoalignError, content_hash
 from koalign.retrieval.documents import corpus_files
 

@@ -17,7 +17,7 @@ from typing import Any, Generic, NamedTuple, Self, TextIO, TypeVar
 
 from pydantic import ValidationError
 
-from koalign.locking import is_named, refuse_renamed, try_lock
+from koalign.locking import is_named, refuse_pipe, refuse_renamed, try_lock
 from koalign.records import KoalignError, Record
 
 MOST_BYTES = 2**28
@@ -155,12 +155,6 @@ def read_small(path: Path) -> str:
     if path.is_file() and path.stat().st_size > MOST_BYTES:
         raise ValueError(f"larger than {MOST_BYTES // 2**20} MB")
     return path.read_text(encoding="utf-8")
-
-
-def refuse_pipe(path: Path) -> None:
-    """Raises KoalignError for a pipe or a device, which may never end."""
-    if path.exists() and not (path.is_file() or path.is_dir()):
-        raise KoalignError(f"{path}: no plain file; put the file itself there")
 
 
 def read_json(path: Path) -> Any:

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import shutil
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,10 +22,10 @@ TRIES = 10
 
 @contextmanager
 def locked(run_dir: Path, *, shared: bool = False, wait: bool = False) -> Iterator[None]:
-    """Hold the run folder; a second process is refused, a killed one leaves no trace.
+    """Hold the run folder; a second process is refused, and a killed one holds it no longer.
 
-    `shared`: beside others that share it. `wait`: until it is free, and not refused. One that was made for
-    this, and into which nothing was written, is removed in the end.
+    `shared`: beside others that share it. `wait`: until it is free, and not refused. A run folder that was
+    made for this and stayed empty is removed.
 
     Raises KoalignError too for a folder that cannot be written or locked, and for a link in it that leads
     out of the run: a copied run must not make koalign write over other files.
@@ -150,10 +151,19 @@ def empty(folder: Path) -> None:
 
 def discard(folder: Path) -> None:
     """Remove a folder under another name: a kill leaves no half of it under its own."""
-    doomed = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(doomed, ignore_errors=True)
-    folder.rename(doomed)
-    shutil.rmtree(doomed)
+    shutil.rmtree(aside(folder))
+
+
+def aside(folder: Path) -> Path:
+    """Give a folder that is to be removed the other name; returns it."""
+    other = doomed(folder)
+    shutil.rmtree(other, ignore_errors=True)
+    return folder.rename(other)
+
+
+def doomed(folder: Path) -> Path:
+    """The name of a folder while it is removed."""
+    return folder.with_name(f".{folder.name}.part")
 
 
 def try_lock(file: int, *, without: bool = True) -> bool:
@@ -216,7 +226,14 @@ def refuse_links(folder: Path) -> None:
                     f"{path}: a link to {os.readlink(path)}, which is outside {folder}; "
                     "put the file itself there, or remove the link"
                 )
-            if path.exists() and not (path.is_file() or path.is_dir()):
-                raise KoalignError(
-                    f"{path}: no plain file; put the file itself there, or remove it"
-                )
+            refuse_pipe(path)
+
+
+def refuse_pipe(path: Path) -> None:
+    """Raises KoalignError for a pipe or a device, which may never end."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:  # not there, or gone meanwhile
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise KoalignError(f"{path}: no plain file; put the file itself there")

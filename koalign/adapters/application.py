@@ -16,6 +16,7 @@ from peft import (
 
 from koalign.adapters.external import (
     CONFIG,
+    ONE_SAVE,
     WEIGHTS,
     loading,
     model_without_weights,
@@ -25,11 +26,9 @@ from koalign.adapters.weights import ADAPTER_AGAIN, open_weights
 from koalign.records import KoalignError
 from koalign.text.visible import warn
 
-_AGAIN = "take weights and configuration from one save"
-
 
 def refuse_part(folder: Path, base: str) -> None:
-    """Raises KoalignError where PEFT would pass over a tensor of an adapter, or fill one in by itself.
+    """Raises KoalignError where PEFT would apply a part of an adapter, or fill one in by itself.
 
     A base that brings code of its own is not known.
     """
@@ -50,18 +49,24 @@ def refuse_part(folder: Path, base: str) -> None:
     with loading(folder), torch.device("meta"):
         config = LoraConfig.from_pretrained(str(folder))
         config.init_lora_weights = False  # others compute with the weights of the base
+        config.base_model_name_or_path = None  # PEFT warns of another name
         adapted = get_peft_model(model, config)
-        taken = set_peft_model_state_dict(adapted, tensors, low_cpu_mem_usage=True)
+        try:
+            taken = set_peft_model_state_dict(adapted, tensors, low_cpu_mem_usage=True)
+        except RuntimeError as error:  # of another shape; without weights nothing else fails
+            raise KoalignError(
+                f"{folder}: {' '.join(str(error).split())[:300]}; {ONE_SAVE}"
+            ) from None
     for name in sorted(taken.unexpected_keys):
         raise KoalignError(
-            f"{folder}: holds {_in_file(name)}, and by {CONFIG} PEFT would leave it out; {_AGAIN}"
+            f"{folder}: holds {_in_file(name)}, and by {CONFIG} PEFT would leave it out; {ONE_SAVE}"
         )
     saved = get_peft_model_state_dict(adapted, save_embedding_layers=False)  # without tied copies
     made = {_in_file(key) for key in taken.missing_keys}
     for name in sorted(saved):
         if {name, f"{name}.weight"} & made:
             raise KoalignError(
-                f"{folder}: lacks {name}, and by {CONFIG} it has such a tensor; {_AGAIN}"
+                f"{folder}: lacks {name}, and by {CONFIG} it has such a tensor; {ONE_SAVE}"
             )
 
 

@@ -136,7 +136,11 @@ def _refuse_incomplete(folder: Path, model: Model, config: Any) -> None:
     _refuse_loading(folder, loading)
     # Of towers for images and heads for other tasks nothing is said: they stand elsewhere.
     places = {_place(name) for name in built.state_dict()}
-    if unused := sorted(key for key in loading["unexpected_keys"] if _place(key) in places):
+    if unused := sorted(
+        key
+        for key in loading["unexpected_keys"]
+        if key.endswith(".weight") and _place(key) in places
+    ):
         warn(
             f"model.path: {folder}: {type(built).__name__}, which config.json names, leaves "
             f"{unused[0]}{_more(unused)} of the weights unused; are both of one model?",
@@ -221,7 +225,7 @@ def load_tokenizer(model: Model) -> Any:
 
 
 def _say_unknown_end(folder: Path, tokenizer: Any) -> None:
-    """The tokens that end a text by config.json are those of the tokenizer that was trained with it."""
+    """Says where config.json ends texts with a token that the tokenizer lacks."""
     ends = read_json(folder / "config.json").get("eos_token_id")
     for end in ends if isinstance(ends, list) else [ends]:
         if isinstance(end, int) and end not in tokenizer.get_vocab().values():

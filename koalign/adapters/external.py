@@ -25,6 +25,7 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 _MATRIX = re.compile(r"base_model\.model\.(.+)\.lora_(?:embedding_)?([AB])(?:\.weight)?")
 _WHOLE = re.compile(r"base_model\.model\.(.+?)(?:\.base_layer|\.modules_to_save)?\.weight")
 """A weight that an adapter has in place of the base's."""
+ONE_SAVE = "take weights and configuration from one save"
 _NOT_LOADED = (ValueError, TypeError, KeyError, AttributeError, NotImplementedError, ImportError)
 """What PEFT raises of a configuration."""
 _PLAIN_INITS = ("gaussian", "eva", "orthogonal", "mica", "lora_ga")

@@ -20,7 +20,7 @@ from koalign.adapters.cards import (
 )
 from koalign.adapters.external import CONFIG, PICKLE, WEIGHTS, matrices_of
 from koalign.hashing import WORK
-from koalign.locking import discard
+from koalign.locking import discard, doomed
 from koalign.manifests import SEED, read_manifest
 from koalign.records import KoalignError
 
@@ -211,6 +211,7 @@ def removable(run_dir: Path, keep: Sequence[Path]) -> list[Removal]:
         if manifest and f"{path.name}/{WEIGHTS}" in manifest.outputs and not weights.is_symlink():
             removals.append(Removal(weights, weights.stat().st_size, stage.as_posix()))
     stacks = run_dir / STACKS
+    stacks = stacks if stacks.exists() else doomed(stacks)  # what a killed one left
     if stacks.is_dir() and not stacks.is_symlink():
         size = sum(f.lstat().st_size for f in stacks.rglob("*") if f.is_file())
         removals.append(Removal(stacks, size, ""))

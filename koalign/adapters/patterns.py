@@ -8,7 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from koalign.adapters.external import CONFIG, WEIGHTS, matrices_of, modules_of, read_config
+from koalign.adapters.external import (
+    CONFIG,
+    ONE_SAVE,
+    WEIGHTS,
+    matrices_of,
+    modules_of,
+    read_config,
+)
 from koalign.bounded import bounded
 from koalign.records import KoalignError
 
@@ -32,12 +39,13 @@ def refuse_bad_config(folder: Path, base: str) -> None:
         pattern_value(folder, config.get("alpha_pattern") or {}, name, 0)
         if rank != shapes.rank:
             raise KoalignError(
-                f"{folder}: {name} has rank {shapes.rank}, and {CONFIG} says {rank!r:.40}; take weights "
-                "and configuration from one save"
+                f"{folder}: {name} has rank {shapes.rank}, and {CONFIG} says {rank!r:.40}; "
+                f"{ONE_SAVE}"
             )
     if config.get("layer_replication"):
         raise KoalignError(
-            f"{folder / CONFIG}: layer_replication repeats layers of the base, which koalign does not run"
+            f"{folder / CONFIG}: layer_replication repeats layers of the base, which koalign does not run; "
+            "take an adapter without it"
         )
     patterns = [config.get("target_modules"), config.get("exclude_modules")]
     if any(isinstance(pattern, str) for pattern in patterns):
@@ -71,11 +79,13 @@ def _refuse_left_out(folder: Path, config: Mapping[str, Any], names: list[str]) 
     targets, excluded = config.get("target_modules"), config.get("exclude_modules")
     if config.get("target_parameters") or targets in (None, "all-linear"):
         return
+    if config.get("ensure_weight_tying"):  # it has those of tied modules, too
+        return
     for name in names:
         if not _fits(folder, targets, name) or (excluded and _fits(folder, excluded, name)):
             raise KoalignError(
                 f"{folder}: holds weights for {name}, and by target_modules and exclude_modules of "
-                f"{CONFIG} PEFT would leave them out; take weights and configuration from one save"
+                f"{CONFIG} PEFT would leave them out; {ONE_SAVE}"
             )
 
 

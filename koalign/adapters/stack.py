@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -24,7 +25,7 @@ from koalign.adapters.cards import (
 from koalign.adapters.external import CONFIG
 from koalign.adapters.lora import Lora, Module, read_lora, write_lora
 from koalign.config.sections import resolve_path
-from koalign.locking import alone, discard, empty
+from koalign.locking import alone, aside, empty
 from koalign.records import KoalignError
 
 ERROR = "error"
@@ -89,9 +90,10 @@ def stack(
         write_card(new, card)
         for folder, its in zip(parts, known, strict=True):
             refuse_replaced(folder, its)
-        if out.exists():
-            discard(out)
+        old = aside(out) if out.exists() else None
         new.rename(out)
+        if old:
+            shutil.rmtree(old)
     return read_card(out)
 
 

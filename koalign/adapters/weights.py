@@ -11,7 +11,8 @@ from typing import Any, Literal
 from safetensors import SafetensorError, safe_open
 
 from koalign.hashing import hash_path, remembered
-from koalign.jsonl import read_small, refuse_pipe
+from koalign.jsonl import read_small
+from koalign.locking import refuse_pipe
 from koalign.records import KoalignError
 from koalign.text.visible import shown, warn
 
@@ -53,8 +54,13 @@ def readable(place: Path) -> Iterator[None]:
         raise
     except Exception as error:  # tokenizers raises no narrower one
         reason = shown(" ".join(str(error).split()))[:300]
+        remedy = BASE_AGAIN
+        if "trust_remote_code" in reason:
+            remedy = "set model.trust_remote_code: true if you trust the code that comes with it"
+        elif isinstance(error, ImportError) or "does not recognize this architecture" in reason:
+            remedy = "install or update what it names"
         raise KoalignError(
-            f"model.path: {place}: cannot be read ({type(error).__name__}: {reason}); {BASE_AGAIN}"
+            f"model.path: {place}: cannot be read ({type(error).__name__}: {reason}); {remedy}"
         ) from None
 
 

@@ -15,7 +15,8 @@ from pydantic import BaseModel, ValidationError
 
 from koalign.config.inputs import Section, Source
 from koalign.config.sections import ASSETS, Config
-from koalign.jsonl import field_errors, on_disk, refuse_pipe
+from koalign.jsonl import field_errors, on_disk
+from koalign.locking import refuse_pipe
 from koalign.records import KoalignError
 from koalign.yaml_text import MOST_LEVELS, parse_nodes, parse_yaml, read_text
 

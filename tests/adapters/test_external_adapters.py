@@ -199,6 +199,11 @@ PARTS = {
     "other layers": (lambda f: settings_of(f, layers_to_transform=[0]), "holds base_model.model.model.layers.1."),
     "the modules PEFT would guess": (lambda f: settings_of(f, target_modules=None), "down_proj.lora_A.weight, and by"),
     "a bias": (lambda f: tensors_of(f, lambda t: t.update({f"{Q_PROJ}.bias": torch.ones(128)})), "q_proj.bias"),
+    "a bias of another size": (
+        lambda f: [settings_of(f, bias="lora_only", lora_bias=True),
+                   tensors_of(f, lambda t: t.update({f"{Q_PROJ}.lora_B.bias": torch.ones(7)}))],
+        "size mismatch",
+    ),
     "a stranger": (lambda f: tensors_of(f, lambda t: t.update(x=torch.ones(8))), "holds x, and by"),
     "whole numbers": (lambda f: tensors_of(f, lambda t: t.update({MATRIX: t[MATRIX].to(torch.int8)})), f"{MATRIX} is I8"),
     "repeated layers": (lambda f: settings_of(f, layer_replication=[[0, 2], [1, 4]]), "layer_replication repeats layers"),
@@ -232,6 +237,12 @@ def test_one_that_peft_saved_is_taken_whatever_kind_of_lora_it_is(settings, tmp_
         **{"r": 4, "target_modules": ["q_proj", "v_proj"], **settings},
     )
     check_adapter(folder, base_of_tests(), None)
+
+
+def test_another_name_of_its_base_is_no_warning(mine, recwarn):
+    settings_of(mine, base_model_name_or_path="somebody/another-name")
+    check_adapter(mine, base_of_tests(), None)
+    assert not [one for one in recwarn if "renamed" in str(one.message)]
 
 
 def test_a_key_of_a_newer_peft_is_said(tmp_path, capsys):

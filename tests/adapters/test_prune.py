@@ -38,6 +38,13 @@ def test_without_yes_nothing_is_removed_and_all_that_would_go_is_listed(there):
     assert after == before
 
 
+def test_what_a_killed_prune_left_goes_with_the_next(there):
+    shutil.move(RUN / "stacks", RUN / ".stacks.part")
+    assert "would go: run/.stacks.part" in said("prune", "run")
+    said("prune", "run", "--yes")
+    assert not [*RUN.glob("*stacks*")]
+
+
 def test_prune_frees_what_can_be_made_again_and_cards_and_lineage_stay(there):
     before = {one.path: one.id for one in adapters_below(RUN) if "stacks" not in one.path.parts}
     done = said("prune", "run", "--yes")

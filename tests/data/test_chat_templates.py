@@ -86,6 +86,13 @@ def test_a_chat_template_that_does_not_write_what_is_asked_is_refused(template):
         text_of(tokenizer_with(template))
 
 
+def test_a_chat_template_may_change_blanks():
+    template = (
+        "{% for turn in messages %}{{ turn.content.replace('\n\n', '\n') | trim }}{% endfor %}"
+    )
+    assert TEN.question in text_of(tokenizer_with(template))
+
+
 @pytest.mark.parametrize("thinking", ["off", "on", "auto"])
 def test_of_several_named_templates_the_default_is_taken(thinking):
     own = fake_tokenizer("qwen3").chat_template

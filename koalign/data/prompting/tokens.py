@@ -98,22 +98,23 @@ def prompt_texts(tokenizer: Any, prompts: Sequence[Prompt]) -> list[str]:
     for prompt in prompts:
         turns = _turns(prompt, fold)
         texts.append(_chat_text(tokenizer, turns, opened=True, **SWITCHES[first.thinking]))
-        _refuse_left_out(turns, texts[-1])
+        _refuse_left_out(prompt.problem_id, turns, texts[-1])
     _refuse_thoughts(first, texts[0])
     return texts
 
 
-def _refuse_left_out(turns: Sequence[Mapping[str, str]], text: str) -> None:
-    """Raises KoalignError where a chat template does not write what it is given.
+def _refuse_left_out(problem: str, turns: Sequence[Mapping[str, str]], text: str) -> None:
+    """Raises KoalignError where a chat template does not write what it is given, blanks apart.
 
     What the assistant has said it may cut: its thoughts.
     """
+    written = "".join(text.split())
     for turn in turns:
-        if turn["role"] != "assistant" and turn["content"].strip() not in text:
+        if turn["role"] != "assistant" and "".join(turn["content"].split()) not in written:
             raise KoalignError(
                 f"the model's chat template leaves out or changes the {turn['role']} text "
-                f"{shown(turn['content'])[:40]!r}; mend it in the model's folder, or set "
-                "model.chat_template: plain"
+                f"{shown(turn['content'])[:40]!r} of problem {problem}; mend it in the model's folder, "
+                "or set model.chat_template: plain"
             )
 
 
