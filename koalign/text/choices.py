@@ -30,8 +30,7 @@ _NUMBERED = re.compile(
     r"|(?P<dashed>[0-9]{1,2})\s?-(?=\s+[^\s0-9])"
     r"|(?:보기|선택지|선지|답지)\s?(?P<named>[0-9]{1,2})(?:\s?[.):]|(?=\s))"
     rf"|(?P<open>{_SYMBOL})(?:\s?\)|\s?\.(?![0-9])(?!(?<=[A-Z]\.)[A-Z](?![A-Za-z]))|\s?:(?!\s*[0-9])|\t)"
-    rf"|(?P<sign>[{''.join(_SIGNS)}])[.)]?"
-    r"|(?P<bare>[0-9]{1,2}|[A-J])(?=\s+[^\s0-9]))\s*"
+    rf"|(?P<sign>[{''.join(_SIGNS)}])[.)]?)\s*"
 )
 
 _KOREAN = ["".join(chr(ord(first) + n) for n in range(10)) for first in "㉠㉮"] + [
@@ -70,8 +69,7 @@ def unnumbered(choices: Sequence[str], shown: str = "") -> tuple[str, ...]:
 
     Other marks than digits and ① stay where the problem shows them: there (가) is a part of the
     passage. So does `1번` where the rest is the same (`1번 국도`, `2번 국도`), and any mark where all rests
-    are (`a.png`, `b.png`). With nothing but a blank behind it, it is a number of three and more choices
-    that go on with different words: not `1 시간 10분`, `2 시간 20분`.
+    are (`a.png`, `b.png`).
     """
     return _unnumbered(_unnumbered(tuple(choices), shown), shown)  # `① 1. CO2`
 
@@ -91,9 +89,7 @@ def _unnumbered(choices: tuple[str, ...], shown: str) -> tuple[str, ...]:
     of_problem = not is_number and all(_is_shown(symbol, shown) for symbol in symbols[:2])
     different = len({*map(fold_width, rests)})
     is_content = different == 1 or (kinds == {"counted"} and different < len(rests))
-    firsts = {fold_width(rest.split()[0]) for rest in rests}
-    is_amount = kinds == {"bare"} and not 2 < len(rests) == len(firsts)
-    return rests if in_order and not (of_problem or is_content or is_amount) else choices
+    return rests if in_order and not of_problem and not is_content else choices
 
 
 def _is_shown(symbol: str, shown: str) -> bool:
