@@ -56,16 +56,18 @@ def _wavers(text: str, found: Statements) -> bool:
     return takes_turns or (
         len({numbers for numbers in said if len(numbers) == 1}) > 2
         and not patterns.TAKES_BACK.search(text, found[0][0], found[-1][0])
+        and not _is_final(text, found[-1][0])
     )
+
+
+def _is_final(text: str, position: int) -> bool:
+    """Whether the answer at a position is called final."""
+    return "최종" in text[max(0, position - 16) : position].rpartition("\n")[2]
 
 
 def _contradicts_the_final(text: str, found: Statements) -> bool:
     """Whether another answer follows one that is called final, and no word takes that back."""
-    final = [
-        (position, numbers)
-        for position, numbers in found
-        if "최종" in text[max(0, position - 16) : position].rpartition("\n")[2]
-    ]
+    final = [(position, numbers) for position, numbers in found if _is_final(text, position)]
     if not final or final[-1][1] == found[-1][1]:
         return False
     return not patterns.TAKES_BACK.search(text, final[-1][0], found[-1][0])

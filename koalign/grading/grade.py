@@ -35,7 +35,7 @@ _NO_ANSWER = re.compile(
 _OR = re.compile(r"\s(?:또는|혹은|or)\s")
 _COMMA = re.compile(r",(?!\d)")
 _TOPIC = re.compile(r"(.{1,100}?)[은는] (.+)")
-_VALUE = re.compile(r"(?:[^,;=\n]{1,100}=){1,9} ?([^,;=\n]{1,100})")
+_VALUE = re.compile(r"(?:[^,;=<>!≠\n]{1,100}=){1,9} ?([^,;=\n]{1,100})")
 
 
 class GradeLine(Record):
@@ -214,7 +214,7 @@ def _readings(phrase: str, question: str) -> list[str]:
     topic = _TOPIC.fullmatch(found[-1])
     asks = canonical(comparable(question))
     if topic and re.search(
-        f"{re.escape(canonical(comparable(topic[1])))}(?:[을를은는이가의]|\\Z)", asks
+        f"{re.escape(canonical(comparable(topic[1])))}(?:[을를은는이가]|\\Z)", asks
     ):
         found.append(unquoted(topic[2]))
     if (value := _VALUE.fullmatch(found[-1])) and not _OR.search(found[-1]):

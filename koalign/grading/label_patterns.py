@@ -63,6 +63,8 @@ OF_CHOICES = re.compile(r"(?:선택지|선지|보기)(?:의| 중) \Z")
 
 BECAUSE = re.compile(rf"{CLOSE}이?(?:므로|라서|니까?),? (?:(?:정답|답)은 )?{CHOICE_WORD}{OPEN}\Z")
 """Between a choice's text that is a reason and a label: `강릉이므로 답은 2번`."""
+RULED_OUT = re.compile(r"(?:[①-⑩]|[0-9] ?번|나머지|오답)[^.!?\n]*\Z")
+"""In the clause of such a reason: it is on another choice, `1번은 민법이므로 답은 2번`."""
 WORD = re.compile("[가-힣A-Za-z].|.[가-힣A-Za-z]")
 """In a choice that a reason may name: no letter or jamo alone, and no number."""
 TOGETHER = re.compile(
@@ -90,7 +92,8 @@ AMOUNT = re.compile(
 UNITS = {"도": "℃", "퍼센트": "%", "프로": "%", "킬로미터": "km", "미터": "m", "킬로그램": "kg"}
 """As they are spoken -> as they are written."""
 VALUE = re.compile(
-    r"(?:=|(?<!답)[은는]) ?([0-9]{1,2})(?![0-9번]|[.,][0-9]| ?[-+*/×^])[^0-9①-⑩]{0,60}\Z"
+    r"(?<!번호)(?<!번호 )(?<!선택)(?<!답)(?<!답안)(?:=|[은는]) ?"
+    r"([0-9]{1,2})(?![0-9번]|[.,][0-9]| ?[-+*/×^])[^0-9①-⑩]{0,60}\Z"
 )
 """Before `정답: 5`: the last number, where it is a value (`x = 5`, `x는 5이므로`)."""
 COUNTER = re.compile("개|명|원|가지|권|마리|시간|분|초|점|배|도|장|대|그루|살|[A-Za-z%℃Ω]{1,4}")

@@ -111,6 +111,8 @@ def _reason(text: str, start: int, folded: Sequence[str]) -> int | None:
     if because is None:
         return None
     before = text[max(0, because.start() - OWN_TEXT) : because.start()]
+    if label_patterns.RULED_OUT.search(before):
+        return None
     named = [
         own
         for own in folded

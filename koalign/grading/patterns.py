@@ -90,7 +90,7 @@ HEDGED = re.compile(
     r"|이 유력하(?:지만|나))"
     r"| ?(?:에(?! ?해당| 들어가| 들어갑| 들어간| 오는| 넣는)|처럼|보다|이?[었였](?!(?:다"
     r"|습니다)(?:[.!\n]|\Z))|이려면|이 ?되(?:려|기))"
-    r"| ?(?:이?라는|이?라 (?:착각|하기|보기|단정|할|생각)|이?든(?:지)? |이?어야 (?:하[지는]|했"
+    r"| ?(?:이?라는|이?라 (?:착각|하기|보기|단정|할|생각)|이?든(?:지)? |이?어야 (?:하지만|하는|했"
     r"|할 것 같))"
     r"| ?(?:이 ?될 것 같|을 것 같|(?:이|가)? ?(?:될|맞을|옳을) 수)| 같(?:지만|으나|은데|아 보)"
     r"| ?(?:인|일) ?(?:것|듯|거) ?(?:처럼|도|같(?:지만|으나|은데|았|아도|지|다가)|하(?:지만|나|였|면서))"
@@ -290,9 +290,12 @@ NUMBER_ONLY = re.compile(r"[(\[]?[0-9]{1,2}[)\].]?번?")
 BEFORE_LABEL = re.compile(CHOICE_WORD + OPEN)
 NOTHING_MORE = re.compile(rf" ?(?:{COPULAS})?[.!]?(?: ?{CHEERS}\ufe0f?){{0,4}} ?")
 """Of a phrase that is an answer and nothing else: a bare number; what may stand around a label."""
-REMARK = re.compile(r" ?\((?![^()\n]*(?:[X×?]|오답|틀|아니|아님|또는|혹은))([^()\n]{1,60})\)")
-NAMES_LABEL = re.compile(r"[①-⑩]|[0-9] ?번|\A[0-9A-J]\Z")
+REMARK = re.compile(
+    r" ?\((?![^()\n]*(?:[X×?→]|오답|틀|아니|아님|또는|혹은|[정수]정|착각|확실))([^()\n]{1,60})\)"
+)
 """After a choice's text: `한라산(1,947m)입니다`, `정답: 세종 (조선의 제4대 왕)`."""
+NAMES_LABEL = re.compile(r"[①-⑩]|[0-9] ?번|\A[0-9A-J]\Z")
+"""In such a remark: it names a choice, too."""
 FIRST_SENTENCE = re.compile(
     r"([^\n.!?]{1,200})[.!] (?!이?라고|[이가] 아니|아니|하지만|그러나)(?=[^\n])"
 )

@@ -127,7 +127,8 @@ def at_the_end(
         first, _, after = text.partition("\n")
         before, _, last = text.rpartition("\n")
         heading = whole(first.rstrip(" :"), folded, boxed=True)
-        if not ITEM.search(after) or not {1, *items(after)}.issuperset(heading):
+        below = items(after)
+        if not ITEM.search(after) or (1 in below and not below.issuperset(heading)):
             readings.add(heading)
         is_value = patterns.DIGITS.fullmatch(last) and re.search("[0-9]", before + "".join(folded))
         if not (is_value or ITEM.search(before)):

@@ -87,10 +87,29 @@ def test_a_prompt_of_passage_question_choices_and_an_instruction_is_read_by_its_
     assert (problem.choices, problem.answers) == (("3월", "4월", "5월", "6월"), ("2",))
 
 
-def test_a_last_choice_that_speaks_of_choosing_is_a_choice():
-    prompt = "바른 것은?\n1) 말하기\n2) 골라서 쓰기\n3) 하나를 선택하기"
-    problem = one([{"messages": [ask(prompt), tell("3")]}])
-    assert problem.choices == ("말하기", "골라서 쓰기", "하나를 선택하기")
+@pytest.mark.parametrize(
+    "choices",
+    [
+        ("말하기", "골라서 쓰기", "하나를 선택하기"), ("말하라", "골라라", "답하시오"),
+        ("정부가 정한다", "시장이 배분하고\n소비자가 재화를 선택하는 체제", "꾸준히\n쓰면 좋아요"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("label", ["{}) ", "{}번 "])
+def test_a_last_choice_that_speaks_of_choosing_is_a_choice(choices, label):
+    listed = "\n".join(label.format(n) + text for n, text in enumerate(choices, 1))
+    problem = one([{"messages": [ask(f"바른 것은?\n{listed}"), tell("3")]}])
+    assert problem.choices == choices
+
+
+def test_lines_that_count_are_no_choices():
+    for lines in ("1 - 2\n2 - 1\n3 - 1\n4 - 2", "1 - x\n2 - x\n3 - x\n4 - x"):
+        assert one([{"messages": [ask(f"셈은?\n{lines}"), tell("2")]}]).choices == ()
+
+
+def test_a_passage_that_asks_by_itself_is_not_cut():
+    talk = "지문:\n질문: 왜 왔는가?\n대답: 그냥.\n질문: 대화의 장소는?\n1. 집\n2. 역"
+    problem = one([{"messages": [ask(talk), tell("2")]}])
+    assert problem.passage == "" and "왜 왔는가?" in problem.question
 
 
 @pytest.mark.parametrize(

@@ -47,10 +47,12 @@ def test_a_text_among_short_answers_is_long_and_no_list_of_right_ones(tmp_path, 
     text = (
         "전 민족이 참여한 독립운동으로, 대한민국 임시 정부 수립의 계기가 되었고 뜻을 널리 알렸다."
     )
-    kinds = [
-        problem.kind for problem in read(tmp_path, ["세종", "이순신", text], "문답.jsonl").problems
-    ]
-    assert kinds == ["short", "short", "long"]
+    many = "#".join(
+        ["서울특별시", "서울", "한양", "한성", "경성부", "남경", "위례성", "서라벌", "서울시"]
+    )
+    answers = ["세종", "이순신", text, many]
+    kinds = [problem.kind for problem in read(tmp_path, answers, "문답.jsonl").problems]
+    assert kinds == ["short", "short", "long", "short"]
     said = capsys.readouterr().err
     assert (
         "1 of more than 40 are long: measured by ROUGE-L" in said and "may hold several" not in said

@@ -122,6 +122,12 @@ def test_texts_and_answers_beside_the_problems_are_never_left_out(shape, path):
         problems_in(path, json.dumps(BESIDE[shape], ensure_ascii=False))
 
 
+def test_a_passage_called_0_and_one_beside_a_row_without_an_id_are_put_in(path):
+    rows = [{"passage_id": 0, **WATER}, KING]
+    problems = problems_in(path, json.dumps({"passages": {"0": "짧은 글"}, "questions": rows}))
+    assert [problem.passage for problem in problems] == ["짧은 글", ""]
+
+
 IDS = [{"passage_id": name, **row} for name, row in zip(["p1", "p2", "p1"], ALL, strict=True)]
 LISTED = [{"id": "p2", "text": "둘"}, {"id": "p1", "title": "하나", "text": TEXT}]
 

@@ -20,12 +20,12 @@ NAMES = {
     ],
     "test": [
         "testset.csv", "exam_v1.0_test/a.csv", "eval.jsonl", "평가/a.csv", "평가용.csv", "test.json", "math-test.csv", "TEST1.csv",
-        "테스트/a.csv", "3.Test/a.json", "3.Test/라벨링데이터/TS_국어.json", "시험데이터.csv", "시험 데이터/a.csv", "시험용.csv", "시험셋.csv", "KoreanTest.csv",
+        "테스트/a.csv", "3.Test/a.json", "3.Test/라벨링데이터/TS_국어.json", "시험데이터.csv", "시험 데이터/a.csv", "시험용.csv", "시험셋.csv", "KoreanTest.csv", "KMMLUTest.csv", "CLIcKTestSet.json",
          "evaluation/a.csv", "평가데이터.csv", "train/test.jsonl", "2.평가/문제.csv", "test_set.csv",
     ],
     "": [
         "문제.csv", "시험.csv", "exam.csv", "모의평가_2024.csv", "평가원_6월.json", "contest.csv", "latest.csv", "학습지.csv",
-        "retrieval.json", "medieval.csv", "시험/a.csv", "시험문제.csv", "개발/a.csv", "개발 데이터베이스.csv", "DevOps.csv", "latestQuestions.csv",
+        "retrieval.json", "medieval.csv", "AppDev.csv", "RetVal.csv", "시험 데이터 분석.csv", "시험/a.csv", "시험문제.csv", "개발/a.csv", "개발 데이터베이스.csv", "DevOps.csv", "latestQuestions.csv",
          "TLS.csv", "VSLAM.json", "evaluate/a.csv", "constraint.csv", "수행평가.csv",
     ],
 }  # fmt: skip

@@ -46,6 +46,8 @@ def test_a_sentence_on_what_the_question_asks_answers_it():
     assert grade(total, "합은 6입니다.").correct
     assert grade(total, "1 + 2 + 3 = 6").correct
     assert not grade(total, "x = 5, y = 6").correct
+    for other in ("x != 6", "x >= 6", "x ≠ 6"):
+        assert not grade(total, other).correct
     assert not grade(total, "정답: 6!").correct
 
 

@@ -135,4 +135,12 @@ VECTORS = [
     # a word that denies in a quoted sentence, or that says what is asked for
     (RIVER.model_copy(update={"question": '"황해로 흐르지 않는 긴 강은 (   )이다." 빈칸에 알맞은 말은?'}), "'낙동강'이 알맞습니다.", "2"),
     (RIVER.model_copy(update={"question": "돌을 제거하는 강은?"}), "돌을 제거하는 강은 낙동강입니다.", "2"), (RIVER, "한강은 제거합니다.", None),
+    # a first line that is an item, a final one of several, a reason on another choice
+    (RIVER, "2. 낙동강\n3. 금강", None), (RIVER, "2번\n3번", None), (RIVER, "2번: 낙동강\n4번: 영산강", None),
+    (RIVER, "답: 1\n답: 3\n최종 답: 2", "2"), (RIVER, "1번은 둘째인 한강이므로 답은 2번입니다.", "2"),
+    (RIVER, "나머지는 한강이나 금강이므로 정답은 2번이다.", "2"),
+    (RIVER, "2번이 옳은 선택이라 생각합니다.", "2"), (RIVER, "2번이 맞는 답인 것 같습니다.", "2"), (RIVER, "2번이 맞는 거예요.", "2"),
+    (RIVER, "정답은 2번이어야 하지요.", "2"), (RIVER, "정답은 2번이어야 하지만 오타가 있다.", None),
+    (RIVER.model_copy(update={"choices": ("0", "1", "2", "3")}), "번호는 2\n정답: 2번", "2"),
+    (RIVER, "정답: 낙동강 (정정: 한강)", None),
 ]  # fmt: skip

@@ -186,7 +186,11 @@ def _behind_labels(text: str) -> list[str]:
         return []
     ends = [*starts[1:], len(text)]
     parts = [text[start:end].strip() for start, end in zip(starts, ends, strict=True)]
-    return [part.partition(after)[2].strip() for part in parts] if after == " -" else parts
+    if after != " -":
+        return parts
+    parts = [part.partition(after)[2].strip() for part in parts]
+    are_numbers = all(part.isdecimal() for part in parts)  # `1 - 10`, `2 - 20`
+    return [] if are_numbers or len({*parts}) < len(parts) else parts
 
 
 def labelled(value: dict[str, Any], name: str) -> Sequence[Any]:

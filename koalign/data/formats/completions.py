@@ -13,9 +13,10 @@ from koalign.records import Problem, Ranking
 NAMES_ONE = 100
 """Letters of an answer that may only name a choice: of longer ones nothing is looked for."""
 _ASKS_AGAIN = re.compile(
-    r"(?:\n(?![①-⑩(]|\w{1,2}(?:[).:]| -))[^\n]{0,120}"
-    r"(?:고르|골라|선택하|답하|답변하|출력하|[Cc]hoose |[Ss]elect |[Aa]nswer with )[^\n]{0,60})?"
-    r"(?:\s{0,9}(?:#{1,4} ?)?(?:정답|답변?|[Aa]nswer) ?[:：])?\s{0,9}\Z"
+    r"(?:\n(?!(?:[-*] )?(?:[①-⑩]|\(?\w{1,2}(?:번|[).:]| -)))[^\n]{0,120}"
+    r"(?:(?:고르|골라|선택하|답하|답변하|출력하|쓰|적)[^\n]{0,60}(?:시오|세요|라)[.!)\]]{0,2}"
+    r"|(?:[Cc]hoose |[Ss]elect |[Aa]nswer with )[^\n]{0,60}))?"
+    r"(?:\s{0,9}(?P<heading>#{1,4} ?)?(?:정답|답변?|[Aa]nswer) ?(?(heading)[:：]?|[:：]))?\s{0,9}\Z"
 )
 """What stands below the choices of a prompt: `1, 2, 3, 4, 5 중에 하나를 고르세요.`, `정답:`."""
 _PASSAGE = re.compile(r"^(?:#{1,4} ?)?(?:지문|제시문|본문|[Pp]assage) ?[:：]", re.MULTILINE)
@@ -46,9 +47,10 @@ def open_problem(question: str, answer: str, *, key: str = "", subject: str = ""
 def _passage_apart(asked: str) -> tuple[str, str]:
     """The passage and the question of a prompt with a heading for each; else no passage."""
     passage = _PASSAGE.search(asked)
-    question = passage and _QUESTION.search(asked, passage.end())
-    if not passage or not question:
+    questions = [*_QUESTION.finditer(asked, passage.end())] if passage else []
+    if not passage or len(questions) != 1:
         return "", asked
+    (question,) = questions
     parts = asked[: passage.start()].strip(), asked[question.end() :].strip()
     return asked[passage.end() : question.start()].strip(), "\n\n".join(filter(None, parts))
 

@@ -92,10 +92,11 @@ def _join_passages(found: Inside) -> None:
     joined = []
     for place, fields in found.rows:
         ids = [name for name in fields if meaning(name)[0] in ("passage_id", "passage")]
-        named = str(fields[ids[0]] or "") if len(ids) == 1 else ""
-        if named and named not in texts:
+        named = [str(fields[name]) for name in ids if fields[name] not in (None, "")]
+        if len(named) > 1 or not texts.keys() >= {*named}:
             return
-        joined.append((place, {**fields, PASSAGE: texts[named]} if named else fields))
+        own = {name: part for name, part in fields.items() if name not in ids}
+        joined.append((place, own | {PASSAGE: texts[named[0]]} if named else own))
     if any(PASSAGE in fields for _, fields in joined):
         found.joined, found.rows, found.unread = key, joined, {}
         del found.left_out[key]

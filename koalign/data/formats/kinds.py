@@ -75,7 +75,7 @@ def _judged(problem: Problem) -> str:
 
 def guess_kind(problems: Iterable[Problem]) -> tuple[FreeKind, str] | None:
     """The kind, and what people should know of it; none where no problem has an answer."""
-    lengths = [len(problem.answers[0]) for problem in problems if problem.answers]
+    lengths = [_length(problem) for problem in problems if problem.answers]
     if not lengths:
         return None
     middle = round(median(lengths))
@@ -90,7 +90,12 @@ def guess_kind(problems: Iterable[Problem]) -> tuple[FreeKind, str] | None:
 
 def kind_beside(problem: Problem, kind: FreeKind) -> FreeKind:
     """The kind of a problem of a file whose answers are mostly of another: a text is no short answer."""
-    return "long" if problem.answers and len(problem.answers[0]) > LONG else kind
+    return "long" if problem.answers and _length(problem) > LONG else kind
+
+
+def _length(problem: Problem) -> int:
+    """Letters of the longest alternative of the first answer."""
+    return max(map(len, alternatives(problem.answers[0])))
 
 
 def with_kind(problem: Problem, kind: FreeKind) -> Problem:

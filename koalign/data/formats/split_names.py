@@ -45,8 +45,8 @@ _NO = "false f no n 0 0.0 x × - 아니오 아니요 미해당 nan"
 _SAYS = {"": False, **dict.fromkeys(_YES.split(), True), **dict.fromkeys(_NO.split(), False)}
 LONGEST_NAME = 100
 """Letters of the name of a column that are looked at."""
-_OF_DATA_APART = re.compile(rf"({'|'.join(_OF_DATA)})[\s_-]+(?:데이터|세트|셋)")
-_LAST_HUMPS = re.compile("(?<=[a-z])[A-Z][A-Za-z]+(?![A-Za-z])")
+_OF_DATA_APART = re.compile(rf"({'|'.join(_OF_DATA)})[\s_-]+(?:데이터|세트|셋)(?=[\W\d_]*\Z)")
+_LAST_HUMPS = re.compile("(?<=[A-Za-z])(?!Val|Dev(?![A-Z]))[A-Z][a-z]+(?:[A-Z][a-z]+)?(?![A-Za-z])")
 _AI_HUB = re.compile(r"(?:\[[^\]]*\])?([TV])[LS](?![A-Za-z])")
 """AI Hub's archives: training or validation, labels or sources (`TL_국어.zip`, `VS1.zip`)."""
 
