@@ -122,6 +122,15 @@ def test_texts_and_answers_beside_the_problems_are_never_left_out(shape, path):
         problems_in(path, json.dumps(BESIDE[shape], ensure_ascii=False))
 
 
+def test_parts_with_passages_of_their_own_are_never_given_those_of_another(path):
+    parts = [
+        {"passages": {"p1": text}, "questions": [{"passage_id": "p1", **row}]}
+        for text, row in (("첫 글", WATER), ("둘째 글", KING))
+    ]
+    with pytest.raises(KoalignError):
+        problems_in(path, json.dumps({"sections": parts}))
+
+
 def test_a_passage_called_0_and_one_beside_a_row_without_an_id_are_put_in(path):
     rows = [{"passage_id": 0, **WATER}, KING]
     problems = problems_in(path, json.dumps({"passages": {"0": "짧은 글"}, "questions": rows}))

@@ -179,7 +179,7 @@ def _walk(
             }
         table = _table(value)
         below = [*table[1]] if table else [key for key in value if leads_to_problems(value[key])]
-        around = {**around, **_carried(value, below, found)} if below else around
+        around = {**around, **_carried(value, place, below, found)} if below else around
         if table:
             found.paths[path] = None
             for number, row in enumerate(table[0]):
@@ -195,7 +195,9 @@ def _walk(
             _walk(value[key], inner, here, {**around, **more}, found, depth - 1)
 
 
-def _carried(value: Mapping[str, Any], below: Sequence[str], found: Inside) -> dict[str, Any]:
+def _carried(
+    value: Mapping[str, Any], place: str, below: Sequence[str], found: Inside
+) -> dict[str, Any]:
     """What of an object belongs to all problems in it; the rest is told, or cannot be left out."""
     carried = {}
     inner = {*below}
@@ -208,10 +210,11 @@ def _carried(value: Mapping[str, Any], below: Sequence[str], found: Inside) -> d
         ):
             carried[key] = part
             continue
-        found.left_out[key] = part
+        name = key if found.left_out.get(key, part) == part else f"{place}.{key}"
+        found.left_out[name] = part
         holds_answers = meaning(key)[0] == "answer" and isinstance(part, list | dict)
         if holds_answers or (not is_remark(key) and _holds_long_text(part)):
-            found.unread[key] = part
+            found.unread[name] = part
     return carried
 
 
