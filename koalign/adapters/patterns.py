@@ -68,10 +68,8 @@ def check_numbers(folder: Path, config: Mapping[str, Any]) -> None:
     # By type: true is an int in Python, and no rank.
     if not all(type(rank) is int and rank > 0 for rank in ranks):
         raise KoalignError(f"{folder / CONFIG}: ranks are whole numbers from 1, and here {ranks}")
-    if not all(type(alpha) in (int, float) and math.isfinite(alpha) and alpha for alpha in alphas):
-        raise KoalignError(
-            f"{folder / CONFIG}: lora_alpha is a number other than 0, and here {alphas}"
-        )
+    if not all(type(alpha) in (int, float) and math.isfinite(alpha) for alpha in alphas):
+        raise KoalignError(f"{folder / CONFIG}: lora_alpha is a number, and here {alphas}")
 
 
 def _refuse_left_out(folder: Path, config: Mapping[str, Any], names: list[str]) -> None:
