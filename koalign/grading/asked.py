@@ -60,11 +60,10 @@ def asked(question: str, reply: str) -> Asked:
     predicate = _PREDICATE.fullmatch(asks[1]) if asks else None
     is_clause = predicate and final_consonant(predicate[2]) in "ㄴㄹ"  # 해당하는, 창제한, 일할
     said = canonical(predicate[1]) if predicate and is_clause else ""
+    own = _QUOTED.sub("", _NOTE.sub("", question))
     return Asked(
         wrong=wrong,
-        right=None
-        if not question
-        else not wrong and not _NEGATIVE.search(_QUOTED.sub("", _NOTE.sub("", question))),
+        right=None if not question else not (wrong or _NEGATIVE.search(own)),
         marks=frozenset(MARKS.findall(question)),
         has_letters=_LETTER.search(question) is not None,
         phrase=phrase if len(phrase) >= _SHORTEST else "",

@@ -43,7 +43,7 @@ STATED = re.compile(
     "(?:[가-힣]지않|[가-힣]{1,2})?(?:[가-힣](?:습니|니)?다|[가-힣]?[아어에예해네돼]요|[음함됨임])[.!~]*"
 )
 NAMED = re.compile("(?:입니다|이?다|이에요|예요|임)[.!~]*")
-"""Of what a question asks, the end as a statement: `…한다`, `…하지않습니다`."""
+"""Of what a question asks, the end as a statement: `…한다`, `…하지않습니다`; `…의 수도이다`."""
 SUBJECT = re.compile(rf"{CLOSE}{NOUN}[이가] ")
 TOPIC = re.compile("[은는] ")
 WHOLE = re.compile(r"[.!?)가-힣]\Z")
