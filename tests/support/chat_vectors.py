@@ -125,6 +125,7 @@ VECTORS = [
     (MAKER, "장영실이 자격루를 만들었다.", "2"), (MAKER, "이천이 자격루를 만들지 않았다.", None),
     (MAKER, "자격루를 만든 사람은 장영실이다. 이천은 갑인자를 만들었다.", "2"),
     (RIVER.model_copy(update={"question": "우리나라의 강은?"}), "한강이 우리나라에 있다.", None),
+    (RIVER.model_copy(update={"question": "충무공 이순신의 강은?"}), "한강이 충무공 이순신이다.\n금강은 짧다.", None),
     # what is to be chosen, numbers of choices, Chinese around a number
     (RIVER, "그래서 2번을 정답으로 고르면 되겠습니다.", "2"), (RIVER, "2번을 정답으로 고르면 안 되겠습니다.", None),
     (RIVER, "정답은 낙동강이고 번호는 2번이다.", "2"), (RIVER, "最长的是洛东江，所以答案是2。", "2"), (RIVER, "错误答案是2。", None),
