@@ -11,7 +11,7 @@ def named(id: str, question: str = "", key: str = "") -> str:
 
     Many a data set puts the passage before the question, so its end is shown.
     """
-    parts = [_cut(key), _end(question)]
+    parts = [beginning(key), ending(question)]
     return f"{': '.join(filter(None, parts))} ({id})" if any(parts) else id
 
 
@@ -20,11 +20,13 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'s' if number != 1 else ''}"
 
 
-def _cut(text: str) -> str:
+def beginning(text: str) -> str:
+    """One line, cut at its end."""
     line = " ".join(text.split())
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
 
 
-def _end(text: str) -> str:
+def ending(text: str) -> str:
+    """One line, cut at its beginning."""
     line = " ".join(text.split())
     return line if len(line) <= LONGEST else f"…{line[1 - LONGEST :]}"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from koalign.data.formats.documents import Document, open_documents
+from koalign.data.formats.examples import examples
 from koalign.data.formats.files import of_other_kinds
 from koalign.data.formats.format import Columns, Guess, source_in_yaml
 from koalign.data.formats.hub import PREFIX, open_hub
@@ -16,7 +17,7 @@ from koalign.data.formats.reading import Reading
 from koalign.jsonl import on_disk
 from koalign.naming import counted
 from koalign.records import Drop, FreeKind, KoalignError, Problem, Ranking
-from koalign.text.visible import warn
+from koalign.text.visible import say_once, warn
 
 WITHHELD = frozenset({
     "aihub-sft", "aihub-rm", "aihub-qa", "etri", "kice", "kmmlu", "kmmlu-pro", "kmmlu-redux",
@@ -149,6 +150,9 @@ def read_source(
             if one in splits or one == wanted
         )
         raise KoalignError(f"{path}: its rows are of several splits: {each}")
+    if {*reading.files.values()} != {"native"}:  # there a column cannot be taken for another
+        for line in examples(reading):
+            say_once(line)
     return reading
 
 
