@@ -24,7 +24,7 @@ def write(path: str, *rows: dict) -> None:
 
 
 def shown(path: str, **options: object) -> list[str]:
-    return [*examples(read_source(path, "train", **options))]
+    return examples(read_source(path, "train", **options))
 
 
 def test_the_answer_is_shown_by_its_text_so_that_keys_that_count_otherwise_are_seen() -> None:
@@ -48,6 +48,23 @@ def test_rows_of_another_kind_and_files_of_other_columns_each_have_an_example() 
     )
     places = [line.split(" is read as ")[0] for line in shown("자료")]
     assert places == ["자료/가.csv:2", "자료/가.csv:3", "자료/나.csv:2"]
+
+
+def test_files_of_one_kind_are_shown_where_there_are_few_and_a_rare_kind_where_there_are_many() -> (
+    None
+):
+    Path("자료").mkdir()
+    for number in range(MOST + 4):
+        rows = f"{HEAD}{WATER}3\n" + "한글을 만든 왕은?,,,,,세종\n" * (number == MOST + 2)
+        Path(f"자료/{number}.csv").write_text(rows.replace("물", f"물 {number}"), "utf-8")
+    places = [line.split(" is read as ")[0] for line in shown("자료")]
+    assert places == [
+        "자료/0.csv:2",
+        f"자료/{MOST + 2}.csv:3",
+        "자료/1.csv:2",
+        "자료/2.csv:2",
+        "자료/3.csv:2",
+    ]
 
 
 def test_a_ranking_is_shown_by_its_best_and_its_worst_completion() -> None:

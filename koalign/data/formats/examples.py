@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from koalign.data.formats.reading import Reading
@@ -14,24 +13,30 @@ MOST = 5
 """Examples of one source."""
 
 
-def examples(reading: Reading) -> Iterator[str]:
+def examples(reading: Reading) -> list[str]:
     """`문제.csv:2 is read as {question: …, choices: […], answer: …}`: the first of each kind of row.
 
-    Rows are of one kind if their columns, their kind and their number of choices are. The answer to a
-    choice problem is shown by its text, which tells a person whether the keys are read right.
+    A kind is a format, columns that were guessed, and a number of choices. Where there are few, files of
+    a kind that was shown already have an example too. The answer to a choice problem is shown by its
+    text, which tells a person whether the keys are read right.
     """
-    seen = set[tuple[Any, ...]]()
+    kinds: dict[tuple[Any, ...], str] = {}
+    files: dict[str, str] = {}
     for record, place in zip(reading.records, reading.places, strict=True):
+        if len(kinds) == MOST:
+            break
         if not isinstance(record, Problem | Ranking):
             continue
+        file = place.rpartition(":")[0]
         problem = record if isinstance(record, Problem) else record.problem
-        columns = reading.columns.get(place.rpartition(":")[0], {})
-        kind = type(record), in_yaml(columns), problem.kind, len(problem.choices)
-        if kind not in seen:
-            seen.add(kind)
-            yield f"{place} is read as {in_yaml(_shown(record))}"
-        if len(seen) == MOST:
-            return
+        read_as = reading.files.get(file), str(reading.columns.get(file))
+        kind = type(record), *read_as, problem.kind, len(problem.choices)
+        if kind in kinds and (file in files or len(files) == MOST):
+            continue
+        line = f"{place} is read as {in_yaml(_shown(record))}"
+        kinds.setdefault(kind, line)
+        files.setdefault(file, line)
+    return [*dict.fromkeys([*kinds.values(), *files.values()])][:MOST]
 
 
 def _shown(record: Problem | Ranking) -> dict[str, Any]:
