@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from koalign.config.sections import resolve_path
 from koalign.data.formats.examples import MOST, examples
 from koalign.data.formats.sources import read_source
 from koalign.text.visible import say_once
@@ -81,11 +82,12 @@ def test_an_example_is_one_line_and_long_texts_are_cut_where_it_is_marked() -> N
     assert "passage: 도깨비는 밤에" in line and "무엇이 맞는가?" in line
 
 
-def test_a_source_has_few_examples_and_rows_in_koalign_s_own_words_none(
+def test_a_source_has_few_examples_and_rows_in_koalign_s_own_words_and_its_own_exam_none(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     choices = [[str(number) for number in range(size)] for size in range(2, 9)]
     write("own.jsonl", *({"question": "수는?", "choices": some, "answer": 1} for some in choices))
     say_once.cache_clear()
     assert len(shown("own.jsonl")) == MOST
+    assert shown(resolve_path("builtin:exam"))
     assert "is read as" not in capsys.readouterr().err

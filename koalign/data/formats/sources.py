@@ -19,6 +19,7 @@ from koalign.naming import counted
 from koalign.records import Drop, FreeKind, KoalignError, Problem, Ranking
 from koalign.text.visible import say_once, warn
 
+_OWN = str(Path(__file__).parents[2] / "assets")
 WITHHELD = frozenset({
     "aihub-sft", "aihub-rm", "aihub-qa", "etri", "kice", "kmmlu", "kmmlu-pro", "kmmlu-redux",
     "nikl-culture", "nikl-rule", "nikl-inappropriate", "nikl-logic",
@@ -150,7 +151,8 @@ def read_source(
             if one in splits or one == wanted
         )
         raise KoalignError(f"{path}: its rows are of several splits: {each}")
-    if {*reading.files.values()} != {"native"}:  # there a column cannot be taken for another
+    # In koalign's own words no column is taken for another, and its own data is read right.
+    if {*reading.files.values()} != {"native"} and not path.startswith(_OWN):
         for line in examples(reading):
             say_once(line)
     return reading
