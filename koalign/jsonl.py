@@ -19,9 +19,10 @@ from pydantic import ValidationError
 
 from koalign.locking import is_named, refuse_pipe, refuse_renamed, try_lock
 from koalign.records import KoalignError, Record
+from koalign.yaml_text import as_object
 
 MOST_BYTES = 2**28
-"""Of a JSON file that is read whole; a tokenizer.json has some ten megabytes."""
+"""Of a line, and of a JSON file that is read whole; a tokenizer.json has some ten megabytes."""
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 R = TypeVar("R", bound=Record)
 
@@ -82,7 +83,8 @@ def iter_json_lines(path: Path) -> Iterator[tuple[int, Any]]:
     except IsADirectoryError:
         raise KoalignError(f"{path}: is a folder, not a JSONL file") from None
     with file:
-        yield from _json_lines(path, _decoded(path, file))
+        lines = iter(lambda: file.readline(MOST_BYTES + 1), b"")
+        yield from _json_lines(path, _decoded(path, lines))
 
 
 def read_appended(path: Path, record: type[R]) -> list[R]:
@@ -96,6 +98,10 @@ def read_appended(path: Path, record: type[R]) -> list[R]:
 def _decoded(path: Path, lines: Iterable[bytes]) -> Iterator[str]:
     start = 0
     for number, line in enumerate(lines):
+        if len(line) > MOST_BYTES:
+            raise KoalignError(
+                f"{path}:{number + 1}: more than {MOST_BYTES // 2**20} MB in one line; write one a record"
+            )
         try:
             yield line.decode("utf-8" if number else "utf-8-sig")
         except UnicodeDecodeError as error:
@@ -112,7 +118,7 @@ def _json_lines(path: Path, lines: Iterable[str]) -> Iterator[tuple[int, Any]]:
 
 def _json_value(line: str, place: str) -> Any:
     try:
-        return json.loads(line)
+        return json.loads(line, object_pairs_hook=as_object)
     except json.JSONDecodeError as error:
         raise KoalignError(
             f"{place}: not a line of JSON (column {error.colno}: {error.msg})"
@@ -128,7 +134,7 @@ def parse_record(record: type[R], value: Any, place: str) -> R:
     except ValidationError as error:
         field, message, type_, found = field_errors(error)[0]
         if type_ == "extra_forbidden":
-            near = get_close_matches(field, record.model_fields, n=1)
+            near = get_close_matches(field, record.model_fields, n=1) if "." not in field else []
             message = "unknown key" + (f"; did you mean {near[0]!r}?" if near else "")
         elif type_ not in {"missing", "value_error"}:
             message += f", found {reprlib.repr(found)}"

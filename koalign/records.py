@@ -118,7 +118,7 @@ class Problem(Record):
             for answer in self.answers:
                 if answer not in numbers:
                     raise ValueError(
-                        f"answer {answer!r} is outside the choices 1 to {len(self.choices)}"
+                        f"answer {answer[:60]!r} is outside the choices 1 to {len(self.choices)}"
                     )
         elif self.choices:
             raise ValueError(f"a problem of kind {self.kind!r} has no choices")

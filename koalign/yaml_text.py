@@ -1,9 +1,10 @@
-"""yaml_text: YAML as people write it -> plain values; safe, and a key given twice is an error."""
+"""yaml_text: YAML and JSON by hand -> plain values; safe, and a key given twice is an error."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,15 @@ class Loader(yaml.SafeLoader):
                 )
             seen.add(key)
         return super().construct_mapping(node, deep)
+
+
+def as_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; raises ValueError where a key stands there twice, for one would be lost."""
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise ValueError(f"the key {twice!r} stands twice in one object")
+    return fields
 
 
 # `off` and `on` are words, as in YAML 1.2; SafeLoader reads them as false and true.

@@ -97,7 +97,8 @@ def test_a_zip_of_zips_is_read_to_the_third(tmp_path):
 def test_a_device_or_a_pipe_is_no_file(tmp_path):
     (tmp_path / "a.jsonl").symlink_to("/dev/zero")
     os.mkfifo(tmp_path / "b.csv")
-    for path in (tmp_path / "a.jsonl", tmp_path / "b.csv", tmp_path):
+    (tmp_path / "c.zip").symlink_to("/dev/null")
+    for path in (*(tmp_path / name for name in ("a.jsonl", "b.csv", "c.zip")), tmp_path):
         with refused("no plain file"):
             read_source(str(path), "dev")
 

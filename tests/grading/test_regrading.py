@@ -7,10 +7,12 @@ from pydantic import ValidationError
 from support.grading_vectors import FIVE, FOUR, LONG, MARKED, NOWHERE, SHORT, SPAN, WRONG
 
 from koalign.data.prompting.prompts import DEFAULT, Renderer, load_template, template_names
+from koalign.evaluation.solving.solutions import read_grade_lines
 from koalign.grading.extract import extract_numbers, extract_texts
 from koalign.grading.grade import GradeLine, grade, quotes_its_choice, regrade, tally
 from koalign.grading.visible import comparable
 from koalign.jsonl import write_jsonl
+from koalign.records import KoalignError
 
 
 def test_a_right_number_under_another_text_is_no_example():
@@ -69,6 +71,26 @@ def test_lines_of_a_file_are_regraded_in_order_and_strange_keys_are_refused():
     ]
     with pytest.raises(ValidationError, match="verdict"):
         GradeLine.model_validate({**rows[0], "verdict": "match"})
+
+
+@pytest.mark.parametrize("changed, reason", [
+    ('"text": "정답: 2", "text"', r"a\.jsonl:2: .*the key 'text' stands twice in one object"),
+    ('"problem": {"answers": ["1"], "answers"', r"a\.jsonl:2: .*the key 'answers' stands twice in one object"),
+    ('"note": 1, "text"', r"a\.jsonl:2: note: unknown key$"),
+    (f'"text": "{"가" * 400}", "x"', r"a\.jsonl:2: more than 0 MB in one line"),
+])  # fmt: skip
+def test_a_line_to_grade_that_says_two_things_or_never_ends_is_refused(
+    changed, reason, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("koalign.jsonl.MOST_BYTES", 1000)
+    line = json.dumps(
+        {"problem": FOUR.model_dump(mode="json"), "text": "정답: 3"}, ensure_ascii=False
+    )
+    key = '"problem": {"question"' if "problem" in changed else '"text"'
+    path = tmp_path / "a.jsonl"
+    path.write_text(f"{line}\n{line.replace(key, changed)}\n", "utf-8")
+    with pytest.raises(KoalignError, match=reason):
+        read_grade_lines(str(path))
 
 
 def test_half_of_a_surrogate_pair_in_a_reply_is_written_as_it_was_read(tmp_path):

@@ -20,7 +20,6 @@ from koalign.data.formats.drops import broken, drop, wrong_type
 from koalign.data.formats.files import SUFFIXES, contents
 from koalign.data.formats.inside import is_problem, leads_to_problems, problems_inside
 from koalign.data.formats.json_texts import (
-    as_object,
     begins_with_a_row,
     is_a_value_a_line,
     values_in_a_row,
@@ -33,6 +32,7 @@ from koalign.data.formats.streams import Data, Lines, Text, whole
 from koalign.data.formats.tables import Grid, Table, delimiter
 from koalign.records import Drop, KoalignError
 from koalign.text.visible import shown
+from koalign.yaml_text import as_object
 
 
 @dataclass(frozen=True)

@@ -107,12 +107,13 @@ def _readable(path: Path) -> str:
 def _in_file(path: Path, known_as: PurePath) -> Iterator[tuple[str, str, Data]]:
     name, known = _readable(path), composed(str(known_as))
     try:
-        if _is_zip(path):
-            room = _Room(most_unpacked(path.stat().st_size))
-            for inside, data in _in_zip(path, room, LEVELS):
-                yield f"{name}/{inside}", f"{known}/{inside}", data
-        else:
-            yield name, known, _readable_file(path)
+        file = _readable_file(path)
+        if not _is_zip(file):
+            yield name, known, file
+            return
+        room = _Room(most_unpacked(file.stat().st_size))
+        for inside, data in _in_zip(file, room, LEVELS):
+            yield f"{name}/{inside}", f"{known}/{inside}", data
     except OSError as error:
         raise KoalignError(f"{name}: cannot be read ({error.strerror or error})") from None
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:

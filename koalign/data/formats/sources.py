@@ -17,7 +17,7 @@ from koalign.data.formats.reading import Reading
 from koalign.jsonl import on_disk
 from koalign.naming import counted
 from koalign.records import Drop, FreeKind, KoalignError, Problem, Ranking
-from koalign.text.visible import say_once, warn
+from koalign.text.visible import say_once, shown, warn
 
 _OWN = str(Path(__file__).parents[2] / "assets")
 WITHHELD = frozenset({
@@ -119,7 +119,9 @@ def read_source(
         why = "there are no rows"
         if reading.drops:
             first = reading.drops[0]
-            why = f"the first of {reading.rows}: {first.place}: {first.reason}: {first.detail}"
+            why = (
+                f"the first of {reading.rows}: {first.place}: {first.reason}: {shown(first.detail)}"
+            )
         elif chosen and any(text.endswith(OTHER_ROWS) for text in reading.not_read.values()):
             every = read(_open(path, sheet, wanted), **how | {"split": None})
             found = sorted({problem.split for problem in every.problems} or {chosen})
