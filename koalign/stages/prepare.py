@@ -274,5 +274,5 @@ STAGE = Stage(
     sections=("model", "data", "prompt", "engine.script"),
     inputs=("data.train", "data.dev", "data.test", "data.hints", BASE),
     continues=False,
-    version=24,
+    version=25,
 )

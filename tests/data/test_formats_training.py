@@ -194,6 +194,19 @@ def test_the_input_of_an_alpaca_row_follows_its_instruction():
     assert (problem.kind, problem.source) == ("long", "alpaca")
 
 
+def test_the_input_below_choices_that_end_an_instruction_is_the_passage():
+    asks = {"instruction": "글의 주제는?\n1. 물\n2. 불", "input": "물은 흐른다.\n\n불은 탄다."}
+    problem = one([{**asks, "output": "정답: 2"}])
+    assert (problem.question, problem.choices, problem.answers) == (
+        "글의 주제는?",
+        ("물", "불"),
+        ("2",),
+    )
+    assert problem.passage == asks["input"]
+    problem = one([{**asks, "output": "불에 대한 글이다."}])
+    assert problem.question == f"{asks['instruction']}\n\n{asks['input']}"
+
+
 def test_an_instruction_with_wrong_answers_beside_its_output_is_asked_for_its_columns():
     rows = [{**INSTRUCTION, "wrong1": "무거워서.", "wrong2": "밝아서."}]
     (why,) = reading_of(rows).not_read.values()

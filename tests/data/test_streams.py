@@ -68,6 +68,11 @@ def test_the_encoding_and_its_first_wrong_byte_are_those_of_the_whole(block):
     check()
 
 
+@pytest.mark.parametrize("begins", ["회차", "책", "No,표", "카드 번호"])
+def test_cp949_whose_first_letters_would_be_utf_8_too_is_read(begins):
+    assert encoding_of(f"{begins},문제,정답\n1,수도는?,서울\n".encode("cp949"), "x") == "cp949"
+
+
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows.json", "rows.csv", "rows.tsv", "wide.csv"])
 def test_rows_of_a_large_file_are_not_held(name, tmp_path):
     rows, text = 10_000, "긴 글 " * 100

@@ -71,6 +71,28 @@ def test_choices_that_only_begin_as_labels_do_stand_one_a_line(tmp_path):
     assert [said(problem) for problem in problems] == [["3배"], ["2) 다"], ["3번 국도"]]
 
 
+@pytest.mark.parametrize("heading", ["<보기>", "[선택지]", "보기:", "【보기】"])
+def test_a_heading_above_the_choices_of_a_cell_is_none_of_them(heading, tmp_path):
+    cell = f"{heading}\n① 부산\n② 대구\n③ 서울"
+    (problem,) = read_table(tmp_path, ["문제", "보기", "정답"], ["수도는?", cell, "3"]).problems
+    assert (problem.choices, said(problem)) == (("부산", "대구", "서울"), ["서울"])
+
+
+@pytest.mark.parametrize(
+    ("cell", "reason"),
+    [
+        ("ㄱ. 섬이다.\nㄴ. 산이다.\n① ㄱ ② ㄴ ③ ㄱ, ㄴ", "text_above_choices"),
+        ("① 부산\n② 대구\n③ 서울\n \n(2023년 모의고사)", "text_below_choices"),
+    ],
+)
+def test_a_text_above_or_below_the_choices_of_a_cell_is_no_part_of_them(cell, reason, tmp_path):
+    rows = [["수도는?", "① 부산\n② 대구\n③ 서울", "3"]] * 2
+    reading = read_table(tmp_path, ["문제", "보기", "정답"], *rows, ["어디?", cell, "3"])
+    assert [drop.reason for drop in reading.drops] == [reason]
+    with pytest.raises(KoalignError, match=r"no list of choices|no column holds choices"):
+        read_table(tmp_path, ["문제", "선택지", "정답"], ["어디?", cell, "3"])
+
+
 FIRST = ["세종은 훈민정음을 만들었다.", "왕은?", "태조", "태종", "세종", "문종", "단종", "3"]
 BELOW = [
     "윗글의 내용과 같은 것은?",

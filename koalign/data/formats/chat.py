@@ -11,8 +11,9 @@
 - koalpaca, KoAlpaca v1.1a: JSON lines of `instruction, output, url`. The page is the key.
 - alpaca: `instruction, input, output`, with `subject` where a team adds one, and LLaMA-Factory's
   `system` and `history`. The question is the system message, the instruction and the input, each
-  set off by a blank line. Other columns (`type`) are annotations and not read. So with `query, response`,
-  `question, response` and Dolly's `context`, which is the passage.
+  set off by a blank line; below choices that end the instruction the input is the passage. Other columns
+  (`type`) are annotations and not read. So with `query, response`, `question, response` and Dolly's
+  `context`, which is the passage.
 
 A `label` of false, as TRL and ms-swift have it for KTO, or LLaMA-Factory's `kto_tag`, says that the
 completion is bad. koalign trains on one prompt and one completion: a conversation of more turns is
@@ -213,10 +214,11 @@ def _alpaca(row: Row) -> Problem:
         raise Refused("several_turns", "history: turns before this one")
     asks, reply = _field(row.fields, ASKS[1:5]), _field(row.fields, REPLIES)
     given = [optional(row, _field(row.fields, names)) for names in (SYSTEM, ("input",))]
-    parts = (given[0], text(row, asks or "instruction"), given[1])
+    parts = (given[0], text(row, asks or "instruction"))
     problem = open_problem(
         "\n\n".join(part for part in parts if part.strip()),
         text(row, reply or "output"),
+        below=given[1],
         key=optional(row, "id"),
         subject=optional(row, "subject"),
     )

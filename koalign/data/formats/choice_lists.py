@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from koalign.data.formats.column_names import holds_choices
 from koalign.data.formats.fields import LETTERS, Refused, as_list, is_missing, wrong_type
 from koalign.data.formats.literals import literal
 
@@ -23,6 +24,7 @@ _ANSWER_BELOW = re.compile(
     rf"[ \t]{{0,3}}(?:[\])>】:：][^\n]{{0,40}}|[{_CIRCLED}0-9]))"
 )
 """What is no choice, on a line below them."""
+_GAP = re.compile(r"\n[ \t]*+\n\s*")
 _PART_BELOW = re.compile(
     r"(?:\n[ \t]{0,9}[\[(<【*-]?[ \t]{0,3}(?P<below>정\s?답|답|해설|풀이)"
     r"|[ \t][\[(<【]?(?P<beside>정답|해설|풀이))"
@@ -67,17 +69,36 @@ def listed(value: Any, name: str) -> Sequence[Any]:
         return as_list(value, name)
     written = _BREAK.sub("\n", value).strip()
     _refuse_answer(written, name)
+    if headed := _below_heading(written, name):
+        return headed
     if written.startswith(("[", "('", '("', "array([")):
         return as_list(literal(written, name), name)
     if written.startswith("{") and isinstance(parsed := literal(written, name), dict):
         return labelled(parsed, name)
     if marked := _marked(written):
-        return marked
+        return _without_text_below(marked, name)
     for between, least in (("\n", 1), ("|", 1), (" / ", 3)):
         parts = [part.strip() for part in written.split(between) if part.strip()]
         if between in written and len(parts) >= least:
             return parts
     raise wrong_type(name, "a list", value)
+
+
+def _below_heading(written: str, name: str) -> Sequence[str]:
+    """The marked choices below a heading such as `<보기>`; none where nothing stands above them.
+
+    Raises Refused where another text is, which lines would make a choice.
+    """
+    try:
+        above, choices = apart(written, name)
+    except Refused:
+        return ()
+    if not above or _FIRST.match(above):
+        return ()
+    if not holds_choices(above):
+        detail = f"{name}: {above[-40:]!r} stands above them; move it into the question"
+        raise Refused("text_above_choices", detail)
+    return choices
 
 
 def apart(value: Any, name: str) -> tuple[str, Sequence[str]]:
@@ -89,7 +110,7 @@ def apart(value: Any, name: str) -> tuple[str, Sequence[str]]:
     for first in reversed([*_FIRST.finditer(written)][-MOST_TRIED:]):
         if choices := _marked(written[first.start() :]):
             _refuse_answer(written[first.start() :], name)
-            return written[: first.start()].strip(), choices
+            return written[: first.start()].strip(), _without_text_below(choices, name)
     raise Refused("no_choices", f"{name}: no choices such as `① … ② …` end it")
 
 
@@ -201,6 +222,16 @@ def labelled(value: dict[str, Any], name: str) -> Sequence[Any]:
     in_order = [str(label).upper() for label in names]
     if in_order not in ([*LETTERS[: len(choices)]], [str(n + 1) for n in range(len(choices))]):
         raise Refused("labels_out_of_order", f"{name}: {', '.join(in_order)[:60]}")
+    return choices
+
+
+def _without_text_below(choices: Sequence[str], name: str) -> Sequence[str]:
+    """The choices; raises Refused where a blank line is in the last one alone, and so a text below it."""
+    if _GAP.search(choices[-1]) and not any(map(_GAP.search, choices[:-1])):
+        below = _GAP.split(choices[-1])[1]
+        raise Refused(
+            "text_below_choices", f"{name}: {below[:40]!r} stands below them; take it out"
+        )
     return choices
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from koalign.data.formats.choice_lists import apart
 from koalign.data.formats.fields import Refused, gold, texts
@@ -25,23 +26,36 @@ _CHOICES = re.compile(r"\s{0,9}\n(?:#{1,4} ?)?(?:선택지|선지|보기|[Cc]hoi
 """Headings of the parts of a prompt."""
 
 
-def open_problem(question: str, answer: str, *, key: str = "", subject: str = "") -> Problem:
+def open_problem(
+    question: str, answer: str, *, below: str = "", key: str = "", subject: str = ""
+) -> Problem:
     """A problem that is answered with a text; raises Refused where the answer repeats the question.
 
     Where choices end the question, and the answer only names one of them (`3`, `정답은 3번입니다.`), they
-    are its choices, and what stands between `지문:` and `질문:` is its passage.
+    are its choices, and what stands between `지문:` and `질문:` is its passage. `below`: what stands below
+    the question and is a part of it, unless choices end the question: then it is the passage.
     """
-    _say_something(question, [answer])
-    own = {"question": question, "answers": (answer,), "kind": "long"}
+    whole = "\n\n".join(part for part in (question, below) if part.strip())
+    _say_something(whole, [answer])
+    own = {"question": whole, "answers": (answer,), "kind": "long"}
     if len(answer) <= NAMES_ONE:
-        with contextlib.suppress(Refused):
-            asked, listed = apart(_ASKS_AGAIN.sub("", question), "question")
-            choices = texts(listed, "question")
-            named = gold(answer, choices)
-            passage, asked = _passage_apart(_CHOICES.sub("", asked))
-            own = {"question": asked, "choices": choices, "answers": named, "kind": "choice"}
-            own["passage"] = passage
+        for asked, passage in ((whole, ""), (question, below)):
+            with contextlib.suppress(Refused):
+                own = _with_choices(asked, answer, passage)
+                break
     return Problem(**own, key=key, subject=subject)
+
+
+def _with_choices(question: str, answer: str, passage: str) -> dict[str, Any]:
+    """The fields of a problem whose question choices end, of which the answer names one; raises Refused."""
+    asked, listed = apart(_ASKS_AGAIN.sub("", question), "question")
+    choices = texts(listed, "question")
+    named = gold(answer, choices)
+    own, asked = _passage_apart(_CHOICES.sub("", asked))
+    passage = "\n\n".join(filter(None, (own, passage.strip())))
+    return {
+        "question": asked, "passage": passage, "choices": choices, "answers": named, "kind": "choice",
+    }  # fmt: skip
 
 
 def _passage_apart(asked: str) -> tuple[str, str]:

@@ -24,8 +24,8 @@ def encoding_of(data: Data, name: str) -> str:
 
     Raises KoalignError naming the byte that is none of them.
 
-    A file whose beginning holds whole UTF-8 characters is broken UTF-8 and never tried as cp949:
-    Korean in UTF-8 decodes as cp949 too, to nonsense.
+    A file that begins with whole Hangul of UTF-8 is broken UTF-8 and never tried as cp949: Korean in UTF-8
+    decodes as cp949 too, to nonsense. Characters of two bytes say nothing: `회` and `표` of cp949 are some.
     """
     with opened(data) as file:
         beginning = file.read(_BEGINNING)
@@ -47,7 +47,7 @@ def encoding_of(data: Data, name: str) -> str:
     if wrong is None:
         return "utf-8-sig" if beginning.startswith(codecs.BOM_UTF8) else "utf-8"
     problem = f"{name}: byte {wrong[0]} (0x{wrong[1]:02x}) is not UTF-8"
-    if not _is_ascii(data, wrong[0]):
+    if _holds_hangul(data, wrong[0]):
         raise KoalignError(f"{problem}, the text before it is; mend that place")
     if other := _first_error(data, "cp949"):
         raise KoalignError(
@@ -74,11 +74,11 @@ def _first_error(data: Data, encoding: str) -> tuple[int, int] | None:
             read += len(block)
 
 
-def _is_ascii(data: Data, size: int) -> bool:
-    """Whether so many bytes at the beginning are."""
+def _holds_hangul(data: Data, size: int) -> bool:
+    """Whether one of so many bytes of UTF-8 at the beginning begins a character of three, as Hangul has."""
     with opened(data) as file:
         while size and (block := file.read(min(size, BLOCK))):
-            if not block.isascii():
-                return False
+            if max(block) >= 0xE0:
+                return True
             size -= len(block)
-    return True
+    return False

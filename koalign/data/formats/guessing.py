@@ -29,7 +29,7 @@ from koalign.data.formats.unused_columns import (
 )
 from koalign.text.choices import korean_place
 
-BETWEEN = "put | or a line end between them"
+BETWEEN = "put | or a line end between them, and nothing above or below"
 
 
 class _Doubt(Exception):
