@@ -34,7 +34,7 @@ _NO_ANSWER = re.compile(
 
 _OR = re.compile(r"\s(?:또는|혹은|or)\s")
 _COMMA = re.compile(r",(?!\d)")
-_TOPIC = re.compile(r"(.{1,100}?)[은는] (.+)")
+_TOPIC = re.compile("[은는] ")
 _VALUE = re.compile(r"(?:[^,;=<>!≠\n]{1,100}=){1,9} ?([^,;=\n]{1,100})")
 
 
@@ -211,17 +211,17 @@ def _offered_texts(problem: Problem, text: str, golds: Sequence[str]) -> list[st
 def _readings(phrase: str, question: str) -> list[str]:
     """A phrase, and what it comes to: without `입니다`, a topic of the question, `x =` and a remark."""
     found = [*forms(phrase)]
-    topic = _TOPIC.fullmatch(found[-1])
-    asks = canonical(comparable(question))
-    if topic and re.search(
-        f"{re.escape(canonical(comparable(topic[1])))}(?:[을를은는이가]|\\Z)", asks
-    ):
-        found.append(unquoted(topic[2]))
+    phrase, asks = found[-1], canonical(comparable(question))
+    for topic in _TOPIC.finditer(phrase, 1, 103):  # 불리는 물질은 …
+        said = re.escape(canonical(comparable(phrase[: topic.start()])))
+        if re.search(f"{said}(?:[을를은는이가]|\\Z)", asks):
+            found.append(unquoted(phrase[topic.end() :]))
     if (value := _VALUE.fullmatch(found[-1])) and not _OR.search(found[-1]):
         found.append(unquoted(value[1]))
     start = found[-1].rfind("(")
     name = found[-1][:start].rstrip() if start > 0 else ""
-    if "가" <= name[-1:] <= "힣" and REMARK.fullmatch(found[-1], start):
+    remark = REMARK.fullmatch(found[-1], start) if name else None
+    if remark and re.search("[가-힣]", name[-1] + remark[0]):  # 경주(慶州), ATP(아데노신 삼인산)
         found.append(unquoted(name))
     return found
 

@@ -62,6 +62,7 @@ SAID_WRONG = re.compile(
     rf"|잘못[되됐]었?(?:습니)?다){END}"
     rf"|{NOUN}(?:은|는) [^.!?\n]{{0,80}}(?:틀린|잘못된|옳지 않은) (?:것|설명|내용|진술|문장)"
     rf"(?:입니다|이?다|임|이에요|예요){END}"
+    rf"|{NOUN}(?:은|는) (?:가장 )?(?:옳|적절하|알맞|올바르)지 않(?:습니다|다|음|아요){END}"
 )
 """After a label, where the wrong one is asked for."""
 WRONG = re.compile(
@@ -75,6 +76,6 @@ WRONG = re.compile(
     rf"(?:아닙니다|아니다|아님|아니에요){END}"
     rf"|{CALLED_WRONG.pattern}"
     rf"(?!은지|을지|을까|을 수|을 것|다고(?! {THINKS})|다는|다면|으면|은 것처|아 보|지[ ,]|면"
-    r"| [가-힣 ]{1,12}(?:인지|일까|일 수|이?라면|이?라는|이? 아[니닙님]))"
+    r"|[은는]? [가-힣 ]{1,12}(?:인지|일까|일 수|이?라면|이?라는|이? 아[니닙님]))"
 )
 """Weaker statements: which choice is right or wrong, for a question that asks for just that."""

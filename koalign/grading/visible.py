@@ -53,11 +53,21 @@ _SLANTED = re.compile(r"(?<![\w_])_(?=[^\s_])([^_\n]{1,100})(?<=\S)_(?![\w_])")
 _STRUCK = re.compile(r"~~[^~\n]{1,200}~~ ?")
 _TEX_SPACE = re.compile(r"\\[,;: ] ?")
 _SQUARE = re.compile(r"\^(?:\{([23])\}|([23]))(?![0-9A-Za-z])")
+_RAISED = re.compile(r"[⁰¹²³⁴-⁹⁻]+|\^\{(-?[0-9]{1,3})\}")
+_LOWERED = re.compile(
+    r"(?:(?<=[A-Z)])|(?<=[A-Z][a-z])|(?<=[A-Z]\}))_(?:[0-9]{1,3}|\{[0-9]{1,3}\})|[₀-₉]+"
+)
+_UNIT = re.compile(r"(?<=[0-9π]) ?\(([A-Za-z°℃%Ω/²³]{1,8})\)\Z")
+_LOOSE = re.compile(
+    r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))| (?!(?<=[0-9] )[0-9])(?:(?![^\W\d_])|(?<![^\W\d_] ))"
+)
+"""The commas of thousands, and blanks but those between words and between numbers."""
 _SPOKEN = re.compile("(?:(?<=입니)[댜당]|(?<=[에예])[용욤욥])(?![가-힣])")
 """Ends of sentences as they are typed in chats: `입니당`, `예용`."""
 _TEX_NAME = re.compile(r"\\(ln|log|sin|cos|tan)(?![a-z])")
 _QUOTED = re.compile(
-    r"""["'「『《](.+)["'」』》]|\$([^$]+)\$|\\[(\[]((?:(?!\\[()\[\]]).)+)\\[)\]]""", re.DOTALL
+    r"""["'「『《](.+)["'」』》]|\$\$?([^$]+)\$\$?|\\[(\[]((?:(?!\\[()\[\]]).)+)\\[)\]]""",
+    re.DOTALL,
 )
 _TEX_TEXT = re.compile(r"\\(?:text|textbf|mathrm|mathbf) ?\{([^{}\n]{0,300})\}")
 
@@ -95,9 +105,15 @@ def after_thoughts(text: str) -> str | None:
 def comparable(answer: str) -> str:
     """An answer folded for comparison only: emphasis, enclosing quotes and final full stop ignored.
 
-    So is the letter case of words; that of symbols is not: see `fold_words`.
+    So is the letter case of words; that of symbols is not: see `fold_words`. `H₂O` is `H_2O`, `10⁸`
+    `10^{8}`, `p = mv` `p=mv`, `1,000 m` `1000m` and `150(km)`; `3 1/2` is not `31/2`.
     """
-    return fold_words(unquoted(_plain(answer)))
+    text = _LOWERED.sub(lambda index: unicodedata.normalize("NFKC", index[0]).strip("_{}"), answer)
+    text = _UNIT.sub(r" \1", unquoted(_plain(text)))
+    text = _RAISED.sub(
+        lambda power: "^" + unicodedata.normalize("NFKC", power[1] or power[0]), text
+    )
+    return _LOOSE.sub("", fold_words(text))
 
 
 def comparable_choice(text: str) -> str:
@@ -142,5 +158,7 @@ def _plain(text: str) -> str:
     text = _SQUARE.sub(lambda power: "²³"[int(power[1] or power[2]) - 2], text)
     text = _SPOKEN.sub(lambda end: "다" if end[0] in "댜당" else "요", text)
     text = _TEX_NAME.sub(r"\1", text)
-    text = _TEX_SPACE.sub(" ", text.replace(r"\%", "%").replace(r"\pi", "π"))
+    text = _TEX_SPACE.sub(
+        " ", text.replace(r"\%", "%").replace(r"\pi", "π").replace(r"\times", "×")
+    )
     return _TEX_TEXT.sub(r"\1", _EMPHASIS.sub(r"\2", text))

@@ -298,5 +298,5 @@ STAGE = Stage(
     inputs=PREPARED,
     looks_at=HELD_OUT,
     keeps=PAID,
-    version=13,
+    version=14,
 )

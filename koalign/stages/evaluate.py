@@ -134,6 +134,6 @@ STAGE = Stage(
         *ENGINE,
     ),
     keeps=PAID,
-    version=21,
+    version=22,
     draws=True,
 )

@@ -141,6 +141,6 @@ STAGE = Stage(
     sections=("model", "prompt", "engine", "hints", "seed"),
     inputs=(*PREPARED, "candidates/hints.jsonl", "dpo/adapter", *ENGINE),
     looks_at=HELD_OUT,
-    version=16,
+    version=17,
     draws=True,
 )

@@ -131,7 +131,7 @@ def cross_fit(
             *(f"sft-{number}/adapter" for number in numbers),
             *ENGINE,
         ),
-        version=12,
+        version=13,
     )
     yield execute(answers, config, home, force)
 

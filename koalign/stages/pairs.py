@@ -250,6 +250,6 @@ STAGE = Stage(
     looks_at=HELD_OUT,
     continues=False,
     keeps=PAID,
-    version=16,
+    version=17,
 )
 WITH_JUDGE = replace(STAGE, sections=(*STAGE.sections, "judge"), inputs=(*STAGE.inputs, *LONG))

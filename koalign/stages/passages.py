@@ -108,6 +108,6 @@ STAGE = Stage(
     sections=("model", "prompt", "engine", "passages", "seed"),
     inputs=(*PREPARED, "retrieve/passages.jsonl", "dpo/adapter", *ENGINE),
     looks_at=HELD_OUT,
-    version=10,
+    version=11,
     draws=True,
 )

@@ -263,6 +263,6 @@ STAGE = Stage(
         "answer/adapter",
         *ENGINE,
     ),
-    version=17,
+    version=18,
     draws=True,
 )

@@ -56,5 +56,5 @@ STAGE = Stage(
     sections=("model", "prompt", "engine", "sample", "solve", "seed"),
     inputs=(*PREPARED, "dpo/adapter", *ENGINE),
     looks_at=HELD_OUT,
-    version=12,
+    version=13,
 )

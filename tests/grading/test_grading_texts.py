@@ -51,6 +51,25 @@ def test_a_sentence_on_what_the_question_asks_answers_it():
     assert not grade(total, "정답: 6!").correct
 
 
+@pytest.mark.parametrize(
+    ("gold", "same", "others"),
+    [
+        ("H2SO4", ("H₂SO₄", r"$\text{H}_2\text{SO}_4$", r"$\mathrm{H_2SO_4}$"), ("H₂SO₃", "HSO₄", "h2so4")),
+        ("3×10^8 m/s", ("3 × 10⁸ m/s", r"$3 \times 10^{8}\,\text{m/s}$"), ("3 × 10⁹ m/s", "3 × 108 m/s")),
+        ("1000 m", ("1,000m", "1,000 (m)"), ("10,000 m", "1,000 km", "1,000 (km)")),
+        ("p=mv", ("p = mv", "$$p = mv$$"), ("p = m/v",)), ("3 1/2", ("3  1/2",), ("31/2",)),
+        ("ATP", ("ATP(아데노신 삼인산)", "에너지 화폐로 불리는 물질은 ATP입니다."), ("ATP(아님)", "불리는 물질은 ADP입니다.")),
+        ("할 수 있다", (), ("할수있다",)), ("data_1", (), ("data1",)),
+    ],
+)  # fmt: skip
+def test_a_formula_or_an_amount_is_the_same_however_it_is_written(gold, same, others):
+    problem = SHORT.model_copy(
+        update={"question": "에너지 화폐로 불리는 물질은?", "answers": (gold,)}
+    )
+    assert [text for text in same if not grade(problem, text).correct] == []
+    assert [text for text in others if grade(problem, text).correct] == []
+
+
 def test_a_gold_list_is_one_answer_and_its_order_counts():
     order = SHORT.model_copy(update={"answers": ("ㄴ-ㄷ-ㄱ#ㄴ, ㄷ, ㄱ",)})
     assert grade(order, "정답: ㄴ, ㄷ, ㄱ").correct
