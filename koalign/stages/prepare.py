@@ -152,7 +152,7 @@ def _by_name(reading: Reading) -> str:
 
 
 def _with_several_answers(reading: Reading) -> int:
-    return sum(one.kind == "choice" and len(one.answers) > 1 for one in reading.problems)
+    return sum(one.kind in ("choice", "long") and len(one.answers) > 1 for one in reading.problems)
 
 
 def _say_what_was_read(source: str, reading: Reading, not_read: Mapping[str, str]) -> None:

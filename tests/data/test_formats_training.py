@@ -87,6 +87,15 @@ def test_a_prompt_of_passage_question_choices_and_an_instruction_is_read_by_its_
     assert (problem.choices, problem.answers) == (("3월", "4월", "5월", "6월"), ("2",))
 
 
+@pytest.mark.parametrize("heading", ["[{}]", "### {}", "<{}>", "## {}:", "【{}】"])
+def test_the_parts_of_a_prompt_are_known_by_their_headings(heading):
+    parts = ("지문", "제비가\n돌아왔다."), ("문제", "언제인가?"), ("선택지", "1. 봄\n2. 가을")
+    prompt = "\n\n".join(f"{heading.format(name)}\n{text}" for name, text in parts)
+    problem = one([{"messages": [ask(prompt), tell("1")]}])
+    assert (problem.passage, problem.question) == ("제비가\n돌아왔다.", "언제인가?")
+    assert problem.choices == ("봄", "가을")
+
+
 @pytest.mark.parametrize(
     "choices",
     [

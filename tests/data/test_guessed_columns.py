@@ -316,13 +316,13 @@ def test_no_table_ends_in_a_traceback_and_what_is_guessed_reads_the_same(header,
 
 def test_choices_behind_letters_and_colons_end_a_question_and_people_who_talk_do_not(tmp_path):
     path = tmp_path / "문제.jsonl"
-    choices = "\n".join(f"{letter}: 낱말 {n}" for n, letter in enumerate("ABCDEFGHIJ"))
+    choices = "\n".join(f"{letter}: {n}일" for n, letter in enumerate("ABCDEFGHIJ"))
     rows = [
         {"Question": f"{n}번 문장의 주어는?\n\n{choices}", "Answer": "CAJ"[n]} for n in range(3)
     ]
     path.write_text("\n".join(json.dumps(row) for row in rows), "utf-8")
     problems = read_source(str(path), "dev").problems
     assert [p.answers for p in problems] == [("3",), ("1",), ("10",)]
-    assert problems[0].question == "0번 문장의 주어는?" and problems[0].choices[9] == "낱말 9"
+    assert problems[0].question == "0번 문장의 주어는?" and problems[0].choices[9] == "9일"
     with pytest.raises(Refused):
         apart("What comes next?\nA: Hello.\nB: Hi.\nC: Bye.", "question")

@@ -115,6 +115,37 @@ def test_choices_that_show_which_is_right_are_said(marks, folder, capsys):
     assert said == (marks != "√ {}x")  # a root is content
 
 
+def test_a_last_choice_that_alone_has_a_second_line_is_said_where_most_have_it(folder, capsys):
+    cells = ["① 하나 ② 둘 ③ 셋\n(2023년 모의고사)", "① 하나\n더 ② 둘 ③ 셋\n더", "① 하나 ② 둘 ③ 셋"]
+    for cell, said in zip(cells, (True, False, False), strict=True):
+        read(
+            folder, [[f"질문 {n}?", cell, n % 3 + 1] for n in range(8)], ["문제", "선택지", "정답"]
+        )
+        printed = capsys.readouterr().err
+        assert (
+            "only the last has a second line, which may be a text below them" in printed
+        ) == said
+
+
+@pytest.mark.parametrize(
+    "answer", ["정답: ②\n해설: 둘이므로.", "둘이다. 따라서 정답은 2번이다.", "2"]
+)
+def test_answers_that_name_choices_of_their_question_and_are_texts_are_said(answer):
+    asked = "몇인가?\n1. 하나\n2. 둘\n3. 셋\n\n[지문]\n둘이 있다."
+    found = dict(marred(Problem(question=asked, answers=(answer,), kind="long")))
+    assert found == {"names_choice": answer}
+    plain = Problem(question="몇인가?", answers=(answer,), kind="long")
+    assert dict(marred(plain)) == {}
+
+
+def test_an_answer_that_a_program_wrote_for_none_is_said(folder, capsys):
+    read(folder, [["수도는?", "서울"], ["나라는?", "N/A"], ["산은?", "한라산"]], ["문제", "정답"])
+    said = (
+        "answers that may stand for none, as a program writes an empty cell: 1 problem, the first"
+    )
+    assert f"{said} {folder}/문제.csv:3 'N/A'" in capsys.readouterr().err
+
+
 def test_a_question_that_ends_with_its_answer_is_said_and_one_by_chance_is_not(folder, capsys):
     read(folder, [[f"{row[0]} ( {'①②③④'[row[-1] - 1]} )", *row[1:]] for row in ROWS])
     assert "the question ends with its answer" in capsys.readouterr().err

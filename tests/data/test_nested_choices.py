@@ -56,6 +56,10 @@ CHOICES = {
         {"내용": text, "정답": int(i == n)} for i, text in enumerate(t)]},
     "only the right one marked": lambda q, t, n: {"question": q, "options": [
         {"content": text, **({"correct": True} if i == n else {})} for i, text in enumerate(t)]},
+    "points above 0": lambda q, t, n: {"questiontext": q, "answers": [
+        {"text": text, "fraction": "100" if i == n else "-33.33333"} for i, text in enumerate(t)]},
+    "weights": lambda q, t, n: {"question_text": q, "answers": [
+        {"answer_text": text, "answer_weight": 100 * (i == n)} for i, text in enumerate(t)]},
     "answers that hold the wrong ones": lambda q, t, n: {"question": q, "answers": [
         {"text": text, "isCorrect": i == n} for i, text in enumerate(t)]},
     "numbered": lambda q, t, n: {"question": q, "answer": n + 1, "choices": [

@@ -81,6 +81,7 @@ def test_a_heading_above_the_choices_of_a_cell_is_none_of_them(heading, tmp_path
 @pytest.mark.parametrize(
     ("cell", "reason"),
     [
+        ("<보기>\nㄱ. 섬이다.\nㄴ. 산이다.\n① ㄱ ② ㄴ ③ ㄱ, ㄴ", "text_above_choices"),
         ("ㄱ. 섬이다.\nㄴ. 산이다.\n① ㄱ ② ㄴ ③ ㄱ, ㄴ", "text_above_choices"),
         ("① 부산\n② 대구\n③ 서울\n \n(2023년 모의고사)", "text_below_choices"),
     ],

@@ -108,6 +108,8 @@ def test_what_the_reading_decided_is_one_line_each(scripted):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_lines(path, [problem(n) for n in range(first, first + 9)])
     more = [problem(30, answer="1, ③"), problem(31, choices=["가", "나", ""], answer=2)]
+    points = ["첫째, 비용이 줄어든다.", "둘째, 시장이 넓어진다."]
+    more.append({"question": "합병의 이점은?", "answers": points, "kind": "long"})
     write_lines(Path("exams/1.Training/더.jsonl"), more)
     lines = prepare("-s", "data={train: exams, dev: exams, test: exams}").stderr.splitlines()
     by_name = (
@@ -118,8 +120,11 @@ def test_what_the_reading_decided_is_one_line_each(scripted):
         f"data.{split}: exams: {by_name}" for split in ("train", "dev", "test")
     ]
     assert not [line for line in lines if "without a split in the name" in line]
-    assert "data.train: exams: 1 problem with several right answers, each counts" in lines
-    assert "data.train: exams: problems: 1 of 2 choices, 10 of 4 choices" in lines
+    assert "data.train: exams: 2 problems with several right answers, each counts" in lines
+    assert (
+        "data.train: exams: problems: 1 of 2 choices, 10 of 4 choices, 1 long without choices"
+        in lines
+    )
 
 
 def test_files_without_a_split_beside_those_with_one_are_named(scripted):

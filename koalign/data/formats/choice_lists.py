@@ -95,7 +95,7 @@ def _below_heading(written: str, name: str) -> Sequence[str]:
         return ()
     if not above or _FIRST.match(above):
         return ()
-    if not holds_choices(above):
+    if "\n" in above or not holds_choices(above):
         detail = f"{name}: {above[-40:]!r} stands above them; move it into the question"
         raise Refused("text_above_choices", detail)
     return choices
@@ -207,11 +207,11 @@ def _behind_labels(text: str) -> list[str]:
         return []
     ends = [*starts[1:], len(text)]
     parts = [text[start:end].strip() for start, end in zip(starts, ends, strict=True)]
-    if after != " -":
-        return parts
-    parts = [part.partition(after)[2].strip() for part in parts]
-    are_numbers = all(part.isdecimal() for part in parts)  # `1 - 10`, `2 - 20`
-    return [] if are_numbers or len({*parts}) < len(parts) else parts
+    rests = [part.partition(after)[2].strip() for part in parts]
+    if after not in _WEAK or len({*rests}) < len(rests):
+        return [] if after == " -" else parts
+    are_numbers = after == " -" and all(rest.isdecimal() for rest in rests)  # `1 - 10`, `2 - 20`
+    return [] if are_numbers else rests
 
 
 def labelled(value: dict[str, Any], name: str) -> Sequence[Any]:

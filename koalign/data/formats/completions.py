@@ -20,10 +20,19 @@ _ASKS_AGAIN = re.compile(
     r"(?:\s{0,9}(?P<heading>#{1,4} ?)?(?:정답|답변?|[Aa]nswer) ?(?(heading)[:：]?|[:：]))?\s{0,9}\Z"
 )
 """What stands below the choices of a prompt: `1, 2, 3, 4, 5 중에 하나를 고르세요.`, `정답:`."""
-_PASSAGE = re.compile(r"^(?:#{1,4} ?)?(?:지문|제시문|본문|[Pp]assage) ?[:：]", re.MULTILINE)
-_QUESTION = re.compile(r"^(?:#{1,4} ?)?(?:질문|문제|[Qq]uestion) ?[:：]", re.MULTILINE)
-_CHOICES = re.compile(r"\s{0,9}\n(?:#{1,4} ?)?(?:선택지|선지|보기|[Cc]hoices|[Oo]ptions) ?[:：]\Z")
-"""Headings of the parts of a prompt."""
+_PASSAGE, _QUESTION, _CHOICES = (
+    re.compile(
+        rf"{begin}(?:(?:#{{1,4}} ?)?(?:{words}) ?[:：]|#{{1,4}} ?(?:{words})(?=\s*$)"
+        rf"|[\[<【](?:{words})[\]>】](?: ?[:：])?){end}",
+        re.MULTILINE,
+    )
+    for begin, words, end in (
+        ("^", "지문|제시문|본문|[Pp]assage", ""),
+        ("^", "질문|문제|[Qq]uestion", ""),
+        (r"\s{0,9}\n", "선택지|선지|보기|[Cc]hoices|[Oo]ptions", r"\Z"),
+    )
+)
+"""Headings of the parts of a prompt: `지문:`, `### 지문`, `[지문]`."""
 
 
 def open_problem(

@@ -33,17 +33,26 @@ MEANS = {
     "html": "HTML is read as written",
     "answer": "the answer or its explanation stands in the question or in a choice",
     "nothing": "a last choice that may stand for none, as a program writes an empty cell",
+    "no_answer": "answers that may stand for none, as a program writes an empty cell",
+    "below": "of the choices only the last has a second line, which may be a text below them",
+    "names_choice": "answers name choices of their question, and are read as texts",
     "order": "choices carry other numbers than those of their places",
     "twice": "two choices say the same",
     "bare": "the question is a number alone",
     "shown": "the question ends with its answer, as `( ② )` does",
     "marked": "a sign marks the right choice, and no other",
 }
-MOSTLY = ("shown", "marked")
+MOSTLY = ("below", "names_choice", "shown", "marked")
 """What may be chance where not most problems have it."""
 _ANSWER = re.compile(r"(?<![가-힣])정\s?답\s?[\])>】]?\s?[:：]?\s?(?:[①-⑩]|[1-9A-E](?![\w.]))")
 _EXPLAINED = re.compile(r"\n\s{0,9}[\[(<【*-]?\s?(?:정\s?답|해설|풀이)\s?[\])>】:：]")
 _NOTHING = ("None", "null", "NULL", "N/A", "<NA>", "NA")
+_LISTED = re.compile(
+    r"①[^②]{1,300}②[^③]{1,300}③|^\(?1[.)] ?\S.{0,300}\n\(?2[.)] ?\S.{0,300}\n\(?3[.)] ?\S",
+    re.MULTILINE,
+)
+_NAMES = re.compile(r"\A[①-⑩1-9]|정답|답은")
+"""Choices in a question, and an answer that may name one of them."""
 _CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩"
 _SHOWN_ANSWER = re.compile(r"[(\[（]\s*([①-⑩1-9])\s*번?\s*[)\]）]\s*\Z")
 _MARK = re.compile(
@@ -76,6 +85,17 @@ def marred(problem: Problem, *, in_csv: bool = True) -> Iterator[tuple[str, str]
     is_last_right = str(len(problem.choices)) in problem.answers
     if problem.choices[2:] and problem.choices[-1] in _NOTHING and not is_last_right:
         yield "nothing", problem.choices[-1]
+    if problem.answers and not problem.choices:
+        if problem.answers[0] in _NOTHING:
+            yield "no_answer", problem.answers[0]
+        if _NAMES.search(problem.answers[0]) and _LISTED.search(problem.question):
+            yield "names_choice", problem.answers[0][:40]
+    if (
+        problem.choices[2:]
+        and "\n" in problem.choices[-1]
+        and "\n" not in "".join(problem.choices[:-1])
+    ):
+        yield "below", problem.choices[-1].partition("\n")[2]
     if len({*problem.choices}) < len(problem.choices):
         yield "twice", next(text for text in problem.choices if problem.choices.count(text) > 1)
     if not problem.passage and re.fullmatch(r"[0-9]{1,4}\s?[.번]?", problem.question.strip()):

@@ -3,6 +3,7 @@
     {"choices": [{"label": "A", "text": "…", "is_correct": true}, …]}
     {"choices": {"label": ["A", …], "text": ["…", …]}, "answer": {"label": "A"}}
     {"choices": {"가": "…", "나": "…"}, "answer": "나"}
+    {"answers": [{"text": "…", "fraction": 100}, {"text": "…", "fraction": 0}]}
     {"correct_answer": "…", "distractors": ["…", …]}
 
 Only rows with choices are changed. An answer that is the label of a choice becomes its letter, whatever the
@@ -43,7 +44,9 @@ _FLAG = {
     "correct", "iscorrect", "isanswer", "answer", "right", "isright", "istrue", "true", "gold", "isgold",
     "정답", "정답여부", "맞음",
 }
+_SHARE = {"fraction", "weight", "answerweight", "score", "grade", "점수"}
 # fmt: on
+_POINTS = re.compile(r"-?[0-9]{1,4}(?:\.[0-9]{1,9})?")
 _OF_CHOICE = re.compile("^(?:correct|right|answer|option|choice|정답|선택지|선지|보기)+")
 """What may precede the word for a label: `correct_option_id`."""
 
@@ -159,7 +162,10 @@ def _of_objects(items: Sequence[dict[str, Any]]) -> _Choices | None:
     if all(len(item) == 1 for item in items) and len(names) == len(items):
         return _Choices([*(item[name] for item, name in zip(items, names, strict=True))], names)
     values = {name: [item.get(name) for item in items] for name in names}
-    flags = [name for name in names if word(name) in _FLAG and _are_flags(values[name])]
+    marked = {
+        name: right for name in names if (right := _marked_right(name, values[name])) is not None
+    }
+    flags = [*marked]
     rest = [name for name in names if name not in flags]
     texts = [name for name in rest if word(name) in _TEXT]
     if len(texts) > 1:  # `{"option": "A", "text": "…"}`
@@ -169,9 +175,7 @@ def _of_objects(items: Sequence[dict[str, Any]]) -> _Choices | None:
     ]
     if len(texts) != 1 or len(flags) > 1:
         return None
-    right = None
-    if flags:
-        right = [place for place, flag in enumerate(values[flags[0]]) if _is_yes(flag)]
+    right = marked[flags[0]] if flags else None
     given = [str(value) for value in values[labels[0]]] if labels else []
     return _Choices(values[texts[0]], given, right)
 
@@ -180,13 +184,19 @@ def _is_label(name: str) -> bool:
     return _OF_CHOICE.sub("", word(name)) in _LABEL
 
 
-def _are_flags(values: Sequence[Any]) -> bool:
-    said = {str(value).strip().lower() for value in values if value is not None}
-    return bool(said) and said <= {"true", "false", "0", "1", "o", "x", "y", "n", "yes", "no"}
-
-
-def _is_yes(value: Any) -> bool:
-    return str(value).strip().lower() in ("true", "1", "o", "y", "yes")
+def _marked_right(name: str, values: Sequence[Any]) -> list[int] | None:
+    """The places that a field of each choice marks as right: `is_correct`, points above 0; else none."""
+    said = ["" if value is None else str(value).strip().lower() for value in values]
+    is_yes = [one in ("true", "1", "o", "y", "yes") for one in said]
+    if word(name) in _SHARE and all(_POINTS.fullmatch(one) for one in said):
+        is_yes = [float(one) > 0 for one in said]
+        is_mark = len({*is_yes}) > 1
+    else:
+        no = ("", "false", "0", "x", "n", "no")
+        is_mark = (
+            word(name) in _FLAG and any(said) and all(map(lambda y, s: y or s in no, is_yes, said))
+        )
+    return [place for place, yes in enumerate(is_yes) if yes] if is_mark else None
 
 
 def _in_order(labels: Sequence[str]) -> int | None:
