@@ -47,13 +47,18 @@ def as_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return fields
 
 
-# `off` and `on` are words, as in YAML 1.2; SafeLoader reads them as false and true.
+# As in YAML 1.2 `off` is a word, 010 is ten and 1:30 is text; SafeLoader reads false, 8 and 90.
 Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag[-4:] not in ("bool", ":int")]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 Loader.add_implicit_resolver(
     "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
+Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:int",
+    re.compile(r"^[-+]?(?:0|[1-9][0-9_]*|0x[0-9a-fA-F_]+)$"),
+    _STARTS_A_NUMBER[:-1],
 )
 Loader.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, _STARTS_A_NUMBER)
 

@@ -141,7 +141,8 @@ def preview(
     from koalign.reports.views import print_tokens
 
     config = read_config(files, settings)
-    tell_unread("preview", settings, config, ("model", "data", "prompt", "engine"))
+    read = ("model", "data.train", f"data.{config.prompt.shots_from}", "prompt", "engine")
+    tell_unread("preview", settings, config, read)
     problems = _problems_of(config, "train")
     if number > len(problems):
         count = counted(len(problems), "problem")

@@ -75,9 +75,14 @@ def tell_unread(
 ) -> None:
     """Say which keys of `-s` play no part in what a command does; `read`: the sections and keys that do.
 
-    Of the engine those that its backend reads.
+    Of some sections those that go with what they choose, such as the backend of the engine.
     """
-    names = [key for name in read for key in (config.engine.read if name == "engine" else [name])]
+    chosen = {
+        "candidates": config.candidates.read,
+        "engine": config.engine.read,
+        "prompt": config.prompt.read,
+    }
+    names = [key for name in read for key in chosen.get(name, [name])]
     known = [f"{name}." for name in names]
     keys = dict.fromkeys(setting.partition("=")[0] for setting in settings or ())
     unread = [

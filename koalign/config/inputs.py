@@ -199,6 +199,12 @@ class Prompt(Section):
     shots_from: Literal["train", "dev"] = "train"
     """Split that they are taken from; never test."""
 
+    @property
+    def read(self) -> list[str]:
+        """The keys that play a part."""
+        keys = ["template", "thinking", "shots", *(["shots_from"] if self.shots else [])]
+        return [f"prompt.{key}" for key in keys]
+
 
 LEAST_ROOM = 16
 """Tokens that a prompt must leave for a completion, where `max_tokens` is null: a stated choice."""
@@ -248,3 +254,11 @@ class Candidates(Sampling):
     """Of the policy's own answers to it, right and wrong, the writer is shown so many."""
     limit: int | None = Field(default=None, ge=1)
     """Ask for the first so many of these problems only; null: for all."""
+
+    @property
+    def read(self) -> list[str]:
+        """The keys that play a part with this source."""
+        asked = ["per_problem", "own_answers", "limit"]
+        drawn = ["temperature", "top_p", "max_tokens", *asked]
+        keys = {"file": [], "none": [], "teacher": asked, "policy": drawn, "base": drawn}
+        return [f"candidates.{key}" for key in ("source", *keys[self.source])]

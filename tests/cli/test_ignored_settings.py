@@ -16,6 +16,9 @@ UNREAD = {
     "benchmark": (("benchmark", "direct", "--data", "test.jsonl", "--out", "out", "-s", "prompt.shots=2"), "prompt.shots", "benchmark"),
     "one sample": (("benchmark", "direct", "--data", "test.jsonl", "--out", "out", "-s", "sample.top_p=1"), "sample.top_p", "benchmark"),
     "vLLM's key for the scripted engine": (("sft", "-s", "engine.vllm.max_num_seqs=4", "-s", "engine.script=script.yaml"), "engine.vllm.max_num_seqs", "sft"),
+    "hints of a file": (("run", "-s", "candidates.own_answers=1"), "candidates.own_answers", "run"),
+    "no shots": (("prepare", "-s", "prompt.shots_from=dev"), "prompt.shots_from", "prepare"),
+    "preview": (("preview", "-s", "data.seed=3", "-s", "data.dev=train.jsonl"), "data.seed, data.dev", "preview"),
     "mine": (("mine", "-o", "m.jsonl", "-s", "dpo.beta=0.2"), "dpo.beta", "mine"),
 }  # fmt: skip
 
@@ -30,6 +33,8 @@ def test_a_key_of_another_command_is_said_to_play_no_part(case, scripted):
 
 
 READ = {
+    "shots": ("preview", "-s", "prompt.shots=1", "-s", "prompt.shots_from=dev", "-s", "data.dev=train.jsonl"),
+    "hints of the base": ("run", "-s", "candidates.source=base", "-s", "candidates.temperature=0.5"),
     "its own": ("prepare", "-s", "data.leak_overlap=0.7", "--force"),
     "of a stage before": ("dpo-pairs", "-s", "sft.rank=8", "-s", "sample.n=8"),
     "chooses stages": ("evaluate", "-s", "controls=off", "-s", "candidates.source=none"),

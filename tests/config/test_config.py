@@ -116,12 +116,18 @@ def test_a_mistake_is_named_with_file_line_and_key(folder, text, said):
         ("data.hints=", "-s data.hints=: expected section.key=value; null is no value"),
         ("dpo.beta=x", "-s dpo.beta=x: dpo.beta: Input should be a valid number"),
         ("dpo.beta=x\ny", "-s dpo.beta=x y: dpo.beta: Input should be a valid number"),
+        ("seed=1:30", "-s seed=1:30: seed: Input should be a valid integer"),
         ("dpo." * 3000 + "beta=1", "expected section.key=value"),
     ],
 )
 def test_a_wrong_override_is_named(override, said):
     with refused(said):
         load_config([], [override])
+
+
+@pytest.mark.parametrize(("written", "seed"), [("010", 10), ("08", 8), ("+1_000", 1000), ("0x10", 16)])  # fmt: skip
+def test_a_whole_number_is_read_as_people_write_it(written, seed):
+    assert load_config([], [f"seed={written}"]).seed == seed
 
 
 def test_a_missing_file_and_a_missing_key_say_what_to_do(folder):

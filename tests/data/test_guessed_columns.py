@@ -202,6 +202,13 @@ def test_what_is_in_doubt_is_asked_with_the_columns_that_there_are(name, tmp_pat
         assert set(named) <= {*header, "?"}
 
 
+def test_a_table_of_other_things_is_refused_in_a_short_line_however_wide(tmp_path):
+    names = [f"열{n}" for n in range(500)]
+    with pytest.raises(KoalignError, match="no column looks like the question") as error:
+        read(tmp_path, f"{','.join(names)}\n{','.join(name[::-1] for name in names)}\n")
+    assert len(str(error.value)) < 1000 and "보기1" not in str(error.value)
+
+
 def test_the_source_to_paste_keeps_what_was_said_of_it(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("내용,가,나,다,키\n나라는?,신라,고려,조선,2\n", "utf-8")

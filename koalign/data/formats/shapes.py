@@ -73,6 +73,8 @@ def without_question(names: Sequence[str]) -> tuple[str, str]:
         return doubt, ""
     numbered = len(names) > 2 and is_label(names[0])
     choices = [f"보기{n}" for n in range(1, len(names) - numbered - 1)]
+    if len(choices) > 10:  # no exam has such rows
+        return doubt, ""
     header = ",".join([*["번호"] * numbered, "문제", *choices, "정답"])
     above = f"rite names above it, separated as its rows are: {header}"
     if any(name.rstrip().endswith((".", "?")) for name in names):
