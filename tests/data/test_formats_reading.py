@@ -8,6 +8,7 @@ import unicodedata
 import pytest
 from support.exam_files import FILES
 from support.read_rows import one, reading_of, refusal, to_bytes
+from support.read_rows import table as csv_table
 
 from koalign.data.formats.documents import open_document, open_documents
 from koalign.data.formats.read import read
@@ -70,6 +71,20 @@ def test_an_unanswerable_question_has_the_empty_answer_whatever_is_plausible():
 
 def test_is_impossible_as_a_text_is_refused_and_never_taken_for_true():
     assert refusal(squad(klue(0, answers=[]) | {"is_impossible": "false"})) == "wrong_type"
+
+
+@pytest.mark.parametrize("array", ["{}", "array({}, dtype=object)"])
+def test_what_pandas_writes_of_a_hub_row_into_csv_is_the_same_problem(array):
+    answers = f"{{'answer_start': [5], 'text': {array.format(['서울'])}}}"
+    rows = [
+        flat_qa(answers=answers, is_impossible="False"),
+        flat_qa(answers="{'text': []}", is_impossible="True"),
+    ]
+    header = [*rows[0]]
+    problems = reading_of(
+        csv_table(header, *([row[n] for n in header] for row in rows)), name="hub.csv"
+    ).problems
+    assert [problem.answers for problem in problems] == [("서울",), ("",)]
 
 
 def test_answers_are_kept_in_order_and_once():

@@ -54,7 +54,7 @@ def test_what_a_program_made_of_a_cell_is_said_with_its_line(cell, said, folder,
     assert "문제.csv:10 " in printed
 
 
-@pytest.mark.parametrize("word", ["None", "null", "N/A"])
+@pytest.mark.parametrize("word", ["None", "null", "N/A", r"\N"])
 def test_a_word_of_programs_for_nothing_as_the_last_choice_is_said(word, folder, capsys):
     assert read(folder, [[*row[:4], word, 1] for row in ROWS]).problems[0].choices[-1] == word
     assert (

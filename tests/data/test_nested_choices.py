@@ -99,6 +99,9 @@ CHOICES = {
         "question": {"stem": q, "choices": objects(t, "label", "text")}, "answerKey": "ABC"[n]},
     "numpy": lambda q, t, n: {
         "question": q, "choices": "[" + "\n ".join(map(repr, t)) + "]", "answer": n + 1},
+    "array in an object": lambda q, t, n: {
+        "question": q, "answerKey": "ABC"[n],
+        "choices": f"{{'text': array({t!r}, dtype=object), 'label': array(['A', 'B', 'C'])}}"},
     "array": lambda q, t, n: {
         "question": q, "choices": f"array({t!r}, dtype=object)", "answer": n + 1},
 }  # fmt: skip

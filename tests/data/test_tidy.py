@@ -21,7 +21,7 @@ WORDS = ("이산화탄소", "소금", "물")
     "form",
     ["1. {}", "1.{}", "１． {}", "1) {}", "(1) {}", "[1] {}", "1: {}", "1번 {}", "1번. {}", "1\t{}", "  1 . {}", "① {}", "①{}",
      "❶ {}", "⑴ {}", "⒈{}", "A. {}", "A) {}", "(A) {}", "a) {}", "Ⅰ. {}", "가. {}", "(가) {}", "ㄱ. {}", "㉠ {}", "㉮ {}", "ⓐ {}",
-     "① 1. {}", "1 - {}", "1- {}", "보기1. {}", "보기 1 {}", "선택지1) {}"],
+     "① 1. {}", "1 - {}", "1- {}", "보기1. {}", "보기 1 {}", "선택지1) {}", "1\ufe0f\u20e3 {}"],
 )  # fmt: skip
 def test_choices_lose_the_numbers_that_they_carry(form):
     steps = dict.fromkeys("1１①❶⑴⒈AaⅠ㉠㉮ⓐ", 1)
@@ -82,6 +82,14 @@ def test_a_box_loses_its_heading(heading):
         "answer": 1,
     }
     assert one([row]).box == "ㄱ. 물은 흐른다."
+
+
+@pytest.mark.parametrize("none", ["None", "없음", "N/A", "\\N", "(지문 없음)"])
+def test_a_passage_or_a_box_that_says_none_is_none_in_every_format(none):
+    asked = {"question": "물은?", "choices": ["H2O", "CO2"], "answer": 1}
+    rows = [{"id": "1", "paragraph": none, "problems": str(asked), "question_plus": none}]
+    problem = one(rows)
+    assert (problem.source, problem.passage, problem.box, problem.group) == ("csat", "", "", "")
 
 
 def test_a_box_that_speaks_of_the_box_stays():

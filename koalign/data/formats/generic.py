@@ -25,7 +25,7 @@ from koalign.data.formats import fields as cells
 from koalign.data.formats.choice_lists import EXPLAINED, GOLD, answer_apart, apart, listed
 from koalign.data.formats.documents import Document, Row, first_rows
 from koalign.data.formats.format import Columns, Format, choice_columns
-from koalign.data.formats.shared_passages import BLANK, says_none
+from koalign.data.formats.shared_passages import BLANK
 from koalign.data.formats.split_names import split_in_cell
 from koalign.records import Drop, FreeKind, KoalignError, Problem
 from koalign.text.choices import unnumbered
@@ -121,8 +121,6 @@ def mapped(columns: Columns) -> Format:
                 question, choices, answers = _in_question(question, answers, row)
         texts = {key: _text(row, _one(columns, key)) for key in TEXTS if key in columns}
         texts["passage"] = texts.get("passage") or row.passage
-        if says_none(texts.get("box", "")):
-            texts["box"] = ""
         if split := _one(columns, "split"):
             flag = row.fields.get(split)
             cell = str(flag) if isinstance(flag, bool) else cells.optional(row, split)

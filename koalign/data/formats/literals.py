@@ -11,7 +11,7 @@ from koalign.data.formats.fields import Refused
 _STRING = re.compile(r"""'(?:[^'\\\n]|\\.)*+'|"(?:[^"\\\n]|\\.)*+\"""")
 _PRINTED = re.compile(rf"\[\s*(?:{_STRING.pattern})(?:\s+(?:{_STRING.pattern}))+\s*\]")
 """A list as numpy prints it, without commas: Python would join its texts."""
-_ARRAY = re.compile(r"array\((\[.*\])(?:,\s*dtype=[^,()]+)?\)", re.DOTALL)
+_ARRAY = re.compile(r"array\((\[.*?\])(?:,\s*dtype=[^,()]{1,20})?\)", re.DOTALL)
 
 
 def literal(value: Any, name: str) -> Any:
@@ -22,12 +22,15 @@ def literal(value: Any, name: str) -> Any:
     if not isinstance(value, str):
         return value
     written = value.strip()
-    if array := _ARRAY.fullmatch(written):
-        written = array[1]
+    if _PRINTED.fullmatch(written):
+        written = f"[{','.join(part[0] for part in _STRING.finditer(written))}]"
     try:
-        if _PRINTED.fullmatch(written):
-            return [ast.literal_eval(part[0]) for part in _STRING.finditer(written)]
-        parsed = ast.literal_eval(written)
+        try:
+            parsed = ast.literal_eval(written)
+        except (ValueError, SyntaxError):  # no literal, but perhaps of arrays
+            if not _ARRAY.search(written):
+                raise
+            parsed = ast.literal_eval(_ARRAY.sub(r"\1", written))
         repr(parsed)  # a number of thousands of hexadecimal digits can be read, not written
         return parsed
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:

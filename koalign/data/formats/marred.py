@@ -46,7 +46,7 @@ MOSTLY = ("below", "names_choice", "shown", "marked")
 """What may be chance where not most problems have it."""
 _ANSWER = re.compile(r"(?<![가-힣])정\s?답\s?[\])>】]?\s?[:：]?\s?(?:[①-⑩]|[1-9A-E](?![\w.]))")
 _EXPLAINED = re.compile(r"\n\s{0,9}[\[(<【*-]?\s?(?:정\s?답|해설|풀이)\s?[\])>】:：]")
-_NOTHING = ("None", "null", "NULL", "N/A", "<NA>", "NA")
+_NOTHING = ("None", "null", "NULL", "N/A", "<NA>", "NA", r"\N")
 _LISTED = re.compile(
     r"①[^②]{1,300}②[^③]{1,300}③|^\(?1[.)] ?\S.{0,300}\n\(?2[.)] ?\S.{0,300}\n\(?3[.)] ?\S",
     re.MULTILINE,

@@ -26,7 +26,19 @@ from koalign.text.korean import fold
 
 BLANK = ("above", "none")
 """What an empty passage may mean: the one above it, or none."""
-_NONE = ("-", "없음", "해당 없음", "해당없음", "지문 없음", "지문없음", "n/a", "na", "none", "null")
+_NONE = (
+    "-",
+    "없음",
+    "해당 없음",
+    "해당없음",
+    "지문 없음",
+    "지문없음",
+    "n/a",
+    "na",
+    "none",
+    "null",
+    r"\n",
+)
 LONGEST = 100
 """Letters of a question that holds no passage itself, and of what is no passage."""
 _DITTO = re.compile(

@@ -73,11 +73,13 @@ def _span(row: Row, *, key: str = "id", subject: str = "") -> Problem:
 
 def _answers(row: Row) -> tuple[str, ...]:
     impossible = row.fields.get("is_impossible")
+    if impossible in ("True", "False"):  # as CSV has it
+        impossible = impossible == "True"
     if is_missing(impossible):
         impossible = None
     elif impossible not in (True, False):
         raise Refused("wrong_type", f"is_impossible: true or false expected, found {impossible!r}")
-    given = row.fields.get("answers", row.fields.get("answer"))
+    given = _answer_field(row)
     no_text = isinstance(given, dict) and given.get("text") == []
     if impossible or (no_text and impossible is None):
         return UNANSWERABLE
@@ -85,6 +87,15 @@ def _answers(row: Row) -> tuple[str, ...]:
     if not all(answer.strip() for answer in answers):
         raise Refused("empty_answer", "an answer without text, and the question is not impossible")
     return answers
+
+
+def _answer_field(row: Row) -> Any:
+    """The answers; of a CSV file that pandas wrote of them, `{'text': array(['…'])}`, the value."""
+    given = row.fields.get("answers", row.fields.get("answer"))
+    is_written = isinstance(given, str) and re.match(
+        r"""\{\s*['"](?:text|answer_start)['"]""", given
+    )
+    return literal(given, "answers") if is_written else given
 
 
 def _given(answers: Any) -> list[Any]:
@@ -103,7 +114,7 @@ def _given(answers: Any) -> list[Any]:
 
 
 def _aihub(row: Row) -> Problem:
-    given = row.fields.get("answers", row.fields.get("answer"))
+    given = _answer_field(row)
     inside = given if isinstance(given, dict) else {}
     options = row.fields.get("options") or inside.get("options")
     key = optional(row, "question_id")

@@ -4,6 +4,7 @@
   a list: in another order the prompt would show `1. 2. NaCl`.
 - A question loses the choices that it repeats: in another order the prompt would show two.
 - A box loses its heading `<보기>`.
+- A passage or a box that only says that there is none (`없음`, `None`) is none.
 - A choice that says what a right one says is right too.
 """
 
@@ -14,6 +15,7 @@ from collections.abc import Sequence
 
 from koalign.data.formats.choice_lists import apart
 from koalign.data.formats.fields import Refused
+from koalign.data.formats.shared_passages import says_none
 from koalign.records import Problem
 from koalign.text.choices import unnumbered, with_twins
 from koalign.text.korean import fold_width
@@ -29,12 +31,15 @@ def tidy(problem: Problem) -> Problem:
     """The same problem with these put right; itself where there is nothing to do."""
     shown = f"{problem.passage}\n{problem.box}\n{problem.question}"
     choices = unnumbered(problem.choices, shown)
-    box = problem.box
+    passage = "" if says_none(problem.passage) else problem.passage
+    box = "" if says_none(problem.box) else problem.box
     if heading := _HEADING.match(box):
         box = box[heading.end() :]
     question = _without_choices(problem.question, choices)
     answers = with_twins(choices, problem.answers) if choices else problem.answers
-    new = {"question": question, "choices": choices, "box": box, "answers": answers}
+    new = {
+        "question": question, "choices": choices, "passage": passage, "box": box, "answers": answers,
+    }  # fmt: skip
     return problem if new.items() <= dict(problem).items() else problem.model_copy(update=new)
 
 
