@@ -16,8 +16,10 @@ pytest.importorskip("uvicorn")
 pytest.importorskip("altair")
 import uvicorn
 from playwright.sync_api import sync_playwright
+from support.board import client
 from support.events import event
 
+import koalign.serving.board as board
 from koalign.serving.board.app import board_app
 from koalign.serving.board.export import export
 from koalign.serving.board.pages.routes import ROUTES
@@ -25,6 +27,7 @@ from koalign.serving.board.site import Site
 
 pytestmark = pytest.mark.slow
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+STYLE = Path(board.__file__).parent / "static" / "board.css"
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 CONTRAST = """() => {
   const part = (v) => { v /= 255; return v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; };
@@ -112,6 +115,16 @@ def test_every_page_is_clean_in_a_browser(browser, address, size, scheme):
             assert chart.get_attribute("role") == "img"
             assert len(chart.get_attribute("aria-label")) > 5
             assert chart.locator("title").count() > 0
+    page.close()
+
+
+def test_a_long_name_of_a_run_makes_no_form_wider_than_a_phone(browser, scripted_run, tmp_path):
+    shutil.copytree(scripted_run / "runs" / "default", tmp_path / "runs" / ("w" * 200))
+    page = browser.new_page(viewport=PHONE)
+    page.set_content(client(tmp_path / "runs", tmp_path / "drawn").get("/ko/compare").text)
+    page.add_style_tag(path=STYLE)
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert page.locator("select").count() == 2 and width == PHONE["width"]
     page.close()
 
 
