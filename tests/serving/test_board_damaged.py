@@ -162,3 +162,28 @@ def test_live_curves_of_events_that_are_none_are_an_error_in_words(root, drawn):
     events.symlink_to(events.name)
     answer = client(root, drawn).get("/en/run/default/live/sft")
     assert answer.status_code == 404 and "events.jsonl" in answer.json()["error"]
+
+
+def test_other_files_of_the_same_size_and_time_are_read_again(scripted_run, drawn, tmp_path):
+    shutil.copytree(scripted_run / "runs", tmp_path, dirs_exist_ok=True)
+    run, site = tmp_path / "default", client(tmp_path, drawn)
+    answers = run / "evaluate" / "dpo" / "predictions.jsonl"
+    text = answers.read_text("utf-8")
+    swapped = (
+        text.replace('"correct": true', "?", 1)
+        .replace('"correct": false', '"correct": true', 1)
+        .replace("?", '"correct": false', 1)
+    )
+    made = run / "sft" / "manifest.json"
+    counted = made.read_text("utf-8").replace('"examples": 24', '"examples": 42')
+    pages = ("compare?run=default", "run/default/mistakes?of=dpo", "run/default")
+    before = [site.get(f"/ko/{page}").text for page in pages]
+    for path, other in ((answers, swapped), (made, counted)):
+        stat = path.stat()
+        path.write_text(other, "utf-8")
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        assert path.stat().st_size == stat.st_size and other != text
+    after = [site.get(f"/ko/{page}").text for page in pages]
+    assert [
+        page for page, *texts in zip(pages, before, after, strict=True) if texts[0] == texts[1]
+    ] == []

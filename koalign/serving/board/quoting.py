@@ -7,6 +7,7 @@ from pathlib import Path
 
 from koalign.jsonl import read_jsonl
 from koalign.retrieval.records import Passage, passages_text
+from koalign.serving.board.states import State, state_of
 from koalign.stages.evaluate import READING
 from koalign.tracking.withheld import may_be_passed_on
 
@@ -55,9 +56,9 @@ class Quoting:
 def quoting_of(run: Path) -> Quoting:
     """Of the run in a folder; read once as long as its file stays."""
     path = run / "retrieve" / "passages.jsonl"
-    return _read(path, path.stat().st_mtime_ns if path.is_file() else 0)
+    return _read(path, state_of(path))
 
 
 @lru_cache(2)
-def _read(path: Path, _changed: int) -> Quoting:
+def _read(path: Path, _state: State) -> Quoting:
     return Quoting(path)

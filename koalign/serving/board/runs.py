@@ -19,6 +19,7 @@ from koalign.serving.board.states import (
     modified_at,
     read_object,
     stages_of,
+    state_of,
 )
 from koalign.stages.pipeline import names_in
 from koalign.text.visible import warn
@@ -222,11 +223,11 @@ class Root:
             names = [n for n in names_in(folder, None) if not os.path.islink(folder / n)]
         except OSError:
             names = []
-        times, locked = _modified(folder, names), is_held(folder, held)
-        state = (tuple(names), times, locked)
+        files, locked = _files(folder, names), is_held(folder, held)
+        state = (tuple(names), tuple(map(state_of, files)), locked)
         known = self._known.get(folder)
         if known is None or known[0] != state or locked is None:
-            run = self._read(folder, names, locked, max(times, default=0.0))
+            run = self._read(folder, names, locked, max(map(modified_at, files)))
             known = self._known[folder] = (state, run)
         return known[1]
 
@@ -238,10 +239,10 @@ class Root:
         return Run(_slug(name), name, folder, stages, rows, modified)
 
 
-def _modified(folder: Path, names: list[str]) -> tuple[float, ...]:
-    """When each file was written that a run's page stands on; 0 for none."""
+def _files(folder: Path, names: list[str]) -> list[str]:
+    """Those that a run's page stands on, whether or not they are there."""
     files = [f"{folder}/{name}/{file}" for name in names for file in (MANIFEST, PLAN)]
-    return tuple(map(modified_at, (*files, f"{folder}/evaluate/results.json")))
+    return [*files, f"{folder}/evaluate/results.json"]
 
 
 def _is_run(children: Mapping[str, os.DirEntry[str]]) -> bool:

@@ -20,6 +20,9 @@ does not say who holds a lock."""
 LARGEST = 1 << 26
 """Bytes of a JSON file that is read whole."""
 
+State = tuple[int, ...]
+"""Of a file: equal as long as nobody wrote to it or put another in its place."""
+
 
 @dataclass(frozen=True)
 class StageState:
@@ -109,6 +112,15 @@ def is_held(folder: Path, held: set[int] | None) -> bool | None:
         return (folder / ".lock").stat().st_ino in held
     except OSError:
         return False
+
+
+def state_of(path: Path | str) -> State:
+    """What another content changes; empty for no file. A copy keeps the time, and not that of its inode."""
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return ()
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 
 
 def modified_at(path: Path | str) -> float:

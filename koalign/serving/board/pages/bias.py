@@ -14,6 +14,7 @@ from koalign.jsonl import read_jsonl
 from koalign.serving.board.charts import Chart
 from koalign.serving.board.runs import Run
 from koalign.serving.board.site import NotThere, Reply, View, circled, percents, share
+from koalign.serving.board.states import State, state_of
 
 SUREST = 20
 """Wrong answers that are listed."""
@@ -77,11 +78,11 @@ def _surest(view: View, path: Path) -> list[tuple[float, Prediction]]:
     """Wrong answers with their confidence, the surest first."""
     if not path.is_file():
         return []
-    return _surest_of(view.site.root.inside(path), path.stat().st_mtime_ns)
+    return _surest_of(view.site.root.inside(path), state_of(path))
 
 
 @lru_cache(16)
-def _surest_of(path: Path, modified: int) -> list[tuple[float, Prediction]]:
+def _surest_of(path: Path, _state: State) -> list[tuple[float, Prediction]]:
     wrong = ((confidence(p), p) for p in read_jsonl(path, Prediction) if not p.correct)
     known = [(sure, p) for sure, p in wrong if sure is not None]
     return sorted(known, key=lambda pair: (-pair[0], pair[1].id))[:SUREST]

@@ -19,6 +19,7 @@ from koalign.serving.board.pages.exam import UNREAD, problem_at, without_texts
 from koalign.serving.board.quoting import Quoting
 from koalign.serving.board.runs import Run
 from koalign.serving.board.site import Reply, View, percents, share, signed
+from koalign.serving.board.states import State, state_of
 
 KINDS = ("A_only", "B_only", "both_wrong", "unread")
 SUBJECTS = 30
@@ -116,19 +117,20 @@ def _of_run(run: Run, keys: Sequence[str]) -> tuple[str, str]:
     return (there[0], there[1]) if len(there) > 1 else ("", "")
 
 
-def _key(view: View, folder: Path) -> tuple[Path, int, int]:
+def _key(view: View, folder: Path) -> tuple[Path, State, State]:
     """A folder and the state of its files, so that what was computed of it is not computed again."""
-    try:
-        files = ("results.json", "predictions.jsonl")
-        stats = [view.site.root.inside(folder / name).stat() for name in files]
-    except OSError:
-        raise KoalignError(f"{folder.name}: unfinished; the same command goes on") from None
-    return folder, sum(s.st_mtime_ns for s in stats), sum(s.st_size for s in stats)
+    results, predictions = (
+        state_of(view.site.root.inside(folder / name))
+        for name in ("results.json", "predictions.jsonl")
+    )
+    if not (results and predictions):
+        raise KoalignError(f"{folder.name}: unfinished; the same command goes on")
+    return folder, results, predictions
 
 
 @lru_cache(16)
 def _compared(
-    a: tuple[Path, int, int], b: tuple[Path, int, int]
+    a: tuple[Path, State, State], b: tuple[Path, State, State]
 ) -> tuple[Compared, Evaluated, Evaluated]:
     second, first = read_evaluations([b[0], a[0]])
     ids = {p.id for p in first.predictions} & {p.id for p in second.predictions}

@@ -15,6 +15,7 @@ from koalign.serving.board.charts import Chart
 from koalign.serving.board.lines import Row
 from koalign.serving.board.pages.exam import predictions_of
 from koalign.serving.board.site import NotThere, Reply, View, histogram_rows
+from koalign.serving.board.states import State, state_of
 from koalign.stages.dpo import read_logps
 
 ALL_SCREENS = ("static", *SCREENS)
@@ -76,7 +77,7 @@ def mistakes(view: View, slug: str) -> Reply:
     paths = run.path / "prepare" / "test.jsonl", predictions_of(run, of)
     for path in paths:
         view.site.lines(path)
-    mined = _mined(*((path, path.stat().st_mtime_ns) for path in paths))
+    mined = _mined(*((path, state_of(path)) for path in paths))
     hidden = view.hides(run, "test")
     context = {"run": run, "tab": "mistakes", "systems": systems, "of": of, "mined": mined}
     return Reply(
@@ -85,7 +86,7 @@ def mistakes(view: View, slug: str) -> Reply:
 
 
 @lru_cache(8)
-def _mined(problems: tuple[Path, int], predictions: tuple[Path, int]) -> Mined:
+def _mined(problems: tuple[Path, State], predictions: tuple[Path, State]) -> Mined:
     known = {p.id: p for p in read_jsonl(problems[0], Problem)}
     answered = [
         AnsweredProblem(known[p.problem_id], p)
@@ -117,14 +118,14 @@ def mistakes_map(view: View, mined: Mined, hidden: bool) -> Chart | None:
 
 
 @lru_cache(8)
-def _read_logps(path: Path, modified: int) -> list[tuple[float, float]]:
+def _read_logps(path: Path, _state: State) -> list[tuple[float, float]]:
     return [(sum(chosen), sum(rejected)) for chosen, rejected in read_logps(path)]
 
 
 def _logps(path: Path, pairs: int) -> list[tuple[float, float]] | None:
     """The sums over tokens of each pair's sides under the reference; none where they are of other pairs."""
     try:
-        logps = _read_logps(path, path.stat().st_mtime_ns)
+        logps = _read_logps(path, state_of(path))
     except (OSError, ValueError, KeyError, KoalignError):
         return None
     return logps if len(logps) == pairs else None
