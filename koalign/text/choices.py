@@ -75,6 +75,20 @@ def unnumbered(choices: Sequence[str], shown: str = "") -> tuple[str, ...]:
     return _unnumbered(_unnumbered(tuple(choices), shown), shown)  # `① 1. CO2`
 
 
+def out_of_order(choices: Sequence[str]) -> tuple[str, ...]:
+    """Choices without labels that stand in another order: `B) 부산`, `A) 서울`; none of other choices."""
+    matches = [_NUMBERED.match(choice.translate(FULL_WIDTH)) for choice in choices]
+    found = [match for match in matches if match]
+    kinds = {match.lastgroup for match in found}
+    if len(choices) < 2 or len(found) < len(choices) or not kinds < {"enclosed", "open", "sign"}:
+        return ()
+    symbols = [match[match.lastgroup or 0] for match in found]
+    rests = tuple(c[match.end() :].strip() for c, match in zip(choices, found, strict=True))
+    series = ([*known[: len(symbols)]] for known in (*_LISTS[1:], *_SIGNS))
+    is_other = any({*symbols} == {*known} and symbols != known for known in series)
+    return rests if is_other and len({*rests} - {""}) == len(choices) else ()
+
+
 def _unnumbered(choices: tuple[str, ...], shown: str) -> tuple[str, ...]:
     matches = [_NUMBERED.match(choice.translate(FULL_WIDTH)) for choice in choices]
     found = [match for match in matches if match]

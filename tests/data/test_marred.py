@@ -138,6 +138,32 @@ def test_answers_that_name_choices_of_their_question_and_are_texts_are_said(answ
     assert dict(marred(plain)) == {}
 
 
+def test_whole_numbers_that_a_program_wrote_with_a_point_are_said_where_most_are(folder, capsys):
+    for answers, said in ((["12.0", "7.0", "9.0"], True), (["12.0", "7.5", "9.25"], False)):
+        read(
+            folder, [[f"{n}의 값은?", answer] for n, answer in enumerate(answers)], ["문제", "정답"]
+        )
+        assert (
+            "whole numbers end in .0, as a program writes them" in capsys.readouterr().err
+        ) == said
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("<보기>에서 옳은 것만을 고른 것은?", True),
+        ("<보기>에서 고른 것은? ㄱ. 섬 ㄴ. 산", False),
+        ("고른 것은?\n<보기>\n가나다", False),
+    ],
+)
+def test_questions_that_speak_of_a_box_that_no_column_holds_are_said(
+    question, said, folder, capsys
+):
+    read(folder, [*ROWS, [question, "ㄱ", "ㄴ", "ㄷ", "ㄱ, ㄴ", 4]])
+    note = f"questions that speak of <보기>, and have none: 1, the first {folder}/문제.csv:10"
+    assert (note in capsys.readouterr().err) == said
+
+
 def test_an_answer_that_a_program_wrote_for_none_is_said(folder, capsys):
     read(folder, [["수도는?", "서울"], ["나라는?", "N/A"], ["산은?", "한라산"]], ["문제", "정답"])
     said = (
@@ -278,7 +304,7 @@ def test_a_few_rows_with_a_choice_less_than_most_are_said(folder, capsys):
             "the answer or its explanation stands in",
         ),
         (
-            ["무엇?", "② 하나", "① 둘", "③ 셋", "④ 넷", 3],
+            ["무엇?", "② 하나", "① 둘", "③ 셋", "④ 넷", "③ 셋"],
             "carry other numbers than those of their places",
         ),
         (["무엇?", "하나", "하나", "셋", "넷", 3], "two choices say the same"),

@@ -208,8 +208,10 @@ def test_a_passage_of_several_texts_is_one_and_a_list_of_statements_is_the_box(p
     assert golds(path, rows[:1]) == [("뜻은?", "가")]
     assert read_source(str(path), "train").problems[0].passage == "첫 문단\n둘째 문단"
     del rows[1]["지문"]
-    assert golds(path, rows[1:]) == [("뜻은?", "ㄴ")]
-    assert read_source(str(path), "train").problems[0].box == "ㄱ. 하나\nㄴ. 둘"
+    marked = {"보기": {"ㄱ": "하나", "ㄴ": "둘"}, "선택지": {"1": "ㄱ", "2": "ㄴ"}}
+    for changed in ({}, marked, marked | {"선택지": ["ㄱ", "ㄴ"]}):
+        assert golds(path, [rows[1] | changed]) == [("뜻은?", "ㄴ")]
+        assert read_source(str(path), "train").problems[0].box == "ㄱ. 하나\nㄴ. 둘"
 
 
 def test_an_answer_from_0_beside_its_text_is_asked_about_with_the_source_that_reads_it(path):

@@ -94,6 +94,48 @@ def test_a_text_above_or_below_the_choices_of_a_cell_is_no_part_of_them(cell, re
         read_table(tmp_path, ["문제", "선택지", "정답"], ["어디?", cell, "3"])
 
 
+def test_a_box_beside_questions_that_end_in_their_choices_is_none_of_them(tmp_path):
+    box, choices = "ㄱ. 섬이다.\nㄴ. 산이다.", "① ㄱ ② ㄴ ③ ㄱ, ㄴ"
+    rows = [
+        ["문제", "보기", "정답"],
+        *([f"{n}번째로 옳은 것은?\n{choices}", box, n] for n in (1, 2, 3)),
+    ]
+    problems = read_table(tmp_path, *rows).problems
+    assert [(problem.box, said(problem)) for problem in problems] == [
+        (box, ["ㄱ"]), (box, ["ㄴ"]), (box, ["ㄱ, ㄴ"]),
+    ]  # fmt: skip
+
+
+def test_a_label_of_choices_whose_labels_stand_in_another_order_is_a_drop_and_a_text_is_not(
+    tmp_path,
+):
+    choices = ["C) 서울", "A) 부산", "B) 대구"]
+    rows = [
+        ["문제", "보기1", "보기2", "보기3", "정답"],
+        *(["수도는?", *choices, a] for a in ("C) 서울", "서울", "C")),
+    ]
+    reading = read_table(tmp_path, *rows)
+    assert [said(problem) for problem in reading.problems] == [["C) 서울"]] * 2
+    assert [drop.reason for drop in reading.drops] == ["labels_out_of_order"]
+
+
+def test_what_stands_before_a_short_answer_is_none_of_it(tmp_path):
+    rows = [["문제", "답"], ["수도는?", "정답: 서울"], ["시는?", "답：윤슬"], ["무엇?", "정답지"]]
+    assert [p.answers for p in read_table(tmp_path, *rows).problems] == [
+        ("서울",),
+        ("윤슬",),
+        ("정답지",),
+    ]
+
+
+def test_a_rationale_that_says_none_is_none(tmp_path):
+    rows = [
+        ["문제", "보기1", "보기2", "정답", "해설"],
+        *(["수도는?", "서울", "부산", 1, n] for n in ("NULL", "-", "해설 없음")),
+    ]
+    assert [p.rationale for p in read_table(tmp_path, *rows).problems] == [""] * 3
+
+
 FIRST = ["세종은 훈민정음을 만들었다.", "왕은?", "태조", "태종", "세종", "문종", "단종", "3"]
 BELOW = [
     "윗글의 내용과 같은 것은?",

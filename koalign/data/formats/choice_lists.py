@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from koalign.data.formats.column_names import holds_choices
+from koalign.data.formats.column_names import BOX_OR_CHOICES, holds_choices, word
 from koalign.data.formats.fields import LETTERS, Refused, as_list, is_missing, wrong_type
 from koalign.data.formats.literals import literal
 
@@ -242,6 +243,22 @@ def below_choices(value: Any) -> str:
         if ends_in_choices(written[: below.start()]):
             return below[0].strip()
     return ""
+
+
+def no_boxes(
+    lists: Sequence[str], questions: Sequence[str], rows: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """The columns that may hold the choices: not 보기 beside another, or where questions end in others."""
+    boxes = [name for name in lists if word(name) == BOX_OR_CHOICES]
+    if len(boxes) < len(lists):
+        return [name for name in lists if name not in boxes]
+    others = Counter[str]()
+    for row in rows:
+        ends = [apart(row[q], q)[1] for q in questions if ends_in_choices(row.get(q))]
+        others.update(
+            n for n in boxes if is_list(row.get(n)) and ends not in ([], [listed(row[n], n)])
+        )
+    return [name for name in boxes if 2 * others[name] <= len(rows)]
 
 
 def is_list(value: Any) -> bool:

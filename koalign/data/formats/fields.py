@@ -9,8 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from koalign.data.formats.documents import Row
-from koalign.data.formats.nested_choices import text_of
-from koalign.text.choices import korean_place, unnumbered
+from koalign.text.choices import korean_place, out_of_order, unnumbered
 from koalign.text.korean import CHOICE_MARKS, clean, fold, fold_width
 from koalign.text.tex import restored
 
@@ -80,17 +79,6 @@ def as_text(value: Any, name: str) -> str:
     if _LONE_SURROGATE.search(value):
         raise Refused("broken_text", f"{name}: half of a surrogate pair")
     return clean(restored(value))
-
-
-def open_answers(value: Any) -> tuple[str, ...]:
-    """The right texts of a problem without choices: of a list each, of an object its one text.
-
-    `true` of JSON is one too: of a statement to judge.
-    """
-    parts = [text_of(part) for part in (value if isinstance(value, list) else [value])]
-    return tuple(
-        str(part).lower() if isinstance(part, bool) else as_text(part, "answer") for part in parts
-    )
 
 
 def text(row: Row, name: str, field: str = "") -> str:
@@ -188,6 +176,10 @@ def gold(
         how: dict[str, Any] = {"may_be_text": may_be_text, "number_is_label": number_is_label}
         named = (number for part in value for number in gold(part, choices, name, first, **how))
         return tuple(dict.fromkeys(named))
+    if out_of_order(choices) and not (may_be_text and _same_text(str(value), choices)):
+        raise Refused(
+            "labels_out_of_order", f"{name}: {value!r}; write the text of the right choice"
+        )
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     written = str(value).strip() if isinstance(value, int | str) else ""
@@ -285,7 +277,7 @@ def _same_text(wanted: str, choices: Sequence[str]) -> list[int]:
 
     Then letter case is ignored, blanks last (`ㄱ,ㄴ`, `ㄱ, ㄴ`): of Co and CO each is the one that it says.
     """
-    for texts in (choices, unnumbered(choices)):
+    for texts in (choices, unnumbered(choices), out_of_order(choices)):
         for form in (str, fold_width, fold, _without_blanks):
             formed = form(wanted)
             if same := [n for n, text in enumerate(texts, start=1) if form(text) == formed]:

@@ -25,6 +25,7 @@ from koalign.data.formats import fields as cells
 from koalign.data.formats.choice_lists import EXPLAINED, GOLD, answer_apart, apart, listed
 from koalign.data.formats.documents import Document, Row, first_rows
 from koalign.data.formats.format import Columns, Format, choice_columns
+from koalign.data.formats.kinds import open_answers
 from koalign.data.formats.shared_passages import BLANK
 from koalign.data.formats.split_names import split_in_cell
 from koalign.records import Drop, FreeKind, KoalignError, Problem
@@ -116,7 +117,7 @@ def mapped(columns: Columns) -> Format:
             answers = _answers(ANSWERS[answer_is], value, choices, row)
         else:
             none = cells.is_missing(value) or value in cells.DASHES
-            answers = () if none else cells.open_answers(value)
+            answers = () if none else open_answers(value)
             if "choices" in columns and answers and not in_question:
                 question, choices, answers = _in_question(question, answers, row)
         texts = {key: _text(row, _one(columns, key)) for key in TEXTS if key in columns}

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from koalign.data.formats import column_names as names_of
-from koalign.data.formats.choice_lists import GOLD, answer_apart, ends_in_choices, is_list
+from koalign.data.formats.choice_lists import GOLD, answer_apart, ends_in_choices, is_list, no_boxes
 from koalign.data.formats.documents import Document
 from koalign.data.formats.fields import ZERO, Refused, gold, is_label, is_missing
 from koalign.data.formats.format import Guess
@@ -121,7 +121,7 @@ class Guessing:
                     raise _Doubt(
                         f"{name!r} holds {self._example(name)}, which is no list of choices; {BETWEEN}"
                     )
-        lists = [n for n in lists if names_of.word(n) != names_of.BOX_OR_CHOICES] or lists
+        lists = no_boxes(lists, self._named("question"), self._rows)
         if lists:
             self._columns["choices"] = lists[-1]
         if any(row.get(name) != row.get(lists[-1]) for row in self._rows for name in lists):

@@ -6,13 +6,18 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from statistics import median
+from typing import Any
 
+from koalign.data.formats.fields import as_text
+from koalign.data.formats.nested_choices import text_of
 from koalign.grading.grade import alternatives
 from koalign.naming import counted
 from koalign.records import FreeKind, Problem
 from koalign.text.korean import fold
 from koalign.text.visible import shown
 
+_HEADING = re.compile(r"\A(?:정답|답)\s?[:：]\s*+(?=\S)")
+"""What may stand before a short answer, and is none of it."""
 LONG = 40
 """Letters: where the median answer of a file has more, its answers are texts, which no rule verifies.
 A rule of thumb: of KorQuAD 1.0 (dev) 99 % of the answers have at most 17, and the longest has 43."""
@@ -38,6 +43,18 @@ LONGEST_JUDGED = 300
 """Letters of a judgement with what explains it."""
 FEW = 2
 """Of a file's answers without choices at least one in so many is one of two: then these are choices."""
+
+
+def open_answers(value: Any) -> tuple[str, ...]:
+    """The right texts of a problem without choices: of a list each, of an object its one text.
+
+    `true` of JSON is one too: of a statement to judge. `정답:` before a text is none of it.
+    """
+    parts = [text_of(part) for part in (value if isinstance(value, list) else [value])]
+    return tuple(
+        str(p).lower() if isinstance(p, bool) else _HEADING.sub("", as_text(p, "answer"))
+        for p in parts
+    )
 
 
 def two_choices(problems: Iterable[Problem]) -> tuple[str, ...]:

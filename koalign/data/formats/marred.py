@@ -35,6 +35,7 @@ MEANS = {
     "nothing": "a last choice that may stand for none, as a program writes an empty cell",
     "no_answer": "answers that may stand for none, as a program writes an empty cell",
     "below": "of the choices only the last has a second line, which may be a text below them",
+    "float": "whole numbers end in .0, as a program writes them, and a reply without it is another",
     "names_choice": "answers name choices of their question, and are read as texts",
     "order": "choices carry other numbers than those of their places",
     "twice": "two choices say the same",
@@ -42,7 +43,7 @@ MEANS = {
     "shown": "the question ends with its answer, as `( ② )` does",
     "marked": "a sign marks the right choice, and no other",
 }
-MOSTLY = ("below", "names_choice", "shown", "marked")
+MOSTLY = ("below", "float", "names_choice", "shown", "marked")
 """What may be chance where not most problems have it."""
 _ANSWER = re.compile(r"(?<![가-힣])정\s?답\s?[\])>】]?\s?[:：]?\s?(?:[①-⑩]|[1-9A-E](?![\w.]))")
 _EXPLAINED = re.compile(r"\n\s{0,9}[\[(<【*-]?\s?(?:정\s?답|해설|풀이)\s?[\])>】:：]")
@@ -88,6 +89,8 @@ def marred(problem: Problem, *, in_csv: bool = True) -> Iterator[tuple[str, str]
     if problem.answers and not problem.choices:
         if problem.answers[0] in _NOTHING:
             yield "no_answer", problem.answers[0]
+        if re.fullmatch(r"[0-9]{1,15}\.0", problem.answers[0]):
+            yield "float", problem.answers[0]
         if _NAMES.search(problem.answers[0]) and _LISTED.search(problem.question):
             yield "names_choice", problem.answers[0][:40]
     if (

@@ -20,13 +20,13 @@ from koalign.data.formats.fields import (
     gold,
     is_missing,
     offered,
-    open_answers,
     optional,
     text,
     texts,
 )
 from koalign.data.formats.format import Format
 from koalign.data.formats.generic import LOOKED_AT, texts_answer
+from koalign.data.formats.kinds import open_answers
 from koalign.data.formats.shared_passages import has_one_passage, speaks_of_a_text
 from koalign.data.formats.split_names import split_in_name
 from koalign.records import Drop, Problem

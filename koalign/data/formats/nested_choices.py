@@ -119,14 +119,21 @@ def _with_question(fields: dict[str, Any]) -> dict[str, Any]:
 
 def _with_texts(fields: dict[str, Any]) -> dict[str, Any]:
     """With passages and boxes that are lists of texts, or objects of one, as one text."""
-    several = sum(holds_choices(name) and isinstance(fields[name], list) for name in fields) > 1
+    choices = [
+        n for n in fields if choice(n) or (holds_choices(n) and isinstance(fields[n], list | dict))
+    ]
+    several = len(choices) > 1
     changed = {}
     for name, value in fields.items():
         is_passage = holds_a_text(name) and (several or word(name) != BOX_OR_CHOICES)
         is_texts = isinstance(value, list) and all(isinstance(part, str) for part in value)
         if is_passage and is_texts and value:
             changed[name] = "\n".join(value)
-        if is_passage and isinstance(value, dict):  # `{"title": "…", "text": "…"}`
+        if (
+            is_passage and isinstance(value, dict) and all(map(choice, value))
+        ):  # `{"ㄱ": "…", "ㄴ": "…"}`
+            changed[name] = "\n".join(f"{label}. {text}" for label, text in value.items())
+        elif is_passage and isinstance(value, dict):  # `{"title": "…", "text": "…"}`
             texts = [
                 part for key, part in value.items() if isinstance(part, str) and not is_remark(key)
             ]

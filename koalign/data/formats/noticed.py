@@ -18,6 +18,8 @@ _PICTURE = re.compile(
     r"|(?:다음|위|아래|오른쪽|왼쪽)의? ?(?:그림|사진|그래프|도표)|[(\[<](?:그림|사진|이미지)[)\]>]"
 )
 """In a question also the name of a file, and words; a passage may hold these without a picture."""
+_BOX = re.compile(r"[<〈《\[「]\s?보\s?기\s?[>〉》\]」](?!\s*\n)(?!.*\n)(?!.*ㄱ)", re.DOTALL)
+"""In a question that has no box itself."""
 _LACKING = {
     "passage": (
         "passage",
@@ -83,6 +85,9 @@ class Noticed:
         if texts := count["text"]:
             first = self._first["text"]
             yield f"questions that speak of a text, and have none: {texts:,}, the first {first}"
+        if boxes := count["box"]:
+            first = self._first["box"]
+            yield f"questions that speak of <보기>, and have none: {boxes:,}, the first {first}"
         for what, means in MEANS.items():
             if (marks := count[what]) and (what not in MOSTLY or 2 * marks > all_of_them > 2):
                 yield f"{means}: {counted(marks, 'problem')}, the first {self._first[what]}"
@@ -113,6 +118,8 @@ def _true_of(problem: Problem) -> Iterator[str]:
         yield "passage"
         if not problem.box and speaks_of_a_text(problem.question):
             yield "text"
+    if _BOX.search(problem.question) and not problem.box and "보기" not in problem.passage:
+        yield "box"
     if not problem.choices:
         yield "choices" if problem.answers else "neither"
     if problem.kind == "choice" and str(len(problem.choices)) in problem.answers:

@@ -27,18 +27,9 @@ from koalign.text.korean import fold
 BLANK = ("above", "none")
 """What an empty passage may mean: the one above it, or none."""
 _NONE = (
-    "-",
-    "없음",
-    "해당 없음",
-    "해당없음",
-    "지문 없음",
-    "지문없음",
-    "n/a",
-    "na",
-    "none",
-    "null",
-    r"\n",
-)
+    "-", "없음", "해당 없음", "해당없음", "지문 없음", "지문없음", "해설 없음",
+    "n/a", "na", "none", "null", r"\n",
+)  # fmt: skip
 LONGEST = 100
 """Letters of a question that holds no passage itself, and of what is no passage."""
 _DITTO = re.compile(

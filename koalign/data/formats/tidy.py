@@ -4,7 +4,7 @@
   a list: in another order the prompt would show `1. 2. NaCl`.
 - A question loses the choices that it repeats: in another order the prompt would show two.
 - A box loses its heading `<보기>`.
-- A passage or a box that only says that there is none (`없음`, `None`) is none.
+- A passage, a box or a rationale that only says that there is none (`없음`, `None`) is none.
 - A choice that says what a right one says is right too.
 """
 
@@ -37,8 +37,10 @@ def tidy(problem: Problem) -> Problem:
         box = box[heading.end() :]
     question = _without_choices(problem.question, choices)
     answers = with_twins(choices, problem.answers) if choices else problem.answers
+    rationale = "" if says_none(problem.rationale) else problem.rationale
     new = {
         "question": question, "choices": choices, "passage": passage, "box": box, "answers": answers,
+        "rationale": rationale,
     }  # fmt: skip
     return problem if new.items() <= dict(problem).items() else problem.model_copy(update=new)
 

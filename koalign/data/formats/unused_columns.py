@@ -147,7 +147,8 @@ def texts_left_out(names: Sequence[str], rows: Rows, columns: Columns) -> dict[s
     """The columns most of whose cells are phrases, sentences or pictures, and an example of each."""
     texts = {}
     for name in (name for name in names if not _repeats(name, rows, columns)):
-        values = [value for value in _values(name, rows) if not isinstance(value, list | dict)]
+        values = [_in_one(value) for value in _values(name, rows)]
+        values = [value for value in values if not isinstance(value, list | dict)]
         values = [str(value) for value in values]
         found = [value for value in values if _PHRASE.search(value)]
         is_about = is_remark(name) or _OF_THE_EXAM.search(word(name))
