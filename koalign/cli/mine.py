@@ -132,6 +132,8 @@ def mine(
     print_mined(mined)
     if not mining.problems:
         return
+    if force:  # it is of other problems
+        listed.unlink(missing_ok=True)
     write_jsonl(out, mining.problems, over=force)
     write_json(listed, mined.model_dump(mode="json"), over=force)
     say(f"{out}: {counted(len(mining.problems), 'problem')} for data.train; {listed}")

@@ -226,8 +226,9 @@ def _solve_file(
         return
     started = time.monotonic()
     with locked(run_dir):
-        if report and not out.exists():
-            refuse_existing(out.with_suffix(".report.json"), force)
+        reported = out.with_suffix(".report.json")
+        if not out.exists():
+            refuse_existing(reported, force)
         if out.exists():
             if force and not out.is_dir():
                 with open_alone(out):
@@ -236,6 +237,8 @@ def _solve_file(
                 raise KoalignError(
                     f"{out} is there already; take another -o, or --force to replace it"
                 )
+        if force:  # it is of other answers
+            reported.unlink(missing_ok=True)
         job = replace(job, config=begun_with(config, job.work, f"remove {job.work}"))
         solutions = solve_problems(job)
         if report:

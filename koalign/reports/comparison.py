@@ -45,7 +45,8 @@ def print_comparison(compared: Compared) -> None:
 
 
 def write_comparison(folder: Path, compared: Compared) -> None:
-    """comparison.json, subjects.csv and flips.csv."""
+    """comparison.json, subjects.csv and flips.csv; the first is there only with the others of its own."""
+    (folder / JSON).unlink(missing_ok=True)
     subjects = [
         [pair.a, pair.b, *part.model_dump().values()]
         for pair in compared.comparisons

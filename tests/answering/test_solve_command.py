@@ -124,6 +124,15 @@ def test_a_report_needs_answers(scripted):
     assert done.returncode == 2 and "3 of 3 problems have no answer" in done.stderr
 
 
+def test_other_answers_keep_no_report_of_those_before(ran):
+    asked = ("solve", "test.jsonl", "--adapters", "dpo", "-o", "o.jsonl")
+    Path("o.report.json").write_text("{}", "utf-8")
+    done = koalign(*asked)
+    assert done.returncode == 2 and "o.report.json is there already" in done.stderr
+    koalign(*asked, "--force", code=0)
+    assert Path("o.jsonl").exists() and not Path("o.report.json").exists()
+
+
 @pytest.mark.slow
 def test_a_report_is_written_beside_the_answers_and_by_evaluate(ran):
     done = koalign("solve", "test.jsonl", "-o", "o.jsonl", "--report")

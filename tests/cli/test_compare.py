@@ -222,6 +222,17 @@ def test_a_comparison_is_not_written_over_without_being_told_to(run, three):
     assert Path("cmp/comparison.json").read_bytes() != before
 
 
+def test_a_killed_comparison_leaves_no_figures_of_the_one_before(run, three, monkeypatch):
+    run(*three[:2], "--out", "cmp")
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("koalign.reports.comparison.write_json", killed)
+    assert run(*three, "--out", "cmp", "--force")[0] != 0
+    assert not Path("cmp/comparison.json").exists()
+
+
 # What is refused
 
 

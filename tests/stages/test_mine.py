@@ -35,6 +35,18 @@ def test_predictions_become_a_file_that_data_train_reads_with_a_table_beside(fol
     assert "hard.jsonl is there already" in again
 
 
+def test_killed_between_its_files_no_clusters_of_other_problems_are_left(folder, monkeypatch):
+    mined(folder, rows("dev.jsonl", range(60), split="dev"))
+
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("koalign.jsonl.write_jsonl", killed)
+    command = ("mine", "eval", "--problems", "dev.jsonl", "-o", "hard.jsonl", "--force")
+    assert koalign(*command, "--take", "5").returncode
+    assert not (folder / "hard.clusters.json").exists()
+
+
 def test_everything_right_says_so_and_writes_nothing(folder):
     asked = rows("dev.jsonl", range(12))
     done = mined(folder, asked, every=1)
