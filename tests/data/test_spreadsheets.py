@@ -5,6 +5,7 @@ import io
 import random
 import re
 import sys
+import time
 import zipfile
 from pathlib import Path
 from unittest import mock
@@ -212,6 +213,19 @@ def test_a_formula_counts_by_its_value_and_an_error_is_a_drop(book, tmp_path):
     reading = read_source(str(path), "dev")
     assert [problem.answers for problem in reading.problems] == [("2",)]
     assert [drop.detail for drop in reading.drops] == ["the error #REF! in G3"]
+
+
+def test_a_stray_cell_far_below_and_to_the_right_makes_no_empty_row_as_wide(book, tmp_path):
+    fill(book.active, HEADER, ROW)
+    book.active["ZZ20000"] = "x"
+    started = time.monotonic()
+    assert [
+        problem.answers
+        for problem in read(
+            tmp_path, book, columns={"question": "문제", "choices": HEADER[2:6], "answer": "정답"}
+        ).problems
+    ] == [("3",)]
+    assert time.monotonic() - started < 10
 
 
 def test_wrong_dimensions_hide_no_row(book, tmp_path):

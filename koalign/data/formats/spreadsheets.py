@@ -60,14 +60,14 @@ class Sheet(Grid):
     def _below_header(self) -> Iterator[tuple[int, list[str] | str]]:
         """See Grid."""
         for place in range(self._below, self._size):
-            cells, _ = self._record(place)
-            if isinstance(cells, str) or any(cell.strip() for cell in cells):
+            if any(cell.strip() for cell in self._rows[place]):
+                cells, _ = self._record(place)
                 again = isinstance(cells, list) and self._repeats_the_header(cells)
                 yield place + 1, "the header again" if again else cells
 
     def _record(self, place: int) -> tuple[list[str] | str, int]:
         cells = self._rows[place]
-        if isinstance(cells, list):
+        if cells and isinstance(cells, list):  # empty ones may be a million
             cells = cells + [""] * (self._width - len(cells))
         return cells, place + 1
 
