@@ -110,6 +110,18 @@ def test_a_column_of_long_texts_under_another_name_is_asked_about_and_the_line_r
     assert all(TEXT.strip() in p.passage for p in read_source(wanted="train", **source).problems)
 
 
+def test_several_columns_of_long_texts_are_asked_about_and_the_line_reads_them_all(folder):
+    rows = [[n, f"{TEXT}앞 {n}", f"{TEXT}뒤 {n}", f"{n}번의 답은?", n % 5 + 1] for n in range(1, 7)]
+    text = "번호,배경1,배경2,문제,보기1,보기2,보기3,보기4,보기5,정답\n"
+    text += "".join(f"{n},{a},{b},{q},하나,둘,셋,넷,다섯,{k}\n" for n, a, b, q, k in rows)
+    (folder / "문제.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(KoalignError, match=r"'배경1' holds .* may be a passage") as refused:
+        read_source(str(folder / "문제.csv"), "train")
+    source = parse_yaml(str(refused.value).partition("which is what: ")[2], "error")
+    for row, problem in zip(rows, read_source(wanted="train", **source).problems, strict=True):
+        assert row[1].strip() in problem.passage and row[2].strip() in problem.passage
+
+
 @pytest.mark.parametrize("name", ["비고", "출제 의도", "출처", "source"])
 def test_long_remarks_are_no_passage(name, folder):
     assert len(with_column(folder, name, [TEXT] * 6).problems) == 6

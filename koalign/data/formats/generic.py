@@ -195,7 +195,7 @@ def _joined(row: Row, names: Sequence[str]) -> str:
     """The texts of several columns, a line each, behind the labels that the names are or end in."""
     lines = []
     for name in names:
-        if text := cells.optional(row, name).strip():
+        if text := _text(row, name).strip():
             label = _LABEL.search(name.strip())
             mark = (label[1] or f"{label[2]}.") if label else ""
             lines.append(text if text.startswith(label[0] if label else "") else f"{mark} {text}")

@@ -137,10 +137,13 @@ def needed(
             isinstance(value, dict | list) for value in _values(name, rows)
         ):
             yield f"{name!r} holds objects or lists, and should hold one text", {}
-    if text := _unread_text([name for name in names if not _repeats(name, rows, columns)], rows):
-        field = next((key for key in ("passage", "box") if key not in columns), "")
+    if texts := _unread_texts([n for n in names if not _repeats(n, rows, columns)], rows):
+        text, field = texts[0], next((key for key in ("passage", "box") if key not in columns), "")
         held = f"{text!r} holds {str(_values(text, rows)[0])[:40]!r}, and may be a passage"
-        yield f"{held}; where it is none, leave it out of `columns`", {field: text} if field else {}
+        yield (
+            f"{held}; where it is none, leave it out of `columns`",
+            {field: texts[0] if len(texts) == 1 else texts} if field else {},
+        )
 
 
 def texts_left_out(names: Sequence[str], rows: Rows, columns: Columns) -> dict[str, str]:
@@ -222,13 +225,14 @@ def passage_elsewhere(names: Sequence[str], rows: Rows) -> str:
     return ""
 
 
-def _unread_text(names: Sequence[str], rows: Rows) -> str:
-    """The first column most of whose cells are long, and whose name is not of a remark; empty without."""
+def _unread_texts(names: Sequence[str], rows: Rows) -> list[str]:
+    """The columns most of whose cells are long, and whose names are not of a remark."""
+    long = []
     for name in names:
         values = [_in_one(value) for value in _values(name, rows)]
         if not is_remark(name) and 2 * sum(map(is_prose, values)) > len(values):
-            return name
-    return ""
+            long.append(name)
+    return long
 
 
 def _repeats(name: str, rows: Rows, columns: Columns) -> bool:
