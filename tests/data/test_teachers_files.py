@@ -106,6 +106,14 @@ def test_a_box_beside_questions_that_end_in_their_choices_is_none_of_them(tmp_pa
     ]  # fmt: skip
 
 
+def test_a_box_read_as_choices_beside_those_in_the_question_of_few_rows_is_said(tmp_path, capsys):
+    rows = [[f"{n}번째 도시는?", "① 서울 ② 부산 ③ 대구", n] for n in (1, 2, 3)]
+    odd = ["옳은 것은?\n① ㄱ ② ㄴ ③ ㄱ, ㄴ", "ㄱ. 섬이다.\nㄴ. 산이다.", 2]
+    read_table(tmp_path, ["문제", "보기", "정답"], *rows, odd)
+    note = f"may be a box, for the question ends in others: 1 problem, the first {tmp_path}/문제.csv:5 "
+    assert note in capsys.readouterr().err
+
+
 def test_a_label_of_choices_whose_labels_stand_in_another_order_is_a_drop_and_a_text_is_not(
     tmp_path,
 ):

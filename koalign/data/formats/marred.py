@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from koalign.data.formats.choice_lists import ends_in_choices
 from koalign.records import Problem
 
 _ALONE = re.compile(
@@ -38,6 +39,7 @@ MEANS = {
     "float": "whole numbers end in .0, as a program writes them, and a reply without it is another",
     "names_choice": "answers name choices of their question, and are read as texts",
     "order": "choices carry other numbers than those of their places",
+    "box": "the choices read may be a box, for the question ends in others",
     "twice": "two choices say the same",
     "bare": "the question is a number alone",
     "shown": "the question ends with its answer, as `( ② )` does",
@@ -54,6 +56,7 @@ _LISTED = re.compile(
 )
 _NAMES = re.compile(r"\A[①-⑩1-9]|정답|답은")
 """Choices in a question, and an answer that may name one of them."""
+_OF_BOX = re.compile(r"[ㄱ-ㅎ]\s?[.)]\s")
 _CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩"
 _SHOWN_ANSWER = re.compile(r"[(\[（]\s*([①-⑩1-9])\s*번?\s*[)\]）]\s*\Z")
 _MARK = re.compile(
@@ -99,6 +102,9 @@ def marred(problem: Problem, *, in_csv: bool = True) -> Iterator[tuple[str, str]
         and "\n" not in "".join(problem.choices[:-1])
     ):
         yield "below", problem.choices[-1].partition("\n")[2]
+    of_box = bool(problem.choices) and all(map(_OF_BOX.match, problem.choices))
+    if of_box and ends_in_choices(problem.question):
+        yield "box", problem.choices[0]
     if len({*problem.choices}) < len(problem.choices):
         yield "twice", next(text for text in problem.choices if problem.choices.count(text) > 1)
     if not problem.passage and re.fullmatch(r"[0-9]{1,4}\s?[.번]?", problem.question.strip()):
