@@ -23,7 +23,7 @@ from koalign.yaml_text import as_object
 
 MOST_BYTES = 2**28
 """Of a line, and of a JSON file that is read whole; a tokenizer.json has some ten megabytes."""
-_HALF_PAIR = re.compile("[\ud800-\udfff]")
+HALF_PAIR = re.compile("[\ud800-\udfff]")
 R = TypeVar("R", bound=Record)
 
 
@@ -144,7 +144,7 @@ def parse_record(record: type[R], value: Any, place: str) -> R:
 def to_json_line(record: Record) -> str:
     """One line of JSON without the line end; half of a surrogate pair, which no file holds, is escaped."""
     line = json.dumps(record.model_dump(mode="json"), ensure_ascii=False)
-    return _HALF_PAIR.sub(lambda half: f"\\u{ord(half[0]):x}", line)
+    return HALF_PAIR.sub(lambda half: f"\\u{ord(half[0]):x}", line)
 
 
 def write_jsonl(path: Path, records: Iterable[Record], *, over: bool = True) -> int:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from koalign.data.formats.decoding import encoding_of
 from koalign.data.formats.hub import PREFIX, hub_rows
 from koalign.data.formats.streams import Text
-from koalign.jsonl import iter_json_lines, on_disk
+from koalign.jsonl import HALF_PAIR, iter_json_lines, on_disk
 from koalign.records import Drop, KoalignError
 from koalign.retrieval.html import text_of_html
 from koalign.retrieval.records import Document
@@ -132,9 +132,11 @@ def _document(
     text = clean(text)
     if not text.strip():
         return Drop(stage="index", reason="no_text", place=name)
-    return Document(
-        name, clean(title), text, source.path, source.licence if licence is None else licence
-    )
+    licence = source.licence if licence is None else licence
+    if HALF_PAIR.search(f"{title}{text}{licence}"):
+        detail = "half of a surrogate pair"
+        return Drop(stage="index", reason="broken_text", place=name, detail=detail)
+    return Document(name, clean(title), text, source.path, licence)
 
 
 def _is_hidden(path: Path) -> bool:

@@ -102,7 +102,9 @@ def test_a_folder_is_read_in_order_and_what_is_not_read_is_known(folder):
     assert unread_files(Path("글")) == [Path("글/라.pdf")]
 
 
-def test_a_row_has_its_own_title_and_licence_and_one_without_text_is_a_drop(folder):
+def test_a_row_has_its_own_title_and_licence_and_one_without_text_or_with_half_a_character_is_a_drop(
+    folder,
+):
     rows = [
         {"body": "본문", "name": "이름", "licence": "CC0"},
         {"body": "둘"},
@@ -110,14 +112,17 @@ def test_a_row_has_its_own_title_and_licence_and_one_without_text_is_a_drop(fold
         {"body": " "},
         [1],
     ]
-    write_lines(folder / "rows.jsonl", rows)
+    path = write_lines(folder / "rows.jsonl", rows)
+    with path.open("a", encoding="utf-8") as file:
+        file.write('{"body": "가\\ud800"}\n')
     found = read("rows.jsonl", text="body", title="name", licence="MIT")
     assert [(d.title, d.text, d.licence) for d in found[:2]] == [
         ("이름", "본문", "CC0"),
         ("", "둘", "MIT"),
     ]
     assert [(d.reason, d.place) for d in found[2:] if isinstance(d, Drop)] == [
-        ("no_text", "rows.jsonl:3"), ("no_text", "rows.jsonl:4"), ("no_object", "rows.jsonl:5")
+        ("no_text", "rows.jsonl:3"), ("no_text", "rows.jsonl:4"), ("no_object", "rows.jsonl:5"),
+        ("broken_text", "rows.jsonl:6"),
     ]  # fmt: skip
 
 
