@@ -120,7 +120,7 @@ def test_grade_fills_in_all_columns_but_the_one_that_it_does_not_know(folder, he
     (folder / "답안지.csv").write_text(text, "utf-8")
     error = koalign("grade", "답안지.csv", code=2).stderr
     assert "no column holds the completions to grade; name it as `text`: {path: " in error
-    assert error.count("?") == 1, error
+    assert error[error.index("{path: ") :].count("?") == 1, error
     source = error[error.index("{path: ") :].strip().replace("'?'", "쓴 것")
     koalign("grade", source, "-o", "graded.jsonl", code=0)
     assert [line["why"] for line in lines("graded.jsonl")] == ["match"]
