@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from koalign.data.formats import fields, literals
 from koalign.data.formats.documents import document_of_rows, open_document
 from koalign.data.formats.inside import problems_inside
+from koalign.data.formats.noticed import Noticed
 from koalign.data.formats.read import read
 from koalign.data.formats.split_names import split_in_name
 from koalign.data.preparing.duplicates import find_duplicates
@@ -149,6 +150,7 @@ FAST_ENTRIES: dict[str, Callable[[str], object]] = {
     "sentence of a report": told, "address of a page": lambda t: told(f"{t}: 1 of 2, 3 of 4" + t),
     "question of a message": lambda t: problem_in(f"다음 중 옳은 것{t}x\n1. 가\n2. 나"), "message": problem_in,
     "header": lambda t: read([open_document("a.csv", f"question,가{t}나\n가,나\n".encode())]),
+    "notes of a question": lambda t: Noticed(in_csv=True).see(problem(question=f"{t}ㄱ"), "a.csv:2"),
     "all or none": lambda t: order_dependent(problem(choices=("보기" + t, "나", "다", "라"))),
     "points": lambda t: read([document_of_rows("x", "", [{"q": "가", "p": f"1{t}x"}])], columns={"question": "q", "points": "p"}),
     "end of a query": in_row("haerae", query="가@나 (A) 서울 (B) 부산", options=["서울", "부산"], answer="(A)"),
@@ -169,6 +171,7 @@ FAST_UNITS = [
     "<ref>",
     "[//",
     "=",
+    "<보기>",
 ]
 """Each took quadratic time somewhere."""
 NAMED = ["①", " ", "a ", "\u0301", "\u0f73", "\u0301\u200b", '{"답": 3}', "ㄱ,", "㉠㉡"]

@@ -18,8 +18,7 @@ _PICTURE = re.compile(
     r"|(?:다음|위|아래|오른쪽|왼쪽)의? ?(?:그림|사진|그래프|도표)|[(\[<](?:그림|사진|이미지)[)\]>]"
 )
 """In a question also the name of a file, and words; a passage may hold these without a picture."""
-_BOX = re.compile(r"[<〈《\[「]\s?보\s?기\s?[>〉》\]」](?!\s*\n)(?!.*\n)(?!.*ㄱ)", re.DOTALL)
-"""In a question that has no box itself."""
+_BOX = re.compile(r"[<〈《\[「]\s?보\s?기\s?[>〉》\]」]")
 _LACKING = {
     "passage": (
         "passage",
@@ -118,7 +117,9 @@ def _true_of(problem: Problem) -> Iterator[str]:
         yield "passage"
         if not problem.box and speaks_of_a_text(problem.question):
             yield "text"
-    if _BOX.search(problem.question) and not problem.box and "보기" not in problem.passage:
+    *_, below_box = _BOX.split(problem.question)
+    has_box = problem.box or "보기" in problem.passage or "\n" in below_box or "ㄱ" in below_box
+    if below_box != problem.question and not has_box:
         yield "box"
     if not problem.choices:
         yield "choices" if problem.answers else "neither"
