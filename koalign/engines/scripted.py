@@ -6,12 +6,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from pydantic import Field
+
 from koalign.adapters.cards import read_card
 from koalign.config.engine import Engine as EngineConfig
 from koalign.config.inputs import Sampling
 from koalign.engines.engine import Engine, Question, Request, before_stop, sample_seed
 from koalign.jsonl import parse_record
 from koalign.records import Base, KoalignError, Record, Sample
+from koalign.text.visible import shown
 from koalign.yaml_text import parse_yaml, read_text
 
 END = 256
@@ -29,7 +32,7 @@ class Line(Record):
     """Name on the adapter's card; empty: any adapter and the base."""
     contains: tuple[str, ...] = ()
     """All of these stand in the prompt."""
-    texts: tuple[str, ...]
+    texts: tuple[str, ...] = Field(min_length=1)
     """One of them is the completion, picked by the seed; greedy takes the first."""
 
 
@@ -117,7 +120,9 @@ class ScriptedEngine(Engine):
         for line in self._lines:
             if line.adapter in ("", name) and all(part in prompt for part in line.contains):
                 return line.texts
-        raise KoalignError(f"engine.script: no rule for adapter {name!r} and the prompt\n{prompt}")
+        raise KoalignError(
+            f"engine.script: no rule for adapter {name!r} and the prompt {shown(prompt)}"
+        )
 
     def _generate(
         self, requests: Sequence[Request], sampling: Sampling, seed: int, stop: Sequence[str]

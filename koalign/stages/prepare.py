@@ -40,7 +40,7 @@ LISTED = 5
 BATCH = 1000
 """Problems tokenized in one call."""
 READ_BACK = 200
-"""Training problems whose gold completion is graded, to see that the grader reads the template."""
+"""Training problems by which a template is tried: what its prompts show, and whether targets are read."""
 
 
 def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
@@ -70,6 +70,7 @@ def run(config: Config, inputs: Inputs, out: Path) -> StageResult:
     renderer = replace(renderer, pool=tuple(shots))
     refuse_unreadable_targets(renderer, prepared.splits["train"][:READ_BACK])
     lengths = _measure(prepared, renderer, tokenizer, base.context)
+    _say_what_is_not_shown(renderer, prepared.splits["train"][:READ_BACK])
     prepared.refuse_nothing_to_learn_from()
     hints = []
     if "data.hints" in inputs:
@@ -243,6 +244,22 @@ def refuse_unreadable_targets(renderer: Renderer, problems: Sequence[Problem]) -
             f"{len(wrong)} of {counted(len(graded), 'training problem')}, such as {target[-60:]!r} for "
             f"answer {wrong[0].answers[0]}; write it as `정답: 3` or a letter"
         )
+
+
+def _say_what_is_not_shown(renderer: Renderer, problems: Sequence[Problem]) -> None:
+    """Say which parts of problems the template leaves out of its prompts, blanks apart."""
+    prompts = [renderer.render(problem, "answer").messages for problem in problems]
+    written = ["".join("".join(turn.text for turn in turns).split()) for turns in prompts]
+    for part in ("question", "passage", "box"):
+        texts = ("".join(getattr(problem, part).split()) for problem in problems)
+        without = [
+            p for p, text, said in zip(problems, texts, written, strict=True) if text not in said
+        ]
+        if without:
+            warn(
+                f"template {renderer.template.name}: does not show the {part} of {len(without)} of the "
+                f"first {counted(len(problems), 'training problem')}, such as {without[0].name}"
+            )
 
 
 def _lengths(renderer: Renderer, tokenizer: Any, problems: Sequence[Problem]) -> np.ndarray:

@@ -4,6 +4,8 @@ import json
 import unicodedata
 from pathlib import Path
 
+import pytest
+import yaml
 from support.command import koalign
 from support.prepared import OUT, prepare, reasons, report, rows
 from support.problems import problem, write_lines
@@ -94,6 +96,20 @@ def test_a_template_whose_answers_the_grader_cannot_read_is_refused(
     Path("mine.yaml").write_text(text, encoding="utf-8")
     done = prepare("-s", "prompt.template=mine.yaml", code=2)
     assert "the grader cannot read the gold answer of 24 of 24" in done.stderr
+
+
+@pytest.mark.parametrize("prompt, lost", [
+    ("{{ question }}{% for choice in choices %}{{ choice }}{% endfor %}", ["passage"]), ("{{ passage }}", ["question"]),
+    ("{{ passage.replace(' ', '\\n') }}: {{ question }}", []),
+])  # fmt: skip
+def test_what_a_template_leaves_out_of_the_problems_is_said(prompt, lost, scripted):
+    template = {"about": "x", "prompt": prompt, "target": "정답: {{ label }}", "labels": [*"1234"]}
+    (scripted / "mine.yaml").write_text(yaml.safe_dump(template), "utf-8")
+    said = koalign("prepare", "-s", "prompt.template=mine.yaml", code=0).stderr
+    told = [line for line in said.splitlines() if "does not show" in line]
+    assert [line.partition(" of ")[0] for line in told] == [
+        f"template mine: does not show the {part}" for part in lost
+    ]
 
 
 def test_shots_count_in_the_lengths_and_too_few_are_refused_at_once(scripted):

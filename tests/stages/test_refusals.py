@@ -25,6 +25,15 @@ def test_a_missing_stage_is_refused_with_the_command_that_makes_it(scripted, com
     assert f"run `{remedy}` first" in done.stderr
 
 
+@pytest.mark.parametrize("script, said", [
+    ("- texts: []\n", "rule 1: texts: "), ("- {contains: [소문], texts: [a]}\n", "no rule for adapter 'base' and the prompt "),
+])  # fmt: skip
+def test_a_script_that_cannot_answer_is_one_line(scripted, script, said):
+    Path("script.yaml").write_text(script, "utf-8")
+    done = koalign("benchmark", "direct", "--data", "test.jsonl", "--adapters", "base", "--out", "out", code=2)  # fmt: skip
+    assert len(done.stderr.splitlines()) == 1 and said in done.stderr
+
+
 @pytest.mark.parametrize(
     "command", [["dpo"], ["evaluate", "--shard", "1/2"], ["run", "--seeds", "2"]]
 )
