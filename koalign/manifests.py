@@ -225,13 +225,24 @@ def missing_outputs(stage: Path, done: Manifest, below: Path) -> list[Path]:
 
 
 def refuse_changed(stage: Path, done: Manifest, below: Path) -> None:
-    """Raises KoalignError for an output of a stage at or below a path that is not as it was made."""
-    for path, recorded in _outputs(stage, done, below).items():
-        if path.exists() and (not path.is_file() or hash_path(path) != recorded):
+    """Raises KoalignError for an output of a stage at or below a path that is not as it was made.
+
+    Of the whole stage its plan too: a copy that broke off may have put another beside the outputs.
+    """
+    files = _outputs(stage, done, below)
+    if below == stage:
+        files[stage / PLAN] = done.fingerprint
+    for path, recorded in files.items():
+        hash_now = _hash_of_json if path == stage / PLAN else hash_path
+        if path.exists() and (not path.is_file() or hash_now(path) != recorded):
             raise KoalignError(
                 f"{path}: changed since it was made (its hash is not that of {stage / MANIFEST}); put "
                 f"it back, or `koalign {command_of(stage)} --force` makes the stage again"
             )
+
+
+def _hash_of_json(path: Path) -> str:
+    return content_hash(read_json(path))
 
 
 def _outputs(stage: Path, done: Manifest, below: Path) -> dict[Path, str]:

@@ -44,6 +44,19 @@ def test_a_folder_in_place_of_a_plan_is_told_with_what_helps(scripted, name):
     koalign("sft", "--force", code=0)
 
 
+def test_the_plan_of_another_run_that_a_broken_copy_left_finishes_no_stage(scripted):
+    other, setting = scripted / "other", ("-s", "sample.n=6")
+    for settings in (("--run-dir", str(other), *setting), ()):
+        koalign("sft", *settings[:2], code=0)
+        koalign("dpo-pairs", *settings, code=0)
+    shutil.copyfile(other / "samples" / "plan.json", RUN / "samples" / "plan.json")
+    refused = koalign("dpo-pairs", *setting, code=2).stderr
+    assert "samples/plan.json: changed since it was made" in refused and "--force" in refused
+    koalign("dpo-pairs", *setting, "--force", code=0)
+    samples = (folder / "samples" / "samples.jsonl" for folder in (RUN, other))
+    assert len({path.read_bytes() for path in samples}) == 1
+
+
 @pytest.mark.parametrize("how", BROKEN)
 @pytest.mark.parametrize("name", ["plan.json", "manifest.json"])
 def test_a_damaged_plan_or_manifest_is_one_line_and_force_replaces_it(scripted, name, how):
