@@ -135,7 +135,7 @@ def extract_numbers(
             tail = [group for group in labels if group.start >= turns[0].end()]
             if weaker := weakly_stated(seen, tail, wrong_is_asked=asks.wrong):
                 found.append((len(seen), weaker))
-            elif any(turn["void"] for turn in turns):
+            elif any(turn["void"] or turn["at_once"] for turn in turns):
                 return []
         before, _, line = seen.rpartition("\n")
         of_last_line = whole(line.strip("() "), folded) if found[-1][0] < len(before) else ()

@@ -68,10 +68,10 @@ RULED_OUT = re.compile(r"(?:[①-⑩]|[0-9] ?번|나머지|오답)[^.!?\n]*\Z")
 WORD = re.compile("[가-힣A-Za-z].|.[가-힣A-Za-z]")
 """In a choice that a reason may name: no letter or jamo alone, and no number."""
 TOGETHER = re.compile(
-    rf" ?(?:이나|이거나|거나|나|또는|혹은|및|와|과|하고|이랑|그리고|or|and|[,·&/])"
-    rf" ?(?:또는 |혹은 |or |and )?{CHOICE_WORD}{OPEN}"
+    rf" ?(?:이나|이거나|거나|나|또는|혹은|아니면|및|와|과|하고|이랑|그리고|or|and|[,·&/])"
+    rf" ?(?:또는 |혹은 |아니면 |or |and )?{CHOICE_WORD}{OPEN}"
 )
-OR_ELSE = re.compile(rf" ?(?:/|또는|혹은|or) ?{CHOICE_WORD}{OPEN}")
+OR_ELSE = re.compile(rf" ?(?:/|또는|혹은|아니면|or) ?{CHOICE_WORD}{OPEN}")
 INSTEAD = re.compile(
     rf"(?:\.{{2,3}}|…)? ?(?:이|가|은|는|도)? ?(?:아니라|아니고|아닌|말고|대신|중에서|중에|중),?"
     rf" ?{CHOICE_WORD}{OPEN}"

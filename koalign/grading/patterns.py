@@ -99,7 +99,7 @@ HEDGED = re.compile(
     r"|고르면)"
     r"| ?(?:이|가) (?:맞|옳)(?:는지|은지|을지|을까|을 수|다면|[는은] 것처럼|[는은] 듯)"
     r"| (?:다음|뒤|앞|문단|문제|줄|지문|단락|문장)(?:의|에|과|와|을|를)"
-    r"|(?:와|과|이나|나|하고) | ?\(?(?:또는|혹은|및) | or | ?\(\?| ?(?:→|⇒|[-=]>) ?\(?[0-9①-⑩A-J])"
+    r"|(?:와|과|이나|나|하고) | ?\(?(?:또는|혹은|아니면|및) | or | ?\(\?| ?(?:→|⇒|[-=]>) ?\(?[0-9①-⑩A-J])"
 )
 """After a label: it is not the answer; it may be, is one of several, or is only spoken of."""
 
@@ -215,7 +215,8 @@ TURN = re.compile(
 """Before a label in a sentence of its own, and before one that takes the place of what was said."""
 
 TAKES_BACK = re.compile(
-    r"(?:^|[.!\n] ?)(?:[※*•→-] ?)?(?:아,? |앗,? )?(?:(?P<void>"
+    rf"[,.!\n] ?(?P<at_once>아니[요오]? (?=다시 |{CHOICE_WORD}{OPEN}[0-9①-⑩]))"
+    r"|(?:^|[.!\n] ?)(?:[※*•→-] ?)?(?:아,? |앗,? )?(?:(?P<void>"
     r"아니[요오]?[,.]|아니다[,.]|아닙니다[,.]|죄송(?:합니다|해요)[.,!]|(?:정정|수정)(?:합|하|:)"
     r"|실수(?:했|입니|네)|잘못 (?:봤|보았|계산|생각|판단|읽|적)|틀렸(?:습니다|네)|취소합"
     r"|[Ss]orry|No,|Correction|Wait, no)|잠깐|(?:그러나 |하지만 |그런데 )?다시 "
