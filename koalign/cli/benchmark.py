@@ -19,6 +19,7 @@ from koalign.cli.benchmark_options import (
     refuse_contradictions,
     with_model,
 )
+from koalign.cli.learned import tell_learned
 from koalign.cli.options import (
     DEFAULT_RUN,
     Files,
@@ -175,6 +176,8 @@ def benchmark(
     items = open_benchmark(
         config, chosen, data, split, shots, shots_data, subset or [], limit, run_dir
     )
+    if data:
+        tell_learned(config, run_dir, system.steps, items.problems)
     if shot_order and not items.renderer.shots:
         raise KoalignError("--shot-order: no shots are shown; say how many with --shots")
     items = replace(items, samples=samples, cyclic=cyclic)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from koalign.cli.budget import budget_settings
+from koalign.cli.learned import tell_learned
 from koalign.cli.options import (
     ANSWERING,
     DEFAULT_RUN,
@@ -202,6 +203,8 @@ def _solve_file(
     query, steps = _find_steps(config, run_dir)
     if query and shard:
         raise KoalignError("--shard: one process writes the queries of --adapters; leave one out")
+    if problems and (with_gold := [r for r in rows if isinstance(r, Problem) and r.answers]):
+        tell_learned(config, run_dir, steps, with_gold)
     if report:
         refuse_report(rows, steps, config.solve.passages)
     policy = find_adapters("dpo", run_dir, config.dpo.rounds)[0] if report else None

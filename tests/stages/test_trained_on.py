@@ -86,3 +86,18 @@ def test_a_policy_after_dpo_was_trained_on_what_its_sft_was(ran):
     koalign("prepare", "--force", "-s", "data.train=other.jsonl", "-s", "data.hints=null", code=0)
     said = koalign(*DIAGNOSE, "again", code=2).stderr
     assert "runs/default/sft/adapter was trained on another train.jsonl" in said
+
+
+def test_a_file_to_measure_on_that_the_adapters_were_trained_on_is_said(scripted):
+    koalign("sft", code=0)
+    measured = ("benchmark", "direct", "--mode", "generate", "--data")
+    told = "stand in the train split of runs/default too, the first"
+    said = koalign(*measured, "train.jsonl", "--adapters", "sft", "--out", "a", code=0).stderr
+    assert told in said and "(same): the adapters have learned them" in said
+    assert (
+        told in koalign("solve", "train.jsonl", "--adapters", "sft", "-o", "b.jsonl", code=0).stderr
+    )
+    for other in (("test.jsonl", "--adapters", "sft"), ("train.jsonl", "--adapters", "base")):
+        assert (
+            told not in koalign(*measured, *other, "--out", other[0][:2] + other[2], code=0).stderr
+        )
