@@ -181,7 +181,8 @@ def _difference(made: Plan, plan: Plan, inputs: Mapping[str, Path]) -> str:
         return "a judge, and there is none now; set judge.url as it was"
     if "judge" in plan.config.keys() - made.config.keys():
         return (
-            "no judge, and there is one now; repeat -s judge.url=null, or put it into koalign.yaml"
+            "no judge, and there is one now; to keep it, repeat -s judge.url=null, or put it into "
+            "koalign.yaml"
         )
     if made.version != plan.version:  # then no setting brings the folder back
         return OTHER_VERSION
@@ -214,7 +215,7 @@ def _other_settings(changed: Sequence[str], old: Mapping[str, Any], new: Mapping
     again = [f"-s {one}" for one in settings.values() if len(one) <= LONGEST]
     if again:
         which = "them" if again[1:] else "it"
-        told.append(f"repeat {' '.join(again)}, or put {which} into koalign.yaml")
+        told.append(f"to keep it, repeat {' '.join(again)}, or put {which} into koalign.yaml")
     if long := [key for key, one in settings.items() if len(one) > LONGEST]:
         told.append(f"set {' and '.join(long)} as before in koalign.yaml")
     return "; ".join(told)

@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 MODEL = "builtin:tiny-ko"
 SMALL = 200
 """Fewer problems than this hold out 20 % as dev, else 10 %."""
+SHORT_ANSWERS = (
+    "sample:  # how long answers may be: the toy reads 512 tokens in all; longer for a real base",
+    "  max_tokens: 64",
+    "probe:",
+    "  max_tokens: 64",
+    "solve:",
+    "  max_tokens: 64",
+)
 
 
 def init(
@@ -122,10 +130,7 @@ def _filled_in(source: Source, readings: dict[str, Reading]) -> tuple[str, list[
         f"  test: {entries['test']}" if "test" in entries else "  # test: held-out problems with answers",
         "prompt:",
         "  template: quote-then-number",
-        "sample:  # how long answers may be: the toy reads 512 tokens in all; longer for a real base",
-        "  max_tokens: 64",
-        "solve:",
-        "  max_tokens: 64",
+        *([] if "long" in kinds else SHORT_ANSWERS),
         "candidates:",
         "  source: none  # policy or base: hints, for the abstraction and the answer adapter",
     ]  # fmt: skip

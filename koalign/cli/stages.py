@@ -233,9 +233,8 @@ def _tell_empty_splits(config: Config, splits: Mapping[str, Mapping[str, int]]) 
     needs = []
     trains = config.engine.backend != "scripted"
     if not splits["dev"]["problems"] and config.sft.epochs == "auto" and trains:
-        needs.append(
-            "no dev: `koalign sft` needs data.dev, data.dev_share or a number as sft.epochs"
-        )
+        share = "a larger data.dev_share" if config.data.dev_share else "data.dev_share"
+        needs.append(f"no dev: `koalign sft` needs data.dev, {share} or a number as sft.epochs")
     if not splits["test"]["problems"]:
         needs.append(
             "no test: `koalign evaluate`, `run`, and `solve` without a file need data.test"

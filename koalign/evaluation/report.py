@@ -188,7 +188,7 @@ def _unread_line(figures: Mapping[str, Any]) -> list[str]:
     if "parse_fail_rate" not in figures:
         return []
     line = f"no answer could be read of {percent(figures['parse_fail_rate'])} of the items"
-    line += f", cut off {percent(figures['cut_off'])}"
+    line += f" ({percent(figures['cut_off'])} since they were cut off)"
     if "samples_without_answer" in figures:
         line += f"; of the samples {percent(figures['samples_without_answer'])}"
     return [line]

@@ -82,7 +82,7 @@ def test_what_is_hidden_from_a_stage_cannot_change_its_result_unseen(scripted):
         (
             {},
             {"sft.epochs": "auto"},
-            "sft.epochs = 1, and it is now 'auto'; repeat -s sft.epochs=1, or put it",
+            "sft.epochs = 1, and it is now 'auto'; to keep it, repeat -s sft.epochs=1, or put it",
         ),
         ({"sft.note": "a b"}, {}, "repeat -s 'sft.note=a b', or"),
         ({"sft.note": "off"}, {"sft.note": "all"}, "repeat -s sft.note=off, or"),

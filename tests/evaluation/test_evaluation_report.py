@@ -41,7 +41,9 @@ def test_problems_without_choices_have_no_places_and_no_confidence():
     ]
     report = report_of(short, answers)
     assert report["positions"] == {} and report["calibration"] == {}
-    assert findings(report) == ["no answer could be read of 0.0 % of the items, cut off 0.0 %"]
+    assert findings(report) == [
+        "no answer could be read of 0.0 % of the items (0.0 % since they were cut off)"
+    ]
 
 
 def test_orders_reach_the_items_that_they_belong_to():

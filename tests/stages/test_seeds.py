@@ -121,7 +121,7 @@ def test_killed_between_and_within_seeds_the_same_command_ends_in_the_same_files
         (["--seeds", "3"], "runs/default/seed-2 is a file, and a run goes there; move it away\n"),
         (
             ["-s", "sft.rank=8"],
-            "sft was made with sft.rank = 32, and it is now 8; repeat -s sft.rank=32",
+            "sft was made with sft.rank = 32, and it is now 8; to keep it, repeat -s sft.rank=32",
         ),
     ],
 )

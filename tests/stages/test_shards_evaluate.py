@@ -149,7 +149,7 @@ def test_parts_of_a_file_by_another_plan_are_refused_and_the_difference_is_named
     before = content(part)
     again = [] if whole else ["--shard", "2/2"]
     for changed, says in (
-        (["--adapters", "sft", "-s", "solve.bare=2"], "solve.bare = 4, and it is now 2; repeat -s solve.bare=4"),
+        (["--adapters", "sft", "-s", "solve.bare=2"], "solve.bare = 4, and it is now 2; to keep it, repeat -s solve.bare=4"),
         (["--adapters", "sft", "-s", "seed=7"], "seed = 0, and it is now 7"),
         (["--adapters", "dpo"], "solve.adapters = 'sft', and it is now 'dpo'"),
     ):  # fmt: skip

@@ -99,7 +99,7 @@ def read_source(
         above = _pasted(path, file, given | {"columns": {**named, "blank_passage": "above"}})
         raise KoalignError(
             f"{name}: {why}. Write {above} in its place where an empty passage means the one above it, "
-            "blank_passage: none where it means none"
+            "blank_passage: none where it means none; where it means both, write - for none into the file"
         )
     for name, (zeros, unclear) in reading.from_zero.items():
         alone = len(reading.from_zero) == len(reading.files)

@@ -92,7 +92,8 @@ class Preparation:
         if not self.splits["train"]:
             gone, held_out = Counter(drop.reason for drop in self.dropped), len(self._held_out)
             found = [f"{count:,} dropped: {reason}" for reason, count in gone.most_common(1)]
-            found += [f"{held_out:,} held out as dev: set data.dev_share to 0"] * (held_out > 0)
+            remedy = "" if gone else ": set data.dev_share to 0"
+            found += [f"{held_out:,} held out as dev{remedy}"] * (held_out > 0)
             why = ", ".join(found) or "there are only rankings"
             raise KoalignError(f"data.train: no problem to learn from; {why}")
 
