@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
 import threading
 import time
@@ -172,7 +173,11 @@ def explained() -> Iterator[None]:
     """
     with _HeldStderr() as held:
         try:
-            yield
+            with _interruptible():
+                yield
+        except KeyboardInterrupt:
+            held.stop()  # of processes that Ctrl-C ended too
+            raise
         except (RuntimeError, ValueError, TypeError, OSError, ImportError) as error:
             log = f"{held.stop()}\n{error}"
             if line := no_room(log):
@@ -181,6 +186,29 @@ def explained() -> Iterator[None]:
             reasons = re.findall(r"^.*?\b(\w*(?:Error|Exception): .+)$", log, re.MULTILINE)
             reason = reasons[-1] if reasons else str(error).partition("\n")[0]
             raise KoalignError(f"vLLM cannot start: {reason}") from None
+
+
+class _Interrupted(BaseException):
+    """Ctrl-C while vLLM starts, which swallows a KeyboardInterrupt there (zmq_socket_ctx of 0.32)."""
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Inside, Ctrl-C ends the start; outside the main thread, where no signal arrives, nothing changes."""
+
+    def interrupt(*_: object) -> None:
+        raise _Interrupted
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    except _Interrupted:
+        raise KeyboardInterrupt from None
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class _HeldStderr:

@@ -1,6 +1,8 @@
 """What vLLM is started with, and a failed start as one line; without vLLM and without a GPU."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -147,6 +149,17 @@ def test_the_reason_of_a_failed_start_is_read_from_the_log_of_another_process(ca
     os.write(2, b"later\n")
     time.sleep(1)  # to read while it is written would lose some of it
     assert sorted(capfd.readouterr().err.splitlines()) == ["a warning", "later"]
+
+
+def test_ctrl_c_ends_a_start_that_swallows_it_and_shows_no_traceback_of_other_processes(capfd):
+    """As vLLM does while it waits for its engine: a second Ctrl-C was needed, and the first hung."""
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), explained():
+        os.write(2, b"Traceback of the engine's process\n")
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert capfd.readouterr().err == ""
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_rank_is_rounded_up_to_one_that_vllm_allows():
