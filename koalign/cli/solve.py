@@ -143,6 +143,8 @@ def _solve_test_split(
         config = read_config(files, settings)
         draw_part("solve", shard, stages_of("solve", config), config, run_dir, settings)
         return
+    if (run_dir / "prepare").exists():  # else the command that makes it is named
+        _find_steps(config, run_dir)
     run_stages("solve", files, settings, run_dir, force)
     done = read_manifest(run_dir / "solve")
     assert done is not None  # run_stages has seen to it
