@@ -76,7 +76,10 @@ def unnumbered(choices: Sequence[str], shown: str = "") -> tuple[str, ...]:
 
 
 def out_of_order(choices: Sequence[str]) -> tuple[str, ...]:
-    """Choices without labels that stand in another order: `B) 부산`, `A) 서울`; none of other choices."""
+    """Choices without labels that stand in another order: `B) 부산`, `A) 서울`; none of other choices.
+
+    Marks that others hold inside are no labels: `㉡-㉠`, `㉠-㉡`.
+    """
     matches = [_NUMBERED.match(choice.translate(FULL_WIDTH)) for choice in choices]
     found = [match for match in matches if match]
     kinds = {match.lastgroup for match in found}
@@ -86,7 +89,8 @@ def out_of_order(choices: Sequence[str]) -> tuple[str, ...]:
     rests = tuple(c[match.end() :].strip() for c, match in zip(choices, found, strict=True))
     series = ([*known[: len(symbols)]] for known in (*_LISTS[1:], *_SIGNS))
     is_other = any({*symbols} == {*known} and symbols != known for known in series)
-    return rests if is_other and len({*rests} - {""}) == len(choices) else ()
+    is_content = any(match[0].strip() in rest for match in found for rest in rests)
+    return rests if is_other and not is_content and len({*rests} - {""}) == len(choices) else ()
 
 
 def _unnumbered(choices: tuple[str, ...], shown: str) -> tuple[str, ...]:

@@ -154,6 +154,7 @@ def test_whole_numbers_that_a_program_wrote_with_a_point_are_said_where_most_are
         ("<보기>에서 옳은 것만을 고른 것은?", True),
         ("<보기>에서 고른 것은? ㄱ. 섬 ㄴ. 산", False),
         ("고른 것은?\n<보기>\n가나다", False),
+        ("<보기>에 맞는 것은? [보기] 물을 나눈다.", False),
     ],
 )
 def test_questions_that_speak_of_a_box_that_no_column_holds_are_said(

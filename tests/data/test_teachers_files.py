@@ -1,6 +1,7 @@
 """Files as teachers have them: what a person reads in a row is what the problem says, or it is asked."""
 
 import json
+import re
 
 import pytest
 from support.tables import CITIES, HEADER, SUMS, read_table, said
@@ -76,6 +77,30 @@ def test_a_heading_above_the_choices_of_a_cell_is_none_of_them(heading, tmp_path
     cell = f"{heading}\n① 부산\n② 대구\n③ 서울"
     (problem,) = read_table(tmp_path, ["문제", "보기", "정답"], ["수도는?", cell, "3"]).problems
     assert (problem.choices, said(problem)) == (("부산", "대구", "서울"), ["서울"])
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "['물은 ①', '불은 ②']",
+        "물은 ①\n불은 ②",
+        "물은 ① | 불은 ②",
+        "{'A': '물은 ①', 'B': '불은 ②'}",
+    ],
+)
+def test_choices_that_hold_marks_of_the_passage_have_no_text_above_them(cell, tmp_path):
+    (problem,) = read_table(tmp_path, ["문제", "선택지", "정답"], ["무엇?", cell, "2"]).problems
+    assert (problem.choices, said(problem)) == (("물은 ①", "불은 ②"), ["불은 ②"])
+
+
+@pytest.mark.parametrize("first", ["㉡-㉠-㉢", "(B)-(A)-(C)", "② → ① → ③"])
+def test_choices_that_are_orders_of_marks_carry_no_labels(first, tmp_path):
+    b, a, c = re.findall(r"\(.\)|[㉠-㉢①-③]", first)
+    between = first[len(b) : first.index(a)]
+    choices = [between.join(order) for order in ((b, a, c), (a, c, b), (c, b, a))]
+    header = ["문제", "보기1", "보기2", "보기3", "정답"]
+    (problem,) = read_table(tmp_path, header, ["순서는?", *choices, "2"]).problems
+    assert (problem.choices, said(problem)) == ((*choices,), [choices[1]])
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any
 from koalign.data.formats.column_names import BOX_OR_CHOICES, holds_choices, word
 from koalign.data.formats.fields import LETTERS, Refused, as_list, is_missing, wrong_type
 from koalign.data.formats.literals import literal
+from koalign.text.choices import out_of_order
 
 _CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩"
 _FIRST_LABEL = re.compile(r"(\(?)([1Aa가ㄱ])(\)|번[.)]?|\.(?![0-9])|(?<=A):| -(?= ))\s*+(?=\S)")
@@ -70,12 +71,16 @@ def listed(value: Any, name: str) -> Sequence[Any]:
         return as_list(value, name)
     written = _BREAK.sub("\n", value).strip()
     _refuse_answer(written, name)
-    if headed := _below_heading(written, name):
-        return headed
+    above, below = _text_above(written, name)
+    if "\n" not in above and holds_choices(above):
+        return below
     if written.startswith(("[", "('", '("', "array([")):
         return as_list(literal(written, name), name)
     if written.startswith("{") and isinstance(parsed := literal(written, name), dict):
         return labelled(parsed, name)
+    if above:
+        detail = f"{name}: {above[-40:]!r} stands above them; move it into the question"
+        raise Refused("text_above_choices", detail)
     if marked := _marked(written):
         return _without_text_below(marked, name)
     for between, least in (("\n", 1), ("|", 1), (" / ", 3)):
@@ -85,21 +90,20 @@ def listed(value: Any, name: str) -> Sequence[Any]:
     raise wrong_type(name, "a list", value)
 
 
-def _below_heading(written: str, name: str) -> Sequence[str]:
-    """The marked choices below a heading such as `<보기>`; none where nothing stands above them.
+def _text_above(written: str, name: str) -> tuple[str, Sequence[str]]:
+    """What stands above the marked choices of a cell, such as `<보기>`, and these; both empty without.
 
-    Raises Refused where another text is, which lines would make a choice.
+    Nothing does where each line or part is a choice: `역 1번 출구`, `역 2번 출구`.
     """
     try:
         above, choices = apart(written, name)
     except Refused:
-        return ()
-    if not above or _FIRST.match(above):
-        return ()
-    if "\n" in above or not holds_choices(above):
-        detail = f"{name}: {above[-40:]!r} stands above them; move it into the question"
-        raise Refused("text_above_choices", detail)
-    return choices
+        return "", ()
+    is_line = re.match(r"\s*\n", written[len(above) :])
+    in_parts = not all(re.fullmatch(r"[^\n|]+", choice) for choice in choices)
+    if (in_parts and not is_line) or _FIRST.match(above) or out_of_order(written.split("\n")):
+        return "", ()
+    return above, choices
 
 
 def apart(value: Any, name: str) -> tuple[str, Sequence[str]]:

@@ -117,9 +117,9 @@ def _true_of(problem: Problem) -> Iterator[str]:
         yield "passage"
         if not problem.box and speaks_of_a_text(problem.question):
             yield "text"
-    *_, below_box = _BOX.split(problem.question)
-    has_box = problem.box or "보기" in problem.passage or "\n" in below_box or "ㄱ" in below_box
-    if below_box != problem.question and not has_box:
+    _, *below = _BOX.split(problem.question)  # twice: `<보기>에 맞는 것은? <보기> 물은 …`
+    in_question = len(below) > 1 or any("\n" in part or "ㄱ" in part for part in below)
+    if below and not (in_question or problem.box or "보기" in problem.passage):
         yield "box"
     if not problem.choices:
         yield "choices" if problem.answers else "neither"
