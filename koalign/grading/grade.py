@@ -221,7 +221,8 @@ def _readings(phrase: str, question: str) -> list[str]:
     start = found[-1].rfind("(")
     name = found[-1][:start].rstrip() if start > 0 else ""
     remark = REMARK.fullmatch(found[-1], start) if name else None
-    if remark and re.search("[가-힣]", name[-1] + remark[0]):  # 경주(慶州), ATP(아데노신 삼인산)
+    is_name = re.search(r"[^\W\d_]", name)  # 경주(慶州), ATP(아데노신 삼인산); not 3(만)
+    if is_name and remark and re.search("[가-힣]", name[-1] + remark[0]):
         found.append(unquoted(name))
     return found
 
