@@ -60,6 +60,10 @@ CHOICES = {
         {"text": text, "fraction": "100" if i == n else "-33.33333"} for i, text in enumerate(t)]},
     "weights": lambda q, t, n: {"question_text": q, "answers": [
         {"answer_text": text, "answer_weight": 100 * (i == n)} for i, text in enumerate(t)]},
+    "a mark and points": lambda q, t, n: {"question": q, "choices": [
+        {"text": text, "is_correct": i == n, "score": 2 * (i == n)} for i, text in enumerate(t)]},
+    "a part of the points": lambda q, t, n: {"question": q, "answers": [
+        {"text": text, "fraction": (100, 50, 0)[(i - n) % 3]} for i, text in enumerate(t)]},
     "answers that hold the wrong ones": lambda q, t, n: {"question": q, "answers": [
         {"text": text, "isCorrect": i == n} for i, text in enumerate(t)]},
     "numbered": lambda q, t, n: {"question": q, "answer": n + 1, "choices": [

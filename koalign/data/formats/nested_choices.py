@@ -172,7 +172,7 @@ def _of_objects(items: Sequence[dict[str, Any]]) -> _Choices | None:
     marked = {
         name: right for name in names if (right := _marked_right(name, values[name])) is not None
     }
-    flags = [*marked]
+    flags = [name for name in marked if word(name) in _FLAG] or [*marked]
     rest = [name for name in names if name not in flags]
     texts = [name for name in rest if word(name) in _TEXT]
     if len(texts) > 1:  # `{"option": "A", "text": "…"}`
@@ -192,12 +192,13 @@ def _is_label(name: str) -> bool:
 
 
 def _marked_right(name: str, values: Sequence[Any]) -> list[int] | None:
-    """The places that a field of each choice marks as right: `is_correct`, points above 0; else none."""
+    """The places that a field of each choice marks as right: `is_correct`, the most points; else none."""
     said = ["" if value is None else str(value).strip().lower() for value in values]
     is_yes = [one in ("true", "1", "o", "y", "yes") for one in said]
     if word(name) in _SHARE and all(_POINTS.fullmatch(one) for one in said):
-        is_yes = [float(one) > 0 for one in said]
-        is_mark = len({*is_yes}) > 1
+        points = [*map(float, said)]
+        is_yes = [one == max(points) for one in points]
+        is_mark = max(points) > 0 >= min(points)
     else:
         no = ("", "false", "0", "x", "n", "no")
         is_mark = (
