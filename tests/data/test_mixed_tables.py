@@ -152,3 +152,21 @@ def test_the_split_of_a_native_row_is_known_by_any_of_its_names(tmp_path):
         "".join(json.dumps({**row, "split": split}) + "\n" for split in splits), "utf-8"
     )
     assert {one.split for one in read_source(str(path), "dev").problems} == {"dev"}
+
+
+def test_a_row_that_lost_its_number_and_moved_to_the_left_is_said(tmp_path, capsys):
+    path = tmp_path / "문제.csv"
+    head = "번호,문제,보기1,보기2,보기3,보기4,정답,배점\n"
+    rows = "".join(
+        f"{n},수 {n}의 다음 수는?,{n - 1},{n},{n + 1},{n + 2},3,2\n" for n in range(1, 13)
+    )
+    moved = "가장 긴 강의 이름은?,한강,낙동강,금강,영산강,2,3,\n"
+    path.write_text(head + rows + moved, "utf-8")
+    read_source(str(path), "dev")
+    assert (
+        f"no number, but a text in its place: 1 of 13 rows, the first {path}:14"
+        in capsys.readouterr().err
+    )
+    path.write_text(head + rows, "utf-8")
+    read_source(str(path), "dev")
+    assert "in its place" not in capsys.readouterr().err

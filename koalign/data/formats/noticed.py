@@ -87,6 +87,9 @@ class Noticed:
         if boxes := count["box"]:
             first = self._first["box"]
             yield f"questions that speak of <보기>, and have none: {boxes:,}, the first {first}"
+        if (moved := count["text for number"]) and 2 * moved < count["number"]:
+            first = self._first["text for number"]
+            yield f"no number, but a text in its place: {moved} of {all_of_them} rows, the first {first}"
         for what, means in MEANS.items():
             if (marks := count[what]) and (what not in MOSTLY or 2 * marks > all_of_them > 2):
                 yield f"{means}: {counted(marks, 'problem')}, the first {self._first[what]}"
@@ -121,6 +124,10 @@ def _true_of(problem: Problem) -> Iterator[str]:
     in_question = len(below) > 1 or any("\n" in part or "ㄱ" in part for part in below)
     if below and not (in_question or problem.box or "보기" in problem.passage):
         yield "box"
+    if problem.key.isdecimal():
+        yield "number"
+    elif " " in problem.key:
+        yield "text for number"
     if not problem.choices:
         yield "choices" if problem.answers else "neither"
     if problem.kind == "choice" and str(len(problem.choices)) in problem.answers:
