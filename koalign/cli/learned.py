@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def tell_learned(
     config: Config, run_dir: Path, steps: Sequence[Path | None], problems: Sequence[Problem]
 ) -> None:
-    """Say how many problems stand in the train split of the run that wrote one of the adapters too.
+    """Say how many problems, or their passages, the run trained on that wrote one of the adapters.
 
     By the leak guard of `prepare`, which has seen the run's own splits and no other file.
     """
@@ -35,7 +35,7 @@ def tell_learned(
     if leaks:
         number, kind = leaks[0].trained, leaks[0].kind
         warn(
-            f"{len(leaks):,} of {counted(len(problems), 'problem')} stand in the train split of {run_dir} "
-            f"too, the first {problems[number].name} ({kind}): the adapters have learned them, and the "
-            "accuracy is not that of new problems"
+            f"{len(leaks):,} of {counted(len(problems), 'problem')}, or their passages, stand in the train "
+            f"split of {run_dir} too, the first {problems[number].name} ({kind}): the adapters have "
+            "learned them, and the accuracy is not that of new problems"
         )

@@ -91,7 +91,7 @@ def test_a_policy_after_dpo_was_trained_on_what_its_sft_was(ran):
 def test_a_file_to_measure_on_that_the_adapters_were_trained_on_is_said(scripted):
     koalign("sft", code=0)
     measured = ("benchmark", "direct", "--mode", "generate", "--data")
-    told = "stand in the train split of runs/default too, the first"
+    told = "problems, or their passages, stand in the train split of runs/default too, the first"
     said = koalign(*measured, "train.jsonl", "--adapters", "sft", "--out", "a", code=0).stderr
     assert told in said and "(same): the adapters have learned them" in said
     assert (
