@@ -165,6 +165,14 @@ def test_questions_that_speak_of_a_box_that_no_column_holds_are_said(
     assert (note in capsys.readouterr().err) == said
 
 
+def test_choices_that_the_question_calls_a_box_and_a_missing_box_are_not_mixed_up(folder, capsys):
+    read(folder, [[f"다음 [보기] 중 {row[0]}", *row[1:]] for row in ROWS])
+    assert "보기>" not in capsys.readouterr().err
+    read(folder, [[f"<보기>를 참고하여 고르면? {row[0]}", *row[1:]] for row in ROWS])
+    printed = capsys.readouterr().err
+    assert "speak of <보기>, and have none: 8" in printed and "may be a box" not in printed
+
+
 def test_an_answer_that_a_program_wrote_for_none_is_said(folder, capsys):
     read(folder, [["수도는?", "서울"], ["나라는?", "N/A"], ["산은?", "한라산"]], ["문제", "정답"])
     said = (

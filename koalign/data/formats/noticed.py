@@ -19,6 +19,9 @@ _PICTURE = re.compile(
 )
 """In a question also the name of a file, and words; a passage may hold these without a picture."""
 _BOX = re.compile(r"[<〈《\[「]\s?보\s?기\s?[>〉》\]」]")
+_AMONG = re.compile(" ?(?:중|가운데|에서)")
+_MARK = re.compile("[ㄱ-ㅎ㉠-㉭ⓐ-ⓩ]|(?<![가-힣])[가나다라마바](?![가-힣])")
+"""Behind `<보기>`: one of these is asked for; in a choice: it names one of a box."""
 _LACKING = {
     "passage": (
         "passage",
@@ -84,8 +87,8 @@ class Noticed:
         if texts := count["text"]:
             first = self._first["text"]
             yield f"questions that speak of a text, and have none: {texts:,}, the first {first}"
-        if boxes := count["box"]:
-            first = self._first["box"]
+        if boxes := count["no_box"]:
+            first = self._first["no_box"]
             yield f"questions that speak of <보기>, and have none: {boxes:,}, the first {first}"
         if (moved := count["text for number"]) and 2 * moved < count["number"]:
             first = self._first["text for number"]
@@ -122,8 +125,10 @@ def _true_of(problem: Problem) -> Iterator[str]:
             yield "text"
     _, *below = _BOX.split(problem.question)  # twice: `<보기>에 맞는 것은? <보기> 물은 …`
     in_question = len(below) > 1 or any("\n" in part or "ㄱ" in part for part in below)
-    if below and not (in_question or problem.box or "보기" in problem.passage):
-        yield "box"
+    names_parts = not problem.choices or any(map(_MARK.search, problem.choices))
+    are_choices = not names_parts and all(map(_AMONG.match, below))
+    if below and not (in_question or are_choices or problem.box or "보기" in problem.passage):
+        yield "no_box"
     if problem.key.isdecimal():
         yield "number"
     elif " " in problem.key:
