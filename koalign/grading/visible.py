@@ -59,9 +59,9 @@ _LOWERED = re.compile(
 )
 _UNIT = re.compile(r"(?<=[0-9π]) ?\(([A-Za-z°℃%Ω/²³]{1,8})\)\Z")
 _LOOSE = re.compile(
-    r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))| (?!(?<=[0-9] )[0-9])(?:(?![^\W\d_])|(?<![^\W\d_] ))"
+    r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))|(?<!\A-) (?!(?<=[0-9] )[0-9])(?:(?![^\W\d_])|(?<![^\W\d_] ))"
 )
-"""The commas of thousands, and blanks but those between words and between numbers."""
+"""The commas of thousands, and blanks but those between words, between numbers and of a list (`- 3`)."""
 _SPOKEN = re.compile("(?:(?<=입니)[댜당]|(?<=[에예])[용욤욥])(?![가-힣])")
 """Ends of sentences as they are typed in chats: `입니당`, `예용`."""
 _TEX_NAME = re.compile(r"\\(ln|log|sin|cos|tan)(?![a-z])")
