@@ -247,13 +247,14 @@ def refuse_unreadable_targets(renderer: Renderer, problems: Sequence[Problem]) -
 
 
 def _say_what_is_not_shown(renderer: Renderer, problems: Sequence[Problem]) -> None:
-    """Say which parts of problems the template leaves out of its prompts, blanks apart."""
+    """Say which parts of problems the template leaves out of its prompts, line by line, blanks apart."""
     prompts = [renderer.render(problem, "answer").messages for problem in problems]
     written = ["".join("".join(turn.text for turn in turns).split()) for turns in prompts]
     for part in ("question", "passage", "box"):
-        texts = ("".join(getattr(problem, part).split()) for problem in problems)
         without = [
-            p for p, text, said in zip(problems, texts, written, strict=True) if text not in said
+            problem
+            for problem, text in zip(problems, written, strict=True)
+            if any("".join(line.split()) not in text for line in getattr(problem, part).split("\n"))
         ]
         if without:
             warn(

@@ -112,6 +112,17 @@ def test_what_a_template_leaves_out_of_the_problems_is_said(prompt, lost, script
     ]
 
 
+def test_a_template_that_shows_the_lines_of_a_question_apart_leaves_nothing_out(scripted):
+    text = Path("train.jsonl").read_text("utf-8")
+    Path("train.jsonl").write_text(
+        text.replace('"question": "', '"question": "고르시오.\\n'), "utf-8"
+    )
+    said = koalign(
+        "prepare", "-s", "prompt.template=haerae", "-s", "data.hints=null", code=0
+    ).stderr
+    assert "does not show" not in said
+
+
 def test_shots_count_in_the_lengths_and_too_few_are_refused_at_once(scripted):
     prepare()
     bare = report()["splits"]["test"]["tokens"]["median"]
