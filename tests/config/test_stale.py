@@ -116,7 +116,11 @@ def test_a_message_names_what_changed_and_how_to_go_on(tmp_path, old, new, told)
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ([*"abc"], [*"ab"], "sft.files = ['a', 'b', 'c'], and it is now ['a', 'b']; repeat"),
+        (
+            [*"abc"],
+            [*"ab"],
+            "sft.files = ['a', 'b', 'c'], and it is now ['a', 'b']; to keep it, repeat",
+        ),
         (
             LONG,
             LONG[:-1],
