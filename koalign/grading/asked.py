@@ -58,10 +58,8 @@ def asked(question: str, reply: str) -> Asked:
     asks = _PHRASE.search(_NOTE.sub("", question))
     phrase = canonical(asks[1]) if asks else ""
     predicate = _PREDICATE.fullmatch(asks[1]) if asks else None
-    is_clause = predicate and final_consonant(predicate[2]) in (
-        "ㄴ",
-        "ㄹ",
-    )  # 해당하는, 창제한, 일할
+    ends = ("ㄴ", "ㄹ")  # 해당하는, 창제한, 일할
+    is_clause = predicate and final_consonant(predicate[2]) in ends
     said = canonical(predicate[1]) if predicate and is_clause else ""
     own = _QUOTED.sub("", _NOTE.sub("", question))
     return Asked(

@@ -97,6 +97,21 @@ def test_the_splits_of_a_folder_and_of_a_column_are_kept_apart(here):
     assert [report["splits"][name]["problems"] for name in ("train", "dev", "test")] == [8, 4, 3]
 
 
+def test_only_short_answers_are_bounded_to_few_tokens(here):
+    write("문제.csv", [HEADER, *rows(15)])
+    koalign("init", "a.yaml", "--data", "문제.csv", code=0)
+    long = "채무불이행이 있으면 채권자는 손해배상을 청구하거나 계약을 해제할 수 있고, 상당한 기간을 정해야 한다."
+    write(
+        "질의.csv", ["질문,답변", *(f'계약 {n}은 어떻게 끝나는가?,"{n}: {long}"' for n in range(9))]
+    )
+    koalign("init", "b.yaml", "--data", "질의.csv", code=0)
+    bounded = load_config([Path("a.yaml")])
+    assert [bounded.sample.max_tokens, bounded.probe.max_tokens, bounded.solve.max_tokens] == [
+        64
+    ] * 3
+    assert "max_tokens" not in Path("b.yaml").read_text("utf-8")
+
+
 def test_a_source_keeps_its_columns_and_a_known_format_needs_none(here):
     write("a.csv", ["물음,가,나,답", "나라는?,신라,고려,0", "왕은?,세종,태조,1"])
     source = (

@@ -166,6 +166,10 @@ def test_a_share_of_dev_that_takes_every_problem_is_said(scripted):
     write_lines(Path("train.jsonl"), [problem(1)])
     error = prepare("-s", "data.dev_share=0.999", code=2).stderr
     assert "no problem to learn from; 1 held out as dev: set data.dev_share to 0" in error
+    write_lines(Path("train.jsonl"), [problem(5000), problem(1)])  # the first is of the test split
+    leaking = "-s", "data.leaks=drop", "-s", "data.test=train.jsonl", "-s", "data.dev_share=0.5"
+    error = prepare(*leaking, "--force", code=2).stderr
+    assert "dropped: leak" in error and "set data.dev_share to 0" not in error
 
 
 def test_a_dev_too_small_to_choose_by_is_told_with_its_standard_error(scripted):
@@ -262,6 +266,8 @@ def test_without_dev_or_test_one_line_says_who_needs_them(scripted):
         "no dev: `koalign sft` needs data.dev, data.dev_share or a number as sft.epochs; "
         "no test: `koalign evaluate`, `run`, and `solve` without a file need data.test"
     )
+    few = "-s", "data.dev_share=0.0001", "--force"
+    assert "data.dev, a larger data.dev_share or a number" in prepare(*toy, *few).stderr
     said = prepare("-s", "data.test=null", "--force", "-s", "sft.epochs=2").stderr.splitlines()[-1]
     assert said.startswith("no test: ")
     assert "no test" not in prepare("--force").stderr

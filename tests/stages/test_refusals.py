@@ -25,6 +25,12 @@ def test_a_missing_stage_is_refused_with_the_command_that_makes_it(scripted, com
     assert f"run `{remedy}` first" in done.stderr
 
 
+def test_solve_in_a_run_without_hints_names_the_adapters_that_are_there(scripted):
+    koalign("sft", code=0)
+    said = koalign("solve", code=2).stderr
+    assert "run `koalign abstractions` first, or take what is there: sft" in said
+
+
 @pytest.mark.parametrize("script, said", [
     ("- texts: []\n", "rule 1: texts: "), ("- {contains: [소문], texts: [a]}\n", "no rule for adapter 'base' and the prompt "),
 ])  # fmt: skip

@@ -20,6 +20,7 @@ from koalign.records import Drop, FreeKind, KoalignError, Problem, Ranking
 from koalign.text.visible import say_once, shown, warn
 
 _OWN = str(Path(__file__).parents[2] / "assets")
+"""Where the built-in exam is; what reads files knows nothing of the config, which has this path too."""
 WITHHELD = frozenset({
     "aihub-sft", "aihub-rm", "aihub-qa", "etri", "kice", "kmmlu", "kmmlu-pro", "kmmlu-redux",
     "nikl-culture", "nikl-rule", "nikl-inappropriate", "nikl-logic",
