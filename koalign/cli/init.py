@@ -113,7 +113,7 @@ def _filled_in(source: Source, readings: dict[str, Reading]) -> tuple[str, list[
         written["columns"] = guesses[0]
     kinds = {problem.kind for problem in train.problems}
     if "columns" in written and len(kinds) == 1 and "choice" not in kinds:
-        written.setdefault("kind", kinds.pop())
+        written.setdefault("kind", next(iter(kinds)))
     one_file = len(readings) > 1 and Path(source.path).is_file()
     entries = {
         split: in_yaml({**written, **({"split": split} if one_file else {})}) for split in readings

@@ -166,7 +166,7 @@ def test_a_share_of_dev_that_takes_every_problem_is_said(scripted):
     write_lines(Path("train.jsonl"), [problem(1)])
     error = prepare("-s", "data.dev_share=0.999", code=2).stderr
     assert "no problem to learn from; 1 held out as dev: set data.dev_share to 0" in error
-    write_lines(Path("train.jsonl"), [problem(5000), problem(1)])  # the first is of the test split
+    write_lines(Path("train.jsonl"), [problem(n) for n in range(20)])
     leaking = "-s", "data.leaks=drop", "-s", "data.test=train.jsonl", "-s", "data.dev_share=0.5"
     error = prepare(*leaking, "--force", code=2).stderr
     assert "dropped: leak" in error and "set data.dev_share to 0" not in error
